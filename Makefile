@@ -1,0 +1,73 @@
+# torchedu's chores. `make train` and `make test` do all the set-up they need.
+
+# The lock is made for Python 3.11; a newer Python works where its packages have wheels.
+PYTHON ?= $(shell for p in python3.11 python3; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+BIN := .venv/bin
+
+# More OpenMP threads than free cores make small networks much slower.
+export OMP_NUM_THREADS ?= 1
+
+# Tests and benchmarks on real data run where a folder of it stands beside the checkout.
+ifneq ($(wildcard ../shared/data),)
+export TORCHEDU_DATA ?= $(abspath ../shared/data)
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help install train test lint bench lock audit clean
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+install: .venv/installed ## a .venv with torchedu, its extras and the developer's tools
+
+train: install ## the main job with all its defaults: train on a simulated class and report
+	$(BIN)/torchedu fit
+
+test: lint ## style, types and every test that needs neither a GPU nor a service
+	$(BIN)/python -m pytest -m "not gpu and not service and not browser"
+
+lint: install ## style and types alone
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: install ## measure what the README claims
+	$(BIN)/python benchmarks/kt_quality.py
+
+# torch and what only its CUDA builds need stay out of the lock: the build differs by machine (the
+# lock's closing warning about that is taken off). The extras of `all` are named one by one, since
+# an extra that names torchedu itself would put this folder's path into the lock.
+# `make lock UPGRADE=--upgrade` moves every version; without it only what must move does.
+TORCH_ONLY := torch triton cuda-bindings cuda-pathfinder cuda-toolkit \
+	$(addprefix nvidia-,cublas cuda-cupti cuda-nvrtc cuda-runtime cudnn-cu13 cufft cufile curand \
+	cusolver cusparse cusparselt-cu13 nccl-cu13 nvjitlink nvshmem-cu13 nvtx)
+
+lock: install ## lock the development environment again, with hashes
+	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile $(UPGRADE) --quiet --generate-hashes \
+		--extra dev --extra plots --extra track --constraint constraints.txt --strip-extras \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
+		$(TORCH_ONLY:%=--unsafe-package %) --output-file requirements/dev.txt pyproject.toml
+	sed -i '/^# WARNING: The following packages were not pinned/,$$d' requirements/dev.txt
+
+audit: install ## look for known vulnerabilities in what is installed
+	$(BIN)/python scripts/audit.py
+
+clean: ## remove caches and what builds leave, not .venv and not runs
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find torchedu tests -name __pycache__ -prune -exec rm -rf {} +
+
+# The lock first, whole and hashed, so that torch finds what it needs already there; then torch as
+# this machine has it; then torchedu itself, with the locked build tool.
+.venv/installed: constraints.txt requirements/dev.txt pyproject.toml
+	@test -n "$(PYTHON)" || { \
+		echo "torchedu needs Python 3.11 or newer, and none was found on the PATH."; \
+		echo "Install it, or name one: make install PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv || { rm -rf .venv; \
+		echo "$(PYTHON) could not make a virtual environment."; \
+		echo "On Debian and Ubuntu, install the package python3.11-venv."; exit 1; }
+	@echo "Installing into .venv, which takes a few minutes ..."
+	$(BIN)/python -m pip install -qq --no-deps --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install -qq -c constraints.txt torch
+	$(BIN)/python -m pip install -qq --no-deps --no-build-isolation -e .
+	@touch $@

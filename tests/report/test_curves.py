@@ -1,0 +1,116 @@
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from torchedu.report.curves import (
+    MOST_CURVES,
+    best_epoch,
+    draw_auc,
+    draw_calibration,
+    draw_loss,
+    draw_roc,
+)
+from torchedu.report.folder import Run, read_run
+from torchedu.report.style import NETWORK, drawing
+
+
+@pytest.fixture
+def run(write_run: Callable[..., Path]) -> Run:
+    return read_run(write_run())
+
+
+def test_the_best_epoch_is_the_first_of_the_highest_auc(run: Run) -> None:
+    assert best_epoch(run) == 3
+    assert best_epoch(replace(run, metrics={"val/auc": {1: 0.7, 2: 0.8, 3: 0.8}})) == 2
+    assert best_epoch(replace(run, metrics={"val/loss": {1: 0.7, 2: 0.5, 3: 0.5}})) == 2
+    assert best_epoch(replace(run, metrics={})) is None
+
+
+def test_learning_curves_mark_the_best_epoch(run: Run) -> None:
+    with drawing():
+        loss, auc = draw_loss(run), draw_auc(run)
+    assert loss
+    assert auc
+    for picture in (loss, auc):
+        labels = [text.get_text() for text in picture.figure.axes[0].get_legend().get_texts()]
+        assert labels[0] == "best epoch, 3"
+        assert picture.figure.axes[0].lines[-1].get_xdata().tolist() == [3]
+    assert "training from 0.600 to 0.540; validation from 0.600 to 0.570" in loss.alt
+
+
+def test_one_epoch_is_enough_to_draw(run: Run) -> None:
+    with drawing():
+        picture = draw_loss(replace(run, metrics={"val/loss": {1: 0.6}}))
+        assert picture
+        assert picture.png()
+
+
+def test_no_values_are_no_picture(run: Run) -> None:
+    with drawing():
+        assert draw_loss(replace(run, metrics={"val/auc": {1: 0.7}})) is None
+        assert draw_auc(replace(run, metrics={"val/loss": {1: 0.7}})) is None
+
+
+def test_roc_names_each_auc_and_draws_the_network_on_top(run: Run) -> None:
+    assert run.evaluation
+    with drawing():
+        picture = draw_roc(run.evaluation)
+    assert picture
+    last = picture.figure.axes[0].lines[-1]
+    assert (last.get_label(), last.get_color()) == ("ItemDKT  0.738", NETWORK)
+    assert len(picture.figure.axes[0].lines) == 4
+
+
+def test_calibration_counts_the_networks_answers(run: Run) -> None:
+    assert run.evaluation
+    with drawing():
+        picture = draw_calibration(run.evaluation)
+    assert picture
+    segments = picture.figure.axes[1].collections[0].get_segments()
+    # Best reachable would be calibrated by its making: it says nothing here.
+    labels = [text.get_text() for text in picture.figure.axes[0].get_legend().get_texts()]
+    assert labels == ["ItemDKT", "Best-LR"]
+    assert [segment[1].tolist() for segment in segments] == [[0.2, 100], [0.5, 900], [0.8, 400]]
+
+
+def test_empty_curves_are_no_picture(
+    evaluation: dict[str, Any], write_run: Callable[..., Path]
+) -> None:
+    path = write_run()
+    empty = {
+        "roc": {"false_positive_rate": [], "true_positive_rate": []},
+        "calibration": {"predicted": [], "observed": [], "answers": []},
+    }
+    evaluation["curves"] = {"ItemDKT": empty}
+    (path / "evaluation.json").write_text(json.dumps(evaluation))
+    found = read_run(path).evaluation
+    assert found
+    with drawing():
+        assert draw_roc(found) is None
+        assert draw_calibration(found) is None
+
+
+def test_many_long_curves_are_kept_readable(
+    evaluation: dict[str, Any], write_run: Callable[..., Path]
+) -> None:
+    path = write_run()
+    rates = [i / 5000 for i in range(5001)]
+    curve = {"roc": {"false_positive_rate": rates, "true_positive_rate": rates}}
+    names = [f"network {i}" for i in range(9)]
+    evaluation["curves"] = dict.fromkeys(names, curve)
+    evaluation["scores"] = [{"name": name, "kind": "network"} for name in names]
+    (path / "evaluation.json").write_text(json.dumps(evaluation))
+    found = read_run(path).evaluation
+    assert found
+    with drawing():
+        picture = draw_roc(found)
+        assert picture
+        assert picture.png()
+    lines = picture.figure.axes[0].lines[1:]
+    assert len(lines) == MOST_CURVES
+    assert all(len(line.get_xdata()) <= 400 for line in lines)
+    assert all(line.get_xdata()[-1] == 1 for line in lines)

@@ -1,0 +1,239 @@
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from torchedu.errors import DataError
+from torchedu.report import write_report
+from torchedu.report.folder import Evaluation, read_run
+from torchedu.report.page import headline
+
+VOID = {"meta", "img", "source", "br"}
+HOSTILE = [
+    "<script>alert('x')</script>",
+    '"><img src=x onerror=alert(1)>',
+    "$\\frac{1}{$ {{ 7*7 }}",
+    "שברים ואחוזים",
+    "x" * 300,
+    "line\nbreak\x00\ud800\u202eevil",
+]
+
+
+class Page(HTMLParser):
+    """A page taken apart; tags must nest as they were opened."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.headings: list[str] = []
+        self.feed(html)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert len(dict(attrs)) == len(attrs), f"<{tag}> names an attribute twice"
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.text += data
+        if self.open and self.open[-1] == "h2":
+            self.headings.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def page_of(run: Path) -> Page:
+    return Page(write_report(run).read_text("utf-8"))
+
+
+def test_a_whole_run_makes_a_whole_page(write_run: Callable[..., Path]) -> None:
+    run = write_run()
+    page = page_of(run)
+    assert page.headings == [
+        "Scores",
+        "Learning curves",
+        "Ranking and trust",
+        "By length of history",
+        "By student group",
+        "One student's mastery over time",
+        "The same again",
+    ]
+    pictures = {file.name for file in (run / "pictures").iterdir()}
+    assert pictures == {
+        "scores.png", "learning_loss.png", "learning_auc.png", "roc.png", "calibration.png",
+        "history.png", "groups.png", "mastery.png",
+    }  # fmt: skip
+    for said in ("0.738", "Best-LR", "best reachable", "23,950", "seed 7", "Epoch 3", "1f3a9c"):
+        assert said in page.text
+    assert sorted(f.name for f in run.iterdir() if f.name.startswith(".")) == []
+
+
+def test_the_page_stands_alone_and_is_told_to_all(write_run: Callable[..., Path]) -> None:
+    page = page_of(write_run())
+    for tag, attributes in page.tags:
+        assert tag not in ("script", "link", "iframe", "object", "base")
+        assert not [name for name in attributes if name.startswith("on") or name == "style"]
+        for name in ("src", "srcset", "href"):
+            assert attributes.get(name, "data:").startswith("data:")
+    assert "default-src 'none'" in page.all("meta")[1]["content"]
+    assert len(page.all("img")) == 8
+    assert all(len(image["alt"]) > 20 for image in page.all("img"))
+    assert all(cell.get("scope") in ("row", "col") for cell in page.all("th"))
+    assert page.all("html")[0]["lang"] == "en"
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+
+
+def test_hostile_names_are_text(
+    write_run: Callable[..., Path], evaluation: dict[str, Any], mastery: dict[str, Any]
+) -> None:
+    run = write_run()
+    evaluation["data"] = HOSTILE[0]
+    evaluation["split"] = HOSTILE[1]
+    evaluation["scores"][2]["name"] = HOSTILE[1]
+    evaluation["scores"][0]["name"] = HOSTILE[4]
+    row = evaluation["by_group"]["gender"][0]
+    evaluation["by_group"] = {
+        name: [{**row, "group": group} for group in HOSTILE] for name in HOSTILE[:1]
+    }
+    evaluation["curves"] = {HOSTILE[1]: evaluation["curves"]["ItemDKT"]}
+    mastery["student"] = mastery["definition"] = HOSTILE[0]
+    mastery["skills"] = HOSTILE[:4]
+    mastery["skills_of_items"] = [[HOSTILE[i % 4]] for i in range(12)]
+    mastery["items"] = [HOSTILE[i % 6] for i in range(12)]
+    (run / "evaluation.json").write_text(json.dumps(evaluation))
+    (run / "mastery.json").write_text(json.dumps(mastery))
+    with (run / "config.yaml").open("a", encoding="utf-8") as file:
+        file.write(f"# </pre>{HOSTILE[0]}\n")
+    page = page_of(run)
+    assert not {"script", "b"} & {tag for tag, _ in page.tags}
+    assert len(page.all("img")) == 8
+    assert not [name for _, attributes in page.tags for name in attributes if name[:2] == "on"]
+    for name in HOSTILE[:4]:
+        assert name in page.text
+    assert "x" * 100 not in page.text
+    assert "line break��evil" in page.text
+
+
+@pytest.mark.parametrize(
+    ("missing", "heading", "said"),
+    [
+        ("metrics.csv", "Learning curves", "Learning curves: the run has no metrics.csv"),
+        ("mastery.json", "One student's mastery over time", "Mastery over time: the run has no"),
+        ("config.yaml", "The same again", "Configuration: the run has no config.yaml"),
+        ("evaluation.json", "Scores", "not evaluated yet"),
+    ],
+)
+def test_a_missing_part_leaves_its_section_out_and_is_said(
+    write_run: Callable[..., Path], missing: str, heading: str, said: str
+) -> None:
+    page = page_of(write_run(missing))
+    assert heading not in page.headings
+    assert page.headings[-1] == "Left out"
+    assert said in page.text
+
+
+def test_parts_without_values_are_said(
+    write_run: Callable[..., Path], evaluation: dict[str, Any], mastery: dict[str, Any]
+) -> None:
+    run = write_run()
+    for score in evaluation["scores"]:
+        score["auc"] = None
+    evaluation |= {"by_group": {}, "by_history": [], "curves": {}}
+    mastery["skills_of_items"] = [[] for _ in mastery["items"]]
+    (run / "evaluation.json").write_text(json.dumps(evaluation))
+    (run / "mastery.json").write_text(json.dumps(mastery))
+    (run / "metrics.csv").write_text("epoch,step,lr\n0,1,0.1\n")
+    page = page_of(run)
+    assert page.headings == ["Scores", "The same again", "Left out"]
+    for said in (
+        "AUC is undefined here",
+        "ROC: the evaluation",
+        "Calibration: the evaluation",
+        "Length of history: no part",
+        "Student groups: the data",
+        "neither a loss nor an AUC",
+        "the student met no skill",
+    ):
+        assert said in page.text
+
+
+def test_pictures_that_are_drawn_no_more_are_taken_away(write_run: Callable[..., Path]) -> None:
+    run = write_run()
+    write_report(run)
+    own = run / "pictures" / "own.png"
+    own.write_bytes(b"the user's")
+    (run / "mastery.json").unlink()
+    write_report(run)
+    assert not (run / "pictures" / "mastery.png").exists()
+    assert (run / "pictures" / "scores.png").exists()
+    assert own.exists()
+
+
+def test_the_same_run_makes_the_same_bytes(write_run: Callable[..., Path]) -> None:
+    run = write_run()
+    first = write_report(run).read_bytes()
+    picture = (run / "pictures" / "roc.png").read_bytes()
+    assert write_report(run).read_bytes() == first
+    assert (run / "pictures" / "roc.png").read_bytes() == picture
+
+
+def test_a_damaged_file_leaves_the_last_report_as_it_was(write_run: Callable[..., Path]) -> None:
+    run = write_run()
+    page = write_report(run).read_bytes()
+    (run / "mastery.json").write_text("{")
+    with pytest.raises(DataError):
+        write_report(run)
+    assert (run / "report.html").read_bytes() == page
+
+
+def test_only_a_run_gets_a_report(tmp_path: Path) -> None:
+    with pytest.raises(DataError):
+        write_report(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "0.738, 0.032 above the best baseline, Best-LR, and 0.008 below the best that is"),
+        ({"ItemDKT": 0.7}, "0.700, 0.006 below the best baseline"),
+        ({"ItemDKT": 0.7061}, "0.706, level with the best baseline"),
+        ({"best reachable": None}, "0.032 above the best baseline, Best-LR."),
+        ({"ItemDKT": None}, "undefined"),
+    ],
+)
+def test_the_headline_is_honest(
+    write_run: Callable[..., Path],
+    evaluation: dict[str, Any],
+    changes: dict[str, float | None],
+    said: str,
+) -> None:
+    for score in evaluation["scores"]:
+        score["auc"] = changes.get(score["name"], score["auc"])
+    found: Evaluation | None = read_run(write_run()).evaluation
+    assert found
+    assert said in headline(found)
+
+
+def test_a_report_needs_neither_torch_nor_pyplot(write_run: Callable[..., Path]) -> None:
+    code = (
+        "import sys; from torchedu.report import write_report; write_report(sys.argv[1]);"
+        "sys.exit(bool({'torch', 'lightning', 'pandas', 'matplotlib.pyplot'} & set(sys.modules)))"
+    )
+    command = [sys.executable, "-W", "error", "-c", code, str(write_run())]
+    assert subprocess.run(command, check=False).returncode == 0

@@ -1,0 +1,76 @@
+"""The project around the code: what installs, what importing costs, what the pages promise."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+import torchedu
+
+ROOT = Path(__file__).parent.parent
+LOCK = (ROOT / "requirements" / "dev.txt").read_text("utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+def package(requirement: str) -> str:
+    return re.split(r"[\[<>=!~; ]", requirement)[0].lower().replace("_", "-")
+
+
+def locked() -> set[str]:
+    return set(re.findall(r"^([a-z0-9][a-z0-9.-]*)==", LOCK, re.MULTILINE))
+
+
+def test_importing_torchedu_leaves_the_heavy_packages_alone() -> None:
+    code = (
+        "import sys, torchedu; print(*sorted({'torch', 'lightning', 'numpy'} & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("name", torchedu.__all__)
+def test_each_public_name_loads_and_is_listed(name: str) -> None:
+    assert getattr(torchedu, name) is not None
+    assert name in dir(torchedu)
+
+
+def test_a_name_that_is_not_public_is_an_ordinary_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'DTK'"):
+        getattr(torchedu, "DTK")  # noqa: B009 - as an attribute, linters see it is missing
+
+
+def test_the_lock_names_no_host_and_no_build_of_torch() -> None:
+    assert not re.search(r"https?:|file:|--(index|extra-index|find-links|trusted)", LOCK)
+    assert not {name for name in locked() if re.match(r"torch$|nvidia|triton|cuda", name)}
+
+
+def test_the_lock_holds_every_dependency_with_a_hash() -> None:
+    extras = PROJECT["optional-dependencies"]
+    wanted = [*PROJECT["dependencies"], *extras["dev"], *extras["plots"], *extras["track"]]
+    assert {package(name) for name in wanted} - {"torch"} <= locked()
+    header, *entries = re.split(r"\n(?=[a-z0-9])", LOCK)
+    assert header.startswith("#")
+    for entry in entries:
+        assert "--hash=sha256:" in entry, entry.splitlines()[0]
+
+
+def test_constraints_pin_exactly_and_agree_with_the_lock() -> None:
+    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    pins = dict(re.findall(r"^([\w-]+)==(\S+)", line)[0] for line in lines if line[:1].isalpha())
+    assert "torch" in pins
+    for name in pins.keys() & locked():
+        assert f"\n{name}=={pins[name]} " in LOCK
+
+
+def test_every_base_dependency_and_extra_gives_its_lower_bound() -> None:
+    extras = PROJECT["optional-dependencies"].values()
+    for requirement in chain(PROJECT["dependencies"], *extras):
+        assert ">=" in requirement or requirement.startswith("torchedu["), requirement
+
+
+def test_contributing_is_short() -> None:
+    assert len((ROOT / "CONTRIBUTING.md").read_text("utf-8").splitlines()) <= 60

@@ -1,0 +1,55 @@
+"""Models of learners on PyTorch Lightning: students' answers in, an honest model out.
+
+The names below are loaded when they are first used, so that ``import torchedu`` and the command
+line's help cost nothing: importing torch and Lightning takes seconds.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torchedu.datamodules.interactions import Interactions
+    from torchedu.datasets import Store
+    from torchedu.evaluation import evaluate
+    from torchedu.models import DKT, SAKT, ItemDKT
+    from torchedu.run import trainer
+    from torchedu.tasks.tracing import KnowledgeTracing
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DKT",
+    "SAKT",
+    "Interactions",
+    "ItemDKT",
+    "KnowledgeTracing",
+    "Store",
+    "__version__",
+    "evaluate",
+    "trainer",
+]
+
+_HOME = {
+    "DKT": "torchedu.models",
+    "SAKT": "torchedu.models",
+    "Interactions": "torchedu.datamodules.interactions",
+    "ItemDKT": "torchedu.models",
+    "KnowledgeTracing": "torchedu.tasks.tracing",
+    "Store": "torchedu.datasets",
+    "evaluate": "torchedu.evaluation",
+    "trainer": "torchedu.run",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from the module it lives in (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, loaded or not."""
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,43 @@
+"""The batches that models see, with their shapes.
+
+The legend of shape letters, for the whole library: a name such as ``item_BL`` has one dimension a
+letter.
+
+====== ==========================================
+letter dimension
+====== ==========================================
+B      histories (or windows of them) in a batch
+L      steps: answers in a history
+N      items, reserved ids included
+K      skills, reserved ids included
+S      skills of one item, padded
+D      width of a layer
+H      attention heads
+V      vocabulary of tokens
+====== ==========================================
+"""
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class AnswerBatch(NamedTuple):
+    """Windows of students' histories, padded at the end to the longest.
+
+    Attributes:
+        item_BL: Item ids, int64; 0 in padded slots, 1 for an item that the vocabulary lacks.
+        skill_BLS: Skill ids of each item, int64; 0 where an item has fewer than S skills.
+        correct_BL: 0, 1 or a share of the marks, float32; 0 in padded slots.
+        scored_BL: Which answers count in loss and metrics, bool; never a padded slot, and not an
+            answer that is there as history alone.
+        student_B: Row of the student in the store, int64.
+        start_B: Position in the student's history of the window's first answer, int64.
+    """
+
+    item_BL: Tensor
+    skill_BLS: Tensor
+    correct_BL: Tensor
+    scored_BL: Tensor
+    student_B: Tensor
+    start_B: Tensor

@@ -1,0 +1,6 @@
+"""Lightning callbacks, each in its own file."""
+
+from torchedu.callbacks.progress import AnswersProgressBar
+from torchedu.callbacks.vocabulary import VocabularyFile
+
+__all__ = ["AnswersProgressBar", "VocabularyFile"]

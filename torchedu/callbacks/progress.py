@@ -1,0 +1,54 @@
+"""How far training is, how fast, and how good, while one waits."""
+
+import sys
+import time
+from typing import Any
+
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import RichProgressBar
+
+
+class AnswersProgressBar(RichProgressBar):
+    """A progress bar with the time left, answers a second and the current validation AUC.
+
+    Where the output is no terminal (a log file, a cluster's job), it prints one line an epoch.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(leave=False)
+        self._drawn = sys.stdout.isatty()
+        if not self._drawn:
+            self.disable()
+        self._answers = 0
+        self._began = time.perf_counter()
+
+    def on_train_epoch_start(self, trainer: Trainer, *args: Any) -> None:
+        """Begin to count."""
+        super().on_train_epoch_start(trainer, *args)
+        self._answers = 0
+        self._began = time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Count the answers of a batch."""
+        if trainer.is_global_zero:
+            self._answers += int(batch.scored_BL.sum()) * trainer.world_size
+        super().on_train_batch_end(trainer, module, outputs, batch, batch_idx)
+
+    def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
+        """Print a line for the epoch where no bar can be drawn."""
+        super().on_validation_end(trainer, module)
+        if trainer.is_global_zero and not trainer.sanity_checking and not self._drawn:
+            shown = ", ".join(f"{k} {v}" for k, v in self.get_metrics(trainer, module).items())
+            epochs = trainer.max_epochs if trainer.max_epochs != -1 else "?"
+            print(f"epoch {trainer.current_epoch + 1} of {epochs}: {shown}", flush=True)
+
+    def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
+        """Return what is shown beside the bar."""
+        seconds = time.perf_counter() - self._began
+        shown: dict[str, Any] = {"answers/s": f"{self._answers / max(seconds, 1e-9):,.0f}"}
+        for name in ("train/loss", "val/auc"):
+            if name in trainer.callback_metrics:
+                shown[name] = f"{trainer.callback_metrics[name]:.4f}"
+        return shown

@@ -1,0 +1,20 @@
+"""The names beside the run's other files."""
+
+import json
+from pathlib import Path
+
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+
+
+class VocabularyFile(Callback):
+    """Writes the task's vocabulary into the run's folder when training begins."""
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write ``vocabulary.json``."""
+        vocabulary = getattr(pl_module, "vocabulary", None)
+        if trainer.is_global_zero and vocabulary is not None and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            folder = Path(trainer.log_dir or trainer.default_root_dir)
+            folder.mkdir(parents=True, exist_ok=True)
+            text = json.dumps(vocabulary.to_json(), ensure_ascii=False, indent=1)
+            (folder / "vocabulary.json").write_text(text, "utf-8")

@@ -1,0 +1,66 @@
+"""The command line: a table of commands, each in a module that is imported when it is chosen."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from torchedu import __version__
+from torchedu.errors import ConfigError, TorcheduError, allowed
+
+COMMANDS = {
+    "fit": "train a model, then score it on students it has not seen and write the report",
+    "validate": "score a trained model on the validation part",
+    "test": "score a trained model on the test part, beside the baselines, and write the report",
+    "predict": "write the chance of each answer and each student's mastery of each skill",
+    "data": "import, describe or simulate students' answers",
+    "report": "write the report of a run again",
+}
+"""Commands and what each does; the module ``torchedu.cli.<command>`` has ``main(arguments)``."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code: 0, or 2 where the user can put something right.
+
+    Args:
+        arguments: The words after ``torchedu``; those of the process where it is None.
+
+    Returns:
+        The exit code.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_help())
+        return 0
+    if words[0] == "--version":
+        print(f"torchedu {__version__}")
+        return 0
+    try:
+        if words[0] not in COMMANDS:
+            raise ConfigError(f"torchedu has no command {words[0]!r}.", allowed(words[0], COMMANDS))
+        import_module(f"torchedu.cli.{words[0]}").main(words[1:])
+    except TorcheduError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader of our output has left, as `| head` does
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:{width}}  {purpose}" for name, purpose in COMMANDS.items()]
+    return "\n".join(
+        [
+            "torchedu: models of learners on PyTorch Lightning",
+            "",
+            "usage: torchedu COMMAND [OPTIONS]      torchedu COMMAND --help",
+            "",
+            *lines,
+            "",
+            "Try it: torchedu fit   (a simulated class, trained and reported in about 2 minutes)",
+        ]
+    )

@@ -1,0 +1,22 @@
+"""``torchedu report``: the page of a run, written again."""
+
+from collections.abc import Sequence
+
+from torchedu.parsing import run_functions
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the command with the words after ``torchedu report``."""
+    run_functions(report, arguments, "report")
+
+
+def report(run: str) -> None:
+    """Write the report of a run again, from what its folder holds, and print where it is.
+
+    Args:
+        run: The run's folder, as torchedu fit or torchedu test left it.
+    """
+    # matplotlib is loaded only when there is something to draw, not for help.
+    from torchedu.report import write_report
+
+    print(f"report: {write_report(run)}")

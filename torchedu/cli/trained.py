@@ -1,0 +1,61 @@
+"""What the commands on a trained network share."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from torchedu.cli.results import show
+from torchedu.errors import ConfigError
+from torchedu.evaluation import evaluate
+from torchedu.run import RunCLI, find_checkpoint
+
+
+def trained(words: Sequence[str], command: str) -> RunCLI:
+    """Build a command's run from a checkpoint and the words.
+
+    Args:
+        words: The words after the command; the first, or ``--ckpt_path``, names the checkpoint or
+            the folder of its run.
+        command: The command.
+
+    Returns:
+        The task with its weights, the data and a trainer.
+
+    Raises:
+        ConfigError: No checkpoint is named.
+    """
+    rest = list(words)
+    checkpoint = None
+    if rest and not rest[0].startswith("-"):
+        checkpoint = rest.pop(0)
+    for i, word in enumerate(rest):
+        option, equals, value = word.partition("=")
+        if option == "--ckpt_path":
+            checkpoint = value if equals else "".join(rest[i + 1 : i + 2])
+            del rest[i : i + (1 if equals else 2)]
+            break
+    if not checkpoint and not {"-h", "--help"} & set(rest):
+        raise ConfigError(
+            f"torchedu {command} needs a trained network, and none is named.",
+            f"Give a run's folder or a checkpoint: torchedu {command} runs/version_0",
+        )
+    file = find_checkpoint(checkpoint) if checkpoint else Path("best.ckpt")
+    return RunCLI(rest, f"{command} CHECKPOINT", file)
+
+
+def score(words: Sequence[str], command: str, part: str) -> None:
+    """Score a trained network on a part of the data, and write the report.
+
+    Args:
+        words: The words after the command.
+        command: The command.
+        part: ``val`` or ``test``.
+    """
+    cli = trained(words, command)
+    assert cli.checkpoint is not None
+    run = cli.config.run or f"{command}-{cli.datamodule.name.replace(' ', '-')}"
+    folder = Path(run) if cli.config.run else cli.checkpoint.parent.parent / run
+    evaluation = evaluate(cli.model, cli.datamodule, cli.trainer, part, folder)
+    if cli.trainer.is_global_zero:
+        show(Console(soft_wrap=True), evaluation, folder)

@@ -1,0 +1,14 @@
+"""``torchedu validate``: score a trained network on the validation part."""
+
+from collections.abc import Sequence
+
+from torchedu.cli.trained import score
+
+
+def main(words: Sequence[str]) -> None:
+    """Run the command.
+
+    Args:
+        words: The words after ``validate``.
+    """
+    score(words, "validate", "val")

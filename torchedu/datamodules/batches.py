@@ -1,0 +1,76 @@
+"""From windows of histories to padded batches, with vectorised numpy."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from torchedu.batch import AnswerBatch
+from torchedu.datasets import AnswerStore
+from torchedu.datasets.order import Windows
+from torchedu.schema import ITEM, SKILL, Vocabulary
+
+
+class AnswerBatches:
+    """Builds batches of answers whose ids are those of a given vocabulary.
+
+    Args:
+        store: The answers.
+        windows: The stretches of histories that batches are made of.
+        vocabulary: The names that the network knows; the store's own where it is None. Names that
+            it lacks become the unknown id.
+    """
+
+    def __init__(
+        self, store: AnswerStore, windows: Windows, vocabulary: Vocabulary | None = None
+    ) -> None:
+        self.store = store
+        self.windows = windows
+        own = store.vocabulary
+        known = vocabulary or own
+        self._item_id = np.array(own[ITEM].translation(known[ITEM]), np.int64)
+        skill_id = np.array(own[SKILL].translation(known[SKILL]), np.int64)
+        self._item_skill_NS = skill_id[pad_lists(store.skill_offsets, store.skill)]
+
+    def __call__(self, index: NDArray[np.int64], scored: bool = True) -> AnswerBatch:
+        """Build one batch.
+
+        Args:
+            index: Which windows; shape (B,).
+            scored: Whether its answers count; without, the batch only keeps a rank in step.
+
+        Returns:
+            The batch, on the CPU.
+        """
+        student, start, first, stop = self.windows.take(index)
+        length = stop - start
+        step_L = np.arange(length.max())
+        seen_BL = step_L < length[:, None]
+        begin = self.store.history_offsets[student] + start
+        place_BL = np.where(seen_BL, begin[:, None] + step_L, begin[:, None])
+        item_BL = np.where(seen_BL, self.store.item[place_BL], 0)
+        correct_BL = np.where(seen_BL, self.store.correct[place_BL], 0).astype(np.float32)
+        scored_BL = seen_BL & (step_L >= (first - start)[:, None]) & scored
+        return AnswerBatch(
+            torch.from_numpy(self._item_id[item_BL]),
+            torch.from_numpy(self._item_skill_NS[item_BL]),
+            torch.from_numpy(correct_BL),
+            torch.from_numpy(scored_BL),
+            torch.from_numpy(np.asarray(student)),
+            torch.from_numpy(np.asarray(start)),
+        )
+
+
+def pad_lists(offsets: NDArray[np.int64], values: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Return ragged rows as a rectangle, filled up with zero.
+
+    Args:
+        offsets: Where each row begins; shape (rows + 1,).
+        values: The values of all rows; shape (offsets[-1],).
+
+    Returns:
+        Shape (rows, longest row), at least one column.
+    """
+    lengths = np.diff(offsets)
+    padded = np.zeros((len(lengths), max(1, int(lengths.max(initial=0)))), np.int64)
+    padded[np.arange(padded.shape[1]) < lengths[:, None]] = values
+    return padded

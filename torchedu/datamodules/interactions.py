@@ -1,0 +1,205 @@
+"""Students' answers as a Lightning data module."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from lightning import LightningDataModule
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+
+from torchedu.datamodules.batches import AnswerBatches
+from torchedu.datamodules.stream import BatchStream, EpochLoader
+from torchedu.datasets import AnswerStore
+from torchedu.datasets.order import Order, cut_windows
+from torchedu.datasets.simulator import simulate
+from torchedu.datasets.splits import Part, split
+from torchedu.errors import ConfigError
+from torchedu.schema import ITEM, SKILL, Vocabulary
+
+
+class Interactions(LightningDataModule):
+    """Answers of students, from a store, straight from a raw file, or of a simulated class.
+
+    Args:
+        path: A store, or a CSV, Parquet or JSON-lines file of answers; such a file is imported once
+            into a store beside it (``answers.csv`` into ``answers.store``). Without a path, a class
+            is simulated, for which the best score that any model can reach is known.
+        columns: For a raw file, its headings by torchedu's names, such as ``student: user_id``;
+            common headings are found without.
+        groups: For a raw file, headings of student attributes.
+        batch_size: Windows in a global batch, over all ranks.
+        window: Most answers that the network takes at once; longer histories are cut.
+        context: In evaluation, how many answers before a window's first scored one are seen with
+            it; below ``window``. A network that takes ``window`` answers sees at least so many of
+            the history that there is.
+        split: ``student``, ``time``, ``fold`` or ``column``; see ``torchedu.datasets.splits``.
+        val: Share for validation.
+        test: Share for test.
+        folds: Number of folds.
+        fold: Which of them is the test, from 0.
+        split_column: The student attribute that says ``train``, ``val`` or ``test``.
+        seed: Another seed draws other parts and another order of training.
+        num_workers: Processes that build batches; 0 builds them in the training process.
+
+    Raises:
+        ConfigError: A value is out of range.
+        DataError: The data cannot be read or divided.
+    """
+
+    def __init__(
+        self,
+        path: str | None = None,
+        columns: dict[str, str] | None = None,
+        groups: list[str] | None = None,
+        batch_size: int = 64,
+        window: int = 200,
+        context: int = 100,
+        split: str = "student",
+        val: float = 0.1,
+        test: float = 0.2,
+        folds: int = 5,
+        fold: int = 0,
+        split_column: str | None = None,
+        seed: int = 0,
+        num_workers: int = 0,
+    ) -> None:
+        super().__init__()
+        for name, value, least in (
+            ("batch_size", batch_size, 1),
+            ("window", window, 2),
+            ("context", context, 0),
+            ("num_workers", num_workers, 0),
+        ):
+            if value < least:
+                raise ConfigError(f"{name} is {value}.", f"It is at least {least}.")
+        if context >= window:
+            raise ConfigError(
+                f"context {context} leaves no answer to score in a window of {window}.",
+                "context is below window.",
+            )
+        self.path = path
+        self.name = "simulated class" if path is None else Path(path).stem  # in reports
+        self.batch_size = batch_size
+        self.window = window
+        self.context = context
+        self.split = split
+        self.val = val
+        self.test = test
+        self.folds = folds
+        self.fold = fold
+        self.split_column = split_column
+        self.seed = seed
+        self.num_workers = num_workers
+        self.store = self._simulated() if path is None else open_answers(path, columns, groups)
+        self.vocabulary = self.store.vocabulary
+        self.predict_part: str | None = None
+        self._parts: dict[str, Part] | None = None
+
+    @property
+    def num_items(self) -> int:
+        """Number of item ids of the vocabulary in use, the reserved ones included."""
+        return len(self.vocabulary[ITEM])
+
+    @property
+    def num_skills(self) -> int:
+        """Number of skill ids of the vocabulary in use, the reserved ones included."""
+        return len(self.vocabulary[SKILL])
+
+    @property
+    def parts(self) -> Mapping[str, Part]:
+        """The parts ``train``, ``val`` and ``test``."""
+        if self._parts is None:
+            self._parts = split(
+                self.store,
+                self.split,
+                val=self.val,
+                test=self.test,
+                seed=self.seed,
+                folds=self.folds,
+                fold=self.fold,
+                column=self.split_column,
+            )
+        return self._parts
+
+    def use(self, vocabulary: Vocabulary) -> None:
+        """Give batches in the ids of another vocabulary, that of a trained network, say.
+
+        Says how many of the data's names the vocabulary lacks; such an item is judged by its
+        skills, such a skill as an unknown one.
+
+        Args:
+            vocabulary: The names and ids to use from now on.
+        """
+        for kind in (ITEM, SKILL):
+            names = list(self.store.vocabulary[kind])
+            new = [name for name in names if name not in vocabulary[kind]]
+            if new:
+                rank_zero_info(
+                    f"{len(new)} of {len(names)} {kind}s are unknown to the network, "
+                    f"such as {new[0]!r}."
+                )
+        self.vocabulary = vocabulary
+
+    def train_dataloader(self) -> EpochLoader:
+        """Return the training batches, in another order each epoch."""
+        windows = cut_windows(self.parts["train"], self.window)
+        batches = AnswerBatches(self.store, windows, self.vocabulary)
+        order = Order(windows.length, self.batch_size, self.seed)
+        return self._loader(batches, order)
+
+    def val_dataloader(self) -> EpochLoader:
+        """Return the validation batches."""
+        return self._evaluation(self.parts["val"])
+
+    def test_dataloader(self) -> EpochLoader:
+        """Return the test batches."""
+        return self._evaluation(self.parts["test"])
+
+    def predict_dataloader(self) -> EpochLoader:
+        """Return what ``predict_part`` names: ``val``, ``test`` or, by default, everyone."""
+        if self.predict_part is not None:
+            return self._evaluation(self.parts[self.predict_part])
+        lengths = np.diff(self.store.history_offsets)
+        students = np.flatnonzero(lengths)
+        return self._evaluation(
+            Part(students, np.zeros_like(students), lengths[students].astype(np.int64))
+        )
+
+    def _simulated(self) -> AnswerStore:
+        self._folder = TemporaryDirectory(prefix="torchedu-")  # goes with this object
+        return simulate(Path(self._folder.name) / "class.store", seed=self.seed)
+
+    def _evaluation(self, part: Part) -> EpochLoader:
+        windows = cut_windows(part, self.window, self.context)
+        batches = AnswerBatches(self.store, windows, self.vocabulary)
+        return self._loader(batches, Order(windows.length, self.batch_size, shuffle=False))
+
+    def _loader(self, batches: AnswerBatches, order: Order) -> EpochLoader:
+        trainer = self.trainer
+        rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+        stream = BatchStream(batches, order, rank, world_size)
+        return EpochLoader(
+            stream, self.num_workers, lambda: self.trainer.current_epoch if self.trainer else 0
+        )
+
+
+def open_answers(
+    path: str, columns: dict[str, str] | None = None, groups: list[str] | None = None
+) -> AnswerStore:
+    """Open a store, or import a raw file beside itself first unless that was done before.
+
+    Args:
+        path: A store or a raw file.
+        columns: The raw file's headings by torchedu's names.
+        groups: The raw file's headings of student attributes.
+
+    Returns:
+        The store.
+    """
+    if Path(path).is_dir():
+        return AnswerStore(path)
+    from torchedu.datasets.importers import guess_format, import_answers
+
+    out = Path(path).with_suffix(".store")
+    return import_answers(guess_format(path), path, out, columns=columns, groups=groups)

@@ -1,0 +1,76 @@
+"""Batches as an iterable data set, so that no trainer puts its own sampler in between."""
+
+from collections.abc import Callable, Iterator
+
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from torchedu.batch import AnswerBatch
+from torchedu.datamodules.batches import AnswerBatches
+from torchedu.datasets.order import Order, rank_part
+
+
+class BatchStream(IterableDataset[AnswerBatch]):
+    """One rank's batches of an epoch.
+
+    For training, each global batch is divided among the ranks; for evaluation whole batches are
+    dealt out, so that their shapes do not depend on the number of ranks. A rank for which nothing
+    is left gets a batch in which no answer counts: all ranks take the same number of steps.
+
+    Args:
+        batches: Builds a batch from indices of windows.
+        order: Which windows come when.
+        rank: This process's rank.
+        world_size: Number of ranks.
+    """
+
+    def __init__(
+        self, batches: AnswerBatches, order: Order, rank: int = 0, world_size: int = 1
+    ) -> None:
+        self.batches = batches
+        self.order = order
+        self.rank = rank
+        self.world_size = world_size
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        """Return the number of batches that this rank gets."""
+        return len(self.order) if self.order.shuffle else -(-len(self.order) // self.world_size)
+
+    def __iter__(self) -> Iterator[AnswerBatch]:
+        """Yield the batches, dealt out in turn to the loader's workers."""
+        worker = get_worker_info()
+        begin, stride = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        plan = self.order.epoch(self.epoch)
+        for i in range(begin, len(self), stride):
+            if self.order.shuffle:
+                mine = rank_part(plan[i], self.rank, self.world_size)
+                yield self.batches(mine) if len(mine) else self.batches(plan[i][:1], scored=False)
+            else:
+                j = i * self.world_size + self.rank
+                yield self.batches(plan[j]) if j < len(plan) else self.batches(plan[0], False)
+
+
+class EpochLoader:
+    """A loader that tells its data set which epoch begins.
+
+    It is no ``DataLoader`` itself, so that no trainer takes it apart to put a sampler into it.
+
+    Args:
+        dataset: The batches.
+        num_workers: Processes that build them; 0 builds them in this one.
+        epoch: Says which epoch it is.
+    """
+
+    def __init__(self, dataset: BatchStream, num_workers: int, epoch: Callable[[], int]) -> None:
+        self.dataset = dataset
+        self.num_workers = num_workers
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        """Return the number of batches."""
+        return len(self.dataset)
+
+    def __iter__(self) -> Iterator[AnswerBatch]:
+        """Begin an epoch."""
+        self.dataset.epoch = self._epoch()
+        return iter(DataLoader(self.dataset, batch_size=None, num_workers=self.num_workers))

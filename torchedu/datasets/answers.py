@@ -1,0 +1,258 @@
+"""Students' answers in a store: what the columns of the ragged-column store mean here."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from torchedu.datasets.store import Store, StoreWriter, encode_texts
+from torchedu.schema import GROUP, ITEM, SKILL, Vocabulary
+
+OPTIONAL_COLUMNS = {
+    "time": "int64",
+    "response_time": "float32",
+    "attempt": "int32",
+    "truth": "float32",
+}
+"""Columns of an answer beside item and correct: milliseconds, seconds, a count from 1, and, of
+simulated students only, the probability of a right answer that their hidden state gave."""
+
+
+class Answers(NamedTuple):
+    """The histories of some students as plain arrays, for baselines and the exact filter.
+
+    Attributes:
+        offsets: Where each history begins; shape (students + 1,).
+        item: Item ids; shape (answers,).
+        correct: 0 or 1, or a share of the marks; shape (answers,), float32.
+        skill_offsets: Where each item's skills begin, by item id; shape (items + 1,).
+        skill: Skill ids of all items, one item after the other.
+        num_items: Size of the item vocabulary, reserved ids included.
+        num_skills: Size of the skill vocabulary, reserved ids included.
+        time: When, in milliseconds; shape (answers,), or None where the data has none.
+    """
+
+    offsets: NDArray[np.int64]
+    item: NDArray[np.int32]
+    correct: NDArray[np.float32]
+    skill_offsets: NDArray[np.int64]
+    skill: NDArray[np.int32]
+    num_items: int
+    num_skills: int
+    time: NDArray[np.int64] | None = None
+
+
+class AnswerStore(Store):
+    """A store of students' answers, a row a student, each history in the order it happened."""
+
+    @cached_property
+    def num_students(self) -> int:
+        """Number of students."""
+        return self.num_rows("students")
+
+    @property
+    def num_answers(self) -> int:
+        """Number of answers of all students."""
+        return len(self.item)
+
+    @cached_property
+    def history_offsets(self) -> NDArray[np.int64]:
+        """Where each student's history begins; shape (students + 1,)."""
+        return self.offsets("students", "answer")
+
+    @cached_property
+    def item(self) -> NDArray[np.int32]:
+        """Item ids; shape (answers,)."""
+        return self.values("students", "answer.item")
+
+    @cached_property
+    def correct(self) -> NDArray[Any]:
+        """Marks, uint8 where all are 0 or 1, else float32 in 0..1; shape (answers,)."""
+        return self.values("students", "answer.correct")
+
+    def has(self, column: str) -> bool:
+        """Say whether the answers have an optional column."""
+        return f"answer.{column}" in self.columns("students")
+
+    def answer_column(self, column: str) -> NDArray[Any]:
+        """Return an optional column of the answers; shape (answers,)."""
+        return self.values("students", f"answer.{column}")
+
+    def group(self, attribute: str) -> NDArray[np.int32]:
+        """Return each student's group by an attribute, an id of kind ``group.<attribute>``."""
+        return self.values("students", GROUP + attribute)
+
+    def student_names(self, rows: ArrayLike) -> list[str]:
+        """Return the names of some students."""
+        return self.texts("students", "name", rows)
+
+    @cached_property
+    def skill_offsets(self) -> NDArray[np.int64]:
+        """Where each item's skills begin, by item id; shape (items + 1,)."""
+        return self.offsets("items", "skill")
+
+    @cached_property
+    def skill(self) -> NDArray[np.int32]:
+        """Skill ids of all items, one item after the other."""
+        return self.values("items", "skill.skill")
+
+    def answers(
+        self, students: NDArray[np.int64] | None = None, stop: NDArray[np.int64] | None = None
+    ) -> Answers:
+        """Return the histories of some students, or of all.
+
+        Args:
+            students: Their rows; all where it is None.
+            stop: How many answers of each to take, from the first; all where it is None.
+
+        Returns:
+            Plain arrays, copied from the store.
+        """
+        if students is None:
+            students = np.arange(self.num_students)
+        starts = self.history_offsets[students]
+        lengths = self.history_offsets[students + 1] - starts if stop is None else stop
+        index, offsets = stretch_index(starts, lengths)
+        return Answers(
+            offsets,
+            self.item[index],
+            self.correct[index].astype(np.float32),
+            np.asarray(self.skill_offsets),
+            np.asarray(self.skill),
+            len(self.vocabulary[ITEM]),
+            len(self.vocabulary[SKILL]),
+            self.answer_column("time")[index] if self.has("time") else None,
+        )
+
+
+class AnswerWriter:
+    """Writes a store of answers, whole students at a time; use it as a context.
+
+    Args:
+        path: The store to make or replace.
+        vocabulary: Names of items, skills and groups.
+        item_skills: Lengths and values of each item's skill ids, for every item id from 0; shape
+            (items,) and (sum of lengths,). An item without a skill has length 0.
+        fractional: Whether marks other than 0 and 1 occur.
+        columns: The optional columns that every answer has.
+        about: Where the data came from and what was dropped; plain JSON.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        vocabulary: Vocabulary,
+        item_skills: tuple[ArrayLike, ArrayLike],
+        *,
+        fractional: bool = False,
+        columns: Sequence[str] = (),
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._writer = StoreWriter(path)
+        self._writer.vocabulary = vocabulary
+        self._writer.about = dict(about or {})
+        self._item_skills = item_skills
+        self._dtypes = {
+            "item": "int32",
+            "correct": "float32" if fractional else "uint8",
+            **{name: OPTIONAL_COLUMNS[name] for name in columns},
+        }
+        self._groups = vocabulary.groups
+
+    def __enter__(self) -> Self:
+        """Begin the store."""
+        self._writer.__enter__()
+        self._students = self._writer.table(
+            "students",
+            {GROUP + name: "int32" for name in self._groups},
+            {"name": {"utf8": "uint8"}, "answer": self._dtypes},
+        )
+        items = self._writer.table("items", ragged={"skill": {"skill": "int32"}})
+        lengths, values = map(np.asarray, self._item_skills)
+        items.append(len(lengths), {}, {"skill": (lengths, {"skill": values})})
+        return self
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """Where the data came from and what was dropped; may be added to until the end."""
+        return self._writer.about
+
+    def append(
+        self,
+        names: Sequence[str],
+        lengths: ArrayLike,
+        answers: Mapping[str, ArrayLike],
+        groups: Mapping[str, ArrayLike] | None = None,
+    ) -> None:
+        """Append whole students.
+
+        Args:
+            names: The students' names.
+            lengths: How many answers each has; shape (students,).
+            answers: ``item``, ``correct`` and the optional columns; shape (sum of lengths,).
+            groups: For each attribute, the students' group ids; shape (students,).
+        """
+        flat = {GROUP + name: (groups or {})[name] for name in self._groups}
+        ragged = {"name": encode_texts(names), "answer": (lengths, answers)}
+        self._students.append(len(names), flat, ragged)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Put the store in its place, or leave no trace of it."""
+        self._writer.__exit__(kind, error, trace)
+
+
+def ragged_index(
+    offsets: NDArray[np.int64], rows: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the index of all values of some rows, and the offsets of those rows among them.
+
+    Args:
+        offsets: Where each row begins; shape (all rows + 1,).
+        rows: The rows wanted, in the order wanted; shape (rows,).
+
+    Returns:
+        The index, shape (values of those rows,), and offsets, shape (rows + 1,).
+    """
+    rows = np.asarray(rows)
+    starts = np.asarray(offsets[rows])
+    return stretch_index(starts, np.asarray(offsets[rows + 1]) - starts)
+
+
+def stretch_index(
+    starts: NDArray[np.int64], lengths: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the index of stretches of values laid one after the other, and where each begins.
+
+    Args:
+        starts: Where each stretch begins among all values; shape (stretches,).
+        lengths: How long it is; shape (stretches,).
+
+    Returns:
+        The index, shape (sum of lengths,), and offsets, shape (stretches + 1,).
+    """
+    bounds = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return np.repeat(np.asarray(starts) - bounds[:-1], lengths) + np.arange(bounds[-1]), bounds
+
+
+def item_skill_lists(num_items: int, items: ArrayLike, skills: ArrayLike) -> tuple[Any, Any]:
+    """Return each item's skills, sorted and without repeats, from pairs of ids in any order.
+
+    Args:
+        num_items: Size of the item vocabulary, reserved ids included.
+        items: Item ids; shape (pairs,).
+        skills: Skill ids; shape (pairs,).
+
+    Returns:
+        Lengths by item id, shape (num_items,), and the skill ids one item after the other.
+    """
+    pairs = np.unique(np.stack([np.asarray(items, np.int64), np.asarray(skills, np.int64)]), axis=1)
+    return np.bincount(pairs[0], minlength=num_items), pairs[1].astype(np.int32)

@@ -1,0 +1,145 @@
+"""What a store of answers holds: counts and distributions as plain JSON, read bit by bit."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from torchedu.datasets.answers import OPTIONAL_COLUMNS, AnswerStore
+from torchedu.schema import ANSWER_COLUMNS, GROUP, ITEM, RESERVED, SKILL, UNKNOWN
+
+STRETCH = 1 << 22
+"""Answers read at a time."""
+ENOUGH = 10
+"""An item's share of right answers is told from this many answers on; fewer are mostly noise."""
+_QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+
+
+def describe(store: AnswerStore) -> dict[str, Any]:
+    """Count what a store holds.
+
+    Args:
+        store: The answers.
+
+    Returns:
+        Plain JSON: ``students``, ``answers``, ``items``, ``skills`` (counts of those with answers,
+        skills with items); ``share_correct``, 0..1; ``answers_per_student`` and
+        ``answers_per_item``, each with ``mean``, ``quantiles`` and a ``histogram`` of ``edges`` and
+        ``counts``; ``item_share_correct``, a histogram over items with at least ``ENOUGH``
+        answers; ``skills_per_item`` (items by number of skills); ``groups`` (students by attribute
+        and name); ``time`` with ``first`` and ``last`` (ISO, UTC) and ``days``, or None;
+        ``missing`` (what could be there and is not); ``source`` (what the import noted).
+    """
+    lengths = np.diff(store.history_offsets)
+    answers, right, unknown_times = _by_item(store)
+    asked = answers > 0
+    often = answers >= ENOUGH
+    skills_of = np.diff(store.skill_offsets)[RESERVED:]
+    groups, no_group = _groups(store)
+    return {
+        "students": store.num_students,
+        "answers": store.num_answers,
+        "items": int(asked.sum()),
+        "skills": len(store.vocabulary[SKILL]) - RESERVED,
+        "share_correct": _share(float(right.sum()), store.num_answers),
+        "marks": "shares" if store.correct.dtype.kind == "f" else "right or wrong",
+        "answers_per_student": _spread(lengths),
+        "answers_per_item": _spread(answers[asked]),
+        "item_share_correct": {
+            **_histogram(right[often] / answers[often], np.linspace(0.0, 1.0, 21)),
+            "at_least_answers": ENOUGH,
+        },
+        "skills_per_item": {
+            str(number): int(count)
+            for number, count in enumerate(np.bincount(skills_of[asked[RESERVED:]]))
+            if count
+        },
+        "groups": groups,
+        "time": _time(store),
+        "missing": {
+            "columns": [
+                column.name
+                for column in ANSWER_COLUMNS
+                if column.name in OPTIONAL_COLUMNS and not store.has(column.name)
+            ],
+            "answers_without_response_time": unknown_times,
+            "items_without_skill": int((skills_of[asked[RESERVED:]] == 0).sum()),
+            "items_without_answer": len(store.vocabulary[ITEM]) - RESERVED - int(asked.sum()),
+            "students_without_group": no_group,
+        },
+        "source": store.about,
+    }
+
+
+def _stretches(total: int) -> Iterator[slice]:
+    for start in range(0, total, STRETCH):
+        yield slice(start, min(start + STRETCH, total))
+
+
+def _by_item(store: AnswerStore) -> tuple[NDArray[np.int64], NDArray[np.float64], int]:
+    """Return each item's number of answers and sum of marks by id, and unknown response times."""
+    items = len(store.vocabulary[ITEM])
+    answers, right, unknown = np.zeros(items, np.int64), np.zeros(items), 0
+    times = store.answer_column("response_time") if store.has("response_time") else None
+    for part in _stretches(store.num_answers):
+        item = np.asarray(store.item[part])
+        answers += np.bincount(item, minlength=items)
+        right += np.bincount(item, store.correct[part], minlength=items)
+        if times is not None:
+            unknown += int(np.isnan(times[part]).sum())
+    return answers, right, unknown
+
+
+def _spread(counts: NDArray[np.int64]) -> dict[str, Any]:
+    """Return quantiles and a histogram whose bins widen, since a few students answer very much."""
+    if len(counts) == 0:
+        return {"mean": None, "quantiles": {}, "histogram": {"edges": [], "counts": []}}
+    edges = np.unique(np.rint(np.geomspace(max(int(counts.min()), 1), int(counts.max()) + 1, 25)))
+    quantiles = np.quantile(counts, _QUANTILES)
+    return {
+        "mean": float(counts.mean()),
+        "quantiles": {
+            f"{share:g}": float(value)
+            for share, value in zip(_QUANTILES, quantiles.tolist(), strict=True)
+        },
+        "histogram": _histogram(counts, edges),
+    }
+
+
+def _histogram(values: NDArray[Any], edges: NDArray[np.float64]) -> dict[str, list[float]]:
+    counts, edges = np.histogram(values, edges)
+    return {"edges": edges.tolist(), "counts": counts.tolist()}
+
+
+def _groups(store: AnswerStore) -> tuple[dict[str, dict[str, int]], dict[str, int]]:
+    """Return students by attribute and name, and how many have none."""
+    found, without = {}, {}
+    for attribute in store.vocabulary.groups:
+        names = store.vocabulary[GROUP + attribute]
+        counts = np.bincount(store.group(attribute), minlength=len(names)).tolist()
+        found[attribute] = dict(zip(names, counts[RESERVED:], strict=True))
+        without[attribute] = counts[UNKNOWN]
+    return found, without
+
+
+def _time(store: AnswerStore) -> dict[str, Any] | None:
+    if not store.has("time") or store.num_answers == 0:
+        return None
+    times = store.answer_column("time")
+    parts = list(_stretches(len(times)))
+    first = min(int(times[part].min()) for part in parts)
+    last = max(int(times[part].max()) for part in parts)
+    return {"first": _iso(first), "last": _iso(last), "days": (last - first) / 86_400_000}
+
+
+def _iso(milliseconds: int) -> str:
+    try:
+        return datetime.fromtimestamp(milliseconds / 1e3, UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError, OSError):  # beyond the years 1 to 9999
+        return f"{milliseconds} ms after 1970"
+
+
+def _share(part: float, whole: int) -> float | None:
+    return part / whole if whole else None

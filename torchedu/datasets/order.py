@@ -1,0 +1,119 @@
+"""Which global batch comes when: a pure function of seed, epoch and index.
+
+Histories are cut into windows, windows are put into global batches, and only then is a global batch
+divided among ranks; the order is the same on any number of ranks and loader workers.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from torchedu.datasets.splits import Part
+
+POOL = 50
+"""Batches whose windows are sorted by length together: padding falls, randomness stays."""
+
+
+class Windows(NamedTuple):
+    """Stretches of histories, each at most as long as a network takes at once.
+
+    Attributes:
+        student: Row of the student in the store; shape (windows,).
+        start: Position in the history of the first answer seen.
+        first: Position of the first answer scored; those before it are there as history.
+        stop: Position after the last.
+    """
+
+    student: NDArray[np.int64]
+    start: NDArray[np.int64]
+    first: NDArray[np.int64]
+    stop: NDArray[np.int64]
+
+    @property
+    def length(self) -> NDArray[np.int64]:
+        """Answers in each window."""
+        return self.stop - self.start
+
+    def take(self, index: NDArray[np.int64]) -> "Windows":
+        """Return some of the windows."""
+        return Windows(*(column[index] for column in self))
+
+
+def cut_windows(part: Part, length: int, context: int = 0) -> Windows:
+    """Cut a part's histories into windows in which every scored answer is scored once.
+
+    Args:
+        part: The answers.
+        length: Most answers in a window.
+        context: How many answers before the first scored one are seen with it, as far as the
+            history goes back; below ``length``.
+
+    Returns:
+        The windows, student by student, in the order of each history.
+    """
+    before = np.minimum(part.first, context)
+    scored = part.stop - part.first
+    # The first window of a student scores up to length - before answers, the others a step each.
+    head = np.minimum(scored, length - before)
+    step = length - context
+    more = -(-(scored - head) // step)
+    num = np.where(scored > 0, 1 + more, 0)
+    ends = np.cumsum(num)
+    place = np.arange(int(ends[-1]) if len(ends) else 0) - np.repeat(ends - num, num)
+    first = np.repeat(part.first, num) + np.where(
+        place == 0, 0, np.repeat(head, num) + (place - 1) * step
+    )
+    stop = np.minimum(
+        np.repeat(part.stop, num), first + np.where(place == 0, np.repeat(head, num), step)
+    )
+    start = np.maximum(first - context, 0)
+    return Windows(np.repeat(part.student, num), start, first, stop)
+
+
+class Order:
+    """The global batches of every epoch.
+
+    Args:
+        lengths: Answers in each window; shape (windows,).
+        batch_size: Windows in a global batch.
+        seed: Another seed gives another order.
+        shuffle: Whether the order differs from epoch to epoch; without it, windows of like length
+            are batched once, longest first, and every epoch is the same.
+    """
+
+    def __init__(
+        self, lengths: NDArray[np.int64], batch_size: int, seed: int = 0, shuffle: bool = True
+    ) -> None:
+        self.lengths = lengths
+        self.batch_size = batch_size
+        self.seed = seed
+        self.shuffle = shuffle
+
+    def __len__(self) -> int:
+        """Return the number of global batches in an epoch."""
+        return -(-len(self.lengths) // self.batch_size)
+
+    def epoch(self, epoch: int) -> list[NDArray[np.int64]]:
+        """Return the windows of each global batch of an epoch, in order.
+
+        Args:
+            epoch: Number of the epoch, from 0.
+
+        Returns:
+            For each batch the indices of its windows; the last in length may be smaller.
+        """
+        if not self.shuffle:
+            order = np.argsort(-self.lengths, kind="stable")
+            return [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
+        random = np.random.default_rng([self.seed, epoch])
+        order = random.permutation(len(self.lengths))
+        pool = np.arange(len(order)) // (POOL * self.batch_size)
+        order = order[np.lexsort((self.lengths[order], pool))]
+        starts = np.arange(0, len(order), self.batch_size)
+        return [order[i : i + self.batch_size] for i in random.permutation(starts)]
+
+
+def rank_part(batch: NDArray[np.int64], rank: int, world_size: int) -> NDArray[np.int64]:
+    """Return a rank's share of a global batch: every ``world_size``-th window of it."""
+    return batch[rank::world_size]

@@ -1,0 +1,200 @@
+"""Which answers are trained on, which choose, and which are reported: parts that share nothing.
+
+A split never depends on the order of rows in a file: students are drawn by a hash of their names.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from torchedu.datasets.answers import AnswerStore
+from torchedu.errors import ConfigError, DataError, allowed
+from torchedu.schema import GROUP
+
+PARTS = ("train", "val", "test")
+KINDS = ("student", "time", "fold", "column")
+
+
+class Part(NamedTuple):
+    """Some students' answers; those before ``first`` are history alone and are not scored.
+
+    Attributes:
+        student: Rows in the store; shape (students,).
+        first: Position in each history of the first answer that is scored.
+        stop: Position after the last; no answer from here on is seen.
+    """
+
+    student: NDArray[np.int64]
+    first: NDArray[np.int64]
+    stop: NDArray[np.int64]
+
+    @property
+    def num_answers(self) -> int:
+        """How many answers are scored."""
+        return int((self.stop - self.first).sum())
+
+
+def split(
+    store: AnswerStore,
+    by: str = "student",
+    *,
+    val: float = 0.1,
+    test: float = 0.2,
+    seed: int = 0,
+    folds: int = 5,
+    fold: int = 0,
+    column: str | None = None,
+) -> dict[str, Part]:
+    """Divide a store into train, val and test.
+
+    Args:
+        store: The answers.
+        by: ``student``: each student is in one part. ``time``: each part is a stretch of time; a
+            later part sees a student's earlier answers as history. ``fold``: like ``student``, with
+            fold number ``fold`` of ``folds`` as test. ``column``: the student attribute ``column``
+            says ``train``, ``val`` or ``test``; where none says ``val``, a share ``val`` of the
+            training students does.
+        val: Share of the students (of the answers, by time) for validation; by fold and column, the
+            share of those that are not for test.
+        test: Share of the students (of the answers, by time) for test.
+        seed: Another seed draws other students.
+        folds: Number of folds.
+        fold: Which of them is the test, from 0.
+        column: Name of the student attribute.
+
+    Returns:
+        A ``Part`` for each of ``train``, ``val`` and ``test``.
+
+    Raises:
+        ConfigError: A share, fold, column or kind of split is not possible.
+        DataError: The data is too small, or has no time, for this split.
+    """
+    if by not in KINDS:
+        raise ConfigError(f"split {by!r} is not known.", allowed(by, KINDS))
+    if not (0 < val < 1 and 0 < test < 1 and val + test < 1):
+        raise ConfigError(
+            f"val {val} and test {test} leave no part for each of train, val and test.",
+            "Both are shares above 0 whose sum is below 1.",
+        )
+    if by == "time":
+        parts = _by_time(store, val, test)
+    else:
+        parts = {
+            name: _whole(store, np.flatnonzero(where))
+            for name, where in _students(store, by, val, test, seed, folds, fold, column).items()
+        }
+    for name, part in parts.items():
+        if part.num_answers == 0:
+            raise DataError(
+                f"the part {name!r} of a split by {by} holds no answers "
+                f"({store.num_students} students, {store.num_answers} answers in all).",
+                "Use more data, larger shares, or another split.",
+                file=store.path,
+            )
+    return parts
+
+
+def _students(
+    store: AnswerStore,
+    by: str,
+    val: float,
+    test: float,
+    seed: int,
+    folds: int,
+    fold: int,
+    column: str | None,
+) -> dict[str, NDArray[np.bool_]]:
+    place = _places(store, seed)
+    num = store.num_students
+    if by == "column":
+        in_test, in_val = _column(store, column)
+        if in_val.any():
+            return {"train": ~in_test & ~in_val, "val": in_val, "test": in_test}
+    elif by == "fold":
+        if folds < 2 or not 0 <= fold < folds:
+            raise ConfigError(
+                f"fold {fold} of {folds} folds does not exist.",
+                "folds is at least 2, fold counts from 0.",
+            )
+        in_test = place * folds // max(num, 1) == fold
+    else:
+        in_test = place < round(num * test)
+        val = val / (1 - test)  # the share is of all students here, of the rest below
+    rest = np.argsort(np.where(in_test, num, place), kind="stable")[: num - in_test.sum()]
+    in_val = np.zeros(num, bool)
+    in_val[rest[: max(1, round(len(rest) * val))]] = True
+    return {"train": ~in_test & ~in_val, "val": in_val, "test": in_test}
+
+
+def _column(store: AnswerStore, column: str | None) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    groups = store.vocabulary.groups
+    if column is None or column not in groups:
+        raise ConfigError(
+            f"a split by column needs the name of a student attribute, given {column!r}.",
+            allowed(column or "", groups),
+        )
+    names = store.vocabulary[GROUP + column]
+    strange = sorted(set(names) - set(PARTS))
+    if strange:
+        raise DataError(
+            f"the attribute {column!r} says {strange[0]!r}, which is no part.",
+            allowed(strange[0], PARTS),
+            file=store.path,
+        )
+    value = store.group(column)
+    return value == names.id("test"), value == names.id("val")
+
+
+def _whole(store: AnswerStore, students: NDArray[np.int64]) -> Part:
+    lengths = np.diff(store.history_offsets)[students]
+    return Part(students, np.zeros_like(lengths), lengths)
+
+
+def _by_time(store: AnswerStore, val: float, test: float) -> dict[str, Part]:
+    if not store.has("time"):
+        raise DataError(
+            "a split by time needs the time of each answer, and there is none.",
+            "Import a column of times, or split by student.",
+            file=store.path,
+        )
+    time = store.answer_column("time")
+    cuts = np.quantile(time, [1 - val - test, 1 - test], method="higher")
+    offsets = store.history_offsets
+    # Histories are in order of time: the number of a student's answers before a cut is its place.
+    counts = [
+        np.add.reduceat(np.append(time < cut, False).astype(np.int64), offsets[:-1])
+        * (np.diff(offsets) > 0)
+        for cut in cuts
+    ]
+    bounds = [np.zeros(store.num_students, np.int64), *counts, np.diff(offsets)]
+    students = np.arange(store.num_students)
+    parts = {}
+    for name, first, stop in zip(PARTS, bounds[:-1], bounds[1:], strict=True):
+        some = stop > first
+        parts[name] = Part(students[some], first[some], stop[some])
+    return parts
+
+
+def _places(store: AnswerStore, seed: int) -> NDArray[np.int64]:
+    """Return each student's place in a random order that their names and the seed alone decide."""
+    offsets = store.offsets("students", "name")
+    data = store.values("students", "name.utf8")
+    position = np.arange(len(data), dtype=np.uint64) - np.repeat(
+        offsets[:-1].astype(np.uint64), np.diff(offsets)
+    )
+    with np.errstate(over="ignore"):  # arithmetic modulo 2**64
+        letters = _mix((data.astype(np.uint64) + np.uint64(1)) ^ _mix(position + np.uint64(seed)))
+        sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(letters, dtype=np.uint64)])
+        hashes = _mix(sums[offsets[1:]] - sums[offsets[:-1]])
+    place = np.empty(len(hashes), np.int64)
+    place[np.argsort(hashes, kind="stable")] = np.arange(len(hashes))
+    return place
+
+
+def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Spread the bits of integers (the finaliser of splitmix64, Steele et al., OOPSLA 2014)."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

@@ -1,0 +1,384 @@
+"""The memory-mapped ragged-column store: one file a column, opened in O(1), written atomically.
+
+A store is a folder of tables. A column of a table is flat (one value a row) or ragged (any number
+of values a row); ragged columns that share their lengths form a family with one file of offsets.
+Nothing here knows what the columns mean: answers, tokens and embeddings are kept alike.
+
+Layout::
+
+    class.store/
+      manifest.json             format, tables, counts, checksums, where the data came from
+      vocabulary.json           names by kind
+      students/group.class.bin  a flat column, little-endian
+      students/answer.offsets   int64, one more than there are rows
+      students/answer.item.bin  a ragged column of the family "answer"
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from torchedu.errors import ConfigError, DataError, allowed
+from torchedu.schema import Vocabulary
+
+FORMAT = "torchedu-store"
+VERSION = 1
+MANIFEST = "manifest.json"
+VOCABULARY = "vocabulary.json"
+
+
+class Store:
+    """A data set on disk, opened without reading it.
+
+    Args:
+        path: The store's folder.
+
+    Raises:
+        DataError: The folder is no store, is of a newer version, or a file is missing or cut.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        manifest = self.path / MANIFEST
+        if not manifest.is_file():
+            found = (
+                "a file" if self.path.is_file() else "a folder" if self.path.is_dir() else "nothing"
+            )
+            raise DataError(
+                f"no store is here ({found} found).",
+                "Make one with: torchedu data import FORMAT RAW OUT",
+                file=self.path,
+            )
+        try:
+            self.manifest: dict[str, Any] = json.loads(manifest.read_text("utf-8"))
+            form, version = self.manifest["format"], self.manifest["version"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"the manifest cannot be read ({type(error).__name__}).",
+                "The store is damaged: import the raw file again.",
+                file=manifest,
+            ) from None
+        if form != FORMAT or version > VERSION:
+            raise DataError(
+                f"format {form!r} version {version!r} is not known here.",
+                f"This release reads {FORMAT} up to version {VERSION}: upgrade torchedu.",
+                file=manifest,
+            )
+
+    def __reduce__(self) -> tuple[type["Store"], tuple[Path]]:
+        """Cross to another process as a path: the maps are made there, not copied."""
+        return type(self), (self.path,)
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What the writer noted: the source, its licence, what was dropped and why."""
+        about: dict[str, Any] = self.manifest["about"]
+        return about
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """Names to ids."""
+        return Vocabulary.from_json(json.loads((self.path / VOCABULARY).read_text("utf-8")))
+
+    def num_rows(self, table: str) -> int:
+        """Return the number of rows of a table."""
+        return int(self._table(table)["rows"])
+
+    def columns(self, table: str) -> tuple[str, ...]:
+        """Return the names of a table's columns, ragged ones as ``family.column``."""
+        return tuple(self._table(table)["columns"])
+
+    def offsets(self, table: str, family: str) -> NDArray[np.int64]:
+        """Return where each row's values begin in a family; shape (rows + 1,)."""
+        return self._map(f"{table}/{family}.offsets", np.dtype("<i8"), self.num_rows(table) + 1)
+
+    def values(self, table: str, column: str) -> NDArray[Any]:
+        """Return a whole column, memory-mapped and read-only.
+
+        Args:
+            table: The table's name.
+            column: A flat column, or a ragged one as ``family.column``.
+
+        Returns:
+            Shape (rows,) for a flat column, (values,) for a ragged one.
+        """
+        columns = self._table(table)["columns"]
+        if column not in columns:
+            raise DataError(
+                f"no column {column!r} in table {table!r}.",
+                allowed(column, columns),
+                file=self.path,
+            )
+        spec = columns[column]
+        return self._map(f"{table}/{column}.bin", np.dtype(spec["dtype"]), int(spec["size"]))
+
+    def texts(self, table: str, column: str, rows: ArrayLike) -> list[str]:
+        """Return the texts of some rows of a column written by ``encode_texts``."""
+        bounds = self.offsets(table, column)
+        data = self.values(table, f"{column}.utf8")
+        return [
+            bytes(data[bounds[row] : bounds[row + 1]]).decode("utf-8")
+            for row in np.asarray(rows).tolist()
+        ]
+
+    def verify(self) -> None:
+        """Read every file and compare it with its checksum.
+
+        Raises:
+            DataError: A file is missing, cut or changed; it is named.
+        """
+        for name, known in self.manifest["files"].items():
+            file = self.path / name
+            if (
+                not file.is_file()
+                or file.stat().st_size != known["bytes"]
+                or _sha256(file) != known["sha256"]
+            ):
+                raise DataError(
+                    "the file does not match its checksum.",
+                    "The store is damaged: import the raw file again.",
+                    file=file,
+                )
+
+    def _table(self, table: str) -> dict[str, Any]:
+        tables: dict[str, dict[str, Any]] = self.manifest["tables"]
+        if table not in tables:
+            raise DataError(f"no table {table!r}.", allowed(table, tables), file=self.path)
+        return tables[table]
+
+    def _map(self, name: str, dtype: np.dtype[Any], size: int) -> NDArray[Any]:
+        file = self.path / name
+        if size == 0:  # an empty file cannot be mapped
+            return np.empty(0, dtype)
+        try:
+            if file.stat().st_size != size * dtype.itemsize:
+                raise ValueError
+            return np.memmap(file, dtype, mode="r", shape=(size,))
+        except (OSError, ValueError):
+            raise DataError(
+                "the file is missing or cut.",
+                "The store is damaged: import the raw file again.",
+                file=file,
+            ) from None
+
+
+class TableWriter:
+    """Appends rows to one table of a store that is being written.
+
+    Args:
+        folder: The table's folder.
+        flat: The dtype of each flat column.
+        ragged: For each family, the dtype of each of its columns.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        flat: Mapping[str, str],
+        ragged: Mapping[str, Mapping[str, str]],
+    ) -> None:
+        folder.mkdir()
+        self.rows = 0
+        self._flat = {name: np.dtype(dtype).newbyteorder("<") for name, dtype in flat.items()}
+        self._ragged = {
+            f"{family}.{name}": np.dtype(dtype).newbyteorder("<")
+            for family, columns in ragged.items()
+            for name, dtype in columns.items()
+        }
+        self._sizes = dict.fromkeys((*self._flat, *self._ragged), 0)
+        self._ends = dict.fromkeys(ragged, 0)
+        self._files: dict[str, IO[bytes]] = {
+            name: (folder / f"{name}.bin").open("wb") for name in self._sizes
+        }
+        for family in ragged:
+            self._files[family] = (folder / f"{family}.offsets").open("wb")
+            self._files[family].write(np.zeros(1, "<i8").tobytes())
+
+    def append(
+        self,
+        rows: int,
+        flat: Mapping[str, ArrayLike],
+        ragged: Mapping[str, tuple[ArrayLike, Mapping[str, ArrayLike]]],
+    ) -> None:
+        """Append rows.
+
+        Args:
+            rows: How many.
+            flat: For each flat column, its values; shape (rows,).
+            ragged: For each family, the lengths of its rows, shape (rows,), and for each of its
+                columns the values of all rows one after the other; shape (sum of lengths,).
+        """
+        for name, values in flat.items():
+            self._write(name, values, self._flat[name], rows)
+        for family, (lengths, columns) in ragged.items():
+            ends = self._ends[family] + np.cumsum(np.asarray(lengths), dtype="<i8")
+            if len(ends) != rows:
+                raise ValueError(f"{family}: {len(ends)} lengths for {rows} rows")
+            total = int(ends[-1]) - self._ends[family] if rows else 0
+            self._files[family].write(ends.tobytes())
+            for name, values in columns.items():
+                column = f"{family}.{name}"
+                self._write(column, values, self._ragged[column], total)
+            self._ends[family] += total
+        self.rows += rows
+
+    def close(self) -> dict[str, Any]:
+        """Bring everything to disk and return the table's part of the manifest."""
+        for file in self._files.values():
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
+        dtypes = {**self._flat, **self._ragged}
+        columns = {
+            name: {"dtype": dtypes[name].str, "size": size} for name, size in self._sizes.items()
+        }
+        return {"rows": self.rows, "columns": columns}
+
+    def abandon(self) -> None:
+        """Close the files without keeping them."""
+        for file in self._files.values():
+            file.close()
+
+    def _write(self, name: str, values: ArrayLike, dtype: np.dtype[Any], size: int) -> None:
+        array = np.ascontiguousarray(values, dtype)
+        if array.shape != (size,):
+            raise ValueError(f"{name}: shape {array.shape} instead of ({size},)")
+        self._files[name].write(array.data)
+        self._sizes[name] += size
+
+
+class StoreWriter:
+    """Writes a store: into a hidden folder beside it, renamed when all is on disk.
+
+    Use it as a context; where the body raises, nothing is left behind and a store that stood at
+    ``path`` stands as before.
+
+    Args:
+        path: The folder to make. A store that is already there is replaced at the end.
+
+    Raises:
+        ConfigError: Something that is no store stands at ``path``, or the folder cannot be written.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.vocabulary = Vocabulary()
+        self.about: dict[str, Any] = {}
+        self._tables: dict[str, TableWriter] = {}
+        self._folder = Path()
+
+    def __enter__(self) -> Self:
+        """Make the hidden folder."""
+        other = self.path.is_file() or (self.path.is_dir() and any(self.path.iterdir()))
+        if other and not (self.path / MANIFEST).is_file():
+            raise ConfigError(
+                f"{self.path} exists and is not a store.",
+                "Name a folder that does not exist yet; nothing was changed.",
+            )
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._folder = Path(
+                tempfile.mkdtemp(prefix=f".{self.path.name}.", dir=self.path.parent)
+            )
+            self._folder.chmod(0o755)
+        except OSError as error:
+            raise ConfigError(
+                f"{self.path.parent} cannot be written ({error.strerror}).",
+                "Name a folder that you may write to.",
+            ) from None
+        return self
+
+    def table(
+        self,
+        name: str,
+        flat: Mapping[str, str] | None = None,
+        ragged: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> TableWriter:
+        """Begin a table; see ``TableWriter``."""
+        self._tables[name] = TableWriter(self._folder / name, flat or {}, ragged or {})
+        return self._tables[name]
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Put the store in its place, or leave no trace of it."""
+        try:
+            if error is None:
+                self._finish()
+        finally:
+            for table in self._tables.values():
+                table.abandon()
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _finish(self) -> None:
+        tables = {name: table.close() for name, table in self._tables.items()}
+        _write_json(self._folder / VOCABULARY, self.vocabulary.to_json())
+        files = {
+            file.relative_to(self._folder).as_posix(): {
+                "bytes": file.stat().st_size,
+                "sha256": _sha256(file),
+            }
+            for file in sorted(self._folder.rglob("*"))
+            if file.is_file()
+        }
+        manifest = {
+            "format": FORMAT,
+            "version": VERSION,
+            "tables": tables,
+            "about": self.about,
+            "files": files,
+        }
+        _write_json(self._folder / MANIFEST, manifest)
+        for folder in (
+            *{file.parent for file in self._folder.rglob("*")},
+            self._folder,
+        ):
+            _sync_folder(folder)
+        old = self._folder.with_name(self._folder.name + ".old")
+        if self.path.exists():
+            self.path.rename(old)
+        self._folder.rename(self.path)
+        _sync_folder(self.path.parent)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def encode_texts(
+    texts: Iterable[str],
+) -> tuple[NDArray[np.int64], dict[str, NDArray[np.uint8]]]:
+    """Return texts as the lengths and values of a ragged family with the one column ``utf8``."""
+    pieces = [text.encode("utf-8") for text in texts]
+    lengths = np.fromiter(map(len, pieces), np.int64, len(pieces))
+    return lengths, {"utf8": np.frombuffer(b"".join(pieces), np.uint8)}
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _write_json(file: Path, value: object) -> None:
+    with file.open("w", encoding="utf-8") as stream:
+        json.dump(value, stream, ensure_ascii=False, indent=1)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

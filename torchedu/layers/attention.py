@@ -1,0 +1,58 @@
+"""Attention of questions over the history before them."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class AttentionBlock(nn.Module):
+    """One post-norm block: multi-head attention, skip from the query, feed-forward, skip.
+
+    Args:
+        dim: Width D.
+        heads: Number of heads H; a divisor of ``dim``.
+        dropout: Share left out in training of the attention weights and of each sub-layer's output.
+    """
+
+    def __init__(self, dim: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.dropout = dropout
+        self.query = nn.Linear(dim, dim)
+        self.key_value = nn.Linear(dim, 2 * dim)
+        self.out = nn.Linear(dim, dim)
+        self.norm_attention = nn.LayerNorm(dim)
+        self.up = nn.Linear(dim, dim)
+        self.down = nn.Linear(dim, dim)
+        self.norm_feed = nn.LayerNorm(dim)
+        self.drop = nn.Dropout(dropout)
+        bound = (6 / (4 * dim)) ** 0.5  # Xavier over the three projections as one matrix
+        for projection in (self.query, self.key_value):
+            nn.init.uniform_(projection.weight, -bound, bound)
+            nn.init.zeros_(projection.bias)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, query_BLD: Tensor, memory_BMD: Tensor, causal: bool) -> Tensor:
+        """Let each query attend to the memory.
+
+        Args:
+            query_BLD: The queries.
+            memory_BMD: What they attend to.
+            causal: Whether query t sees memory 0..t alone, else it sees all of it.
+
+        Returns:
+            x_BLD: The queries with what they found.
+        """
+        q_BHLd = self._split(self.query(query_BLD))
+        k_BHMd, v_BHMd = map(self._split, self.key_value(memory_BMD).chunk(2, dim=-1))
+        found = F.scaled_dot_product_attention(
+            q_BHLd, k_BHMd, v_BHMd, is_causal=causal, dropout_p=self.dropout * self.training
+        )
+        x_BLD = self.out(found.transpose(1, 2).flatten(2))
+        x_BLD = self.norm_attention(query_BLD + self.drop(x_BLD))
+        fed_BLD = self.down(self.drop(torch.relu(self.up(x_BLD))))
+        normed: Tensor = self.norm_feed(x_BLD + self.drop(fed_BLD))
+        return normed
+
+    def _split(self, x_BLD: Tensor) -> Tensor:
+        return x_BLD.unflatten(-1, (self.heads, -1)).transpose(1, 2)

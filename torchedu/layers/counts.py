@@ -1,0 +1,71 @@
+"""How many marks a student won and lost before, on each name: skills, say."""
+
+import torch
+from torch import Tensor
+
+from torchedu.schema import PADDING
+
+
+def counts_before(id_BLS: Tensor, correct_BL: Tensor, num: int) -> Tensor:
+    """Count the marks that each answer's names got earlier in the same window.
+
+    Args:
+        id_BLS: Names of each answer, such as its skills; 0 where it has fewer than S.
+        correct_BL: 0, 1 or a share of the marks.
+        num: Number of ids.
+
+    Returns:
+        count_BL2: Marks won and marks lost on earlier answers with the same name, each the mean
+        over the answer's names; zero where it has none.
+    """
+    size, steps, names = id_BLS.shape
+    history = torch.arange(size, device=id_BLS.device).view(-1, 1, 1) * num
+    key = (history + id_BLS).flatten()
+    # In the order of (history, name, step), earlier marks of a name are a running sum of its run.
+    order = key.argsort(stable=True)
+    marks = _marks(correct_BL).unsqueeze(2).expand(-1, -1, names, -1).flatten(0, 2)[order]
+    before = marks.cumsum(0, dtype=torch.float64) - marks
+    ordered = key[order]
+    begins = torch.ones_like(ordered, dtype=torch.bool)
+    begins[1:] = ordered[1:] != ordered[:-1]
+    run = begins.cumsum(0) - 1
+    before = (before - before[begins][run]).to(correct_BL.dtype)
+    counts = torch.empty_like(before).index_copy_(0, order, before)
+    return _mean(counts.view(size, steps, names, 2), id_BLS)
+
+
+def look_up(count_BK2: Tensor, id_BS: Tensor) -> Tensor:
+    """Return the marks of some names from counts that are kept along.
+
+    Args:
+        count_BK2: Marks won and lost so far, by id.
+        id_BS: The names; 0 where there are fewer than S.
+
+    Returns:
+        count_B2: Their mean over the names.
+    """
+    return _mean(count_BK2.gather(1, id_BS.unsqueeze(-1).expand(-1, -1, 2)), id_BS)
+
+
+def add_marks(count_BK2: Tensor, id_BS: Tensor, correct_B: Tensor) -> Tensor:
+    """Return counts with one more answer of each student.
+
+    Args:
+        count_BK2: Marks won and lost so far, by id.
+        id_BS: The answer's names; 0 where there are fewer than S.
+        correct_B: 0, 1 or a share of the marks.
+
+    Returns:
+        The new counts; what padding gathers is never read.
+    """
+    marks_BS2 = _marks(correct_B).unsqueeze(1).expand(-1, id_BS.shape[1], -1)
+    return count_BK2.scatter_add(1, id_BS.unsqueeze(-1).expand(-1, -1, 2), marks_BS2)
+
+
+def _marks(correct: Tensor) -> Tensor:
+    return torch.stack([correct, 1 - correct], dim=-1)
+
+
+def _mean(counts: Tensor, id: Tensor) -> Tensor:
+    real = (id != PADDING).unsqueeze(-1)
+    return (counts * real).sum(-2) / real.sum(-2).clamp(min=1)

@@ -1,0 +1,75 @@
+"""How well does a student master each skill, by any network?"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from torchedu.batch import AnswerBatch
+from torchedu.models.kt_model import KTModel, State
+from torchedu.schema import PADDING, RESERVED, UNKNOWN
+
+DEFINITION = (
+    "Mastery of a skill is the chance, after the answers so far, of answering correctly a question "
+    "on that skill alone that nobody has seen before."
+)
+
+
+@torch.inference_mode()
+def mastery(net: KTModel, state: State) -> Tensor:
+    """Return the mastery of every skill; see ``DEFINITION``.
+
+    Args:
+        net: The network, in evaluation mode.
+        state: What it knows of B students.
+
+    Returns:
+        mastery_BK: In 0..1, for skill ids from 2 (the reserved ids have none).
+    """
+    size = len(state[0])
+    skill_K = torch.arange(RESERVED, net.num_skills, device=state[0].device)
+    columns = []
+    for part_K in skill_K.split(256):  # bounds the memory of states that are copied for each skill
+        repeated = tuple(tensor.repeat_interleave(len(part_K), 0) for tensor in state)
+        skill_BS = part_K.repeat(size).unsqueeze(-1)
+        item_B = torch.full_like(skill_BS[:, 0], UNKNOWN)
+        logit = net.predict(repeated, item_B, skill_BS).float()
+        columns.append(logit.sigmoid().view(size, -1))
+    return torch.cat(columns, dim=1) if columns else state[0].new_zeros(size, 0)
+
+
+@torch.inference_mode()
+def follow(net: KTModel, batch: AnswerBatch) -> Iterator[State]:
+    """Yield what a network knows after each step of a batch.
+
+    Args:
+        net: The network, in evaluation mode.
+        batch: Histories.
+
+    Yields:
+        L states; what they say of a student counts up to the end of the student's window.
+    """
+    state = net.initial_state(len(batch.item_BL))
+    for t in range(batch.item_BL.shape[1]):
+        state = net.step(state, batch.item_BL[:, t], batch.skill_BLS[:, t], batch.correct_BL[:, t])
+        yield state
+
+
+@torch.inference_mode()
+def final_mastery(net: KTModel, batch: AnswerBatch) -> Tensor:
+    """Return the mastery of every skill after the last answer of each window.
+
+    Args:
+        net: The network, in evaluation mode.
+        batch: Histories.
+
+    Returns:
+        mastery_BK: In 0..1, for skill ids from 2.
+    """
+    last_B = (batch.item_BL != PADDING).sum(1) - 1
+    mastery_BK = batch.correct_BL.new_zeros(len(last_B), max(0, net.num_skills - RESERVED))
+    for t, state in enumerate(follow(net, batch)):
+        ends = last_B == t
+        if ends.any():
+            mastery_BK[ends] = mastery(net, tuple(tensor[ends] for tensor in state))
+    return mastery_BK

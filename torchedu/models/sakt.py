@@ -1,0 +1,95 @@
+"""Self-Attentive Knowledge Tracing: each question looks back at the answers that bear on it.
+
+Pandey and Karypis, "A Self-Attentive model for Knowledge Tracing", EDM 2019,
+https://arxiv.org/abs/1907.06837.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from torchedu.batch import AnswerBatch
+from torchedu.layers import AttentionBlock, VocabularyTable
+from torchedu.models.kt_model import KTModel, State
+from torchedu.schema import SKILL
+
+
+class SAKT(KTModel):
+    """Predicts an answer by attention from its skill to the (skill, mark) pairs before it.
+
+    Deviations from the paper: a learned start stands before the first answer, so that the first is
+    predicted too; with several blocks the queries are refined while the history stays as it is;
+    several skills enter by their mean, part of the marks by the point that far between the codes
+    for wrong and right.
+
+    Args:
+        num_items: Number of item ids; not used, the network sees skills alone.
+        num_skills: Number of skill ids, the reserved ones included.
+        dim: Width.
+        heads: Attention heads; a divisor of ``dim``.
+        blocks: Attention blocks one after the other; the paper has one.
+        dropout: Share left out in training of attention weights and of each sub-layer's output.
+        max_steps: Longest history taken at once; older answers are then forgotten.
+    """
+
+    def __init__(
+        self,
+        num_items: int,
+        num_skills: int,
+        dim: int = 256,
+        heads: int = 8,
+        blocks: int = 1,
+        dropout: float = 0.2,
+        max_steps: int = 200,
+    ) -> None:
+        super().__init__()
+        if dim % heads:
+            raise ValueError(f"dim {dim} is no multiple of heads {heads}")
+        self.num_items = num_items
+        self.num_skills = num_skills
+        self.dim = dim
+        self.heads = heads
+        self.blocks = blocks
+        self.dropout = dropout
+        self.max_steps: int = max_steps
+        # A row holds the codes for wrong and for right side by side.
+        self.answered = VocabularyTable(SKILL, num_skills, 2 * dim, std=1.0)
+        self.asked = VocabularyTable(SKILL, num_skills, dim, std=1.0)
+        self.position = nn.Parameter(torch.randn(max_steps, dim))  # row 0 is the start
+        self.attention = nn.ModuleList(AttentionBlock(dim, heads, dropout) for _ in range(blocks))
+        self.out = nn.Linear(dim, 1)
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, batch: AnswerBatch) -> Tensor:
+        """Predict every answer of a batch; see ``KTModel.forward``."""
+        x_BLD = self._code(batch.skill_BLS, batch.correct_BL)
+        return self._logit(batch.skill_BLS, self._memory(x_BLD[:, :-1]), causal=True)
+
+    def initial_state(self, batch_size: int) -> State:
+        """Return histories without answers."""
+        return (self.position.new_zeros(batch_size, 0, self.dim),)
+
+    def predict(self, state: State, item_B: Tensor, skill_BS: Tensor) -> Tensor:
+        """Predict one answer of each student; see ``KTModel.predict``."""
+        (x_BLD,) = state
+        return self._logit(skill_BS.unsqueeze(1), self._memory(x_BLD), causal=False).squeeze(1)
+
+    def step(self, state: State, item_B: Tensor, skill_BS: Tensor, correct_B: Tensor) -> State:
+        """Take in one answer of each student; see ``KTModel.step``."""
+        x_BLD = torch.cat([state[0], self._code(skill_BS, correct_B).unsqueeze(1)], dim=1)
+        return (x_BLD[:, -(self.max_steps - 1) :],)
+
+    def _code(self, skill: Tensor, correct: Tensor) -> Tensor:
+        wrong, right = self.answered.mean(skill).chunk(2, dim=-1)
+        return torch.lerp(wrong, right, correct.unsqueeze(-1).to(wrong.dtype))
+
+    def _memory(self, x_BLD: Tensor) -> Tensor:
+        """Put the start before a history and its place on each answer."""
+        start = x_BLD.new_zeros(len(x_BLD), 1, self.dim)
+        return torch.cat([start, x_BLD], dim=1) + self.position[: x_BLD.shape[1] + 1]
+
+    def _logit(self, skill: Tensor, memory_BMD: Tensor, causal: bool) -> Tensor:
+        q_BLD = self.asked.mean(skill)
+        for block in self.attention:
+            q_BLD = block(q_BLD, memory_BMD, causal)
+        logit_BL: Tensor = self.out(self.drop(q_BLD)).squeeze(-1)
+        return logit_BL

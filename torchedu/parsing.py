@@ -1,0 +1,132 @@
+"""One dialect for every command: parsers that tell a mistake in two lines."""
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import import_module
+from typing import Any, NoReturn
+
+from jsonargparse import ArgumentParser, auto_cli
+
+from torchedu.errors import ConfigError, allowed
+
+
+class TwoLineErrors(ArgumentParser):
+    """A parser that takes no abbreviations and raises ``ConfigError`` instead of printing usage."""
+
+    choices: Mapping[str, Sequence[str]]
+    """For options that name a class, the names known."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("allow_abbrev", False)
+        super().__init__(*args, **kwargs)
+        self.choices = {}
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Raise the mistake as the two lines that a user sees."""
+        raise explain(message, option_names(self), self.choices, self.prog) from None
+
+
+def run_functions(
+    functions: Callable[..., None] | Mapping[str, Callable[..., None]],
+    arguments: Sequence[str],
+    command: str,
+) -> None:
+    """Parse the arguments of plain functions and call the one chosen.
+
+    Args:
+        functions: One function, or several by subcommand; options are read from their signatures
+            and help from their docstrings.
+        arguments: The words after the command.
+        command: The command's name.
+
+    Raises:
+        ConfigError: An option or value is wrong.
+    """
+    components: Any = functions if callable(functions) else dict(functions)
+    auto_cli(
+        components,
+        args=list(arguments) or ([] if callable(functions) else ["--help"]),
+        parser_class=TwoLineErrors,
+        prog=f"torchedu {command}",
+        as_positional=True,
+    )
+
+
+def option_names(parser: ArgumentParser) -> list[str]:
+    """Return the options of a parser, without their dashes."""
+    options = [option for action in parser._actions for option in action.option_strings]
+    return [option[2:] for option in options if option.startswith("--")]
+
+
+def explain(
+    message: str,
+    options: Sequence[str],
+    choices: Mapping[str, Sequence[str]],
+    prog: str,
+) -> ConfigError:
+    """Turn a parser's message, often of a dozen lines, into what is wrong and what to do.
+
+    Args:
+        message: What jsonargparse says.
+        options: The options that exist.
+        choices: For options that name a class, the names known.
+        prog: The command, for the pointer to its help.
+
+    Returns:
+        The error to raise.
+    """
+    more = f"All options: {prog} --help"
+    unknown = re.search(r"unrecognized arguments: (\S+)", message)
+    if unknown:
+        name = unknown[1].lstrip("-").partition("=")[0]
+        if not unknown[1].startswith("-"):
+            return ConfigError(f"{name!r} is one word too many.", more)
+        return ConfigError(f"the option --{name} is not known.", f"{_nearest(name, options)}{more}")
+    key = re.search(r'Parser key "([^"]+)"', message)
+    if key is None:
+        return ConfigError(" ".join(message.split())[:300], more)
+    nested = re.search(r"NestedArg\(key='([^']+)', val='?(.*?)'?\)\s*$", message, re.S)
+    given = re.search(r"Given value: (.*?)\s*$", message, re.S)
+    option = f"{key[1]}.{nested[1]}" if nested else key[1]
+    value = nested[2] if nested else given[1] if given else None
+    refused = re.search(r"Option '([^']+)' is not accepted", message)
+    if refused:
+        path = re.findall(r"class_path[ =]'([^']+)'", message)[-1]
+        option = option if option.endswith(refused[1]) else f"{option}.{refused[1]}"
+        return ConfigError(
+            f"{path.rpartition('.')[2]} has no option --{option}.",
+            allowed(refused[1], _arguments(path)),
+        )
+    if option in choices and ("import path" in message or "not a subclass" in message):
+        return ConfigError(
+            f"--{option} {value!r} is not known.",
+            f"{allowed(value or '', choices[option])} Or give the import path of your own class.",
+        )
+    kinds = dict.fromkeys(re.findall(r"Expected an? (.+?)(?:\. Got value|\. Got|\n|$)", message))
+    if not kinds or value is None:
+        inner = " ".join(message[key.end() :].strip(": \n").split())
+        return ConfigError(f"--{option}: {inner[:300]}", more)
+    expected = dict.fromkeys(kind for text in kinds for kind in _plain(text))
+    return ConfigError(f"--{option} is {value!r}.", allowed(value, expected, most=20))
+
+
+def _nearest(name: str, options: Iterable[str]) -> str:
+    said = allowed(name, options)
+    at = said.find("Did you mean")
+    return "" if at < 0 else f"Did you mean --{said[at + 13 : -1]}? "
+
+
+def _plain(kind: str) -> list[str]:
+    """Name a type as a user would."""
+    literal = re.match(r"typing.Literal\[(.+)\]", kind)
+    if literal:
+        return [name.strip().strip("'") for name in literal[1].split(",")]
+    kind = re.sub(r"<class '(?:[\w.]*\.)?(\w+)'>", r"\1", kind)
+    names = {"NoneType": "null", "int": "a whole number", "float": "a number", "str": "a text"}
+    return [names.get(kind, kind)]
+
+
+def _arguments(class_path: str) -> list[str]:
+    module, _, name = class_path.rpartition(".")
+    return list(inspect.signature(getattr(import_module(module), name)).parameters)

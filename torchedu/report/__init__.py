@@ -1,0 +1,31 @@
+"""A run's folder to pictures and one page of HTML. Nothing here needs torch or the data."""
+
+from pathlib import Path
+
+from torchedu.report.extras import need_extras
+
+__all__ = ["write_report"]
+
+
+def write_report(run: str | Path) -> Path:
+    """Write a run's report: one page that opens anywhere, offline, and its pictures as PNG files.
+
+    Reads ``config.yaml``, ``metrics.csv``, ``evaluation.json``, ``mastery.json`` and
+    ``vocabulary.json`` of the run's folder, as far as they are there, and nothing else. What is
+    missing leaves its section out, and the page says so in one line.
+
+    Args:
+        run: The run's folder.
+
+    Returns:
+        The page, ``report.html`` in the run's folder; the pictures stand in ``pictures/``.
+
+    Raises:
+        DataError: The folder is no run's, or one of its files cannot be read.
+        MissingExtraError: matplotlib or jinja2 is not installed.
+    """
+    need_extras("A report")
+    # Imported here so that whoever may want a report pays for matplotlib only when writing one.
+    from torchedu.report.page import write
+
+    return write(Path(run))

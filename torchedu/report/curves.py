@@ -1,0 +1,179 @@
+"""Pictures of curves: learning, ROC, calibration."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from torchedu.report.folder import Curves, Evaluation, Run
+from torchedu.report.style import (
+    BASELINE,
+    BOUND,
+    HALF,
+    MUTED,
+    NETWORK,
+    OTHERS,
+    PAPER,
+    Picture,
+    above_counts,
+    blank,
+    short,
+)
+
+MOST_CURVES = 5
+_MOST_POINTS = 400
+_Line = str | tuple[float, tuple[float, ...]]
+_STYLES: tuple[_Line, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 2, 1.5, 2)), (0, (8, 2)))
+
+
+def best_epoch(run: Run) -> int | None:
+    """Return the epoch (from 1) with the highest validation AUC, else the lowest loss."""
+    if aucs := run.metrics.get("val/auc"):
+        return max(aucs, key=lambda epoch: (aucs[epoch], -epoch))
+    if losses := _validation_loss(run):
+        return min(losses, key=lambda epoch: (losses[epoch], epoch))
+    return None
+
+
+def draw_loss(run: Run) -> Picture | None:
+    """Draw training and validation loss by epoch; None where neither was logged."""
+    train = run.metrics.get("train/loss") or run.metrics.get("train/loss_epoch")
+    return _learning(run, "loss", {"training": train, "validation": _validation_loss(run)})
+
+
+def draw_auc(run: Run) -> Picture | None:
+    """Draw validation AUC by epoch, and training AUC where it was logged; None without either."""
+    metrics = run.metrics
+    return _learning(
+        run, "AUC", {"training": metrics.get("train/auc"), "validation": metrics.get("val/auc")}
+    )
+
+
+def _validation_loss(run: Run) -> dict[int, float] | None:
+    """Return the validation loss, by the name of whichever task logged it."""
+    return run.metrics.get("val/log_loss") or run.metrics.get("val/loss")
+
+
+def _learning(run: Run, what: str, lines: dict[str, dict[int, float] | None]) -> Picture | None:
+    drawn = {name: values for name, values in lines.items() if values}
+    if not drawn:
+        return None
+    figure, axes = blank(HALF, 3.0)
+    best = best_epoch(run)
+    if best is not None:
+        axes.axvline(
+            best, color=BOUND, linewidth=1.2, linestyle=(0, (4, 3)), label=f"best epoch, {best}"
+        )
+    for name, values in drawn.items():
+        epochs, heights = list(values), list(values.values())
+        colour = NETWORK if name == "validation" else BASELINE
+        mark = "o" if len(epochs) <= 30 else ""
+        axes.plot(epochs, heights, color=colour, marker=mark, markersize=4, label=name)
+        if name == "validation" and best in values:
+            axes.plot(
+                [best], [values[best]], "o", markersize=9, markeredgewidth=2,
+                markerfacecolor=PAPER, markeredgecolor=BOUND,
+            )  # fmt: skip
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(what)
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderpad=0, columnspacing=1.4,
+        handlelength=1.6,
+    )  # fmt: skip
+    told = "; ".join(
+        f"{name} from {next(iter(values.values())):.3f} to {[*values.values()][-1]:.3f}"
+        for name, values in drawn.items()
+    )
+    epochs_told = f"{max(map(max, drawn.values()))} epochs"
+    return Picture(
+        f"learning_{what.lower()}", figure, f"Lines of {what} over {epochs_told}: {told}."
+    )
+
+
+def draw_roc(evaluation: Evaluation) -> Picture | None:
+    """Draw the ROC curves: wrong answers taken for right against right answers found.
+
+    Returns:
+        The picture; None where the evaluation has no such curve.
+    """
+    drawn = {n: c for n, c in _chosen(evaluation).items() if len(c.true_positive_rate) > 1}
+    if not drawn:
+        return None
+    aucs = {score.name: score.auc for score in evaluation.scores}
+    figure, axes = blank(HALF, 4.4)
+    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (1, 3)))
+    told = []
+    for name, curves, colour, style in _styled(evaluation, drawn):
+        x, y = _thinned(curves.false_positive_rate, curves.true_positive_rate)
+        label = f"{short(name, 24)}  {aucs[name]:.3f}".removesuffix("  nan")
+        axes.plot(x, y, color=colour, linestyle=style, label=label)
+        told.append(label)
+    _unit_square(axes)
+    axes.set_xlabel("wrong answers predicted right")
+    axes.set_ylabel("right answers predicted right")
+    axes.legend(loc="lower right", title="AUC", alignment="left", reverse=True)
+    return Picture("roc", figure, f"ROC curves above the diagonal of guessing: {'; '.join(told)}.")
+
+
+def draw_calibration(evaluation: Evaluation) -> Picture | None:
+    """Draw observed against predicted shares of right answers, and where the predictions lie.
+
+    Returns:
+        The picture; None where the evaluation has no such curve.
+    """
+    drawn = {n: c for n, c in _chosen(evaluation, "network", "baseline").items() if c.predicted}
+    if not drawn:
+        return None
+    figure, curve, counts = above_counts(4.4)
+    curve.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (1, 3)))
+    for name, curves, colour, style in _styled(evaluation, drawn):
+        curve.plot(
+            curves.predicted, curves.observed, color=colour, linestyle=style, marker="o",
+            markersize=4, label=short(name, 24),
+        )  # fmt: skip
+    name, curves = next(iter(drawn.items()))
+    counts.vlines(curves.predicted, 0, curves.answers, color=NETWORK, linewidth=7, capstyle="butt")
+    counts.set_ylim(bottom=0)
+    _unit_square(curve)
+    curve.set_ylabel("observed share right")
+    curve.legend(loc="upper left", reverse=True)
+    counts.set_xlabel("predicted probability of a right answer")
+    told = ", ".join(
+        f"{p:.2f} predicted, {o:.2f} observed"
+        for p, o in zip(curves.predicted, curves.observed, strict=True)
+    )
+    return Picture("calibration", figure, f"Calibration of {name} beside the diagonal: {told}.")
+
+
+def _chosen(evaluation: Evaluation, *kinds: str) -> dict[str, Curves]:
+    """Return the curves of these or all kinds, the network's first; too many would hide it."""
+    names = [s.name for s in evaluation.ordered if not kinds or s.kind in kinds]
+    kept = [name for name in names if name in evaluation.curves][:MOST_CURVES]
+    return {name: evaluation.curves[name] for name in kept}
+
+
+def _styled(
+    evaluation: Evaluation, drawn: dict[str, Curves]
+) -> list[tuple[str, Curves, str, _Line]]:
+    """Give each predictor its colour and line; the network's is drawn last, above the others."""
+    kinds = {score.name: score.kind for score in evaluation.scores}
+    colours = {"network": NETWORK, "bound": BOUND, "oracle": MUTED}
+    others = iter(OTHERS * MOST_CURVES)
+    styled = [
+        (name, curves, colours.get(kinds[name]) or next(others), style)
+        for (name, curves), style in zip(drawn.items(), _STYLES, strict=False)
+    ]
+    return styled[::-1]
+
+
+def _thinned(x: list[float], y: list[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Keep as many points as a picture shows."""
+    kept = np.unique(np.linspace(0, len(x) - 1, min(len(x), _MOST_POINTS)).round().astype(int))
+    return np.asarray(x)[kept], np.asarray(y)[kept]
+
+
+def _unit_square(axes: Axes) -> None:
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+    ticks = FuncFormatter(lambda value, _: f"{value:.1f}".strip("0").rstrip(".") or "0")
+    axes.xaxis.set_major_formatter(ticks)
+    axes.yaxis.set_major_formatter(ticks)

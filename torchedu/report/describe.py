@@ -1,0 +1,41 @@
+"""The picture of a data set, written to a file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torchedu.errors import ConfigError, allowed
+from torchedu.report.extras import need_extras
+from torchedu.report.files import write_whole
+
+FORMATS = ("png", "svg", "pdf")
+
+
+def draw(description: Mapping[str, Any], file: Path) -> None:
+    """Draw what a data set holds, as one picture for a talk or a paper.
+
+    Args:
+        description: What ``torchedu.datasets.describe`` counts: ``students``, ``answers``,
+            ``items``, ``skills``, ``share_correct``; ``answers_per_student`` and
+            ``answers_per_item``, each with a ``histogram`` of ``edges`` and ``counts``;
+            ``item_share_correct`` with ``edges`` and ``counts``; ``skills_per_item`` (items by
+            number of skills); ``groups`` (students by attribute and group). What is missing or
+            empty is not drawn.
+        file: The picture to write; its suffix says the format: png, svg or pdf.
+
+    Raises:
+        ConfigError: The suffix is none of these.
+        MissingExtraError: matplotlib is not installed.
+    """
+    form = file.suffix.lower().removeprefix(".")
+    if form not in FORMATS:
+        raise ConfigError(
+            f"{file}: no picture can be written with the suffix {file.suffix!r}.",
+            allowed(form, FORMATS),
+        )
+    need_extras("A picture")
+    from torchedu.report.data_set import data_set_figure
+    from torchedu.report.style import drawing, saved
+
+    with drawing():
+        write_whole(file, saved(data_set_figure(description), form))

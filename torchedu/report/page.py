@@ -1,0 +1,155 @@
+"""A run's page: the run's parts and their pictures put into one file of HTML."""
+
+import importlib.resources
+import math
+import shlex
+from pathlib import Path
+
+import jinja2
+
+from torchedu.report.curves import best_epoch, draw_auc, draw_calibration, draw_loss, draw_roc
+from torchedu.report.files import write_whole
+from torchedu.report.folder import Evaluation, Run, read_run
+from torchedu.report.heat_map import draw_mastery, excerpt
+from torchedu.report.scores import MOST_GROUPS, draw_groups, draw_history, draw_scores
+from torchedu.report.style import Picture, drawing, short
+
+PAGE = "report.html"
+PICTURES = "pictures"
+_NAMES = (
+    "scores", "learning_loss", "learning_auc", "roc", "calibration", "history", "groups", "mastery",
+)  # fmt: skip
+
+
+def write(path: Path) -> Path:
+    """Write a run's page and pictures; see :func:`torchedu.report.write_report`."""
+    run = read_run(path)
+    with drawing():
+        drawn = {picture.name: picture for picture in _draw(run)}
+        pictures = {name: picture.png() for name, picture in drawn.items()}
+        page = _render(run, drawn)
+    # All is drawn before the first byte is written, and each file takes its place whole.
+    folder = path / PICTURES
+    if pictures:
+        folder.mkdir(exist_ok=True)
+    for name in _NAMES:
+        file = folder / f"{name}.png"
+        if name in pictures:
+            write_whole(file, pictures[name])
+        else:
+            file.unlink(missing_ok=True)
+    write_whole(path / PAGE, page.encode("utf-8"))
+    return path / PAGE
+
+
+def _draw(run: Run) -> list[Picture]:
+    pictures = [draw_loss(run), draw_auc(run)]
+    if run.evaluation:
+        found = run.evaluation
+        pictures += [
+            draw_scores(found),
+            draw_roc(found),
+            draw_calibration(found),
+            draw_history(found.by_history, network_name(found)),
+            draw_groups(found.by_group, _overall(found)),
+        ]
+    if run.mastery:
+        pictures.append(draw_mastery(excerpt(run.mastery)))
+    return [picture for picture in pictures if picture]
+
+
+def _render(run: Run, drawn: dict[str, Picture]) -> str:
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(score=_score, percent=_percent, count=_count, name=_shown)
+    source = importlib.resources.files("torchedu.report").joinpath("page.html.jinja")
+    return environment.from_string(source.read_text("utf-8")).render(
+        run=run,
+        evaluation=run.evaluation,
+        headline=headline(run.evaluation) if run.evaluation else "",
+        network=network_name(run.evaluation) if run.evaluation else "",
+        shown=excerpt(run.mastery) if run.mastery else None,
+        best_epoch=best_epoch(run),
+        validation=run.metrics.get("val/auc", {}),
+        pictures={name: (*picture.svg(), picture.alt) for name, picture in drawn.items()},
+        most_groups=MOST_GROUPS,
+        left_out=left_out(run, drawn),
+        path=shlex.quote(str(run.path)),
+    )
+
+
+def headline(evaluation: Evaluation) -> str:
+    """Say in a sentence or two what the run reached, beside the best baseline and the bound."""
+    networks, baselines = evaluation.of_kind("network"), evaluation.of_kind("baseline")
+    if not networks or math.isnan(networks[0].auc):
+        return "The network's AUC is undefined here: the split has right or wrong answers only."
+    network = networks[0]
+    said = f"{_shown(network.name)} predicts the next answer with an AUC of {network.auc:.3f}"
+    if baselines and not math.isnan(baselines[0].auc):
+        said += f", {_beside(network.auc, baselines[0].auc)} the best baseline"
+        said += f", {_shown(baselines[0].name)}"
+    bounds = [bound for bound in evaluation.of_kind("bound") if not math.isnan(bound.auc)]
+    if bounds:
+        said += f", and {_beside(network.auc, bounds[0].auc)} the best that is reachable"
+    return said + "."
+
+
+def left_out(run: Run, drawn: dict[str, Picture]) -> list[str]:
+    """Say, a line each, which sections the page lacks and why."""
+    lines = []
+    if not run.metrics:
+        lines.append("Learning curves: the run has no metrics.csv with values in it.")
+    elif not {"learning_loss", "learning_auc"} & drawn.keys():
+        lines.append("Learning curves: metrics.csv holds neither a loss nor an AUC.")
+    if not run.evaluation:
+        lines.append("Scores, ROC, calibration, history and groups: not evaluated yet.")
+    else:
+        reasons = {
+            "roc": "ROC: the evaluation holds no such curve.",
+            "calibration": "Calibration: the evaluation holds no such curve.",
+            "history": "Length of history: no part of the answers has a defined AUC.",
+            "groups": "Student groups: the data names none, or none with a defined AUC.",
+        }
+        lines += [line for name, line in reasons.items() if name not in drawn]
+    if not run.mastery:
+        lines.append("Mastery over time: the run has no mastery.json.")
+    elif "mastery" not in drawn:
+        lines.append("Mastery over time: the student met no skill.")
+    if run.config is None:
+        lines.append("Configuration: the run has no config.yaml.")
+    return lines
+
+
+def network_name(evaluation: Evaluation) -> str:
+    """Return what the evaluated network is called."""
+    networks = evaluation.of_kind("network")
+    return networks[0].name if networks else "network"
+
+
+def _overall(evaluation: Evaluation) -> float:
+    networks = evaluation.of_kind("network")
+    return networks[0].auc if networks else math.nan
+
+
+def _beside(value: float, other: float) -> str:
+    distance = round(value, 3) - round(other, 3)
+    if abs(distance) < 0.0005:
+        return "level with"
+    return f"{abs(distance):.3f} {'above' if distance > 0 else 'below'}"
+
+
+def _score(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.3f}"
+
+
+def _shown(name: str) -> str:
+    return short(name, 80)
+
+
+def _percent(value: float) -> str:
+    return "–" if math.isnan(value) else f"{100 * value:.1f} %"
+
+
+def _count(value: int) -> str:
+    return f"{value:,}"

@@ -1,0 +1,352 @@
+"""From a configuration to a task, its data and a trainer: the only builder of the commands."""
+
+import logging
+import warnings
+from collections.abc import Sequence
+from inspect import isabstract
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+import yaml
+from lightning import LightningDataModule, Trainer
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+
+from torchedu.callbacks import AnswersProgressBar, VocabularyFile
+from torchedu.errors import CheckpointError, ConfigError, allowed
+from torchedu.models import KTModel
+from torchedu.parsing import TwoLineErrors
+from torchedu.tasks.base import Task, class_by_path
+
+RECIPES = Path(__file__).parent / "recipes"
+MONITOR = "val/auc"
+DEFAULT_TASK = {
+    "class_path": "torchedu.tasks.KnowledgeTracing",
+    "init_args": {
+        "net": {"class_path": "torchedu.models.ItemDKT"},
+        "lr": 2e-3,
+        "weight_decay": 0.5,
+        "schedule": "one_cycle",
+    },
+}
+DEFAULT_DATA = {"class_path": "torchedu.datamodules.Interactions"}
+MAX_EPOCHS = 12
+
+
+def quiet() -> None:
+    """Silence what Lightning says that no user of torchedu can act on."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        for handler in logging.getLogger(name).handlers:
+            handler.addFilter(_worth_saying)
+    for message in (
+        ".*does not have many workers.*",  # batches are built faster than a process could send them
+        ".*Your `IterableDataset` has `__len__` defined.*",  # its length holds for any workers
+        ".*smaller than the logging interval.*",  # what is logged is logged once an epoch
+        ".*exists and is not empty.*",  # a run's folder is named by the user or by a new number
+        ".*LeafSpec.*",  # Lightning's use of torch, not the user's
+        ".*will be overridden by .*configure_optimizers.*",  # --optimizer asks for just that
+    ):
+        warnings.filterwarnings("ignore", message)
+
+
+def trainer(
+    run: str | None = None,
+    max_epochs: int = MAX_EPOCHS,
+    patience: int = 5,
+    accelerator: str = "auto",
+    devices: int | str = "auto",
+    strategy: str = "auto",
+    precision: str = "32-true",
+    callbacks: list[Callback] | None = None,
+) -> Trainer:
+    """Return a Lightning trainer that keeps a run's folder as the command line does.
+
+    Args:
+        run: The run's folder; a new number under ``runs/`` where it is None.
+        max_epochs: Most passes over the training part.
+        patience: Passes without a better validation AUC after which training ends.
+        accelerator: ``cpu``, ``gpu`` or ``auto``, as Lightning has it.
+        devices: How many, as Lightning has it.
+        strategy: As Lightning has it.
+        precision: As Lightning has it.
+        callbacks: Further callbacks.
+
+    Returns:
+        A ``lightning.Trainer`` with CSV logs, best and last checkpoint, early stopping and a bar.
+
+    Raises:
+        ConfigError: The run's folder is in use.
+    """
+    quiet()
+    stop = EarlyStopping(MONITOR, mode="max", patience=patience)
+    return Trainer(
+        max_epochs=max_epochs,
+        accelerator=accelerator,
+        devices=devices,
+        strategy=strategy,
+        precision=precision,  # type: ignore[arg-type]
+        logger=csv_logger(run),
+        callbacks=[*_callbacks(), stop, *(callbacks or [])],
+        log_every_n_steps=10,
+        enable_model_summary=False,
+    )
+
+
+def run_folder(trainer: Trainer) -> Path:
+    """Return the folder that keeps a run's files."""
+    return Path(trainer.log_dir or trainer.default_root_dir)
+
+
+def find_checkpoint(path: str | Path, name: str = "best.ckpt") -> Path:
+    """Return a checkpoint file.
+
+    Args:
+        path: A checkpoint, or a run's folder, whose best one is meant.
+        name: Which checkpoint of a run's folder.
+
+    Returns:
+        The file.
+
+    Raises:
+        CheckpointError: There is none.
+    """
+    path = Path(path)
+    file = path / "checkpoints" / name if path.is_dir() else path
+    if not file.is_file():
+        raise CheckpointError(
+            f"{path} holds no checkpoint{'' if path.exists() else ' (it does not exist)'}.",
+            "Give a file such as runs/ItemDKT/version_0/checkpoints/best.ckpt, or a run's folder.",
+        )
+    return file
+
+
+class RunParser(TwoLineErrors, LightningArgumentParser):
+    """The parser of the commands that build a run."""
+
+
+class RunCLI(LightningCLI):
+    """Builds what a command needs: ``model`` (a task), ``datamodule`` and ``trainer``.
+
+    Args:
+        words: The words after the command.
+        command: The command's name.
+        checkpoint: For commands on a trained network, the file; its network and, unless the words
+            say otherwise, the data of its run are used. Without it, a network is built.
+    """
+
+    def __init__(self, words: Sequence[str], command: str, checkpoint: Path | None = None) -> None:
+        quiet()
+        self.checkpoint = checkpoint
+        training = checkpoint is None
+        super().__init__(
+            Task,
+            LightningDataModule,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            seed_everything_default=0,
+            parser_class=RunParser,
+            parser_kwargs={"prog": f"torchedu {command}", "description": ""},
+            trainer_defaults={
+                "max_epochs": MAX_EPOCHS,
+                "log_every_n_steps": 10,
+                "enable_model_summary": False,
+                "callbacks": _callbacks() if training else [AnswersProgressBar()],
+            },
+            save_config_callback=SaveConfigCallback if training else None,
+            save_config_kwargs={"overwrite": True},
+            load_from_checkpoint_support=False,  # tasks keep plain hyperparameters of their own
+            auto_configure_optimizers=training,
+            run=False,
+            args=list(words),
+        )
+
+    def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add trainer, task and data, with torchedu's defaults."""
+        parser.add_lightning_class_args(Trainer, "trainer")
+        parser.set_defaults(
+            {f"trainer.{k}": v for k, v in self.trainer_defaults.items() if k != "callbacks"}
+        )
+        parser.add_lightning_class_args(LightningDataModule, "data", subclass_mode=True)
+        parser.set_defaults({"data": self._saved_data() or DEFAULT_DATA})
+        parser.add_argument("--run", type=str | None, help="folder for what the run leaves")
+        if self.checkpoint is None:
+            parser.add_lightning_class_args(Task, "model", subclass_mode=True)
+            parser.set_defaults({"model": DEFAULT_TASK})
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add what training needs besides, and link the data's sizes to the task."""
+        assert isinstance(parser, RunParser)
+        parser.choices = {
+            "data": _subclasses(LightningDataModule),
+            "model": _subclasses(Task),
+            "model.net": _subclasses(KTModel),
+        }
+        if self.checkpoint is not None:
+            return
+        for size in ("num_items", "num_skills"):
+            parser.link_arguments(f"data.{size}", f"model.init_args.{size}", apply_on="instantiate")
+        parser.add_lightning_class_args(EarlyStopping, "early_stopping")
+        parser.set_defaults(
+            {
+                "early_stopping.monitor": MONITOR,
+                "early_stopping.mode": "max",
+                "early_stopping.patience": 5,
+            }
+        )
+        parser.add_argument("--ckpt_path", type=str | None, help="go on from this checkpoint")
+        parser.add_argument(
+            "--init_from",
+            type=str | None,
+            help="start from this network on other data; its vocabulary grows by the data's names",
+        )
+        parser.add_argument(
+            "--lr_find", type=bool, default=False, help="find the learning rate before training"
+        )
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse the words; recipes may be given by their name alone."""
+        self.config = parser.parse_args(_with_recipes(args))
+
+    def instantiate_classes(self) -> None:
+        """Build data, task and trainer, in this order."""
+        self.config_init = self.parser.instantiate(self.config)
+        self.datamodule = self._get(self.config_init, "data")
+        init_from = None if self.checkpoint else self.config.init_from
+        if self.checkpoint is not None:
+            self.model = open_task(self.checkpoint)
+        elif init_from is not None:
+            self.model = self._grown(find_checkpoint(init_from))
+        else:
+            self.model = self._get(self.config_init, "model")
+        if self.checkpoint is None:
+            self._add_configure_optimizers_method_to_model(self.subcommand)
+        self.trainer = self.instantiate_trainer()
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Build the trainer with the run's folder as its log."""
+        given = self._get(self.config_init, "trainer")["logger"]
+        run = self.config.run
+        if self.checkpoint is not None:
+            kwargs.setdefault("logger", False)
+        elif given is None or given is True:
+            kwargs.setdefault("logger", csv_logger(run))
+        elif run is not None:
+            raise ConfigError(
+                "--run names the folder of the CSV log, and --trainer.logger asks for another log.",
+                "Give one of the two.",
+            )
+        trainer: Trainer = super().instantiate_trainer(**kwargs)
+        return trainer
+
+    def _saved_data(self) -> dict[str, Any] | None:
+        """Return the data section of the configuration that stands beside the checkpoint."""
+        if self.checkpoint is None:
+            return None
+        file = self.checkpoint.parent.parent / "config.yaml"
+        if not file.is_file():
+            return None
+        data: dict[str, Any] | None = yaml.safe_load(file.read_text("utf-8")).get("data")
+        return data
+
+    def _grown(self, checkpoint: Path) -> Task:
+        """Return the checkpoint's network with rows for the names of this run's data."""
+        given = self._get(self.config_init, "model")
+        start = open_task(checkpoint)
+        if start.hparams["net"] != given.hparams["net"]:
+            rank_zero_info(f"The network is the checkpoint's: {start.hparams['net']}")
+        grown: Task = start.grown(self.datamodule.vocabulary)
+        grown.lr, grown.weight_decay = given.lr, given.weight_decay
+        return grown
+
+
+def csv_logger(run: str | None) -> CSVLogger:
+    """Return the CSV log that makes a run's folder.
+
+    Args:
+        run: The folder; a new number under ``runs/`` where it is None.
+
+    Raises:
+        ConfigError: The folder holds a run already.
+    """
+    if run is None:
+        return CSVLogger("runs", name="")
+    folder = Path(run)
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise ConfigError(
+            f"--run {run} is in use.", "Name a folder that does not exist yet, or move that one."
+        )
+    return CSVLogger(folder.parent, name=folder.name, version="")
+
+
+def open_task(checkpoint: Path) -> Task:
+    """Open a checkpoint as the task that wrote it; nothing in it is executed.
+
+    Args:
+        checkpoint: The file.
+
+    Returns:
+        The task, on the CPU, in evaluation mode.
+
+    Raises:
+        CheckpointError: It cannot be read, or no task of torchedu wrote it.
+    """
+    try:
+        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        path = str(content["task"])
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError, EOFError, UnpicklingError) as e:
+        raise CheckpointError(
+            f"{checkpoint} cannot be read as a checkpoint of torchedu ({type(e).__name__}).",
+            "Give a file that torchedu wrote, such as runs/version_0/checkpoints/best.ckpt.",
+        ) from None
+    kind = class_by_path(path, Task, "task")  # type: ignore[type-abstract]
+    opened: Task = kind.load_from_checkpoint(checkpoint, map_location="cpu", weights_only=True)
+    return opened.eval()
+
+
+def _callbacks() -> list[Callback]:
+    best = ModelCheckpoint(
+        filename="best",
+        monitor=MONITOR,
+        mode="max",
+        save_last=True,
+        enable_version_counter=False,
+        auto_insert_metric_name=False,
+    )
+    return [best, VocabularyFile(), AnswersProgressBar()]
+
+
+def _subclasses(base: type) -> list[str]:
+    """Return the names of the concrete classes of a kind that torchedu holds."""
+    found: list[type] = [base]
+    for kind in found:
+        found.extend(set(kind.__subclasses__()) - set(found))
+    ours = [kind for kind in found if kind.__module__.startswith("torchedu")]
+    return [kind.__name__ for kind in ours if not isabstract(kind)]
+
+
+def _with_recipes(words: Sequence[str]) -> list[str]:
+    """Replace the name of a recipe by its file."""
+    known = {file.stem: str(file) for file in sorted(RECIPES.glob("*.yaml"))}
+    out = list(words)
+    for i, word in enumerate(out):
+        option, _, value = word.partition("=")
+        if option not in ("--config", "-c"):
+            continue
+        name = value or (out[i + 1] if i + 1 < len(out) else "")
+        if name in known:
+            out[i if value else i + 1] = f"{option}={known[name]}" if value else known[name]
+        elif name and not Path(name).is_file():
+            raise ConfigError(
+                f"--config {name!r} is neither a file nor a recipe.", allowed(name, known)
+            )
+    return out
+
+
+def _worth_saying(record: logging.LogRecord) -> bool:
+    """Tell a notice for the user from Lightning's advertisements and inventories."""
+    dull = ("GPU available", "TPU available", "HPU available", "Tip:", "Seed set to", "`Trainer.", "to estimate")
+    return not any(text in record.getMessage() for text in dull)

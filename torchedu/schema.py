@@ -1,0 +1,195 @@
+"""Names outside, ids inside: the columns of students' answers and the Vocabulary.
+
+Every other room speaks of items, skills and groups by the ids given here, and of people's files
+by the names kept here, so that a model trained on one file answers questions about another.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+PADDING = 0
+"""The id of a slot that holds nothing; its name is never shown."""
+UNKNOWN = 1
+"""The id of a name that the vocabulary does not hold."""
+RESERVED = 2
+"""Names begin at this id."""
+
+ITEM = "item"
+SKILL = "skill"
+GROUP = "group."
+"""Kinds of names: ``item``, ``skill``, and one kind ``group.<attribute>`` a student attribute."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that an importer may yield, as a teacher's file would hold it.
+
+    Attributes:
+        name: The name inside torchedu.
+        required: Whether answers make no sense without it.
+        unit: What a value is, in words.
+        aliases: Headings by which common exports call it, lower-case.
+    """
+
+    name: str
+    required: bool
+    unit: str
+    aliases: tuple[str, ...] = ()
+
+
+ANSWER_COLUMNS = (
+    Column(
+        "student",
+        True,
+        "a name",
+        ("student_id", "user", "user_id", "learner", "learner_id"),
+    ),
+    Column(
+        "item",
+        True,
+        "a name",
+        ("item_id", "question", "question_id", "problem", "problem_id"),
+    ),
+    Column(
+        "skill",
+        False,
+        "a name, or several joined by a separator",
+        (
+            "skills",
+            "skill_id",
+            "concept",
+            "concepts",
+            "tag",
+            "tags",
+            "kc",
+            "skill_name",
+        ),
+    ),
+    Column(
+        "correct",
+        True,
+        "0 or 1, or a share of the marks in 0..1",
+        ("score", "is_correct"),
+    ),
+    Column(
+        "time",
+        False,
+        "when it was answered: a date and time, or a number",
+        ("timestamp",),
+    ),
+    Column("response_time", False, "seconds taken to answer", ("elapsed", "elapsed_time")),
+    Column("attempt", False, "which attempt at the item this is, from 1", ("attempts",)),
+)
+"""The columns of answers, a row an answer; further columns may be student attributes (groups)."""
+
+
+class Names:
+    """The names of one kind, such as items, in the order of their ids.
+
+    Ids 0 (padding) and 1 (unknown) belong to no name; the first name has id 2.
+
+    Args:
+        names: The names, without repeats.
+
+    Raises:
+        ValueError: A name stands twice.
+    """
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self._names = [str(name) for name in names]
+        self._ids = {name: RESERVED + i for i, name in enumerate(self._names)}
+        if len(self._ids) != len(self._names):
+            raise ValueError("a name stands twice in a vocabulary")
+
+    def __len__(self) -> int:
+        """Return how many ids there are, the two reserved ones included."""
+        return RESERVED + len(self._names)
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names in the order of their ids, from id 2."""
+        return iter(self._names)
+
+    def __contains__(self, name: str) -> bool:
+        """Say whether the name is known."""
+        return name in self._ids
+
+    def __eq__(self, other: object) -> bool:
+        """Compare names and their order."""
+        return isinstance(other, Names) and self._names == other._names
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def id(self, name: str) -> int:
+        """Return the id of a name, 1 where it is unknown."""
+        return self._ids.get(name, UNKNOWN)
+
+    def ids(self, names: Iterable[str]) -> list[int]:
+        """Return the ids of names, 1 where one is unknown."""
+        return [self._ids.get(name, UNKNOWN) for name in names]
+
+    def name(self, id: int) -> str:
+        """Return the name of an id; ``<padding>`` and ``<unknown>`` for the reserved two."""
+        if id < RESERVED:
+            return ("<padding>", "<unknown>")[id]
+        return self._names[id - RESERVED]
+
+    def grown(self, names: Iterable[str]) -> "Names":
+        """Return these names followed by those of ``names`` that are new, ids unmoved."""
+        new = dict.fromkeys(str(name) for name in names if name not in self._ids)
+        return Names([*self._names, *new])
+
+    def translation(self, other: "Names") -> list[int]:
+        """Return, for each of this vocabulary's ids, the id of the same name in ``other``.
+
+        Returns:
+            One id for each id here; 1 (unknown) where ``other`` lacks the name.
+        """
+        return [PADDING, UNKNOWN, *other.ids(self._names)]
+
+
+class Vocabulary:
+    """Names to ids for every kind of name in a data set; plain JSON on disk.
+
+    Kept in the store, the run's folder and the checkpoint. A vocabulary is frozen: growing gives a
+    new one in which no id has moved.
+
+    Args:
+        kinds: Names by kind: ``item``, ``skill``, ``group.<attribute>``.
+    """
+
+    def __init__(self, kinds: dict[str, Names] | None = None) -> None:
+        self._kinds = dict(kinds or {})
+
+    def __getitem__(self, kind: str) -> Names:
+        """Return the names of a kind; no names where the data has none of that kind."""
+        return self._kinds.get(kind) or Names()
+
+    def __eq__(self, other: object) -> bool:
+        """Compare all kinds, names and ids."""
+        return isinstance(other, Vocabulary) and self._kinds == other._kinds
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of names held here."""
+        return tuple(self._kinds)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The student attributes, such as ``gender``."""
+        return tuple(kind[len(GROUP) :] for kind in self._kinds if kind.startswith(GROUP))
+
+    def grown(self, other: "Vocabulary") -> "Vocabulary":
+        """Return this vocabulary with the new names of ``other`` at the end of each kind."""
+        kinds = dict.fromkeys((*self._kinds, *other._kinds))
+        return Vocabulary({kind: self[kind].grown(other[kind]) for kind in kinds})
+
+    def to_json(self) -> dict[str, list[str]]:
+        """Return plain lists of names by kind."""
+        return {kind: list(names) for kind, names in self._kinds.items()}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Sequence[str]]) -> "Vocabulary":
+        """Read what ``to_json`` wrote."""
+        return cls({kind: Names(names) for kind, names in value.items()})

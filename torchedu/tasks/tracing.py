@@ -1,0 +1,191 @@
+"""Knowledge tracing: how likely is this student to answer the next question correctly?"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple, cast
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from torchedu.batch import AnswerBatch
+from torchedu.errors import CheckpointError, ConfigError
+from torchedu.layers import VocabularyTable
+from torchedu.metrics import AnswerScores
+from torchedu.models import KTModel
+from torchedu.schema import ITEM, SKILL, Vocabulary
+from torchedu.tasks.base import Schedule, Task, class_by_path, class_path
+
+
+class TracedAnswers(NamedTuple):
+    """Predictions of answers, one each however many skills the item has.
+
+    Attributes:
+        student: Row in the store; shape (answers,).
+        position: Position in the student's history.
+        probability: The chance of a correct answer, from the history before it.
+    """
+
+    student: Tensor
+    position: Tensor
+    probability: Tensor
+
+
+class KnowledgeTracing(Task):
+    """Predicts every answer of a student from those before it.
+
+    The loss is the mean binary cross-entropy over the answers of a batch, plus the network's own
+    penalty. Each answered question is predicted and scored once, whatever the number of its skills.
+
+    Args:
+        net: Called with the numbers of items and skills, gives the network: a class such as ``DKT``
+            or ``functools.partial(DKT, dim=64)``.
+        num_items: Number of item ids, the reserved ones included.
+        num_skills: Number of skill ids, the reserved ones included.
+        lr: Learning rate of AdamW.
+        weight_decay: Its weight decay.
+        schedule: ``constant`` keeps the learning rate; ``one_cycle`` raises it to ``lr`` over the
+            first tenth of all steps and lowers it to nothing by the last.
+    """
+
+    net: KTModel
+
+    def __init__(
+        self,
+        net: Callable[[int, int], KTModel],
+        num_items: int,
+        num_skills: int,
+        lr: float = 1e-3,
+        weight_decay: float = 0.0,
+        schedule: Schedule = "constant",
+    ) -> None:
+        super().__init__(lr, weight_decay, schedule)
+        self.net = _builder(net)(num_items, num_skills)
+        self.metrics = AnswerScores()
+        self.vocabulary: Vocabulary | None = None
+        self.save_hyperparameters(
+            {
+                "net": {
+                    "class_path": class_path(type(self.net)),
+                    "init_args": self.net.arguments(),
+                },
+                "num_items": num_items,
+                "num_skills": num_skills,
+                "lr": lr,
+                "weight_decay": weight_decay,
+                "schedule": schedule,
+            }
+        )
+
+    def setup(self, stage: str) -> None:
+        """Agree with the data on names and lengths.
+
+        Args:
+            stage: ``fit``, ``validate``, ``test`` or ``predict``.
+
+        Raises:
+            ConfigError: The data has other sizes or longer windows than the network.
+        """
+        data = getattr(self.trainer, "datamodule", None)
+        if data is None:
+            return
+        most = self.net.max_steps
+        if most is not None and data.window > most:
+            raise ConfigError(
+                f"the data's window of {data.window} is longer than the network's {most} steps.",
+                f"Set data.window to at most {most}, or the network's max_steps to {data.window}.",
+            )
+        if self.vocabulary is None:
+            if (data.num_items, data.num_skills) != (self.net.num_items, self.net.num_skills):
+                raise ConfigError(
+                    f"the network has {self.net.num_items} items and {self.net.num_skills} skills, "
+                    f"the data {data.num_items} and {data.num_skills}.",
+                    "Build it with the data's num_items and num_skills.",
+                )
+            self.vocabulary = data.vocabulary
+        elif self.vocabulary != data.vocabulary:
+            data.use(self.vocabulary)
+
+    def forward(self, batch: AnswerBatch) -> Tensor:
+        """Return the log odds of each answer of a batch; see ``KTModel.forward``."""
+        logit_BL: Tensor = self.net(batch)
+        return logit_BL
+
+    def loss(self, batch: AnswerBatch) -> tuple[Tensor, Tensor]:
+        """Return the mean loss over the scored answers of a batch, and their number."""
+        each_BL = F.binary_cross_entropy_with_logits(
+            self(batch).float(), batch.correct_BL, reduction="none"
+        )
+        count = batch.scored_BL.sum()
+        mean = (each_BL * batch.scored_BL).sum() / count.clamp(min=1)
+        return mean + self.net.penalty(), count
+
+    def outcome(self, batch: AnswerBatch) -> tuple[Tensor, Tensor, Tensor]:
+        """Return probability, mark and whether it counts, of each slot of a batch."""
+        return self(batch).float().sigmoid(), batch.correct_BL, batch.scored_BL
+
+    def predict_step(self, batch: AnswerBatch, batch_idx: int) -> TracedAnswers:
+        """Return the predictions of the scored answers of a batch."""
+        probability_BL = self(batch).float().sigmoid()
+        row, step = batch.scored_BL.nonzero(as_tuple=True)
+        return TracedAnswers(
+            batch.student_B[row], batch.start_B[row] + step, probability_BL[row, step]
+        )
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Put the names beside the weights."""
+        super().on_save_checkpoint(checkpoint)
+        if self.vocabulary is not None:
+            checkpoint["vocabulary"] = self.vocabulary.to_json()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take the names that the weights belong to.
+
+        Raises:
+            CheckpointError: The data in use has other names.
+        """
+        if "vocabulary" not in checkpoint:
+            raise CheckpointError(
+                "the checkpoint holds no vocabulary.", "Use one written by torchedu."
+            )
+        vocabulary = Vocabulary.from_json(checkpoint["vocabulary"])
+        if self.vocabulary is not None and vocabulary != self.vocabulary:
+            raise CheckpointError(
+                "the checkpoint belongs to other items or skills than this data has.",
+                "To go on with new data, start from it with --init_from; its names then grow.",
+            )
+        self.vocabulary = vocabulary
+
+    def grown(self, names: Vocabulary) -> "KnowledgeTracing":
+        """Return this task with rows for new names, to go on with other data.
+
+        Args:
+            names: The names of that data; those that are known keep their parameters, new ones
+                start afresh.
+
+        Returns:
+            A new task, whose vocabulary is this one's with the new names at its end.
+        """
+        assert self.vocabulary is not None
+        vocabulary = self.vocabulary.grown(names)
+        sizes = {"num_items": len(vocabulary[ITEM]), "num_skills": len(vocabulary[SKILL])}
+        new = type(self)(**{**self.hparams, **sizes})
+        new.vocabulary = vocabulary
+        modules = dict(self.net.named_modules())
+        with torch.no_grad():
+            for name, module in new.net.named_modules():
+                known = modules[name]
+                rows = len(known.weight) if isinstance(known, VocabularyTable) else None
+                for key, parameter in module.named_parameters(recurse=False):
+                    parameter[:rows] = getattr(known, key)
+                for key, buffer in module.named_buffers(recurse=False):
+                    buffer.copy_(getattr(known, key))
+        return new
+
+
+def _builder(net: object) -> Callable[[int, int], KTModel]:
+    """Return what builds the network, from itself or from its description in a checkpoint."""
+    if isinstance(net, Mapping):
+        kind = class_by_path(str(net["class_path"]), KTModel, "network")  # type: ignore[type-abstract]
+        return partial(kind, **net["init_args"])
+    return cast(Callable[[int, int], KTModel], net)
