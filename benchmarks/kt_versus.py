@@ -163,6 +163,7 @@ def _train(
         words += ["--answers", folder / f"{one.name}-{seed}.npz"]
     words += ["--epochs", one.epochs, "--seed", seed, "--out", out]
     finished = harness.run(words, folder, KEEP_MEMORY)
+    print(f"  {one.name}, seed {seed}, {side}: {finished.cpu_seconds:.0f} CPU-s", flush=True)
     predicted = dict(np.load(out))
     order = np.lexsort((predicted["position"], predicted["student"]))
     for name in ("student", "position", "label", "probability"):

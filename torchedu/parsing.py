@@ -87,7 +87,7 @@ def explain(
     if key is None:
         return ConfigError(" ".join(message.split())[:300], more)
     nested = re.search(r"NestedArg\(key='([^']+)', val='?(.*?)'?\)\s*$", message, re.S)
-    given = re.search(r"Given value: (.*?)\s*$", message, re.S)
+    given = re.search(r"(?:Given|Got) value: (.*?)\s*$", message, re.S)
     option = f"{key[1]}.{nested[1]}" if nested else key[1]
     value = nested[2] if nested else given[1] if given else None
     refused = re.search(r"Option '([^']+)' is not accepted", message)

@@ -186,6 +186,7 @@ class RunCLI(LightningCLI):
             "model.net": _subclasses(KTModel),
         }
         if self.checkpoint is not None:
+            parser.add_argument("--format", default="parquet", help="of tables: parquet or csv")
             return
         for size in ("num_items", "num_skills"):
             parser.link_arguments(f"data.{size}", f"model.init_args.{size}", apply_on="instantiate")
@@ -348,5 +349,13 @@ def _with_recipes(words: Sequence[str]) -> list[str]:
 
 def _worth_saying(record: logging.LogRecord) -> bool:
     """Tell a notice for the user from Lightning's advertisements and inventories."""
-    dull = ("GPU available", "TPU available", "HPU available", "Tip:", "Seed set to", "`Trainer.", "to estimate")
+    dull = (
+        "GPU available",
+        "TPU available",
+        "HPU available",
+        "Tip:",
+        "Seed set to",
+        "`Trainer.",
+        "to estimate",
+    )
     return not any(text in record.getMessage() for text in dull)

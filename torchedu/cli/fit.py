@@ -8,6 +8,7 @@ from rich.console import Console
 from torchedu.cli.results import show
 from torchedu.evaluation import evaluate
 from torchedu.run import RunCLI, find_checkpoint, open_task, run_folder
+from torchedu.tasks import KnowledgeTracing
 
 
 def main(words: Sequence[str]) -> None:
@@ -34,6 +35,10 @@ def main(words: Sequence[str]) -> None:
         return
     best = trainer.checkpoint_callback.best_model_path  # type: ignore[union-attr]
     folder = run_folder(trainer)
-    evaluation = evaluate(open_task(best) if best else task, data, trainer, folder=folder)
+    trained = open_task(best) if best else task
+    if not isinstance(trained, KnowledgeTracing):  # a task of one's own has no baselines here
+        trainer.test(trained, datamodule=data)
+        return
+    evaluation = evaluate(trained, data, trainer, folder=folder)
     if trainer.is_global_zero:
         show(console, evaluation, folder)

@@ -44,6 +44,14 @@ def trained(words: Sequence[str], command: str) -> RunCLI:
     return RunCLI(rest, f"{command} CHECKPOINT", file)
 
 
+def results_folder(cli: RunCLI, command: str) -> Path:
+    """Return where a command's results go: ``--run``, or a folder of the network's own run."""
+    if cli.config.run:
+        return Path(cli.config.run)
+    assert cli.checkpoint is not None
+    return cli.checkpoint.parent.parent / f"{command}-{cli.datamodule.name.replace(' ', '-')}"
+
+
 def score(words: Sequence[str], command: str, part: str) -> None:
     """Score a trained network on a part of the data, and write the report.
 
@@ -53,9 +61,7 @@ def score(words: Sequence[str], command: str, part: str) -> None:
         part: ``val`` or ``test``.
     """
     cli = trained(words, command)
-    assert cli.checkpoint is not None
-    run = cli.config.run or f"{command}-{cli.datamodule.name.replace(' ', '-')}"
-    folder = Path(run) if cli.config.run else cli.checkpoint.parent.parent / run
+    folder = results_folder(cli, command)
     evaluation = evaluate(cli.model, cli.datamodule, cli.trainer, part, folder)
     if cli.trainer.is_global_zero:
         show(Console(soft_wrap=True), evaluation, folder)

@@ -59,7 +59,13 @@ class Grouping:
         Args:
             student: Each row's student, numbered from 0; shape (rows,).
             columns: Every column; shape (rows,) each.
+
+        Raises:
+            ValueError: A column has another length.
         """
+        for name in self._dtypes:
+            if columns[name].shape != student.shape:
+                raise ValueError(f"{name}: {len(columns[name])} values for {len(student)} rows")
         if len(student) == 0:
             return
         self._files["student"].write(np.ascontiguousarray(student, np.int32).data)

@@ -66,10 +66,22 @@ def final_mastery(net: KTModel, batch: AnswerBatch) -> Tensor:
     Returns:
         mastery_BK: In 0..1, for skill ids from 2.
     """
-    last_B = (batch.item_BL != PADDING).sum(1) - 1
-    mastery_BK = batch.correct_BL.new_zeros(len(last_B), max(0, net.num_skills - RESERVED))
-    for t, state in enumerate(follow(net, batch)):
-        ends = last_B == t
-        if ends.any():
-            mastery_BK[ends] = mastery(net, tuple(tensor[ends] for tensor in state))
+    length_B = (batch.item_BL != PADDING).sum(1)
+    mastery_BK = batch.correct_BL.new_zeros(len(length_B), max(0, net.num_skills - RESERVED))
+    # Longest first, so that those who go on are always the first rows, and the others cost nothing.
+    row_B = length_B.argsort(descending=True, stable=True)
+    state = net.initial_state(len(row_B))
+    for t in range(batch.item_BL.shape[1]):
+        going = int((length_B > t).sum())
+        row_B = row_B[:going]
+        state = net.step(
+            tuple(tensor[:going] for tensor in state),
+            batch.item_BL[row_B, t],
+            batch.skill_BLS[row_B, t],
+            batch.correct_BL[row_B, t],
+        )
+        after = int((length_B > t + 1).sum())
+        if after < going:
+            ended = tuple(tensor[after:] for tensor in state)
+            mastery_BK[row_B[after:]] = mastery(net, ended)
     return mastery_BK

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from torchedu.errors import ConfigError, allowed
+from torchedu.files import write_whole
 from torchedu.report.extras import need_extras
-from torchedu.report.files import write_whole
 
 FORMATS = ("png", "svg", "pdf")
 

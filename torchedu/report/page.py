@@ -7,8 +7,8 @@ from pathlib import Path
 
 import jinja2
 
+from torchedu.files import write_whole
 from torchedu.report.curves import best_epoch, draw_auc, draw_calibration, draw_loss, draw_roc
-from torchedu.report.files import write_whole
 from torchedu.report.folder import Evaluation, Run, read_run
 from torchedu.report.heat_map import draw_mastery, excerpt
 from torchedu.report.scores import MOST_GROUPS, draw_groups, draw_history, draw_scores

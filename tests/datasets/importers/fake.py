@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import numpy as np
 from torchedu.datasets import AnswerStore
 
 Row = dict[str, Any]
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+"""A file system in memory where there is one: syncing many small stores to a disk takes long."""
 HEADINGS = ("student", "item", "skill", "correct", "time", "response_time", "gender")
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import io
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +15,7 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from tests.datasets.importers.fake import (
+    MEMORY,
     Row,
     answers,
     write_csv,
@@ -31,10 +31,6 @@ from torchedu.datasets.importers import FORMATS
 # Examples are small as they come; shrinking would run the whole command hundreds of times more.
 TIMES = settings(max_examples=30, phases=(Phase.explicit, Phase.generate))
 rows_of = st.builds(answers, st.integers(1, 5), st.integers(2, 6), st.integers(0, 99))
-
-
-# A file system in memory where there is one: syncing each small store to a disk takes most time.
-MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
 class Kept(NamedTuple):

@@ -38,7 +38,7 @@ def test_heading_taken_by_the_map_is_not_taken_again() -> None:
 
 
 def test_heading_that_stands_twice() -> None:
-    with pytest.raises(DataError, match="'item' .* stands twice"):
+    with pytest.raises(DataError, match=r"'item' .* stands twice"):
         match_columns(["student", "item", "correct", "item"], "a.csv")
 
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from torchedu.report.files import write_whole
+from torchedu.files import write_whole
 
 
 def test_a_file_is_replaced_and_nothing_is_left_beside_it(tmp_path: Path) -> None:

@@ -1,0 +1,214 @@
+"""A network's predictions in the user's own names: each answer's chance, each skill's mastery."""
+
+import hashlib
+import secrets
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+import torch
+from lightning import Trainer
+from numpy.typing import NDArray
+from rich.progress import track
+from torch import distributed
+
+from torchedu.datamodules import Interactions
+from torchedu.datamodules.batches import AnswerBatches
+from torchedu.datasets.order import Windows
+from torchedu.errors import ConfigError, allowed
+from torchedu.files import whole
+from torchedu.models.mastery import DEFINITION, final_mastery, follow, mastery
+from torchedu.schema import ITEM, RESERVED, SKILL, Names
+from torchedu.tasks import KnowledgeTracing
+
+FORMATS = ("parquet", "csv")
+CHUNK = 1_000_000
+"""Answers whose names are in memory at once while a file is written."""
+STUDENTS = 4096
+"""Students whose mastery is found together."""
+
+
+class Predicted(NamedTuple):
+    """Predictions of answers, student by student, each history in order.
+
+    Attributes:
+        student: Row in the store; shape (answers,).
+        position: Position in the student's history, from 0.
+        probability: The network's prediction, float32.
+        correct: What came true, float32.
+    """
+
+    student: NDArray[np.int64]
+    position: NDArray[np.int64]
+    probability: NDArray[np.float32]
+    correct: NDArray[np.float32]
+
+
+def predict_part(
+    task: KnowledgeTracing, data: Interactions, trainer: Trainer, part: str | None
+) -> Predicted:
+    """Predict the answers of a part once each.
+
+    Args:
+        task: The trained task.
+        data: The answers.
+        trainer: Runs the network.
+        part: ``train``, ``val`` or ``test``; all students where it is None.
+
+    Returns:
+        The predictions of all ranks.
+    """
+    data.predict_part = part
+    batches = trainer.predict(task, datamodule=data) or []
+    columns = [torch.cat(column).cpu() for column in zip(*batches, strict=True)]
+    if trainer.world_size > 1:
+        gathered: list[Any] = [None] * trainer.world_size
+        distributed.all_gather_object(gathered, columns)
+        columns = [torch.cat(column) for column in zip(*gathered, strict=True)]
+    student, position, probability = (column.numpy() for column in columns)
+    order = np.lexsort((position, student))
+    student, position = student[order], position[order]
+    correct = data.store.correct[data.store.history_offsets[student] + position]
+    return Predicted(student, position, probability[order], correct.astype(np.float32))
+
+
+def write_predictions(file: Path, data: Interactions, predicted: Predicted) -> None:
+    """Write predictions as a table with the columns student, position, item, probability, correct.
+
+    Args:
+        file: Where it goes; ``.parquet`` or ``.csv``.
+        data: The answers.
+        predicted: The predictions.
+    """
+    items = _array(data.store.vocabulary[ITEM])
+
+    def chunks() -> Iterator[pa.Table]:
+        for first in range(0, len(predicted.student), CHUNK):
+            student, position, probability, correct = (
+                column[first : first + CHUNK] for column in predicted
+            )
+            rows, inverse = np.unique(student, return_inverse=True)
+            names = pa.array(data.store.student_names(rows), pa.string())
+            item = data.store.item[data.store.history_offsets[student] + position]
+            yield pa.table(
+                {
+                    "student": names.take(pa.array(inverse)),
+                    "position": position,
+                    "item": items.take(pa.array(item)),
+                    "probability": probability,
+                    "correct": correct,
+                }
+            )
+
+    _write_table(file, chunks())
+
+
+def write_mastery(file: Path, task: KnowledgeTracing, data: Interactions) -> None:
+    """Write each student's mastery of each skill: the columns student, skill, mastery.
+
+    Mastery is what ``torchedu.models.mastery.DEFINITION`` says, after all the student's answers, of
+    which the network sees the last ``data.window``.
+
+    Args:
+        file: Where it goes; ``.parquet`` or ``.csv``.
+        task: The trained task.
+        data: The answers.
+    """
+    assert task.vocabulary is not None
+    net = task.net.cpu().eval()
+    stop = np.diff(data.store.history_offsets)
+    students = np.flatnonzero(stop)
+    start = np.maximum(stop - data.window, 0)[students]
+    windows = Windows(students, start, start, stop[students])
+    batches = AnswerBatches(data.store, windows, task.vocabulary)
+    skills = _array(task.vocabulary[SKILL])[RESERVED:]
+
+    def chunks() -> Iterator[pa.Table]:
+        for first in track(
+            range(0, len(students), STUDENTS),
+            "Mastery",
+            transient=True,
+            disable=len(students) <= STUDENTS,
+        ):
+            index = np.arange(first, min(first + STUDENTS, len(students)))
+            mastery_BK = final_mastery(net, batches(index)).numpy()
+            names = pa.array(data.store.student_names(students[index]), pa.string())
+            yield pa.table(
+                {
+                    "student": names.take(pa.array(np.repeat(np.arange(len(index)), len(skills)))),
+                    "skill": skills.take(pa.array(np.tile(np.arange(len(skills)), len(index)))),
+                    "mastery": mastery_BK.ravel(),
+                }
+            )
+
+    _write_table(file, chunks())
+
+
+def one_student(task: KnowledgeTracing, data: Interactions, predicted: Predicted) -> dict[str, Any]:
+    """Follow one student's mastery answer by answer, under a pseudonym, for a report.
+
+    Args:
+        task: The trained task.
+        data: The answers, whose ``predict_part`` the predictions are of.
+        predicted: The predictions; the student whose history is longer than nine in ten is taken.
+
+    Returns:
+        What a run's ``mastery.json`` holds.
+    """
+    students, counts = np.unique(predicted.student, return_counts=True)
+    rank = np.argsort(counts, kind="stable")[int(0.9 * (len(counts) - 1))]
+    student = int(students[rank])
+    batches = data.predict_dataloader().dataset.batches
+    batch = batches(np.flatnonzero(batches.windows.student == student)[:1])
+    net = task.net.cpu().eval()
+    steps = torch.cat([mastery(net, state) for state in follow(net, batch)])
+    assert task.vocabulary is not None
+    store = data.store
+    begin = int(store.history_offsets[student] + batch.start_B[0])
+    answers = slice(begin, begin + batch.item_BL.shape[1])
+    items, skills = store.vocabulary[ITEM], store.vocabulary[SKILL]
+    bounds = store.skill_offsets
+    key = secrets.token_bytes(16)  # thrown away: nobody finds the name from the pseudonym
+    name = store.student_names([student])[0]
+    return {
+        "student": hashlib.blake2b(name.encode(), key=key, digest_size=4).hexdigest(),
+        "definition": DEFINITION,
+        "skills": list(task.vocabulary[SKILL]),
+        "mastery": [[round(p, 4) for p in row] for row in steps.tolist()],
+        "items": [items.name(i) for i in store.item[answers].tolist()],
+        "correct": [float(mark) for mark in store.correct[answers]],
+        "skills_of_items": [
+            [skills.name(k) for k in store.skill[bounds[i] : bounds[i + 1]].tolist()]
+            for i in store.item[answers].tolist()
+        ],
+    }
+
+
+def check_format(form: str) -> None:
+    """Refuse a file format that tables are not written in.
+
+    Raises:
+        ConfigError: It is not known.
+    """
+    if form not in FORMATS:
+        raise ConfigError(f"--format {form!r} is not known.", allowed(form, FORMATS))
+
+
+def _array(names: Names) -> pa.StringArray:
+    return pa.array([names.name(i) for i in range(len(names))], pa.string())
+
+
+def _write_table(file: Path, chunks: Iterator[pa.Table]) -> None:
+    write = {".parquet": pq.ParquetWriter, ".csv": pa_csv.CSVWriter}[file.suffix]
+    with whole(file) as part, ExitStack() as stack:
+        writer = None
+        for chunk in chunks:
+            if writer is None:
+                writer = stack.enter_context(write(part, chunk.schema))
+            writer.write_table(chunk)
+        stack.close()  # the file is complete before it takes its name
