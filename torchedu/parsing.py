@@ -24,6 +24,8 @@ class TwoLineErrors(ArgumentParser):
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raise the mistake as the two lines that a user sees."""
+        if not self.exit_on_error:  # a parser inside another's: the outer one tells the whole
+            super().error(message, ex)
         raise explain(message, option_names(self), self.choices, self.prog) from None
 
 
@@ -92,7 +94,7 @@ def explain(
     value = nested[2] if nested else given[1] if given else None
     refused = re.search(r"Option '([^']+)' is not accepted", message)
     if refused:
-        path = re.findall(r"class_path[ =]'([^']+)'", message)[-1]
+        (*_, path) = re.findall(r"class_path[ =]'([^']+)'", message)
         option = option if option.endswith(refused[1]) else f"{option}.{refused[1]}"
         return ConfigError(
             f"{path.rpartition('.')[2]} has no option --{option}.",
@@ -108,6 +110,8 @@ def explain(
         inner = " ".join(message[key.end() :].strip(": \n").split())
         return ConfigError(f"--{option}: {inner[:300]}", more)
     expected = dict.fromkeys(kind for text in kinds for kind in _plain(text))
+    if nested:
+        expected.pop("null", None)  # that is what the whole of it may be, not this part
     return ConfigError(f"--{option} is {value!r}.", allowed(value, expected, most=20))
 
 

@@ -10,14 +10,16 @@ from typing import Any
 
 import torch
 import yaml
+from jsonargparse import ArgumentError
 from lightning import LightningDataModule, Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from torchedu.callbacks import AnswersProgressBar, VocabularyFile
-from torchedu.errors import CheckpointError, ConfigError, allowed
+from torchedu.errors import CheckpointError, ConfigError, TorcheduError, allowed
 from torchedu.models import KTModel
 from torchedu.parsing import TwoLineErrors
 from torchedu.tasks.base import Task, class_by_path
@@ -27,12 +29,12 @@ MONITOR = "val/auc"
 DEFAULT_TASK = {
     "class_path": "torchedu.tasks.KnowledgeTracing",
     "init_args": {
-        "net": {"class_path": "torchedu.models.ItemDKT"},
         "lr": 2e-3,
         "weight_decay": 0.5,
         "schedule": "one_cycle",
     },
 }
+DEFAULT_NET = "torchedu.models.ItemDKT"
 DEFAULT_DATA = {"class_path": "torchedu.datamodules.Interactions"}
 MAX_EPOCHS = 12
 
@@ -210,11 +212,18 @@ class RunCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse the words; recipes may be given by their name alone."""
-        self.config = parser.parse_args(_with_recipes(args))
+        words = _with_recipes(args)
+        if self.checkpoint is None and not _chooses_net(words):
+            # Not a default of the parser: that would hand its arguments on to the net of one's own.
+            words = [f"--model.net={DEFAULT_NET}", *words]
+        self.config = parser.parse_args(words)
 
     def instantiate_classes(self) -> None:
         """Build data, task and trainer, in this order."""
-        self.config_init = self.parser.instantiate(self.config)
+        try:
+            self.config_init = self.parser.instantiate(self.config)
+        except (ValueError, TypeError, ArgumentError) as error:
+            raise _cause(error) from None
         self.datamodule = self._get(self.config_init, "data")
         init_from = None if self.checkpoint else self.config.init_from
         if self.checkpoint is not None:
@@ -240,7 +249,12 @@ class RunCLI(LightningCLI):
                 "--run names the folder of the CSV log, and --trainer.logger asks for another log.",
                 "Give one of the two.",
             )
-        trainer: Trainer = super().instantiate_trainer(**kwargs)
+        try:
+            trainer: Trainer = super().instantiate_trainer(**kwargs)
+        except (MisconfigurationException, ValueError) as error:
+            raise ConfigError(
+                f"the trainer cannot be built: {error}", "All options: torchedu fit --help"
+            ) from None
         return trainer
 
     def _saved_data(self) -> dict[str, Any] | None:
@@ -345,6 +359,29 @@ def _with_recipes(words: Sequence[str]) -> list[str]:
                 f"--config {name!r} is neither a file nor a recipe.", allowed(name, known)
             )
     return out
+
+
+def _chooses_net(words: Sequence[str]) -> bool:
+    """Say whether the words, or a configuration file among them, name a network or another task."""
+    options = [word.partition("=") for word in words]
+    if any(option in ("--model", "--model.net") for option, _, _ in options):
+        return True
+    for (option, equals, value), after in zip(options, [*words[1:], ""], strict=True):
+        if option in ("--config", "-c"):
+            content = yaml.safe_load(Path(value if equals else after).read_text("utf-8"))
+            if isinstance(content, dict) and "model" in content:
+                return True
+    return False
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Return the user's mistake that a chain of errors began with, or the error itself."""
+    link: BaseException | None = error
+    while link is not None:
+        if isinstance(link, TorcheduError):
+            return link
+        link = link.__cause__ or link.__context__
+    return error
 
 
 def _worth_saying(record: logging.LogRecord) -> bool:

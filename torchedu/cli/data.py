@@ -73,7 +73,8 @@ def import_(
         TextColumn("reading {task.completed:,.0f} answers"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns_shown, console=console, transient=True) as bar:
+    quiet = not console.is_terminal
+    with Progress(*columns_shown, console=console, transient=True, disable=quiet) as bar:
         task = bar.add_task("reading", total=None)
         store = import_answers(
             format,
@@ -181,8 +182,8 @@ def _print_import(console: Console, store: AnswerStore, seconds: float) -> None:
     if about.get("columns"):
         taken = (f"{name} = {heading}" for name, heading in about["columns"].items())
         lines.append(("taken", ", ".join(taken)))
-    if about.get("ignored_columns"):
-        lines.append(("ignored", ", ".join(about["ignored_columns"])))
+    if ignored := [heading for heading in about.get("ignored_columns", ()) if heading]:
+        lines.append(("ignored", ", ".join(ignored)))
     if about.get("time_unit"):
         lines.append(("time", about["time_unit"]))
     for reason, dropped in about.get("dropped", {}).items():

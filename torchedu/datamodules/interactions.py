@@ -11,11 +11,12 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torchedu.datamodules.batches import AnswerBatches
 from torchedu.datamodules.stream import BatchStream, EpochLoader
 from torchedu.datasets import AnswerStore
+from torchedu.datasets.importers import guess_format, import_answers
 from torchedu.datasets.order import Order, cut_windows
 from torchedu.datasets.simulator import simulate
 from torchedu.datasets.splits import Part, split
 from torchedu.errors import ConfigError
-from torchedu.schema import ITEM, SKILL, Vocabulary
+from torchedu.schema import ITEM, RESERVED, SKILL, Vocabulary
 
 
 class Interactions(LightningDataModule):
@@ -190,16 +191,37 @@ def open_answers(
     """Open a store, or import a raw file beside itself first unless that was done before.
 
     Args:
-        path: A store or a raw file.
+        path: A store or a raw file; the store of a file elsewhere (``s3://``) is made here.
         columns: The raw file's headings by torchedu's names.
         groups: The raw file's headings of student attributes.
 
     Returns:
         The store.
+
+    Raises:
+        ConfigError: A store of something else stands where this one would be made.
+        DataError: The file cannot be read.
     """
     if Path(path).is_dir():
         return AnswerStore(path)
-    from torchedu.datasets.importers import guess_format, import_answers
-
-    out = Path(path).with_suffix(".store")
-    return import_answers(guess_format(path), path, out, columns=columns, groups=groups)
+    raw = Path(path)
+    out = (Path(raw.name) if "://" in path else raw).with_suffix(".store")
+    options = {name: value for name, value in (("columns", columns), ("groups", groups)) if value}
+    if out.exists():
+        store = AnswerStore(out)
+        source = store.about.get("source", [{}])[0]
+        if source.get("file") != raw.name:
+            raise ConfigError(
+                f"{out} holds other data than {raw.name}.",
+                f"Import it elsewhere: torchedu data import csv {raw} OUT, then --data.path OUT.",
+            )
+        fresh = raw.is_file() and raw.stat().st_mtime < (out / "manifest.json").stat().st_mtime
+        if fresh and source["bytes"] == raw.stat().st_size and store.about["options"] == options:
+            return store
+    store = import_answers(guess_format(path), path, out, columns=columns, groups=groups)
+    rank_zero_info(
+        f"Imported {raw.name}: {store.num_students:,} students, {store.num_answers:,} answers, "
+        f"{len(store.vocabulary[ITEM]) - RESERVED:,} items, "
+        f"{len(store.vocabulary[SKILL]) - RESERVED:,} skills."
+    )
+    return store

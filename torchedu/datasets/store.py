@@ -14,12 +14,14 @@ Layout::
       students/answer.item.bin  a ragged column of the family "answer"
 """
 
+import errno
 import hashlib
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -348,9 +350,16 @@ class StoreWriter:
         ):
             _sync_folder(folder)
         old = self._folder.with_name(self._folder.name + ".old")
-        if self.path.exists():
-            self.path.rename(old)
-        self._folder.rename(self.path)
+        while True:  # another process may put its store here between the two renames
+            with suppress(FileNotFoundError):
+                self.path.rename(old)
+            try:
+                self._folder.rename(self.path)
+                break
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+                shutil.rmtree(old, ignore_errors=True)
         _sync_folder(self.path.parent)
         shutil.rmtree(old, ignore_errors=True)
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from torchedu.batch import AnswerBatch
+from torchedu.errors import ConfigError
 from torchedu.layers import AttentionBlock, VocabularyTable
 from torchedu.models.kt_model import KTModel, State
 from torchedu.schema import SKILL
@@ -43,7 +44,9 @@ class SAKT(KTModel):
     ) -> None:
         super().__init__()
         if dim % heads:
-            raise ValueError(f"dim {dim} is no multiple of heads {heads}")
+            raise ConfigError(
+                f"dim is {dim} and heads {heads}.", "dim must be a multiple of heads."
+            )
         self.num_items = num_items
         self.num_skills = num_skills
         self.dim = dim

@@ -61,7 +61,7 @@ class Subject:
                 rows = [weight[row].clone() for weight, row in kept]
                 for parameter in net.parameters():
                     std = parameter.shape[-1] ** -0.5 if parameter.dim() > 1 else 0.1
-                    parameter += std * torch.randn_like(parameter)
+                    parameter.add_(torch.randn_like(parameter), alpha=std)
                 for (weight, row), was in zip(kept, rows, strict=True):
                     weight[row] = was  # padding is no parameter
         return net

@@ -459,6 +459,25 @@ def test_cut_parquet(cut: int) -> None:
     refuse(write, "a.parquet")
 
 
+@pytest.mark.parametrize("delimiter", [",,", '"', "é", "\n"])
+def test_delimiter_that_cannot_be_one(delimiter: str) -> None:
+    refuse(as_csv(answers(), "--delimiter", delimiter), "not one plain character")
+
+
+@pytest.mark.parametrize("end", ["\r", "\r\n"])
+def test_line_ends_of_other_systems(end: str) -> None:
+    rows = answers()
+
+    def write(folder: Path) -> list[str]:
+        file = write_csv(folder / "a.csv", rows)
+        file.write_bytes(file.read_bytes().replace(b"\n", end.encode()))
+        return ["csv", str(file)]
+
+    assert drop(write).answers == 20
+    rows[7]["correct"] = 7
+    refuse(write, "row 9:")
+
+
 def test_json_array_is_told_from_json_lines() -> None:
     def write(folder: Path) -> list[str]:
         (folder / "a.jsonl").write_text(json.dumps(answers(), indent=1))

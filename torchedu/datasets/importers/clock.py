@@ -116,8 +116,8 @@ class Clock:
         off = (kind == NUMBER) & ~((number >= self._low) & (number < self._high))
         return np.asarray((kind != self._kind) | off)
 
-    def reason(self, value: float, kind: int) -> tuple[str, str]:
-        """Return why a time breaks the clock, and what to do; for rows that ``breaks`` names."""
+    def reason(self, kind: int) -> tuple[str, str]:
+        """Return why a time breaks the clock, and what to do; for rows that ``breaks`` finds."""
         if kind == MISSING:
             return "the time is missing", "Fill it in, or give --on_bad_row drop."
         return (

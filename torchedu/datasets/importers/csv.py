@@ -14,7 +14,7 @@ from torchedu.datasets.importers.columns import ColumnMap, match_columns
 from torchedu.datasets.importers.importer import Importer, Reading
 from torchedu.datasets.importers.rows import BadRows, Piece
 from torchedu.datasets.importers.text import Block, Source, blocks, files, locate
-from torchedu.errors import DataError
+from torchedu.errors import ConfigError, DataError
 
 DELIMITERS = {",": "','", ";": "';'", "\t": "$'\\t'", "|": "'|'"}
 """Delimiters that are tried when the given one finds no columns, as a shell writes them."""
@@ -74,7 +74,7 @@ class Table:
     def __init__(self, source: Source, delimiter: str | None, encoding: str) -> None:
         self.source = source
         self.encoding = encoding
-        self.delimiter = delimiter or ("\t" if ".tsv" in source.base else ",")
+        self.delimiter = _delimiter(delimiter, source)
         first = next(blocks(source, encoding, quoted=True))
         reader = csv.reader(io.StringIO(first.data.decode(), newline=""), delimiter=self.delimiter)
         headings: list[str] = next((fields for fields in reader if fields), [])
@@ -112,6 +112,18 @@ class Table:
             )
             if table.batch.num_rows:
                 yield Piece(table.batch, bad.places.code(number, table.rows))
+
+
+def _delimiter(given: str | None, source: Source) -> str:
+    if not given:
+        return "\t" if ".tsv" in source.base else ","
+    delimiter = "\t" if given == "\\t" else given
+    if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
+        raise ConfigError(
+            f"the delimiter {given!r} is not one plain character.",
+            f"Common ones, as a shell takes them: {' '.join(DELIMITERS.values())}.",
+        )
+    return delimiter
 
 
 class Parsed(NamedTuple):

@@ -132,8 +132,11 @@ class Intake:
         """
         file = self.bad.places.files[0]
         if not self._rows.rows:
+            dropped = bool(self.bad.dropped)
             raise DataError(
-                "no answers are left.", "Every row was dropped; correct the file.", file=file
+                "no answers are left." if dropped else "the file holds no answers.",
+                "Every row was dropped: correct the file." if dropped else "Export it again.",
+                file=file,
             )
         if self.clock.tells_order:
             self.clock.decide(file)
@@ -211,7 +214,7 @@ class Intake:
             for kind in np.unique(chunk["kind"][breaks]).tolist():
                 rows = np.flatnonzero(breaks & (chunk["kind"] == kind))
                 value = float(chunk["time"][rows[0]])
-                reason, remedy = self.clock.reason(value, kind)
+                reason, remedy = self.clock.reason(kind)
                 shown = None if np.isnan(value) else int(value)
                 self.bad.add(reason, chunk["place"][rows], remedy, shown)
 

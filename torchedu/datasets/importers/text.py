@@ -2,6 +2,7 @@
 
 import codecs
 import difflib
+import io
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -134,19 +135,22 @@ def blocks(source: Source, encoding: str = "utf-8", *, quoted: bool = False) -> 
         quoted: Whether a line end inside double quotes belongs to the field.
 
     Yields:
-        The blocks in order; together they are the file, each ending with a line end.
+        The blocks in order; together they are the file, each ending with a line feed, whatever
+        the file's own line ends are.
 
     Raises:
         DataError: The file is empty, is not in this encoding, or a line or quote has no end.
         ConfigError: The encoding is not known.
     """
     try:
-        decoder = codecs.getincrementaldecoder("utf-8-sig" if _is_utf8(encoding) else encoding)()
+        decode = codecs.getincrementaldecoder("utf-8-sig" if _is_utf8(encoding) else encoding)()
     except LookupError:
         raise ConfigError(
             f"the encoding {encoding!r} is not known.",
             "Common ones: utf-8, cp1252, latin-1, utf-16.",
         ) from None
+    # Old Macintosh and Windows line ends become the one that all that follows counts by.
+    decoder = io.IncrementalNewlineDecoder(decode, translate=True)
     line, rest, empty = 1, b"", True
     with source.open() as stream:
         while True:

@@ -1,0 +1,41 @@
+import pytest
+import torch
+from torch import Tensor
+
+from torchedu.layers import AttentionBlock
+
+
+def by_hand(block: AttentionBlock, query: Tensor, memory: Tensor, causal: bool) -> Tensor:
+    """Attention as in Vaswani et al. (2017), one query and one head at a time."""
+    dim = query.shape[-1]
+    width = dim // block.heads
+    q = block.query(query)
+    k, v = block.key_value(memory).split(dim, dim=-1)
+    rows = []
+    for t in range(len(query)):
+        seen = t + 1 if causal else len(memory)
+        heads = []
+        for h in range(block.heads):
+            at = slice(h * width, (h + 1) * width)
+            weight = (k[:seen, at] @ q[t, at] / width**0.5).softmax(0)
+            heads.append(weight @ v[:seen, at])
+        rows.append(torch.cat(heads))
+    x = block.norm_attention(query + block.out(torch.stack(rows)))
+    return block.norm_feed(x + block.down(torch.relu(block.up(x))))
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_a_block_attends_as_the_formula_says(causal: bool) -> None:
+    torch.manual_seed(0)
+    block = AttentionBlock(dim=8, heads=2, dropout=0.5).eval()
+    query, memory = torch.randn(2, 5, 8), torch.randn(2, 5, 8)
+    wanted = torch.stack([by_hand(block, q, m, causal) for q, m in zip(query, memory, strict=True)])
+    torch.testing.assert_close(block(query, memory, causal), wanted, atol=1e-5, rtol=1e-4)
+
+
+def test_dropout_is_for_training_alone() -> None:
+    torch.manual_seed(0)
+    block = AttentionBlock(dim=8, heads=2, dropout=0.5)
+    x = torch.randn(1, 5, 8)
+    assert not torch.equal(block.train()(x, x, True), block(x, x, True))
+    assert torch.equal(block.eval()(x, x, True), block(x, x, True))

@@ -1,0 +1,42 @@
+import torch
+
+from torchedu.layers import VocabularyTable
+from torchedu.schema import PADDING, UNKNOWN
+
+
+def test_padding_is_zero_and_stays_so() -> None:
+    table = VocabularyTable("skill", 5, 3, std=1.0)
+    assert not table.weight[PADDING].any()
+    assert table.weight[UNKNOWN].any()
+    ids = torch.tensor([[0, 2], [1, 0]])
+    (table(ids).sum() + table.mean(ids).sum()).backward()
+    assert table.weight.grad is not None
+    assert not table.weight.grad[PADDING].any()
+
+
+def test_an_unknown_name_can_be_kept_at_zero() -> None:
+    table = VocabularyTable("item", 5, 3, std=1.0, unknown_is_zero=True)
+    assert not table.weight[UNKNOWN].any()
+    table(torch.tensor([1, 2])).sum().backward()
+    assert table.weight.grad is not None
+    assert not table.weight.grad[UNKNOWN].any()
+    with torch.no_grad():
+        table.weight[UNKNOWN] = 7.0  # as a decay or a careless load might
+    assert not table(torch.tensor([UNKNOWN])).any()
+
+
+def test_the_mean_leaves_padding_out() -> None:
+    table = VocabularyTable("skill", 6, 2, std=1.0)
+    ids = torch.tensor([[[2, 0, 0], [2, 3, 5]], [[4, 3, 0], [0, 0, 0]]])
+    rows = table.weight
+    wanted = torch.stack(
+        [rows[2], (rows[2] + rows[3] + rows[5]) / 3, (rows[4] + rows[3]) / 2, torch.zeros(2)]
+    )
+    torch.testing.assert_close(table.mean(ids).flatten(0, 1), wanted)
+    torch.testing.assert_close(table.mean(ids[..., :1]), table(ids[..., 0]))
+
+
+def test_rows_start_with_the_spread_asked_for() -> None:
+    torch.manual_seed(0)
+    table = VocabularyTable("skill", 2000, 10, std=0.3)
+    assert abs(float(table.weight[1:].std()) - 0.3) < 0.01

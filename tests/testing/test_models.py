@@ -1,0 +1,258 @@
+"""The public check passes what is right and names each thing that is wrong."""
+
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from torchedu.batch import AnswerBatch
+from torchedu.models import DKT, ItemDKT, KTModel
+from torchedu.models.kt_model import State
+from torchedu.testing import CONTRACTS, ContractError, check_model
+
+
+class Small(DKT):
+    """A sound network for others to break."""
+
+    def __init__(self, num_items: int, num_skills: int, dim: int = 6) -> None:
+        super().__init__(num_items, num_skills, dim, dropout=0.0)
+
+    def arguments(self) -> dict[str, Any]:
+        return {"dim": self.dim}
+
+
+class SeesItsOwnMark(Small):
+    def forward(self, batch: AnswerBatch) -> Tensor:
+        return super().forward(batch) + 0.05 * batch.correct_BL
+
+
+class SeesTheNextItem(Small):
+    def forward(self, batch: AnswerBatch) -> Tensor:
+        return super().forward(batch) + 0.1 * (batch.item_BL.roll(-1, 1) > 9)
+
+
+class SeesTheLastMark(Small):
+    def forward(self, batch: AnswerBatch) -> Tensor:
+        return super().forward(batch) + 0.1 * batch.correct_BL[:, -1:]
+
+
+class Forgetful(Small):
+    """Its arguments leave out what it was built with."""
+
+    def arguments(self) -> dict[str, Any]:
+        return {}
+
+
+class Boxed(Small):
+    """Its arguments are no plain JSON."""
+
+    def arguments(self) -> dict[str, Any]:
+        return {"dim": torch.tensor(6)}
+
+
+class SizesLast(Small):
+    def __init__(self, dim: int, num_items: int, num_skills: int) -> None:
+        super().__init__(num_items, num_skills, dim)
+
+
+class MadeInMemory(Small):
+    """A parameter that is real wherever the network is built."""
+
+    def __init__(self, num_items: int, num_skills: int, dim: int = 6) -> None:
+        super().__init__(num_items, num_skills, dim)
+        self.scale = nn.Parameter(torch.ones(1, device="cpu"))
+
+    def _logit(self, h: Tensor, skill: Tensor) -> Tensor:
+        return self.scale * super()._logit(h, skill)
+
+
+class OneNumberAStudent(Small):
+    def forward(self, batch: AnswerBatch) -> Tensor:
+        return super().forward(batch).mean(1)
+
+
+class FailsOnOneAnswer(Small):
+    def forward(self, batch: AnswerBatch) -> Tensor:
+        logit_BL = super().forward(batch)
+        return logit_BL / (batch.item_BL.shape[1] - 1)
+
+
+class Drops(Small):
+    """Leaves parts out in evaluation too."""
+
+    def _logit(self, h: Tensor, skill: Tensor) -> Tensor:
+        return super()._logit(nn.functional.dropout(h, 0.5), skill)
+
+
+class Normalises(Small):
+    def forward(self, batch: AnswerBatch) -> Tensor:
+        logit_BL = super().forward(batch)
+        return logit_BL - batch.item_BL[:, :1].float().mean()  # that of the others, too
+
+
+class KnowsTheStudent(Small):
+    def forward(self, batch: AnswerBatch) -> Tensor:
+        return super().forward(batch) + 0.1 * batch.student_B[:, None]
+
+
+class ReadsPadding(Small):
+    """Averages the skills over the whole window, padding included."""
+
+    def forward(self, batch: AnswerBatch) -> Tensor:
+        return super().forward(batch) + 0.1 * batch.item_BL.shape[1]
+
+
+class CountsPaddedSkills(Small):
+    def forward(self, batch: AnswerBatch) -> Tensor:
+        return super().forward(batch) / batch.skill_BLS.shape[-1]
+
+
+class FirstSkillOnly(Small):
+    def forward(self, batch: AnswerBatch) -> Tensor:
+        return super().forward(batch._replace(skill_BLS=batch.skill_BLS[..., :1]))
+
+
+class NoSkillNoNumber(Small):
+    def forward(self, batch: AnswerBatch) -> Tensor:
+        some_BL = (batch.skill_BLS != 0).any(-1)
+        return super().forward(batch).masked_fill(~some_BL, torch.nan)
+
+
+class NamesOnly(Small):
+    """Refuses items that the vocabulary lacks."""
+
+    def forward(self, batch: AnswerBatch) -> Tensor:
+        return super().forward(batch) + 0 / (batch.item_BL - 1).abs()
+
+
+class AllOrNothing(Small):
+    def _code(self, skill: Tensor, correct: Tensor) -> Tensor:
+        return super()._code(skill, correct.floor())
+
+
+class StepsAside(Small):
+    def step(self, state: State, item_B: Tensor, skill_BS: Tensor, correct_B: Tensor) -> State:
+        return super().step(state, item_B, skill_BS, 1 - correct_B)
+
+
+class StepsInPlace(Small):
+    def step(self, state: State, item_B: Tensor, skill_BS: Tensor, correct_B: Tensor) -> State:
+        h, c = super().step(state, item_B, skill_BS, correct_B)
+        return state[0].copy_(h), state[1].copy_(c)
+
+
+class StateOnItsSide(Small):
+    """Its state has another dimension before B."""
+
+    def initial_state(self, batch_size: int) -> State:
+        return tuple(tensor.unsqueeze(0) for tensor in super().initial_state(batch_size))
+
+
+class RoomForTen(Small):
+    """Says that it takes ten answers at once, and can then take no more."""
+
+    max_steps = 12
+
+    def initial_state(self, batch_size: int) -> State:
+        return *super().initial_state(batch_size), torch.zeros(batch_size)
+
+    def predict(self, state: State, item_B: Tensor, skill_BS: Tensor) -> Tensor:
+        return super().predict(state[:2], item_B, skill_BS)
+
+    def step(self, state: State, item_B: Tensor, skill_BS: Tensor, correct_B: Tensor) -> State:
+        if int(state[2][0]) == 12:
+            raise IndexError("no room for another answer")
+        return *super().step(state[:2], item_B, skill_BS, correct_B), state[2] + 1
+
+
+class KeepsASecret(Small):
+    """Learns something that its state dict leaves out."""
+
+    def __init__(self, num_items: int, num_skills: int, dim: int = 6) -> None:
+        super().__init__(num_items, num_skills, dim)
+        self.secret = [torch.randn(1)]
+
+    def _logit(self, h: Tensor, skill: Tensor) -> Tensor:
+        return super()._logit(h, skill) + self.secret[0]
+
+
+class DeadEnd(Small):
+    def __init__(self, num_items: int, num_skills: int, dim: int = 6) -> None:
+        super().__init__(num_items, num_skills, dim)
+        self.unused = nn.Linear(dim, 1)
+
+
+class LosesItself(Small):
+    def penalty(self) -> Tensor:
+        return self.prior.weight.sum() * torch.nan
+
+
+BROKEN = {
+    SeesItsOwnMark: "causal",
+    SeesTheNextItem: "causal",
+    SeesTheLastMark: "causal",
+    Forgetful: "arguments",
+    Boxed: "arguments",
+    MadeInMemory: "meta_device",
+    OneNumberAStudent: "output",
+    FailsOnOneAnswer: "output",
+    Drops: "deterministic",
+    Normalises: "students_apart",
+    KnowsTheStudent: "students_apart",
+    ReadsPadding: "padding",
+    CountsPaddedSkills: "skills",
+    FirstSkillOnly: "skills",
+    NoSkillNoNumber: "skills",
+    NamesOnly: "unknown_names",
+    AllOrNothing: "partial_credit",
+    StepsAside: "steps",
+    StepsInPlace: "steps",
+    StateOnItsSide: "steps",
+    RoomForTen: "steps",
+    KeepsASecret: "state_dict",
+    DeadEnd: "gradients",
+    LosesItself: "gradients",
+}
+
+
+def test_a_sound_network_passes() -> None:
+    check_model(Small)
+    check_model(partial(ItemDKT, dim=4, dropout=0.5), num_items=7, num_skills=5)
+
+
+def test_the_check_leaves_the_random_state_alone() -> None:
+    torch.manual_seed(3)
+    wanted = torch.rand(3)
+    torch.manual_seed(3)
+    check_model(Small)
+    assert torch.equal(torch.rand(3), wanted)
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_network_is_caught_by_its_contract(kind: type[KTModel]) -> None:
+    build = partial(kind, dim=5) if kind is Forgetful else kind
+    with pytest.raises(ContractError) as caught:
+        check_model(build)
+    assert caught.value.contract == BROKEN[kind], caught.value
+    assert str(caught.value).startswith(f"{BROKEN[kind]}: ")
+    assert len(str(caught.value)) > len(BROKEN[kind]) + 20
+
+
+def test_sizes_that_do_not_come_first_are_caught() -> None:
+    with pytest.raises(ContractError, match=r"^arguments: the first two arguments are \['dim'"):
+        check_model(lambda num_items, num_skills: SizesLast(6, num_items, num_skills))
+
+
+def test_what_is_no_network_of_tracing_is_caught() -> None:
+    with pytest.raises(ContractError, match=r"^arguments: Linear is no subclass of KTModel"):
+        check_model(nn.Linear)  # type: ignore[arg-type]
+
+
+def test_every_contract_has_a_network_that_breaks_it() -> None:
+    assert set(BROKEN.values()) == set(CONTRACTS)
+
+
+def test_every_contract_says_what_it_asks() -> None:
+    assert all(check.__doc__ for check in CONTRACTS.values())
