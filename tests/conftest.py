@@ -15,6 +15,10 @@ settings.register_profile("torchedu", deadline=None, derandomize=True, database=
 settings.load_profile("torchedu")
 
 
+FAST = ("--trainer.max_epochs", "2", "--trainer.accelerator", "cpu")
+"""Words that make training short."""
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Give the folder of real data sets that TORCHEDU_DATA names, or skip."""
@@ -22,6 +26,26 @@ def real_data() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("TORCHEDU_DATA names no folder of real data sets")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def class_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a small simulated class: 80 students, 12 items, 3 skills, about 1,400 answers."""
+    from torchedu.datasets.simulator import simulate
+
+    folder = tmp_path_factory.mktemp("class") / "class.store"
+    return simulate(folder, students=80, skills=3, items=12, answers=15).path
+
+
+@pytest.fixture(scope="session")
+def trained_run(class_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of a finished run on that class; tests read it and leave it as it is."""
+    from torchedu.cli import main
+
+    run = tmp_path_factory.mktemp("runs") / "small"
+    words = ["--model.net", "ItemDKT", "--model.net.dim", "8", "--data.batch_size", "16"]
+    assert main(["fit", "--data.path", str(class_store), "--run", str(run), *words, *FAST]) == 0
+    return run
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

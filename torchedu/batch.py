@@ -33,6 +33,9 @@ class AnswerBatch(NamedTuple):
             answer that is there as history alone.
         student_B: Row of the student in the store, int64.
         start_B: Position in the student's history of the window's first answer, int64.
+        mean_over_B: The number of answers that a training loss is divided by, float32: those of the
+            whole optimizer step, over all ranks and accumulated batches, shared out evenly among
+            them; the same in each row.
     """
 
     item_BL: Tensor
@@ -41,3 +44,4 @@ class AnswerBatch(NamedTuple):
     scored_BL: Tensor
     student_B: Tensor
     start_B: Tensor
+    mean_over_B: Tensor

@@ -163,7 +163,7 @@ def one_student(task: KnowledgeTracing, data: Interactions, predicted: Predicted
     students, counts = np.unique(predicted.student, return_counts=True)
     rank = np.argsort(counts, kind="stable")[int(0.9 * (len(counts) - 1))]
     student = int(students[rank])
-    batches = data.predict_dataloader().dataset.batches
+    batches = data.predict_dataloader().stream.batches
     batch = batches(np.flatnonzero(batches.windows.student == student)[:1])
     net = task.net.cpu().eval()
     steps = torch.cat([mastery(net, state) for state in follow(net, batch)])

@@ -46,7 +46,6 @@ def quiet() -> None:
             handler.addFilter(_worth_saying)
     for message in (
         ".*does not have many workers.*",  # batches are built faster than a process could send them
-        ".*Your `IterableDataset` has `__len__` defined.*",  # its length holds for any workers
         ".*smaller than the logging interval.*",  # what is logged is logged once an epoch
         ".*exists and is not empty.*",  # a run's folder is named by the user or by a new number
         ".*LeafSpec.*",  # Lightning's use of torch, not the user's

@@ -20,8 +20,8 @@ def test_difficulties_carry_a_gaussian_prior() -> None:
     net = ItemDKT(5, 4, item_penalty=0.5)
     with torch.no_grad():
         net.difficulty.weight[2:] = torch.tensor([[1.0], [2.0], [3.0]])
-    assert float(net.penalty()) == 0.5 * 14
-    assert float(ItemDKT(5, 4, item_penalty=0.0).penalty()) == 0
+    assert net.penalty().item() == 0.5 * 14
+    assert ItemDKT(5, 4, item_penalty=0.0).penalty().item() == 0
 
 
 def test_an_easier_item_is_answered_more_often() -> None:

@@ -13,8 +13,10 @@ class VocabularyFile(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write ``vocabulary.json``."""
         vocabulary = getattr(pl_module, "vocabulary", None)
-        if trainer.is_global_zero and vocabulary is not None and not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            folder = Path(trainer.log_dir or trainer.default_root_dir)
+        if vocabulary is None or trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        folder = Path(trainer.log_dir or trainer.default_root_dir)  # all ranks agree on it here
+        if trainer.is_global_zero:
             folder.mkdir(parents=True, exist_ok=True)
             text = json.dumps(vocabulary.to_json(), ensure_ascii=False, indent=1)
             (folder / "vocabulary.json").write_text(text, "utf-8")

@@ -57,6 +57,7 @@ class AnswerBatches:
             torch.from_numpy(scored_BL),
             torch.from_numpy(np.asarray(student)),
             torch.from_numpy(np.asarray(start)),
+            torch.full((len(index),), float(max(1, scored_BL.sum()))),
         )
 
 

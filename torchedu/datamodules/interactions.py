@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import mkdtemp
+from weakref import finalize
 
 import numpy as np
 from lightning import LightningDataModule
@@ -97,6 +99,13 @@ class Interactions(LightningDataModule):
         self.predict_part: str | None = None
         self._parts: dict[str, Part] | None = None
 
+    def __str__(self) -> str:
+        """Say what the data is; Lightning's own text takes loaders apart."""
+        return (
+            f"Interactions: {self.name}, {self.store.num_students:,} students, "
+            f"{self.store.num_answers:,} answers"
+        )
+
     @property
     def num_items(self) -> int:
         """Number of item ids of the vocabulary in use, the reserved ones included."""
@@ -168,8 +177,9 @@ class Interactions(LightningDataModule):
         )
 
     def _simulated(self) -> AnswerStore:
-        self._folder = TemporaryDirectory(prefix="torchedu-")  # goes with this object
-        return simulate(Path(self._folder.name) / "class.store", seed=self.seed)
+        folder = mkdtemp(prefix="torchedu-")
+        finalize(self, rmtree, folder, ignore_errors=True)  # it goes with this object
+        return simulate(Path(folder) / "class.store", seed=self.seed)
 
     def _evaluation(self, part: Part) -> EpochLoader:
         windows = cut_windows(part, self.window, self.context)
@@ -179,7 +189,8 @@ class Interactions(LightningDataModule):
     def _loader(self, batches: AnswerBatches, order: Order) -> EpochLoader:
         trainer = self.trainer
         rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
-        stream = BatchStream(batches, order, rank, world_size)
+        accumulate = trainer.accumulate_grad_batches if trainer else 1
+        stream = BatchStream(batches, order, rank, world_size, accumulate)
         return EpochLoader(
             stream, self.num_workers, lambda: self.trainer.current_epoch if self.trainer else 0
         )

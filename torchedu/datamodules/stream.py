@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from torchedu.batch import AnswerBatch
@@ -21,15 +23,22 @@ class BatchStream(IterableDataset[AnswerBatch]):
         order: Which windows come when.
         rank: This process's rank.
         world_size: Number of ranks.
+        accumulate: Batches whose gradients make one step of the optimizer.
     """
 
     def __init__(
-        self, batches: AnswerBatches, order: Order, rank: int = 0, world_size: int = 1
+        self,
+        batches: AnswerBatches,
+        order: Order,
+        rank: int = 0,
+        world_size: int = 1,
+        accumulate: int = 1,
     ) -> None:
         self.batches = batches
         self.order = order
         self.rank = rank
         self.world_size = world_size
+        self.accumulate = accumulate
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -44,33 +53,44 @@ class BatchStream(IterableDataset[AnswerBatch]):
         for i in range(begin, len(self), stride):
             if self.order.shuffle:
                 mine = rank_part(plan[i], self.rank, self.world_size)
-                yield self.batches(mine) if len(mine) else self.batches(plan[i][:1], scored=False)
+                batch = self.batches(mine) if len(mine) else self.batches(plan[i][:1], False)
+                batch.mean_over_B.fill_(self._mean_over(plan, i))
+                yield batch
             else:
                 j = i * self.world_size + self.rank
                 yield self.batches(plan[j]) if j < len(plan) else self.batches(plan[0], False)
 
+    def _mean_over(self, plan: list[NDArray[np.int64]], i: int) -> float:
+        """Return an even share of the answers of the step that global batch ``i`` belongs to."""
+        begin = i - i % self.accumulate
+        step = np.concatenate(plan[begin : begin + self.accumulate])
+        windows = self.batches.windows
+        answers = int((windows.stop[step] - windows.first[step]).sum())
+        return answers / (self.accumulate * self.world_size)
+
 
 class EpochLoader:
-    """A loader that tells its data set which epoch begins.
+    """A loader that tells its batches which epoch begins.
 
-    It is no ``DataLoader`` itself, so that no trainer takes it apart to put a sampler into it.
+    It is no ``DataLoader`` itself and shows no ``dataset``, so that no trainer takes it apart to
+    put a sampler into it.
 
     Args:
-        dataset: The batches.
+        stream: The batches.
         num_workers: Processes that build them; 0 builds them in this one.
         epoch: Says which epoch it is.
     """
 
-    def __init__(self, dataset: BatchStream, num_workers: int, epoch: Callable[[], int]) -> None:
-        self.dataset = dataset
+    def __init__(self, stream: BatchStream, num_workers: int, epoch: Callable[[], int]) -> None:
+        self.stream = stream
         self.num_workers = num_workers
         self._epoch = epoch
 
     def __len__(self) -> int:
         """Return the number of batches."""
-        return len(self.dataset)
+        return len(self.stream)
 
     def __iter__(self) -> Iterator[AnswerBatch]:
         """Begin an epoch."""
-        self.dataset.epoch = self._epoch()
-        return iter(DataLoader(self.dataset, batch_size=None, num_workers=self.num_workers))
+        self.stream.epoch = self._epoch()
+        return iter(DataLoader(self.stream, batch_size=None, num_workers=self.num_workers))

@@ -43,7 +43,11 @@ class Task(LightningModule, ABC):
 
     @abstractmethod
     def loss(self, batch: Any) -> tuple[Tensor, Tensor]:
-        """Return the mean loss over what counts in a batch, and how many that is."""
+        """Return the summed loss of what counts in a batch, and how many that is."""
+
+    def penalty(self) -> Tensor | float:
+        """Return what is added to the mean loss of a step, such as a prior on parameters."""
+        return 0.0
 
     @abstractmethod
     def grown(self, names: Vocabulary) -> "Task":
@@ -54,10 +58,20 @@ class Task(LightningModule, ABC):
         """Return what ``metrics.update`` takes: predictions, truth, and what counts in a batch."""
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """Return the loss of a batch."""
-        loss, count = self.loss(batch)
-        self.log("train/loss", loss.detach(), on_step=False, on_epoch=True, batch_size=int(count))
-        return loss
+        """Return a batch's part of the step's mean loss."""
+        total, count = self.loss(batch)
+        own = count.clamp(min=1)
+        self.log(
+            "train/loss",
+            total.detach() / own,
+            on_step=False,
+            on_epoch=True,
+            batch_size=int(own),
+            sync_dist=True,
+        )
+        # Ranks and accumulated batches of unequal size are averaged with equal weight after this,
+        # so each divides by the same share of the step's answers and not by its own number.
+        return total / batch.mean_over_B[0] + self.penalty()
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Score a batch of the validation part."""
@@ -91,8 +105,8 @@ class Task(LightningModule, ABC):
     def _log_scores(self, split: str) -> None:
         scores = self.metrics.compute()
         self.metrics.reset()
-        # Every rank computed the same scores from the answers of all: there is nothing to reduce.
-        self.log_dict({f"{split}/{name}": v for name, v in scores.items() if v is not None})
+        known = {f"{split}/{name}": value for name, value in scores.items() if value is not None}
+        self.log_dict(known, sync_dist=True)  # the same on every rank, and so is their mean
 
 
 def class_path(kind: type) -> str:

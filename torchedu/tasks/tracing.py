@@ -34,7 +34,7 @@ class TracedAnswers(NamedTuple):
 class KnowledgeTracing(Task):
     """Predicts every answer of a student from those before it.
 
-    The loss is the mean binary cross-entropy over the answers of a batch, plus the network's own
+    The loss is the mean binary cross-entropy over the answers of a step, plus the network's own
     penalty. Each answered question is predicted and scored once, whatever the number of its skills.
 
     Args:
@@ -112,13 +112,15 @@ class KnowledgeTracing(Task):
         return logit_BL
 
     def loss(self, batch: AnswerBatch) -> tuple[Tensor, Tensor]:
-        """Return the mean loss over the scored answers of a batch, and their number."""
+        """Return the summed cross-entropy of a batch's scored answers, and their number."""
         each_BL = F.binary_cross_entropy_with_logits(
             self(batch).float(), batch.correct_BL, reduction="none"
         )
-        count = batch.scored_BL.sum()
-        mean = (each_BL * batch.scored_BL).sum() / count.clamp(min=1)
-        return mean + self.net.penalty(), count
+        return (each_BL * batch.scored_BL).sum(), batch.scored_BL.sum()
+
+    def penalty(self) -> Tensor | float:
+        """Return the network's own penalty."""
+        return self.net.penalty()
 
     def outcome(self, batch: AnswerBatch) -> tuple[Tensor, Tensor, Tensor]:
         """Return probability, mark and whether it counts, of each slot of a batch."""

@@ -82,6 +82,7 @@ class Subject:
             torch.ones(size, steps, dtype=torch.bool),
             torch.arange(size),
             torch.zeros(size, dtype=torch.int64),
+            torch.full((size,), float(size * steps)),
         )
 
 

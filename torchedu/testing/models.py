@@ -119,10 +119,13 @@ def students_apart(subject: Subject) -> str:
     if apart(together_BL[:1], net(rows(batch, slice(1)))):
         return "a student's predictions depend on who else is in the batch"
     renamed = batch._replace(
-        scored_BL=~batch.scored_BL, student_B=batch.student_B + 5, start_B=batch.start_B + 7
+        scored_BL=~batch.scored_BL,
+        student_B=batch.student_B + 5,
+        start_B=batch.start_B + 7,
+        mean_over_B=batch.mean_over_B * 3,
     )
     if apart(together_BL, net(renamed)):
-        return "predictions depend on scored_BL, student_B or start_B"
+        return "predictions depend on scored_BL, student_B, start_B or mean_over_B"
     return ""
 
 
@@ -244,7 +247,7 @@ def gradients(subject: Subject) -> str:
         loss = F.binary_cross_entropy_with_logits(net(batch), batch.correct_BL) + net.penalty()
         loss.backward()
     if not loss.isfinite():
-        return f"the loss, penalty included, is {float(loss)}"
+        return f"the loss, penalty included, is {loss.item()}"
     still = [
         name
         for name, parameter in net.named_parameters()

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+from torchedu.datamodules.batches import AnswerBatches, pad_lists
+from torchedu.datasets import AnswerStore, AnswerWriter
+from torchedu.datasets.order import Windows
+from torchedu.schema import ITEM, SKILL, UNKNOWN, Names, Vocabulary
+
+
+@pytest.fixture
+def store(tmp_path_factory: pytest.TempPathFactory) -> AnswerStore:
+    """Two students; item a has no skill, b has k, c has k and l."""
+    path = tmp_path_factory.mktemp("batches") / "a.store"
+    vocabulary = Vocabulary({ITEM: Names(["a", "b", "c"]), SKILL: Names(["k", "l"])})
+    skills = ([0, 0, 0, 1, 2], [2, 2, 3])
+    with AnswerWriter(path, vocabulary, skills, fractional=True) as writer:
+        writer.append(
+            ["x", "y"],
+            [5, 2],
+            {"item": [2, 3, 4, 3, 2, 4, 4], "correct": [0, 1, 0.25, 1, 0, 0.5, 1]},
+        )
+    return AnswerStore(path)
+
+
+def windows(*rows: tuple[int, int, int, int]) -> Windows:
+    return Windows(*np.array(rows, np.int64).T)
+
+
+def test_a_batch_holds_what_the_windows_say(store: AnswerStore) -> None:
+    batches = AnswerBatches(store, windows((1, 0, 0, 2), (0, 1, 2, 5), (0, 0, 0, 1)))
+    batch = batches(np.array([1, 0]))
+    assert batch.item_BL.tolist() == [[3, 4, 3, 2], [4, 4, 0, 0]]
+    assert batch.skill_BLS.tolist() == [
+        [[2, 0], [2, 3], [2, 0], [0, 0]],
+        [[2, 3], [2, 3], [0, 0], [0, 0]],
+    ]
+    assert batch.correct_BL.tolist() == [[1, 0.25, 1, 0], [0.5, 1, 0, 0]]
+    assert batch.scored_BL.tolist() == [[False, True, True, True], [True, True, False, False]]
+    assert batch.student_B.tolist() == [0, 1]
+    assert batch.start_B.tolist() == [1, 0]
+    assert batch.mean_over_B.tolist() == [5, 5]
+    dtypes = "int64 int64 float32 bool int64 int64 float32".split()
+    assert [str(column.dtype) for column in batch] == [f"torch.{name}" for name in dtypes]
+
+
+def test_a_batch_that_keeps_a_rank_in_step_scores_nothing(store: AnswerStore) -> None:
+    batches = AnswerBatches(store, windows((0, 0, 0, 5)))
+    kept, counted = batches(np.array([0]), scored=False), batches(np.array([0]))
+    assert not kept.scored_BL.any()
+    assert kept.item_BL.equal(counted.item_BL)
+
+
+def test_ids_are_those_of_the_vocabulary_in_use(store: AnswerStore) -> None:
+    other = Vocabulary({ITEM: Names(["z", "c", "a"]), SKILL: Names(["l"])})
+    batch = AnswerBatches(store, windows((0, 0, 0, 5)), other)(np.array([0]))
+    assert batch.item_BL.tolist() == [[4, UNKNOWN, 3, UNKNOWN, 4]]
+    assert batch.skill_BLS.tolist() == [
+        [[0, 0], [UNKNOWN, 0], [UNKNOWN, 2], [UNKNOWN, 0], [0, 0]],
+    ]
+
+
+def test_ragged_rows_are_filled_up_with_zero() -> None:
+    padded = pad_lists(np.array([0, 2, 2, 3]), np.array([5, 6, 7]))
+    assert padded.tolist() == [[5, 6], [0, 0], [7, 0]]
+    assert pad_lists(np.array([0, 0, 0]), np.array([], np.int32)).tolist() == [[0], [0]]

@@ -1,0 +1,179 @@
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.datasets.importers.fake import answers, write_csv
+from torchedu.batch import AnswerBatch
+from torchedu.datamodules import Interactions
+from torchedu.datamodules.stream import BatchStream
+from torchedu.errors import ConfigError, DataError
+
+Key = tuple[int, int]
+
+
+def small(path: Path, **other: object) -> Interactions:
+    return Interactions(
+        str(path),
+        **{"batch_size": 7, "window": 9, "context": 4, **other},  # type: ignore[arg-type]
+    )
+
+
+def scored(batches: Iterable[AnswerBatch]) -> list[Key]:
+    """Return student and position of every scored answer."""
+    keys = []
+    for batch in batches:
+        row, step = batch.scored_BL.nonzero(as_tuple=True)
+        position = batch.start_B[row] + step
+        keys += list(zip(batch.student_B[row].tolist(), position.tolist(), strict=True))
+    return keys
+
+
+def same(one: Iterable[AnswerBatch], other: Iterable[AnswerBatch]) -> bool:
+    return all(
+        torch.equal(a, b)
+        for x, y in zip(one, other, strict=True)
+        for a, b in zip(x, y, strict=True)
+    )
+
+
+def part_of(data: Interactions, name: str) -> list[Key]:
+    part = data.parts[name]
+    return [
+        (student, position)
+        for student, first, stop in zip(*(column.tolist() for column in part), strict=True)
+        for position in range(first, stop)
+    ]
+
+
+@pytest.mark.parametrize("by", ["student", "time"])
+def test_each_loader_scores_its_part_once(class_store: Path, by: str) -> None:
+    data = small(class_store, split=by)
+    loaders = {
+        "train": data.train_dataloader(),
+        "val": data.val_dataloader(),
+        "test": data.test_dataloader(),
+    }
+    for name, loader in loaders.items():
+        assert sorted(scored(loader)) == part_of(data, name)
+        assert len(list(loader)) == len(loader)
+
+
+def test_predictions_are_of_everyone_or_of_a_part(class_store: Path) -> None:
+    data = small(class_store)
+    assert len(scored(data.predict_dataloader())) == data.store.num_answers
+    data.predict_part = "val"
+    assert sorted(scored(data.predict_dataloader())) == part_of(data, "val")
+
+
+def test_batches_are_the_same_for_any_number_of_workers(class_store: Path) -> None:
+    plain = small(class_store)
+    for workers in (1, 2):
+        data = small(class_store, num_workers=workers)
+        assert same(plain.train_dataloader(), data.train_dataloader())
+    assert same(plain.test_dataloader(), data.test_dataloader())
+
+
+@pytest.mark.parametrize("world_size", [2, 3])
+def test_ranks_together_have_the_global_batches(class_store: Path, world_size: int) -> None:
+    whole = small(class_store).train_dataloader().stream
+    ranks = [BatchStream(whole.batches, whole.order, r, world_size) for r in range(world_size)]
+    assert {len(rank) for rank in ranks} == {len(whole)}
+    for batch, *shares in zip(whole, *ranks, strict=True):
+        assert sorted(scored([batch])) == sorted(scored(shares))
+
+
+@pytest.mark.parametrize(("world_size", "accumulate"), [(1, 1), (2, 1), (1, 3), (3, 2)])
+def test_every_part_of_a_step_divides_by_the_same_share_of_its_answers(
+    class_store: Path, world_size: int, accumulate: int
+) -> None:
+    stream = small(class_store).train_dataloader().stream
+    ranks = [
+        list(BatchStream(stream.batches, stream.order, r, world_size, accumulate))
+        for r in range(world_size)
+    ]
+    for begin in range(0, len(stream), accumulate):
+        step = [batch for rank in ranks for batch in rank[begin : begin + accumulate]]
+        answers = sum(int(batch.scored_BL.sum()) for batch in step)
+        shares = {float(share) for batch in step for share in batch.mean_over_B}
+        assert shares == {pytest.approx(answers / (world_size * accumulate))}
+
+
+@pytest.mark.parametrize("world_size", [2, 3, 5])
+def test_in_evaluation_ranks_share_whole_batches(class_store: Path, world_size: int) -> None:
+    whole = small(class_store).test_dataloader().stream
+    ranks = [
+        list(BatchStream(whole.batches, whole.order, r, world_size)) for r in range(world_size)
+    ]
+    assert len({len(rank) for rank in ranks}) == 1
+    assert sorted(scored(whole)) == sorted(key for rank in ranks for key in scored(rank))
+    in_turn = [batch for step in zip(*ranks, strict=True) for batch in step]
+    assert same(whole, in_turn[: len(whole)])
+    assert not scored(in_turn[len(whole) :])
+
+
+def test_training_has_another_order_each_epoch(class_store: Path) -> None:
+    loader = small(class_store).train_dataloader()
+    first = scored(loader)
+    loader.stream.epoch = 1
+    second = scored(loader.stream)
+    assert first != second
+    assert sorted(first) == sorted(second)
+
+
+def test_a_raw_file_is_imported_once(tmp_path: Path) -> None:
+    raw = write_csv(tmp_path / "class.csv", answers(students=8))
+    data = Interactions(str(raw), groups=["gender"])
+    manifest = tmp_path / "class.store" / "manifest.json"
+    made = manifest.stat().st_mtime_ns
+    assert data.store.num_students == 8
+    assert data.store.vocabulary.groups == ("gender",)
+    assert data.num_items == 2 + len({row["item"] for row in answers(students=8)})
+    assert data.name == "class"
+    Interactions(str(raw), groups=["gender"])
+    assert manifest.stat().st_mtime_ns == made
+
+
+def test_headings_can_be_mapped(tmp_path: Path) -> None:
+    rows = [{"wer": row["student"], "was": row["item"], "ok": row["correct"]} for row in answers(8)]
+    raw = write_csv(tmp_path / "class.csv", rows)
+    data = Interactions(str(raw), columns={"student": "wer", "item": "was", "correct": "ok"})
+    assert data.num_skills == 2  # the reserved ids alone
+    assert len(scored(data.train_dataloader())) > 0
+
+
+def test_without_a_path_a_class_is_simulated_and_goes_with_the_object() -> None:
+    data = Interactions(seed=3)
+    assert "simulator" in data.store.about
+    folder = data.store.path.parent
+    assert folder.is_dir()
+    del data
+    assert not folder.exists()
+
+
+def test_it_can_be_printed(class_store: Path) -> None:
+    assert str(small(class_store)).startswith("Interactions: class, 80 students, 1,")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"window": 1, "context": 0}, "window is 1"),
+        ({"context": -1}, "context is -1"),
+        ({"num_workers": -2}, "num_workers is -2"),
+        ({"context": 9}, "context 9 leaves no answer to score in a window of 9"),
+    ],
+)
+def test_values_out_of_range_are_told(
+    class_store: Path, wrong: dict[str, object], problem: str
+) -> None:
+    with pytest.raises(ConfigError, match=problem):
+        small(class_store, **wrong)
+
+
+def test_a_path_to_nothing_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"nothing\.csv"):
+        Interactions(str(tmp_path / "nothing.csv"))
+    assert list(tmp_path.iterdir()) == []
