@@ -58,7 +58,8 @@ def run_functions(
 def option_names(parser: ArgumentParser) -> list[str]:
     """Return the options of a parser, without their dashes."""
     options = [option for action in parser._actions for option in action.option_strings]
-    return [option[2:] for option in options if option.startswith("--")]
+    names = [option[2:] for option in options if option.startswith("--")]
+    return [name for name in names if not name.endswith(".help")]
 
 
 def explain(
@@ -79,19 +80,30 @@ def explain(
         The error to raise.
     """
     more = f"All options: {prog} --help"
+    known = [*options, *choices]
     unknown = re.search(r"unrecognized arguments: (\S+)", message)
     if unknown:
         name = unknown[1].lstrip("-").partition("=")[0]
         if not unknown[1].startswith("-"):
             return ConfigError(f"{name!r} is one word too many.", more)
-        return ConfigError(f"the option --{name} is not known.", f"{_nearest(name, options)}{more}")
+        return ConfigError(f"the option --{name} is not known.", f"{_nearest(name, known)}{more}")
     key = re.search(r'Parser key "([^"]+)"', message)
     if key is None:
+        # A configuration file's words, not the command line's.
+        stray = re.match(r"(?:Group '([^']+)' does not accept o|O)ption '([^']+)'", message)
+        if stray:
+            name = ".".join(filter(None, stray.groups()))
+            return ConfigError(f"the option {name} is not known.", f"{_nearest(name, known)}{more}")
         return ConfigError(" ".join(message.split())[:300], more)
     nested = re.search(r"NestedArg\(key='([^']+)', val='?(.*?)'?\)\s*$", message, re.S)
     given = re.search(r"(?:Given|Got) value: (.*?)\s*$", message, re.S)
     option = f"{key[1]}.{nested[1]}" if nested else key[1]
     value = nested[2] if nested else given[1] if given else None
+    keys = list(dict.fromkeys(re.findall(r'Parser key "([^"]+)"', message)))
+    if len(keys) > 1 and not nested:  # in a configuration file, where values are whole sections
+        option = ".".join(keys)
+        inner = re.search(r"(?:path but|path string:|(?:Given|Got) value:) (\S+)", message)
+        value = inner[1] if inner else value
     refused = re.search(r"Option '([^']+)' is not accepted", message)
     if refused:
         (*_, path) = re.findall(r"class_path[ =]'([^']+)'", message)
@@ -100,7 +112,16 @@ def explain(
             f"{path.rpartition('.')[2]} has no option --{option}.",
             allowed(refused[1], _arguments(path)),
         )
-    if option in choices and ("import path" in message or "not a subclass" in message):
+    missing = re.search(
+        r"class_path '(?:[\w.]*\.)?(\w+)':\s+the following arguments are required: (\S+)", message
+    )
+    if missing:
+        return ConfigError(f"{missing[1]} needs --{option}.{missing[2]}, which is not given.", more)
+    if option in choices and re.search("import path|path but|not a subclass", message):
+        if value and "\n" in value:  # a file's content: its name was given
+            return ConfigError(
+                f"--{option} is given a file.", f"Data is named by --data.path FILE. {more}"
+            )
         return ConfigError(
             f"--{option} {value!r} is not known.",
             f"{allowed(value or '', choices[option])} Or give the import path of your own class.",
@@ -126,9 +147,20 @@ def _plain(kind: str) -> list[str]:
     literal = re.match(r"typing.Literal\[(.+)\]", kind)
     if literal:
         return [name.strip().strip("'") for name in literal[1].split(",")]
+    if kind.startswith("path but"):
+        return []  # said again, and better, as another kind
+    if kind.startswith("dot import path"):
+        return ["a class or its import path"]
     kind = re.sub(r"<class '(?:[\w.]*\.)?(\w+)'>", r"\1", kind)
-    names = {"NoneType": "null", "int": "a whole number", "float": "a number", "str": "a text"}
-    return [names.get(kind, kind)]
+    return {
+        "NoneType": ["null"],
+        "bool": ["true", "false"],
+        "int": ["a whole number"],
+        "float": ["a number"],
+        "str": ["a text"],
+        "list": ["a list such as [a, b]"],
+        "dict": ["a mapping such as {a: b}"],
+    }.get(kind, [kind])
 
 
 def _arguments(class_path: str) -> list[str]:

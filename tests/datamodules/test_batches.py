@@ -39,7 +39,7 @@ def test_a_batch_holds_what_the_windows_say(store: AnswerStore) -> None:
     assert batch.student_B.tolist() == [0, 1]
     assert batch.start_B.tolist() == [1, 0]
     assert batch.mean_over_B.tolist() == [5, 5]
-    dtypes = "int64 int64 float32 bool int64 int64 float32".split()
+    dtypes = ["int64", "int64", "float32", "bool", "int64", "int64", "float32"]
     assert [str(column.dtype) for column in batch] == [f"torch.{name}" for name in dtypes]
 
 

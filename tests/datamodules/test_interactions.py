@@ -96,8 +96,8 @@ def test_every_part_of_a_step_divides_by_the_same_share_of_its_answers(
     for begin in range(0, len(stream), accumulate):
         step = [batch for rank in ranks for batch in rank[begin : begin + accumulate]]
         answers = sum(int(batch.scored_BL.sum()) for batch in step)
-        shares = {float(share) for batch in step for share in batch.mean_over_B}
-        assert shares == {pytest.approx(answers / (world_size * accumulate))}
+        (share,) = {float(share) for batch in step for share in batch.mean_over_B}
+        assert share == pytest.approx(answers / (world_size * accumulate))
 
 
 @pytest.mark.parametrize("world_size", [2, 3, 5])
@@ -177,3 +177,21 @@ def test_a_path_to_nothing_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nothing\.csv"):
         Interactions(str(tmp_path / "nothing.csv"))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("heading", "delimiter", "said"),
+    [
+        ("student;item;correct", ";", "torchedu data import csv class.csv class.store"),
+        ("pupil,item,correct", ",", "--data.columns.student HEADING"),
+    ],
+)
+def test_a_raw_file_s_remedy_is_one_that_the_user_of_a_path_can_follow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, heading: str, delimiter: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("class.csv").write_text(f"{heading}\na{delimiter}q1{delimiter}1\n")
+    with pytest.raises(DataError) as error:
+        small(Path("class.csv"))
+    assert said in error.value.remedy
+    assert [path.name for path in tmp_path.iterdir()] == ["class.csv"]

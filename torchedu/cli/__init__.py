@@ -44,6 +44,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has left, as `| head` does
         sys.stderr.close()
         return 0
+    except OSError as error:  # no right to write, a full disk, a file gone while it was read
+        place = error.filename or "a file"
+        print(
+            f"{place} cannot be read or written ({error.strerror or error}).\n"
+            "Check the path, your rights there and the space left.",
+            file=sys.stderr,
+        )
+        return 2
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 130

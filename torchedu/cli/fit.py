@@ -1,13 +1,16 @@
 """``torchedu fit``: train, then score on students that training has not seen."""
 
+import re
 from collections.abc import Sequence
 
 from lightning.pytorch.tuner import Tuner
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from rich.console import Console
 
 from torchedu.cli.results import show
+from torchedu.errors import ConfigError, allowed
 from torchedu.evaluation import evaluate
-from torchedu.run import RunCLI, find_checkpoint, open_task, run_folder
+from torchedu.run import MONITOR, RunCLI, find_checkpoint, open_task, run_folder
 from torchedu.tasks import KnowledgeTracing
 
 
@@ -22,15 +25,28 @@ def main(words: Sequence[str]) -> None:
     console = Console(soft_wrap=True)
     if cli.config.lr_find:
         finder = Tuner(trainer).lr_find(task, datamodule=data)
-        assert finder is not None
-        console.print(f"learning rate found: {finder.suggestion():.2g}")
+        found = finder.suggestion() if finder else None
+        if found is None:
+            raise ConfigError(
+                "no learning rate could be found: training is too short to try enough of them.",
+                "Raise --trainer.max_epochs, lower --data.batch_size, or set --model.lr yourself.",
+            )
+        console.print(f"learning rate found: {found:.2g}")
     resume = cli.config.ckpt_path
-    trainer.fit(
-        task,
-        datamodule=data,
-        ckpt_path=None if resume is None else find_checkpoint(resume, "last.ckpt"),
-        weights_only=True,
-    )
+    checkpoint = None if resume is None else find_checkpoint(resume, "last.ckpt")
+    if checkpoint is not None:
+        open_task(checkpoint)  # tells in two lines what is no checkpoint
+    try:
+        trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    except (MisconfigurationException, RuntimeError, ValueError) as error:
+        raise _mistake(error) from error
+    except SystemExit:  # Lightning's way to leave after Ctrl-C
+        if not trainer.interrupted:
+            raise
+        last = run_folder(trainer) / "checkpoints" / "last.ckpt"
+        if last.is_file() and trainer.is_global_zero:
+            console.print(f"To go on, give the same words and --ckpt_path {run_folder(trainer)}")
+        raise KeyboardInterrupt from None
     if trainer.fast_dev_run:  # type: ignore[attr-defined]
         return
     best = trainer.checkpoint_callback.best_model_path  # type: ignore[union-attr]
@@ -42,3 +58,30 @@ def main(words: Sequence[str]) -> None:
     evaluation = evaluate(trained, data, trainer, folder=folder)
     if trainer.is_global_zero:
         show(console, evaluation, folder)
+
+
+def _mistake(error: Exception) -> Exception:
+    """Return what a user can put right of what Lightning and torch find out while training."""
+    said = str(error)
+    if "Early stopping conditioned on metric" in said:
+        metric, *known = re.findall(
+            r"`([a-z]+/[^`]+|[^`/ ]+)`", said.replace("`EarlyStopping`", "")
+        )
+        if metric != MONITOR or not any(name.startswith("val/") for name in known):
+            remedy = f"--early_stopping.monitor: {allowed(metric, known)}"
+        else:
+            remedy = "Use more data, a larger --data.val or another --data.seed."
+            metric += ", which needs right and wrong answers"
+        return ConfigError(
+            f"training watches {metric}: the validation part does not give it.", remedy
+        )
+    if "specified number of total steps" in said:
+        return ConfigError(
+            "the checkpoint's schedule of the learning rate has come to its end.",
+            "Go on from its network with --init_from instead of --ckpt_path.",
+        )
+    if "positive integer total_steps" in said:
+        return ConfigError("there is nothing to train.", "Raise --trainer.max_epochs.")
+    if "Invalid learning rate" in said or "Invalid weight_decay" in said:
+        return ConfigError(f"the optimizer cannot be built: {said}", "Give a value above 0.")
+    return error

@@ -23,7 +23,7 @@ def trained(words: Sequence[str], command: str) -> RunCLI:
         The task with its weights, the data and a trainer.
 
     Raises:
-        ConfigError: No checkpoint is named.
+        ConfigError: No checkpoint is named, or nothing says which data is meant.
     """
     rest = list(words)
     checkpoint = None
@@ -41,13 +41,29 @@ def trained(words: Sequence[str], command: str) -> RunCLI:
             f"Give a run's folder or a checkpoint: torchedu {command} runs/version_0",
         )
     file = find_checkpoint(checkpoint) if checkpoint else Path("best.ckpt")
+    names_data = any(word.startswith(("--data", "--config", "-c", "-h", "--help")) for word in rest)
+    if not names_data and not (file.parent.parent / "config.yaml").is_file():
+        raise ConfigError(
+            f"{file} has no config.yaml beside its folder that says which data is meant.",
+            "Name it: --data.path answers.csv.",
+        )
     return RunCLI(rest, f"{command} CHECKPOINT", file)
 
 
 def results_folder(cli: RunCLI, command: str) -> Path:
-    """Return where a command's results go: ``--run``, or a folder of the network's own run."""
+    """Return where a command's results go: ``--run``, or a folder of the network's own run.
+
+    Raises:
+        ConfigError: A trained run stands there, whose scores would be lost.
+    """
     if cli.config.run:
-        return Path(cli.config.run)
+        folder = Path(cli.config.run)
+        if folder.is_file() or (folder / "checkpoints").exists():
+            raise ConfigError(
+                f"--run {folder} is in use.",
+                "Name a folder that does not exist yet, or leave it out.",
+            )
+        return folder
     assert cli.checkpoint is not None
     return cli.checkpoint.parent.parent / f"{command}-{cli.datamodule.name.replace(' ', '-')}"
 

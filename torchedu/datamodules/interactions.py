@@ -1,5 +1,6 @@
 """Students' answers as a Lightning data module."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from shutil import rmtree
@@ -17,7 +18,7 @@ from torchedu.datasets.importers import guess_format, import_answers
 from torchedu.datasets.order import Order, cut_windows
 from torchedu.datasets.simulator import simulate
 from torchedu.datasets.splits import Part, split
-from torchedu.errors import ConfigError
+from torchedu.errors import ConfigError, TorcheduError
 from torchedu.schema import ITEM, RESERVED, SKILL, Vocabulary
 
 
@@ -229,10 +230,23 @@ def open_answers(
         fresh = raw.is_file() and raw.stat().st_mtime < (out / "manifest.json").stat().st_mtime
         if fresh and source["bytes"] == raw.stat().st_size and store.about["options"] == options:
             return store
-    store = import_answers(guess_format(path), path, out, columns=columns, groups=groups)
+    form = guess_format(path)
+    try:
+        store = import_answers(form, path, out, columns=columns, groups=groups)
+    except TorcheduError as error:
+        error.remedy = _own_remedy(error.remedy, f"torchedu data import {form} {path} {out}", out)
+        raise
     rank_zero_info(
         f"Imported {raw.name}: {store.num_students:,} students, {store.num_answers:,} answers, "
         f"{len(store.vocabulary[ITEM]) - RESERVED:,} items, "
         f"{len(store.vocabulary[SKILL]) - RESERVED:,} skills."
     )
     return store
+
+
+def _own_remedy(remedy: str, command: str, store: Path) -> str:
+    """Return an importer's remedy as a user of ``--data.path`` can follow it."""
+    remedy = re.sub("--(columns|groups)", r"--data.\1", remedy)
+    if re.search(r"--(?!data\.)\w", remedy):
+        remedy += f" It is an option of: {command}. Then --data.path {store}."
+    return remedy

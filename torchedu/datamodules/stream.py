@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from torchedu.batch import AnswerBatch
 from torchedu.datamodules.batches import AnswerBatches
 from torchedu.datasets.order import Order, rank_part
+from torchedu.errors import ConfigError
 
 
 class BatchStream(IterableDataset[AnswerBatch]):
@@ -40,6 +42,7 @@ class BatchStream(IterableDataset[AnswerBatch]):
         self.world_size = world_size
         self.accumulate = accumulate
         self.epoch = 0
+        self.first = 0  # batches of this epoch that are done already
 
     def __len__(self) -> int:
         """Return the number of batches that this rank gets."""
@@ -50,7 +53,7 @@ class BatchStream(IterableDataset[AnswerBatch]):
         worker = get_worker_info()
         begin, stride = (0, 1) if worker is None else (worker.id, worker.num_workers)
         plan = self.order.epoch(self.epoch)
-        for i in range(begin, len(self), stride):
+        for i in range(self.first + begin, len(self), stride):
             if self.order.shuffle:
                 mine = rank_part(plan[i], self.rank, self.world_size)
                 batch = self.batches(mine) if len(mine) else self.batches(plan[i][:1], False)
@@ -70,10 +73,12 @@ class BatchStream(IterableDataset[AnswerBatch]):
 
 
 class EpochLoader:
-    """A loader that tells its batches which epoch begins.
+    """A loader that tells its data set which epoch begins, and that goes on where a run broke off.
 
     It is no ``DataLoader`` itself and shows no ``dataset``, so that no trainer takes it apart to
-    put a sampler into it.
+    put a sampler into it. Its state is the number of windows that training has consumed in the
+    epoch, over all ranks; it counts what was handed out, whatever workers have built ahead, and
+    holds on any number of ranks.
 
     Args:
         stream: The batches.
@@ -85,12 +90,57 @@ class EpochLoader:
         self.stream = stream
         self.num_workers = num_workers
         self._epoch = epoch
+        self._handed_out = 0
+        self._resume: dict[str, int] | None = None
 
     def __len__(self) -> int:
-        """Return the number of batches."""
+        """Return the number of batches of a whole epoch."""
         return len(self.stream)
 
     def __iter__(self) -> Iterator[AnswerBatch]:
-        """Begin an epoch."""
-        self.stream.epoch = self._epoch()
-        return iter(DataLoader(self.stream, batch_size=None, num_workers=self.num_workers))
+        """Begin an epoch, or go on with the one that a loaded state belongs to."""
+        # A generator: a trainer may ask for it before it knows which epoch comes.
+        epoch, state = self._epoch(), self._resume
+        self._resume = None
+        known = state is not None and state["epoch"] == epoch
+        self.stream.epoch = epoch
+        self.stream.first = state["windows"] // state["batch_size"] if known and state else 0
+        self._handed_out = self.stream.first
+        # A random generator of its own: an epoch's begin draws nothing from the run's numbers.
+        for batch in DataLoader(
+            self.stream,
+            batch_size=None,
+            num_workers=self.num_workers,
+            generator=torch.Generator().manual_seed(epoch),
+        ):
+            self._handed_out += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, int]:
+        """Return the position in the epoch."""
+        batch_size = self.stream.order.batch_size
+        return {
+            "epoch": self.stream.epoch,
+            "windows": self._handed_out * batch_size,
+            "batch_size": batch_size,
+            "seed": self.stream.order.seed,
+            "all_windows": len(self.stream.order.lengths),
+        }
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on at a position.
+
+        Args:
+            state: What ``state_dict`` returned, on any number of ranks.
+
+        Raises:
+            ConfigError: The order of this run is another one.
+        """
+        own = self.state_dict()
+        for name in ("batch_size", "seed", "all_windows"):
+            if state[name] != own[name]:
+                raise ConfigError(
+                    f"the checkpoint's order has {name} {state[name]}, this run {own[name]}.",
+                    "Go on with the same data, seed and batch_size, or start with --init_from.",
+                )
+        self._resume = dict(state)

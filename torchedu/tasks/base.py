@@ -6,11 +6,13 @@ from typing import Any, Literal, TypeVar
 
 import torch
 from lightning import LightningModule
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
 from torchmetrics import Metric
 
+from torchedu.callbacks import RandomState
 from torchedu.errors import CheckpointError
 from torchedu.schema import Vocabulary
 
@@ -92,6 +94,10 @@ class Task(LightningModule, ABC):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Say which task wrote the checkpoint."""
         checkpoint["task"] = class_path(type(self))
+
+    def configure_callbacks(self) -> list[Callback]:
+        """Return what makes an interrupted run go on exactly, under any trainer."""
+        return [RandomState()]
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return AdamW and its schedule; the command line or a subclass may give others."""

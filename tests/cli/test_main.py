@@ -1,0 +1,79 @@
+import re
+import subprocess
+import sys
+
+import pytest
+
+import torchedu
+from torchedu.cli import COMMANDS, main
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["fti"], []])
+def test_what_needs_no_torch_leaves_it_unimported(words: list[str]) -> None:
+    code = (
+        "import sys; from torchedu.cli import main; code = main(sys.argv[1:]); "
+        "print(code, *sorted({'torch', 'lightning', 'numpy', 'jsonargparse'} & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+    assert run.stdout.splitlines()[-1] == ("2" if words == ["fti"] else "0")
+    if words == ["fti"]:
+        assert run.stderr.splitlines() == [
+            "torchedu has no command 'fti'.",
+            f"Allowed: {', '.join(COMMANDS)}. Did you mean fit?",
+        ]
+
+
+def test_help_lists_every_command_with_its_purpose(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    said = capsys.readouterr().out
+    title, _, usage, _, *rows, _, hint = said.splitlines()
+    assert title == "torchedu: models of learners on PyTorch Lightning"
+    assert usage.startswith("usage: torchedu COMMAND [OPTIONS]")
+    assert [re.split(r"  +", row.strip(), maxsplit=1) for row in rows] == [
+        [name, purpose] for name, purpose in COMMANDS.items()
+    ]
+    assert hint.startswith("Try it: torchedu fit")
+    assert max(map(len, said.splitlines())) <= 100
+    assert main([]) == 0
+    assert capsys.readouterr().out == said
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"torchedu {torchedu.__version__}\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert f"torchedu {command}" in said.out
+
+
+def test_help_of_fit_names_the_options_of_model_data_and_trainer(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["fit", "--help"])
+    said = capsys.readouterr().out
+    for option in (
+        *("config", "run", "ckpt_path", "init_from", "lr_find", "seed_everything"),
+        *("model", "model.net", "model.lr", "model.weight_decay", "model.schedule"),
+        *("data", "data.path", "data.split", "data.batch_size", "data.window", "data.num_workers"),
+        *("trainer.max_epochs", "trainer.devices", "trainer.precision", "trainer.logger"),
+        *("early_stopping.patience", "early_stopping.monitor"),
+    ):
+        assert re.search(rf"--{re.escape(option)}\b", said), option
+    for name in ("DKT", "ItemDKT", "SAKT"):
+        assert re.search(rf"\b{name}\b", said), name
+
+
+def test_a_reader_that_leaves_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def leave(words: list[str]) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("torchedu.cli.report.main", leave)
+    assert main(["report", "x"]) == 130

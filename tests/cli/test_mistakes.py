@@ -1,0 +1,79 @@
+"""What a user gets wrong at the command line ends in two lines and exit code 2."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import FAST
+from torchedu.cli import main
+
+HEADINGS = "student,item,skill,correct\n"
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand in an empty folder with two files of answers."""
+    monkeypatch.chdir(tmp_path)
+    rows = [f"s{s},q{q},k,{(s + q) % 2}\n" for s in range(12) for q in range(4)]
+    Path("answers.csv").write_text(HEADINGS + "".join(rows))
+    right = [f"s{s},q{q},k,1\n" for s in range(12) for q in range(4)]
+    Path("right.csv").write_text(HEADINGS + "".join(right))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("fit --data answers.csv", "--data.path"),
+        ("fit --data.path answers.csv --model.net DKT --model.net.dim 0", "greater than zero"),
+        ("fit --data.path answers.csv --model.lr -1", "learning rate"),
+        ("fit --data.path answers.csv --ckpt_path answers.csv", "cannot be read as a checkpoint"),
+        ("fit --data.path answers.csv --early_stopping.monitor nix", "val/auc"),
+        ("fit --data.path right.csv", "needs right and wrong answers"),
+        ("fit --data.path answers.csv --run answers.csv", "in use"),
+        ("fit --data.path answers.csv --run answers.csv/run", "cannot be made"),
+        ("fit --data.path answers.csv --trainer.limit_train_batches 0", "nothing to train"),
+        ("test answers.csv", "cannot be read as a checkpoint"),
+    ],
+)
+def test_two_lines_and_exit_code_2(
+    words: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fast = FAST if words.startswith("fit") else ()
+    assert main([*shlex.split(words), *fast]) == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if "INFO" not in line]
+    assert said in " ".join(lines[-2:])
+    assert "Traceback" not in " ".join(lines)
+
+
+def test_a_run_without_configuration_is_not_scored_on_the_simulated_class(
+    trained_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Path("python_run/checkpoints")
+    run.mkdir(parents=True)
+    (run / "best.ckpt").write_bytes((trained_run / "checkpoints" / "best.ckpt").read_bytes())
+    assert main(["predict", "python_run"]) == 2
+    assert "--data.path" in capsys.readouterr().err
+
+
+def test_the_scores_of_another_run_are_not_overwritten(
+    trained_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (trained_run / "evaluation.json").read_bytes()
+    assert main(["test", str(trained_run), "--run", str(trained_run)]) == 2
+    assert "in use" in capsys.readouterr().err
+    assert (trained_run / "evaluation.json").read_bytes() == before
+
+
+def test_a_file_that_cannot_be_written_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", "report.html")
+
+    monkeypatch.setattr("torchedu.cli.report.main", full)
+    assert main(["report", "run"]) == 2
+    said = capsys.readouterr().err
+    assert "report.html" in said
+    assert len(said.splitlines()) == 2

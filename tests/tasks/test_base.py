@@ -1,0 +1,70 @@
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from lightning import Trainer
+from lightning.pytorch.callbacks import Callback
+
+from torchedu.datamodules import Interactions
+from torchedu.models import DKT
+from torchedu.tasks import KnowledgeTracing
+from torchedu.tasks.base import Schedule, class_path
+
+
+def fitted(store: Path, *callbacks: Callback, **other: object) -> tuple[KnowledgeTracing, Trainer]:
+    data = Interactions(str(store), batch_size=10)
+    task = KnowledgeTracing(
+        partial(DKT, dim=4),
+        data.num_items,
+        data.num_skills,
+        **other,  # type: ignore[arg-type]
+    )
+    trainer = Trainer(
+        max_epochs=2,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=list(callbacks),
+    )
+    trainer.fit(task, datamodule=data)
+    return task, trainer
+
+
+def test_the_optimizer_is_adamw_with_what_was_asked(class_store: Path) -> None:
+    _, trainer = fitted(class_store, lr=0.003, weight_decay=0.2)
+    (optimizer,) = trainer.optimizers
+    assert isinstance(optimizer, torch.optim.AdamW)
+    (group,) = optimizer.param_groups
+    assert (group["lr"], group["weight_decay"]) == (0.003, 0.2)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "one_cycle"])
+def test_the_schedule_ends_where_it_says(class_store: Path, schedule: Schedule) -> None:
+    rates: list[float] = []
+
+    class Watch(Callback):
+        def on_train_batch_start(self, trainer: Trainer, *args: object) -> None:
+            rates.append(trainer.optimizers[0].param_groups[0]["lr"])
+
+    fitted(class_store, Watch(), lr=0.003, schedule=schedule)
+    assert len(rates) == 12
+    if schedule == "constant":
+        assert set(rates) == {0.003}
+    else:
+        assert max(rates) == pytest.approx(0.003, rel=0.05)
+        assert rates.index(max(rates)) <= 2
+        assert rates[-1] < 1e-6
+
+
+def test_what_is_logged_has_the_parts_name(class_store: Path) -> None:
+    _, trainer = fitted(class_store)
+    logged = set(trainer.callback_metrics)
+    assert {"train/loss", "val/auc", "val/log_loss", "val/accuracy"} <= logged
+    assert float(trainer.callback_metrics["train/loss"]) == pytest.approx(0.69, abs=0.1)
+
+
+def test_a_class_is_named_by_its_import_path() -> None:
+    assert class_path(KnowledgeTracing) == "torchedu.tasks.tracing.KnowledgeTracing"
