@@ -57,7 +57,7 @@ def random_state() -> dict[str, Any]:
     kind, keys, position, has_gauss, cached = cast(tuple[Any, ...], np.random.get_state())
     return {
         "python": [version, list(internal), gauss],
-        "numpy": [str(kind), torch.from_numpy(keys.copy()), position, has_gauss, cached],
+        "numpy": [str(kind), torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached],
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }

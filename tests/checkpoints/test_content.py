@@ -1,0 +1,119 @@
+import json
+import os
+import pickle
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.checkpoints.conftest import content, save
+from torchedu.checkpoints import read_checkpoint
+from torchedu.checkpoints.seal import write_sealed
+from torchedu.errors import CheckpointError
+
+
+def test_what_was_saved_is_read(checkpoint: Path) -> None:
+    read = read_checkpoint(checkpoint)
+    assert read.file == checkpoint
+    assert read.content.keys() == content().keys()
+    for name, weights in content()["state_dict"].items():
+        assert torch.equal(read.content["state_dict"][name], weights)
+
+
+CHANGES: list[tuple[dict[str, Any], str]] = [
+    *[({key: None}, f"its {key!r} is a NoneType") for key in ("state_dict", "loops", "epoch")],
+    ({"global_step": "7"}, "its 'global_step' is a str and no int"),
+    ({"optimizer_states": {}}, "its 'optimizer_states' is a dict and no list"),
+    ({"state_dict": {"net.weight": 3.0}}, "its weights 'net.weight' are a float"),
+    ({"state_dict": {"net.bias": torch.tensor([1, torch.nan])}}, "net.bias are not numbers"),
+]
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+@pytest.mark.parametrize(("change", "cause"), CHANGES, ids=[cause for _, cause in CHANGES])
+def test_wrong_types_and_weights_that_are_not_numbers_are_found(
+    tmp_path: Path, change: dict[str, Any], cause: str, sealed: bool
+) -> None:
+    file = tmp_path / "net.ckpt"
+    with file.open("xb") as opened:
+        changed = content() | change
+        if sealed and not {"epoch", "global_step"} & change.keys():  # the seal needs these two
+            write_sealed(opened, file.name, changed)
+        else:
+            torch.save(changed, opened)
+    with pytest.raises(CheckpointError, match=cause) as error:
+        read_checkpoint(file)
+    assert str(file) in error.value.problem
+
+
+@pytest.mark.parametrize("key", ["state_dict", "epoch", "global_step", "loops", "callbacks"])
+def test_missing_keys_are_found(tmp_path: Path, key: str) -> None:
+    file = tmp_path / "net.ckpt"
+    torch.save({name: value for name, value in content().items() if name != key}, file)
+    with pytest.raises(CheckpointError, match=f"it lacks '{key}'"):
+        read_checkpoint(file)
+
+
+def test_a_tensor_alone_is_no_checkpoint(tmp_path: Path) -> None:
+    torch.save(torch.zeros(3), tmp_path / "net.ckpt")
+    with pytest.raises(CheckpointError, match="it holds a Tensor"):
+        read_checkpoint(tmp_path / "net.ckpt")
+
+
+def test_swapped_files_are_found(run: Path) -> None:
+    best, last = (run / "checkpoints" / f"{name}.ckpt" for name in ("best", "last"))
+    other = best.rename(run / "other")
+    last.rename(best)
+    other.rename(last)
+    for file, name in ((best, "last.ckpt"), (last, "best.ckpt")):
+        with pytest.raises(CheckpointError, match=f"written as {name}, and the two were swapped"):
+            read_checkpoint(file)
+    copied = best.rename(run / "mine.ckpt")  # a name of the user's own is no swap
+    assert read_checkpoint(copied).content["global_step"] == 20
+
+
+def test_a_checkpoint_of_another_run_is_found(run: Path) -> None:
+    (run / "vocabulary.json").write_text(json.dumps({"item": ["q1", "q2"]}))
+    file = run / "checkpoints" / "best.ckpt"
+    assert read_checkpoint(file).content["global_step"] == 10
+    save(file, content(10) | {"vocabulary": {"item": ["a", "b"]}})
+    with pytest.raises(CheckpointError, match="other items or skills than its run"):
+        read_checkpoint(file)
+
+
+class Hostile:
+    def __init__(self, witness: Path) -> None:
+        self.witness = witness
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.witness),)
+
+
+@pytest.mark.parametrize("form", ["archive", "sealed", "pickle", "old torch"])
+def test_nothing_in_a_hostile_file_is_executed(tmp_path: Path, form: str) -> None:
+    witness = tmp_path / "executed"
+    hostile = content() | {"callbacks": {"mine": Hostile(witness)}}
+    file = tmp_path / "net.ckpt"
+    if form == "archive":
+        torch.save(hostile, file)
+    elif form == "sealed":
+        save(file, hostile)
+    elif form == "pickle":
+        file.write_bytes(pickle.dumps(hostile))
+    else:
+        torch.save(hostile, file, _use_new_zipfile_serialization=False)
+    with pytest.raises(CheckpointError, match="run code") as error:
+        read_checkpoint(file)
+    assert str(file) in error.value.problem
+    assert not witness.exists()
+    with suppress(RuntimeError):
+        torch.load(file, weights_only=False)  # the file is as hostile as it seems
+    assert witness.exists()
+
+
+@pytest.mark.parametrize("address", ["http://localhost/net.ckpt", "s3://bucket/net.ckpt"])
+def test_nothing_is_read_from_an_address(address: str) -> None:
+    with pytest.raises(CheckpointError, match="is an address"):
+        read_checkpoint(address)

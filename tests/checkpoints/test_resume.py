@@ -1,0 +1,158 @@
+"""A run that is killed, and the one that goes on with it in the same folder."""
+
+import csv
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.checkpoints.conftest import content, save
+from tests.checkpoints.test_folder import damage
+from tests.conftest import FAST
+from torchedu.callbacks import AnswersProgressBar
+from torchedu.checkpoints import newest, read_checkpoint
+from torchedu.cli import main
+from torchedu.errors import CheckpointError
+
+SMALL = ("--model.net", "ItemDKT", "--model.net.dim", "8", "--data.batch_size", "16")
+
+
+def fit(store: Path, *words: str) -> int:
+    return main(["fit", "--data.path", str(store), *SMALL, *FAST, *words])
+
+
+def rows(run: Path) -> list[dict[str, str]]:
+    with (run / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_auto_starts_afresh_where_nothing_is_and_goes_on_where_something_is(
+    class_store: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    words = ("--run", str(run), "--resume", "auto", "--model.schedule", "constant")
+    assert fit(class_store, *words) == 0
+    first = rows(run)
+    steps = read_checkpoint(run / "checkpoints" / "last.ckpt").content["global_step"]
+    (run / "checkpoints" / ".last.ckpt.7.part").write_bytes(b"half")
+    (run / ".report.html.7.part").write_bytes(b"half")
+    with (run / "metrics.csv").open("a") as file:
+        file.write(f"{steps + 3}," * 3 + "\n9")  # after the checkpoint, and half a row
+
+    more = ("--trainer.max_epochs", "4")
+    assert fit(class_store, *words, *more) == 0
+    both = rows(run)
+    assert both[: len(first)] == first
+    taken = [int(row["step"]) for row in both]
+    assert taken == sorted(taken)
+    assert len(set(taken)) == len(set(taken[: len(first)])) + len(set(taken[len(first) :]))
+    assert len([row for row in both if row["val/auc"]]) == 4
+    last = read_checkpoint(run / "checkpoints" / "last.ckpt").content
+    assert last["global_step"] == 2 * steps
+    assert not list(run.rglob("*.part"))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_run_that_was_killed_ends_as_one_that_was_not(
+    class_store: Path, trained_run: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    words = ("--run", str(run), "--resume", "auto")
+    child = os.fork()
+    if child == 0:
+        try:
+            drawn = AnswersProgressBar.on_train_batch_end
+
+            def die(self: AnswersProgressBar, trainer: object, *args: object) -> None:
+                drawn(self, trainer, *args)
+                if trainer.current_epoch == 1 and args[-1] == 1:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+            AnswersProgressBar.on_train_batch_end = die
+            fit(class_store, *words)
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status), "the child ended before it was killed"
+    assert not (run / "evaluation.json").exists()
+    assert fit(class_store, *words) == 0
+    assert rows(run) == rows(trained_run)
+    for name in ("best.ckpt", "last.ckpt"):
+        own, other = (
+            read_checkpoint(one / "checkpoints" / name).content["state_dict"]
+            for one in (run, trained_run)
+        )
+        assert all(torch.equal(own[key], other[key]) for key in other)
+
+
+def test_going_on_with_a_finished_run_that_was_moved_scores_it_again(
+    class_store: Path, trained_run: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained_run, run)
+    (run / "evaluation.json").unlink()
+    for file in (run / "checkpoints").iterdir():  # as if its first place were gone
+        moved = read_checkpoint(file).content
+        for state in moved["callbacks"].values():
+            if "best_model_path" in state:
+                state["best_model_path"] = str(tmp_path / "gone" / "checkpoints" / "best.ckpt")
+        save(file, moved)
+    assert fit(class_store, "--run", str(run), "--resume", "auto") == 0
+    assert (run / "evaluation.json").is_file()
+    assert rows(run) == rows(trained_run)
+
+
+@pytest.mark.parametrize(
+    ("words", "problem", "remedy"),
+    [
+        (["--resume", "auto"], "none is named", "Add --run"),
+        (["--resume", "RUN", "--model.net.dim", "4"], "another network", "--init_from"),
+        (["--resume", "http://localhost/a.ckpt"], "is an address", "Download it"),
+        (["--run", "RUN"], "--run RUN is in use", "--resume auto"),
+        (["--run", "NOTES", "--resume", "auto"], "--run NOTES is in use", "move that one"),
+    ],
+)
+def test_what_cannot_go_on_is_told_in_two_lines(
+    class_store: Path,
+    trained_run: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    problem: str,
+    remedy: str,
+) -> None:
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    (notes / "mine.txt").write_text("mine")
+    places = {"RUN": str(trained_run), "NOTES": str(notes)}
+    assert fit(class_store, *[places.get(word, word) for word in words]) == 2
+    told = capsys.readouterr().err.splitlines()
+    for place, path in places.items():
+        told = [line.replace(path, place) for line in told]
+    first, second = told
+    assert problem in first
+    assert remedy in second
+    assert [file.name for file in notes.iterdir()] == ["mine.txt"]
+
+
+def test_the_newest_whole_one_is_gone_on_from(run: Path) -> None:
+    assert newest(run.parent / "new") is None
+    assert newest(run).content["global_step"] == 20
+    damage(run / "checkpoints" / "last.ckpt")
+    torch.save(content(30), run / "checkpoints" / "stock.ckpt")
+    with (
+        pytest.warns(UserWarning, match=r"last.ckpt cannot be used.*goes on from .*best.ckpt"),
+        pytest.warns(UserWarning, match=r"stock.ckpt carries no seal"),
+    ):
+        assert newest(run).content["global_step"] == 10
+
+
+def test_a_run_whose_every_checkpoint_is_damaged_is_not_begun_again(run: Path) -> None:
+    for file in (run / "checkpoints").iterdir():
+        damage(file)
+    with pytest.raises(CheckpointError, match=r"(?s)no checkpoint of .*Move the folder away"):
+        newest(run)

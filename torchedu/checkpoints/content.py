@@ -1,0 +1,144 @@
+"""What a checkpoint holds: read safely, and checked for what has to be there."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from torchedu.checkpoints.seal import ANOTHER, OURS, Manifest, verify
+from torchedu.errors import CheckpointError
+
+FOLDER = "checkpoints"
+"""Where a run's folder keeps them."""
+WRITTEN = ("best.ckpt", "last.ckpt")
+"""What a run writes there; a file under the other's name was swapped."""
+KEYS: dict[str, type] = {
+    "state_dict": dict,
+    "epoch": int,
+    "global_step": int,
+    "pytorch-lightning_version": str,
+}
+"""What every checkpoint holds."""
+TRAINING_KEYS: dict[str, type] = {
+    "loops": dict,
+    "callbacks": dict,
+    "optimizer_states": list,
+    "lr_schedulers": list,
+}
+"""What one holds besides, from which training can go on."""
+
+
+class Checkpoint(NamedTuple):
+    """A checkpoint that was verified and read.
+
+    Attributes:
+        file: Where it stands.
+        manifest: Its seal's manifest; None for one without a seal, as a stock Trainer writes it.
+        content: What Lightning saved.
+    """
+
+    file: Path
+    manifest: Manifest | None
+    content: dict[str, Any]
+
+
+def read_checkpoint(file: str | Path, map_location: Any = "cpu") -> Checkpoint:
+    """Read a checkpoint after verifying it; nothing in it is executed.
+
+    Args:
+        file: The checkpoint, a file of this machine.
+        map_location: Where its tensors go, as ``torch.load`` has it.
+
+    Returns:
+        The checkpoint.
+
+    Raises:
+        CheckpointError: It is damaged, foreign, swapped, or lacks what has to be in it.
+    """
+    path = local(file)
+    manifest = verify(path)
+    swapped = manifest is not None and {manifest.name, path.name} == set(WRITTEN)
+    if manifest is not None and swapped and path.parent.name == FOLDER:
+        raise CheckpointError(
+            f"{path} cannot be used: it was written as {manifest.name}, and the two were swapped.",
+            "Give each its name back, or copy it out of its run's folder.",
+        )
+    try:
+        content = torch.load(path, map_location=map_location, weights_only=True)
+    except UnpicklingError:
+        raise CheckpointError(
+            f"{path} cannot be used: it asks to run code, or holds more than numbers, names and "
+            "tensors, and was not read.",
+            OURS,
+        ) from None
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001  # what is no checkpoint can fail in every way
+        raise CheckpointError(
+            f"{path} cannot be used: torch cannot read it ({type(error).__name__}).", ANOTHER
+        ) from None
+    _check_content(path, content)
+    return Checkpoint(path, manifest, content)
+
+
+def local(path: str | Path) -> Path:
+    """Return a path of this machine.
+
+    Raises:
+        CheckpointError: It is an address.
+    """
+    if "://" in str(path):
+        raise CheckpointError(
+            f"{path} is an address, and checkpoints are only read from and written to files.",
+            "Download it, check where it comes from, and give the file.",
+        )
+    return Path(path)
+
+
+def not_numbers(state: Mapping[str, Any]) -> str | None:
+    """Return the name of the first tensor that holds NaN, or None."""
+    for name, tensor in state.items():
+        if isinstance(tensor, Tensor) and tensor.is_floating_point() and tensor.isnan().any():
+            return name
+    return None
+
+
+def _check_content(file: Path, content: Any) -> None:
+    """Check what Lightning takes for granted."""
+    for problem in _problems(file, content):
+        raise CheckpointError(f"{file} cannot be used: {problem}.", ANOTHER)
+    name = not_numbers(content["state_dict"])
+    if name is not None:
+        raise CheckpointError(
+            f"{file} cannot be used: its weights {name} are not numbers (NaN).",
+            "Use an earlier checkpoint; a lower learning rate may keep training finite.",
+        )
+
+
+def _problems(file: Path, content: Any) -> Iterator[str]:
+    if not isinstance(content, dict):
+        yield f"it holds a {type(content).__name__} and no checkpoint"
+        return
+    # Weights alone are saved with their loops, and without the rest.
+    whole = any(key in content for key in TRAINING_KEYS if key != "loops")
+    training = TRAINING_KEYS if whole else {}
+    for key, kind in {**KEYS, **training}.items():
+        if key not in content:
+            yield f"it lacks {key!r}"
+        elif not isinstance(content[key], kind):
+            yield f"its {key!r} is a {type(content[key]).__name__} and no {kind.__name__}"
+    for key, value in content.get("state_dict", {}).items():
+        if not (isinstance(key, str) and isinstance(value, Tensor)):
+            yield f"its weights {key!r} are a {type(value).__name__} and no tensor"
+    names = file.parent.parent / "vocabulary.json"
+    if file.parent.name == FOLDER and names.is_file() and "vocabulary" in content:
+        try:
+            own = json.loads(names.read_text("utf-8"))
+        except (OSError, ValueError):
+            return  # it tells nothing of the checkpoint
+        if own != content["vocabulary"]:
+            yield f"it belongs to other items or skills than its run ({names})"

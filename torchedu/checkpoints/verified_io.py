@@ -1,0 +1,111 @@
+"""How a trainer of torchedu saves and loads."""
+
+import errno
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lightning.fabric.plugins import CheckpointIO
+from lightning.pytorch.utilities.rank_zero import rank_zero_warn
+
+from torchedu.checkpoints.content import local, not_numbers
+from torchedu.checkpoints.folder import read_usable, verified
+from torchedu.checkpoints.seal import write_sealed
+from torchedu.files import whole
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class VerifiedCheckpointIO(CheckpointIO):
+    """Writes checkpoints whole and sealed, and verifies them before anything of them is used.
+
+    A checkpoint goes to a temporary file in its own folder, is brought to the disk and then takes
+    its name, so that a kill or a loss of power at any moment leaves the one before or the new one.
+    Where it cannot be written, older ones but the best make room, and training goes on with a
+    warning. Weights that are not numbers are not saved over weights that are. Loading never
+    executes anything and never asks another machine.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
+    ) -> None:
+        """Save a checkpoint.
+
+        Args:
+            checkpoint: What Lightning saves.
+            path: Where it goes.
+            storage_options: Must be None; files of this machine have none.
+
+        Raises:
+            CheckpointError: The path is an address.
+            TypeError: Storage options are given.
+        """
+        if storage_options is not None:
+            raise TypeError("VerifiedCheckpointIO takes no storage_options")
+        file = local(path)
+        name = not_numbers(checkpoint.get("state_dict", {}))
+        if name is not None:
+            rank_zero_warn(f"{file} was not saved: the weights {name} are not numbers (NaN).")
+            return
+        while True:
+            try:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                with whole(file) as part, part.open("xb") as opened:
+                    write_sealed(opened, file.name, checkpoint)
+                return
+            except OSError as error:
+                removed = _make_room(file, checkpoint) if error.errno in FULL else None
+                if removed is None:
+                    rank_zero_warn(
+                        f"{file} was not saved ({error.strerror}); training goes on, and what "
+                        "was saved before stays."
+                    )
+                    return
+                rank_zero_warn(f"The disk is full: {removed} was removed to save {file}.")
+
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any | None = "cpu", weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Load a checkpoint, or where it is damaged the newest other of its run.
+
+        Args:
+            path: The checkpoint.
+            map_location: Where its tensors go, as ``torch.load`` has it.
+            weights_only: Of no effect; nothing but weights and plain values is ever read.
+
+        Returns:
+            What was saved.
+
+        Raises:
+            CheckpointError: It cannot be used, and no other stands beside it.
+        """
+        return read_usable(path, map_location).content
+
+    def remove_checkpoint(self, path: str | Path) -> None:
+        """Remove a checkpoint.
+
+        Args:
+            path: The file; it need not exist.
+        """
+        file = local(path)
+        if file.is_dir() and not file.is_symlink():
+            shutil.rmtree(file)
+        else:
+            file.unlink(missing_ok=True)
+
+
+def _make_room(file: Path, checkpoint: Mapping[str, Any]) -> Path | None:
+    """Remove the oldest checkpoint of a folder that is not the best, if another one stays."""
+    callbacks = checkpoint.get("callbacks", {}).values()
+    states = [state for state in callbacks if isinstance(state, Mapping)]
+    best = {Path(str(state.get("best_model_path", ""))).name for state in states}
+    kept = verified(file.parent)
+    spare = [one for one, _ in reversed(kept) if one.name not in best]
+    if len(kept) < 2 or not spare:
+        return None
+    try:
+        spare[0].unlink()
+    except OSError:
+        return None
+    return spare[0]

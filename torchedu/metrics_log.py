@@ -1,0 +1,138 @@
+"""The run's folder as a log: ``metrics.csv``, which a resumed run goes on with."""
+
+import csv
+from io import StringIO
+from pathlib import Path
+from typing import cast
+
+from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.loggers.csv_logs import ExperimentWriter
+from lightning.pytorch.loggers.logger import rank_zero_experiment
+from lightning.pytorch.utilities.rank_zero import rank_zero_warn
+
+from torchedu.errors import ConfigError
+from torchedu.files import sweep, write_whole
+
+WRITTEN = ("config.yaml", "metrics.csv", "vocabulary.json", "checkpoints")
+"""What a folder holds in which a run has begun."""
+
+
+def metrics_log(run: str | None, step: int | None = None, again: bool = False) -> CSVLogger:
+    """Return the log that makes a run's folder.
+
+    Args:
+        run: The folder; a new number under ``runs/`` where it is None.
+        step: Steps taken where the run goes on in this folder, of which the log is kept.
+        again: Whether a run that has begun there may begin again.
+
+    Returns:
+        The log.
+
+    Raises:
+        ConfigError: The folder is in use, or cannot be written.
+    """
+    folder = Path("runs" if run is None else run)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        pass  # a file, which is told of below
+    except OSError as error:
+        raise ConfigError(
+            f"the run's folder {folder} cannot be made ({error.strerror}).",
+            "Name one where you may write: --run FOLDER.",
+        ) from None
+    if run is None:
+        return MetricsLog(folder, "", None)
+    begun = folder.is_dir() and any((folder / name).exists() for name in WRITTEN)
+    if begun and (again or step is not None):
+        _sweep(folder)
+        return MetricsLog(folder.parent, folder.name, "", step or 0)
+    if folder.is_file() or any(folder.iterdir()):
+        raise ConfigError(
+            f"--run {run} is in use.",
+            "Name a folder that does not exist yet, or go on with the run there: --resume auto."
+            if begun
+            else "Name a folder that does not exist yet, or move that one.",
+        )
+    return MetricsLog(folder.parent, folder.name, "")
+
+
+def _sweep(run: Path) -> None:
+    """Remove what a killed run left half-written; nothing else writes when a run begins."""
+    for folder in (run, run / "checkpoints"):
+        try:
+            sweep(folder)
+        except OSError as error:  # training goes on all the same
+            rank_zero_warn(f"{folder} could not be swept ({error.strerror}).")
+
+
+class MetricsLog(CSVLogger):
+    """Lightning's CSV log, which goes on where a run was broken off.
+
+    Lightning's own erases the ``metrics.csv`` that it finds.
+
+    Args:
+        folder: The folder of runs.
+        name: The run's name in it.
+        version: A folder inside; a new number where it is None, none at all where it is empty.
+        step: Steps taken where a run goes on, whose rows are kept; later ones were written after
+            the checkpoint and come again.
+    """
+
+    def __init__(
+        self, folder: str | Path, name: str, version: str | None, step: int | None = None
+    ) -> None:
+        super().__init__(folder, name=name, version=version)
+        self._step = step
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> ExperimentWriter:
+        """The writer of the file."""
+        if self._experiment is None:
+            self._experiment = _Writer(self.log_dir, self._step)
+        return cast(ExperimentWriter, self._experiment)
+
+
+class _Writer(ExperimentWriter):
+    def __init__(self, log_dir: str, step: int | None) -> None:
+        self._file = Path(log_dir) / self.NAME_METRICS_FILE
+        self._step = step
+        super().__init__(log_dir)
+        if step is not None and self._file.is_file():
+            self._keep(step)
+
+    def save(self) -> None:
+        """Write the rows that came since the last time; a full disk costs rows and not the run."""
+        size = self._file.stat().st_size if self._file.is_file() else 0
+        try:
+            super().save()
+        except OSError as error:
+            rank_zero_warn(f"{self._file} could not be written ({error.strerror}).")
+            if self._file.is_file() and self._file.stat().st_size > size:
+                with self._file.open("r+b") as file:
+                    file.truncate(size)  # half a row; all of them are tried again with the next
+
+    def _keep(self, steps: int) -> None:
+        """Keep the rows of the steps before the checkpoint."""
+        with self._file.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            self.metrics_keys = sorted(reader.fieldnames or [])
+            rows = [row for row in reader if (row["step"] or "").isdigit()]
+        self._write([row for row in rows if int(row["step"]) < steps])
+
+    def _write(self, rows: list[dict[str, str]]) -> None:
+        text = StringIO(newline="")
+        writer = csv.DictWriter(text, fieldnames=self.metrics_keys)
+        writer.writeheader()
+        writer.writerows(rows)
+        write_whole(self._file, text.getvalue().encode())
+
+    def _rewrite_with_new_header(self, fieldnames: list[str]) -> None:
+        with self._file.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        self._write(rows)
+
+    def _check_log_dir_exists(self) -> None:
+        if self._step is None:
+            super()._check_log_dir_exists()
