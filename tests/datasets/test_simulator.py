@@ -17,7 +17,7 @@ from torchedu.datasets.world import GROUPS, Laws, World
 from torchedu.errors import ConfigError
 from torchedu.schema import ITEM, SKILL
 
-LAWS = Laws(skills=6, items=90, guess=0.12, slip=0.05, growth=0.3, forgetting=0.05, seed=0)
+LAWS = Laws(skills=10, items=150, guess=0.12, slip=0.05, growth=0.3, forgetting=0.05, seed=0)
 
 
 @pytest.fixture(scope="module")

@@ -15,11 +15,14 @@ from torchedu.datamodules.batches import AnswerBatches
 from torchedu.datamodules.stream import BatchStream, EpochLoader
 from torchedu.datasets import AnswerStore
 from torchedu.datasets.importers import guess_format, import_answers
-from torchedu.datasets.order import Order, cut_windows
+from torchedu.datasets.order import Order, Windows, cut_windows
 from torchedu.datasets.simulator import simulate
 from torchedu.datasets.splits import Part, split
 from torchedu.errors import ConfigError, TorcheduError
 from torchedu.schema import ITEM, RESERVED, SKILL, Vocabulary
+
+MOST_WINDOWS = 64
+"""Windows in a batch whose size nobody said."""
 
 
 class Interactions(LightningDataModule):
@@ -32,7 +35,9 @@ class Interactions(LightningDataModule):
         columns: For a raw file, its headings by torchedu's names, such as ``student: user_id``;
             common headings are found without.
         groups: For a raw file, headings of student attributes.
-        batch_size: Windows in a global batch, over all ranks.
+        batch_size: Windows in a global batch, over all ranks; on average in training, since
+            training batches have like numbers of answers. Where it is None, a sixteenth of the
+            training windows, but 8 at least and 64 at most: a small class needs many steps too.
         window: Most answers that the network takes at once; longer histories are cut.
         context: In evaluation, how many answers before a window's first scored one are seen with
             it; below ``window``. A network that takes ``window`` answers sees at least so many of
@@ -56,7 +61,7 @@ class Interactions(LightningDataModule):
         path: str | None = None,
         columns: dict[str, str] | None = None,
         groups: list[str] | None = None,
-        batch_size: int = 64,
+        batch_size: int | None = None,
         window: int = 200,
         context: int = 100,
         split: str = "student",
@@ -70,10 +75,11 @@ class Interactions(LightningDataModule):
     ) -> None:
         super().__init__()
         for name, value, least in (
-            ("batch_size", batch_size, 1),
+            ("batch_size", 1 if batch_size is None else batch_size, 1),
             ("window", window, 2),
             ("context", context, 0),
             ("num_workers", num_workers, 0),
+            ("seed", seed, 0),
         ):
             if value < least:
                 raise ConfigError(f"{name} is {value}.", f"It is at least {least}.")
@@ -152,12 +158,16 @@ class Interactions(LightningDataModule):
                 )
         self.vocabulary = vocabulary
 
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of global batches in a pass over the training part."""
+        return len(self._training_order(cut_windows(self.parts["train"], self.window)))
+
     def train_dataloader(self) -> EpochLoader:
         """Return the training batches, in another order each epoch."""
         windows = cut_windows(self.parts["train"], self.window)
         batches = AnswerBatches(self.store, windows, self.vocabulary)
-        order = Order(windows.length, self.batch_size, self.seed)
-        return self._loader(batches, order)
+        return self._loader(batches, self._training_order(windows))
 
     def val_dataloader(self) -> EpochLoader:
         """Return the validation batches."""
@@ -185,7 +195,12 @@ class Interactions(LightningDataModule):
     def _evaluation(self, part: Part) -> EpochLoader:
         windows = cut_windows(part, self.window, self.context)
         batches = AnswerBatches(self.store, windows, self.vocabulary)
-        return self._loader(batches, Order(windows.length, self.batch_size, shuffle=False))
+        order = Order(windows.length, self.batch_size or MOST_WINDOWS, shuffle=False)
+        return self._loader(batches, order)
+
+    def _training_order(self, windows: Windows) -> Order:
+        some = min(max(len(windows.student) // 16, 8), MOST_WINDOWS)
+        return Order(windows.length, self.batch_size or some, self.seed)
 
     def _loader(self, batches: AnswerBatches, order: Order) -> EpochLoader:
         trainer = self.trainer

@@ -76,9 +76,9 @@ class EpochLoader:
     """A loader that tells its data set which epoch begins, and that goes on where a run broke off.
 
     It is no ``DataLoader`` itself and shows no ``dataset``, so that no trainer takes it apart to
-    put a sampler into it. Its state is the number of windows that training has consumed in the
-    epoch, over all ranks; it counts what was handed out, whatever workers have built ahead, and
-    holds on any number of ranks.
+    put a sampler into it. Its state is the number of global batches that training has consumed in
+    the epoch; it counts what was handed out, whatever workers have built ahead, and holds on any
+    number of ranks.
 
     Args:
         stream: The batches.
@@ -104,7 +104,7 @@ class EpochLoader:
         self._resume = None
         known = state is not None and state["epoch"] == epoch
         self.stream.epoch = epoch
-        self.stream.first = state["windows"] // state["batch_size"] if known and state else 0
+        self.stream.first = state["batches"] if known and state else 0
         self._handed_out = self.stream.first
         # A random generator of its own: an epoch's begin draws nothing from the run's numbers.
         for batch in DataLoader(
@@ -118,11 +118,10 @@ class EpochLoader:
 
     def state_dict(self) -> dict[str, int]:
         """Return the position in the epoch."""
-        batch_size = self.stream.order.batch_size
         return {
             "epoch": self.stream.epoch,
-            "windows": self._handed_out * batch_size,
-            "batch_size": batch_size,
+            "batches": self._handed_out,
+            "batch_size": self.stream.order.batch_size,
             "seed": self.stream.order.seed,
             "all_windows": len(self.stream.order.lengths),
         }

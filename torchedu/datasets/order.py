@@ -76,7 +76,8 @@ class Order:
 
     Args:
         lengths: Answers in each window; shape (windows,).
-        batch_size: Windows in a global batch.
+        batch_size: Windows in a global batch; on average where it shuffles, since batches then have
+            like numbers of answers.
         seed: Another seed gives another order.
         shuffle: Whether the order differs from epoch to epoch; without it, windows of like length
             are batched once, longest first, and every epoch is the same.
@@ -101,7 +102,7 @@ class Order:
             epoch: Number of the epoch, from 0.
 
         Returns:
-            For each batch the indices of its windows; the last in length may be smaller.
+            For each batch the indices of its windows.
         """
         if not self.shuffle:
             order = np.argsort(-self.lengths, kind="stable")
@@ -110,8 +111,21 @@ class Order:
         order = random.permutation(len(self.lengths))
         pool = np.arange(len(order)) // (POOL * self.batch_size)
         order = order[np.lexsort((self.lengths[order], pool))]
-        starts = np.arange(0, len(order), self.batch_size)
-        return [order[i : i + self.batch_size] for i in random.permutation(starts)]
+        batches = np.split(order, self._cuts(self.lengths[order]))
+        return [batches[i] for i in random.permutation(len(batches))]
+
+    def _cuts(self, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return where to cut sorted windows into batches of like numbers of answers.
+
+        A step of training goes by the mean over its batch: were these of like numbers of windows,
+        an answer among short windows would count many times as much as one among long ones.
+        """
+        num, answers = len(self), np.cumsum(lengths)
+        share = np.arange(1, num)
+        cuts = np.searchsorted(answers, answers[-1:] * share / num) + 1
+        # No batch is empty: each cut comes after the one before, and leaves enough for the rest.
+        cuts = np.maximum.accumulate(np.maximum(cuts - share, 0)) + share
+        return np.minimum(cuts, len(lengths) - num + share)
 
 
 def rank_part(batch: NDArray[np.int64], rank: int, world_size: int) -> NDArray[np.int64]:
