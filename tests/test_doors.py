@@ -26,16 +26,18 @@ DOORS = {
     "baselines": "datasets schema numpy scipy sklearn",
     "metrics": "numpy torch torchmetrics",
     "datamodules": "datasets schema batch numpy torch lightning",
-    "tasks": "models layers metrics batch schema torch torchmetrics lightning",
-    "callbacks": "batch schema torch lightning rich",
-    "run": "models tasks datamodules callbacks metrics datasets batch schema parsing "
-    "numpy pyarrow torch lightning jsonargparse yaml",
+    "tasks": "callbacks models layers metrics batch schema torch torchmetrics lightning",
+    "callbacks": "batch schema numpy torch lightning rich",
+    "checkpoints": "schema torch lightning",
+    "metrics_log": "lightning",
+    "run": "models tasks datamodules callbacks checkpoints metrics_log metrics datasets batch "
+    "schema parsing numpy pyarrow torch lightning jsonargparse yaml",
     "prediction": "tasks models datamodules datasets schema numpy pyarrow torch lightning rich",
     "evaluation": "prediction tasks datamodules datasets baselines metrics schema numpy lightning",
     "report": "schema numpy pyarrow matplotlib jinja2 yaml",
     "testing": "models datasets batch schema numpy torch",
-    "cli": "run evaluation prediction report testing tasks models datamodules datasets baselines metrics "
-    "callbacks batch schema parsing "
+    "cli": "run evaluation prediction report testing tasks models datamodules datasets baselines "
+    "metrics callbacks checkpoints batch schema parsing "
     "numpy pyarrow torch lightning jsonargparse yaml rich",
 }
 LONGEST = 400  # lines; a longer file gives its reason in a comment `# Long because ...` at its top

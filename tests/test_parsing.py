@@ -66,7 +66,7 @@ WRONG: list[tuple[list[str], str, str]] = [
     (["--config", "item_dtk"], "--config 'item_dtk' is neither", "Did you mean item_dkt?"),
     (["--config"], "--config '' is neither a file nor a recipe", "Allowed: "),
     (["--init_from", "nowhere"], "nowhere holds no checkpoint (it does not exist)", "runs/"),
-    (["--ckpt_path", "nowhere"], "nowhere holds no checkpoint (it does not exist)", "runs/"),
+    (["--resume", "nowhere"], "nowhere holds no checkpoint (it does not exist)", "runs/"),
     (
         ["--model.net=SAKT", "--model.net.dim=10", "--model.net.heads=4"],
         "dim is 10 and heads 4",

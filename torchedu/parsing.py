@@ -14,19 +14,28 @@ from torchedu.errors import ConfigError, allowed
 class TwoLineErrors(ArgumentParser):
     """A parser that takes no abbreviations and raises ``ConfigError`` instead of printing usage."""
 
-    choices: Mapping[str, Sequence[str]]
-    """For options that name a class, the names known."""
+    classes: Mapping[str, Sequence[type]]
+    """For options that name a class, the classes known."""
+    class_defaults: Mapping[str, object]
+    """Values of those classes' options that are not the ones in their signatures."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("allow_abbrev", False)
         super().__init__(*args, **kwargs)
-        self.choices = {}
+        self.classes = {}
+        self.class_defaults = {}
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raise the mistake as the two lines that a user sees."""
         if not self.exit_on_error:  # a parser inside another's: the outer one tells the whole
             super().error(message, ex)
-        raise explain(message, option_names(self), self.choices, self.prog) from None
+        choices = {name: [kind.__name__ for kind in kinds] for name, kinds in self.classes.items()}
+        raise explain(message, option_names(self), choices, self.prog) from None
+
+    def format_help(self, formatter: Any = None) -> str:
+        """Return the help, which begins with the options of the classes known."""
+        own = describe(self.classes, self.class_defaults)
+        return f"{own}\n\n{super().format_help()}" if own else super().format_help()
 
 
 def run_functions(
@@ -53,6 +62,31 @@ def run_functions(
         prog=f"torchedu {command}",
         as_positional=True,
     )
+
+
+def describe(classes: Mapping[str, Sequence[type]], defaults: Mapping[str, object]) -> str:
+    """Return a line of help for each class that an option may name, and for each of its options.
+
+    Args:
+        classes: The classes by the option that names one. An argument without a default is filled
+            in from elsewhere and has no option.
+        defaults: Values of options that are not those of the classes' signatures.
+
+    Returns:
+        Lines of at most 100 characters.
+    """
+    lines = []
+    for option, kind in [(option, kind) for option, kinds in classes.items() for kind in kinds]:
+        lines.append(
+            f"--{option} {kind.__name__}: {(inspect.getdoc(kind) or '').partition('.')[0]}"
+        )
+        docs = _argument_docs(kind)
+        for name, parameter in inspect.signature(kind).parameters.items():
+            if parameter.default is not inspect.Parameter.empty:
+                value = defaults.get(f"{option}.{name}", parameter.default)
+                full = f"--{option}.{name} {'' if value is None else value}"
+                lines.append(f"    {full:32}{docs.get(name, '')}")
+    return "\n".join(line if len(line) <= 100 else f"{line[:97]}..." for line in lines)
 
 
 def option_names(parser: ArgumentParser) -> list[str]:
@@ -102,8 +136,8 @@ def explain(
     keys = list(dict.fromkeys(re.findall(r'Parser key "([^"]+)"', message)))
     if len(keys) > 1 and not nested:  # in a configuration file, where values are whole sections
         option = ".".join(keys)
-        inner = re.search(r"(?:path but|path string:|(?:Given|Got) value:) (\S+)", message)
-        value = inner[1] if inner else value
+        deep = re.search(r"(?:path but|path string:|(?:Given|Got) value:) (\S+)", message)
+        value = deep[1] if deep else value
     refused = re.search(r"Option '([^']+)' is not accepted", message)
     if refused:
         (*_, path) = re.findall(r"class_path[ =]'([^']+)'", message)
@@ -161,6 +195,15 @@ def _plain(kind: str) -> list[str]:
         "list": ["a list such as [a, b]"],
         "dict": ["a mapping such as {a: b}"],
     }.get(kind, [kind])
+
+
+def _argument_docs(kind: type) -> dict[str, str]:
+    """Return the first sentence on each argument in a class's docstring."""
+    section = re.search(r"^Args:\n(.*?)(?=^\S|\Z)", inspect.getdoc(kind) or "", re.M | re.S)
+    found = re.findall(
+        r"^    (\w+): (.*?)(?=^    \w|\Z)", section[1] if section else "", re.M | re.S
+    )
+    return {name: re.split(r"[.;:](?:\s|$)", " ".join(text.split()))[0] for name, text in found}
 
 
 def _arguments(class_path: str) -> list[str]:

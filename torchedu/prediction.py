@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -133,7 +134,7 @@ def write_mastery(file: Path, task: KnowledgeTracing, data: Interactions) -> Non
             range(0, len(students), STUDENTS),
             "Mastery",
             transient=True,
-            disable=len(students) <= STUDENTS,
+            disable=len(students) <= STUDENTS or not sys.stdout.isatty(),
         ):
             index = np.arange(first, min(first + STUDENTS, len(students)))
             mastery_BK = final_mastery(net, batches(index)).numpy()

@@ -1,32 +1,39 @@
 """From a configuration to a task, its data and a trainer: the only builder of the commands."""
 
 import logging
+import re
 import warnings
 from collections.abc import Sequence
 from inspect import isabstract
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
-import torch
 import yaml
 from jsonargparse import ArgumentError
 from lightning import LightningDataModule, Trainer
+from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
-from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from torchedu.callbacks import AnswersProgressBar, VocabularyFile
+from torchedu.checkpoints import (
+    Resume,
+    VerifiedCheckpointIO,
+    find_checkpoint,
+    read_usable,
+    resume_from,
+)
 from torchedu.errors import CheckpointError, ConfigError, TorcheduError, allowed
+from torchedu.metrics_log import metrics_log
 from torchedu.models import KTModel
 from torchedu.parsing import TwoLineErrors
 from torchedu.tasks.base import Task, class_by_path
 
 RECIPES = Path(__file__).parent / "recipes"
 MONITOR = "val/auc"
-DEFAULT_TASK = {
+DEFAULT_TASK: dict[str, Any] = {
     "class_path": "torchedu.tasks.KnowledgeTracing",
     "init_args": {
         "lr": 2e-3,
@@ -37,6 +44,8 @@ DEFAULT_TASK = {
 DEFAULT_NET = "torchedu.models.ItemDKT"
 DEFAULT_DATA = {"class_path": "torchedu.datamodules.Interactions"}
 MAX_EPOCHS = 12
+STEPS = 600
+"""Optimizer steps below which training goes on for more epochs, where none are asked for."""
 
 
 def quiet() -> None:
@@ -47,6 +56,7 @@ def quiet() -> None:
     for message in (
         ".*does not have many workers.*",  # batches are built faster than a process could send them
         ".*smaller than the logging interval.*",  # what is logged is logged once an epoch
+        ".*The dirpath has changed.*",  # a run that goes on in another folder finds its best anew
         ".*exists and is not empty.*",  # a run's folder is named by the user or by a new number
         ".*LeafSpec.*",  # Lightning's use of torch, not the user's
         ".*will be overridden by .*configure_optimizers.*",  # --optimizer asks for just that
@@ -90,7 +100,8 @@ def trainer(
         devices=devices,
         strategy=strategy,
         precision=precision,  # type: ignore[arg-type]
-        logger=csv_logger(run),
+        logger=metrics_log(run),
+        plugins=[VerifiedCheckpointIO()],
         callbacks=[*_callbacks(), stop, *(callbacks or [])],
         log_every_n_steps=10,
         enable_model_summary=False,
@@ -100,29 +111,6 @@ def trainer(
 def run_folder(trainer: Trainer) -> Path:
     """Return the folder that keeps a run's files."""
     return Path(trainer.log_dir or trainer.default_root_dir)
-
-
-def find_checkpoint(path: str | Path, name: str = "best.ckpt") -> Path:
-    """Return a checkpoint file.
-
-    Args:
-        path: A checkpoint, or a run's folder, whose best one is meant.
-        name: Which checkpoint of a run's folder.
-
-    Returns:
-        The file.
-
-    Raises:
-        CheckpointError: There is none.
-    """
-    path = Path(path)
-    file = path / "checkpoints" / name if path.is_dir() else path
-    if not file.is_file():
-        raise CheckpointError(
-            f"{path} holds no checkpoint{'' if path.exists() else ' (it does not exist)'}.",
-            "Give a file such as runs/ItemDKT/version_0/checkpoints/best.ckpt, or a run's folder.",
-        )
-    return file
 
 
 class RunParser(TwoLineErrors, LightningArgumentParser):
@@ -142,6 +130,7 @@ class RunCLI(LightningCLI):
     def __init__(self, words: Sequence[str], command: str, checkpoint: Path | None = None) -> None:
         quiet()
         self.checkpoint = checkpoint
+        self.resume: Resume | None = None
         training = checkpoint is None
         super().__init__(
             Task,
@@ -152,7 +141,6 @@ class RunCLI(LightningCLI):
             parser_class=RunParser,
             parser_kwargs={"prog": f"torchedu {command}", "description": ""},
             trainer_defaults={
-                "max_epochs": MAX_EPOCHS,
                 "log_every_n_steps": 10,
                 "enable_model_summary": False,
                 "callbacks": _callbacks() if training else [AnswersProgressBar()],
@@ -181,11 +169,10 @@ class RunCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add what training needs besides, and link the data's sizes to the task."""
         assert isinstance(parser, RunParser)
-        parser.choices = {
-            "data": _subclasses(LightningDataModule),
-            "model": _subclasses(Task),
-            "model.net": _subclasses(KTModel),
-        }
+        parser.classes = {"data": _subclasses(LightningDataModule)}
+        if self.checkpoint is None:
+            parser.classes |= {"model": _subclasses(Task), "model.net": _subclasses(KTModel)}
+            parser.class_defaults = {f"model.{k}": v for k, v in DEFAULT_TASK["init_args"].items()}
         if self.checkpoint is not None:
             parser.add_argument("--format", default="parquet", help="of tables: parquet or csv")
             return
@@ -199,7 +186,11 @@ class RunCLI(LightningCLI):
                 "early_stopping.patience": 5,
             }
         )
-        parser.add_argument("--ckpt_path", type=str | None, help="go on from this checkpoint")
+        parser.add_argument(
+            "--resume",
+            type=str | None,
+            help="go on from a checkpoint or a run's folder; auto: from --run, if it has begun",
+        )
         parser.add_argument(
             "--init_from",
             type=str | None,
@@ -222,7 +213,7 @@ class RunCLI(LightningCLI):
         try:
             self.config_init = self.parser.instantiate(self.config)
         except (ValueError, TypeError, ArgumentError) as error:
-            raise _cause(error) from None
+            raise _cause(error, self.parser.prog) from None
         self.datamodule = self._get(self.config_init, "data")
         init_from = None if self.checkpoint else self.config.init_from
         if self.checkpoint is not None:
@@ -232,6 +223,7 @@ class RunCLI(LightningCLI):
         else:
             self.model = self._get(self.config_init, "model")
         if self.checkpoint is None:
+            self.resume = resume_from(self.config.resume, self.config.run, self.model)
             self._add_configure_optimizers_method_to_model(self.subcommand)
         self.trainer = self.instantiate_trainer()
 
@@ -242,19 +234,35 @@ class RunCLI(LightningCLI):
         if self.checkpoint is not None:
             kwargs.setdefault("logger", False)
         elif given is None or given is True:
-            kwargs.setdefault("logger", csv_logger(run))
+            step = self.resume.step if self.resume and self.resume.same_run else None
+            kwargs.setdefault("logger", metrics_log(run, step, self.config.resume == "auto"))
         elif run is not None:
             raise ConfigError(
                 "--run names the folder of the CSV log, and --trainer.logger asks for another log.",
                 "Give one of the two.",
             )
+        limits = self.config.trainer
+        if self.checkpoint is None and limits.max_epochs is None and limits.max_steps == -1:
+            kwargs.setdefault("max_epochs", self._epochs())
+        plugins = self._get(self.config_init, "trainer")["plugins"] or []
+        plugins = [*plugins] if isinstance(plugins, list) else [plugins]
+        if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
+            kwargs.setdefault("plugins", [*plugins, VerifiedCheckpointIO()])
         try:
             trainer: Trainer = super().instantiate_trainer(**kwargs)
-        except (MisconfigurationException, ValueError) as error:
+        except (MisconfigurationException, ValueError, TypeError) as error:
             raise ConfigError(
                 f"the trainer cannot be built: {error}", "All options: torchedu fit --help"
             ) from None
         return trainer
+
+    def _epochs(self) -> int:
+        """Return as many epochs as make enough steps; a small class has few of them in one."""
+        steps = getattr(self.datamodule, "steps_per_epoch", STEPS)
+        epochs = min(max(-(-STEPS // steps), MAX_EPOCHS), 100)
+        stop = self._get(self.config_init, "early_stopping")
+        stop.patience = max(stop.patience, epochs // 3)
+        return epochs
 
     def _saved_data(self) -> dict[str, Any] | None:
         """Return the data section of the configuration that stands beside the checkpoint."""
@@ -273,51 +281,35 @@ class RunCLI(LightningCLI):
         if start.hparams["net"] != given.hparams["net"]:
             rank_zero_info(f"The network is the checkpoint's: {start.hparams['net']}")
         grown: Task = start.grown(self.datamodule.vocabulary)
-        grown.lr, grown.weight_decay = given.lr, given.weight_decay
+        for name in ("lr", "weight_decay", "schedule"):  # how to train is said by the words
+            setattr(grown, name, getattr(given, name))
+            grown.hparams[name] = getattr(given, name)
         return grown
 
 
-def csv_logger(run: str | None) -> CSVLogger:
-    """Return the CSV log that makes a run's folder.
-
-    Args:
-        run: The folder; a new number under ``runs/`` where it is None.
-
-    Raises:
-        ConfigError: The folder holds a run already.
-    """
-    if run is None:
-        return CSVLogger("runs", name="")
-    folder = Path(run)
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-        raise ConfigError(
-            f"--run {run} is in use.", "Name a folder that does not exist yet, or move that one."
-        )
-    return CSVLogger(folder.parent, name=folder.name, version="")
-
-
-def open_task(checkpoint: Path) -> Task:
+def open_task(checkpoint: str | Path) -> Task:
     """Open a checkpoint as the task that wrote it; nothing in it is executed.
 
     Args:
-        checkpoint: The file.
+        checkpoint: The file; where it is damaged, the newest other one of its run is opened.
 
     Returns:
         The task, on the CPU, in evaluation mode.
 
     Raises:
-        CheckpointError: It cannot be read, or no task of torchedu wrote it.
+        CheckpointError: It cannot be used, or no task of torchedu wrote it.
     """
+    file, _, content = read_usable(checkpoint)
     try:
-        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        path = str(content["task"])
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError, EOFError, UnpicklingError) as e:
+        kind = class_by_path(str(content["task"]), Task, "task")  # type: ignore[type-abstract]
+        opened: Task = kind.load_from_checkpoint(file, map_location="cpu", weights_only=True)
+    except TorcheduError:
+        raise
+    except Exception as error:  # noqa: BLE001  # what another program wrote can fail in every way
         raise CheckpointError(
-            f"{checkpoint} cannot be read as a checkpoint of torchedu ({type(e).__name__}).",
+            f"{file} cannot be opened as a task of torchedu ({type(error).__name__}: {error}).",
             "Give a file that torchedu wrote, such as runs/version_0/checkpoints/best.ckpt.",
         ) from None
-    kind = class_by_path(path, Task, "task")  # type: ignore[type-abstract]
-    opened: Task = kind.load_from_checkpoint(checkpoint, map_location="cpu", weights_only=True)
     return opened.eval()
 
 
@@ -333,13 +325,13 @@ def _callbacks() -> list[Callback]:
     return [best, VocabularyFile(), AnswersProgressBar()]
 
 
-def _subclasses(base: type) -> list[str]:
-    """Return the names of the concrete classes of a kind that torchedu holds."""
+def _subclasses(base: type) -> list[type]:
+    """Return the concrete classes of a kind that torchedu holds, by name."""
     found: list[type] = [base]
     for kind in found:
         found.extend(set(kind.__subclasses__()) - set(found))
     ours = [kind for kind in found if kind.__module__.startswith("torchedu")]
-    return [kind.__name__ for kind in ours if not isabstract(kind)]
+    return sorted((kind for kind in ours if not isabstract(kind)), key=lambda kind: kind.__name__)
 
 
 def _with_recipes(words: Sequence[str]) -> list[str]:
@@ -353,7 +345,7 @@ def _with_recipes(words: Sequence[str]) -> list[str]:
         name = value or (out[i + 1] if i + 1 < len(out) else "")
         if name in known:
             out[i if value else i + 1] = f"{option}={known[name]}" if value else known[name]
-        elif name and not Path(name).is_file():
+        elif not Path(name).is_file():
             raise ConfigError(
                 f"--config {name!r} is neither a file nor a recipe.", allowed(name, known)
             )
@@ -365,21 +357,31 @@ def _chooses_net(words: Sequence[str]) -> bool:
     options = [word.partition("=") for word in words]
     if any(option in ("--model", "--model.net") for option, _, _ in options):
         return True
-    for (option, equals, value), after in zip(options, [*words[1:], ""], strict=True):
+    for (option, equals, value), after in zip(options, [*words, ""][1:], strict=True):
         if option in ("--config", "-c"):
-            content = yaml.safe_load(Path(value if equals else after).read_text("utf-8"))
+            file = value if equals else after
+            try:
+                content = yaml.safe_load(Path(file).read_text("utf-8"))
+            except (yaml.YAMLError, UnicodeDecodeError) as error:
+                raise ConfigError(
+                    f"--config {file} is no YAML: {error}", "Give a recipe or a run's config.yaml."
+                ) from None
             if isinstance(content, dict) and "model" in content:
                 return True
     return False
 
 
-def _cause(error: BaseException) -> BaseException:
+def _cause(error: BaseException, prog: str) -> BaseException:
     """Return the user's mistake that a chain of errors began with, or the error itself."""
     link: BaseException | None = error
     while link is not None:
         if isinstance(link, TorcheduError):
             return link
         link = link.__cause__ or link.__context__
+    # What a constructor said to jsonargparse, such as torch of a width of 0.
+    said = re.search(r"^Errors:\n\s*- (.+)$", str(error), re.M)
+    if said:
+        return ConfigError(f"the run cannot be built: {said[1]}", f"All options: {prog} --help")
     return error
 
 
@@ -393,5 +395,6 @@ def _worth_saying(record: logging.LogRecord) -> bool:
         "Seed set to",
         "`Trainer.",
         "to estimate",
+        "LightningModule.configure_callbacks",
     )
     return not any(text in record.getMessage() for text in dull)

@@ -60,7 +60,7 @@ def test_help_of_fit_names_the_options_of_model_data_and_trainer(
         main(["fit", "--help"])
     said = capsys.readouterr().out
     for option in (
-        *("config", "run", "ckpt_path", "init_from", "lr_find", "seed_everything"),
+        *("config", "run", "resume", "init_from", "lr_find", "seed_everything"),
         *("model", "model.net", "model.lr", "model.weight_decay", "model.schedule"),
         *("data", "data.path", "data.split", "data.batch_size", "data.window", "data.num_workers"),
         *("trainer.max_epochs", "trainer.devices", "trainer.precision", "trainer.logger"),

@@ -39,4 +39,4 @@ def test_the_mean_leaves_padding_out() -> None:
 def test_rows_start_with_the_spread_asked_for() -> None:
     torch.manual_seed(0)
     table = VocabularyTable("skill", 2000, 10, std=0.3)
-    assert abs(float(table.weight[1:].std()) - 0.3) < 0.01
+    assert abs(table.weight[1:].std().item() - 0.3) < 0.01

@@ -3,12 +3,15 @@
 import inspect
 import json
 import pkgutil
+import re
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
 import torchedu.models
 from torchedu.models import KTModel
+from torchedu.run import RECIPES
 from torchedu.testing import check_model
 
 
@@ -35,6 +38,16 @@ def test_a_network_is_exported_and_lies_in_a_file_of_its_own(kind: type[KTModel]
     assert getattr(torchedu.models, kind.__name__) is kind
     assert kind.__name__ in torchedu.models.__all__
     assert kind.__name__.lower() == kind.__module__.rpartition(".")[2].replace("_", "")
+
+
+@pytest.mark.parametrize("kind", discovered())
+def test_a_network_has_a_row_of_docs_and_a_recipe(kind: type[KTModel]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "models.md").read_text("utf-8")
+    (row,) = re.findall(rf"^\| `{kind.__name__}` \|.*$", page, re.MULTILINE)
+    *_, arguments, recipe, auc, _ = [cell.strip() for cell in row.split("|")]
+    assert re.findall(r"\w+", arguments) == list(kind(5, 4).arguments())
+    first = (RECIPES / f"{recipe.strip('`')}.yaml").read_text("utf-8").splitlines()[0]
+    assert f"AUC {auc} " in first
 
 
 def test_the_library_networks_are_among_those_found() -> None:

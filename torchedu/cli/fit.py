@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from lightning.pytorch.tuner import Tuner
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from rich.console import Console
 
+from torchedu.checkpoints import find_checkpoint
 from torchedu.cli.results import show
 from torchedu.errors import ConfigError, allowed
 from torchedu.evaluation import evaluate
-from torchedu.run import MONITOR, RunCLI, find_checkpoint, open_task, run_folder
+from torchedu.run import MONITOR, RunCLI, open_task, run_folder
 from torchedu.tasks import KnowledgeTracing
 
 
@@ -24,7 +26,7 @@ def main(words: Sequence[str]) -> None:
     task, data, trainer = cli.model, cli.datamodule, cli.trainer
     console = Console(soft_wrap=True)
     if cli.config.lr_find:
-        finder = Tuner(trainer).lr_find(task, datamodule=data)
+        finder = Tuner(trainer).lr_find(task, datamodule=data, min_lr=1e-5)
         found = finder.suggestion() if finder else None
         if found is None:
             raise ConfigError(
@@ -32,10 +34,7 @@ def main(words: Sequence[str]) -> None:
                 "Raise --trainer.max_epochs, lower --data.batch_size, or set --model.lr yourself.",
             )
         console.print(f"learning rate found: {found:.2g}")
-    resume = cli.config.ckpt_path
-    checkpoint = None if resume is None else find_checkpoint(resume, "last.ckpt")
-    if checkpoint is not None:
-        open_task(checkpoint)  # tells in two lines what is no checkpoint
+    checkpoint = None if cli.resume is None else cli.resume.file
     try:
         trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     except (MisconfigurationException, RuntimeError, ValueError) as error:
@@ -45,12 +44,14 @@ def main(words: Sequence[str]) -> None:
             raise
         last = run_folder(trainer) / "checkpoints" / "last.ckpt"
         if last.is_file() and trainer.is_global_zero:
-            console.print(f"To go on, give the same words and --ckpt_path {run_folder(trainer)}")
+            console.print(f"To go on: the same words and --run {run_folder(trainer)} --resume auto")
         raise KeyboardInterrupt from None
     if trainer.fast_dev_run:  # type: ignore[attr-defined]
         return
     best = trainer.checkpoint_callback.best_model_path  # type: ignore[union-attr]
     folder = run_folder(trainer)
+    if best and not Path(best).exists():  # the run went on in a folder that was moved
+        best = find_checkpoint(folder)
     trained = open_task(best) if best else task
     if not isinstance(trained, KnowledgeTracing):  # a task of one's own has no baselines here
         trainer.test(trained, datamodule=data)
@@ -78,7 +79,7 @@ def _mistake(error: Exception) -> Exception:
     if "specified number of total steps" in said:
         return ConfigError(
             "the checkpoint's schedule of the learning rate has come to its end.",
-            "Go on from its network with --init_from instead of --ckpt_path.",
+            "Go on from its network with --init_from instead of --resume.",
         )
     if "positive integer total_steps" in said:
         return ConfigError("there is nothing to train.", "Raise --trainer.max_epochs.")

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from torchedu.checkpoints import find_checkpoint
 from torchedu.cli.results import show
 from torchedu.errors import ConfigError
 from torchedu.evaluation import evaluate
-from torchedu.run import RunCLI, find_checkpoint
+from torchedu.run import RunCLI, open_task
 
 
 def trained(words: Sequence[str], command: str) -> RunCLI:
@@ -43,6 +44,7 @@ def trained(words: Sequence[str], command: str) -> RunCLI:
     file = find_checkpoint(checkpoint) if checkpoint else Path("best.ckpt")
     names_data = any(word.startswith(("--data", "--config", "-c", "-h", "--help")) for word in rest)
     if not names_data and not (file.parent.parent / "config.yaml").is_file():
+        open_task(file)  # what is no checkpoint is told first
         raise ConfigError(
             f"{file} has no config.yaml beside its folder that says which data is meant.",
             "Name it: --data.path answers.csv.",

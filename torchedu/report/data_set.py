@@ -89,6 +89,8 @@ def _draw_histogram(axes: Axes, edges: Sequence[float], counts: Sequence[int]) -
         between = (1.0, 2.0, 5.0) if edges[-1] < 300 * edges[0] else (1.0,)
         axes.xaxis.set_major_locator(LogLocator(subs=between))
         axes.xaxis.set_minor_formatter(NullFormatter())
+    elif edges[-1] > 1:  # a count has no halves
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     if edges[-1] > 1:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: compact(value)))
     else:

@@ -1,0 +1,53 @@
+"""``torchedu test`` and ``torchedu validate``: a trained network meets data."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.datasets.importers.fake import answers, write_csv
+from torchedu.cli import main
+
+
+@pytest.fixture
+def run(trained_run: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained_run, tmp_path / "run"))
+
+
+def scores_in(folder: Path) -> dict[str, object]:
+    evaluation: dict[str, object] = json.loads((folder / "evaluation.json").read_text("utf-8"))
+    return evaluation
+
+
+def test_test_repeats_what_fit_reported(run: Path) -> None:
+    assert main(["test", str(run), "--run", str(run.parent / "again")]) == 0
+    assert scores_in(run.parent / "again") == scores_in(run)
+    assert (run.parent / "again" / "report.html").is_file()
+
+
+def test_validate_scores_the_validation_part(run: Path) -> None:
+    assert main(["validate", f"--ckpt_path={run}", "--run", str(run.parent / "val")]) == 0
+    evaluation = scores_in(run.parent / "val")
+    assert evaluation["split"] == "val"
+    assert evaluation["students"] == 8
+    metrics = [row.split(",") for row in (run / "metrics.csv").read_text().splitlines()]
+    column = metrics[0].index("val/auc")
+    best = max(float(row[column]) for row in metrics[1:] if row[column])
+    assert evaluation["scores"][0]["auc"] == pytest.approx(best, abs=1e-6)  # type: ignore[index]
+
+
+def test_results_lie_in_the_network_s_run_where_no_folder_is_named(run: Path) -> None:
+    before = scores_in(run)
+    assert main(["test", str(run / "checkpoints" / "last.ckpt")]) == 0
+    assert scores_in(run / "test-class")["split"] == "test"
+    assert scores_in(run) == before
+
+
+def test_other_data_is_met_by_name(run: Path, caplog: pytest.LogCaptureFixture) -> None:
+    raw = write_csv(run.parent / "other.csv", answers(students=12, each=8))
+    with caplog.at_level("INFO"):
+        assert main(["test", str(run), "--data.path", str(raw)]) == 0
+    evaluation = scores_in(run / "test-other")
+    assert evaluation["data"] == "other"
+    assert "items are unknown to the network" in caplog.text

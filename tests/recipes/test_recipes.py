@@ -1,0 +1,35 @@
+"""Every recipe that torchedu ships is short, says what it reaches, and trains."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from torchedu.cli import main
+from torchedu.run import RECIPES, open_task
+
+FILES = sorted(RECIPES.glob("*.yaml"))
+
+
+def test_there_are_recipes() -> None:
+    assert {"dkt", "item_dkt", "sakt"} <= {file.stem for file in FILES}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_recipe_is_short_and_says_its_command_and_what_it_reached(file: Path) -> None:
+    first, *lines = file.read_text("utf-8").splitlines()
+    assert re.match(rf"# torchedu fit --config {file.stem}: AUC \.\d{{3}}", first)
+    assert len(lines) < 30
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_recipe_trains(file: Path, class_store: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    words = ["--config", file.stem, "--data.path", str(class_store), "--run", str(run)]
+    assert main(["fit", *words, "--trainer.max_epochs", "1", "--trainer.accelerator", "cpu"]) == 0
+    task = open_task(run / "checkpoints" / "best.ckpt")
+    asked = yaml.safe_load(file.read_text("utf-8"))["model"]["init_args"]
+    assert type(task.net).__name__ == asked["net"]["class_path"].rpartition(".")[2]
+    assert task.net.arguments().items() >= asked["net"]["init_args"].items()
+    assert (task.lr, task.schedule) == (asked["lr"], asked["schedule"])

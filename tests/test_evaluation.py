@@ -1,0 +1,162 @@
+"""What is reported is one honest prediction an answer, beside everything a network has to beat."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from lightning import Trainer
+
+from torchedu.baselines import BestLR, ItemMean
+from torchedu.datamodules import Interactions
+from torchedu.datasets import AnswerWriter
+from torchedu.datasets.simulator import simulate
+from torchedu.evaluation import HISTORY, evaluate
+from torchedu.metrics import scores
+from torchedu.models import DKT, ItemDKT
+from torchedu.prediction import predict_part
+from torchedu.schema import ITEM, SKILL, Names, Vocabulary
+from torchedu.tasks import KnowledgeTracing
+
+
+def stock_trainer() -> Trainer:
+    return Trainer(
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+
+
+def untrained(data: Interactions) -> KnowledgeTracing:
+    task = KnowledgeTracing(ItemDKT, data.num_items, data.num_skills)
+    task.vocabulary = data.vocabulary
+    return task
+
+
+@pytest.mark.parametrize("by", ["student", "time"])
+def test_every_model_is_scored_on_the_same_answers(class_store: Path, by: str) -> None:
+    data = Interactions(str(class_store), split=by, window=12, context=5)
+    task = untrained(data)
+    found = evaluate(task, data, stock_trainer())
+    part, train = data.parts["test"], data.parts["train"]
+    assert found["answers"] == part.num_answers
+    assert found["students"] == len(part.student)
+    rows = {row["name"]: row for row in found["scores"]}
+    store = data.store
+    index = [
+        store.history_offsets[student] + position
+        for student, first, stop in zip(*part, strict=True)
+        for position in range(first, stop)
+    ]
+    within = np.concatenate(
+        [np.arange(stop) >= first for _, first, stop in zip(*part, strict=True)]
+    )
+    for baseline in (ItemMean(), BestLR()):
+        baseline.fit(store.answers(train.student, train.stop))
+        predicted = baseline.predict(store.answers(part.student, part.stop))[within]
+        wanted = scores(predicted, store.correct[index])
+        assert rows[baseline.name] == {"name": baseline.name, "kind": "baseline", **wanted}
+    truth = scores(store.answer_column("truth")[index], store.correct[index])
+    assert rows["oracle"] == {"name": "oracle", "kind": "oracle", **truth}
+    assert rows["oracle"]["auc"] > rows["best reachable"]["auc"] > rows["item mean"]["auc"]
+
+
+def test_history_and_groups_share_out_the_same_answers(class_store: Path) -> None:
+    data = Interactions(str(class_store))
+    found = evaluate(untrained(data), data, stock_trainer(), "val", baselines=False)
+    assert found["split"] == "val"
+    total = data.parts["val"].num_answers
+    assert sum(row["answers"] for row in found["by_history"]) == total
+    begins = [row["from"] for row in found["by_history"]]
+    assert begins == list(HISTORY[: len(begins)])
+    assert [row["to"] + 1 for row in found["by_history"]][:-1] == begins[1:]
+    assert set(found["by_group"]) == {"region", "support"}
+    for rows in found["by_group"].values():
+        assert sum(row["answers"] for row in rows) == total
+        assert sum(row["students"] for row in rows) == len(data.parts["val"].student)
+    assert [row["kind"] for row in found["scores"]] == ["network", "bound", "oracle"]
+    assert set(found["curves"]) == {row["name"] for row in found["scores"]}
+
+
+def test_what_is_kept_is_what_was_found(class_store: Path, tmp_path: Path) -> None:
+    data = Interactions(str(class_store), window=12, context=5)
+    task = untrained(data)
+    found = evaluate(task, data, stock_trainer(), folder=tmp_path / "run")
+    kept = json.loads((tmp_path / "run" / "evaluation.json").read_text("utf-8"))
+    assert kept == json.loads(json.dumps(found))
+    table = pq.read_table(tmp_path / "run" / "predictions.parquet").to_pydict()
+    predicted = predict_part(task, data, stock_trainer(), "test")
+    np.testing.assert_allclose(table["probability"], predicted.probability, atol=1e-6)
+    assert table["correct"] == predicted.correct.tolist()
+    store = data.store
+    assert table["student"] == store.student_names(predicted.student)
+    place = store.history_offsets[predicted.student] + predicted.position
+    assert table["item"] == [store.vocabulary[ITEM].name(i) for i in store.item[place]]
+    mastery = json.loads((tmp_path / "run" / "mastery.json").read_text("utf-8"))
+    assert mastery["skills"] == list(store.vocabulary[SKILL])
+    assert len(mastery["mastery"]) == len(mastery["items"]) == len(mastery["correct"])
+    assert all(0 <= level <= 1 for row in mastery["mastery"] for level in row)
+    assert not any(mastery["student"] in name for name in store.student_names(range(80)))
+    assert sorted(f.name for f in (tmp_path / "run").iterdir()) == [
+        "evaluation.json",
+        "mastery.json",
+        "predictions.parquet",
+    ]
+
+
+def test_a_prediction_never_sees_its_own_mark_nor_a_later_one(tmp_path: Path) -> None:
+    whole = simulate(tmp_path / "a.store", students=40, skills=3, items=12, answers=15)
+    vocabulary = Vocabulary({kind: whole.vocabulary[kind] for kind in (ITEM, SKILL)})
+    skills = (np.diff(whole.skill_offsets), whole.skill)
+    lengths = np.diff(whole.history_offsets)
+    position = np.arange(whole.num_answers) - np.repeat(whole.history_offsets[:-1], lengths)
+    turned = np.where(position >= 6, 1 - whole.correct, whole.correct)
+    with AnswerWriter(tmp_path / "b.store", vocabulary, skills) as writer:
+        writer.append(
+            whole.student_names(range(40)), lengths, {"item": whole.item, "correct": turned}
+        )
+    predictions = []
+    for name in ("a", "b"):
+        data = Interactions(str(tmp_path / f"{name}.store"), window=9, context=4)
+        if not predictions:
+            task = untrained(data)
+        predictions.append(predict_part(task, data, stock_trainer(), None))
+    one, other = predictions
+    same = np.abs(one.probability - other.probability) < 1e-6
+    assert same[one.position <= 6].all()
+    assert not same[one.position == 7].any()
+
+
+def class_of(path: Path, correct: Sequence[float], students: int = 8) -> Interactions:
+    """Return a class in which each student gives the same few answers, without skills."""
+    vocabulary = Vocabulary({ITEM: Names(["q"])})
+    with AnswerWriter(path, vocabulary, ([0, 0, 0], []), fractional=True) as writer:
+        writer.append(
+            [f"s{i}" for i in range(students)],
+            [len(correct)] * students,
+            {"item": [2] * len(correct) * students, "correct": list(correct) * students},
+        )
+    return Interactions(str(path))
+
+
+def test_scores_that_are_not_defined_are_null(tmp_path: Path) -> None:
+    data = class_of(tmp_path / "a.store", [1, 1, 1])
+    found = evaluate(untrained(data), data, stock_trainer(), folder=tmp_path / "run")
+    assert all(row["auc"] is None for row in found["scores"])
+    assert all(row["log_loss"] > 0 for row in found["scores"])
+    assert '"auc": null' in (tmp_path / "run" / "evaluation.json").read_text("utf-8")
+    assert "NaN" not in (tmp_path / "run" / "evaluation.json").read_text("utf-8")
+
+
+def test_part_of_the_marks_is_evaluated(tmp_path: Path) -> None:
+    data = class_of(tmp_path / "a.store", [0, 0.25, 1, 0.75])
+    task = KnowledgeTracing(DKT, data.num_items, data.num_skills)
+    task.vocabulary = data.vocabulary
+    found = evaluate(task, data, stock_trainer())
+    assert [row["name"] for row in found["scores"]] == ["DKT", "item mean", "Best-LR"]
+    assert found["answers"] == 8
+    assert found["by_group"] == {}
