@@ -110,6 +110,7 @@ def working_in(folder: Path) -> Iterator[None]:
         os.chdir(before)
 
 
+@pytest.mark.timeout(400)  # a page trains several small networks, slowly on a busy machine
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_block_of_a_page_runs(page: Path, desk: Path, tmp_path: Path) -> None:
     left_out = ("runs",) if page.name == "README.md" else ()  # its first command makes the run
