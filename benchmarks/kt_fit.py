@@ -24,7 +24,7 @@ from lightning.pytorch.callbacks import Callback
 import torchedu
 from torchedu import models
 from torchedu.evaluation import predict_part
-from torchedu.run import open_task
+from torchedu.tasks import open_task
 
 WINDOW = 200
 LR = 1e-3

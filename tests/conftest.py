@@ -1,10 +1,15 @@
 """What every test may count on: calm threads, no screen, real data where there is some."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from torchedu.testing.launch import LaunchServer
 
 # Set before anything imports torch or matplotlib; tests share the machine's cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -46,6 +51,15 @@ def trained_run(class_store: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     words = ["--model.net", "ItemDKT", "--model.net.dim", "8", "--data.batch_size", "16"]
     assert main(["fit", "--data.path", str(class_store), "--run", str(run), *words, *FAST]) == 0
     return run
+
+
+@pytest.fixture(scope="session")
+def launch() -> "Iterator[LaunchServer]":
+    """Give the server that forks every further process of the tests."""
+    from torchedu.testing.launch import LaunchServer
+
+    with LaunchServer(modules=["torchedu.run", "pytest", "hypothesis"]) as server:
+        yield server
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

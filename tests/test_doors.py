@@ -26,9 +26,10 @@ DOORS = {
     "baselines": "datasets schema numpy scipy sklearn",
     "metrics": "numpy torch torchmetrics",
     "datamodules": "datasets schema batch numpy torch lightning",
-    "tasks": "callbacks models layers metrics batch schema torch torchmetrics lightning",
+    "tasks": "callbacks checkpoints models layers metrics batch schema torch torchmetrics "
+    "lightning",
     "callbacks": "batch schema numpy torch lightning rich",
-    "checkpoints": "schema torch lightning",
+    "checkpoints": "schema torch lightning lightning_utilities",
     "metrics_log": "lightning",
     "run": "models tasks datamodules callbacks checkpoints metrics_log metrics datasets batch "
     "schema parsing numpy pyarrow torch lightning jsonargparse yaml",

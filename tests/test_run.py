@@ -8,7 +8,8 @@ from torchedu.callbacks import AnswersProgressBar
 from torchedu.cli import main
 from torchedu.errors import CheckpointError, ConfigError
 from torchedu.models import SAKT
-from torchedu.run import MONITOR, RunCLI, open_task, run_folder, trainer
+from torchedu.run import MONITOR, RunCLI, run_folder, trainer
+from torchedu.tasks import open_task
 
 
 def built(store: Path, *words: str) -> RunCLI:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torchedu.evaluation import evaluate
     from torchedu.models import DKT, SAKT, ItemDKT
     from torchedu.run import trainer
+    from torchedu.tasks.opening import open_task
     from torchedu.tasks.tracing import KnowledgeTracing
 
 __version__ = "0.1.0"
@@ -26,6 +27,7 @@ __all__ = [
     "Store",
     "__version__",
     "evaluate",
+    "open_task",
     "trainer",
 ]
 
@@ -37,6 +39,7 @@ _HOME = {
     "KnowledgeTracing": "torchedu.tasks.tracing",
     "Store": "torchedu.datasets",
     "evaluate": "torchedu.evaluation",
+    "open_task": "torchedu.tasks.opening",
     "trainer": "torchedu.run",
 }
 

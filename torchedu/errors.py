@@ -55,6 +55,10 @@ class CheckpointError(TorcheduError):
     """A checkpoint cannot be opened, or does not fit what it is asked for."""
 
 
+class TrainingError(TorcheduError):
+    """Training cannot go on as it is: a loss that is not finite, too little memory, a lost rank."""
+
+
 class MissingExtraError(TorcheduError):
     """A feature needs a package that an extra of torchedu installs."""
 

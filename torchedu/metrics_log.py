@@ -17,13 +17,17 @@ WRITTEN = ("config.yaml", "metrics.csv", "vocabulary.json", "checkpoints")
 """What a folder holds in which a run has begun."""
 
 
-def metrics_log(run: str | None, step: int | None = None, again: bool = False) -> CSVLogger:
+def metrics_log(
+    run: str | None, step: int | None = None, again: bool = False, rows: int | None = None
+) -> CSVLogger:
     """Return the log that makes a run's folder.
 
     Args:
         run: The folder; a new number under ``runs/`` where it is None.
         step: Steps taken where the run goes on in this folder, of which the log is kept.
         again: Whether a run that has begun there may begin again.
+        rows: Rows of the log that belong to the checkpoint; where it is None, those before
+            ``step``.
 
     Returns:
         The log.
@@ -46,7 +50,7 @@ def metrics_log(run: str | None, step: int | None = None, again: bool = False) -
     begun = folder.is_dir() and any((folder / name).exists() for name in WRITTEN)
     if begun and (again or step is not None):
         _sweep(folder)
-        return MetricsLog(folder.parent, folder.name, "", step or 0)
+        return MetricsLog(folder.parent, folder.name, "", step or 0, rows)
     if folder.is_file() or any(folder.iterdir()):
         raise ConfigError(
             f"--run {run} is in use.",
@@ -77,30 +81,49 @@ class MetricsLog(CSVLogger):
         version: A folder inside; a new number where it is None, none at all where it is empty.
         step: Steps taken where a run goes on, whose rows are kept; later ones were written after
             the checkpoint and come again.
+        rows: How many rows to keep, where the checkpoint says it.
     """
 
     def __init__(
-        self, folder: str | Path, name: str, version: str | None, step: int | None = None
+        self,
+        folder: str | Path,
+        name: str,
+        version: str | None,
+        step: int | None = None,
+        rows: int | None = None,
     ) -> None:
         super().__init__(folder, name=name, version=version)
         self._step = step
+        self._kept = rows
+
+    @property
+    def rows(self) -> int | None:
+        """Rows logged so far, written or not; None on other ranks than the first."""
+        writer = self._experiment
+        return writer.rows if isinstance(writer, _Writer) else None
 
     @property
     @rank_zero_experiment
     def experiment(self) -> ExperimentWriter:
         """The writer of the file."""
         if self._experiment is None:
-            self._experiment = _Writer(self.log_dir, self._step)
+            self._experiment = _Writer(self.log_dir, self._step, self._kept)
         return cast(ExperimentWriter, self._experiment)
 
 
 class _Writer(ExperimentWriter):
-    def __init__(self, log_dir: str, step: int | None) -> None:
+    def __init__(self, log_dir: str, step: int | None, rows: int | None) -> None:
         self._file = Path(log_dir) / self.NAME_METRICS_FILE
         self._step = step
+        self.rows = 0
         super().__init__(log_dir)
         if step is not None and self._file.is_file():
-            self._keep(step)
+            self._keep(step, rows)
+
+    def log_metrics(self, metrics_dict: dict[str, float], step: int | None = None) -> None:
+        """Add a row."""
+        super().log_metrics(metrics_dict, step)
+        self.rows += 1
 
     def save(self) -> None:
         """Write the rows that came since the last time; a full disk costs rows and not the run."""
@@ -113,13 +136,15 @@ class _Writer(ExperimentWriter):
                 with self._file.open("r+b") as file:
                     file.truncate(size)  # half a row; all of them are tried again with the next
 
-    def _keep(self, steps: int) -> None:
-        """Keep the rows of the steps before the checkpoint."""
+    def _keep(self, steps: int, number: int | None) -> None:
+        """Keep the rows from before the checkpoint."""
         with self._file.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
             self.metrics_keys = sorted(reader.fieldnames or [])
             rows = [row for row in reader if (row["step"] or "").isdigit()]
-        self._write([row for row in rows if int(row["step"]) < steps])
+        kept = rows[:number] if number is not None else [r for r in rows if int(r["step"]) < steps]
+        self._write(kept)
+        self.rows = len(kept)
 
     def _write(self, rows: list[dict[str, str]]) -> None:
         text = StringIO(newline="")

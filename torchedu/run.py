@@ -17,19 +17,20 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
-from torchedu.callbacks import AnswersProgressBar, VocabularyFile
+from torchedu.callbacks import AnswersProgressBar, GradientGuard, HungRank, VocabularyFile
 from torchedu.checkpoints import (
+    LastCheckpoint,
     Resume,
     VerifiedCheckpointIO,
     find_checkpoint,
-    read_usable,
     resume_from,
 )
-from torchedu.errors import CheckpointError, ConfigError, TorcheduError, allowed
+from torchedu.errors import ConfigError, TorcheduError, allowed
 from torchedu.metrics_log import metrics_log
 from torchedu.models import KTModel
 from torchedu.parsing import TwoLineErrors
-from torchedu.tasks.base import Task, class_by_path
+from torchedu.tasks import open_task
+from torchedu.tasks.base import Task
 
 RECIPES = Path(__file__).parent / "recipes"
 MONITOR = "val/auc"
@@ -102,7 +103,7 @@ def trainer(
         precision=precision,  # type: ignore[arg-type]
         logger=metrics_log(run),
         plugins=[VerifiedCheckpointIO()],
-        callbacks=[*_callbacks(), stop, *(callbacks or [])],
+        callbacks=[*_callbacks(), stop, *(callbacks or []), LastCheckpoint()],
         log_every_n_steps=10,
         enable_model_summary=False,
     )
@@ -186,6 +187,12 @@ class RunCLI(LightningCLI):
                 "early_stopping.patience": 5,
             }
         )
+        for name, kind in (
+            ("save", LastCheckpoint),
+            ("gradients", GradientGuard),
+            ("hung_rank", HungRank),
+        ):
+            parser.add_lightning_class_args(kind, name)
         parser.add_argument(
             "--resume",
             type=str | None,
@@ -234,8 +241,9 @@ class RunCLI(LightningCLI):
         if self.checkpoint is not None:
             kwargs.setdefault("logger", False)
         elif given is None or given is True:
-            step = self.resume.step if self.resume and self.resume.same_run else None
-            kwargs.setdefault("logger", metrics_log(run, step, self.config.resume == "auto"))
+            again = self.resume if self.resume and self.resume.same_run else None
+            step, rows = (again.step, again.rows) if again else (None, None)
+            kwargs.setdefault("logger", metrics_log(run, step, self.config.resume == "auto", rows))
         elif run is not None:
             raise ConfigError(
                 "--run names the folder of the CSV log, and --trainer.logger asks for another log.",
@@ -254,6 +262,8 @@ class RunCLI(LightningCLI):
             raise ConfigError(
                 f"the trainer cannot be built: {error}", "All options: torchedu fit --help"
             ) from None
+        # It saves what the others have come to, the best score among it.
+        trainer.callbacks.sort(key=lambda one: isinstance(one, LastCheckpoint))  # type: ignore[attr-defined]
         return trainer
 
     def _epochs(self) -> int:
@@ -287,38 +297,11 @@ class RunCLI(LightningCLI):
         return grown
 
 
-def open_task(checkpoint: str | Path) -> Task:
-    """Open a checkpoint as the task that wrote it; nothing in it is executed.
-
-    Args:
-        checkpoint: The file; where it is damaged, the newest other one of its run is opened.
-
-    Returns:
-        The task, on the CPU, in evaluation mode.
-
-    Raises:
-        CheckpointError: It cannot be used, or no task of torchedu wrote it.
-    """
-    file, _, content = read_usable(checkpoint)
-    try:
-        kind = class_by_path(str(content["task"]), Task, "task")  # type: ignore[type-abstract]
-        opened: Task = kind.load_from_checkpoint(file, map_location="cpu", weights_only=True)
-    except TorcheduError:
-        raise
-    except Exception as error:  # noqa: BLE001  # what another program wrote can fail in every way
-        raise CheckpointError(
-            f"{file} cannot be opened as a task of torchedu ({type(error).__name__}: {error}).",
-            "Give a file that torchedu wrote, such as runs/version_0/checkpoints/best.ckpt.",
-        ) from None
-    return opened.eval()
-
-
 def _callbacks() -> list[Callback]:
     best = ModelCheckpoint(
         filename="best",
         monitor=MONITOR,
         mode="max",
-        save_last=True,
         enable_version_counter=False,
         auto_insert_metric_name=False,
     )

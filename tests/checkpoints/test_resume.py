@@ -26,7 +26,7 @@ def fit(store: Path, *words: str) -> int:
 
 def rows(run: Path) -> list[dict[str, str]]:
     with (run / "metrics.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
+        return [{k: v for k, v in row.items() if v} for row in csv.DictReader(file)]
 
 
 def test_auto_starts_afresh_where_nothing_is_and_goes_on_where_something_is(
@@ -49,7 +49,7 @@ def test_auto_starts_afresh_where_nothing_is_and_goes_on_where_something_is(
     taken = [int(row["step"]) for row in both]
     assert taken == sorted(taken)
     assert len(set(taken)) == len(set(taken[: len(first)])) + len(set(taken[len(first) :]))
-    assert len([row for row in both if row["val/auc"]]) == 4
+    assert len([row for row in both if "val/auc" in row]) == 4
     last = read_checkpoint(run / "checkpoints" / "last.ckpt").content
     assert last["global_step"] == 2 * steps
     assert not list(run.rglob("*.part"))

@@ -10,7 +10,7 @@ from tests.conftest import FAST
 from tests.datasets.importers.fake import answers, write_csv
 from torchedu.cli import main
 from torchedu.datasets import AnswerStore
-from torchedu.run import open_task
+from torchedu.tasks import open_task
 
 
 @pytest.fixture(autouse=True)

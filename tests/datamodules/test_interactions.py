@@ -93,8 +93,11 @@ def test_every_part_of_a_step_divides_by_the_same_share_of_its_answers(
         list(BatchStream(stream.batches, stream.order, r, world_size, accumulate))
         for r in range(world_size)
     ]
-    for begin in range(0, len(stream), accumulate):
-        step = [batch for rank in ranks for batch in rank[begin : begin + accumulate]]
+    assert {len(rank) for rank in ranks} == {len(stream) * accumulate}
+    for i, whole in enumerate(stream):
+        first = i * accumulate
+        step = [batch for rank in ranks for batch in rank[first : first + accumulate]]
+        assert sorted(scored(step)) == sorted(scored([whole]))
         answers = sum(int(batch.scored_BL.sum()) for batch in step)
         (share,) = {float(share) for batch in step for share in batch.mean_over_B}
         assert share == pytest.approx(answers / (world_size * accumulate))

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torchedu.datasets.order import Order, cut_windows, rank_part
+from torchedu.datasets.order import Order, cut_windows, divided
 from torchedu.datasets.splits import Part
 
 histories = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=8)
@@ -121,7 +121,7 @@ def test_batches_of_long_and_short_windows_come_mixed() -> None:
 @pytest.mark.parametrize("world_size", [1, 2, 3, 7])
 def test_ranks_together_have_the_global_batch(world_size: int) -> None:
     for batch in Order(np.arange(1, 30), 8).epoch(2):
-        shares = [rank_part(batch, rank, world_size) for rank in range(world_size)]
+        shares = [divided(batch, rank, world_size) for rank in range(world_size)]
         assert sorted(np.concatenate(shares).tolist()) == sorted(batch.tolist())
         sizes = list(map(len, shares))
         assert max(sizes) - min(sizes) <= 1

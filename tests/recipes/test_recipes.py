@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from torchedu.cli import main
-from torchedu.run import RECIPES, open_task
+from torchedu.run import RECIPES
+from torchedu.tasks import open_task
 
 FILES = sorted(RECIPES.glob("*.yaml"))
 

@@ -17,9 +17,8 @@ from torchedu.errors import CheckpointError, ConfigError
 from torchedu.metrics import scores
 from torchedu.models import DKT, SAKT, ItemDKT
 from torchedu.prediction import predict_part
-from torchedu.run import open_task
 from torchedu.schema import ITEM, SKILL, Names, Vocabulary
-from torchedu.tasks import KnowledgeTracing
+from torchedu.tasks import KnowledgeTracing, open_task
 from torchedu.testing.contract import Subject
 
 BUILD = partial(ItemDKT, dim=6)
@@ -49,28 +48,44 @@ def a_batch() -> AnswerBatch:
 
 def test_the_loss_is_of_scored_answers_alone_each_counted_once() -> None:
     task, batch = KnowledgeTracing(BUILD, 20, 9).eval(), a_batch()
-    total, count = task.loss(batch)
+    loss_B, count_B = task.loss(batch)
     where = batch.scored_BL
     each = F.binary_cross_entropy_with_logits(
-        task(batch)[where], batch.correct_BL[where], reduction="sum"
+        task(batch)[where], batch.correct_BL[where], reduction="none"
     )
-    assert count.item() == where.sum() == 1 + 4 + 7 + 11
-    torch.testing.assert_close(total, each)
+    assert count_B.tolist() == where.sum(1).tolist() == [1, 4, 7, 11]
+    torch.testing.assert_close(loss_B, torch.stack([e.sum() for e in each.split([1, 4, 7, 11])]))
     turned = batch._replace(correct_BL=torch.where(where, batch.correct_BL, 0.5))
     # The history's marks count as input; the marks of padded slots count in no way.
     turned.correct_BL[:, 0] = batch.correct_BL[:, 0]
-    torch.testing.assert_close(task.loss(turned)[0], total)
+    torch.testing.assert_close(task.loss(turned)[0], loss_B)
 
 
-def test_a_step_is_the_mean_over_its_answers_plus_the_penalty(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(KnowledgeTracing, "log", lambda *_, **__: None)  # there is no trainer
+def test_a_step_is_the_mean_over_its_answers_plus_the_penalty() -> None:
     task, batch = KnowledgeTracing(partial(BUILD, item_penalty=0.7), 20, 9).eval(), a_batch()
-    total, count = task.loss(batch)
+    loss_B, count_B = task.loss(batch)
+    mean = loss_B.sum() / count_B.sum()
     loss = task.training_step(batch, 0)
-    torch.testing.assert_close(loss, total / count + task.net.penalty())
-    assert loss > total / count
+    torch.testing.assert_close(loss, mean + task.net.penalty())
+    assert loss > mean
+    torch.testing.assert_close(task.mean_loss.float(), mean)
+
+
+def test_a_loss_that_is_not_finite_makes_every_gradient_so() -> None:
+    task, batch = KnowledgeTracing(BUILD, 20, 9).eval(), a_batch()
+    clean = task.training_step(batch, 0)
+    clean.backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in task.parameters())
+    with torch.no_grad():
+        task.net.penalty = lambda: torch.tensor(float("inf"))  # type: ignore[method-assign]
+    task.training_step(batch, 0).backward()
+    assert all(p.grad is None or p.grad.isnan().all() for p in task.net.lstm.parameters())
+
+
+def test_windows_are_named_by_row_and_position_and_not_by_name() -> None:
+    batch = a_batch()._replace(student_B=torch.tensor([7, 3, 9, 4]), start_B=torch.full((4,), 5))
+    named = KnowledgeTracing(BUILD, 20, 9).pseudonyms(batch)
+    assert named[:2] == ["student row 7 (answers 6 to 6)", "student row 3 (answers 6 to 9)"]
 
 
 def test_part_of_the_marks_is_part_of_the_loss() -> None:

@@ -16,9 +16,8 @@ from torchedu.datasets import AnswerStore, AnswerWriter
 from torchedu.datasets.importers import import_answers
 from torchedu.models import DKT, SAKT, ItemDKT
 from torchedu.prediction import predict_part
-from torchedu.run import open_task
 from torchedu.schema import ITEM, RESERVED, SKILL, Names, Vocabulary
-from torchedu.tasks import KnowledgeTracing
+from torchedu.tasks import KnowledgeTracing, open_task
 
 Predictions = dict[tuple[str, int, str], float]
 

@@ -1,7 +1,18 @@
 """Lightning callbacks, each in its own file."""
 
+from torchedu.callbacks.advice import Advice, advice
+from torchedu.callbacks.gradients import GradientGuard
+from torchedu.callbacks.hung_rank import HungRank
 from torchedu.callbacks.progress import AnswersProgressBar
 from torchedu.callbacks.random_state import RandomState
 from torchedu.callbacks.vocabulary import VocabularyFile
 
-__all__ = ["AnswersProgressBar", "RandomState", "VocabularyFile"]
+__all__ = [
+    "Advice",
+    "AnswersProgressBar",
+    "GradientGuard",
+    "HungRank",
+    "RandomState",
+    "VocabularyFile",
+    "advice",
+]

@@ -48,7 +48,9 @@ class AnswersProgressBar(RichProgressBar):
         """Return what is shown beside the bar."""
         seconds = time.perf_counter() - self._began
         shown: dict[str, Any] = {"answers/s": f"{self._answers / max(seconds, 1e-9):,.0f}"}
-        for name in ("train/loss", "val/auc"):
-            if name in trainer.callback_metrics:
-                shown[name] = f"{trainer.callback_metrics[name]:.4f}"
+        mean_loss: Any = getattr(pl_module, "mean_loss", None)
+        if mean_loss is not None:
+            shown["train/loss"] = f"{float(mean_loss):.4f}"
+        if "val/auc" in trainer.callback_metrics:
+            shown["val/auc"] = f"{trainer.callback_metrics['val/auc']:.4f}"
         return shown

@@ -18,11 +18,13 @@ class Resume(NamedTuple):
         file: The checkpoint, which was verified.
         step: Optimizer steps taken.
         same_run: Whether the run goes on in the checkpoint's own folder.
+        rows: Rows of the run's log that belong to the checkpoint, if it says so.
     """
 
     file: Path
     step: int
     same_run: bool
+    rows: int | None
 
 
 def resume_from(resume: str | None, run: str | None, module: LightningModule) -> Resume | None:
@@ -56,7 +58,8 @@ def resume_from(resume: str | None, run: str | None, module: LightningModule) ->
         found = found or read_usable(find_checkpoint(path, "last.ckpt"))
     _check_fit(found, module)
     same_run = run is not None and found.file.resolve().parent == (Path(run) / FOLDER).resolve()
-    return Resume(found.file, int(found.content["global_step"]), same_run)
+    rows = found.content["callbacks"].get("LastCheckpoint", {}).get("rows")
+    return Resume(found.file, int(found.content["global_step"]), same_run, rows)
 
 
 def newest(run: Path) -> Checkpoint | None:

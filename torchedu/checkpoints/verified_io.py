@@ -2,12 +2,15 @@
 
 import errno
 import shutil
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
+from lightning_utilities.core.apply_func import apply_to_collection
+from torch import Tensor
 
 from torchedu.checkpoints.content import local, not_numbers
 from torchedu.checkpoints.folder import read_usable, verified
@@ -25,7 +28,17 @@ class VerifiedCheckpointIO(CheckpointIO):
     Where it cannot be written, older ones but the best make room, and training goes on with a
     warning. Weights that are not numbers are not saved over weights that are. Loading never
     executes anything and never asks another machine.
+
+    Attributes:
+        asynchronous: Whether saving returns as soon as all is copied, and a thread writes it while
+            training goes on. One checkpoint is written at a time. (Lightning's own
+            ``AsyncCheckpointIO`` copies on the device, and lets copies pile up on a slow disk.)
     """
+
+    def __init__(self) -> None:
+        self.asynchronous = False
+        self._writer: threading.Thread | None = None
+        self._failure: BaseException | None = None
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
@@ -48,6 +61,39 @@ class VerifiedCheckpointIO(CheckpointIO):
         if name is not None:
             rank_zero_warn(f"{file} was not saved: the weights {name} are not numbers (NaN).")
             return
+        self.wait()
+        if not self.asynchronous:
+            self._write(checkpoint, file)
+            return
+        copy = apply_to_collection(checkpoint, Tensor, _copied)
+
+        def write() -> None:
+            try:
+                self._write(copy, file)
+            except BaseException as error:  # noqa: BLE001  # told when it is waited for
+                self._failure = error
+
+        self._writer = threading.Thread(target=write, name="checkpoint")
+        self._writer.start()
+
+    def wait(self) -> None:
+        """Wait until the last checkpoint is on the disk.
+
+        Raises:
+            BaseException: What the writing of it broke off with.
+        """
+        if self._writer is not None:
+            self._writer.join()
+            self._writer = None
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+
+    def teardown(self) -> None:
+        """Wait until the last checkpoint is on the disk."""
+        self.wait()
+
+    def _write(self, checkpoint: Mapping[str, Any], file: Path) -> None:
         while True:
             try:
                 file.parent.mkdir(parents=True, exist_ok=True)
@@ -80,6 +126,7 @@ class VerifiedCheckpointIO(CheckpointIO):
         Raises:
             CheckpointError: It cannot be used, and no other stands beside it.
         """
+        self.wait()
         return read_usable(path, map_location).content
 
     def remove_checkpoint(self, path: str | Path) -> None:
@@ -88,11 +135,16 @@ class VerifiedCheckpointIO(CheckpointIO):
         Args:
             path: The file; it need not exist.
         """
+        self.wait()
         file = local(path)
         if file.is_dir() and not file.is_symlink():
             shutil.rmtree(file)
         else:
             file.unlink(missing_ok=True)
+
+
+def _copied(tensor: Tensor) -> Tensor:
+    return tensor.detach().to("cpu", copy=True)
 
 
 def _make_room(file: Path, checkpoint: Mapping[str, Any]) -> Path | None:

@@ -8,12 +8,13 @@ from lightning.pytorch.tuner import Tuner
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from rich.console import Console
 
+from torchedu.callbacks import advice
 from torchedu.checkpoints import find_checkpoint
 from torchedu.cli.results import show
 from torchedu.errors import ConfigError, allowed
 from torchedu.evaluation import evaluate
-from torchedu.run import MONITOR, RunCLI, open_task, run_folder
-from torchedu.tasks import KnowledgeTracing
+from torchedu.run import MONITOR, RunCLI, run_folder
+from torchedu.tasks import KnowledgeTracing, open_task
 
 
 def main(words: Sequence[str]) -> None:
@@ -37,15 +38,8 @@ def main(words: Sequence[str]) -> None:
     checkpoint = None if cli.resume is None else cli.resume.file
     try:
         trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-    except (MisconfigurationException, RuntimeError, ValueError) as error:
+    except (MisconfigurationException, RuntimeError, ValueError, MemoryError) as error:
         raise _mistake(error) from error
-    except SystemExit:  # Lightning's way to leave after Ctrl-C
-        if not trainer.interrupted:
-            raise
-        last = run_folder(trainer) / "checkpoints" / "last.ckpt"
-        if last.is_file() and trainer.is_global_zero:
-            console.print(f"To go on: the same words and --run {run_folder(trainer)} --resume auto")
-        raise KeyboardInterrupt from None
     if trainer.fast_dev_run:  # type: ignore[attr-defined]
         return
     best = trainer.checkpoint_callback.best_model_path  # type: ignore[union-attr]
@@ -63,6 +57,9 @@ def main(words: Sequence[str]) -> None:
 
 def _mistake(error: Exception) -> Exception:
     """Return what a user can put right of what Lightning and torch find out while training."""
+    advised = advice(error)
+    if advised is not None:
+        return advised
     said = str(error)
     if "Early stopping conditioned on metric" in said:
         metric, *known = re.findall(

@@ -9,7 +9,8 @@ from torchedu.checkpoints import find_checkpoint
 from torchedu.cli.results import show
 from torchedu.errors import ConfigError
 from torchedu.evaluation import evaluate
-from torchedu.run import RunCLI, open_task
+from torchedu.run import RunCLI
+from torchedu.tasks import open_task
 
 
 def trained(words: Sequence[str], command: str) -> RunCLI:

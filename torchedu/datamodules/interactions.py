@@ -35,9 +35,10 @@ class Interactions(LightningDataModule):
         columns: For a raw file, its headings by torchedu's names, such as ``student: user_id``;
             common headings are found without.
         groups: For a raw file, headings of student attributes.
-        batch_size: Windows in a global batch, over all ranks; on average in training, since
-            training batches have like numbers of answers. Where it is None, a sixteenth of the
-            training windows, but 8 at least and 64 at most: a small class needs many steps too.
+        batch_size: Windows in a global batch, which is one step of the optimizer: over all ranks
+            and accumulated batches, whose numbers so change no result. On average in training,
+            since training batches have like numbers of answers. Where it is None, a sixteenth of
+            the training windows, but 8 at least and 64 at most: a small class needs many steps too.
         window: Most answers that the network takes at once; longer histories are cut.
         context: In evaluation, how many answers before a window's first scored one are seen with
             it; below ``window``. A network that takes ``window`` answers sees at least so many of

@@ -9,23 +9,25 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from torchedu.batch import AnswerBatch
 from torchedu.datamodules.batches import AnswerBatches
-from torchedu.datasets.order import Order, rank_part
+from torchedu.datasets.order import Order, divided
 from torchedu.errors import ConfigError
 
 
 class BatchStream(IterableDataset[AnswerBatch]):
     """One rank's batches of an epoch.
 
-    For training, each global batch is divided among the ranks; for evaluation whole batches are
-    dealt out, so that their shapes do not depend on the number of ranks. A rank for which nothing
-    is left gets a batch in which no answer counts: all ranks take the same number of steps.
+    For training, a global batch is one step of the optimizer: it is divided among the ranks and the
+    accumulated batches of each, so that neither number changes what a step sees. For evaluation
+    whole batches are dealt out, so that their shapes do not depend on the number of ranks. Where
+    nothing is left for a rank it gets a batch in which no answer counts: all ranks take the same
+    number of steps.
 
     Args:
         batches: Builds a batch from indices of windows.
         order: Which windows come when.
         rank: This process's rank.
         world_size: Number of ranks.
-        accumulate: Batches whose gradients make one step of the optimizer.
+        accumulate: Parts that each rank takes one after the other for one step of the optimizer.
     """
 
     def __init__(
@@ -42,34 +44,34 @@ class BatchStream(IterableDataset[AnswerBatch]):
         self.world_size = world_size
         self.accumulate = accumulate
         self.epoch = 0
-        self.first = 0  # batches of this epoch that are done already
+        self.first = 0  # global batches of this epoch that are done already
 
     def __len__(self) -> int:
         """Return the number of batches that this rank gets."""
-        return len(self.order) if self.order.shuffle else -(-len(self.order) // self.world_size)
+        if self.order.shuffle:
+            return len(self.order) * self.accumulate
+        return -(-len(self.order) // self.world_size)
 
     def __iter__(self) -> Iterator[AnswerBatch]:
         """Yield the batches, dealt out in turn to the loader's workers."""
         worker = get_worker_info()
         begin, stride = (0, 1) if worker is None else (worker.id, worker.num_workers)
         plan = self.order.epoch(self.epoch)
-        for i in range(self.first + begin, len(self), stride):
+        for i in range(self.first * self.accumulate + begin, len(self), stride):
             if self.order.shuffle:
-                mine = rank_part(plan[i], self.rank, self.world_size)
-                batch = self.batches(mine) if len(mine) else self.batches(plan[i][:1], False)
-                batch.mean_over_B.fill_(self._mean_over(plan, i))
-                yield batch
+                yield self._part(plan[i // self.accumulate], i % self.accumulate)
             else:
                 j = i * self.world_size + self.rank
                 yield self.batches(plan[j]) if j < len(plan) else self.batches(plan[0], False)
 
-    def _mean_over(self, plan: list[NDArray[np.int64]], i: int) -> float:
-        """Return an even share of the answers of the step that global batch ``i`` belongs to."""
-        begin = i - i % self.accumulate
-        step = np.concatenate(plan[begin : begin + self.accumulate])
+    def _part(self, step: NDArray[np.int64], turn: int) -> AnswerBatch:
+        """Return what this rank takes of a global batch at a turn."""
+        parts = self.world_size * self.accumulate
+        mine = divided(step, turn * self.world_size + self.rank, parts)
+        batch = self.batches(mine) if len(mine) else self.batches(step[:1], False)
         windows = self.batches.windows
-        answers = int((windows.stop[step] - windows.first[step]).sum())
-        return answers / (self.accumulate * self.world_size)
+        batch.mean_over_B.fill_(int((windows.stop[step] - windows.first[step]).sum()) / parts)
+        return batch
 
 
 class EpochLoader:
@@ -78,7 +80,7 @@ class EpochLoader:
     It is no ``DataLoader`` itself and shows no ``dataset``, so that no trainer takes it apart to
     put a sampler into it. Its state is the number of global batches that training has consumed in
     the epoch; it counts what was handed out, whatever workers have built ahead, and holds on any
-    number of ranks.
+    number of ranks and accumulated batches.
 
     Args:
         stream: The batches.
@@ -105,7 +107,7 @@ class EpochLoader:
         known = state is not None and state["epoch"] == epoch
         self.stream.epoch = epoch
         self.stream.first = state["batches"] if known and state else 0
-        self._handed_out = self.stream.first
+        self._handed_out = self.stream.first * self.stream.accumulate
         # A random generator of its own: an epoch's begin draws nothing from the run's numbers.
         for batch in DataLoader(
             self.stream,
@@ -120,7 +122,8 @@ class EpochLoader:
         """Return the position in the epoch."""
         return {
             "epoch": self.stream.epoch,
-            "batches": self._handed_out,
+            "batches": self._handed_out // self.stream.accumulate,
+            "accumulate": self.stream.accumulate,
             "batch_size": self.stream.order.batch_size,
             "seed": self.stream.order.seed,
             "all_windows": len(self.stream.order.lengths),

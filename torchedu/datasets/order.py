@@ -1,7 +1,8 @@
 """Which global batch comes when: a pure function of seed, epoch and index.
 
 Histories are cut into windows, windows are put into global batches, and only then is a global batch
-divided among ranks; the order is the same on any number of ranks and loader workers.
+divided among ranks and accumulated batches; the order is the same on any number of ranks and
+loader workers.
 """
 
 from typing import NamedTuple
@@ -128,6 +129,6 @@ class Order:
         return np.minimum(cuts, len(lengths) - num + share)
 
 
-def rank_part(batch: NDArray[np.int64], rank: int, world_size: int) -> NDArray[np.int64]:
-    """Return a rank's share of a global batch: every ``world_size``-th window of it."""
-    return batch[rank::world_size]
+def divided(batch: NDArray[np.int64], part: int, parts: int) -> NDArray[np.int64]:
+    """Return one of the parts that a global batch is divided into: every so many-th window."""
+    return batch[part::parts]

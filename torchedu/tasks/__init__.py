@@ -1,5 +1,6 @@
-"""What a model is trained for: loss, metrics, optimizer and predictions."""
+"""Tasks: Lightning modules with loss, metrics, optimizer and predictions."""
 
+from torchedu.tasks.opening import open_task
 from torchedu.tasks.tracing import KnowledgeTracing
 
-__all__ = ["KnowledgeTracing"]
+__all__ = ["KnowledgeTracing", "open_task"]

@@ -2,17 +2,20 @@
 
 from abc import ABC, abstractmethod
 from importlib import import_module
-from typing import Any, Literal, TypeVar
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar, cast
 
 import torch
 from lightning import LightningModule
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
 from torchmetrics import Metric
 
-from torchedu.callbacks import RandomState
+from torchedu.callbacks import Advice, GradientGuard, HungRank, RandomState
+from torchedu.checkpoints import read_usable
 from torchedu.errors import CheckpointError
 from torchedu.schema import Vocabulary
 
@@ -25,7 +28,8 @@ class Task(LightningModule, ABC):
 
     A subclass builds ``net`` and ``metrics`` and writes ``loss``, ``outcome`` and ``predict_step``.
     Logged are ``train/loss`` and, for ``val`` and ``test``, what ``metrics`` computes; all are
-    means over what counts (answers, say), never over batches.
+    means over what counts (answers, say), never over batches. The ``train/loss`` of an epoch that
+    was interrupted is that of the whole epoch.
 
     Args:
         lr: Learning rate of AdamW.
@@ -42,10 +46,23 @@ class Task(LightningModule, ABC):
         self.lr = lr
         self.weight_decay = weight_decay
         self.schedule = schedule
+        self._sums = torch.zeros(2, dtype=torch.float64)  # of this epoch: loss, and what counted
+        self._logged_at = -1
 
     @abstractmethod
     def loss(self, batch: Any) -> tuple[Tensor, Tensor]:
-        """Return the summed loss of what counts in a batch, and how many that is."""
+        """Return the summed loss of what counts in each row of a batch, and how many that is.
+
+        Args:
+            batch: A batch, whose tensors all have B as their first dimension.
+
+        Returns:
+            The sums and the numbers; shape (B,) each.
+        """
+
+    @abstractmethod
+    def pseudonyms(self, batch: Any) -> list[str]:
+        """Name each row of a batch as its owner can find it, and nobody else the person."""
 
     def penalty(self) -> Tensor | float:
         """Return what is added to the mean loss of a step, such as a prior on parameters."""
@@ -61,27 +78,57 @@ class Task(LightningModule, ABC):
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Return a batch's part of the step's mean loss."""
-        total, count = self.loss(batch)
-        own = count.clamp(min=1)
-        self.log(
-            "train/loss",
-            total.detach() / own,
-            on_step=False,
-            on_epoch=True,
-            batch_size=int(own),
-            sync_dist=True,
-        )
+        loss_B, count_B = self.loss(batch)
+        total = loss_B.sum()
+        with torch.no_grad():
+            self._sums[0] += total
+            self._sums[1] += count_B.sum()
         # Ranks and accumulated batches of unequal size are averaged with equal weight after this,
         # so each divides by the same share of the step's answers and not by its own number.
-        return total / batch.mean_over_B[0] + self.penalty()
+        part = total / batch.mean_over_B[0] + self.penalty()
+        # Times one: a loss that is not finite makes its gradients so, which every rank then sees.
+        return part * (1 + 0 * part.detach())
+
+    def on_fit_start(self) -> None:
+        """Keep the sums where the losses are."""
+        if self.device.type != "mps":  # Apple's GPUs have no float64
+            self._sums = self._sums.to(self.device)
+
+    def on_train_epoch_start(self) -> None:
+        """Begin the mean of an epoch."""
+        self._sums.zero_()
+
+    @property
+    def mean_loss(self) -> Tensor:
+        """The mean training loss so far in this epoch, of this rank; NaN before its first batch."""
+        return self._sums[0] / self._sums[1]
+
+    def on_train_epoch_end(self) -> None:
+        """Log the mean training loss of an epoch that ended without a validation."""
+        if self._logged_at != self.trainer.global_step:
+            mean = self._whole_mean()
+            self.log("train/loss", mean, logger=False, sync_dist=True)
+            # By the module's log, the row would come after the checkpoint that ends the epoch.
+            step = self.trainer.global_step - 1
+            row = {"train/loss": float(mean), "epoch": self.current_epoch}
+            for logger in self.loggers:
+                logger.log_metrics(row, step)
+
+    def _whole_mean(self) -> Tensor:
+        """Return the mean training loss of this epoch so far, over all ranks."""
+        self._logged_at = self.trainer.global_step
+        total, count = self.trainer.strategy.reduce(self._sums.clone(), reduce_op="sum")
+        return cast(Tensor, total / count)
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Score a batch of the validation part."""
         self.metrics.update(*self.outcome(batch))
 
     def on_validation_epoch_end(self) -> None:
-        """Log the scores of the whole validation part."""
+        """Log the scores of the whole validation part, and the training loss so far."""
         self._log_scores("val")
+        if self.trainer.state.fn == TrainerFn.FITTING and not self.trainer.sanity_checking:
+            self.log("train/loss", self._whole_mean(), sync_dist=True)  # the same on every rank
 
     def test_step(self, batch: Any, batch_idx: int) -> None:
         """Score a batch of the test part."""
@@ -92,12 +139,58 @@ class Task(LightningModule, ABC):
         self._log_scores("test")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Say which task wrote the checkpoint."""
+        """Say which task wrote the checkpoint, and how far the mean of its epoch has come."""
         checkpoint["task"] = class_path(type(self))
+        sums = self._sums.clone()
+        if self._trainer is not None:
+            sums = self._trainer.strategy.reduce(sums, reduce_op="sum")
+        checkpoint["loss_sums"] = sums.tolist()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with the mean of the epoch, and in steps of as many accumulated batches as now."""
+        if self._trainer is None:
+            return
+        if self._trainer.is_global_zero:
+            saved = checkpoint.get("loss_sums", [0.0, 0.0])
+            self._sums.copy_(torch.tensor(saved, dtype=self._sums.dtype))
+        _rescale(checkpoint.get("loops", {}), self._trainer.accumulate_grad_batches)
+
+    @classmethod
+    def load_from_checkpoint(  # type: ignore[override]  # on the class alone, as Lightning has it
+        cls,
+        checkpoint_path: str | Path,
+        map_location: Any = "cpu",
+        hparams_file: str | Path | None = None,
+        strict: bool | None = None,
+        weights_only: bool | None = True,
+        **arguments: Any,
+    ) -> Self:
+        """Open a checkpoint that this task wrote; nothing in it is executed.
+
+        Args:
+            checkpoint_path: The file; where it is damaged, the newest other one of its run is used.
+            map_location: Where its tensors go, as ``torch.load`` has it.
+            hparams_file: As Lightning has it.
+            strict: As Lightning has it.
+            weights_only: Of no effect; nothing but weights and plain values is ever read.
+            **arguments: Take the place of saved ones.
+
+        Returns:
+            The task.
+
+        Raises:
+            CheckpointError: It cannot be used, or is an address.
+        """
+        file = read_usable(checkpoint_path).file
+        return super().load_from_checkpoint(
+            file, map_location, hparams_file, strict, weights_only=True, **arguments
+        )
 
     def configure_callbacks(self) -> list[Callback]:
-        """Return what makes an interrupted run go on exactly, under any trainer."""
-        return [RandomState()]
+        """Return what every run has, under any trainer, unless the trainer has its own."""
+        own = (RandomState(), GradientGuard(), HungRank(), Advice())
+        given = {type(callback) for callback in self.trainer.callbacks}  # type: ignore[attr-defined]
+        return [callback for callback in own if type(callback) not in given]
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return AdamW and its schedule; the command line or a subclass may give others."""
@@ -113,6 +206,21 @@ class Task(LightningModule, ABC):
         self.metrics.reset()
         known = {f"{split}/{name}": value for name, value in scores.items() if value is not None}
         self.log_dict(known, sync_dist=True)  # the same on every rank, and so is their mean
+
+
+def _rescale(loops: dict[str, Any], accumulate: int) -> None:
+    """Count the batches of a checkpoint's epoch as this run divides them.
+
+    Lightning counts what one rank takes at once. A global batch is one step whatever it is divided
+    into, and the checkpoint stands between two steps.
+    """
+    fit = loops.get("fit_loop", {})
+    for loader in fit.get("state_dict", {}).get("combined_loader", []):
+        saved = loader.get("accumulate", accumulate)
+        for progress in (fit["epoch_loop.batch_progress"][k] for k in ("total", "current")):
+            taken = progress["ready"]
+            for name in progress:  # what is not yet completed stays so
+                progress[name] += taken * accumulate // saved - taken
 
 
 def class_path(kind: type) -> str:

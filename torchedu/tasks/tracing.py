@@ -112,11 +112,20 @@ class KnowledgeTracing(Task):
         return logit_BL
 
     def loss(self, batch: AnswerBatch) -> tuple[Tensor, Tensor]:
-        """Return the summed cross-entropy of a batch's scored answers, and their number."""
+        """Return the summed cross-entropy of each window's scored answers, and their number."""
         each_BL = F.binary_cross_entropy_with_logits(
             self(batch).float(), batch.correct_BL, reduction="none"
         )
-        return (each_BL * batch.scored_BL).sum(), batch.scored_BL.sum()
+        return (each_BL * batch.scored_BL).sum(1), batch.scored_BL.sum(1)
+
+    def pseudonyms(self, batch: AnswerBatch) -> list[str]:
+        """Name each window by the student's row in the store and the answers' positions."""
+        first_B = batch.start_B + batch.scored_BL.int().argmax(1)
+        last_B = first_B + batch.scored_BL.sum(1) - 1
+        return [
+            f"student row {row} (answers {first} to {last})"
+            for row, first, last in torch.stack([batch.student_B, first_B, last_B], 1).tolist()
+        ]
 
     def penalty(self) -> Tensor | float:
         """Return the network's own penalty."""
@@ -146,6 +155,7 @@ class KnowledgeTracing(Task):
         Raises:
             CheckpointError: The data in use has other names.
         """
+        super().on_load_checkpoint(checkpoint)
         if "vocabulary" not in checkpoint:
             raise CheckpointError(
                 "the checkpoint holds no vocabulary.", "Use one written by torchedu."

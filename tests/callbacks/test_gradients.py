@@ -1,0 +1,199 @@
+import csv
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning import Trainer, seed_everything
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import CSVLogger
+from torch import nn
+
+from torchedu import Interactions, ItemDKT, KnowledgeTracing
+from torchedu.batch import AnswerBatch
+from torchedu.callbacks import GradientGuard
+from torchedu.callbacks.gradients import layers, norm
+from torchedu.errors import ConfigError, TrainingError
+
+
+class Poison(Callback):
+    """Turns a mark of one window of each of some batches into NaN."""
+
+    def __init__(self, *batches: int, row: int = 2) -> None:
+        self.batches = batches
+        self.row = row
+        self.students: list[int] = []
+
+    def on_train_batch_start(
+        self, trainer: Trainer, module: Any, batch: AnswerBatch, batch_idx: int
+    ) -> None:
+        if trainer.fit_loop.epoch_loop.total_batch_idx in self.batches:
+            batch.correct_BL[self.row, 0] = float("nan")
+            self.students.append(int(batch.student_B[self.row]))
+
+
+def train(
+    store: Path, *callbacks: Callback, logger: Any = False, **trainer: Any
+) -> tuple[KnowledgeTracing, Trainer]:
+    seed_everything(0, verbose=False)
+    data = Interactions(str(store), batch_size=8)
+    task = KnowledgeTracing(partial(ItemDKT, dim=8), data.num_items, data.num_skills)
+    stock = Trainer(
+        accelerator="cpu",
+        callbacks=list(callbacks),
+        logger=logger,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        limit_val_batches=0,
+        **{"max_epochs": 1, **trainer},
+    )
+    stock.fit(task, datamodule=data)
+    return task, stock
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_stock_trainer_stops_before_the_step_and_names_the_sample(
+    class_store: Path, accumulate: int
+) -> None:
+    poison, seen = Poison(accumulate * 3), {}
+
+    class Watch(Callback):
+        def on_exception(self, trainer: Trainer, module: Any, error: BaseException) -> None:
+            seen["steps"] = trainer.global_step
+            seen["finite"] = all(p.isfinite().all() for p in module.parameters())
+
+    with pytest.raises(TrainingError) as told:
+        train(class_store, poison, Watch(), accumulate_grad_batches=accumulate)
+    (student,) = poison.students
+    assert "step 4:" in told.value.problem
+    assert f"because of student row {student} (answers 0 to" in told.value.problem
+    assert "--gradients.non_finite skip" in told.value.remedy
+    assert seen == {"steps": 3, "finite": True}
+
+
+def test_a_step_can_be_passed_over(class_store: Path) -> None:
+    poison = Poison(2, 3)
+    guard = GradientGuard(non_finite="skip")
+    with pytest.warns(UserWarning, match="passed over") as warned:
+        task, trainer = train(class_store, poison, guard)
+    said = [str(one.message) for one in warned]
+    assert len([text for text in said if "the step was passed over" in text]) == 2
+    assert said[-1] == "2 steps were not finite and were passed over."
+    assert guard.skipped == 2
+    assert all(parameter.isfinite().all() for parameter in task.parameters())
+    assert trainer.global_step == 7  # they count as steps, so that a schedule ends where it says
+
+
+def test_a_step_that_is_passed_over_changes_nothing(class_store: Path) -> None:
+    weights = {}
+
+    class Watch(Callback):
+        def on_train_batch_end(
+            self, trainer: Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int
+        ) -> None:
+            weights[batch_idx] = [p.clone() for p in module.parameters()]
+
+    with pytest.warns(UserWarning, match="passed over"):
+        train(class_store, Poison(3), Watch(), GradientGuard(non_finite="skip"))
+    assert all(torch.equal(a, b) for a, b in zip(weights[2], weights[3], strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(weights[3], weights[4], strict=True))
+
+
+def test_too_many_in_a_row_end_training(class_store: Path) -> None:
+    with (
+        pytest.warns(UserWarning, match="passed over"),
+        pytest.raises(TrainingError, match="after 2 that were passed over"),
+    ):
+        train(class_store, Poison(*range(7)), GradientGuard("skip", most_skipped=2))
+
+
+def test_a_gradient_alone_names_its_sample_too(class_store: Path) -> None:
+    class Spoil(Poison):
+        """Makes the gradient of one window infinite, and leaves its loss as it is."""
+
+        def on_train_batch_start(
+            self, trainer: Trainer, module: Any, batch: AnswerBatch, batch_idx: int
+        ) -> None:
+            if batch_idx == 1:
+                student = int(batch.student_B[self.row])
+                self.students.append(student)
+                plain = module.loss
+
+                def loss(batch: AnswerBatch) -> tuple[torch.Tensor, torch.Tensor]:
+                    loss_B, count_B = plain(batch)
+                    # The root of zero has an infinite slope.
+                    root = (loss_B - loss_B.detach()).abs().sqrt()
+                    return loss_B + torch.where(batch.student_B == student, root, 0), count_B
+
+                module.loss = loss
+
+    spoil = Spoil()
+    with pytest.raises(TrainingError, match="because of student row") as told:
+        train(class_store, spoil)
+    assert f"student row {spoil.students[0]} " in told.value.problem
+
+
+def test_norms_are_logged_by_layer(class_store: Path, tmp_path: Path) -> None:
+    log = CSVLogger(tmp_path, name="", version="")
+    train(class_store, logger=log, log_every_n_steps=3)
+    with (tmp_path / "metrics.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row.get("grad/lstm")]
+    assert [row["step"] for row in rows] == ["2", "5"]
+    assert all(float(row["grad/lstm"]) > 0 for row in rows)
+    assert {"grad/lstm", "grad/asked", "grad/counted.0", "grad/counted.2"} <= set(rows[0])
+
+
+def test_a_norm_far_above_those_before_is_told_of_once_in_a_while(class_store: Path) -> None:
+    class Push(Callback):
+        def on_after_backward(self, trainer: Trainer, module: Any) -> None:
+            if trainer.global_step in (25, 26):
+                module.net.lstm.weight_ih_l0.grad.mul_(1e6)
+
+    with pytest.warns(UserWarning, match="norm") as warned:
+        train(class_store, Push(), GradientGuard(spike=50), max_epochs=5)
+    (said,) = (str(one.message) for one in warned if "norm" in str(one.message))
+    assert said.startswith("step 26: the gradient's norm is ")
+    assert "most of all in lstm" in said
+
+
+def test_quiet_training_raises_no_alarm(class_store: Path) -> None:
+    train(class_store, max_epochs=6)  # warnings are errors
+
+
+def test_alerts_go_on_from_their_state() -> None:
+    one, other = GradientGuard(), GradientGuard()
+    one._norms.extend([[1.0, 2.0], [3.0, 4.0]])
+    one.skipped = 3
+    other.load_state_dict(one.state_dict())
+    assert list(other._norms) == list(one._norms)
+    assert other.state_dict() == one.state_dict()
+
+
+def test_layers_are_children_and_blocks_of_lists() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table = nn.Embedding(3, 2)
+            self.blocks = nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)])
+            self.frozen = nn.Linear(2, 2).requires_grad_(False)
+
+    net = Net()
+    found = layers(net)
+    assert list(found) == ["table", "blocks.0", "blocks.1"]
+    net.table(torch.tensor([1])).sum().backward()
+    assert float(norm(found["table"])) == pytest.approx(2**0.5)
+    assert float(norm(found["blocks.0"])) == 0
+
+
+def test_a_sparse_gradient_has_the_norm_of_a_dense_one() -> None:
+    table = nn.Embedding(5, 2, sparse=True)
+    table(torch.tensor([1, 1, 3])).sum().backward()
+    assert float(norm([table.weight])) == pytest.approx((2 * 4 + 2) ** 0.5)
+
+
+@pytest.mark.parametrize("wrong", [{"non_finite": "ignore"}, {"most_skipped": -1}, {"spike": 1.0}])
+def test_a_value_that_cannot_work_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        GradientGuard(**wrong)

@@ -1,0 +1,250 @@
+"""A look at the gradients before each step: finite, how large by layer, and whether they jump."""
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from statistics import median
+from typing import Any, Literal, cast
+
+import torch
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.utilities.rank_zero import rank_zero_warn
+from torch import Tensor, distributed, nn
+from torch.distributed.tensor import DTensor
+from torch.optim import Optimizer
+
+from torchedu.errors import ConfigError, TrainingError, allowed
+
+REMEMBERED = 100
+"""Steps that a norm is compared with."""
+ENOUGH = 20
+"""Steps before a norm is compared with those before it, and between two alerts."""
+NAMED = 5
+"""Samples that a message names."""
+
+
+class GradientGuard(Callback):
+    """Keeps a step from being taken whose loss or gradients are not finite.
+
+    One bad sample otherwise turns every weight into NaN, and training goes on as if nothing had
+    happened. The norm of the gradients is logged by layer, as ``grad/<layer>``, every
+    ``log_every_n_steps`` of the trainer; a norm far above those before it is told of in a warning.
+
+    Args:
+        non_finite: ``stop`` ends training with an error that names the samples; ``skip`` passes
+            over the step with a warning that does.
+        most_skipped: Steps in a row that may be passed over; one more ends training.
+        spike: How many times the median norm of the last 100 steps a norm has to be for a warning.
+
+    Raises:
+        ConfigError: A value is not allowed.
+    """
+
+    def __init__(
+        self,
+        non_finite: Literal["stop", "skip"] = "stop",
+        most_skipped: int = 10,
+        spike: float = 20.0,
+    ) -> None:
+        if non_finite not in ("stop", "skip"):
+            raise ConfigError(
+                f"non_finite is {non_finite!r}.", allowed(str(non_finite), ("stop", "skip"))
+            )
+        if most_skipped < 0 or spike <= 1:
+            raise ConfigError(
+                f"most_skipped is {most_skipped} and spike {spike}.",
+                "most_skipped is at least 0, spike above 1.",
+            )
+        self.non_finite = non_finite
+        self.most_skipped = most_skipped
+        self.spike = spike
+        self.skipped = 0
+        self._in_a_row = 0
+        self._norms: deque[list[float]] = deque(maxlen=REMEMBERED)
+        self._quiet_until = 0
+        self._layers: dict[str, list[nn.Parameter]] = {}
+        self._batches: deque[Any] = deque()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what alerts and the count of skipped steps go on from."""
+        return {
+            "skipped": self.skipped,
+            "in_a_row": self._in_a_row,
+            "norms": [list(row) for row in self._norms],
+            "quiet_until": self._quiet_until,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take what ``state_dict`` returned."""
+        self.skipped = state_dict["skipped"]
+        self._in_a_row = state_dict["in_a_row"]
+        self._norms.extend(state_dict["norms"])
+        self._quiet_until = state_dict["quiet_until"]
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Group the parameters by layer."""
+        self._layers = layers(pl_module)
+        self._batches = deque(maxlen=trainer.accumulate_grad_batches)
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Remember the batches of a step."""
+        self._batches.append(batch)
+
+    def on_before_optimizer_step(
+        self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
+    ) -> None:
+        """Look at the gradients of the step.
+
+        Raises:
+            TrainingError: They are not finite, and the step is not to be passed over.
+        """
+        found = [norm(parameters) for parameters in self._layers.values()]
+        each = torch.stack([one.to(found[0].device) for one in found]).tolist() if found else []
+        total = math.hypot(*each)
+        if math.isfinite(total):
+            self._in_a_row = 0
+            self._alert(trainer.global_step + 1, each, total)
+            if (trainer.global_step + 1) % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+                norms = {f"grad/{name}": n for name, n in zip(self._layers, each, strict=True)}
+                row = {"epoch": trainer.current_epoch, **norms}
+                # Not by the module's log, whose row would come after the step's checkpoint.
+                for logger in trainer.loggers:
+                    logger.log_metrics(row, step=trainer.global_step)
+            return
+        if _scaled(trainer):
+            return  # in float16 too large a scale is usual; the scaler lowers it and steps over
+        self._refuse(trainer, pl_module, each)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Tell how many steps were passed over."""
+        self._batches.clear()
+        if self.skipped:
+            rank_zero_warn(f"{self.skipped:,} steps were not finite and were passed over.")
+
+    def _alert(self, step: int, each: list[float], total: float) -> None:
+        """Warn of a norm far above those before it."""
+        if len(self._norms) >= ENOUGH and step >= self._quiet_until:
+            usual = median(math.hypot(*row) for row in self._norms)
+            if total > self.spike * usual > 0:
+                before = [max(median(column), 1e-30) for column in zip(*self._norms, strict=True)]
+                ratios = [now / then for now, then in zip(each, before, strict=True)]
+                name = list(self._layers)[ratios.index(max(ratios))]
+                self._quiet_until = step + ENOUGH
+                rank_zero_warn(
+                    f"step {step:,}: the gradient's norm is {total:.3g}, {total / usual:.0f} times "
+                    f"the usual {usual:.3g}, most of all in {name} ({max(ratios):.0f} times). "
+                    "A lower learning rate or --trainer.gradient_clip_val may help."
+                )
+        self._norms.append(each)
+
+    def _refuse(self, trainer: Trainer, module: LightningModule, each: list[float]) -> None:
+        """Stop, or pass over the step."""
+        named = list(zip(self._layers, each, strict=True))
+        layer = next(name for name, n in named if not math.isfinite(n))
+        samples = _everywhere(self._culprits(module), trainer.world_size)
+        step = trainer.global_step + 1
+        told = (
+            f"step {step:,}: loss or gradients are not finite (NaN or infinite, first in {layer}), "
+            f"because of {_listed(samples)}"
+        )
+        if self.non_finite == "stop" or self._in_a_row >= self.most_skipped:
+            passed = f" after {self._in_a_row} that were passed over" * bool(self._in_a_row)
+            raise TrainingError(
+                f"{told}; the step was not taken{passed}.",
+                "Check those samples, lower the learning rate, or pass over such steps: "
+                "--gradients.non_finite skip, with --run FOLDER --resume auto to go on.",
+            )
+        self.skipped += 1
+        self._in_a_row += 1
+        rank_zero_warn(f"{told}; the step was passed over.")
+        for parameter in module.parameters():  # optimizers leave what has no gradient as it is
+            parameter.grad = None
+
+    def _culprits(self, module: LightningModule) -> list[str]:
+        """Return the names of the samples of this rank whose loss or gradients are not finite."""
+        if not (hasattr(module, "loss") and hasattr(module, "pseudonyms")):
+            return []
+        task: Any = module
+        found: list[str] = []
+        with torch.random.fork_rng():
+            for batch in self._batches:
+                with torch.no_grad():  # as many forward passes on every rank: they may meet in them
+                    bad_B = ~task.loss(batch)[0].isfinite()
+                names = task.pseudonyms(batch)
+                found += [names[row] for row in bad_B.nonzero().flatten().tolist()]
+            sharded = any(isinstance(one, DTensor) for one in module.parameters())
+            if found or sharded:
+                return found
+            for batch in self._batches:
+                names = task.pseudonyms(batch)
+                found += [n for row, n in enumerate(names) if _breaks(module, _row(batch, row))]
+        return found
+
+
+def layers(module: nn.Module) -> dict[str, list[nn.Parameter]]:
+    """Group the parameters that are trained by layer.
+
+    Args:
+        module: A network, or a task, whose network is its ``net``.
+
+    Returns:
+        The parameters by name: that of a direct child, with the number of the block where the
+        child is a list of blocks.
+    """
+    found: dict[str, list[nn.Parameter]] = {}
+    for name, parameter in module.named_parameters():
+        if parameter.requires_grad:
+            words = name.removeprefix("net.").split(".")
+            numbered = len(words) > 2 and words[1].isdigit()
+            found.setdefault(".".join(words[: 1 + numbered]), []).append(parameter)
+    return found
+
+
+def norm(parameters: Sequence[nn.Parameter]) -> Tensor:
+    """Return the Euclidean norm of the gradients of some parameters; zero where there are none."""
+    gradients = [
+        p.grad.coalesce().values() if p.grad.is_sparse else p.grad
+        for p in parameters
+        if p.grad is not None
+    ]
+    if not gradients:
+        return torch.zeros(())
+    total = nn.utils.get_total_norm(gradients)
+    whole = total.full_tensor() if isinstance(total, DTensor) else total
+    return whole.detach().float()
+
+
+def _breaks(module: LightningModule, row: Any) -> bool:
+    """Say whether the gradients of one sample are not finite."""
+    parameters = [one for one in module.parameters() if one.requires_grad]
+    with torch.enable_grad():
+        loss = cast(Any, module).loss(row)[0].sum()
+        found: Any = torch.autograd.grad(loss, parameters, allow_unused=True)
+    return any(not one.isfinite().all() for one in found if one is not None)
+
+
+def _row(batch: Any, row: int) -> Any:
+    return type(batch)(*(tensor[row : row + 1] for tensor in batch))
+
+
+def _everywhere(names: list[str], world_size: int) -> list[str]:
+    """Return the names of all ranks."""
+    if world_size == 1 or not distributed.is_initialized():
+        return names
+    ranks: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(ranks, names)
+    return [name for rank in ranks for name in rank]
+
+
+def _listed(names: list[str]) -> str:
+    if not names:
+        return "the step as a whole: no single sample's loss or gradient is not finite"
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def _scaled(trainer: Trainer) -> bool:
+    return getattr(trainer.precision_plugin, "scaler", None) is not None

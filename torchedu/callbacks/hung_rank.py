@@ -1,0 +1,214 @@
+"""A rank that hangs is named, and the job ends instead of waiting for ever."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+from torch import distributed
+from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
+from torchedu.errors import ConfigError
+
+HUNG = 70
+"""Exit code of a job that ended because a rank hung (EX_SOFTWARE of sysexits.h)."""
+
+
+class Beat(NamedTuple):
+    """What a rank tells of itself.
+
+    Attributes:
+        passed: Places of training that it has passed.
+        doing: The last of them.
+        number: How many times it has told.
+        host: Its machine.
+        pid: Its process.
+    """
+
+    passed: int
+    doing: str
+    number: int
+    host: str
+    pid: int
+
+
+class HungRank(Callback):
+    """Ends a job of several ranks when one of them hangs, and names it.
+
+    Ranks wait for each other in every step: one that hangs (a deadlock, a dead file system, a
+    stopped process) otherwise holds the others for as long as their communication allows, and none
+    says which it was. Each rank tells the others how far it has come; when it has come no further
+    for the time-out, those that are behind, or are not heard of, are named with what they were
+    doing, and the process exits with code 70.
+
+    Args:
+        timeout: Seconds without any progress of a rank, more than the longest step, validation
+            batch or saving takes.
+
+    Raises:
+        ConfigError: It is not above 0.
+    """
+
+    def __init__(self, timeout: float = 600.0) -> None:
+        if timeout <= 0:
+            raise ConfigError(f"timeout is {timeout}.", "It is a number of seconds above 0.")
+        self.timeout = timeout
+        self.count = 0
+        self.doing = "starting"
+        self._watch: _Watch | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin to watch."""
+        if trainer.world_size > 1 and distributed.is_initialized():
+            self._watch = _Watch(self, trainer)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Stop watching."""
+        self._stop()
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Stop watching."""
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._watch is not None:
+            self._watch.done.set()
+            self._watch = None
+
+    def _pass(self, doing: str, trainer: Trainer) -> None:
+        self.count += 1
+        self.doing = f"{doing} step {trainer.global_step + 1:,}"
+
+    def on_train_batch_start(self, trainer: Trainer, *args: Any) -> None:
+        """Note the place."""
+        self._pass("computing the loss of", trainer)
+
+    def on_before_backward(self, trainer: Trainer, *args: Any) -> None:
+        """Note the place; here ranks meet."""
+        self._pass("computing the gradients of", trainer)
+
+    def on_before_optimizer_step(self, trainer: Trainer, *args: Any) -> None:
+        """Note the place."""
+        self._pass("taking", trainer)
+
+    def on_train_batch_end(self, trainer: Trainer, *args: Any) -> None:
+        """Note the place."""
+        self._pass("waiting for the batch of", trainer)
+
+    def on_validation_batch_start(self, trainer: Trainer, *args: Any) -> None:
+        """Note the place."""
+        self._pass("validating before", trainer)
+
+    def on_validation_batch_end(self, trainer: Trainer, *args: Any) -> None:
+        """Note the place."""
+        self._pass("waiting for a validation batch before", trainer)
+
+    def on_validation_end(self, trainer: Trainer, *args: Any) -> None:
+        """Note the place."""
+        self._pass("ending the validation before", trainer)
+
+
+class _Watch:
+    """Tells the other ranks how far this one is, hears how far they are, and judges.
+
+    Two threads, since what tells may itself wait for a rank that hangs.
+    """
+
+    def __init__(self, rank: HungRank, trainer: Trainer) -> None:
+        self.done = threading.Event()
+        self._rank = rank
+        self._own = trainer.global_rank
+        self._size = trainer.world_size
+        self._main = threading.main_thread().ident
+        self._every = min(rank.timeout / 10, 5.0)
+        self._seen: dict[int, tuple[Beat, float]] = {}  # when each rank told something new
+        self._heard = time.monotonic()  # when the store last answered
+        # One of our own: torch's is behind a lock that a waiting rank may hold.
+        host, wait = os.environ.get("MASTER_ADDR", "127.0.0.1"), timedelta(seconds=rank.timeout)
+        first = self._own == 0
+        store = TCPStore(host, 0, is_master=True, timeout=wait) if first else None
+        port = [store.port if store else 0]
+        distributed.broadcast_object_list(port, src=0)
+        self._store = store or TCPStore(host, port[0], is_master=False, timeout=wait)
+        for work in (self._tell, self._judge):
+            threading.Thread(target=work, name="hung-rank", daemon=True).start()
+
+    def _tell(self) -> None:
+        number = 0
+        while not self.done.wait(self._every):
+            number += 1
+            rank = self._rank
+            beat = Beat(rank.count, rank.doing, number, socket.gethostname(), os.getpid())
+            try:
+                self._store.set(f"{self._own}", json.dumps(beat))
+                for other in range(self._size):
+                    if self._store.check([f"{other}"]):
+                        self._hear(other, Beat(*json.loads(self._store.get(f"{other}"))))
+            except (RuntimeError, OSError):  # the first rank, which holds the store, has gone
+                return
+            self._heard = time.monotonic()
+
+    def _hear(self, rank: int, beat: Beat) -> None:
+        if rank not in self._seen or self._seen[rank][0].number != beat.number:
+            self._seen[rank] = (beat, time.monotonic())
+
+    def _judge(self) -> None:
+        count, since = -1, time.monotonic()
+        while not self.done.wait(self._every):
+            now = time.monotonic()
+            if self._rank.count != count:
+                count, since = self._rank.count, now
+            if now - since > self._rank.timeout:
+                self._end(now)
+
+    def _hung(self, now: float) -> tuple[list[int], bool]:
+        """Return the ranks that hang, and whether they are silent besides."""
+        late = max(self._rank.timeout / 2, 3 * self._every)
+        if now - self._heard > late:
+            return [0], True
+        silent = [
+            r for r in range(self._size) if r not in self._seen or now - self._seen[r][1] > late
+        ]
+        if silent:
+            return silent, True
+        least = min(beat.passed for beat, _ in self._seen.values())
+        behind = [r for r in range(self._size) if self._seen[r][0].passed == least]
+        return (behind if len(behind) < self._size else []), False
+
+    def _end(self, now: float) -> None:
+        """Name who hangs, and end this process and what hangs beside it."""
+        hung, silent = self._hung(now)
+        told = [] if hung else [f"no rank is behind; all are {self._rank.doing}."]
+        for rank in hung:
+            beat = self._seen[rank][0] if rank in self._seen else None
+            where = f" ({beat.host}, pid {beat.pid})" if beat else ""
+            what = f" while {beat.doing}" if beat else ""
+            told.append(f"rank {rank}{where} hangs{what}{', and is not heard of' * silent}.")
+        print(
+            f"training came no further for {self._rank.timeout:g} s: {' '.join(told)}\n"
+            "See what it waits for, or raise --hung_rank.timeout if steps take longer; then go on "
+            "with --run FOLDER --resume auto.",
+            file=sys.stderr,
+        )
+        frame = sys._current_frames().get(self._main or 0)
+        if self._own in hung and frame is not None:
+            print(f"rank {self._own} stands at:", file=sys.stderr)
+            traceback.print_stack(frame, file=sys.stderr)
+        sys.stderr.flush()
+        for rank in set(hung) & set(self._seen) - {self._own}:
+            beat = self._seen[rank][0]
+            if beat.host == socket.gethostname():
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(beat.pid, signal.SIGKILL)
+        os._exit(HUNG)  # the main thread cannot be woken

@@ -1,0 +1,170 @@
+"""The checkpoint that a run goes on from, and the stop that a scheduler asks for."""
+
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
+from lightning.pytorch.trainer.states import TrainerFn
+
+from torchedu.checkpoints.content import FOLDER
+from torchedu.checkpoints.verified_io import VerifiedCheckpointIO
+from torchedu.errors import ConfigError
+
+STOPPED = 75
+"""Exit code of a run that saved and stopped at a signal: run it again (EX_TEMPFAIL)."""
+SIGNALS = ("SIGTERM", "SIGUSR1", "SIGUSR2", "SIGINT")
+"""What schedulers send before they kill (``sbatch --signal=USR1@90``, Kubernetes), and Ctrl-C."""
+
+
+class LastCheckpoint(Checkpoint):
+    """Keeps ``last.ckpt``, from which a run goes on, and stops when a signal asks for it.
+
+    It saves at the end of each epoch, and between two steps as often as asked, without waiting for
+    the disk. At a signal that schedulers send before they kill, or at Ctrl-C, it saves after the
+    step that is being taken, on all ranks alike, and the process exits with code 75 (130 after
+    Ctrl-C); a second signal ends it at once. After an epoch's last step it saves and stops when
+    the validation that follows is done, whose scores belong to the checkpoint.
+
+    Args:
+        every_n_steps: Steps of the optimizer between two checkpoints; none of their own where it
+            is None.
+        minutes: Most minutes between two checkpoints; no such limit where it is None.
+
+    Raises:
+        ConfigError: A value is not above 0.
+    """
+
+    def __init__(self, every_n_steps: int | None = None, minutes: float | None = 10.0) -> None:
+        for name, value in (("every_n_steps", every_n_steps), ("minutes", minutes)):
+            if value is not None and value <= 0:
+                raise ConfigError(f"{name} is {value}.", "It is above 0, or null.")
+        self.every_n_steps = every_n_steps
+        self.minutes = minutes
+        self._trainer: Trainer | None = None
+        self._file = Path()
+        self._saved_at = 0.0
+        self._step = 0
+        self._signal: int | None = None
+        self._stop = False
+        self._early_stop = False
+        self._handlers: dict[int, Any] = {}
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Find the run's folder."""
+        if stage != TrainerFn.FITTING or trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        self._trainer = trainer
+        folder = Path(trainer.log_dir or trainer.default_root_dir)  # all ranks agree on it here
+        self._file = folder / FOLDER / "last.ckpt"
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return how much of the log belongs to the checkpoint, and whether training is over."""
+        if self._trainer is None:
+            return {"rows": None, "should_stop": False}
+        rows = getattr(self._trainer.logger, "rows", None)
+        return {"rows": rows, "should_stop": self._trainer.should_stop}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take what ``state_dict`` returned."""
+        self._early_stop = state_dict["should_stop"]
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Listen for signals; from here on, saving does not wait for the disk."""
+        if self._trainer is None:
+            return
+        self._saved_at = time.monotonic()
+        self._step = trainer.global_step
+        self._signal, self._stop = None, False
+        callbacks = trainer.callbacks  # type: ignore[attr-defined]
+        patience = [one for one in callbacks if isinstance(one, EarlyStopping)]
+        if self._early_stop and all(one.wait_count >= one.patience for one in patience):
+            trainer.should_stop = True  # as was decided in the epoch that the checkpoint ended
+        io = trainer.strategy.checkpoint_io
+        if isinstance(io, VerifiedCheckpointIO):
+            io.asynchronous = True
+        if threading.current_thread() is threading.main_thread():
+            for number in (getattr(signal, name, None) for name in SIGNALS):
+                if number is not None:
+                    self._handlers[number] = signal.signal(number, self._heard)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save between two steps, if it is time."""
+        if self._trainer is None or trainer.global_step == self._step:
+            return  # gradients are still being accumulated
+        self._step = trainer.global_step
+        due = self._agreed(trainer)
+        # What is saved between an epoch's last step and its validation would go on without it.
+        if due and not trainer.is_last_batch:
+            self._save(trainer)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save at the end of an epoch, after its validation and what was decided by it."""
+        if self._trainer is not None:
+            self._agreed(trainer)
+            self._save(trainer)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Stop listening, and wait until all is on the disk."""
+        self._end(trainer)
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Stop listening, and wait until all is on the disk."""
+        self._end(trainer)
+
+    def _end(self, trainer: Trainer) -> None:
+        while self._handlers:
+            signal.signal(*self._handlers.popitem())
+        io = trainer.strategy.checkpoint_io
+        if isinstance(io, VerifiedCheckpointIO):
+            io.asynchronous = False
+            io.wait()
+
+    def _heard(self, number: int, frame: FrameType | None) -> None:
+        """Remember a signal; the second one acts as if nobody listened."""
+        if self._signal is None:
+            self._signal = number
+            return
+        ctrl_c = number == signal.SIGINT
+        signal.signal(number, signal.default_int_handler if ctrl_c else signal.SIG_DFL)
+        signal.raise_signal(number)
+
+    def _agreed(self, trainer: Trainer) -> bool:
+        """Return whether to save now, and note whether to stop; the same on all ranks."""
+        late = time.monotonic() - self._saved_at
+        minutes = trainer.is_global_zero and late > 60 * (self.minutes or float("inf"))
+        wishes = [minutes, self._signal is not None]
+        if trainer.world_size > 1:
+            asked = torch.tensor(wishes, dtype=torch.int32, device=trainer.strategy.root_device)
+            wishes = [n > 0 for n in trainer.strategy.reduce(asked, reduce_op="sum").tolist()]
+        self._stop |= wishes[1]
+        steps = self.every_n_steps is not None and trainer.global_step % self.every_n_steps == 0
+        return steps or any(wishes)
+
+    def _save(self, trainer: Trainer) -> None:
+        for logger in trainer.loggers:
+            logger.save()  # the rows before the checkpoint are on the disk before it is
+        trainer.save_checkpoint(self._file, weights_only=False)
+        self._saved_at = time.monotonic()
+        if not self._stop:
+            return
+        if not trainer.is_global_zero:
+            raise SystemExit(0)  # the first rank's code is the job's
+        name = "a signal" if self._signal is None else signal.Signals(self._signal).name
+        print(
+            f"Stopped by {name} after step {trainer.global_step:,}; saved in {self._file}.\n"
+            f"To go on: the same words and --run {self._file.parent.parent} --resume auto",
+            file=sys.stderr,
+            flush=True,
+        )
+        raise SystemExit(130 if self._signal == signal.SIGINT else STOPPED)
