@@ -23,7 +23,7 @@ from lightning.pytorch.callbacks import Callback
 
 import torchedu
 from torchedu import models
-from torchedu.evaluation import predict_part
+from torchedu.prediction.tracing import predict_part
 from torchedu.tasks import open_task
 
 WINDOW = 200

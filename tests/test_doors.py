@@ -35,10 +35,11 @@ DOORS = {
     "schema parsing numpy pyarrow torch lightning jsonargparse yaml",
     "prediction": "tasks models datamodules datasets schema numpy pyarrow torch lightning rich",
     "evaluation": "prediction tasks datamodules datasets baselines metrics schema numpy lightning",
+    "export": "tasks models checkpoints batch schema torch safetensors onnxscript onnxruntime",
     "report": "schema numpy pyarrow matplotlib jinja2 yaml",
     "testing": "models datasets batch schema numpy torch",
-    "cli": "run evaluation prediction report testing tasks models datamodules datasets baselines "
-    "metrics callbacks checkpoints batch schema parsing "
+    "cli": "run evaluation prediction export report testing tasks models datamodules datasets "
+    "baselines metrics callbacks checkpoints batch schema parsing "
     "numpy pyarrow torch lightning jsonargparse yaml rich",
 }
 LONGEST = 400  # lines; a longer file gives its reason in a comment `# Long because ...` at its top

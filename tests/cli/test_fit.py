@@ -55,7 +55,7 @@ def test_the_scores_stand_beside_the_baselines(trained_run: Path) -> None:
         ("oracle", "oracle"),
     ]
     table = pq.read_table(trained_run / "predictions.parquet")
-    assert len(table) == evaluation["answers"]
+    assert len(table) == evaluation["counts"]["answers"]
 
 
 def test_the_configuration_repeats_the_run(trained_run: Path, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def test_validate_scores_the_validation_part(run: Path) -> None:
     assert main(["validate", f"--ckpt_path={run}", "--run", str(run.parent / "val")]) == 0
     evaluation = scores_in(run.parent / "val")
     assert evaluation["split"] == "val"
-    assert evaluation["students"] == 8
+    assert evaluation["counts"]["students"] == 8
     metrics = [row.split(",") for row in (run / "metrics.csv").read_text().splitlines()]
     column = metrics[0].index("val/auc")
     best = max(float(row[column]) for row in metrics[1:] if row[column])

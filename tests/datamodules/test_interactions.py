@@ -1,13 +1,19 @@
+import os
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 import torch
+from lightning import Trainer
+from lightning.pytorch.callbacks import GradientAccumulationScheduler
 
 from tests.datasets.importers.fake import answers, write_csv
 from torchedu.batch import AnswerBatch
-from torchedu.datamodules import Interactions
+from torchedu.datamodules import Interactions, interactions
 from torchedu.datamodules.stream import BatchStream
+from torchedu.datasets import AnswerStore
 from torchedu.errors import ConfigError, DataError
 
 Key = tuple[int, int]
@@ -198,3 +204,33 @@ def test_a_raw_file_s_remedy_is_one_that_the_user_of_a_path_can_follow(
         small(Path("class.csv"))
     assert said in error.value.remedy
     assert [path.name for path in tmp_path.iterdir()] == ["class.csv"]
+
+
+def test_what_killed_processes_left_in_the_temporary_folder_is_removed(
+    class_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    store = AnswerStore(class_store)
+    monkeypatch.setattr(interactions, "simulate", lambda folder, seed: store)
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    for name in (f"torchedu-{gone.pid}-a", f"torchedu-{os.getpid()}-b", "torchedu-mine-c"):
+        (tmp_path / name).mkdir()
+    Interactions()
+    assert {file.name for file in tmp_path.iterdir()} >= {
+        f"torchedu-{os.getpid()}-b",
+        "torchedu-mine-c",
+    }
+    assert not (tmp_path / f"torchedu-{gone.pid}-a").exists()
+
+
+def test_a_division_that_changes_is_refused(class_store: Path) -> None:
+    data = small(class_store)
+    data.trainer = Trainer(
+        callbacks=[GradientAccumulationScheduler({0: 1, 1: 2})],
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+    )
+    with pytest.raises(ConfigError, match="GradientAccumulationScheduler"):
+        data.train_dataloader()

@@ -51,8 +51,13 @@ def evaluation() -> dict[str, Any]:
     return {
         "split": "test",
         "data": "simulated class",
-        "students": 400,
-        "answers": 23950,
+        "counts": {"students": 400, "answers": 23950},
+        "columns": {
+            "auc": "AUC",
+            "accuracy": "accuracy",
+            "log_loss": "log loss",
+            "calibration_error": "calibration error",
+        },
         "scores": [
             score("item mean", "baseline", 0.627),
             score("oracle", "oracle", 0.766),

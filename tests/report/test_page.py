@@ -237,3 +237,23 @@ def test_a_report_needs_neither_torch_nor_pyplot(write_run: Callable[..., Path])
     )
     command = [sys.executable, "-W", "error", "-c", code, str(write_run())]
     assert subprocess.run(command, check=False).returncode == 0
+
+
+def test_scores_of_any_other_task_are_a_table(write_run: Callable[..., Path]) -> None:
+    run = write_run("mastery.json")
+    evaluation = {
+        "task": "CourseRecommendation",
+        "data": "courses",
+        "split": "test",
+        "counts": {"students": 1200},
+        "columns": {"hr10": "HR@10", "ndcg10": "NDCG@10"},
+        "scores": [
+            {"name": "NeuMF", "kind": "network", "hr10": 0.3456, "ndcg10": None},
+            {"name": HOSTILE[0], "kind": "baseline", "hr10": 0.2, "ndcg10": 0.1},
+        ],
+    }
+    (run / "evaluation.json").write_text(json.dumps(evaluation))
+    page = page_of(run)
+    for text in ("NeuMF on courses", "HR@10", "0.346", "–", "1,200", HOSTILE[0]):
+        assert text in page.text
+    assert "script" not in {tag for tag, _ in page.tags}

@@ -16,7 +16,7 @@ from torchedu.datasets.simulator import simulate
 from torchedu.errors import CheckpointError, ConfigError
 from torchedu.metrics import scores
 from torchedu.models import DKT, SAKT, ItemDKT
-from torchedu.prediction import predict_part
+from torchedu.prediction.tracing import predict_part
 from torchedu.schema import ITEM, SKILL, Names, Vocabulary
 from torchedu.tasks import KnowledgeTracing, open_task
 from torchedu.testing.contract import Subject

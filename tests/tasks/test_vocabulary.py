@@ -15,7 +15,7 @@ from torchedu.datamodules import Interactions
 from torchedu.datasets import AnswerStore, AnswerWriter
 from torchedu.datasets.importers import import_answers
 from torchedu.models import DKT, SAKT, ItemDKT
-from torchedu.prediction import predict_part
+from torchedu.prediction.tracing import predict_part
 from torchedu.schema import ITEM, RESERVED, SKILL, Names, Vocabulary
 from torchedu.tasks import KnowledgeTracing, open_task
 

@@ -14,6 +14,7 @@ COMMANDS = {
     "predict": "write the chance of each answer and each student's mastery of each skill",
     "data": "import, describe or simulate students' answers",
     "report": "write the report of a run again",
+    "export": "write a trained network for other programs, checked equal to its checkpoint",
 }
 """Commands and what each does; the module ``torchedu.cli.<command>`` has ``main(arguments)``."""
 

@@ -14,7 +14,7 @@ from torchedu.cli.results import show
 from torchedu.errors import ConfigError, allowed
 from torchedu.evaluation import evaluate
 from torchedu.run import MONITOR, RunCLI, run_folder
-from torchedu.tasks import KnowledgeTracing, open_task
+from torchedu.tasks import open_task
 
 
 def main(words: Sequence[str]) -> None:
@@ -47,9 +47,6 @@ def main(words: Sequence[str]) -> None:
     if best and not Path(best).exists():  # the run went on in a folder that was moved
         best = find_checkpoint(folder)
     trained = open_task(best) if best else task
-    if not isinstance(trained, KnowledgeTracing):  # a task of one's own has no baselines here
-        trainer.test(trained, datamodule=data)
-        return
     evaluation = evaluate(trained, data, trainer, folder=folder)
     if trainer.is_global_zero:
         show(console, evaluation, folder)

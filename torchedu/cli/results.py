@@ -10,13 +10,6 @@ from rich.table import Table
 from torchedu.errors import MissingExtraError
 from torchedu.report import write_report
 
-COLUMNS = {
-    "auc": "AUC",
-    "accuracy": "accuracy",
-    "log_loss": "log loss",
-    "calibration_error": "calibration error",
-}
-
 
 def show(console: Console, evaluation: Mapping[str, Any], folder: Path) -> None:
     """Print an evaluation and write its report.
@@ -26,16 +19,14 @@ def show(console: Console, evaluation: Mapping[str, Any], folder: Path) -> None:
         evaluation: What ``evaluate`` returned.
         folder: The run's folder.
     """
-    table = Table(
-        title=f"{evaluation['data']}, {evaluation['split']} part: "
-        f"{evaluation['students']:,} students, {evaluation['answers']:,} answers",
-        title_justify="left",
-    )
+    counts = ", ".join(f"{number:,} {noun}" for noun, number in evaluation["counts"].items())
+    title = f"{evaluation['data']}, {evaluation['split']} part" + f": {counts}" * bool(counts)
+    table = Table(title=title, title_justify="left")
     table.add_column("model")
-    for title in COLUMNS.values():
-        table.add_column(title, justify="right")
+    for column in evaluation["columns"].values():
+        table.add_column(column, justify="right")
     for row in evaluation["scores"]:
-        numbers = [row[name] for name in COLUMNS]
+        numbers = [row[name] for name in evaluation["columns"]]
         table.add_row(
             row["name"],
             *("-" if number is None else f"{number:.4f}" for number in numbers),

@@ -1,14 +1,16 @@
 """Students' answers as a Lightning data module."""
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from shutil import rmtree
-from tempfile import mkdtemp
+from tempfile import gettempdir, mkdtemp
 from weakref import finalize
 
 import numpy as np
 from lightning import LightningDataModule
+from lightning.pytorch.callbacks import GradientAccumulationScheduler
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from torchedu.datamodules.batches import AnswerBatches
@@ -189,7 +191,11 @@ class Interactions(LightningDataModule):
         )
 
     def _simulated(self) -> AnswerStore:
-        folder = mkdtemp(prefix="torchedu-")
+        for left in Path(gettempdir()).glob("torchedu-*-*"):  # by processes that were killed
+            pid = left.name.split("-")[1]
+            if pid.isdigit() and not _lives(int(pid)):
+                rmtree(left, ignore_errors=True)
+        folder = mkdtemp(prefix=f"torchedu-{os.getpid()}-")
         finalize(self, rmtree, folder, ignore_errors=True)  # it goes with this object
         return simulate(Path(folder) / "class.store", seed=self.seed)
 
@@ -205,12 +211,28 @@ class Interactions(LightningDataModule):
 
     def _loader(self, batches: AnswerBatches, order: Order) -> EpochLoader:
         trainer = self.trainer
+        callbacks = trainer.callbacks if trainer else []  # type: ignore[attr-defined]
+        if any(isinstance(one, GradientAccumulationScheduler) for one in callbacks):
+            raise ConfigError(
+                "GradientAccumulationScheduler would divide batches in ever other ways.",
+                "Set accumulate_grad_batches of the trainer instead; it changes no result.",
+            )
         rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
         accumulate = trainer.accumulate_grad_batches if trainer else 1
         stream = BatchStream(batches, order, rank, world_size, accumulate)
         return EpochLoader(
             stream, self.num_workers, lambda: self.trainer.current_epoch if self.trainer else 0
         )
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's, or a system that cannot tell
+        return True
+    return True
 
 
 def open_answers(

@@ -87,7 +87,7 @@ class SAKT(KTModel):
 
     def _memory(self, x_BLD: Tensor) -> Tensor:
         """Put the start before a history and its place on each answer."""
-        start = x_BLD.new_zeros(len(x_BLD), 1, self.dim)
+        start = x_BLD.new_zeros(x_BLD.shape[0], 1, self.dim)
         return torch.cat([start, x_BLD], dim=1) + self.position[: x_BLD.shape[1] + 1]
 
     def _logit(self, skill: Tensor, memory_BMD: Tensor, causal: bool) -> Tensor:

@@ -114,6 +114,25 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class Table:
+    """The scores of a task that has no pictures of its own.
+
+    Attributes:
+        split: The part that was scored.
+        data: The data's name.
+        counts: What was scored, by noun.
+        columns: The scores' titles.
+        rows: For each model its name, its kind and its scores in the order of the titles.
+    """
+
+    split: str
+    data: str
+    counts: dict[str, int]
+    columns: list[str]
+    rows: list[tuple[str, str, list[float]]]
+
+
+@dataclass(frozen=True)
 class Mastery:
     """What a network made of one student, answer by answer.
 
@@ -145,7 +164,8 @@ class Run:
         config: The text of ``config.yaml``.
         seed: The seed that the configuration names.
         metrics: For each logged quantity, its value by epoch (from 1).
-        evaluation: The evaluation.
+        evaluation: The evaluation, where answers were predicted.
+        table: The scores, where it was anything else.
         mastery: One student's mastery over time.
         names: How many items and skills the vocabulary holds.
     """
@@ -155,6 +175,7 @@ class Run:
     seed: int | None
     metrics: dict[str, dict[int, float]]
     evaluation: Evaluation | None
+    table: Table | None
     mastery: Mastery | None
     names: dict[str, int]
 
@@ -186,6 +207,7 @@ def read_run(path: Path) -> Run:
         seed=_seed(config),
         metrics=_read(path / "metrics.csv", _metrics) or {},
         evaluation=_read(path / "evaluation.json", _evaluation),
+        table=_read(path / "evaluation.json", _table),
         mastery=_read(path / "mastery.json", _mastery),
         names=_read(path / "vocabulary.json", _names) or {},
     )
@@ -201,7 +223,7 @@ def clean_name(name: object) -> str:
     return clean(" ".join(str(name).split()))
 
 
-def _read(file: Path, parse: Callable[[str], T]) -> T | None:
+def _read(file: Path, parse: Callable[[str], T | None]) -> T | None:
     if not file.is_file():
         return None
     try:
@@ -269,13 +291,40 @@ def _numbers(entry: dict[str, Any], of: type[Score] | type[GroupScore]) -> dict[
     return {f.name: _number(entry.get(f.name)) for f in fields(of) if f.type is float}
 
 
-def _evaluation(text: str) -> Evaluation:
+def _of_answers(value: dict[str, Any]) -> bool:
+    """Say whether answers were predicted, which the page has pictures for."""
+    return {f.name for f in fields(Score) if f.type is float} <= set(value["columns"])
+
+
+def _table(text: str) -> Table | None:
     value = json.loads(text)
+    if _of_answers(value):
+        return None
+    return Table(
+        split=clean_name(value["split"]),
+        data=clean_name(value["data"]),
+        counts={clean_name(noun): int(number) for noun, number in value["counts"].items()},
+        columns=[clean_name(title) for title in value["columns"].values()],
+        rows=[
+            (
+                clean_name(row["name"]),
+                clean_name(row["kind"]),
+                [_number(row.get(name)) for name in value["columns"]],
+            )
+            for row in value["scores"]
+        ],
+    )
+
+
+def _evaluation(text: str) -> Evaluation | None:
+    value = json.loads(text)
+    if not _of_answers(value):
+        return None
     return Evaluation(
         split=clean_name(value["split"]),
         data=clean_name(value["data"]),
-        students=int(value["students"]),
-        answers=int(value["answers"]),
+        students=int(value["counts"]["students"]),
+        answers=int(value["counts"]["answers"]),
         scores=[
             Score(name=clean_name(s["name"]), kind=clean_name(s["kind"]), **_numbers(s, Score))
             for s in value["scores"]

@@ -67,6 +67,7 @@ def _render(run: Run, drawn: dict[str, Picture]) -> str:
     return environment.from_string(source.read_text("utf-8")).render(
         run=run,
         evaluation=run.evaluation,
+        table_title=f"{run.table.rows[0][0]} on {run.table.data}" if run.table else "",
         headline=headline(run.evaluation) if run.evaluation else "",
         network=network_name(run.evaluation) if run.evaluation else "",
         shown=excerpt(run.mastery) if run.mastery else None,

@@ -1,6 +1,7 @@
 """Tasks: Lightning modules with loss, metrics, optimizer and predictions."""
 
+from torchedu.tasks.base import Task
 from torchedu.tasks.opening import open_task
 from torchedu.tasks.tracing import KnowledgeTracing
 
-__all__ = ["KnowledgeTracing", "open_task"]
+__all__ = ["KnowledgeTracing", "Task", "open_task"]

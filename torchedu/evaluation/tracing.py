@@ -17,9 +17,15 @@ from torchedu.datamodules import Interactions
 from torchedu.datasets import AnswerStore, exact_filter
 from torchedu.datasets.answers import stretch_index
 from torchedu.datasets.splits import Part
+from torchedu.evaluation.any_task import evaluate, keep
 from torchedu.files import write_whole
 from torchedu.metrics import calibration_points, roc_points, scores, scores_by
-from torchedu.prediction import Predicted, one_student, predict_part, write_predictions
+from torchedu.prediction.tracing import (
+    Predicted,
+    one_student,
+    predict_part,
+    write_predictions,
+)
 from torchedu.schema import GROUP
 from torchedu.tasks import KnowledgeTracing
 
@@ -27,7 +33,16 @@ HISTORY = (0, 1, 5, 10, 20, 50, 100, 200)
 """Numbers of earlier answers at which the stretches of ``by_history`` begin."""
 
 
-def evaluate(
+COLUMNS = {
+    "auc": "AUC",
+    "accuracy": "accuracy",
+    "log_loss": "log loss",
+    "calibration_error": "calibration error",
+}
+
+
+@evaluate.register
+def _(
     task: KnowledgeTracing,
     data: Interactions,
     trainer: Trainer,
@@ -35,20 +50,10 @@ def evaluate(
     folder: str | Path | None = None,
     baselines: bool = True,
 ) -> dict[str, Any]:
-    """Score a network beside the baselines, and keep what the report needs.
+    """Score each answer once; ``evaluate`` tells the rest.
 
-    Args:
-        task: The trained task.
-        data: The answers; the baselines learn from its training part.
-        trainer: Runs the network.
-        part: Which part is scored, ``test`` or ``val``.
-        folder: Where ``evaluation.json``, ``predictions.parquet`` and ``mastery.json`` go, such as
-            the run's folder; nothing is written where it is None.
-        baselines: Whether to fit the baselines too.
-
-    Returns:
-        What ``evaluation.json`` holds: ``scores`` (a row a model), ``by_group``, ``by_history`` and
-        ``curves``; on ranks other than the first, nothing.
+    Adds ``by_group``, ``by_history`` and ``curves``; the folder gets ``predictions.parquet`` and
+    ``mastery.json`` too.
     """
     predicted = predict_part(task, data, trainer, part)
     if not trainer.is_global_zero:
@@ -66,10 +71,14 @@ def evaluate(
         models["best reachable"] = ("bound", best[_scored_within(data.parts[part])])
         models["oracle"] = ("oracle", truth)
     evaluation = {
-        "split": part,
+        "task": type(task).__name__,
         "data": data.name,
-        "students": len(np.unique(predicted.student)),
-        "answers": len(predicted.correct),
+        "split": part,
+        "counts": {
+            "students": len(np.unique(predicted.student)),
+            "answers": len(predicted.correct),
+        },
+        "columns": COLUMNS,
         "scores": [
             {"name": name, "kind": kind, **scores(probability, predicted.correct)}
             for name, (kind, probability) in models.items()
@@ -88,13 +97,9 @@ def evaluate(
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_predictions(folder / "predictions.parquet", data, predicted)
-        for name, content in (
-            ("mastery", one_student(task, data, predicted)),
-            ("evaluation", evaluation),
-        ):
-            text = json.dumps(content, ensure_ascii=False, indent=1)
-            write_whole(folder / f"{name}.json", text.encode())
-    return evaluation
+        student = json.dumps(one_student(task, data, predicted), ensure_ascii=False, indent=1)
+        write_whole(folder / "mastery.json", student.encode())
+    return keep(evaluation, trainer, folder)
 
 
 def _scored(store: AnswerStore, part: Part) -> NDArray[np.int64]:

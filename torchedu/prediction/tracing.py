@@ -21,13 +21,12 @@ from torch import distributed
 from torchedu.datamodules import Interactions
 from torchedu.datamodules.batches import AnswerBatches
 from torchedu.datasets.order import Windows
-from torchedu.errors import ConfigError, allowed
 from torchedu.files import whole
 from torchedu.models.mastery import DEFINITION, final_mastery, follow, mastery
+from torchedu.prediction.any_task import check_format, predict
 from torchedu.schema import ITEM, RESERVED, SKILL, Names
 from torchedu.tasks import KnowledgeTracing
 
-FORMATS = ("parquet", "csv")
 CHUNK = 1_000_000
 """Answers whose names are in memory at once while a file is written."""
 STUDENTS = 4096
@@ -48,6 +47,29 @@ class Predicted(NamedTuple):
     position: NDArray[np.int64]
     probability: NDArray[np.float32]
     correct: NDArray[np.float32]
+
+
+@predict.register
+def _(
+    task: KnowledgeTracing,
+    data: Interactions,
+    trainer: Trainer,
+    folder: Path,
+    form: str = "parquet",
+) -> dict[Path, str]:
+    """Write the chance of each answer, and each student's mastery of each skill."""
+    check_format(form)
+    predicted = predict_part(task, data, trainer, None)
+    if not trainer.is_global_zero:
+        return {}
+    folder.mkdir(parents=True, exist_ok=True)
+    answers, skills = folder / f"predictions.{form}", folder / f"mastery.{form}"
+    write_predictions(answers, data, predicted)
+    write_mastery(skills, task, data)
+    return {
+        answers: "the chance of each answer",
+        skills: "each student's mastery of each skill",
+    }
 
 
 def predict_part(
@@ -188,16 +210,6 @@ def one_student(task: KnowledgeTracing, data: Interactions, predicted: Predicted
             for i in store.item[answers].tolist()
         ],
     }
-
-
-def check_format(form: str) -> None:
-    """Refuse a file format that tables are not written in.
-
-    Raises:
-        ConfigError: It is not known.
-    """
-    if form not in FORMATS:
-        raise ConfigError(f"--format {form!r} is not known.", allowed(form, FORMATS))
 
 
 def _array(names: Names) -> pa.StringArray:

@@ -13,10 +13,11 @@ from torchedu.baselines import BestLR, ItemMean
 from torchedu.datamodules import Interactions
 from torchedu.datasets import AnswerWriter
 from torchedu.datasets.simulator import simulate
-from torchedu.evaluation import HISTORY, evaluate
+from torchedu.evaluation import evaluate
+from torchedu.evaluation.tracing import HISTORY
 from torchedu.metrics import scores
 from torchedu.models import DKT, ItemDKT
-from torchedu.prediction import predict_part
+from torchedu.prediction.tracing import predict_part
 from torchedu.schema import ITEM, SKILL, Names, Vocabulary
 from torchedu.tasks import KnowledgeTracing
 
@@ -43,8 +44,8 @@ def test_every_model_is_scored_on_the_same_answers(class_store: Path, by: str) -
     task = untrained(data)
     found = evaluate(task, data, stock_trainer())
     part, train = data.parts["test"], data.parts["train"]
-    assert found["answers"] == part.num_answers
-    assert found["students"] == len(part.student)
+    assert found["counts"]["answers"] == part.num_answers
+    assert found["counts"]["students"] == len(part.student)
     rows = {row["name"]: row for row in found["scores"]}
     store = data.store
     index = [
@@ -158,5 +159,5 @@ def test_part_of_the_marks_is_evaluated(tmp_path: Path) -> None:
     task.vocabulary = data.vocabulary
     found = evaluate(task, data, stock_trainer())
     assert [row["name"] for row in found["scores"]] == ["DKT", "item mean", "Best-LR"]
-    assert found["answers"] == 8
+    assert found["counts"]["answers"] == 8
     assert found["by_group"] == {}

@@ -1,0 +1,80 @@
+"""Networks that ask for a graph's every turn, and one that no graph can follow."""
+
+import torch
+from torch import Tensor, nn
+
+from torchedu.batch import AnswerBatch
+from torchedu.layers import VocabularyTable
+from torchedu.models import KTModel
+from torchedu.models.kt_model import State
+from torchedu.schema import ITEM
+
+
+class Remembering(KTModel):
+    """Averages what it keeps of the last answers: its state grows, and begins with none."""
+
+    max_steps: int | None = 13
+
+    def __init__(self, num_items: int, num_skills: int, dim: int = 4) -> None:
+        super().__init__()
+        self.num_items = num_items
+        self.num_skills = num_skills
+        self.dim = dim
+        self.asked = VocabularyTable(ITEM, num_items, dim, std=1.0)
+        self.same = self.asked  # a tensor under two names
+
+    def forward(self, batch: AnswerBatch) -> Tensor:
+        x_BLD = self.same(batch.item_BL) * batch.correct_BL.unsqueeze(-1)
+        number_L1 = torch.arange(1, x_BLD.shape[1] + 1).unsqueeze(-1)
+        before_BLD = (x_BLD.cumsum(1) - x_BLD) / number_L1
+        return (before_BLD * self.asked(batch.item_BL)).sum(-1)
+
+    def initial_state(self, batch_size: int) -> State:
+        return (self.asked.weight.new_zeros(batch_size, 0, self.dim),)
+
+    def predict(self, state: State, item_B: Tensor, skill_BS: Tensor) -> Tensor:
+        mean_BD = state[0].sum(1) / (state[0].shape[1] + 1)
+        return (mean_BD * self.asked(item_B)).sum(-1)
+
+    def step(self, state: State, item_B: Tensor, skill_BS: Tensor, correct_B: Tensor) -> State:
+        x_BD = self.same(item_B) * correct_B.unsqueeze(-1)
+        return (torch.cat([state[0], x_BD.unsqueeze(1)], dim=1)[:, -12:],)
+
+
+class Gated(KTModel):
+    """A GRU whose state begins with something learned."""
+
+    def __init__(self, num_items: int, num_skills: int, dim: int = 4) -> None:
+        super().__init__()
+        self.num_items = num_items
+        self.num_skills = num_skills
+        self.dim = dim
+        self.asked = VocabularyTable(ITEM, num_items, dim, std=1.0)
+        self.gru = nn.GRU(dim, dim, batch_first=True)
+        self.start = nn.Parameter(torch.linspace(-1, 1, dim))
+
+    def forward(self, batch: AnswerBatch) -> Tensor:
+        x_BLD = self.asked(batch.item_BL) * (batch.correct_BL.unsqueeze(-1) - 0.5)
+        start_BD = self.start.expand(x_BLD.shape[0], -1)
+        h_BLD, _ = self.gru(x_BLD, start_BD.unsqueeze(0).contiguous())
+        before_BLD = torch.cat([start_BD.unsqueeze(1), h_BLD[:, :-1]], dim=1)
+        return (before_BLD * self.asked(batch.item_BL)).sum(-1)
+
+    def initial_state(self, batch_size: int) -> State:
+        return (self.start.detach().repeat(batch_size, 1),)
+
+    def predict(self, state: State, item_B: Tensor, skill_BS: Tensor) -> Tensor:
+        return (state[0] * self.asked(item_B)).sum(-1)
+
+    def step(self, state: State, item_B: Tensor, skill_BS: Tensor, correct_B: Tensor) -> State:
+        x_BD = self.asked(item_B) * (correct_B.unsqueeze(-1) - 0.5)
+        _, h = self.gru(x_BD.unsqueeze(1), state[0].unsqueeze(0))
+        return (h[0],)
+
+
+class Deciding(Remembering):
+    """Looks at its data to choose a way, which no graph has."""
+
+    def forward(self, batch: AnswerBatch) -> Tensor:
+        logit_BL = super().forward(batch)
+        return logit_BL + 1 if float(batch.correct_BL.sum()) > 3 else logit_BL

@@ -1,0 +1,173 @@
+"""From a checkpoint to a folder of files for other programs, checked equal to it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import torch
+
+from torchedu.checkpoints import Checkpoint, find_checkpoint, read_checkpoint
+from torchedu.errors import CheckpointError, ConfigError, MissingExtraError, TorcheduError, allowed
+from torchedu.export import onnx, torch_export
+from torchedu.export.capture import capture
+from torchedu.export.check import Checked, check
+from torchedu.export.entries import ENTRIES, entries
+from torchedu.export.folder import (
+    WEIGHTS,
+    open_export,
+    whole_folder,
+    write_config,
+    write_network,
+    write_tensors,
+)
+from torchedu.models import KTModel
+from torchedu.models.kt_model import State
+from torchedu.tasks import KnowledgeTracing, open_task
+from torchedu.tasks.base import class_path
+
+GRAPHS: dict[str, ModuleType] = {"onnx": onnx, "torch_export": torch_export}
+"""Formats that hold the network's code too, as graphs."""
+FORMATS: dict[str, tuple[str, ...]] = {
+    "safetensors": (),
+    **{name: (name,) for name in GRAPHS},
+    "all": tuple(GRAPHS),
+}
+"""What may be asked for, and which graphs it adds to the weights."""
+INITIAL_STATE = "initial_state.safetensors"
+
+
+class Exported(NamedTuple):
+    """What was exported.
+
+    Attributes:
+        folder: The folder.
+        checked: How each of its formats was found equal to the checkpoint.
+    """
+
+    folder: Path
+    checked: tuple[Checked, ...]
+
+
+def export_network(
+    checkpoint: str | Path, out: str | Path, format: str = "safetensors"
+) -> Exported:
+    """Write a trained network for other programs, and check that it equals its checkpoint.
+
+    The folder always holds the weights (``model.safetensors``), what builds the network
+    (``config.json``) and the names of its ids (``vocabulary.json``). Everything is read back from
+    these files before the folder takes its name.
+
+    Args:
+        checkpoint: A checkpoint, or a run's folder, whose best one is meant.
+        out: The folder to make.
+        format: ``safetensors``; ``onnx`` or ``torch_export``, which add the network's graphs;
+            ``all``.
+
+    Returns:
+        The folder, and how much of it was compared.
+
+    Raises:
+        ConfigError: The folder exists, or the format is not known.
+        CheckpointError: The checkpoint cannot be used, or its network not be written in the format.
+        MissingExtraError: A package that the format needs is not installed.
+    """
+    if format not in FORMATS:
+        raise ConfigError(f"--format {format!r} is not known.", allowed(format, FORMATS))
+    graphs = FORMATS[format]
+    for name in graphs:
+        for package in GRAPHS[name].PACKAGES:
+            if find_spec(package) is None:
+                raise MissingExtraError(f"--format {name}", package, name)
+    source = read_checkpoint(find_checkpoint(checkpoint))
+    task = open_task(source.file)
+    if not isinstance(task, KnowledgeTracing) or task.vocabulary is None:
+        raise CheckpointError(
+            f"{source.file} holds a {type(task).__name__}.",
+            "Networks of knowledge tracing alone are exported.",
+        )
+    net, start = task.net, task.net.initial_state(1)
+    with whole_folder(out) as folder:
+        write_network(net, task.vocabulary, folder)
+        if graphs:
+            _write_graphs(net, start, graphs, folder)
+        write_config(_about(source, task), folder)
+        again = open_export(folder)
+        checked = [check(net, entries(again), again.initial_state(1), WEIGHTS, 0.0)]
+        for name in graphs:
+            form = GRAPHS[name]
+            files = ", ".join(f"{entry}{form.SUFFIX}" for entry in ENTRIES)
+            with _possible(net, name):
+                checked.append(check(net, form.read(folder), start, files, form.TOLERANCE))
+    return Exported(Path(out), tuple(checked))
+
+
+def _write_graphs(net: KTModel, start: State, forms: Sequence[str], folder: Path) -> None:
+    write_tensors({f"state_{i}": tensor for i, tensor in enumerate(start)}, folder / INITIAL_STATE)
+    with _possible(net, forms[0]):
+        graphs = capture(net)
+    for name in forms:
+        with _possible(net, name):
+            GRAPHS[name].write(graphs, folder)
+
+
+def _about(source: Checkpoint, task: KnowledgeTracing) -> dict[str, Any]:
+    """Return what to say of a network in the folder's configuration."""
+    net, content = task.net, source.content
+    return {
+        "torch": str(torch.__version__),
+        "task": class_path(type(task)),
+        "network": {
+            "class_path": class_path(type(net)),
+            "num_items": net.num_items,
+            "num_skills": net.num_skills,
+            "init_args": net.arguments(),
+        },
+        "max_steps": net.max_steps,
+        "checkpoint": {
+            "name": source.file.name,
+            "epoch": content["epoch"],
+            "step": content["global_step"],
+            **(source.manifest._asdict() if source.manifest else {}),
+            "metrics": _metrics(source),
+        },
+    }
+
+
+def _metrics(source: Checkpoint) -> dict[str, float]:
+    """Return the scores that a run's best checkpoint was kept for; of others none are known."""
+    states = source.content.get("callbacks", {}).values()
+    kept = [state for state in states if isinstance(state, Mapping) and "monitor" in state]
+    return {
+        str(state["monitor"]): float(state["best_model_score"])
+        for state in kept
+        if state.get("best_model_score") is not None
+        and source.manifest is not None
+        and Path(str(state.get("best_model_path"))).name == source.manifest.name
+    }
+
+
+@contextmanager
+def _possible(net: KTModel, form: str) -> Iterator[None]:
+    """Tell in two lines why a network has no graph in a format."""
+    try:
+        yield
+    except (TorcheduError, OSError):
+        raise
+    except Exception as error:  # noqa: BLE001  # compilers fail in every way
+        raise CheckpointError(
+            f"{type(net).__name__} cannot be exported as {form}: {_reason(error)}",
+            "Export it as safetensors, or see in docs/export.md what a graph asks of a network.",
+        ) from None
+
+
+def _reason(error: BaseException) -> str:
+    """Return the line of a compiler's long message that says why."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    points = [line[2:] for line in lines if line.startswith("- ")]
+    said = points[0] if points else " ".join(lines[:2]) or type(error).__name__
+    return said if len(said) < 300 else f"{said[:300]} ..."

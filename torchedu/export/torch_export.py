@@ -1,0 +1,33 @@
+"""Graphs of torch.export, which torch runs without the network's code."""
+
+from pathlib import Path
+
+import torch
+
+from torchedu.export.entries import ENTRIES, Run
+
+PACKAGES = ()
+"""torch is there."""
+SUFFIX = ".pt2"
+TOLERANCE = 1e-6
+"""The same operations, but for bags of embeddings, which are written out."""
+
+
+def write(graphs: dict[str, torch.export.ExportedProgram], folder: Path) -> None:
+    """Write a file for each graph.
+
+    Args:
+        graphs: The graphs by entry.
+        folder: Where the files go.
+    """
+    for name, graph in graphs.items():
+        torch.export.save(graph, folder / f"{name}{SUFFIX}")
+
+
+def read(folder: Path) -> dict[str, Run]:
+    """Return the entries as torch runs them, from the files alone.
+
+    Args:
+        folder: Where they lie.
+    """
+    return {name: torch.export.load(folder / f"{name}{SUFFIX}").module() for name in ENTRIES}
