@@ -20,6 +20,7 @@ from torchedu.checkpoints import (
 )
 from torchedu.errors import ConfigError
 from torchedu.metrics_log import metrics_log
+from torchedu.tasks.base import Schedule
 
 # Going on in the folder of the broken run is what is tested.
 pytestmark = pytest.mark.filterwarnings("ignore:Checkpoint directory .* is not empty")
@@ -97,7 +98,9 @@ def train(
     (run / "config.yaml").touch()  # as the command line begins a run
     data = Interactions(str(store), batch_size=16)
     net = partial(ItemDKT, dim=8)
-    task = KnowledgeTracing(net, data.num_items, data.num_skills, lr=0.3)
+    # A schedule that needs to know the number of steps makes Lightning build the loader early.
+    schedule: Schedule = "one_cycle" if validates else "constant"
+    task = KnowledgeTracing(net, data.num_items, data.num_skills, lr=0.3, schedule=schedule)
     again = resume_from("auto", str(run), task)
     step, rows = (again.step, again.rows) if again else (None, None)
     best = ModelCheckpoint(filename="best", monitor="val/auc", mode="max")

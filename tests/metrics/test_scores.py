@@ -11,7 +11,8 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score, roc_curve
 
 from torchedu.metrics import SCORES, calibration_points, roc_points, scores, scores_by
-from torchedu.metrics.scores import CLIP, _ranking
+from torchedu.metrics.scores import _ranking
+from torchedu.metrics.sums import CLIP
 
 
 @st.composite
@@ -61,7 +62,17 @@ def test_calibration_error_is_the_gap_averaged_over_answers(pairs: Pairs) -> Non
 def test_no_score_depends_on_the_order_of_answers(pairs: Pairs, seed: int) -> None:
     p, y = pairs
     order = np.random.default_rng(seed).permutation(len(p))
-    assert same(scores(p[order], y[order]), scores(p, y))
+    assert scores(p[order], y[order]) == scores(p, y)
+
+
+def test_many_answers_score_the_same_to_the_last_bit_in_any_order() -> None:
+    rng = np.random.default_rng(0)
+    p, y = rng.random(40_000), rng.random(40_000)
+    p[::3] = p[::3].round(2)  # ties
+    expected = scores(p, y)
+    for _ in range(5):
+        order = rng.permutation(len(p))
+        assert scores(p[order], y[order]) == expected
 
 
 @given(PAIRS)
@@ -103,6 +114,7 @@ def test_without_answers_no_score_is_defined() -> None:
 
 def test_a_nan_prediction_is_told_not_hidden() -> None:
     assert all(np.isnan(value) for value in scores([0.5, np.nan], [1, 0]).values())
+    assert all(np.isnan(value) for value in scores([0.5, 0.2], [1, np.nan]).values())
     assert roc_points([0.5, np.nan], [1, 0])["true_positive_rate"] == []
     assert calibration_points([0.5, np.nan], [1, 0])["answers"] == []
 

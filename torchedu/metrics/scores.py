@@ -1,8 +1,8 @@
 """How good predictions are: AUC, accuracy, log loss, calibration; overall, by group, as curves.
 
-All scores are computed in float64 from all predictions at once. AUC and accuracy ask whether an
-answer is right, and count a mark of at least one half as right; log loss and calibration take the
-mark as it is.
+All scores are computed in float64 from all predictions at once, and are the same to the last bit in
+whatever order these come. AUC and accuracy ask whether an answer is right, and count a mark of at
+least one half as right; log loss and calibration take the mark as it is.
 """
 
 from collections.abc import Sequence
@@ -11,14 +11,18 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from torchedu.metrics.sums import (
+    ANSWERS,
+    BINS,
+    OBSERVED,
+    PREDICTED,
+    answer_sums,
+    mean_scores,
+    number,
+)
+
 SCORES = ("auc", "accuracy", "log_loss", "calibration_error")
 """The names of the scores, in the order in which they are told."""
-
-CLIP = 1e-7
-"""Log loss sees probabilities no nearer to 0 and 1 than this, about float32's step below 1."""
-
-BINS = 15
-"""Equal-width bins of predicted probability, for calibration."""
 
 
 def scores(probability: ArrayLike, correct: ArrayLike) -> dict[str, float | None]:
@@ -38,25 +42,18 @@ def scores(probability: ArrayLike, correct: ArrayLike) -> dict[str, float | None
 
     Returns:
         The four scores. ``auc`` is None where all answers are right or all wrong, every score is
-        None without answers, and NaN where a probability is NaN.
+        None without answers, and NaN where a probability or mark is NaN.
 
     Raises:
         ValueError: The shapes differ, or a value lies outside 0..1.
     """
-    p, y = _checked(probability, correct)
+    p, y = checked(probability, correct)
     if not len(p):
         return dict.fromkeys(SCORES)
-    if p.isnan().any():
+    sums = answer_sums(p, y)
+    if sums[-1, ANSWERS]:
         return dict.fromkeys(SCORES, float("nan"))
-    clipped = p.clamp(CLIP, 1 - CLIP)
-    loss = torch.nn.functional.binary_cross_entropy(clipped, y)
-    _, predicted, observed = _bins(p, y, BINS)
-    return {
-        "auc": _auc(p, y),
-        "accuracy": float(((p >= 0.5) == (y >= 0.5)).double().mean()),
-        "log_loss": float(loss),
-        "calibration_error": float((predicted - observed).abs().sum() / len(p)),
-    }
+    return {"auc": _auc(p, y), **mean_scores(sums)}
 
 
 def scores_by(
@@ -82,7 +79,7 @@ def scores_by(
     Raises:
         ValueError: The shapes differ, a value lies outside 0..1, or a group has no name.
     """
-    p, y = _checked(probability, correct)
+    p, y = checked(probability, correct)
     group = _tensor(group_ids, torch.int64, p.device)
     student = None if student_ids is None else _tensor(student_ids, torch.int64, p.device)
     for ids in (group, student):
@@ -121,7 +118,7 @@ def roc_points(
     Raises:
         ValueError: The shapes differ, or a value lies outside 0..1.
     """
-    p, y = _checked(probability, correct)
+    p, y = checked(probability, correct)
     wrong, right = _ranking(p, y)
     if p.isnan().any() or not wrong[-1] or not right[-1]:
         return {"false_positive_rate": [], "true_positive_rate": []}
@@ -145,21 +142,21 @@ def calibration_points(
 
     Returns:
         For each bin with answers: mean ``predicted`` probability, mean ``observed`` mark, and
-        number of ``answers``; empty where a probability is NaN.
+        number of ``answers``; empty where a probability or mark is NaN.
 
     Raises:
         ValueError: The shapes differ, or a value lies outside 0..1.
     """
-    p, y = _checked(probability, correct)
-    if p.isnan().any():
+    p, y = checked(probability, correct)
+    sums = answer_sums(p, y, bins)
+    if sums[-1, ANSWERS]:
         return {"predicted": [], "observed": [], "answers": []}
-    answers, predicted, observed = _bins(p, y, bins)
-    full = answers > 0
-    answers = answers[full]
+    sums = sums[sums[:, ANSWERS] > 0]
+    answers = sums[:, ANSWERS]
     return {
-        "predicted": (predicted[full] / answers).tolist(),
-        "observed": (observed[full] / answers).tolist(),
-        "answers": answers.long().tolist(),
+        "predicted": (number(sums[:, PREDICTED]) / answers).tolist(),
+        "observed": (number(sums[:, OBSERVED]) / answers).tolist(),
+        "answers": answers.tolist(),
     }
 
 
@@ -183,18 +180,8 @@ def _ranking(p: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     return torch.cat([zero, seen - right]), torch.cat([zero, right])
 
 
-def _bins(p: Tensor, y: Tensor, bins: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return each bin's answers, sums of predictions and of marks; a bin holds its lower edge."""
-    at = (p * bins).long().clamp(max=bins - 1)
-    ones = torch.ones_like(p)
-    answers, predicted, observed = (
-        torch.zeros(bins, dtype=p.dtype, device=p.device).index_add_(0, at, values)
-        for values in (ones, p, y)
-    )
-    return answers, predicted, observed
-
-
-def _checked(probability: ArrayLike, correct: ArrayLike) -> tuple[Tensor, Tensor]:
+def checked(probability: ArrayLike, correct: ArrayLike) -> tuple[Tensor, Tensor]:
+    """Return predictions and marks as float64; see ``scores`` for arguments and errors."""
     p = _tensor(probability, torch.float64)
     y = _tensor(correct, torch.float64, p.device)
     if p.ndim != 1 or p.shape != y.shape:

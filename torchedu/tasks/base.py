@@ -48,6 +48,7 @@ class Task(LightningModule, ABC):
         self.schedule = schedule
         self._sums = torch.zeros(2, dtype=torch.float64)  # of this epoch: loss, and what counted
         self._logged_at = -1
+        self._position: list[Any] = []  # of the loader, where a run goes on
 
     @abstractmethod
     def loss(self, batch: Any) -> tuple[Tensor, Tensor]:
@@ -150,10 +151,23 @@ class Task(LightningModule, ABC):
         """Go on with the mean of the epoch, and in steps of as many accumulated batches as now."""
         if self._trainer is None:
             return
+        loops = checkpoint.get("loops", {})
+        self._position = loops.get("fit_loop", {}).get("state_dict", {}).get("combined_loader", [])
         if self._trainer.is_global_zero:
             saved = checkpoint.get("loss_sums", [0.0, 0.0])
             self._sums.copy_(torch.tensor(saved, dtype=self._sums.dtype))
-        _rescale(checkpoint.get("loops", {}), self._trainer.accumulate_grad_batches)
+        _rescale(loops, self._trainer.accumulate_grad_batches)
+
+    def on_train_start(self) -> None:
+        """Put the loader where the checkpoint stood, before its first batch is drawn.
+
+        Lightning does so itself, but not where the loader was asked for before, as a schedule does
+        that needs to know the number of steps.
+        """
+        loader: Any = self.trainer.train_dataloader
+        if len(self._position) == 1 and hasattr(loader, "load_state_dict"):
+            loader.load_state_dict(self._position[0])
+        self._position = []
 
     @classmethod
     def load_from_checkpoint(  # type: ignore[override]  # on the class alone, as Lightning has it
