@@ -76,3 +76,18 @@ def test_a_full_disk_costs_no_row_and_no_run(
     monkeypatch.undo()
     logger.save()
     assert [row["step"] for row in read(run)] == ["1", "2"]
+
+
+def test_a_run_that_goes_on_writes_through_no_link(tmp_path: Path) -> None:
+    run, victim = tmp_path / "run", tmp_path / "victim.txt"
+    run.mkdir()
+    victim.write_text("mine")
+    (run / "config.yaml").symlink_to(victim)
+    (run / "metrics.csv").symlink_to(tmp_path / "nowhere.csv")
+    log = metrics_log(str(run), 0, True)
+    log.log_metrics({"x": 1.0}, 0)
+    log.save()
+    assert victim.read_text() == "mine"
+    assert not (tmp_path / "nowhere.csv").exists()
+    assert (run / "metrics.csv").is_file()
+    assert not (run / "metrics.csv").is_symlink()

@@ -62,7 +62,13 @@ def metrics_log(
 
 
 def _sweep(run: Path) -> None:
-    """Remove what a killed run left half-written; nothing else writes when a run begins."""
+    """Remove what a killed run left half-written; nothing else writes when a run begins.
+
+    Links go too: a run writes its files into its own folder, wherever a name there points to.
+    """
+    for file in run.iterdir():
+        if file.is_symlink() and not file.is_dir():
+            file.unlink(missing_ok=True)
     for folder in (run, run / "checkpoints"):
         try:
             sweep(folder)

@@ -281,7 +281,13 @@ class RunCLI(LightningCLI):
         file = self.checkpoint.parent.parent / "config.yaml"
         if not file.is_file():
             return None
-        data: dict[str, Any] | None = yaml.safe_load(file.read_text("utf-8")).get("data")
+        try:
+            data: dict[str, Any] | None = yaml.safe_load(file.read_text("utf-8")).get("data")
+        except (yaml.YAMLError, UnicodeDecodeError, AttributeError) as error:
+            raise ConfigError(
+                f"{file} is no configuration that torchedu wrote: {error}",
+                "Name the data instead: --data.path answers.csv.",
+            ) from None
         return data
 
     def _grown(self, checkpoint: Path) -> Task:

@@ -51,3 +51,17 @@ def test_other_data_is_met_by_name(run: Path, caplog: pytest.LogCaptureFixture) 
     evaluation = scores_in(run / "test-other")
     assert evaluation["data"] == "other"
     assert "items are unknown to the network" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "content", ["data: !!python/object/apply:os.mkdir [made]", "- 1\n- 2", "a: [", "\x00"]
+)
+def test_a_configuration_that_is_none_is_told_and_not_executed(
+    run: Path, capsys: pytest.CaptureFixture[str], content: str
+) -> None:
+    (run / "config.yaml").write_text(content)
+    assert main(["test", str(run)]) == 2
+    problem, remedy = capsys.readouterr().err.splitlines()
+    assert "config.yaml is no configuration" in problem
+    assert "--data.path" in remedy
+    assert not Path("made").exists()

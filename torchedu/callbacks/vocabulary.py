@@ -6,6 +6,8 @@ from pathlib import Path
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
+from torchedu.files import write_whole
+
 
 class VocabularyFile(Callback):
     """Writes the task's vocabulary into the run's folder when training begins."""
@@ -19,4 +21,4 @@ class VocabularyFile(Callback):
         if trainer.is_global_zero:
             folder.mkdir(parents=True, exist_ok=True)
             text = json.dumps(vocabulary.to_json(), ensure_ascii=False, indent=1)
-            (folder / "vocabulary.json").write_text(text, "utf-8")
+            write_whole(folder / "vocabulary.json", text.encode())
