@@ -28,6 +28,11 @@ from torchedu.callbacks import Advice, advice
             "--data.num_workers",
         ),
         (
+            RuntimeError("DataLoader worker exited unexpectedly"),
+            "batches has died.",
+            "--data.num_workers",
+        ),
+        (
             RuntimeError("DataLoader worker (pid 12) is killed by signal: Killed. "),
             "has died (pid 12)",
             "--data.num_workers",

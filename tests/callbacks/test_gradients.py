@@ -69,6 +69,7 @@ def test_a_stock_trainer_stops_before_the_step_and_names_the_sample(
     (student,) = poison.students
     assert "step 4:" in told.value.problem
     assert f"because of student row {student} (answers 0 to" in told.value.problem
+    assert told.value.problem.count("answers") == 1, "the others of its batch are not to blame"
     assert "--gradients.non_finite skip" in told.value.remedy
     assert seen == {"steps": 3, "finite": True}
 

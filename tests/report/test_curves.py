@@ -11,6 +11,7 @@ from torchedu.report.curves import (
     best_epoch,
     draw_auc,
     draw_calibration,
+    draw_gradients,
     draw_loss,
     draw_roc,
 )
@@ -40,6 +41,21 @@ def test_learning_curves_mark_the_best_epoch(run: Run) -> None:
         assert labels[0] == "best epoch, 3"
         assert picture.figure.axes[0].lines[-1].get_xdata().tolist() == [3]
     assert "training from 0.600 to 0.540; validation from 0.600 to 0.570" in loss.alt
+
+
+def test_gradients_are_drawn_for_the_largest_layers(run: Run) -> None:
+    assert draw_gradients(run) is None
+    norms = {f"grad/layer {n}": {1: 10.0**-n, 2: 10.0 ** -(n + 1)} for n in range(6)}
+    norms["grad/frozen"] = {1: 0.0, 2: 0.0}
+    with drawing():
+        picture = draw_gradients(replace(run, metrics=norms))
+        assert picture
+        assert picture.png()
+    axes = picture.figure.axes[0]
+    assert axes.get_yscale() == "log"
+    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert names == [f"layer {n}" for n in range(4)]
+    assert "layer 0 from 1 to 0.1;" in picture.alt
 
 
 def test_one_epoch_is_enough_to_draw(run: Run) -> None:

@@ -47,10 +47,11 @@ def advice(error: BaseException) -> TrainingError | None:
             "Else lower --data.window or --data.batch_size, use --trainer.precision bf16-mixed or "
             f"more devices; {GO_ON}",
         )
-    worker = re.search(r"DataLoader worker \(pid\(?s?\)? ([\d, ]+)\)?", said)
+    worker = re.search(r"DataLoader worker (?:\(pid\(?s?\)? ([\d, ]+)\))?", said)
     if worker:
+        pid = f" (pid {worker[1].strip()})" if worker[1] else ""
         return TrainingError(
-            f"a process that builds batches has died (pid {worker[1].strip()}).",
+            f"a process that builds batches has died{pid}.",
             "Most often memory ran out: lower --data.num_workers, or build batches in the training "
             f"process with --data.num_workers 0; {GO_ON}",
         )

@@ -169,13 +169,17 @@ class GradientGuard(Callback):
             return []
         task: Any = module
         found: list[str] = []
+        sharded = any(isinstance(one, DTensor) for one in module.parameters())
         with torch.random.fork_rng():
             for batch in self._batches:
                 with torch.no_grad():  # as many forward passes on every rank: they may meet in them
                     bad_B = ~task.loss(batch)[0].isfinite()
+                    rows = bad_B.nonzero().flatten().tolist()
+                    if len(rows) > 1 and not sharded:  # one may have spoilt the others
+                        alone = [n for n in rows if not task.loss(_row(batch, n))[0].isfinite()]
+                        rows = alone or rows
                 names = task.pseudonyms(batch)
-                found += [names[row] for row in bad_B.nonzero().flatten().tolist()]
-            sharded = any(isinstance(one, DTensor) for one in module.parameters())
+                found += [names[row] for row in rows]
             if found or sharded:
                 return found
             for batch in self._batches:

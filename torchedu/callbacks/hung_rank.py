@@ -132,26 +132,29 @@ class _Watch:
         self._size = trainer.world_size
         self._main = threading.main_thread().ident
         self._every = min(rank.timeout / 10, 5.0)
-        self._seen: dict[int, tuple[Beat, float]] = {}  # when each rank told something new
         self._heard = time.monotonic()  # when the store last answered
         # One of our own: torch's is behind a lock that a waiting rank may hold.
         host, wait = os.environ.get("MASTER_ADDR", "127.0.0.1"), timedelta(seconds=rank.timeout)
         first = self._own == 0
         store = TCPStore(host, 0, is_master=True, timeout=wait) if first else None
-        port = [store.port if store else 0]
-        distributed.broadcast_object_list(port, src=0)
-        self._store = store or TCPStore(host, port[0], is_master=False, timeout=wait)
+        told: list[Any] = [None] * self._size
+        distributed.all_gather_object(told, (store.port if store else 0, self._beat(0)))
+        self._store = store or TCPStore(host, told[0][0], is_master=False, timeout=wait)
+        # What each rank told last, and when.
+        self._seen = {other: (beat, time.monotonic()) for other, (_, beat) in enumerate(told)}
         for work in (self._tell, self._judge):
             threading.Thread(target=work, name="hung-rank", daemon=True).start()
+
+    def _beat(self, number: int) -> Beat:
+        rank = self._rank
+        return Beat(rank.count, rank.doing, number, socket.gethostname(), os.getpid())
 
     def _tell(self) -> None:
         number = 0
         while not self.done.wait(self._every):
             number += 1
-            rank = self._rank
-            beat = Beat(rank.count, rank.doing, number, socket.gethostname(), os.getpid())
             try:
-                self._store.set(f"{self._own}", json.dumps(beat))
+                self._store.set(f"{self._own}", json.dumps(self._beat(number)))
                 for other in range(self._size):
                     if self._store.check([f"{other}"]):
                         self._hear(other, Beat(*json.loads(self._store.get(f"{other}"))))
@@ -160,7 +163,7 @@ class _Watch:
             self._heard = time.monotonic()
 
     def _hear(self, rank: int, beat: Beat) -> None:
-        if rank not in self._seen or self._seen[rank][0].number != beat.number:
+        if self._seen[rank][0].number != beat.number:
             self._seen[rank] = (beat, time.monotonic())
 
     def _judge(self) -> None:
@@ -177,9 +180,7 @@ class _Watch:
         late = max(self._rank.timeout / 2, 3 * self._every)
         if now - self._heard > late:
             return [0], True
-        silent = [
-            r for r in range(self._size) if r not in self._seen or now - self._seen[r][1] > late
-        ]
+        silent = [rank for rank, (_, at) in self._seen.items() if now - at > late]
         if silent:
             return silent, True
         least = min(beat.passed for beat, _ in self._seen.values())
@@ -191,10 +192,11 @@ class _Watch:
         hung, silent = self._hung(now)
         told = [] if hung else [f"no rank is behind; all are {self._rank.doing}."]
         for rank in hung:
-            beat = self._seen[rank][0] if rank in self._seen else None
-            where = f" ({beat.host}, pid {beat.pid})" if beat else ""
-            what = f" while {beat.doing}" if beat else ""
-            told.append(f"rank {rank}{where} hangs{what}{', and is not heard of' * silent}.")
+            beat = self._seen[rank][0]
+            told.append(
+                f"rank {rank} ({beat.host}, pid {beat.pid}) hangs while {beat.doing}"
+                f"{', and is not heard of' * silent}."
+            )
         print(
             f"training came no further for {self._rank.timeout:g} s: {' '.join(told)}\n"
             "See what it waits for, or raise --hung_rank.timeout if steps take longer; then go on "
@@ -206,7 +208,7 @@ class _Watch:
             print(f"rank {self._own} stands at:", file=sys.stderr)
             traceback.print_stack(frame, file=sys.stderr)
         sys.stderr.flush()
-        for rank in set(hung) & set(self._seen) - {self._own}:
+        for rank in set(hung) - {self._own}:
             beat = self._seen[rank][0]
             if beat.host == socket.gethostname():
                 with contextlib.suppress(ProcessLookupError, PermissionError):

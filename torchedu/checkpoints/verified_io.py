@@ -148,13 +148,13 @@ def _copied(tensor: Tensor) -> Tensor:
 
 
 def _make_room(file: Path, checkpoint: Mapping[str, Any]) -> Path | None:
-    """Remove the oldest checkpoint of a folder that is not the best, if another one stays."""
+    """Remove the oldest checkpoint of a folder that is neither the best nor the newest."""
     callbacks = checkpoint.get("callbacks", {}).values()
     states = [state for state in callbacks if isinstance(state, Mapping)]
     best = {Path(str(state.get("best_model_path", ""))).name for state in states}
-    kept = verified(file.parent)
-    spare = [one for one, _ in reversed(kept) if one.name not in best]
-    if len(kept) < 2 or not spare:
+    older = verified(file.parent)[1:]
+    spare = [one for one, _ in reversed(older) if one.name not in best]
+    if not spare:
         return None
     try:
         spare[0].unlink()

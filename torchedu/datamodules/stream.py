@@ -109,14 +109,18 @@ class EpochLoader:
         self.stream.first = state["batches"] if known and state else 0
         self._handed_out = self.stream.first * self.stream.accumulate
         # A random generator of its own: an epoch's begin draws nothing from the run's numbers.
-        for batch in DataLoader(
+        loader = DataLoader(
             self.stream,
             batch_size=None,
             num_workers=self.num_workers,
             generator=torch.Generator().manual_seed(epoch),
-        ):
-            self._handed_out += 1
-            yield batch
+        )
+        try:
+            for batch in loader:
+                self._handed_out += 1
+                yield batch
+        except (ConnectionError, EOFError) as error:  # a process died while it sent a batch
+            raise RuntimeError("DataLoader worker exited unexpectedly") from error
 
     def state_dict(self) -> dict[str, int]:
         """Return the position in the epoch."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from torchedu.report.folder import Curves, Evaluation, Run
 from torchedu.report.style import (
@@ -46,6 +46,40 @@ def draw_auc(run: Run) -> Picture | None:
     return _learning(
         run, "AUC", {"training": metrics.get("train/auc"), "validation": metrics.get("val/auc")}
     )
+
+
+def draw_gradients(run: Run) -> Picture | None:
+    """Draw the norm of the gradients of the largest layers by epoch; None where none was logged."""
+    norms = {n.removeprefix("grad/"): v for n, v in run.metrics.items() if n.startswith("grad/")}
+    largest = sorted(norms, key=lambda name: -max(norms[name].values()))[: len(OTHERS)]
+    drawn = {name: norms[name] for name in norms if name in largest and max(norms[name].values())}
+    if not drawn:
+        return None
+    figure, axes = blank(HALF, 3.0)
+    for (name, values), colour, style in zip(drawn.items(), OTHERS, _STYLES, strict=False):
+        axes.plot(
+            list(values), list(values.values()), color=colour, linestyle=style,
+            marker="o" if len(values) == 1 else "", markersize=4, label=short(name, 16),
+        )  # fmt: skip
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda norm, _: f"{norm:g}"))
+    low, high = axes.get_ylim()
+    if high < 10 * low:  # no power of ten is in between
+        axes.yaxis.set_minor_formatter(FuncFormatter(lambda norm, _: f"{norm:.2g}"))
+    else:
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("gradient norm")
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderpad=0, columnspacing=1.4,
+        handlelength=1.6,
+    )  # fmt: skip
+    told = "; ".join(
+        f"{name} from {next(iter(values.values())):.2g} to {[*values.values()][-1]:.2g}"
+        for name, values in drawn.items()
+    )
+    return Picture("gradients", figure, f"Lines of gradient norms by epoch: {told}.")
 
 
 def _validation_loss(run: Run) -> dict[int, float] | None:

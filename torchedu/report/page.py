@@ -8,7 +8,14 @@ from pathlib import Path
 import jinja2
 
 from torchedu.files import write_whole
-from torchedu.report.curves import best_epoch, draw_auc, draw_calibration, draw_loss, draw_roc
+from torchedu.report.curves import (
+    best_epoch,
+    draw_auc,
+    draw_calibration,
+    draw_gradients,
+    draw_loss,
+    draw_roc,
+)
 from torchedu.report.folder import Evaluation, Run, read_run
 from torchedu.report.heat_map import draw_mastery, excerpt
 from torchedu.report.scores import MOST_GROUPS, draw_groups, draw_history, draw_scores
@@ -17,7 +24,8 @@ from torchedu.report.style import Picture, drawing, short
 PAGE = "report.html"
 PICTURES = "pictures"
 _NAMES = (
-    "scores", "learning_loss", "learning_auc", "roc", "calibration", "history", "groups", "mastery",
+    "scores", "learning_loss", "learning_auc", "gradients", "roc", "calibration", "history",
+    "groups", "mastery",
 )  # fmt: skip
 
 
@@ -43,7 +51,7 @@ def write(path: Path) -> Path:
 
 
 def _draw(run: Run) -> list[Picture]:
-    pictures = [draw_loss(run), draw_auc(run)]
+    pictures = [draw_loss(run), draw_auc(run), draw_gradients(run)]
     if run.evaluation:
         found = run.evaluation
         pictures += [
