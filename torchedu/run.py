@@ -161,7 +161,7 @@ class RunCLI(LightningCLI):
             {f"trainer.{k}": v for k, v in self.trainer_defaults.items() if k != "callbacks"}
         )
         parser.add_lightning_class_args(LightningDataModule, "data", subclass_mode=True)
-        parser.set_defaults({"data": self._saved_data() or DEFAULT_DATA})
+        parser.set_defaults({"data": saved_data(self.checkpoint) or DEFAULT_DATA})
         parser.add_argument("--run", type=str | None, help="folder for what the run leaves")
         if self.checkpoint is None:
             parser.add_lightning_class_args(Task, "model", subclass_mode=True)
@@ -274,22 +274,6 @@ class RunCLI(LightningCLI):
         stop.patience = max(stop.patience, epochs // 3)
         return epochs
 
-    def _saved_data(self) -> dict[str, Any] | None:
-        """Return the data section of the configuration that stands beside the checkpoint."""
-        if self.checkpoint is None:
-            return None
-        file = self.checkpoint.parent.parent / "config.yaml"
-        if not file.is_file():
-            return None
-        try:
-            data: dict[str, Any] | None = yaml.safe_load(file.read_text("utf-8")).get("data")
-        except (yaml.YAMLError, UnicodeDecodeError, AttributeError) as error:
-            raise ConfigError(
-                f"{file} is no configuration that torchedu wrote: {error}",
-                "Name the data instead: --data.path answers.csv.",
-            ) from None
-        return data
-
     def _grown(self, checkpoint: Path) -> Task:
         """Return the checkpoint's network with rows for the names of this run's data."""
         given = self._get(self.config_init, "model")
@@ -301,6 +285,31 @@ class RunCLI(LightningCLI):
             setattr(grown, name, getattr(given, name))
             grown.hparams[name] = getattr(given, name)
         return grown
+
+
+def saved_data(checkpoint: Path | None) -> dict[str, Any] | None:
+    """Return the data section of the configuration that stands beside a checkpoint.
+
+    Args:
+        checkpoint: The file.
+
+    Returns:
+        The section; None where there is no such configuration, or it names no data.
+
+    Raises:
+        ConfigError: The file there is no configuration.
+    """
+    file = Path() if checkpoint is None else checkpoint.parent.parent / "config.yaml"
+    if not file.is_file():
+        return None
+    try:
+        data: dict[str, Any] | None = yaml.safe_load(file.read_text("utf-8")).get("data")
+    except (yaml.YAMLError, UnicodeDecodeError, AttributeError) as error:
+        raise ConfigError(
+            f"{file} is no configuration that torchedu wrote: {error}",
+            "Name the data instead: --data.path answers.csv.",
+        ) from None
+    return data
 
 
 def _callbacks() -> list[Callback]:

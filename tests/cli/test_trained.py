@@ -65,3 +65,11 @@ def test_a_configuration_that_is_none_is_told_and_not_executed(
     assert "config.yaml is no configuration" in problem
     assert "--data.path" in remedy
     assert not Path("made").exists()
+
+
+def test_a_configuration_without_data_is_not_taken_for_the_simulated_class(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run / "config.yaml").write_text("seed_everything: 3\n")
+    assert main(["test", str(run)]) == 2
+    assert "says which data is meant" in capsys.readouterr().err

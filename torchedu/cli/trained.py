@@ -9,7 +9,7 @@ from torchedu.checkpoints import find_checkpoint
 from torchedu.cli.results import show
 from torchedu.errors import ConfigError
 from torchedu.evaluation import evaluate
-from torchedu.run import RunCLI
+from torchedu.run import RunCLI, saved_data
 from torchedu.tasks import open_task
 
 
@@ -44,7 +44,7 @@ def trained(words: Sequence[str], command: str) -> RunCLI:
         )
     file = find_checkpoint(checkpoint) if checkpoint else Path("best.ckpt")
     names_data = any(word.startswith(("--data", "--config", "-c", "-h", "--help")) for word in rest)
-    if not names_data and not (file.parent.parent / "config.yaml").is_file():
+    if not names_data and saved_data(file) is None:
         open_task(file)  # what is no checkpoint is told first
         raise ConfigError(
             f"{file} has no config.yaml beside its folder that says which data is meant.",
