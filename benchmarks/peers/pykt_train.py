@@ -8,7 +8,8 @@ Run by the environment that ``environment.py`` makes, never by torchedu's:
 ``question``, ``skill``, ``correct`` and ``part`` (0 train, 1 validation, 2 test; the same for all
 answers of a student). Written is one row for each test answer that pyKT predicts: ``student``,
 ``position`` (in the student's history, from 0), ``question``, ``probability``, ``label``; and for
-each epoch ``val_auc`` and ``epoch_cpu_seconds``. README.md tells what is pyKT's and what is not.
+each epoch ``val_auc``, ``epoch_cpu_seconds`` and ``train_cpu_seconds``, which leaves the validation
+out. README.md tells what is pyKT's and what is not.
 """
 
 import argparse
@@ -32,6 +33,7 @@ if not torch.cuda.is_available():
 
 from pykt.datasets import init_dataset4train
 from pykt.models import evaluate, init_model, train_model
+from pykt.models import train_model as training
 from pykt.utils import set_seed
 
 WINDOW = 200
