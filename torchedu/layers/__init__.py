@@ -7,4 +7,13 @@ from torchedu.layers.dropout import Dropout
 from torchedu.layers.lstm import LSTM
 from torchedu.layers.table import VocabularyTable
 
-__all__ = ["LSTM", "AttentionBlock", "Dropout", "VocabularyTable", "add_marks", "counts_before", "distinct", "look_up"]
+__all__ = [
+    "LSTM",
+    "AttentionBlock",
+    "Dropout",
+    "VocabularyTable",
+    "add_marks",
+    "counts_before",
+    "distinct",
+    "look_up",
+]

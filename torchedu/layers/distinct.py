@@ -1,12 +1,9 @@
 """Answers that look alike to a network need be looked up once a batch."""
 
-import torch
 from torch import Tensor
 
 
-def distinct(
-    skill_BLS: Tensor, correct_BL: Tensor
-) -> tuple[Tensor, Tensor, Tensor | None]:
+def distinct(skill_BLS: Tensor, correct_BL: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
     """Return the distinct pairs of skill and mark of a batch, where they are cheap to tell.
 
     They are on a CPU and where each item has one skill; a batch of many thousand answers has a few

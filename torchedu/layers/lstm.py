@@ -48,9 +48,11 @@ class LSTM(nn.LSTM):
             return torch.cat([torch.zeros_like(h_BLD[:, :1]), h_BLD[:, :-1]], dim=1)
         mixed = torch.is_autocast_enabled("cpu")
         kind = torch.get_autocast_dtype("cpu") if mixed else x.dtype
-        weights = self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0 + self.bias_hh_l0
+        weight_in, weight_back, bias_in, bias_back = self.all_weights[0]
         with torch.autocast("cpu", enabled=False):
-            before_BLD: Tensor = _Before.apply(x.to(kind), seen_BL, which_BL, *weights)
+            before_BLD: Tensor = _Before.apply(  # type: ignore[no-untyped-call]
+                x.to(kind), seen_BL, which_BL, weight_in, weight_back, bias_in + bias_back
+            )
         return before_BLD
 
 
