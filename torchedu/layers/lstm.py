@@ -152,12 +152,12 @@ class _Before(torch.autograd.Function):
             a_BG.copy_(gates[t]).sigmoid_()
             torch.add(room.minus_one, new_BD, alpha=2, out=new_BD)
             gates[t].copy_(a_BG)
-            c_BD = torch.mul(in_BD, new_BD, out=cells[t]).addcmul_(forget_BD, c_BD[:size])
+            c_BD = torch.mul(in_BD, new_BD, out=cells[t]).addcmul_(forget_BD, _first(c_BD, size))
             torch.mul(c_BD, room.two, out=tanhs[t]).sigmoid_()
             torch.add(room.minus_one, tanhs[t], alpha=2, out=tanhs[t])
             if t + 1 < len(packing.sizes):
                 going = packing.sizes[t + 1]
-                befores[t + 1].copy_(out_BD[:going].mul_(tanhs[t][:going]))
+                befores[t + 1].copy_(_first(out_BD, going).mul_(_first(tanhs[t], going)))
         ctx.save_for_backward(
             x_UI, which_T, weight_GI, weight_GD, gate_TG, before_TD, c_TD, tanh_TD
         )
@@ -184,15 +184,16 @@ class _Before(torch.autograd.Function):
             a_BG, in_BD, forget_BD, new_BD, out_BD = acts.gates(size)
             s_BG, s_in_BD, s_forget_BD, s_new_BD, s_out_BD = room.gates(size)
             a_BG.copy_(gates[t])
-            s_out_BD[going:] = 0
+            if going < size:
+                s_out_BD[going:] = 0
             if going:
-                h = h_BD[:going].copy_(slopes_h[t + 1]).add_(back_BD[:going])
-                tanh = tanhs[t][:going]
-                torch.mul(h, tanh, out=s_out_BD[:going])
-                c_BD[:going] += tanh_backward(h.mul_(out_BD[:going]), tanh)
-            c = c_BD[:size]
+                h = _first(h_BD, going).copy_(slopes_h[t + 1]).add_(_first(back_BD, going))
+                tanh = _first(tanhs[t], going)
+                torch.mul(h, tanh, out=_first(s_out_BD, going))
+                _first(c_BD, going).add_(tanh_backward(h.mul_(_first(out_BD, going)), tanh))
+            c = _first(c_BD, size)
             torch.mul(c, new_BD, out=s_in_BD)
-            torch.mul(c, cells[t - 1][:size] if t else start_BD, out=s_forget_BD)
+            torch.mul(c, _first(cells[t - 1], size) if t else start_BD, out=s_forget_BD)
             torch.mul(c, in_BD, out=s_new_BD)
             c.mul_(forget_BD)
             for s, a in ((s_BG[:, : 2 * dim], a_BG[:, : 2 * dim]), (s_out_BD, out_BD)):
@@ -200,7 +201,7 @@ class _Before(torch.autograd.Function):
             tanh_backward.grad_input(s_new_BD, new_BD, grad_input=s_new_BD)
             slopes[t].copy_(s_BG)
             if t:
-                torch.mm(slopes[t], weight_GD, out=back_BD[:size])
+                torch.mm(slopes[t], weight_GD, out=_first(back_BD, size))
             going = size
 
         slope_UG = slope_TG
@@ -217,3 +218,8 @@ class _Before(torch.autograd.Function):
             (before_TD.t() @ slope_TG).t(),
             slope_UG.sum(0, dtype=c_TD.dtype),
         )
+
+
+def _first(x_BD: Tensor, size: int) -> Tensor:
+    """Return the first rows; most steps are as large as their neighbours, and a view costs time."""
+    return x_BD if len(x_BD) == size else x_BD[:size]
