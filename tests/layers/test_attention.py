@@ -39,3 +39,12 @@ def test_dropout_is_for_training_alone() -> None:
     x = torch.randn(1, 5, 8)
     assert not torch.equal(block.train()(x, x, True), block(x, x, True))
     assert torch.equal(block.eval()(x, x, True), block(x, x, True))
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_training_without_luck_equals_evaluation(causal: bool) -> None:
+    torch.manual_seed(0)
+    block = AttentionBlock(dim=8, heads=2, dropout=1e-9)  # too little for any entry
+    query, memory = torch.randn(2, 5, 8), torch.randn(2, 5, 8)
+    found = block.train()(query, memory, causal)
+    torch.testing.assert_close(found, block.eval()(query, memory, causal))

@@ -2,6 +2,18 @@
 
 from torchedu.layers.attention import AttentionBlock
 from torchedu.layers.counts import add_marks, counts_before, look_up
+from torchedu.layers.distinct import distinct
+from torchedu.layers.dropout import Dropout
+from torchedu.layers.lstm import LSTM
 from torchedu.layers.table import VocabularyTable
 
-__all__ = ["AttentionBlock", "VocabularyTable", "add_marks", "counts_before", "look_up"]
+__all__ = [
+    "LSTM",
+    "AttentionBlock",
+    "Dropout",
+    "VocabularyTable",
+    "add_marks",
+    "counts_before",
+    "distinct",
+    "look_up",
+]

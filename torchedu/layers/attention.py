@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from torchedu.layers.dropout import Dropout
+
 
 class AttentionBlock(nn.Module):
     """One post-norm block: multi-head attention, skip from the query, feed-forward, skip.
@@ -25,7 +27,7 @@ class AttentionBlock(nn.Module):
         self.up = nn.Linear(dim, dim)
         self.down = nn.Linear(dim, dim)
         self.norm_feed = nn.LayerNorm(dim)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
         bound = (6 / (4 * dim)) ** 0.5  # Xavier over the three projections as one matrix
         for projection in (self.query, self.key_value):
             nn.init.uniform_(projection.weight, -bound, bound)
@@ -45,14 +47,24 @@ class AttentionBlock(nn.Module):
         """
         q_BHLd = self._split(self.query(query_BLD))
         k_BHMd, v_BHMd = map(self._split, self.key_value(memory_BMD).chunk(2, dim=-1))
-        found = F.scaled_dot_product_attention(
-            q_BHLd, k_BHMd, v_BHMd, is_causal=causal, dropout_p=self.dropout * self.training
-        )
-        x_BLD = self.out(found.transpose(1, 2).flatten(2))
+        found_BHLd = self._attend(q_BHLd, k_BHMd, v_BHMd, causal)
+        x_BLD = self.out(found_BHLd.transpose(1, 2).flatten(2))
         x_BLD = self.norm_attention(query_BLD + self.drop(x_BLD))
         fed_BLD = self.down(self.drop(torch.relu(self.up(x_BLD))))
         normed: Tensor = self.norm_feed(x_BLD + self.drop(fed_BLD))
         return normed
+
+    def _attend(self, q_BHLd: Tensor, k_BHMd: Tensor, v_BHMd: Tensor, causal: bool) -> Tensor:
+        if not self.training or not self.dropout or q_BHLd.device.type != "cpu":
+            return F.scaled_dot_product_attention(
+                q_BHLd, k_BHMd, v_BHMd, is_causal=causal, dropout_p=self.dropout * self.training
+            )
+        # On a CPU torch has no fused kernel with dropout, and draws its numbers slowly.
+        score_BHLM = (q_BHLd * q_BHLd.shape[-1] ** -0.5) @ k_BHMd.transpose(-1, -2)
+        if causal:
+            score_BHLM += torch.full_like(score_BHLM[0, 0], -torch.inf).triu_(1)
+        weight_BHLM = self.drop(score_BHLM.softmax(-1))
+        return weight_BHLM @ v_BHMd
 
     def _split(self, x_BLD: Tensor) -> Tensor:
         return x_BLD.unflatten(-1, (self.heads, -1)).transpose(1, 2)

@@ -4,12 +4,12 @@ Piech et al., "Deep Knowledge Tracing", NeurIPS 2015, https://arxiv.org/abs/1506
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from torchedu.batch import AnswerBatch
-from torchedu.layers import VocabularyTable
+from torchedu.layers import LSTM, Dropout, VocabularyTable, distinct
 from torchedu.models.kt_model import KTModel, State
-from torchedu.schema import SKILL
+from torchedu.schema import PADDING, SKILL
 
 
 class DKT(KTModel):
@@ -38,15 +38,16 @@ class DKT(KTModel):
         self.dropout = dropout
         # A row holds the codes for wrong and for right side by side.
         self.answered = VocabularyTable(SKILL, num_skills, 2 * dim, std=1.0)
-        self.lstm = nn.LSTM(dim, dim, batch_first=True)
+        self.lstm = LSTM(dim, dim)
         self.asked = VocabularyTable(SKILL, num_skills, dim, std=(3 * dim) ** -0.5)
         self.prior = VocabularyTable(SKILL, num_skills, 1, std=(3 * dim) ** -0.5)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def forward(self, batch: AnswerBatch) -> Tensor:
         """Predict every answer of a batch; see ``KTModel.forward``."""
-        h_BLD, _ = self.lstm(self._code(batch.skill_BLS, batch.correct_BL))
-        before_BLD = torch.cat([torch.zeros_like(h_BLD[:, :1]), h_BLD[:, :-1]], dim=1)
+        skill, correct, which_BL = distinct(batch.skill_BLS, batch.correct_BL)
+        seen_BL = batch.item_BL != PADDING
+        before_BLD = self.lstm.before(self._code(skill, correct), seen_BL, which_BL)
         return self._logit(before_BLD, batch.skill_BLS)
 
     def initial_state(self, batch_size: int) -> State:
@@ -70,4 +71,4 @@ class DKT(KTModel):
 
     def _logit(self, h: Tensor, skill: Tensor) -> Tensor:
         asked = self.asked.mean(skill)
-        return (self.drop(h) * asked).sum(-1) + self.prior.mean(skill).squeeze(-1)
+        return (self.drop(h).to(asked.dtype) * asked).sum(-1) + self.prior.mean(skill).squeeze(-1)

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from torchedu.batch import AnswerBatch
-from torchedu.layers import VocabularyTable, add_marks, counts_before, look_up
+from torchedu.layers import LSTM, Dropout, VocabularyTable, add_marks, counts_before, look_up
 from torchedu.models.kt_model import KTModel, State
-from torchedu.schema import ITEM, SKILL
+from torchedu.schema import ITEM, PADDING, SKILL
 
 
 class ItemDKT(KTModel):
@@ -48,18 +48,18 @@ class ItemDKT(KTModel):
         # A row holds the codes for wrong and for right side by side.
         self.answered = VocabularyTable(SKILL, num_skills, 2 * dim, std=0.1)
         self.answered_shift = VocabularyTable(SKILL, num_skills, 2 * dim, std=0.01)
-        self.lstm = nn.LSTM(dim, dim, batch_first=True)
+        self.lstm = LSTM(dim, dim)
         self.counted = nn.Sequential(nn.Linear(4, dim), nn.ReLU(), nn.Linear(dim, dim))
         self.asked = VocabularyTable(SKILL, num_skills, dim, std=small)
         self.asked_shift = VocabularyTable(SKILL, num_skills, dim, std=small / 10)
         self.prior = VocabularyTable(SKILL, num_skills, 1, std=small)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def forward(self, batch: AnswerBatch) -> Tensor:
         """Predict every answer of a batch; see ``KTModel.forward``."""
         item_BL, skill_BLS, correct_BL = batch.item_BL, batch.skill_BLS, batch.correct_BL
-        h_BLD, _ = self.lstm(self._code(item_BL, skill_BLS, correct_BL))
-        before_BLD = torch.cat([torch.zeros_like(h_BLD[:, :1]), h_BLD[:, :-1]], dim=1)
+        x_BLD = self._code(item_BL, skill_BLS, correct_BL)
+        before_BLD = self.lstm.before(x_BLD, item_BL != PADDING)
         on_skills_BL2 = counts_before(skill_BLS, correct_BL, self.num_skills)
         marks_BL2 = torch.stack([correct_BL, 1 - correct_BL], dim=-1)
         in_all_BL2 = marks_BL2.cumsum(1) - marks_BL2

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from torchedu.batch import AnswerBatch
 from torchedu.errors import ConfigError
-from torchedu.layers import AttentionBlock, VocabularyTable
+from torchedu.layers import AttentionBlock, Dropout, VocabularyTable
 from torchedu.models.kt_model import KTModel, State
 from torchedu.schema import SKILL
 
@@ -60,7 +60,7 @@ class SAKT(KTModel):
         self.position = nn.Parameter(torch.randn(max_steps, dim))  # row 0 is the start
         self.attention = nn.ModuleList(AttentionBlock(dim, heads, dropout) for _ in range(blocks))
         self.out = nn.Linear(dim, 1)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def forward(self, batch: AnswerBatch) -> Tensor:
         """Predict every answer of a batch; see ``KTModel.forward``."""
