@@ -1,5 +1,6 @@
 """Answers that look alike to a network need be looked up once a batch."""
 
+import torch
 from torch import Tensor
 
 
@@ -17,7 +18,9 @@ def distinct(skill_BLS: Tensor, correct_BL: Tensor) -> tuple[Tensor, Tensor, Ten
         Skills, shape (distinct, 1), marks, shape (distinct,), and which of these stands in each
         slot, shape (B, L); or the arguments and None.
     """
-    if skill_BLS.device.type != "cpu" or skill_BLS.shape[-1] != 1:
+    on_cpu = skill_BLS.device.type == "cpu" and not torch.compiler.is_compiling()
+    # A mark that is no number tells no pair; it goes on to the loss, where it is found.
+    if not on_cpu or skill_BLS.shape[-1] != 1 or correct_BL.isnan().any():
         return skill_BLS, correct_BL, None
     # One number a pair: a mark is at most 1, so that twice the skill with it tells both.
     pair_U, which_BL = (2 * skill_BLS.squeeze(-1) + correct_BL.double()).unique(return_inverse=True)

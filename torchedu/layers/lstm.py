@@ -21,7 +21,8 @@ class LSTM(nn.LSTM):
     Parameters and results are those of ``torch.nn.LSTM`` with one layer. ``before`` trains on a CPU
     in half its time or less: padded slots are left out, inputs that occur many times in a batch are
     projected once, each step is one product with few passes over its gates, and the gradients of
-    the weights are one product over all steps. Other devices have fast kernels of their own.
+    the weights are one product over all steps. Other devices and graphs have fast kernels of
+    their own.
 
     Args:
         dim_in: Width of the input.
@@ -43,7 +44,7 @@ class LSTM(nn.LSTM):
         Returns:
             before_BLD: Zero in the first slot; without meaning in slots that are not filled.
         """
-        if x.device.type != "cpu":
+        if x.device.type != "cpu" or torch.compiler.is_compiling():
             h_BLD, _ = self(x if which_BL is None else F.embedding(which_BL, x))
             return torch.cat([torch.zeros_like(h_BLD[:, :1]), h_BLD[:, :-1]], dim=1)
         mixed = torch.is_autocast_enabled("cpu")
