@@ -35,6 +35,8 @@ lint: install ## style and types alone
 bench: install ## measure what the README claims
 	$(BIN)/python benchmarks/kt_quality.py
 	$(BIN)/python benchmarks/streaming_auc.py
+	$(BIN)/python benchmarks/survive.py
+	$(BIN)/python benchmarks/kt_vs_pykt.py
 
 # torch and what only its CUDA builds need stay out of the lock: the build differs by machine (the
 # lock's closing warning about that is taken off). The extras of `all` are named one by one, since

@@ -45,6 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has left, as `| head` does
         sys.stderr.close()
         return 0
+    except (RuntimeError, MemoryError) as error:
+        advised = import_module("torchedu.callbacks").advice(error)
+        if advised is None:
+            raise
+        print(advised, file=sys.stderr)
+        return 2
     except OSError as error:  # no right to write, a full disk, a file gone while it was read
         place = error.filename or "a file"
         print(

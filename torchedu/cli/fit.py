@@ -8,7 +8,6 @@ from lightning.pytorch.tuner import Tuner
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from rich.console import Console
 
-from torchedu.callbacks import advice
 from torchedu.checkpoints import find_checkpoint
 from torchedu.cli.results import show
 from torchedu.errors import ConfigError, allowed
@@ -38,7 +37,7 @@ def main(words: Sequence[str]) -> None:
     checkpoint = None if cli.resume is None else cli.resume.file
     try:
         trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-    except (MisconfigurationException, RuntimeError, ValueError, MemoryError) as error:
+    except (MisconfigurationException, RuntimeError, ValueError) as error:
         raise _mistake(error) from error
     if trainer.fast_dev_run:  # type: ignore[attr-defined]
         return
@@ -54,9 +53,6 @@ def main(words: Sequence[str]) -> None:
 
 def _mistake(error: Exception) -> Exception:
     """Return what a user can put right of what Lightning and torch find out while training."""
-    advised = advice(error)
-    if advised is not None:
-        return advised
     said = str(error)
     if "Early stopping conditioned on metric" in said:
         metric, *known = re.findall(
