@@ -4,6 +4,8 @@ import logging
 import re
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
 from inspect import isabstract
 from pathlib import Path
 from typing import Any
@@ -27,23 +29,12 @@ from torchedu.checkpoints import (
 )
 from torchedu.errors import ConfigError, TorcheduError, allowed
 from torchedu.metrics_log import metrics_log
-from torchedu.models import KTModel
 from torchedu.parsing import TwoLineErrors
-from torchedu.tasks import open_task
-from torchedu.tasks.base import Task
+from torchedu.tasks import KnowledgeTracing, open_task
+from torchedu.tasks.base import Task, class_path
 
 RECIPES = Path(__file__).parent / "recipes"
-MONITOR = "val/auc"
-DEFAULT_TASK: dict[str, Any] = {
-    "class_path": "torchedu.tasks.KnowledgeTracing",
-    "init_args": {
-        "lr": 2e-3,
-        "weight_decay": 0.5,
-        "schedule": "one_cycle",
-    },
-}
-DEFAULT_NET = "torchedu.models.ItemDKT"
-DEFAULT_DATA = {"class_path": "torchedu.datamodules.Interactions"}
+DEFAULT_TASK = KnowledgeTracing
 MAX_EPOCHS = 12
 STEPS = 600
 """Optimizer steps below which training goes on for more epochs, where none are asked for."""
@@ -74,18 +65,20 @@ def trainer(
     strategy: str = "auto",
     precision: str = "32-true",
     callbacks: list[Callback] | None = None,
+    monitor: str = DEFAULT_TASK.monitor,
 ) -> Trainer:
     """Return a Lightning trainer that keeps a run's folder as the command line does.
 
     Args:
         run: The run's folder; a new number under ``runs/`` where it is None.
         max_epochs: Most passes over the training part.
-        patience: Passes without a better validation AUC after which training ends.
+        patience: Passes without a better validation score after which training ends.
         accelerator: ``cpu``, ``gpu`` or ``auto``, as Lightning has it.
         devices: How many, as Lightning has it.
         strategy: As Lightning has it.
         precision: As Lightning has it.
         callbacks: Further callbacks.
+        monitor: The validation score that chooses the best pass: the task's ``monitor``.
 
     Returns:
         A ``lightning.Trainer`` with CSV logs, best and last checkpoint, early stopping and a bar.
@@ -94,7 +87,7 @@ def trainer(
         ConfigError: The run's folder is in use.
     """
     quiet()
-    stop = EarlyStopping(MONITOR, mode="max", patience=patience)
+    stop = EarlyStopping(monitor, mode="max", patience=patience)
     return Trainer(
         max_epochs=max_epochs,
         accelerator=accelerator,
@@ -103,7 +96,7 @@ def trainer(
         precision=precision,  # type: ignore[arg-type]
         logger=metrics_log(run),
         plugins=[VerifiedCheckpointIO()],
-        callbacks=[*_callbacks(), stop, *(callbacks or []), LastCheckpoint()],
+        callbacks=[*_callbacks(monitor), stop, *(callbacks or []), LastCheckpoint()],
         log_every_n_steps=10,
         enable_model_summary=False,
     )
@@ -133,6 +126,7 @@ class RunCLI(LightningCLI):
         self.checkpoint = checkpoint
         self.resume: Resume | None = None
         training = checkpoint is None
+        self.task = _chosen_task(words) if training else DEFAULT_TASK
         super().__init__(
             Task,
             LightningDataModule,
@@ -144,7 +138,7 @@ class RunCLI(LightningCLI):
             trainer_defaults={
                 "log_every_n_steps": 10,
                 "enable_model_summary": False,
-                "callbacks": _callbacks() if training else [AnswersProgressBar()],
+                "callbacks": _callbacks(self.task.monitor) if training else [AnswersProgressBar()],
             },
             save_config_callback=SaveConfigCallback if training else None,
             save_config_kwargs={"overwrite": True},
@@ -161,28 +155,30 @@ class RunCLI(LightningCLI):
             {f"trainer.{k}": v for k, v in self.trainer_defaults.items() if k != "callbacks"}
         )
         parser.add_lightning_class_args(LightningDataModule, "data", subclass_mode=True)
-        parser.set_defaults({"data": self._saved_data() or DEFAULT_DATA})
+        parser.set_defaults({"data": self._saved_data() or {"class_path": self._usual_data()}})
         parser.add_argument("--run", type=str | None, help="folder for what the run leaves")
         if self.checkpoint is None:
             parser.add_lightning_class_args(Task, "model", subclass_mode=True)
-            parser.set_defaults({"model": DEFAULT_TASK})
+            usual = {"init_args": dict(self.task.usual["init_args"])} if self.task.usual else {}
+            parser.set_defaults({"model": {"class_path": class_path(self.task), **usual}})
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add what training needs besides, and link the data's sizes to the task."""
         assert isinstance(parser, RunParser)
         parser.classes = {"data": _subclasses(LightningDataModule)}
         if self.checkpoint is None:
-            parser.classes |= {"model": _subclasses(Task), "model.net": _subclasses(KTModel)}
-            parser.class_defaults = {f"model.{k}": v for k, v in DEFAULT_TASK["init_args"].items()}
+            parser.classes |= {"model": _subclasses(Task), "model.net": _subclasses(self.task.nets)}
+            usual = self.task.usual.get("init_args", {})
+            parser.class_defaults = {f"model.{k}": v for k, v in usual.items()}
         if self.checkpoint is not None:
             parser.add_argument("--format", default="parquet", help="of tables: parquet or csv")
             return
-        for size in ("num_items", "num_skills"):
+        for size in self.task.sizes:
             parser.link_arguments(f"data.{size}", f"model.init_args.{size}", apply_on="instantiate")
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
         parser.set_defaults(
             {
-                "early_stopping.monitor": MONITOR,
+                "early_stopping.monitor": self.task.monitor,
                 "early_stopping.mode": "max",
                 "early_stopping.patience": 5,
             }
@@ -212,7 +208,7 @@ class RunCLI(LightningCLI):
         words = _with_recipes(args)
         if self.checkpoint is None and not _chooses_net(words):
             # Not a default of the parser: that would hand its arguments on to the net of one's own.
-            words = [f"--model.net={DEFAULT_NET}", *words]
+            words = _with_net(words, self.task)
         self.config = parser.parse_args(words)
 
     def instantiate_classes(self) -> None:
@@ -284,6 +280,12 @@ class RunCLI(LightningCLI):
         data: dict[str, Any] | None = yaml.safe_load(file.read_text("utf-8")).get("data")
         return data
 
+    def _usual_data(self) -> str:
+        """Return the import path of the data module that the task takes if no other is named."""
+        known = self.checkpoint is not None and self.checkpoint.is_file()
+        task = type(open_task(self.checkpoint)) if known and self.checkpoint else self.task
+        return str(task.usual.get("data", DEFAULT_TASK.usual["data"]))
+
     def _grown(self, checkpoint: Path) -> Task:
         """Return the checkpoint's network with rows for the names of this run's data."""
         given = self._get(self.config_init, "model")
@@ -297,10 +299,10 @@ class RunCLI(LightningCLI):
         return grown
 
 
-def _callbacks() -> list[Callback]:
+def _callbacks(monitor: str) -> list[Callback]:
     best = ModelCheckpoint(
         filename="best",
-        monitor=MONITOR,
+        monitor=monitor,
         mode="max",
         enable_version_counter=False,
         auto_insert_metric_name=False,
@@ -336,22 +338,64 @@ def _with_recipes(words: Sequence[str]) -> list[str]:
 
 
 def _chooses_net(words: Sequence[str]) -> bool:
-    """Say whether the words, or a configuration file among them, name a network or another task."""
-    options = [word.partition("=") for word in words]
-    if any(option in ("--model", "--model.net") for option, _, _ in options):
-        return True
-    for (option, equals, value), after in zip(options, [*words, ""][1:], strict=True):
-        if option in ("--config", "-c"):
-            file = value if equals else after
-            try:
-                content = yaml.safe_load(Path(file).read_text("utf-8"))
-            except (yaml.YAMLError, UnicodeDecodeError) as error:
-                raise ConfigError(
-                    f"--config {file} is no YAML: {error}", "Give a recipe or a run's config.yaml."
-                ) from None
-            if isinstance(content, dict) and "model" in content:
-                return True
-    return False
+    """Say whether the words, or a configuration file among them, name a network."""
+    options = [word.partition("=")[0] for word in words]
+    return "--model.net" in options or any("net" in _init_args(model) for model in _models(words))
+
+
+def _with_net(words: Sequence[str], task: type[Task]) -> list[str]:
+    """Name the task's usual network, right after the task where the words name that."""
+    net = [f"--model.net={task.usual['net']}"] if "net" in task.usual else []
+    for i, word in enumerate(words):
+        if word == "--model":
+            return [*words[: i + 2], *net, *words[i + 2 :]]
+        if word.startswith("--model="):
+            return [*words[: i + 1], *net, *words[i + 1 :]]
+    return [*net, *words]
+
+
+def _chosen_task(words: Sequence[str]) -> type[Task]:
+    """Return the task that the words, or a configuration file among them, name."""
+    named = [str(model.get("class_path", "")) for model in _models(words)]
+    for word, after in zip(words, [*words, ""][1:], strict=True):
+        if word == "--model" or word.startswith("--model="):
+            named.append(after if word == "--model" else word.removeprefix("--model="))
+    kinds = {kind.__name__: kind for kind in _subclasses(Task)}
+    for name in reversed(named):
+        module, _, kind = name.rpartition(".")
+        if kind in kinds and (not module or module.split(".")[0] == "torchedu"):
+            return kinds[kind]
+        with suppress(ImportError, AttributeError, ValueError):
+            own = getattr(import_module(module), kind)
+            if isinstance(own, type) and issubclass(own, Task):
+                return own
+    return DEFAULT_TASK
+
+
+def _models(words: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the section on the task of each configuration file among the words."""
+    found = []
+    for word, after in zip(words, [*words, ""][1:], strict=True):
+        option, equals, value = word.partition("=")
+        if option not in ("--config", "-c"):
+            continue
+        file = value if equals else after
+        file = str(RECIPES / f"{file}.yaml") if (RECIPES / f"{file}.yaml").is_file() else file
+        try:
+            content = yaml.safe_load(Path(file).read_text("utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                f"--config {file} is no YAML: {error}", "Give a recipe or a run's config.yaml."
+            ) from None
+        except OSError:
+            continue  # told when the words are parsed
+        if isinstance(content, dict) and isinstance(content.get("model"), dict):
+            found.append(content["model"])
+    return found
+
+
+def _init_args(model: dict[str, Any]) -> dict[str, Any]:
+    return model.get("init_args") or {}
 
 
 def _cause(error: BaseException, prog: str) -> BaseException:

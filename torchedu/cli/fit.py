@@ -13,7 +13,7 @@ from torchedu.checkpoints import find_checkpoint
 from torchedu.cli.results import show
 from torchedu.errors import ConfigError, allowed
 from torchedu.evaluation import evaluate
-from torchedu.run import MONITOR, RunCLI, run_folder
+from torchedu.run import RunCLI, run_folder
 from torchedu.tasks import open_task
 
 
@@ -39,7 +39,7 @@ def main(words: Sequence[str]) -> None:
     try:
         trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     except (MisconfigurationException, RuntimeError, ValueError, MemoryError) as error:
-        raise _mistake(error) from error
+        raise _mistake(error, task.monitor) from error
     if trainer.fast_dev_run:  # type: ignore[attr-defined]
         return
     best = trainer.checkpoint_callback.best_model_path  # type: ignore[union-attr]
@@ -52,7 +52,7 @@ def main(words: Sequence[str]) -> None:
         show(console, evaluation, folder)
 
 
-def _mistake(error: Exception) -> Exception:
+def _mistake(error: Exception, monitor: str) -> Exception:
     """Return what a user can put right of what Lightning and torch find out while training."""
     advised = advice(error)
     if advised is not None:
@@ -62,7 +62,7 @@ def _mistake(error: Exception) -> Exception:
         metric, *known = re.findall(
             r"`([a-z]+/[^`]+|[^`/ ]+)`", said.replace("`EarlyStopping`", "")
         )
-        if metric != MONITOR or not any(name.startswith("val/") for name in known):
+        if metric != monitor or not any(name.startswith("val/") for name in known):
             remedy = f"--early_stopping.monitor: {allowed(metric, known)}"
         else:
             remedy = "Use more data, a larger --data.val or another --data.seed."
