@@ -1,6 +1,11 @@
 """Ranking over a whole catalogue: exact ranks, the best k, and scores that add up over ranks."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torchmetrics import Metric
 
@@ -42,6 +47,36 @@ def rank_of(score_MN: Tensor, target_M: Tensor) -> Tensor:
         ids_N = torch.arange(score_MN.shape[1], device=score_MN.device)
         rank_M += (tied_MN & (ids_N < target_M.unsqueeze(1))).sum(1)
     return rank_M
+
+
+class Ranks(NamedTuple):
+    """Cases that were ranked.
+
+    Attributes:
+        rank: The place of the course looked for, from 0; shape (cases,).
+        recommended: How often each course stands among the best ten; shape (N,).
+    """
+
+    rank: Tensor
+    recommended: Tensor
+
+    @classmethod
+    def of(cls, rank_M: Tensor, top_MK: Tensor, num_items: int) -> "Ranks":
+        """Count what was recommended."""
+        return cls(rank_M, torch.bincount(top_MK.flatten(), minlength=num_items))
+
+    @classmethod
+    def from_scores(cls, score_MN: NDArray[np.float32], target_M: NDArray[np.int64]) -> "Ranks":
+        """Rank scores, in which courses out of the running are minus infinity already."""
+        score, target = torch.from_numpy(score_MN), torch.from_numpy(target_M)
+        top = score.topk(min(TOP, score.shape[1])).indices
+        return cls.of(rank_of(score, target), top, score.shape[1])
+
+    @classmethod
+    def join(cls, parts: Sequence["Ranks"]) -> "Ranks":
+        """Put parts one after the other."""
+        rank = torch.cat([part.rank for part in parts])
+        return cls(rank, torch.stack([part.recommended for part in parts]).sum(0))
 
 
 def ranking_scores(rank: Tensor, weight: Tensor | None = None) -> dict[str, float | None]:

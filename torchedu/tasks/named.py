@@ -85,9 +85,9 @@ class NamedTask(Task):
         raise NotImplementedError
 
 
-def builder(net: object, base: type[Net]) -> Callable[..., Net]:
+def builder(net: object, base: Callable[..., Net]) -> Callable[..., Net]:
     """Return what builds a network, from itself or from its description in a checkpoint."""
     if isinstance(net, Mapping):
-        kind = class_by_path(str(net["class_path"]), base, "network")
+        kind = class_by_path(str(net["class_path"]), cast(type[Net], base), "network")
         return partial(kind, **net["init_args"])
     return cast(Callable[..., Net], net)

@@ -73,6 +73,8 @@ class CourseRecommendation(NamedTask):
 
     net: Recommender
     metrics: RankingScores
+    popularity: Tensor
+    negative_sampler: Callable[[Tensor, Tensor, int, int], Tensor]
     monitor = "val/ndcg10"
     sizes = ("num_items", "num_students", "num_groups")
     nets = Recommender
@@ -112,6 +114,7 @@ class CourseRecommendation(NamedTask):
         self.smoothing = smoothing
         self.metrics = RankingScores(num_items)
         self.register_buffer("popularity", torch.ones(num_items))
+        self.started = False
         for run in start_from or []:
             self._start_from(run)
         self.save_hyperparameters(
@@ -146,8 +149,6 @@ class CourseRecommendation(NamedTask):
                 "A NeuMF starts from a GMF and an MLP of its own sizes, trained on the same data.",
             )
         self.started = True
-
-    started = False
 
     def setup(self, stage: str) -> None:
         """Agree with the data on names and lengths, and learn how popular each course is.

@@ -1,7 +1,9 @@
 """Import enrolments: one call from raw files to a store of students' courses in order."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -161,14 +163,14 @@ class _Rows:
         student, item, moment = student[order], item[order], moment[order]
         held, place = rows["held"][order], rows["place"][order]
         self._refuse_planted(student, item, held, students, courses, raw)
-        first = np.sort(
+        once = np.sort(
             np.unique(student * np.int64(len(courses) + RESERVED) + item, return_index=True)[1]
         )
         again = np.ones(len(item), bool)
-        again[first] = False
+        again[once] = False
         drops = BadRows(self.bad.places, "drop")
         drops.add("the student has this course already", place[again], "")
-        student, item, moment = student[first], item[first], moment[first]
+        student, item, moment = student[once], item[once], moment[once]
         kinds = {ITEM: Names(courses)}
         groups = {}
         for group in self.groups:
@@ -189,16 +191,21 @@ class _Rows:
             "time_unit": self.clock.unit if timed else None,
             "held_out": bool(held.any()),
         }
-        return write_enrolments(
-            out,
-            Vocabulary(kinds),
-            [students[i] for i in some.tolist()],
-            lengths[some],
-            item,
+        write = partial(
+            write_enrolments,
+            vocabulary=Vocabulary(kinds),
+            names=[students[i] for i in some.tolist()],
+            lengths=lengths[some],
+            item=item,
             time=moment if timed else None,
             groups={name: ids[some] for name, ids in groups.items()},
             about=about,
         )
+        if lengths.max() > 2:  # else nothing could be held out
+            with TemporaryDirectory() as folder:
+                store = write(Path(folder) / "enrolments.store")
+                refuse_leaks(store, split_enrolments(store, "last"), raw)
+        return write(out)
 
     def _untimely(self, rows: dict[str, Any], off: NDArray[Any], first: int) -> tuple[Any, ...]:
         reason, remedy = self.clock.reason(int(rows["kind"][first]))
@@ -225,12 +232,6 @@ class _Rows:
                 "Ask the data's source for a split whose parts share nothing.",
                 file=raw,
             )
-
-
-def checked(store: EnrolmentStore) -> EnrolmentStore:
-    """Return a store whose last courses nothing before them gives away; see ``refuse_leaks``."""
-    refuse_leaks(store, split_enrolments(store, "last"))
-    return store
 
 
 def _inverse(order: NDArray[np.int64]) -> NDArray[np.int64]:
