@@ -31,9 +31,11 @@ DOORS = {
     "callbacks": "batch schema numpy torch lightning rich",
     "checkpoints": "schema torch lightning lightning_utilities",
     "metrics_log": "lightning",
-    "run": "models tasks datamodules callbacks checkpoints metrics_log metrics datasets batch "
+    "chosen": "tasks yaml",
+    "run": "chosen tasks datamodules callbacks checkpoints metrics_log metrics datasets batch "
     "schema parsing numpy pyarrow torch lightning jsonargparse yaml",
-    "prediction": "tasks models datamodules datasets schema numpy pyarrow torch lightning rich",
+    "prediction": "tasks models datamodules datasets metrics schema batch numpy pyarrow torch "
+    "lightning rich",
     "evaluation": "prediction tasks datamodules datasets baselines metrics schema numpy lightning",
     "export": "tasks models checkpoints batch schema torch safetensors onnxscript onnxruntime",
     "report": "schema numpy pyarrow matplotlib jinja2 yaml",

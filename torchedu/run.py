@@ -4,9 +4,6 @@ import logging
 import re
 import warnings
 from collections.abc import Sequence
-from contextlib import suppress
-from importlib import import_module
-from inspect import isabstract
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +24,20 @@ from torchedu.checkpoints import (
     find_checkpoint,
     resume_from,
 )
-from torchedu.errors import ConfigError, TorcheduError, allowed
+from torchedu.chosen import (
+    DEFAULT_TASK,
+    chooses_net,
+    chosen_task,
+    subclasses,
+    with_net,
+    with_recipes,
+)
+from torchedu.errors import ConfigError, TorcheduError
 from torchedu.metrics_log import metrics_log
 from torchedu.parsing import TwoLineErrors
-from torchedu.tasks import KnowledgeTracing, open_task
+from torchedu.tasks import open_task
 from torchedu.tasks.base import Task, class_path
 
-RECIPES = Path(__file__).parent / "recipes"
-DEFAULT_TASK = KnowledgeTracing
 MAX_EPOCHS = 12
 STEPS = 600
 """Optimizer steps below which training goes on for more epochs, where none are asked for."""
@@ -126,7 +129,7 @@ class RunCLI(LightningCLI):
         self.checkpoint = checkpoint
         self.resume: Resume | None = None
         training = checkpoint is None
-        self.task = _chosen_task(words) if training else DEFAULT_TASK
+        self.task = chosen_task(words) if training else DEFAULT_TASK
         super().__init__(
             Task,
             LightningDataModule,
@@ -165,9 +168,9 @@ class RunCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add what training needs besides, and link the data's sizes to the task."""
         assert isinstance(parser, RunParser)
-        parser.classes = {"data": _subclasses(LightningDataModule)}
+        parser.classes = {"data": subclasses(LightningDataModule)}
         if self.checkpoint is None:
-            parser.classes |= {"model": _subclasses(Task), "model.net": _subclasses(self.task.nets)}
+            parser.classes |= {"model": subclasses(Task), "model.net": subclasses(self.task.nets)}
             usual = self.task.usual.get("init_args", {})
             parser.class_defaults = {f"model.{k}": v for k, v in usual.items()}
         if self.checkpoint is not None:
@@ -205,10 +208,10 @@ class RunCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse the words; recipes may be given by their name alone."""
-        words = _with_recipes(args)
-        if self.checkpoint is None and not _chooses_net(words):
+        words = with_recipes(args)
+        if self.checkpoint is None and not chooses_net(words):
             # Not a default of the parser: that would hand its arguments on to the net of one's own.
-            words = _with_net(words, self.task)
+            words = with_net(words, self.task)
         self.config = parser.parse_args(words)
 
     def instantiate_classes(self) -> None:
@@ -308,94 +311,6 @@ def _callbacks(monitor: str) -> list[Callback]:
         auto_insert_metric_name=False,
     )
     return [best, VocabularyFile(), AnswersProgressBar()]
-
-
-def _subclasses(base: type) -> list[type]:
-    """Return the concrete classes of a kind that torchedu holds, by name."""
-    found: list[type] = [base]
-    for kind in found:
-        found.extend(set(kind.__subclasses__()) - set(found))
-    ours = [kind for kind in found if kind.__module__.startswith("torchedu")]
-    return sorted((kind for kind in ours if not isabstract(kind)), key=lambda kind: kind.__name__)
-
-
-def _with_recipes(words: Sequence[str]) -> list[str]:
-    """Replace the name of a recipe by its file."""
-    known = {file.stem: str(file) for file in sorted(RECIPES.glob("*.yaml"))}
-    out = list(words)
-    for i, word in enumerate(out):
-        option, _, value = word.partition("=")
-        if option not in ("--config", "-c"):
-            continue
-        name = value or (out[i + 1] if i + 1 < len(out) else "")
-        if name in known:
-            out[i if value else i + 1] = f"{option}={known[name]}" if value else known[name]
-        elif not Path(name).is_file():
-            raise ConfigError(
-                f"--config {name!r} is neither a file nor a recipe.", allowed(name, known)
-            )
-    return out
-
-
-def _chooses_net(words: Sequence[str]) -> bool:
-    """Say whether the words, or a configuration file among them, name a network."""
-    options = [word.partition("=")[0] for word in words]
-    return "--model.net" in options or any("net" in _init_args(model) for model in _models(words))
-
-
-def _with_net(words: Sequence[str], task: type[Task]) -> list[str]:
-    """Name the task's usual network, right after the task where the words name that."""
-    net = [f"--model.net={task.usual['net']}"] if "net" in task.usual else []
-    for i, word in enumerate(words):
-        if word == "--model":
-            return [*words[: i + 2], *net, *words[i + 2 :]]
-        if word.startswith("--model="):
-            return [*words[: i + 1], *net, *words[i + 1 :]]
-    return [*net, *words]
-
-
-def _chosen_task(words: Sequence[str]) -> type[Task]:
-    """Return the task that the words, or a configuration file among them, name."""
-    named = [str(model.get("class_path", "")) for model in _models(words)]
-    for word, after in zip(words, [*words, ""][1:], strict=True):
-        if word == "--model" or word.startswith("--model="):
-            named.append(after if word == "--model" else word.removeprefix("--model="))
-    kinds = {kind.__name__: kind for kind in _subclasses(Task)}
-    for name in reversed(named):
-        module, _, kind = name.rpartition(".")
-        if kind in kinds and (not module or module.split(".")[0] == "torchedu"):
-            return kinds[kind]
-        with suppress(ImportError, AttributeError, ValueError):
-            own = getattr(import_module(module), kind)
-            if isinstance(own, type) and issubclass(own, Task):
-                return own
-    return DEFAULT_TASK
-
-
-def _models(words: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the section on the task of each configuration file among the words."""
-    found = []
-    for word, after in zip(words, [*words, ""][1:], strict=True):
-        option, equals, value = word.partition("=")
-        if option not in ("--config", "-c"):
-            continue
-        file = value if equals else after
-        file = str(RECIPES / f"{file}.yaml") if (RECIPES / f"{file}.yaml").is_file() else file
-        try:
-            content = yaml.safe_load(Path(file).read_text("utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ConfigError(
-                f"--config {file} is no YAML: {error}", "Give a recipe or a run's config.yaml."
-            ) from None
-        except OSError:
-            continue  # told when the words are parsed
-        if isinstance(content, dict) and isinstance(content.get("model"), dict):
-            found.append(content["model"])
-    return found
-
-
-def _init_args(model: dict[str, Any]) -> dict[str, Any]:
-    return model.get("init_args") or {}
 
 
 def _cause(error: BaseException, prog: str) -> BaseException:

@@ -286,7 +286,8 @@ class CourseRecommendation(NamedTask):
         size = max(1, BLOCK // self.net.num_items)
         places_L = torch.arange(batch.item_BL.shape[1], device=batch.item_BL.device)
         for row_M, step_M in zip(rows.split(size), steps.split(size), strict=True):
-            score_MN = self.net.logits(state_BLD[row_M, step_M]).float()
+            with torch.autocast(self.device.type, enabled=False):  # bf16 would tie many courses
+                score_MN = self.net.logits(state_BLD[row_M, step_M].float())
             earlier_ML = batch.item_BL[row_M] * (places_L < step_M.unsqueeze(1))
             yield row_M, step_M, hide(hide(score_MN, earlier_ML), batch.before_BM[row_M])
 
