@@ -25,8 +25,9 @@ DOORS = {
     "models": "layers schema batch torch",
     "baselines": "datasets schema numpy scipy sklearn",
     "metrics": "numpy torch torchmetrics",
+    "optimizers": "torch",
     "datamodules": "datasets schema batch numpy torch lightning",
-    "tasks": "callbacks checkpoints models layers metrics batch schema torch torchmetrics "
+    "tasks": "callbacks checkpoints models layers metrics optimizers batch schema torch torchmetrics "
     "lightning",
     "callbacks": "batch schema numpy torch lightning rich",
     "checkpoints": "schema torch lightning lightning_utilities",

@@ -11,16 +11,17 @@ from torch import Tensor
 
 from torchedu.schema import RESERVED
 
-ROUNDS = 12
+ROUNDS = 64
 """How often a course that the student has taken is drawn anew."""
 _EMPTY = -1
+_ODD = -0x61C8864680B583EB  # 2**64 over the golden ratio, as a signed number
 
 
 class NegativeSampler:
     """Draws courses that students have not taken.
 
     What each student has taken stands in one open-addressed hash table of at least twice as many
-    places as there are enrolments: 16 to 32 bytes an enrolment, whatever the numbers of students
+    places as there are enrolments, with a byte a place beside it: 32 to 64 bytes an enrolment, whatever the numbers of students
     and courses. A student who has taken nearly everything may be given a course they have taken.
 
     Args:
@@ -46,7 +47,10 @@ class NegativeSampler:
         keys = torch.from_numpy(np.asarray(student, np.int64) * num_items + item).unique()
         places = 1 << max(4, int(2 * len(keys) - 1).bit_length())
         self.table = torch.full((places,), _EMPTY, dtype=torch.int64)
-        self.longest = self._fill(keys)
+        self._fill(keys)
+        # Few pairs are taken: most are told so by one byte, which stays in the processor's cache.
+        self.hint = torch.zeros(8 * places, dtype=torch.bool)
+        self.hint[self._home(keys, self.hint)] = True
         self.bounds: Tensor | None = None
         if power and popularity is not None:
             odds = np.asarray(popularity, np.float64)[RESERVED:] ** power
@@ -65,56 +69,64 @@ class NegativeSampler:
             item_MK: Course ids that the student has not taken, int64.
         """
         if self.table.device != student_M.device:
-            self.table = self.table.to(student_M.device)
+            self.table, self.hint = (one.to(student_M.device) for one in (self.table, self.hint))
             self.bounds = None if self.bounds is None else self.bounds.to(student_M.device)
-        case_M = _mix(student_M + _mix(position_M + _word(self.seed, epoch)))
-        count_K = torch.arange(num, device=student_M.device)
-        bits_MK = _mix(case_M.unsqueeze(1) + count_K).flatten()
-        owner_MK = student_M.repeat_interleave(num)
-        drawn = self._course(bits_MK)
-        again = self.taken(owner_MK, drawn).nonzero().squeeze(1)
+        case_M1 = _mix(student_M + _mix(position_M + _word(self.seed, epoch))).unsqueeze(1)
+        # Two draws come of the halves of one word.
+        words = torch.arange(1, num // 2 + 2, device=student_M.device) * _ODD
+        bits = _stirred(case_M1 + words).view(torch.int32)[:, :num]
+        drawn_MK = self._course(bits)
+        own_M1 = student_M.unsqueeze(1) * self.num_items
+        home = self._home(own_M1 + drawn_MK, self.hint).flatten()
+        again = self.hint.index_select(0, home).nonzero().squeeze(1)
+        drawn, case = drawn_MK.flatten(), again // num
+        owner, bits = student_M.index_select(0, case), case_M1.squeeze(1).index_select(0, case)
+        wrong = self.taken(owner, drawn.index_select(0, again)).nonzero().squeeze(1)
         for _ in range(ROUNDS):
+            again, owner, bits = (one.index_select(0, wrong) for one in (again, owner, bits))
             if not len(again):
                 break
-            bits_MK[again] = _mix(bits_MK[again])
-            drawn[again] = self._course(bits_MK[again])
-            again = again[self.taken(owner_MK[again], drawn[again])]
+            bits = _mix(bits + again % num)
+            drawn[again] = self._course(bits.view(torch.int32)[::2])
+            wrong = self.taken(owner, drawn[again]).nonzero().squeeze(1)
         return drawn.view(-1, num)
 
     def taken(self, student: Tensor, item: Tensor) -> Tensor:
         """Say which students have taken which course; shape (pairs,) each."""
         key = student * self.num_items + item
-        at = self._home(key)
-        found = self.table[at]
+        at = self._home(key, self.table)
+        found = self.table.index_select(0, at)
         hit = found == key
-        open = (~hit & (found != _EMPTY)).nonzero().squeeze(1)
+        left = (~hit & (found != _EMPTY)).nonzero().squeeze(1)
         mask = len(self.table) - 1
-        while len(open):
-            at[open] = (at[open] + 1) & mask
-            found = self.table[at[open]]
-            hit[open] = found == key[open]
-            open = open[(found != key[open]) & (found != _EMPTY)]
+        while len(left):
+            at[left] = (at[left] + 1) & mask
+            found = self.table[at[left]]
+            hit[left] = found == key[left]
+            left = left[(found != key[left]) & (found != _EMPTY)]
         return hit
 
-    def _fill(self, keys: Tensor) -> int:
-        """Put keys into the table, all at once a place further along; return the longest way."""
-        mask, way = len(self.table) - 1, 0
-        at = self._home(keys)
+    def _fill(self, keys: Tensor) -> None:
+        """Put keys into the table, all that are left a place further along at once."""
+        mask = len(self.table) - 1
+        at = self._home(keys, self.table)
         while len(keys):
             free = self.table[at] == _EMPTY
             self.table[at[free]] = keys[free]  # of several for one place, one wins
             left = self.table[at] != keys
-            keys, at, way = keys[left], (at[left] + 1) & mask, way + 1
-        return way
+            keys, at = keys[left], (at[left] + 1) & mask
 
-    def _home(self, key: Tensor) -> Tensor:
-        return _mix(key) & (len(self.table) - 1)
+    def _home(self, key: Tensor, table: Tensor) -> Tensor:
+        """Return where a key's way through a table begins (Knuth's multiplicative hashing)."""
+        width = len(table).bit_length() - 1
+        return (key * _ODD).__rshift__(64 - width).bitwise_and_(len(table) - 1)
 
     def _course(self, bits: Tensor) -> Tensor:
-        share = (bits & 0x1FFFFFFFFFFFFF).double() / 2**53
-        if self.bounds is None:
-            return RESERVED + (share * (self.num_items - RESERVED)).long()
-        place = torch.searchsorted(self.bounds, share, right=True)
+        share = bits.long().bitwise_and_(0x7FFFFFFF)
+        if self.bounds is None:  # a share of the courses without a division (Lemire 2019)
+            courses = self.num_items - RESERVED
+            return share.mul_(courses).bitwise_right_shift_(31).add_(RESERVED)
+        place = torch.searchsorted(self.bounds, share.double() / 2**31, right=True)
         return RESERVED + place.clamp(max=len(self.bounds) - 1)
 
 
@@ -124,10 +136,18 @@ def _word(seed: int, epoch: int) -> int:
 
 def _mix(x: Tensor) -> Tensor:
     """Spread the bits of integers (the finaliser of splitmix64, Steele et al., OOPSLA 2014)."""
-    x = x + -0x61C8864680B583EB  # 0x9E3779B97F4A7C15, as a signed number
+    x = x + _ODD
     x = (x ^ _shifted(x, 30)) * -0x40A7B892E31B1A47
     x = (x ^ _shifted(x, 27)) * -0x6B2FB644ECCEEE15
     return x ^ _shifted(x, 31)
+
+
+def _stirred(x: Tensor) -> Tensor:
+    """Spread the bits of words that are well spread already, in place and with one product."""
+    x ^= _shifted(x, 32)
+    x *= -0x40A7B892E31B1A47
+    x ^= _shifted(x, 29)
+    return x
 
 
 def _shifted(x: Tensor, by: int) -> Tensor:

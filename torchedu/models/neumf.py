@@ -7,7 +7,6 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from torchedu.batch import EnrolmentBatch
 from torchedu.layers import VocabularyTable
@@ -66,9 +65,8 @@ class MLP(Recommender):
 
     def top(self, state_MD: Tensor, item_MK: Tensor | None) -> Tensor:
         """Return the last layer's output for each pair; shape (M, K, last width)."""
-        table_NH = self.of_course(self.course.weight)
-        of_course = table_NH if item_MK is None else F.embedding(item_MK, table_NH)
-        x_MKH = torch.relu(self.of_student(state_MD).unsqueeze(1) + of_course)
+        course = self.course.weight if item_MK is None else self.course(item_MK)
+        x_MKH = torch.relu(self.of_student(state_MD).unsqueeze(1) + self.of_course(course))
         for layer in self.layers:
             x_MKH = torch.relu(layer(x_MKH))
         return x_MKH

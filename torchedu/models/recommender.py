@@ -55,7 +55,8 @@ class Recommender(nn.Module, ABC):
 
         Args:
             state_MD: What is known of students, rows of what ``forward`` returns.
-            item_MK: The courses to score; all where it is None.
+            item_MK: The courses to score; all where it is None, the same for everyone where M is
+                1.
 
         Returns:
             logit_MK: Log odds, or of all courses the unnormalised log chance that each comes next;
@@ -96,17 +97,14 @@ class DotProduct(Recommender):
         self.course = VocabularyTable(ITEM, num_items, dim, std=dim**-0.5 if std is None else std)
         self.bias = VocabularyTable(ITEM, num_items, 1, std=0.0)
 
-    def vectors(self) -> Tensor:
-        """Return the vector of every course; shape (N, D)."""
-        return self.course.weight
-
     def logits(self, state_MD: Tensor, item_MK: Tensor | None = None) -> Tensor:
         """Score courses; see ``Recommender.logits``."""
         if item_MK is None:
-            return F.linear(state_MD, self.vectors(), self.bias.weight.squeeze(1))
-        course_MKD = F.embedding(item_MK, self.vectors())
-        dot_MK = torch.einsum("md,mkd->mk", state_MD, course_MKD)
-        return dot_MK + self.bias(item_MK).squeeze(-1)
+            return F.linear(state_MD, self.course.weight, self.bias.weight.squeeze(1))
+        course_MKD, bias_MK = self.course(item_MK), self.bias(item_MK).squeeze(-1)
+        if len(item_MK) == 1:
+            return F.linear(state_MD, course_MKD[0], bias_MK[0])
+        return torch.einsum("md,mkd->mk", state_MD, course_MKD) + bias_MK
 
     def begin(self, popularity_N: Tensor) -> None:
         """Set the biases to the log of each course's share."""

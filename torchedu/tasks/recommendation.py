@@ -4,13 +4,15 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
-from torch import Tensor
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from torchedu.batch import EnrolmentBatch
 from torchedu.errors import ConfigError
 from torchedu.metrics.ranking import TOP, RankingScores, hide, rank_of
 from torchedu.models.recommender import Recommender
+from torchedu.optimizers import RowAdagrad
 from torchedu.schema import GROUP, ITEM, UNKNOWN, Vocabulary
 from torchedu.tasks.base import Schedule, class_path
 from torchedu.tasks.named import NamedTask, builder
@@ -60,6 +62,9 @@ class CourseRecommendation(NamedTask):
         negatives: How many courses are drawn, where the loss draws some.
         power: Negatives are drawn by popularity to this power; 0 draws all alike.
         smoothing: Label smoothing of the softmax over all courses, 0..1.
+        sparse: Give the tables of students and courses sparse gradients, and step with row-wise
+            Adagrad in place of AdamW: for tables of which a batch touches little. Not with
+            ``softmax``, which touches all courses.
         start_from: Runs or checkpoints whose networks this one takes over what fits of, such as a
             ``GMF`` and an ``MLP`` for ``NeuMF``.
         lr: Learning rate of AdamW.
@@ -94,6 +99,7 @@ class CourseRecommendation(NamedTask):
         negatives: int = 4,
         power: float = 0.0,
         smoothing: float = 0.0,
+        sparse: bool = False,
         start_from: list[str] | None = None,
         lr: float = 1e-3,
         weight_decay: float = 0.0,
@@ -107,8 +113,17 @@ class CourseRecommendation(NamedTask):
                 f"negatives is {negatives}, power {power}, smoothing {smoothing}.",
                 "negatives is at least 1, power at least 0, smoothing in 0..1.",
             )
+        if sparse and loss == "softmax":
+            raise ConfigError(
+                "sparse tables and a softmax over all courses, which touches every row.",
+                "Give --model.loss in_batch, sampled_softmax, bce or bpr.",
+            )
         self.net = builder(net, Recommender)(num_items, num_students, num_groups)
         self.kind = loss
+        self.sparse = sparse
+        for module in self.net.modules():
+            if isinstance(module, nn.Embedding):
+                module.sparse = sparse
         self.negatives = negatives
         self.power = power
         self.smoothing = smoothing
@@ -130,6 +145,7 @@ class CourseRecommendation(NamedTask):
                 "negatives": negatives,
                 "power": power,
                 "smoothing": smoothing,
+                "sparse": sparse,
                 "lr": lr,
                 "weight_decay": weight_decay,
                 "schedule": schedule,
@@ -231,9 +247,8 @@ class CourseRecommendation(NamedTask):
         """Return the softmax over drawn courses, less the log odds of being drawn (Bengio 2008)."""
         log_N = (odds_N / odds_N.sum()).clamp(min=1e-12).log()
         own_M1 = self.net.logits(state_MD, target_M.unsqueeze(1)).float()
-        rows_MK = drawn_K.unsqueeze(0).expand(len(target_M), -1)
-        other_MK = self.net.logits(state_MD, rows_MK).float() - log_N[drawn_K]
-        other_MK = other_MK.masked_fill(rows_MK == target_M.unsqueeze(1), -torch.inf)
+        other_MK = self.net.logits(state_MD, drawn_K.unsqueeze(0)).float() - log_N[drawn_K]
+        other_MK = other_MK.masked_fill(drawn_K == target_M.unsqueeze(1), -torch.inf)
         logit = torch.cat([own_M1 - log_N[target_M].unsqueeze(1), other_MK], 1)
         return -F.log_softmax(logit, 1)[:, 0]
 
@@ -261,6 +276,12 @@ class CourseRecommendation(NamedTask):
     def _bpr(self, *case: Any) -> Tensor:
         logit_MK = self._pairs(*case)
         return F.softplus(logit_MK[:, 1:] - logit_MK[:, :1]).mean(1)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Return row-wise Adagrad where tables are sparse, else what every task has."""
+        if not self.sparse:
+            return super().configure_optimizers()
+        return RowAdagrad(self.parameters(), self.lr, self.weight_decay)
 
     def pseudonyms(self, batch: EnrolmentBatch) -> list[str]:
         """Name each window by the student's row in the store and the courses' positions."""
