@@ -25,15 +25,18 @@ DOORS = {
     "models": "layers schema batch torch",
     "baselines": "datasets schema numpy scipy sklearn",
     "metrics": "numpy torch torchmetrics",
+    "optimizers": "torch",
     "datamodules": "datasets schema batch numpy torch lightning",
-    "tasks": "callbacks checkpoints models layers metrics batch schema torch torchmetrics "
+    "tasks": "callbacks checkpoints models layers metrics optimizers batch schema torch torchmetrics "
     "lightning",
     "callbacks": "batch schema numpy torch lightning rich",
     "checkpoints": "schema torch lightning lightning_utilities",
     "metrics_log": "lightning",
-    "run": "models tasks datamodules callbacks checkpoints metrics_log metrics datasets batch "
+    "chosen": "tasks yaml",
+    "run": "chosen tasks datamodules callbacks checkpoints metrics_log metrics datasets batch "
     "schema parsing numpy pyarrow torch lightning jsonargparse yaml",
-    "prediction": "tasks models datamodules datasets schema numpy pyarrow torch lightning rich",
+    "prediction": "tasks models datamodules datasets metrics schema batch numpy pyarrow torch "
+    "lightning rich",
     "evaluation": "prediction tasks datamodules datasets baselines metrics schema numpy lightning",
     "export": "tasks models checkpoints batch schema torch safetensors onnxscript onnxruntime",
     "report": "schema numpy pyarrow matplotlib jinja2 yaml",

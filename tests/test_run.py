@@ -8,7 +8,7 @@ from torchedu.callbacks import AnswersProgressBar
 from torchedu.cli import main
 from torchedu.errors import CheckpointError, ConfigError
 from torchedu.models import SAKT
-from torchedu.run import MONITOR, RunCLI, run_folder, trainer
+from torchedu.run import DEFAULT_TASK, RunCLI, run_folder, trainer
 from torchedu.tasks import open_task
 
 
@@ -44,7 +44,7 @@ def test_a_trainer_for_python_keeps_a_run_as_the_command_does() -> None:
     kinds = {type(callback) for callback in made.callbacks}
     assert {EarlyStopping, ModelCheckpoint, AnswersProgressBar} <= kinds
     (stop,) = [callback for callback in made.callbacks if isinstance(callback, EarlyStopping)]
-    assert (stop.monitor, stop.mode, stop.patience) == (MONITOR, "max", 2)
+    assert (stop.monitor, stop.mode, stop.patience) == (DEFAULT_TASK.monitor, "max", 2)
     assert run_folder(made) == Path("mine")
     assert made.max_epochs == 3
 

@@ -8,23 +8,34 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from torchedu.datamodules.enrolments import Enrolments
     from torchedu.datamodules.interactions import Interactions
     from torchedu.datasets import Store
     from torchedu.evaluation import evaluate
-    from torchedu.models import DKT, SAKT, ItemDKT
+    from torchedu.models import DKT, GMF, MF, MLP, SAKT, GRU4Rec, ItemDKT, NeuMF, SASRec, TwoTower
     from torchedu.run import trainer
     from torchedu.tasks.opening import open_task
+    from torchedu.tasks.recommendation import CourseRecommendation
     from torchedu.tasks.tracing import KnowledgeTracing
 
 __version__ = "0.1.0"
 
 __all__ = [
     "DKT",
+    "GMF",
+    "MF",
+    "MLP",
     "SAKT",
+    "CourseRecommendation",
+    "Enrolments",
+    "GRU4Rec",
     "Interactions",
     "ItemDKT",
     "KnowledgeTracing",
+    "NeuMF",
+    "SASRec",
     "Store",
+    "TwoTower",
     "__version__",
     "evaluate",
     "open_task",
@@ -33,11 +44,20 @@ __all__ = [
 
 _HOME = {
     "DKT": "torchedu.models",
+    "GMF": "torchedu.models",
+    "MF": "torchedu.models",
+    "MLP": "torchedu.models",
     "SAKT": "torchedu.models",
+    "CourseRecommendation": "torchedu.tasks.recommendation",
+    "Enrolments": "torchedu.datamodules.enrolments",
+    "GRU4Rec": "torchedu.models",
     "Interactions": "torchedu.datamodules.interactions",
     "ItemDKT": "torchedu.models",
     "KnowledgeTracing": "torchedu.tasks.tracing",
+    "NeuMF": "torchedu.models",
+    "SASRec": "torchedu.models",
     "Store": "torchedu.datasets",
+    "TwoTower": "torchedu.models",
     "evaluate": "torchedu.evaluation",
     "open_task": "torchedu.tasks.opening",
     "trainer": "torchedu.run",

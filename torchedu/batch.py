@@ -8,12 +8,14 @@ letter dimension
 ====== ==========================================
 B      histories (or windows of them) in a batch
 L      steps: answers in a history
-N      items, reserved ids included
+N      items, reserved ids included (courses, where those are recommended)
 K      skills, reserved ids included
 S      skills of one item, padded
 D      width of a layer
 H      attention heads
 V      vocabulary of tokens
+M      cases: slots of a batch that are predicted; in ``before_BM``, courses before a window
+G      student attributes
 ====== ==========================================
 """
 
@@ -42,6 +44,31 @@ class AnswerBatch(NamedTuple):
     skill_BLS: Tensor
     correct_BL: Tensor
     scored_BL: Tensor
+    student_B: Tensor
+    start_B: Tensor
+    mean_over_B: Tensor
+
+
+class EnrolmentBatch(NamedTuple):
+    """Windows of students' courses in order of enrolment, padded at the end to the longest.
+
+    Attributes:
+        item_BL: Course ids, int64; 0 in padded slots, 1 for a course that the vocabulary lacks.
+        scored_BL: Which courses are to be predicted from those before them, bool; never a padded
+            slot.
+        before_BM: The student's courses before the window, int64, filled up with 0; M is 0 where
+            they are not asked for, as in training.
+        group_BG: The student's group by each attribute, int64; ids of all attributes share one
+            range.
+        student_B: Row of the student in the store, int64.
+        start_B: Position in the student's history of the window's first course, int64.
+        mean_over_B: As ``AnswerBatch`` has it, of courses.
+    """
+
+    item_BL: Tensor
+    scored_BL: Tensor
+    before_BM: Tensor
+    group_BG: Tensor
     student_B: Tensor
     start_B: Tensor
     mean_over_B: Tensor

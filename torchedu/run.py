@@ -4,7 +4,6 @@ import logging
 import re
 import warnings
 from collections.abc import Sequence
-from inspect import isabstract
 from pathlib import Path
 from typing import Any
 
@@ -25,25 +24,20 @@ from torchedu.checkpoints import (
     find_checkpoint,
     resume_from,
 )
-from torchedu.errors import ConfigError, TorcheduError, allowed
+from torchedu.chosen import (
+    DEFAULT_TASK,
+    chooses_net,
+    chosen_task,
+    subclasses,
+    with_net,
+    with_recipes,
+)
+from torchedu.errors import ConfigError, TorcheduError
 from torchedu.metrics_log import metrics_log
-from torchedu.models import KTModel
 from torchedu.parsing import TwoLineErrors
 from torchedu.tasks import open_task
-from torchedu.tasks.base import Task
+from torchedu.tasks.base import Task, class_path
 
-RECIPES = Path(__file__).parent / "recipes"
-MONITOR = "val/auc"
-DEFAULT_TASK: dict[str, Any] = {
-    "class_path": "torchedu.tasks.KnowledgeTracing",
-    "init_args": {
-        "lr": 2e-3,
-        "weight_decay": 0.5,
-        "schedule": "one_cycle",
-    },
-}
-DEFAULT_NET = "torchedu.models.ItemDKT"
-DEFAULT_DATA = {"class_path": "torchedu.datamodules.Interactions"}
 MAX_EPOCHS = 12
 STEPS = 600
 """Optimizer steps below which training goes on for more epochs, where none are asked for."""
@@ -74,18 +68,20 @@ def trainer(
     strategy: str = "auto",
     precision: str = "32-true",
     callbacks: list[Callback] | None = None,
+    monitor: str = DEFAULT_TASK.monitor,
 ) -> Trainer:
     """Return a Lightning trainer that keeps a run's folder as the command line does.
 
     Args:
         run: The run's folder; a new number under ``runs/`` where it is None.
         max_epochs: Most passes over the training part.
-        patience: Passes without a better validation AUC after which training ends.
+        patience: Passes without a better validation score after which training ends.
         accelerator: ``cpu``, ``gpu`` or ``auto``, as Lightning has it.
         devices: How many, as Lightning has it.
         strategy: As Lightning has it.
         precision: As Lightning has it.
         callbacks: Further callbacks.
+        monitor: The validation score that chooses the best pass: the task's ``monitor``.
 
     Returns:
         A ``lightning.Trainer`` with CSV logs, best and last checkpoint, early stopping and a bar.
@@ -94,7 +90,7 @@ def trainer(
         ConfigError: The run's folder is in use.
     """
     quiet()
-    stop = EarlyStopping(MONITOR, mode="max", patience=patience)
+    stop = EarlyStopping(monitor, mode="max", patience=patience)
     return Trainer(
         max_epochs=max_epochs,
         accelerator=accelerator,
@@ -103,7 +99,7 @@ def trainer(
         precision=precision,  # type: ignore[arg-type]
         logger=metrics_log(run),
         plugins=[VerifiedCheckpointIO()],
-        callbacks=[*_callbacks(), stop, *(callbacks or []), LastCheckpoint()],
+        callbacks=[*_callbacks(monitor), stop, *(callbacks or []), LastCheckpoint()],
         log_every_n_steps=10,
         enable_model_summary=False,
     )
@@ -133,6 +129,7 @@ class RunCLI(LightningCLI):
         self.checkpoint = checkpoint
         self.resume: Resume | None = None
         training = checkpoint is None
+        self.task = chosen_task(words) if training else DEFAULT_TASK
         super().__init__(
             Task,
             LightningDataModule,
@@ -144,7 +141,7 @@ class RunCLI(LightningCLI):
             trainer_defaults={
                 "log_every_n_steps": 10,
                 "enable_model_summary": False,
-                "callbacks": _callbacks() if training else [AnswersProgressBar()],
+                "callbacks": _callbacks(self.task.monitor) if training else [AnswersProgressBar()],
             },
             save_config_callback=SaveConfigCallback if training else None,
             save_config_kwargs={"overwrite": True},
@@ -161,28 +158,31 @@ class RunCLI(LightningCLI):
             {f"trainer.{k}": v for k, v in self.trainer_defaults.items() if k != "callbacks"}
         )
         parser.add_lightning_class_args(LightningDataModule, "data", subclass_mode=True)
-        parser.set_defaults({"data": saved_data(self.checkpoint) or DEFAULT_DATA})
+        data = saved_data(self.checkpoint) or {"class_path": self._usual_data()}
+        parser.set_defaults({"data": data})
         parser.add_argument("--run", type=str | None, help="folder for what the run leaves")
         if self.checkpoint is None:
             parser.add_lightning_class_args(Task, "model", subclass_mode=True)
-            parser.set_defaults({"model": DEFAULT_TASK})
+            usual = {"init_args": dict(self.task.usual["init_args"])} if self.task.usual else {}
+            parser.set_defaults({"model": {"class_path": class_path(self.task), **usual}})
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add what training needs besides, and link the data's sizes to the task."""
         assert isinstance(parser, RunParser)
-        parser.classes = {"data": _subclasses(LightningDataModule)}
+        parser.classes = {"data": subclasses(LightningDataModule)}
         if self.checkpoint is None:
-            parser.classes |= {"model": _subclasses(Task), "model.net": _subclasses(KTModel)}
-            parser.class_defaults = {f"model.{k}": v for k, v in DEFAULT_TASK["init_args"].items()}
+            parser.classes |= {"model": subclasses(Task), "model.net": subclasses(self.task.nets)}
+            usual = self.task.usual.get("init_args", {})
+            parser.class_defaults = {f"model.{k}": v for k, v in usual.items()}
         if self.checkpoint is not None:
             parser.add_argument("--format", default="parquet", help="of tables: parquet or csv")
             return
-        for size in ("num_items", "num_skills"):
+        for size in self.task.sizes:
             parser.link_arguments(f"data.{size}", f"model.init_args.{size}", apply_on="instantiate")
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
         parser.set_defaults(
             {
-                "early_stopping.monitor": MONITOR,
+                "early_stopping.monitor": self.task.monitor,
                 "early_stopping.mode": "max",
                 "early_stopping.patience": 5,
             }
@@ -209,10 +209,10 @@ class RunCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse the words; recipes may be given by their name alone."""
-        words = _with_recipes(args)
-        if self.checkpoint is None and not _chooses_net(words):
+        words = with_recipes(args)
+        if self.checkpoint is None and not chooses_net(words):
             # Not a default of the parser: that would hand its arguments on to the net of one's own.
-            words = [f"--model.net={DEFAULT_NET}", *words]
+            words = with_net(words, self.task)
         self.config = parser.parse_args(words)
 
     def instantiate_classes(self) -> None:
@@ -274,6 +274,12 @@ class RunCLI(LightningCLI):
         stop.patience = max(stop.patience, epochs // 3)
         return epochs
 
+    def _usual_data(self) -> str:
+        """Return the import path of the data module that the task takes if no other is named."""
+        known = self.checkpoint is not None and self.checkpoint.is_file()
+        task = type(open_task(self.checkpoint)) if known and self.checkpoint else self.task
+        return str(task.usual.get("data", DEFAULT_TASK.usual["data"]))
+
     def _grown(self, checkpoint: Path) -> Task:
         """Return the checkpoint's network with rows for the names of this run's data."""
         given = self._get(self.config_init, "model")
@@ -312,61 +318,15 @@ def saved_data(checkpoint: Path | None) -> dict[str, Any] | None:
     return data
 
 
-def _callbacks() -> list[Callback]:
+def _callbacks(monitor: str) -> list[Callback]:
     best = ModelCheckpoint(
         filename="best",
-        monitor=MONITOR,
+        monitor=monitor,
         mode="max",
         enable_version_counter=False,
         auto_insert_metric_name=False,
     )
     return [best, VocabularyFile(), AnswersProgressBar()]
-
-
-def _subclasses(base: type) -> list[type]:
-    """Return the concrete classes of a kind that torchedu holds, by name."""
-    found: list[type] = [base]
-    for kind in found:
-        found.extend(set(kind.__subclasses__()) - set(found))
-    ours = [kind for kind in found if kind.__module__.startswith("torchedu")]
-    return sorted((kind for kind in ours if not isabstract(kind)), key=lambda kind: kind.__name__)
-
-
-def _with_recipes(words: Sequence[str]) -> list[str]:
-    """Replace the name of a recipe by its file."""
-    known = {file.stem: str(file) for file in sorted(RECIPES.glob("*.yaml"))}
-    out = list(words)
-    for i, word in enumerate(out):
-        option, _, value = word.partition("=")
-        if option not in ("--config", "-c"):
-            continue
-        name = value or (out[i + 1] if i + 1 < len(out) else "")
-        if name in known:
-            out[i if value else i + 1] = f"{option}={known[name]}" if value else known[name]
-        elif not Path(name).is_file():
-            raise ConfigError(
-                f"--config {name!r} is neither a file nor a recipe.", allowed(name, known)
-            )
-    return out
-
-
-def _chooses_net(words: Sequence[str]) -> bool:
-    """Say whether the words, or a configuration file among them, name a network or another task."""
-    options = [word.partition("=") for word in words]
-    if any(option in ("--model", "--model.net") for option, _, _ in options):
-        return True
-    for (option, equals, value), after in zip(options, [*words, ""][1:], strict=True):
-        if option in ("--config", "-c"):
-            file = value if equals else after
-            try:
-                content = yaml.safe_load(Path(file).read_text("utf-8"))
-            except (yaml.YAMLError, UnicodeDecodeError) as error:
-                raise ConfigError(
-                    f"--config {file} is no YAML: {error}", "Give a recipe or a run's config.yaml."
-                ) from None
-            if isinstance(content, dict) and "model" in content:
-                return True
-    return False
 
 
 def _cause(error: BaseException, prog: str) -> BaseException:

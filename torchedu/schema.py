@@ -83,6 +83,28 @@ ANSWER_COLUMNS = (
 """The columns of answers, a row an answer; further columns may be student attributes (groups)."""
 
 
+HELD_OUT = "held_out"
+"""Column of an importer that says which enrolments a published test part holds."""
+
+ENROLMENT_COLUMNS = (
+    ANSWER_COLUMNS[0],
+    Column(
+        "item",
+        True,
+        "a course's name",
+        ("course", "course_id", "class", "class_id", "module", "item_id", "movie_id", "movieid"),
+    ),
+    Column(
+        "time",
+        False,
+        "when the student enrolled: a date and time, or a number",
+        ("timestamp", "date", "enrolled", "enrolled_at", "enroll_time", "enrol_time"),
+    ),
+    Column("count", False, "how often, or how much liked: 0 or more", ("rating", "weight")),
+)
+"""The columns of enrolments, a row an enrolment; further columns may be student attributes."""
+
+
 class Names:
     """The names of one kind, such as items, in the order of their ids.
 

@@ -2,6 +2,25 @@
 
 from torchedu.baselines.baseline import Baseline
 from torchedu.baselines.best_lr import BestLR
+from torchedu.baselines.blend import Blend
+from torchedu.baselines.ease import EASE, ItemKNN, RecentEASE
+from torchedu.baselines.ials import IALS
 from torchedu.baselines.item_mean import ItemMean
+from torchedu.baselines.next_course import Markov, NextCourseRidge
+from torchedu.baselines.popularity import Popularity
+from torchedu.baselines.recommender import RecommenderBaseline
 
-__all__ = ["Baseline", "BestLR", "ItemMean"]
+__all__ = [
+    "EASE",
+    "IALS",
+    "Baseline",
+    "BestLR",
+    "Blend",
+    "ItemKNN",
+    "ItemMean",
+    "Markov",
+    "NextCourseRidge",
+    "Popularity",
+    "RecentEASE",
+    "RecommenderBaseline",
+]

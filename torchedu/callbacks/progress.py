@@ -9,7 +9,7 @@ from lightning.pytorch.callbacks import RichProgressBar
 
 
 class AnswersProgressBar(RichProgressBar):
-    """A progress bar with the time left, answers a second and the current validation AUC.
+    """A progress bar with the time left, answers a second and the current validation score.
 
     Where the output is no terminal (a log file, a cluster's job), it prints one line an epoch.
     """
@@ -51,6 +51,7 @@ class AnswersProgressBar(RichProgressBar):
         mean_loss: Any = getattr(pl_module, "mean_loss", None)
         if mean_loss is not None:
             shown["train/loss"] = f"{float(mean_loss):.4f}"
-        if "val/auc" in trainer.callback_metrics:
-            shown["val/auc"] = f"{trainer.callback_metrics['val/auc']:.4f}"
+        monitor = getattr(pl_module, "monitor", "val/auc")
+        if monitor in trainer.callback_metrics:
+            shown[monitor] = f"{trainer.callback_metrics[monitor]:.4f}"
         return shown

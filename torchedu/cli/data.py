@@ -12,7 +12,9 @@ from rich.text import Text
 
 from torchedu.datasets import AnswerStore
 from torchedu.datasets.describe import describe as count
+from torchedu.datasets.enrolments import EnrolmentStore
 from torchedu.datasets.importers import import_answers
+from torchedu.datasets.importers.enrolments import ENROLMENT_FORMATS, import_enrolments
 from torchedu.errors import MissingExtraError
 from torchedu.parsing import run_functions
 from torchedu.schema import GROUP, ITEM, RESERVED, SKILL
@@ -45,10 +47,11 @@ def import_(
     response_time_unit: Literal["s", "ms"] = "s",
     on_bad_row: Literal["error", "drop"] = "error",
 ) -> None:
-    """Read students' answers from a raw file into a store.
+    """Read students' answers, or their enrolments in courses, from raw files into a store.
 
     Args:
-        format: csv, parquet, jsonl, ednet, ednet_kt1, tsv or dkt_synthetic.
+        format: Of answers csv, parquet, jsonl, ednet, ednet_kt1, tsv or dkt_synthetic; of
+            enrolments enrolments (CSV or Parquet), user_lists, ncf or movielens.
         raw: The file or folder; also a URI such as s3://bucket/answers.csv.
         out: The store to make; one that stands there is replaced.
         columns: The file's headings, where they are not the common ones, such as
@@ -70,18 +73,34 @@ def import_(
     console = Console()
     columns_shown = (
         SpinnerColumn(),
-        TextColumn("reading {task.completed:,.0f} answers"),
+        TextColumn("reading {task.completed:,.0f} rows"),
         TimeElapsedColumn(),
     )
     quiet = not console.is_terminal
     with Progress(*columns_shown, console=console, transient=True, disable=quiet) as bar:
         task = bar.add_task("reading", total=None)
+        attributes = [name.strip() for name in groups.split(",") if name.strip()]
+        if format in ENROLMENT_FORMATS:
+            enrolments = import_enrolments(
+                format,
+                raw,
+                out,
+                columns=columns,
+                groups=attributes,
+                delimiter=delimiter,
+                encoding=encoding,
+                time_unit=time_unit,
+                on_bad_row=on_bad_row,
+                progress=lambda rows: bar.update(task, completed=rows),
+            )
+            _print_import(console, enrolments, time.perf_counter() - begin)
+            return
         store = import_answers(
             format,
             raw,
             out,
             columns=columns,
-            groups=[name.strip() for name in groups.split(",") if name.strip()],
+            groups=attributes,
             answer_id=answer_id,
             merge_skill_rows=merge_skill_rows,
             skills=skills,
@@ -165,15 +184,18 @@ def simulate(
     _print_import(Console(), store, time.perf_counter() - begin)
 
 
-def _print_import(console: Console, store: AnswerStore, seconds: float) -> None:
+def _print_import(console: Console, store: AnswerStore | EnrolmentStore, seconds: float) -> None:
     """Print what an import made: counts, what was taken for what, what was dropped and why."""
     about, vocabulary = store.about, store.vocabulary
     items, skills = (len(vocabulary[kind]) - RESERVED for kind in (ITEM, SKILL))
     counts = (
-        f"{store.num_students:,} students, {store.num_answers:,} answers, {items:,} items, "
-        f"{skills:,} skills"
+        f"{store.num_enrolments:,} enrolments, {items:,} courses"
+        if isinstance(store, EnrolmentStore)
+        else f"{store.num_answers:,} answers, {items:,} items, {skills:,} skills"
     )
-    lines = [("store", f"{store.path}: {counts}, in {seconds:.1f} s")]
+    lines = [
+        ("store", f"{store.path}: {store.num_students:,} students, {counts}, in {seconds:.1f} s")
+    ]
     if vocabulary.groups:
         groups = (
             f"{name} ({len(vocabulary[GROUP + name]) - RESERVED})" for name in vocabulary.groups

@@ -12,7 +12,7 @@ from torchedu.checkpoints import find_checkpoint
 from torchedu.cli.results import show
 from torchedu.errors import ConfigError, allowed
 from torchedu.evaluation import evaluate
-from torchedu.run import MONITOR, RunCLI, run_folder
+from torchedu.run import RunCLI, run_folder
 from torchedu.tasks import open_task
 
 
@@ -38,7 +38,7 @@ def main(words: Sequence[str]) -> None:
     try:
         trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     except (MisconfigurationException, RuntimeError, ValueError) as error:
-        raise _mistake(error) from error
+        raise _mistake(error, task.monitor) from error
     if trainer.fast_dev_run:  # type: ignore[attr-defined]
         return
     best = trainer.checkpoint_callback.best_model_path  # type: ignore[union-attr]
@@ -51,14 +51,14 @@ def main(words: Sequence[str]) -> None:
         show(console, evaluation, folder)
 
 
-def _mistake(error: Exception) -> Exception:
+def _mistake(error: Exception, monitor: str) -> Exception:
     """Return what a user can put right of what Lightning and torch find out while training."""
     said = str(error)
     if "Early stopping conditioned on metric" in said:
         metric, *known = re.findall(
             r"`([a-z]+/[^`]+|[^`/ ]+)`", said.replace("`EarlyStopping`", "")
         )
-        if metric != MONITOR or not any(name.startswith("val/") for name in known):
+        if metric != monitor or not any(name.startswith("val/") for name in known):
             remedy = f"--early_stopping.monitor: {allowed(metric, known)}"
         else:
             remedy = "Use more data, a larger --data.val or another --data.seed."

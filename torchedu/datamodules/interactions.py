@@ -10,11 +10,10 @@ from weakref import finalize
 
 import numpy as np
 from lightning import LightningDataModule
-from lightning.pytorch.callbacks import GradientAccumulationScheduler
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from torchedu.datamodules.batches import AnswerBatches
-from torchedu.datamodules.stream import BatchStream, EpochLoader
+from torchedu.datamodules.stream import BatchStream, EpochLoader, ranks_of
 from torchedu.datasets import AnswerStore
 from torchedu.datasets.importers import guess_format, import_answers
 from torchedu.datasets.order import Order, Windows, cut_windows
@@ -210,16 +209,7 @@ class Interactions(LightningDataModule):
         return Order(windows.length, self.batch_size or some, self.seed)
 
     def _loader(self, batches: AnswerBatches, order: Order) -> EpochLoader:
-        trainer = self.trainer
-        callbacks = trainer.callbacks if trainer else []  # type: ignore[attr-defined]
-        if any(isinstance(one, GradientAccumulationScheduler) for one in callbacks):
-            raise ConfigError(
-                "GradientAccumulationScheduler would divide batches in ever other ways.",
-                "Set accumulate_grad_batches of the trainer instead; it changes no result.",
-            )
-        rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
-        accumulate = trainer.accumulate_grad_batches if trainer else 1
-        stream = BatchStream(batches, order, rank, world_size, accumulate)
+        stream = BatchStream(batches, order, *ranks_of(self.trainer))
         return EpochLoader(
             stream, self.num_workers, lambda: self.trainer.current_epoch if self.trainer else 0
         )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from torchedu.datasets.answers import AnswerStore
+from torchedu.datasets.store import Store
 from torchedu.errors import ConfigError, DataError, allowed
 from torchedu.schema import GROUP
 
@@ -105,7 +106,7 @@ def _students(
     fold: int,
     column: str | None,
 ) -> dict[str, NDArray[np.bool_]]:
-    place = _places(store, seed)
+    place = random_places(store, seed)
     num = store.num_students
     if by == "column":
         in_test, in_val = _column(store, column)
@@ -176,7 +177,7 @@ def _by_time(store: AnswerStore, val: float, test: float) -> dict[str, Part]:
     return parts
 
 
-def _places(store: AnswerStore, seed: int) -> NDArray[np.int64]:
+def random_places(store: Store, seed: int) -> NDArray[np.int64]:
     """Return each student's place in a random order that their names and the seed alone decide."""
     offsets = store.offsets("students", "name")
     data = store.values("students", "name.utf8")

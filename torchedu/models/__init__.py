@@ -1,8 +1,28 @@
-"""Networks of knowledge tracing, one paper a file; each is a pure, single-device module."""
+"""Networks, one paper a file; each is a pure, single-device module."""
 
 from torchedu.models.dkt import DKT
+from torchedu.models.factorization import GMF, MF
+from torchedu.models.gru4rec import GRU4Rec
 from torchedu.models.item_dkt import ItemDKT
 from torchedu.models.kt_model import KTModel
+from torchedu.models.neumf import MLP, NeuMF
+from torchedu.models.recommender import DotProduct, Recommender
 from torchedu.models.sakt import SAKT
+from torchedu.models.sasrec import SASRec
+from torchedu.models.two_tower import TwoTower
 
-__all__ = ["DKT", "SAKT", "ItemDKT", "KTModel"]
+__all__ = [
+    "DKT",
+    "GMF",
+    "MF",
+    "MLP",
+    "SAKT",
+    "DotProduct",
+    "GRU4Rec",
+    "ItemDKT",
+    "KTModel",
+    "NeuMF",
+    "Recommender",
+    "SASRec",
+    "TwoTower",
+]

@@ -4,14 +4,11 @@ import hashlib
 import secrets
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 import torch
 from lightning import Trainer
 from numpy.typing import NDArray
@@ -21,10 +18,10 @@ from torch import distributed
 from torchedu.datamodules import Interactions
 from torchedu.datamodules.batches import AnswerBatches
 from torchedu.datasets.order import Windows
-from torchedu.files import whole
 from torchedu.models.mastery import DEFINITION, final_mastery, follow, mastery
 from torchedu.prediction.any_task import check_format, predict
-from torchedu.schema import ITEM, RESERVED, SKILL, Names
+from torchedu.prediction.tables import names_array, write_table
+from torchedu.schema import ITEM, RESERVED, SKILL
 from torchedu.tasks import KnowledgeTracing
 
 CHUNK = 1_000_000
@@ -108,7 +105,7 @@ def write_predictions(file: Path, data: Interactions, predicted: Predicted) -> N
         data: The answers.
         predicted: The predictions.
     """
-    items = _array(data.store.vocabulary[ITEM])
+    items = names_array(data.store.vocabulary[ITEM])
 
     def chunks() -> Iterator[pa.Table]:
         for first in range(0, len(predicted.student), CHUNK):
@@ -128,7 +125,7 @@ def write_predictions(file: Path, data: Interactions, predicted: Predicted) -> N
                 }
             )
 
-    _write_table(file, chunks())
+    write_table(file, chunks())
 
 
 def write_mastery(file: Path, task: KnowledgeTracing, data: Interactions) -> None:
@@ -149,7 +146,7 @@ def write_mastery(file: Path, task: KnowledgeTracing, data: Interactions) -> Non
     start = np.maximum(stop - data.window, 0)[students]
     windows = Windows(students, start, start, stop[students])
     batches = AnswerBatches(data.store, windows, task.vocabulary)
-    skills = _array(task.vocabulary[SKILL])[RESERVED:]
+    skills = names_array(task.vocabulary[SKILL])[RESERVED:]
 
     def chunks() -> Iterator[pa.Table]:
         for first in track(
@@ -169,7 +166,7 @@ def write_mastery(file: Path, task: KnowledgeTracing, data: Interactions) -> Non
                 }
             )
 
-    _write_table(file, chunks())
+    write_table(file, chunks())
 
 
 def one_student(task: KnowledgeTracing, data: Interactions, predicted: Predicted) -> dict[str, Any]:
@@ -210,18 +207,3 @@ def one_student(task: KnowledgeTracing, data: Interactions, predicted: Predicted
             for i in store.item[answers].tolist()
         ],
     }
-
-
-def _array(names: Names) -> pa.StringArray:
-    return pa.array([names.name(i) for i in range(len(names))], pa.string())
-
-
-def _write_table(file: Path, chunks: Iterator[pa.Table]) -> None:
-    write = {".parquet": pq.ParquetWriter, ".csv": pa_csv.CSVWriter}[file.suffix]
-    with whole(file) as part, ExitStack() as stack:
-        writer = None
-        for chunk in chunks:
-            if writer is None:
-                writer = stack.enter_context(write(part, chunk.schema))
-            writer.write_table(chunk)
-        stack.close()  # the file is complete before it takes its name

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar, cast
+from typing import Any, ClassVar, Literal, Self, TypeVar, cast
 
 import torch
 from lightning import LightningModule
@@ -31,6 +31,13 @@ class Task(LightningModule, ABC):
     means over what counts (answers, say), never over batches. The ``train/loss`` of an epoch that
     was interrupted is that of the whole epoch.
 
+    Attributes:
+        monitor: The score, the higher the better, that chooses the best epoch and ends training.
+        sizes: Arguments that are sizes of the data, each an attribute of its data module.
+        nets: What its networks are.
+        usual: What the command line takes where nothing else is said: import paths of ``net`` and
+            ``data``, and ``init_args`` of the task.
+
     Args:
         lr: Learning rate of AdamW.
         weight_decay: Its weight decay.
@@ -40,6 +47,10 @@ class Task(LightningModule, ABC):
 
     net: nn.Module
     metrics: Metric
+    monitor: ClassVar[str] = "val/auc"
+    sizes: ClassVar[tuple[str, ...]] = ()
+    nets: ClassVar[type[nn.Module]] = nn.Module
+    usual: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, lr: float, weight_decay: float, schedule: Schedule) -> None:
         super().__init__()

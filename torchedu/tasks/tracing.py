@@ -1,20 +1,19 @@
 """Knowledge tracing: how likely is this student to answer the next question correctly?"""
 
-from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from torchedu.batch import AnswerBatch
-from torchedu.errors import CheckpointError, ConfigError
-from torchedu.layers import VocabularyTable
+from torchedu.errors import ConfigError
 from torchedu.metrics import AnswerScores
 from torchedu.models import KTModel
 from torchedu.schema import ITEM, SKILL, Vocabulary
-from torchedu.tasks.base import Schedule, Task, class_by_path, class_path
+from torchedu.tasks.base import Schedule, class_path
+from torchedu.tasks.named import NamedTask, builder
 
 
 class TracedAnswers(NamedTuple):
@@ -31,7 +30,7 @@ class TracedAnswers(NamedTuple):
     probability: Tensor
 
 
-class KnowledgeTracing(Task):
+class KnowledgeTracing(NamedTask):
     """Predicts every answer of a student from those before it.
 
     The loss is the mean binary cross-entropy over the answers of a step, plus the network's own
@@ -49,6 +48,13 @@ class KnowledgeTracing(Task):
     """
 
     net: KTModel
+    sizes = ("num_items", "num_skills")
+    nets = KTModel
+    usual: ClassVar = {
+        "net": "torchedu.models.ItemDKT",
+        "data": "torchedu.datamodules.Interactions",
+        "init_args": {"lr": 2e-3, "weight_decay": 0.5, "schedule": "one_cycle"},
+    }
 
     def __init__(
         self,
@@ -60,9 +66,8 @@ class KnowledgeTracing(Task):
         schedule: Schedule = "constant",
     ) -> None:
         super().__init__(lr, weight_decay, schedule)
-        self.net = _builder(net)(num_items, num_skills)
+        self.net = builder(net, KTModel)(num_items, num_skills)
         self.metrics = AnswerScores()
-        self.vocabulary: Vocabulary | None = None
         self.save_hyperparameters(
             {
                 "net": {
@@ -143,61 +148,6 @@ class KnowledgeTracing(Task):
             batch.student_B[row], batch.start_B[row] + step, probability_BL[row, step]
         )
 
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Put the names beside the weights."""
-        super().on_save_checkpoint(checkpoint)
-        if self.vocabulary is not None:
-            checkpoint["vocabulary"] = self.vocabulary.to_json()
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take the names that the weights belong to.
-
-        Raises:
-            CheckpointError: The data in use has other names.
-        """
-        super().on_load_checkpoint(checkpoint)
-        if "vocabulary" not in checkpoint:
-            raise CheckpointError(
-                "the checkpoint holds no vocabulary.", "Use one written by torchedu."
-            )
-        vocabulary = Vocabulary.from_json(checkpoint["vocabulary"])
-        if self.vocabulary is not None and vocabulary != self.vocabulary:
-            raise CheckpointError(
-                "the checkpoint belongs to other items or skills than this data has.",
-                "To go on with new data, start from it with --init_from; its names then grow.",
-            )
-        self.vocabulary = vocabulary
-
-    def grown(self, names: Vocabulary) -> "KnowledgeTracing":
-        """Return this task with rows for new names, to go on with other data.
-
-        Args:
-            names: The names of that data; those that are known keep their parameters, new ones
-                start afresh.
-
-        Returns:
-            A new task, whose vocabulary is this one's with the new names at its end.
-        """
-        assert self.vocabulary is not None
-        vocabulary = self.vocabulary.grown(names)
-        sizes = {"num_items": len(vocabulary[ITEM]), "num_skills": len(vocabulary[SKILL])}
-        new = type(self)(**{**self.hparams, **sizes})
-        new.vocabulary = vocabulary
-        modules = dict(self.net.named_modules())
-        with torch.no_grad():
-            for name, module in new.net.named_modules():
-                known = modules[name]
-                rows = len(known.weight) if isinstance(known, VocabularyTable) else None
-                for key, parameter in module.named_parameters(recurse=False):
-                    parameter[:rows] = getattr(known, key)
-                for key, buffer in module.named_buffers(recurse=False):
-                    buffer.copy_(getattr(known, key))
-        return new
-
-
-def _builder(net: object) -> Callable[[int, int], KTModel]:
-    """Return what builds the network, from itself or from its description in a checkpoint."""
-    if isinstance(net, Mapping):
-        kind = class_by_path(str(net["class_path"]), KTModel, "network")  # type: ignore[type-abstract]
-        return partial(kind, **net["init_args"])
-    return cast(Callable[[int, int], KTModel], net)
+    def sizes_of(self, vocabulary: Vocabulary) -> dict[str, int]:
+        """Return the numbers of items and skills of a vocabulary."""
+        return {"num_items": len(vocabulary[ITEM]), "num_skills": len(vocabulary[SKILL])}

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from torchedu.errors import ConfigError, DataError, allowed
-from torchedu.schema import ANSWER_COLUMNS, GROUP
+from torchedu.schema import ANSWER_COLUMNS, GROUP, Column
 
 ANSWER_ID = "answer_id"
 """Rows with the same answer id are one answer, told once for each of its skills."""
@@ -32,8 +32,9 @@ def match_columns(
     answer_id: str | None = None,
     row: int | None = None,
     needed: Sequence[str] = REQUIRED,
+    schema: Sequence[Column] = ANSWER_COLUMNS,
 ) -> ColumnMap:
-    """Find the columns of answers among a table's headings.
+    """Find the columns of answers, say, among a table's headings.
 
     Args:
         headings: The table's headings.
@@ -43,6 +44,7 @@ def match_columns(
         answer_id: The heading of the answer's id, where one answer fills several rows.
         row: The row the headings stand in, where the file has one.
         needed: The columns that must be there.
+        schema: The columns that there are.
 
     Returns:
         The map, and what is left over.
@@ -51,10 +53,10 @@ def match_columns(
         ConfigError: The user's map names a column that the schema does not have.
         DataError: A needed column is missing, or its heading stands twice.
     """
-    known = [column.name for column in ANSWER_COLUMNS]
+    known = [column.name for column in schema]
     for name in columns or {}:
         if name not in known:
-            raise ConfigError(f"columns.{name} is not a column of answers.", allowed(name, known))
+            raise ConfigError(f"columns.{name} is not a column of this data.", allowed(name, known))
     taken: dict[str, str] = {}
     for name, heading in (columns or {}).items():
         taken[name] = _given(heading, f"--columns.{name}", headings, file, row)
@@ -62,7 +64,7 @@ def match_columns(
         taken[GROUP + attribute] = _given(attribute, "--groups", headings, file, row)
     if answer_id:
         taken[ANSWER_ID] = _given(answer_id, "--answer_id", headings, file, row)
-    for column in ANSWER_COLUMNS:
+    for column in schema:
         if column.name in taken:
             continue
         found = _heading((column.name, *column.aliases), headings, set(taken.values()))

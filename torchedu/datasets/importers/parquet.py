@@ -41,7 +41,7 @@ def read(
     sources = files(locate(raw), (".parquet", ".pq"))
     maps = []
     for source in sources:
-        with _open(source) as table:
+        with open_file(source) as table:
             headings = table.schema_arrow.names
         maps.append(
             match_columns(
@@ -49,17 +49,18 @@ def read(
             )
         )
 
-    def pieces() -> Iterator[Piece]:
+    def rows() -> Iterator[Piece]:
         for source, found in zip(sources, maps, strict=True):
-            yield from _pieces(source, found, bad)
+            yield from pieces(source, found, bad)
 
-    return Reading(pieces(), tuple(sources), maps[0].taken, maps[0].ignored)
+    return Reading(rows(), tuple(sources), maps[0].taken, maps[0].ignored)
 
 
-def _pieces(source: Source, found: ColumnMap, bad: BadRows) -> Iterator[Piece]:
+def pieces(source: Source, found: ColumnMap, bad: BadRows) -> Iterator[Piece]:
+    """Read the wanted columns of a file, batch by batch."""
     number, row = bad.places.file(source.name), 1
     headings = list(dict.fromkeys(found.taken.values()))
-    with _open(source) as table:
+    with open_file(source) as table:
         try:
             for batch in table.iter_batches(BATCH_ROWS, columns=headings, use_threads=False):
                 named = pa.RecordBatch.from_arrays(
@@ -82,7 +83,12 @@ def _pieces(source: Source, found: ColumnMap, bad: BadRows) -> Iterator[Piece]:
         )
 
 
-def _open(source: Source) -> arrow_parquet.ParquetFile:
+def open_file(source: Source) -> arrow_parquet.ParquetFile:
+    """Open a Parquet file.
+
+    Raises:
+        DataError: It is none.
+    """
     try:
         return arrow_parquet.ParquetFile(source.system.open_input_file(source.path))
     except (pa.ArrowInvalid, OSError) as error:

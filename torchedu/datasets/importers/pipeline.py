@@ -91,12 +91,12 @@ def import_answers(
         "encoding": encoding,
     }
     given = {name: value for name, value in options.items() if value}
-    _check_options(importer, given)
+    check_options(importer, given, FORMATS)
     if response_time_unit not in SECONDS:
         raise ConfigError(f"response_time_unit is {response_time_unit!r}.", "Allowed: s, ms.")
     bad = BadRows(Places(), on_bad_row)
     reading = importer.read(str(raw), bad, **given)
-    about = _about(importer, reading, given)
+    about = about_source(importer, reading, given)
     table = None
     if item_skills is not None:
         about["options"]["item_skills"] = locate(item_skills).base
@@ -152,11 +152,18 @@ def guess_format(raw: str | Path) -> str:
     )
 
 
-def _check_options(importer: Importer, given: Mapping[str, Any]) -> None:
+def check_options(
+    importer: Importer, given: Mapping[str, Any], formats: Mapping[str, Importer]
+) -> None:
+    """Refuse options that a format does not have.
+
+    Raises:
+        ConfigError: There is one.
+    """
     has = options_of(importer)
     for name in given:
         if name not in has:
-            others = [one.name for one in FORMATS.values() if name in options_of(one)]
+            others = [one.name for one in formats.values() if name in options_of(one)]
             raise ConfigError(
                 f"the format {importer.name} has no option {name}.",
                 f"Its own: {', '.join(has) or 'none'}. Formats with it: {', '.join(others)}.",
@@ -190,7 +197,9 @@ def _spill_folder(out: Path) -> Iterator[Path]:
                     parent.rmdir()
 
 
-def _about(importer: Importer, reading: Reading, options: Mapping[str, Any]) -> dict[str, Any]:
+def about_source(
+    importer: Importer, reading: Reading, options: Mapping[str, Any]
+) -> dict[str, Any]:
     """Say where the data comes from, without a path of this machine."""
     return {
         "importer": importer.name,

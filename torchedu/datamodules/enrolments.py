@@ -1,0 +1,271 @@
+"""Students' enrolments as a Lightning data module."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning import LightningDataModule
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+
+from torchedu.datamodules.enrolment_batches import EnrolmentBatches, popularity
+from torchedu.datamodules.negatives import NegativeSampler
+from torchedu.datamodules.stream import BatchStream, EpochLoader, ranks_of
+from torchedu.datasets.enrolment_splits import split_enrolments
+from torchedu.datasets.enrolments import EnrolmentStore
+from torchedu.datasets.importers.enrolments import ENROLMENT_FORMATS, import_enrolments
+from torchedu.datasets.leaks import refuse_leaks
+from torchedu.datasets.order import Order, cut_windows
+from torchedu.datasets.splits import Part
+from torchedu.errors import ConfigError
+from torchedu.schema import GROUP, ITEM, RESERVED, Vocabulary
+
+
+class Enrolments(LightningDataModule):
+    """Enrolments of students, from a store or straight from raw files.
+
+    Before anything is scored it looks for leaks: held-out courses that the data gives away.
+
+    Args:
+        path: A store, or a file or folder of enrolments of a format that its name tells; it is
+            imported once into a store beside it (``enrolments.csv`` into ``enrolments.store``).
+        format: The raw file's format, where its name does not tell.
+        columns: For a raw file, its headings by torchedu's names, such as ``item: course``.
+        groups: For a raw file, headings of student attributes.
+        batch_size: Windows in a global batch, which is one step of the optimizer: over all ranks
+            and accumulated batches. On average in training, whose batches have like numbers of
+            courses.
+        window: Most courses that the network takes at once; longer histories are cut in training,
+            and in evaluation the last ``window`` are seen.
+        split: ``last``, ``time`` or ``fold``; see ``torchedu.datasets.enrolment_splits``.
+        val: By time, the share of the enrolments for validation; by fold, of the other students.
+        test: By time, the share for test.
+        folds: Number of folds.
+        fold: Which of them is the test, from 0.
+        prerequisites: A CSV file of pairs of courses, ``course`` and ``requires``: a course is then
+            recommended only to those who have taken all that it requires.
+        seed: Another seed draws other parts and another order of training.
+        num_workers: Processes that build batches; 0 builds them in the training process.
+
+    Raises:
+        ConfigError: A value is out of range.
+        DataError: The data cannot be read or divided, or gives held-out courses away.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        format: str | None = None,
+        columns: dict[str, str] | None = None,
+        groups: list[str] | None = None,
+        batch_size: int = 256,
+        window: int = 50,
+        split: str = "last",
+        val: float = 0.1,
+        test: float = 0.2,
+        folds: int = 5,
+        fold: int = 0,
+        prerequisites: str | None = None,
+        seed: int = 0,
+        num_workers: int = 0,
+    ) -> None:
+        super().__init__()
+        for name, value, least in (
+            ("batch_size", batch_size, 1),
+            ("window", window, 2),
+            ("num_workers", num_workers, 0),
+            ("seed", seed, 0),
+        ):
+            if value < least:
+                raise ConfigError(f"{name} is {value}.", f"It is at least {least}.")
+        self.path = path
+        self.name = Path(path).stem  # in reports
+        self.batch_size = batch_size
+        self.window = window
+        self.split = split
+        self.val = val
+        self.test = test
+        self.folds = folds
+        self.fold = fold
+        self.prerequisites = prerequisites
+        self.seed = seed
+        self.num_workers = num_workers
+        self.store = open_enrolments(path, format, columns, groups)
+        self.vocabulary = self.store.vocabulary
+        self.predict_part: str | None = None
+
+    def __str__(self) -> str:
+        """Say what the data is; Lightning's own text takes loaders apart."""
+        return (
+            f"Enrolments: {self.name}, {self.store.num_students:,} students, "
+            f"{self.store.num_enrolments:,} enrolments"
+        )
+
+    @property
+    def num_items(self) -> int:
+        """Number of course ids of the vocabulary in use, the reserved ones included."""
+        return len(self.vocabulary[ITEM])
+
+    @property
+    def num_students(self) -> int:
+        """Number of students of the store."""
+        return self.store.num_students
+
+    @property
+    def num_groups(self) -> int:
+        """Number of ids of all student attributes."""
+        return sum(len(self.vocabulary[GROUP + name]) for name in self.vocabulary.groups)
+
+    @cached_property
+    def parts(self) -> Mapping[str, Part]:
+        """The parts ``train``, ``val`` and ``test``, in which no leak was found."""
+        parts = split_enrolments(
+            self.store,
+            self.split,
+            val=self.val,
+            test=self.test,
+            seed=self.seed,
+            folds=self.folds,
+            fold=self.fold,
+        )
+        refuse_leaks(self.store, parts)
+        return parts
+
+    @property
+    def popularity(self) -> torch.Tensor:
+        """How many students of the training part took each course; shape (num_items,)."""
+        train = self.parts["train"]
+        item = self.store.enrolled(train.student, train.stop).item
+        return popularity(self.store, item, self.vocabulary)
+
+    def negative_sampler(self, power: float) -> NegativeSampler:
+        """Return what draws courses that a student has not taken in the training part.
+
+        Args:
+            power: They are drawn by popularity to this power.
+        """
+        train = self.parts["train"]
+        taken = self.store.enrolled(train.student, train.stop)
+        return NegativeSampler(
+            np.repeat(train.student, train.stop),
+            np.array(self.store.vocabulary[ITEM].translation(self.vocabulary[ITEM]))[taken.item],
+            self.num_items,
+            self.popularity.numpy(),
+            power,
+            self.seed,
+        )
+
+    def use(self, vocabulary: Vocabulary) -> None:
+        """Give batches in the ids of another vocabulary, that of a trained network, say.
+
+        Args:
+            vocabulary: The names and ids to use from now on.
+        """
+        names = list(self.store.vocabulary[ITEM])
+        new = [name for name in names if name not in vocabulary[ITEM]]
+        if new:
+            rank_zero_info(
+                f"{len(new)} of {len(names)} courses are unknown to the network, such as "
+                f"{new[0]!r}: they are never recommended."
+            )
+        self.vocabulary = vocabulary
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of global batches in a pass over the training part."""
+        windows = cut_windows(self.parts["train"], self.window)
+        return len(Order(windows.length, self.batch_size, self.seed))
+
+    def train_dataloader(self) -> EpochLoader:
+        """Return the training batches, in another order each epoch."""
+        windows = cut_windows(self.parts["train"], self.window)
+        batches = EnrolmentBatches(self.store, windows, self.vocabulary)
+        return self._loader(batches, Order(windows.length, self.batch_size, self.seed))
+
+    def val_dataloader(self) -> EpochLoader:
+        """Return the validation batches."""
+        return self._evaluation(self.parts["val"])
+
+    def test_dataloader(self) -> EpochLoader:
+        """Return the test batches."""
+        return self._evaluation(self.parts["test"])
+
+    def predict_dataloader(self) -> EpochLoader:
+        """Return the batches of the part that ``predict_part`` names; ``test`` by default."""
+        return self._evaluation(self.parts[self.predict_part or "test"])
+
+    def cases(self, part: Part) -> EnrolmentBatches:
+        """Return batches in which each held-out course is seen after all it may be told by."""
+        windows = cut_windows(part, self.window, self.window - 1)
+        return EnrolmentBatches(self.store, windows, self.vocabulary, with_history=True)
+
+    def _evaluation(self, part: Part) -> EpochLoader:
+        batches = self.cases(part)
+        order = Order(batches.windows.length, 4 * self.batch_size, shuffle=False)
+        return self._loader(batches, order)
+
+    def _loader(self, batches: EnrolmentBatches, order: Order) -> EpochLoader:
+        stream = BatchStream(batches, order, *ranks_of(self.trainer))
+        return EpochLoader(
+            stream, self.num_workers, lambda: self.trainer.current_epoch if self.trainer else 0
+        )
+
+
+def open_enrolments(
+    path: str,
+    format: str | None = None,
+    columns: dict[str, str] | None = None,
+    groups: list[str] | None = None,
+) -> EnrolmentStore:
+    """Open a store, or import raw files beside themselves first unless that was done before.
+
+    Args:
+        path: A store, or a file or folder of enrolments.
+        format: The raw file's format; told by its name where it is None.
+        columns: The raw file's headings by torchedu's names.
+        groups: The raw file's headings of student attributes.
+
+    Returns:
+        The store.
+
+    Raises:
+        ConfigError: Nothing tells the format.
+        DataError: The files cannot be read.
+    """
+    raw = Path(path)
+    if (raw / "manifest.json").is_file():
+        return EnrolmentStore(raw)
+    out = raw.with_suffix(".store")
+    if (out / "manifest.json").is_file() and raw.exists():
+        store = EnrolmentStore(out)
+        newest = max(file.stat().st_mtime for file in (raw, *raw.glob("*")))
+        options = {k: v for k, v in (("columns", columns), ("groups", groups)) if v}
+        if newest < (out / "manifest.json").stat().st_mtime and store.about["options"] == options:
+            return store
+    store = import_enrolments(
+        format or guess_enrolments(raw), raw, out, columns=columns, groups=groups
+    )
+    rank_zero_info(
+        f"Imported {raw.name}: {store.num_students:,} students, {store.num_enrolments:,} "
+        f"enrolments, {len(store.vocabulary[ITEM]) - RESERVED:,} courses."
+    )
+    return store
+
+
+def guess_enrolments(raw: Path) -> str:
+    """Return the format that a path's name tells, or for a folder the files in it.
+
+    Raises:
+        ConfigError: They tell none.
+    """
+    names = [raw.name, *(file.name for file in sorted(raw.glob("*")))]
+    if "train.txt" in names:
+        return "user_lists"
+    for format in ("ncf", "movielens", "enrolments"):
+        if any(name.endswith(ENROLMENT_FORMATS[format].suffixes) for name in names):
+            return format
+    raise ConfigError(
+        f"the format of {raw} cannot be told from its name.",
+        f"Name it with --data.format: {', '.join(ENROLMENT_FORMATS)}.",
+    )

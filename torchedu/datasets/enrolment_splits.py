@@ -1,0 +1,104 @@
+"""Which enrolments are trained on, which choose and which are reported, each from those before."""
+
+import numpy as np
+
+from torchedu.datasets.enrolments import EnrolmentStore
+from torchedu.datasets.splits import PARTS, Part, random_places
+from torchedu.errors import ConfigError, DataError, allowed
+
+KINDS = ("last", "time", "fold")
+
+
+def split_enrolments(
+    store: EnrolmentStore,
+    by: str = "last",
+    *,
+    val: float = 0.1,
+    test: float = 0.2,
+    seed: int = 0,
+    folds: int = 5,
+    fold: int = 0,
+) -> dict[str, Part]:
+    """Divide enrolments into train, val and test.
+
+    Args:
+        store: The enrolments.
+        by: ``last``: each student's last course is the test, the last but one chooses, the earlier
+            ones are trained on; who took one or two courses only has no last but one. ``time``:
+            each part is a stretch of time. ``fold``: each student is in one part, with fold number
+            ``fold`` of ``folds`` as test; the last course of the students held out is predicted.
+        val: By time, the share of the enrolments for validation; by fold, of the other students.
+        test: By time, the share of the enrolments for test.
+        seed: Another seed draws other students.
+        folds: Number of folds.
+        fold: Which of them is the test, from 0.
+
+    Returns:
+        A ``Part`` for each of ``train``, ``val`` and ``test``; what comes before ``first`` is seen
+        and not predicted.
+
+    Raises:
+        ConfigError: A share, fold or kind of split is not possible.
+        DataError: A part is empty, or the data has no time for a split by it.
+    """
+    if by not in KINDS:
+        raise ConfigError(f"split {by!r} is not known.", allowed(by, KINDS))
+    if not (0 < val < 1 and 0 < test < 1 and val + test < 1):
+        raise ConfigError(
+            f"val {val} and test {test} leave no part for each of train, val and test.",
+            "Both are shares above 0 whose sum is below 1.",
+        )
+    if folds < 2 or not 0 <= fold < folds:
+        raise ConfigError(
+            f"fold {fold} of {folds} folds does not exist.",
+            "folds is at least 2, fold counts from 0.",
+        )
+    lengths = np.diff(store.history_offsets)
+    students = np.arange(store.num_students)
+    if by == "last":
+        last, before = np.maximum(lengths - 1, 1), np.maximum(lengths - 2, 1)
+        bounds = [np.zeros_like(lengths), np.minimum(before, lengths), last, lengths]
+        parts = _between(bounds)
+    elif by == "time":
+        time = store.time
+        if time is None:
+            raise DataError(
+                "a split by time needs the time of each enrolment, and there is none.",
+                "Import a column of times, or split by last.",
+                file=store.path,
+            )
+        cuts = np.quantile(time, [1 - val - test, 1 - test], method="higher")
+        sums = [np.concatenate([[0], np.cumsum(time < cut)]) for cut in cuts]
+        offsets = store.history_offsets
+        counts = [total[offsets[1:]] - total[offsets[:-1]] for total in sums]
+        parts = _between([np.zeros_like(lengths), *counts, lengths])
+    else:
+        place = random_places(store, seed)
+        in_test = place * folds // max(len(place), 1) == fold
+        rest = np.argsort(np.where(in_test, len(place), place), kind="stable")
+        in_val = np.zeros(len(place), bool)
+        in_val[rest[: max(1, round((~in_test).sum() * val))]] = True
+        parts = {}
+        for name, where in zip(PARTS, (~in_test & ~in_val, in_val, in_test), strict=True):
+            some = where & (lengths > (0 if name == "train" else 1))
+            first = np.zeros_like(lengths) if name == "train" else lengths - 1
+            parts[name] = Part(students[some], first[some], lengths[some])
+    for name, part in parts.items():
+        if part.num_answers == 0:
+            raise DataError(
+                f"the part {name!r} of a split by {by} holds no enrolments ({store.num_students} "
+                f"students, {store.num_enrolments} enrolments in all).",
+                "Use more data, larger shares, or another split.",
+                file=store.path,
+            )
+    return parts
+
+
+def _between(bounds: list[np.ndarray]) -> dict[str, Part]:
+    """Return the parts between four positions in each student's history."""
+    students = np.arange(len(bounds[0]))
+    parts = {}
+    for name, first, stop in zip(PARTS, bounds[:-1], bounds[1:], strict=True):
+        some = stop > first
+        parts[name] = Part(students[some], first[some], stop[some])
+    return parts

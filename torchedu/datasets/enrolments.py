@@ -1,0 +1,136 @@
+"""Students' enrolments in a store: which courses each took, in order."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from torchedu.datasets.answers import stretch_index
+from torchedu.datasets.store import Store, StoreWriter, encode_texts
+from torchedu.errors import DataError
+from torchedu.schema import GROUP, ITEM, Vocabulary
+
+
+class Enrolled(NamedTuple):
+    """The courses of some students as plain arrays, for baselines.
+
+    Attributes:
+        offsets: Where each student's courses begin; shape (students + 1,).
+        item: Course ids, in order of enrolment; shape (enrolments,).
+        num_items: Size of the vocabulary of courses, reserved ids included.
+    """
+
+    offsets: NDArray[np.int64]
+    item: NDArray[np.int32]
+    num_items: int
+
+
+class EnrolmentStore(Store):
+    """A store of enrolments, a row a student, each student's courses in order of enrolment.
+
+    Args:
+        path: The store's folder.
+
+    Raises:
+        DataError: The folder is no store, or one of something else.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__(path)
+        if "enrolment.item" not in self.columns("students"):
+            raise DataError(
+                "the store holds no enrolments.",
+                "Import them with: torchedu data import enrolments RAW OUT",
+                file=self.path,
+            )
+
+    @cached_property
+    def num_students(self) -> int:
+        """Number of students."""
+        return self.num_rows("students")
+
+    @property
+    def num_enrolments(self) -> int:
+        """Number of enrolments of all students."""
+        return len(self.item)
+
+    @cached_property
+    def history_offsets(self) -> NDArray[np.int64]:
+        """Where each student's courses begin; shape (students + 1,)."""
+        return self.offsets("students", "enrolment")
+
+    @cached_property
+    def item(self) -> NDArray[np.int32]:
+        """Course ids; shape (enrolments,)."""
+        return self.values("students", "enrolment.item")
+
+    @property
+    def time(self) -> NDArray[np.int64] | None:
+        """When each enrolment was made, in milliseconds; None where the data does not say."""
+        if "enrolment.time" not in self.columns("students"):
+            return None
+        return self.values("students", "enrolment.time")
+
+    def group(self, attribute: str) -> NDArray[np.int32]:
+        """Return each student's group by an attribute, an id of kind ``group.<attribute>``."""
+        return self.values("students", GROUP + attribute)
+
+    def student_names(self, rows: ArrayLike) -> list[str]:
+        """Return the names of some students."""
+        return self.texts("students", "name", rows)
+
+    def enrolled(self, students: NDArray[np.int64], stop: NDArray[np.int64]) -> Enrolled:
+        """Return the first courses of some students.
+
+        Args:
+            students: Their rows; shape (students,).
+            stop: How many courses of each to take.
+
+        Returns:
+            Plain arrays, copied from the store.
+        """
+        index, offsets = stretch_index(self.history_offsets[students], stop)
+        return Enrolled(offsets, self.item[index], len(self.vocabulary[ITEM]))
+
+
+def write_enrolments(
+    path: str | Path,
+    vocabulary: Vocabulary,
+    names: Sequence[str],
+    lengths: ArrayLike,
+    item: ArrayLike,
+    *,
+    time: ArrayLike | None = None,
+    groups: Mapping[str, ArrayLike] | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> EnrolmentStore:
+    """Write a store of enrolments.
+
+    Args:
+        path: The store to make or replace.
+        vocabulary: Names of courses and groups.
+        names: The students' names.
+        lengths: How many courses each has taken; shape (students,).
+        item: Course ids, one student after the other, in order; shape (enrolments,).
+        time: When, in milliseconds; shape (enrolments,).
+        groups: For each attribute, the students' group ids; shape (students,).
+        about: Where the data came from and what was dropped; plain JSON.
+
+    Returns:
+        The store.
+    """
+    columns = {"item": "int32"} | ({} if time is None else {"time": "int64"})
+    values = {"item": item} | ({} if time is None else {"time": time})
+    flat = {GROUP + name: "int32" for name in vocabulary.groups}
+    with StoreWriter(path) as writer:
+        writer.vocabulary, writer.about = vocabulary, dict(about or {})
+        students = writer.table("students", flat, {"name": {"utf8": "uint8"}, "enrolment": columns})
+        students.append(
+            len(names),
+            {GROUP + name: (groups or {})[name] for name in vocabulary.groups},
+            {"name": encode_texts(names), "enrolment": (lengths, values)},
+        )
+    return EnrolmentStore(path)

@@ -1,0 +1,166 @@
+"""Ranking over a whole catalogue: exact ranks, the best k, and scores that add up over ranks."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torchmetrics import Metric
+
+HITS = (1, 5, 10, 20)
+"""Lengths of lists for which the share of hits is told."""
+TOP = 10
+"""Length of the list that NDCG, coverage and novelty are of."""
+
+
+def hide(score_MN: Tensor, id_MK: Tensor) -> Tensor:
+    """Take courses out of the running, in place.
+
+    Args:
+        score_MN: A score of each course.
+        id_MK: Courses that must not be recommended, such as those already taken; 0 fills up.
+
+    Returns:
+        ``score_MN`` with minus infinity at those courses and at the reserved ids 0 and 1.
+    """
+    score_MN.scatter_(1, id_MK, -torch.inf)
+    score_MN[:, :2] = -torch.inf
+    return score_MN
+
+
+def rank_of(score_MN: Tensor, target_M: Tensor) -> Tensor:
+    """Return each target's place in its row, from 0; among equal scores the lower id comes first.
+
+    Args:
+        score_MN: A score of each course.
+        target_M: The course that is looked for.
+
+    Returns:
+        rank_M: How many courses come before it, int64.
+    """
+    own_M1 = score_MN.gather(1, target_M.unsqueeze(1))
+    rank_M = (score_MN > own_M1).sum(1)
+    tied_MN = score_MN == own_M1
+    if int(tied_MN.sum()) > len(target_M):  # seldom but for counts, and then exact too
+        ids_N = torch.arange(score_MN.shape[1], device=score_MN.device)
+        rank_M += (tied_MN & (ids_N < target_M.unsqueeze(1))).sum(1)
+    return rank_M
+
+
+class Ranks(NamedTuple):
+    """Cases that were ranked.
+
+    Attributes:
+        rank: The place of the course looked for, from 0; shape (cases,).
+        recommended: How often each course stands among the best ten; shape (N,).
+    """
+
+    rank: Tensor
+    recommended: Tensor
+
+    @classmethod
+    def of(cls, rank_M: Tensor, top_MK: Tensor, num_items: int) -> "Ranks":
+        """Count what was recommended."""
+        return cls(rank_M, torch.bincount(top_MK.flatten(), minlength=num_items))
+
+    @classmethod
+    def from_scores(cls, score_MN: NDArray[np.float32], target_M: NDArray[np.int64]) -> "Ranks":
+        """Rank scores, in which courses out of the running are minus infinity already."""
+        score, target = torch.from_numpy(score_MN), torch.from_numpy(target_M)
+        top = score.topk(min(TOP, score.shape[1])).indices
+        return cls.of(rank_of(score, target), top, score.shape[1])
+
+    @classmethod
+    def join(cls, parts: Sequence["Ranks"]) -> "Ranks":
+        """Put parts one after the other."""
+        rank = torch.cat([part.rank for part in parts])
+        return cls(rank, torch.stack([part.recommended for part in parts]).sum(0))
+
+
+def ranking_scores(rank: Tensor, weight: Tensor | None = None) -> dict[str, float | None]:
+    """Score ranks.
+
+    Args:
+        rank: Places of the courses looked for, from 0; shape (cases,).
+        weight: How many cases have each rank; shape (cases,). One, where it is None.
+
+    Returns:
+        ``hr1`` to ``hr20`` (the share of cases within the first k, which is recall with one course
+        a case), ``ndcg10`` and ``mrr``; None where there are no cases.
+    """
+    rank = rank.double().cpu()
+    weight = torch.ones_like(rank) if weight is None else weight.double().cpu()
+    total = float(weight.sum())
+    if not total:
+        return dict.fromkeys([*(f"hr{k}" for k in HITS), f"ndcg{TOP}", "mrr"])
+
+    def mean(value: Tensor) -> float:
+        return float((value * weight).sum()) / total
+
+    found: dict[str, float | None] = {f"hr{k}": mean((rank < k).double()) for k in HITS}
+    found[f"ndcg{TOP}"] = mean((rank < TOP) / torch.log2(rank + 2))
+    found["mrr"] = mean(1 / (rank + 1))
+    return found
+
+
+def list_scores(recommended: Tensor, popularity: Tensor) -> dict[str, float | None]:
+    """Score what is recommended, whether or not it is looked for.
+
+    Args:
+        recommended: How often each course stands in a list; shape (N,).
+        popularity: How many students of the training part took each course; shape (N,).
+
+    Returns:
+        ``coverage10``, the share of the courses that are recommended to someone, and ``novelty10``,
+        the mean self-information in bits of the courses recommended (Zhou et al., PNAS 2010).
+    """
+    recommended, popularity = recommended[2:].double().cpu(), popularity[2:].double().cpu()
+    total = recommended.sum()
+    if not total:
+        return {f"coverage{TOP}": None, f"novelty{TOP}": None}
+    share = (popularity + 1) / (popularity.sum() + len(popularity))
+    return {
+        f"coverage{TOP}": float((recommended > 0).double().mean()),
+        f"novelty{TOP}": float(-(recommended * share.log2()).sum() / total),
+    }
+
+
+class RankingScores(Metric):
+    """Counts ranks and recommendations over batches and devices, and scores them at the end.
+
+    Counts are whole numbers, so the scores are the same on any number of devices, to the last bit.
+
+    Args:
+        num_items: Number of course ids, the reserved ones included.
+    """
+
+    full_state_update = False
+    is_differentiable = False
+
+    ranks: Tensor
+    recommended: Tensor
+    popularity: Tensor
+
+    def __init__(self, num_items: int) -> None:
+        super().__init__()
+        for name in ("ranks", "recommended"):
+            self.add_state(name, torch.zeros(num_items, dtype=torch.int64), dist_reduce_fx="sum")
+        self.register_buffer("popularity", torch.ones(num_items), persistent=False)
+
+    def update(self, rank_M: Tensor, top_MK: Tensor) -> None:
+        """Add some cases.
+
+        Args:
+            rank_M: The place of the course looked for, from 0.
+            top_MK: The courses recommended, best first.
+        """
+        size = len(self.ranks)
+        self.ranks += torch.bincount(rank_M, minlength=size)
+        self.recommended += torch.bincount(top_MK.flatten(), minlength=size)
+
+    def compute(self) -> dict[str, float | None]:
+        """Return the scores of all cases; see ``ranking_scores`` and ``list_scores``."""
+        ranks = torch.arange(len(self.ranks))
+        return ranking_scores(ranks, self.ranks) | list_scores(self.recommended, self.popularity)

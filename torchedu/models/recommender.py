@@ -1,0 +1,119 @@
+"""What every network of course recommendation is: a student so far in, a score a course out."""
+
+import inspect
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from torchedu.batch import EnrolmentBatch
+from torchedu.layers import VocabularyTable
+from torchedu.schema import ITEM
+
+
+class Recommender(nn.Module, ABC):
+    """A network that scores every course for a student, from the courses before.
+
+    A subclass takes ``num_items``, ``num_students`` and ``num_groups`` as its first three arguments
+    and keeps every argument as an attribute of the same name, plain JSON values all; a checkpoint
+    stores them and builds the network again from them.
+
+    Args:
+        num_items: Number of course ids, the reserved ones included.
+        num_students: Number of students; those of the store that is trained on.
+        num_groups: Number of ids of all student attributes.
+    """
+
+    max_steps: int | None = None
+    """The most courses that the network takes at once; None where any number will do."""
+    knows_students: ClassVar[bool] = False
+    """Whether it has parameters of each student, and so can recommend to those alone."""
+
+    def __init__(self, num_items: int, num_students: int, num_groups: int) -> None:
+        super().__init__()
+        self.num_items = num_items
+        self.num_students = num_students
+        self.num_groups = num_groups
+
+    @abstractmethod
+    def forward(self, batch: EnrolmentBatch) -> Tensor:
+        """Say what is known of each student before each course.
+
+        Args:
+            batch: The courses; see ``EnrolmentBatch``. What padded slots hold changes nothing.
+
+        Returns:
+            state_BLD: What ``logits`` takes; slot t has seen the courses before t, and nothing of
+            ``item_BL[:, t:]``.
+        """
+
+    @abstractmethod
+    def logits(self, state_MD: Tensor, item_MK: Tensor | None = None) -> Tensor:
+        """Score courses.
+
+        Args:
+            state_MD: What is known of students, rows of what ``forward`` returns.
+            item_MK: The courses to score; all where it is None, the same for everyone where M is
+                1.
+
+        Returns:
+            logit_MK: Log odds, or of all courses the unnormalised log chance that each comes next;
+            shape (M, K) or (M, N).
+        """
+
+    def start_from(self, other: "Recommender") -> bool:
+        """Take over what fits of a trained network, and say whether anything did."""
+        return False
+
+    def begin(self, popularity_N: Tensor) -> None:
+        """Set biases by how often each course was taken, before training begins."""
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments that build this network again, sizes left out."""
+        names = list(inspect.signature(type(self).__init__).parameters)[1:]
+        return {name: getattr(self, name) for name in names if name not in self._sizes}
+
+    _sizes: ClassVar = ("num_items", "num_students", "num_groups")
+
+
+class DotProduct(Recommender):
+    """A recommender that scores a course by the dot product of two vectors, and a bias.
+
+    Args:
+        num_items: Number of course ids, the reserved ones included.
+        num_students: Number of students.
+        num_groups: Number of ids of all student attributes.
+        dim: Width of the vectors.
+        std: Standard deviation that the courses' vectors start from.
+    """
+
+    def __init__(
+        self, num_items: int, num_students: int, num_groups: int, dim: int, std: float | None = None
+    ) -> None:
+        super().__init__(num_items, num_students, num_groups)
+        self.dim = dim
+        self.course = VocabularyTable(ITEM, num_items, dim, std=dim**-0.5 if std is None else std)
+        self.bias = VocabularyTable(ITEM, num_items, 1, std=0.0)
+
+    def logits(self, state_MD: Tensor, item_MK: Tensor | None = None) -> Tensor:
+        """Score courses; see ``Recommender.logits``."""
+        if item_MK is None:
+            return F.linear(state_MD, self.course.weight, self.bias.weight.squeeze(1))
+        course_MKD, bias_MK = self.course(item_MK), self.bias(item_MK).squeeze(-1)
+        if len(item_MK) == 1:
+            return F.linear(state_MD, course_MKD[0], bias_MK[0])
+        return torch.einsum("md,mkd->mk", state_MD, course_MKD) + bias_MK
+
+    def begin(self, popularity_N: Tensor) -> None:
+        """Set the biases to the log of each course's share."""
+        share_N = (popularity_N + 1) / (popularity_N.sum() + len(popularity_N))
+        with torch.no_grad():
+            self.bias.weight[2:, 0] = share_N.log()[2:]
+
+
+def shifted(x_BLD: Tensor, start_D: Tensor) -> Tensor:
+    """Return vectors one slot later, with a start before the first."""
+    start_B1D = start_D.expand(x_BLD.shape[0], 1, -1).to(x_BLD.dtype)
+    return torch.cat([start_B1D, x_BLD[:, :-1]], dim=1)

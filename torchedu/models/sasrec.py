@@ -1,0 +1,65 @@
+"""SASRec: self-attention over a student's courses says which comes next.
+
+Kang and McAuley, "Self-Attentive Sequential Recommendation", ICDM 2018,
+https://arxiv.org/abs/1808.09781.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from torchedu.batch import EnrolmentBatch
+from torchedu.errors import ConfigError
+from torchedu.layers import AttentionBlock
+from torchedu.models.recommender import DotProduct, shifted
+
+
+class SASRec(DotProduct):
+    """Lets each place attend to the courses before it.
+
+    Deviations from the paper: norms stand after each sub-layer; places are counted from the oldest
+    course of a window; by default the loss is a softmax over all courses, with which Klenitskiy and
+    Vasilev (RecSys 2023) found SASRec at least as good as BERT4Rec.
+
+    Args:
+        num_items: Number of course ids, the reserved ones included.
+        num_students: Not used; the network goes by courses alone.
+        num_groups: Not used.
+        dim: Width.
+        heads: Attention heads; a divisor of ``dim``.
+        blocks: Attention blocks one after the other.
+        dropout: Share left out in training of vectors, attention weights and sub-layers' outputs.
+        max_steps: The most courses taken at once.
+    """
+
+    def __init__(
+        self,
+        num_items: int,
+        num_students: int,
+        num_groups: int,
+        dim: int = 64,
+        heads: int = 2,
+        blocks: int = 2,
+        dropout: float = 0.2,
+        max_steps: int = 50,
+    ) -> None:
+        if dim % heads:
+            raise ConfigError(
+                f"dim is {dim} and heads {heads}.", "dim must be a multiple of heads."
+            )
+        super().__init__(num_items, num_students, num_groups, dim)
+        self.heads = heads
+        self.blocks = blocks
+        self.dropout = dropout
+        self.max_steps: int = max_steps
+        self.start = nn.Parameter(torch.zeros(dim))
+        self.position = nn.Parameter(torch.randn(max_steps, dim) * 0.02)
+        self.attention = nn.ModuleList(AttentionBlock(dim, heads, dropout) for _ in range(blocks))
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, batch: EnrolmentBatch) -> Tensor:
+        """Attend to the courses; see ``Recommender.forward``."""
+        x_BLD = shifted(self.course(batch.item_BL), self.start)
+        x_BLD = self.drop(x_BLD * self.dim**0.5 + self.position[: x_BLD.shape[1]])
+        for block in self.attention:
+            x_BLD = block(x_BLD, x_BLD, True)
+        return x_BLD

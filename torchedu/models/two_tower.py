@@ -1,0 +1,70 @@
+"""Two towers: one makes a vector of a student, the other of a course; their product is the score.
+
+Covington et al., "Deep Neural Networks for YouTube Recommendations", RecSys 2016,
+https://doi.org/10.1145/2959100.2959190, and Yi et al., "Sampling-Bias-Corrected Neural Modeling for
+Large Corpus Item Recommendations", RecSys 2019, https://doi.org/10.1145/3298689.3346996.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from torchedu.batch import EnrolmentBatch
+from torchedu.models.recommender import DotProduct, shifted
+
+
+class TwoTower(DotProduct):
+    """Pools a student's courses at several speeds of forgetting, adds their attributes, and maps.
+
+    Deviations from the papers: the history is pooled by exponential averages whose speeds are
+    learned, in place of one mean, so that order counts; the student's attributes join the pools;
+    both towers share one vector a course, which the course's tower scales.
+
+    Args:
+        num_items: Number of course ids, the reserved ones included.
+        num_students: Not used; a student is known by courses and attributes.
+        num_groups: Number of ids of all student attributes.
+        dim: Width of the vectors.
+        pools: How many averages of the history there are.
+        hidden: Width of the student tower's hidden layer.
+        dropout: Share left out in training.
+    """
+
+    def __init__(
+        self,
+        num_items: int,
+        num_students: int,
+        num_groups: int,
+        dim: int = 128,
+        pools: int = 4,
+        hidden: int = 256,
+        dropout: float = 0.3,
+    ) -> None:
+        super().__init__(num_items, num_students, num_groups, dim)
+        self.pools = pools
+        self.hidden = hidden
+        self.dropout = dropout
+        self.start = nn.Parameter(torch.zeros(dim))
+        self.speed = nn.Parameter(torch.linspace(-1.0, 3.5, pools))
+        width = (pools + 1) * dim
+        self.linear = nn.Linear(width, dim)
+        nn.init.normal_(self.linear.weight, std=width**-0.5)
+        self.up, self.down = nn.Linear(width, hidden), nn.Linear(hidden, dim)
+        nn.init.zeros_(self.down.weight)
+        self.group = nn.Embedding(max(num_groups, 1), dim)
+        nn.init.zeros_(self.group.weight)
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, batch: EnrolmentBatch) -> Tensor:
+        """Pool the courses; see ``Recommender.forward``."""
+        x_BLD = shifted(self.course(batch.item_BL), self.start)
+        steps = torch.arange(x_BLD.shape[1], device=x_BLD.device)
+        ago_LL = (steps[:, None] - steps).clamp(min=0)
+        fade_P11 = torch.exp(-self.speed)[:, None, None]
+        weight_PLL = torch.tril(torch.exp(-ago_LL * fade_P11))
+        weight_PLL = weight_PLL / weight_PLL.square().sum(-1, keepdim=True).sqrt()
+        pool_BLPD = torch.einsum("pts,bsd->btpd", weight_PLL, x_BLD)
+        x_BLW = self.drop(torch.cat([x_BLD.unsqueeze(2), pool_BLPD], 2).flatten(2))
+        state_BLD = self.linear(x_BLW) + self.down(self.drop(F.gelu(self.up(x_BLW))))
+        state_BLD = state_BLD + self.group(batch.group_BG).sum(1, keepdim=True)
+        return self.drop(state_BLD)
