@@ -91,3 +91,13 @@ def test_a_run_that_goes_on_writes_through_no_link(tmp_path: Path) -> None:
     assert not (tmp_path / "nowhere.csv").exists()
     assert (run / "metrics.csv").is_file()
     assert not (run / "metrics.csv").is_symlink()
+
+
+def test_what_was_half_written_is_swept_from_every_folder_of_the_run(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    for folder in (run, run / "checkpoints", run / "pictures"):
+        folder.mkdir()
+        (folder / ".roc.png.7.part").write_bytes(b"half")
+    (run / "config.yaml").touch()
+    metrics_log(str(run), 0, True)
+    assert not list(run.rglob("*.part"))

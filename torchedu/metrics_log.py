@@ -69,7 +69,8 @@ def _sweep(run: Path) -> None:
     for file in run.iterdir():
         if file.is_symlink() and not file.is_dir():
             file.unlink(missing_ok=True)
-    for folder in (run, run / "checkpoints"):
+    folders = [file for file in run.iterdir() if file.is_dir() and not file.is_symlink()]
+    for folder in (run, *folders):  # checkpoints, pictures and what else a command put there
         try:
             sweep(folder)
         except OSError as error:  # training goes on all the same
