@@ -27,10 +27,7 @@ def test_a_rank_is_the_place_in_a_sorted_list(seed: int, rows: int, courses: int
 
 def test_taken_and_reserved_courses_are_out_of_the_running() -> None:
     score = hide(torch.zeros(2, 5), torch.tensor([[3, 0], [4, 2]]))
-    assert score.isinf().tolist() == [
-        [True, True, False, True, False],
-        [True, True, True, False, True],
-    ]
+    assert score.isfinite().nonzero().tolist() == [[0, 2], [0, 4], [1, 3]]
 
 
 def test_scores_of_known_ranks() -> None:
@@ -51,10 +48,8 @@ def test_coverage_and_novelty() -> None:
 
 def test_batches_add_up_to_the_whole() -> None:
     drawn = torch.Generator().manual_seed(0)
-    score, target = (
-        torch.randn(64, 30, generator=drawn),
-        torch.randint(2, 30, (64,), generator=drawn),
-    )
+    score = torch.randn(64, 30, generator=drawn)
+    target = torch.randint(2, 30, (64,), generator=drawn)
     hide(score, torch.zeros(64, 1, dtype=torch.int64))
     whole = RankingScores(30)
     for some in torch.arange(64).split(10):
