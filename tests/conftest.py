@@ -1,6 +1,7 @@
 """What every test may count on: calm threads, no screen, real data where there is some."""
 
 import os
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,6 +52,37 @@ def trained_run(class_store: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     words = ["--model.net", "ItemDKT", "--model.net.dim", "8", "--data.batch_size", "16"]
     assert main(["fit", "--data.path", str(class_store), "--run", str(run), *words, *FAST]) == 0
     return run
+
+
+@pytest.fixture(scope="session")
+def enrolment_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give lists of 150 students' courses, 30 courses, most of which lead on to the next one."""
+    drawn = random.Random(0)
+    folder = tmp_path_factory.mktemp("enrolments") / "courses"
+    folder.mkdir()
+    train, test, people = [], [], ["org_id remap_id gender"]
+    for student in range(150):
+        courses = [drawn.randrange(30)]
+        while len(courses) < 3 + student % 9:
+            nearby = (courses[-1] + drawn.choice((1, 1, 1, 2, 5))) % 30
+            courses.append(nearby if nearby not in courses else drawn.randrange(30))
+        courses = list(dict.fromkeys(courses))
+        if len(courses) > 2:
+            train.append(" ".join(map(str, (student, *(100 + c for c in courses[:-1])))))
+            test.append(f"{student} {100 + courses[-1]}")
+            people.append(f"U{student} {student} {student % 3}")
+    for name, lines in (("train", train), ("test", test), ("user_list", people)):
+        (folder / f"{name}.txt").write_text("\n".join(lines) + "\n", "utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def enrolment_store(enrolment_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give those enrolments as a store."""
+    from torchedu.datasets.importers.enrolments import import_enrolments
+
+    out = tmp_path_factory.mktemp("enrolments") / "courses.store"
+    return import_enrolments("user_lists", enrolment_folder, out).path
 
 
 @pytest.fixture(scope="session")

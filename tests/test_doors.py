@@ -27,8 +27,8 @@ DOORS = {
     "metrics": "numpy torch torchmetrics",
     "optimizers": "torch",
     "datamodules": "datasets schema batch numpy torch lightning",
-    "tasks": "callbacks checkpoints models layers metrics optimizers batch schema torch torchmetrics "
-    "lightning",
+    "tasks": "callbacks checkpoints models layers metrics optimizers batch schema torch "
+    "torchmetrics lightning",
     "callbacks": "batch schema numpy torch lightning rich",
     "checkpoints": "schema torch lightning lightning_utilities",
     "metrics_log": "lightning",

@@ -20,14 +20,18 @@ def test_there_are_recipes() -> None:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_recipe_is_short_and_says_its_command_and_what_it_reached(file: Path) -> None:
     first, *lines = file.read_text("utf-8").splitlines()
-    assert re.match(rf"# torchedu fit --config {file.stem}: AUC \.\d{{3}}", first)
+    assert re.match(rf"# torchedu fit --config {file.stem}[^:]*: (AUC|HR@10) \.\d{{3}}", first)
     assert len(lines) < 30
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_a_recipe_trains(file: Path, class_store: Path, tmp_path: Path) -> None:
+def test_a_recipe_trains(
+    file: Path, class_store: Path, enrolment_store: Path, tmp_path: Path
+) -> None:
     run = tmp_path / "run"
-    words = ["--config", file.stem, "--data.path", str(class_store), "--run", str(run)]
+    kind = yaml.safe_load(file.read_text("utf-8"))["data"]["class_path"]
+    store = {"torchedu.Interactions": class_store, "torchedu.Enrolments": enrolment_store}[kind]
+    words = ["--config", file.stem, "--data.path", str(store), "--run", str(run)]
     assert main(["fit", *words, "--trainer.max_epochs", "1", "--trainer.accelerator", "cpu"]) == 0
     task = open_task(run / "checkpoints" / "best.ckpt")
     asked = yaml.safe_load(file.read_text("utf-8"))["model"]["init_args"]

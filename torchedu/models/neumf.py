@@ -43,7 +43,7 @@ class MLP(Recommender):
     ) -> None:
         super().__init__(num_items, num_students, num_groups)
         self.dim = dim
-        self.hidden = tuple(hidden)
+        self.hidden = list(hidden)
         self.std = std
         self.student = nn.Embedding(num_students, dim)
         nn.init.normal_(self.student.weight, std=std)
@@ -100,7 +100,7 @@ class NeuMF(Recommender):
     ) -> None:
         super().__init__(num_items, num_students, num_groups)
         self.dim = dim
-        self.hidden = tuple(hidden)
+        self.hidden = list(hidden)
         self.std = std
         self.gmf = GMF(num_items, num_students, num_groups, dim, std)
         self.mlp = MLP(num_items, num_students, num_groups, dim, hidden, std)

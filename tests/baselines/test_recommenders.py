@@ -1,0 +1,115 @@
+"""What every recommender without gradients does, and what each is known by."""
+
+import numpy as np
+import pytest
+
+from torchedu.baselines import (
+    EASE,
+    IALS,
+    Blend,
+    ItemKNN,
+    Markov,
+    NextCourseRidge,
+    Popularity,
+    RecentEASE,
+    RecommenderBaseline,
+)
+from torchedu.baselines.recommender import recent
+from torchedu.datasets.enrolments import Enrolled
+from torchedu.errors import ConfigError, DataError
+
+ALL = (Popularity, ItemKNN, IALS, EASE, RecentEASE, Markov, NextCourseRidge)
+SIZE = 22
+
+
+def histories(*courses: list[int]) -> Enrolled:
+    offsets = np.concatenate([[0], np.cumsum([len(one) for one in courses])]).astype(np.int64)
+    item = np.array([course for one in courses for course in one], np.int32)
+    return Enrolled(offsets, item, SIZE)
+
+
+def chains(students: int = 400) -> Enrolled:
+    """Give students each of whom takes courses of one half, each followed by the next."""
+    drawn = np.random.default_rng(0)
+    taken = []
+    for student in range(students):
+        begin, half = drawn.integers(10), 10 * (student % 2)
+        taken.append([2 + half + int(begin + k) % 10 for k in range(2 + drawn.integers(5))])
+    return histories(*taken)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_scores_have_the_shape_of_the_catalogue(kind: type[RecommenderBaseline]) -> None:
+    fitted = kind().fit(chains())
+    found = fitted.scores(histories([2, 3], [], [15]))
+    assert found.shape == (3, SIZE)
+    assert np.isfinite(found).all()
+    assert found.dtype == np.float32
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_nothing_to_learn_from_is_said(kind: type[RecommenderBaseline]) -> None:
+    with pytest.raises(DataError, match="no enrolments to learn from"):
+        kind().fit(histories([]))
+
+
+@pytest.mark.parametrize("kind", [ItemKNN, IALS, EASE, RecentEASE, NextCourseRidge])
+def test_courses_taken_together_score_above_those_that_never_were(
+    kind: type[RecommenderBaseline],
+) -> None:
+    (found,) = kind().fit(chains()).scores(histories([4, 5]))
+    assert found[[6, 7]].min() > found[12:].max()
+
+
+@pytest.mark.parametrize("kind", [Markov, NextCourseRidge])
+def test_the_next_course_comes_first(kind: type[RecommenderBaseline]) -> None:
+    found = kind().fit(chains()).scores(histories([4], [4, 5], [17]))
+    assert found[:, 2:].argmax(1).tolist() == [5 - 2, 6 - 2, 18 - 2]
+
+
+def test_ease_is_the_ridge_with_a_zero_diagonal() -> None:
+    data = chains(60)
+    fitted = EASE(penalty=3.0).fit(data)
+    x = np.zeros((60, SIZE))
+    x[np.repeat(np.arange(60), np.diff(data.offsets)), data.item] = 1
+    others = [j for j in range(SIZE) if j != 7]
+    gram = x[:, others].T @ x[:, others] + 3.0 * np.eye(SIZE - 1)
+    expected = np.linalg.solve(gram, x[:, others].T @ x[:, 7])
+    assert np.allclose(fitted.weights[others, 7], expected, atol=1e-5)
+    assert fitted.weights[7, 7] == 0
+
+
+def test_ridge_is_the_regression_it_says() -> None:
+    data = histories([2, 3, 4], [3, 4])
+    fitted = NextCourseRidge(penalty=1.0, decay=1.0, window=2).fit(data)
+    bag = np.zeros((5, SIZE))
+    bag[1, 2] = 1
+    bag[2, 3], bag[2, 2] = 1, 0.5
+    bag[4, 3] = 1
+    target = np.zeros((5, SIZE))
+    target[np.arange(5), data.item] = 1
+    expected = np.linalg.solve(bag.T @ bag + np.eye(SIZE), bag.T @ target)
+    assert np.allclose(fitted.weights, expected, atol=1e-5)
+
+
+def test_recent_weighs_by_lag() -> None:
+    found = recent(histories([5, 6, 7], [8]), np.array([1, 0.5], np.float32)).toarray()
+    assert found[0, [5, 6, 7]].tolist() == [0, 0.5, 1]
+    assert found[1, 8] == 1
+
+
+def test_a_blend_leans_on_what_knows() -> None:
+    drawn = np.random.default_rng(0)
+    target = drawn.integers(2, SIZE, 500)
+    knows = drawn.standard_normal((500, SIZE)).astype(np.float32)
+    knows[np.arange(500), target] += 2
+    noise = drawn.standard_normal((500, SIZE)).astype(np.float32)
+    for one in (knows, noise):
+        one[:, :2] = -np.inf
+    blend = Blend([True, True]).fit([knows, noise], target)
+    assert blend.weights is not None
+    assert blend.weights[0] > 0.5
+    assert abs(blend.weights[1]) < 0.1
+    assert (blend([knows, noise]).argmax(1) == target).mean() > 0.3
+    with pytest.raises(ConfigError, match="no weights yet"):
+        Blend([True])([knows])

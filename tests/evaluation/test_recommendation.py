@@ -1,0 +1,51 @@
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from torchedu import CourseRecommendation, Enrolments, TwoTower, evaluate, trainer
+from torchedu.datasets.leaks import Leak
+from torchedu.errors import DataError
+
+
+def scored(store: Path, folder: Path) -> tuple[Any, Any, Any, dict[str, Any]]:
+    data = Enrolments(str(store), batch_size=32)
+    sizes = data.num_items, data.num_students, data.num_groups
+    task = CourseRecommendation(partial(TwoTower, dim=16), *sizes, lr=0.02)
+    run = trainer(str(folder), 3, accelerator="cpu", monitor=task.monitor)
+    run.fit(task, datamodule=data)
+    return task, data, run, evaluate(task, data, run, folder=folder)
+
+
+def test_everything_to_beat_stands_beside_the_network(
+    enrolment_store: Path, tmp_path: Path
+) -> None:
+    task, data, run, found = scored(enrolment_store, tmp_path)
+    rows = {row["name"]: row for row in found["scores"]}
+    assert next(iter(rows)) == "TwoTower"
+    assert {"popularity", "item-kNN", "iALS", "EASE", "EASE, recent first"} <= set(rows)
+    assert {"last-course Markov", "next-course ridge", "linear blend"} <= set(rows)
+    assert rows["TwoTower + linear"]["kind"] == "blend"
+    assert rows["popularity"]["hr10"] < rows["linear blend"]["hr10"]
+    assert all(set(found["columns"]) <= set(row) for row in rows.values())
+    students = data.store.num_students
+    assert found["counts"]["held-out courses"] == students
+    for parts in (found["recommendation_by_group"]["gender"], found["recommendation_by_history"]):
+        assert sum(row["cases"] for row in parts) == students
+    kept = json.loads((tmp_path / "evaluation.json").read_text("utf-8"))
+    assert kept["scores"] == found["scores"]
+    (logged,) = run.test(task, datamodule=data, verbose=False)
+    for name in ("hr10", "ndcg10", "mrr", "coverage10", "novelty10"):
+        assert np.isclose(logged[f"test/{name}"], rows["TwoTower"][name], rtol=1e-6)
+
+
+def test_data_with_a_leak_is_not_scored(
+    enrolment_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leak = [Leak("course_id", 3, "3 follow from one course")]
+    monkeypatch.setattr("torchedu.datasets.leaks.find_leaks", lambda *_: leak)
+    with pytest.raises(DataError, match="no score would mean anything"):
+        Enrolments(str(enrolment_store)).test_dataloader()

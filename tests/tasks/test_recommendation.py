@@ -1,0 +1,121 @@
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from lightning import Trainer
+
+from torchedu import GMF, MF, MLP, CourseRecommendation, Enrolments, NeuMF, SASRec, TwoTower
+from torchedu.errors import ConfigError
+from torchedu.run import trainer
+from torchedu.schema import ITEM, Names, Vocabulary
+from torchedu.tasks import open_task
+from torchedu.tasks.recommendation import LOSSES
+
+TOWER = partial(TwoTower, dim=8)
+
+
+def a_task(data: Enrolments, net: object = TOWER, **options: object) -> CourseRecommendation:
+    sizes = data.num_items, data.num_students, data.num_groups
+    return CourseRecommendation(net, *sizes, **options)  # type: ignore[arg-type]
+
+
+def runs(folder: Path, epochs: int = 1) -> Trainer:
+    monitor = CourseRecommendation.monitor
+    return trainer(str(folder), epochs, 99, accelerator="cpu", monitor=monitor)
+
+
+@pytest.fixture
+def data(enrolment_store: Path) -> Enrolments:
+    return Enrolments(str(enrolment_store), batch_size=32, window=12)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_learns(loss: str, data: Enrolments, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    task = a_task(data, loss=loss, negatives=8, lr=0.02)
+    run = runs(tmp_path / "run", 12)
+    run.fit(task, datamodule=data)
+    (found,) = run.test(task, datamodule=data, verbose=False)
+    test = data.parts["test"]
+    target = data.store.item[data.store.history_offsets[test.student] + test.first]
+    popular = task.popularity.topk(10).indices
+    floor = torch.isin(torch.from_numpy(target).long(), popular).float().mean()
+    assert found["test/hr10"] > floor + 0.1  # most courses lead on to one nearby
+
+
+def test_ranks_are_those_of_the_scores_without_the_courses_taken(data: Enrolments) -> None:
+    torch.manual_seed(0)
+    task = a_task(data).eval()
+    batch = next(iter(data.test_dataloader()))
+    found, state = task.recommend(batch), task.net(batch)
+    for case, (row, step) in enumerate(batch.scored_BL.nonzero().tolist()):
+        score = task.net.logits(state[row, step].unsqueeze(0))[0]
+        taken = {*batch.before_BM[row].tolist(), *batch.item_BL[row, :step].tolist(), 0, 1}
+        left = [i for i in score.argsort(descending=True).tolist() if i not in taken]
+        assert left.index(int(batch.item_BL[row, step])) == found.rank[case]
+        assert left[:10] == found.top[case].tolist()
+
+
+@pytest.mark.parametrize("net", [MF, GMF, partial(MLP, dim=8), partial(NeuMF, dim=8)])
+def test_networks_of_students_train_with_sparse_tables(
+    net: object, data: Enrolments, tmp_path: Path
+) -> None:
+    task = a_task(data, net, loss="bpr", sparse=True, lr=0.1)
+    before = {name: value.clone() for name, value in task.net.state_dict().items()}
+    runs(tmp_path / "run").fit(task, datamodule=data)
+    after = task.net.state_dict()
+    tables = [name for name in before if "student.weight" in name]
+    assert tables
+    assert all(not torch.equal(before[name], after[name]) for name in tables)
+
+
+def test_a_checkpoint_gives_the_task_back(data: Enrolments, tmp_path: Path) -> None:
+    run = runs(tmp_path / "run")
+    task = a_task(data, partial(SASRec, dim=8, max_steps=12), loss="in_batch")
+    run.fit(task, datamodule=data)
+    again = open_task(tmp_path / "run" / "checkpoints" / "best.ckpt")
+    assert isinstance(again, CourseRecommendation)
+    assert (again.kind, again.vocabulary) == ("in_batch", data.vocabulary)
+    assert torch.equal(again.popularity, data.popularity)
+
+
+def test_neumf_starts_from_its_halves(data: Enrolments, tmp_path: Path) -> None:
+    for net in (GMF, MLP):
+        task = a_task(data, partial(net, dim=4), loss="bce")
+        runs(tmp_path / net.__name__).fit(task, datamodule=data)
+    halves = [str(tmp_path / name) for name in ("GMF", "MLP")]
+    task = a_task(data, partial(NeuMF, dim=4), loss="bce", start_from=halves)
+    gmf = open_task(tmp_path / "GMF" / "checkpoints" / "best.ckpt")
+    assert torch.equal(task.net.gmf.student.weight, gmf.net.student.weight)
+    with pytest.raises(ConfigError, match="nothing of the GMF"):
+        a_task(data, start_from=halves)
+
+
+def test_it_grows_by_new_courses(data: Enrolments, tmp_path: Path) -> None:
+    task = a_task(data)
+    runs(tmp_path / "run").fit(task, datamodule=data)
+    grown = task.grown(Vocabulary({ITEM: Names(["a new one"])}))
+    assert grown.net.num_items == data.num_items + 1
+    assert torch.equal(grown.net.course.weight[:-1], task.net.course.weight)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"loss": "hinge"}, "loss is 'hinge'"),
+        ({"negatives": 0}, "negatives is 0"),
+        ({"sparse": True}, "touches every row"),
+    ],
+)
+def test_values_that_cannot_work(data: Enrolments, options: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        a_task(data, **options)
+
+
+def test_sizes_and_windows_that_do_not_fit_are_said(data: Enrolments, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="window of 12 is longer than the network's 5"):
+        runs(tmp_path / "a").fit(a_task(data, partial(SASRec, max_steps=5)), datamodule=data)
+    few = CourseRecommendation(MF, data.num_items, 3, data.num_groups)
+    with pytest.raises(ConfigError, match="knows the 3 students"):
+        runs(tmp_path / "b").fit(few, datamodule=data)
