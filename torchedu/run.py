@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from inspect import isabstract
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from jsonargparse import ArgumentError
@@ -27,11 +27,11 @@ from torchedu.checkpoints import (
 )
 from torchedu.errors import ConfigError, TorcheduError, allowed
 from torchedu.metrics_log import metrics_log
-from torchedu.models import KTModel
 from torchedu.parsing import TwoLineErrors
 from torchedu.tasks import open_task
 from torchedu.tasks.base import Task
 
+T = TypeVar("T")
 RECIPES = Path(__file__).parent / "recipes"
 MONITOR = "val/auc"
 DEFAULT_TASK: dict[str, Any] = {
@@ -42,7 +42,6 @@ DEFAULT_TASK: dict[str, Any] = {
         "schedule": "one_cycle",
     },
 }
-DEFAULT_NET = "torchedu.models.ItemDKT"
 DEFAULT_DATA = {"class_path": "torchedu.datamodules.Interactions"}
 MAX_EPOCHS = 12
 STEPS = 600
@@ -172,12 +171,14 @@ class RunCLI(LightningCLI):
         assert isinstance(parser, RunParser)
         parser.classes = {"data": _subclasses(LightningDataModule)}
         if self.checkpoint is None:
-            parser.classes |= {"model": _subclasses(Task), "model.net": _subclasses(KTModel)}
+            tasks: list[type[Task]] = _subclasses(Task)
+            nets = dict.fromkeys(net for task in tasks for net in _subclasses(task.net_kind))
+            parser.classes |= {"model": tasks, "model.net": list(nets)}
             parser.class_defaults = {f"model.{k}": v for k, v in DEFAULT_TASK["init_args"].items()}
         if self.checkpoint is not None:
             parser.add_argument("--format", default="parquet", help="of tables: parquet or csv")
             return
-        for size in ("num_items", "num_skills"):
+        for size in dict.fromkeys(size for task in tasks for size in task.sizes):
             parser.link_arguments(f"data.{size}", f"model.init_args.{size}", apply_on="instantiate")
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
         parser.set_defaults(
@@ -210,9 +211,10 @@ class RunCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse the words; recipes may be given by their name alone."""
         words = _with_recipes(args)
-        if self.checkpoint is None and not _chooses_net(words):
-            # Not a default of the parser: that would hand its arguments on to the net of one's own.
-            words = [f"--model.net={DEFAULT_NET}", *words]
+        if self.checkpoint is None:
+            # Not defaults of the parser: those would hand their arguments on to classes of one's
+            # own.
+            words = [*_defaults(words), *words]
         self.config = parser.parse_args(words)
 
     def instantiate_classes(self) -> None:
@@ -308,9 +310,9 @@ def _callbacks() -> list[Callback]:
     return [best, VocabularyFile(), AnswersProgressBar()]
 
 
-def _subclasses(base: type) -> list[type]:
+def _subclasses(base: type[T]) -> list[type[T]]:
     """Return the concrete classes of a kind that torchedu holds, by name."""
-    found: list[type] = [base]
+    found: list[type[T]] = [base]
     for kind in found:
         found.extend(set(kind.__subclasses__()) - set(found))
     ours = [kind for kind in found if kind.__module__.startswith("torchedu")]
@@ -335,23 +337,45 @@ def _with_recipes(words: Sequence[str]) -> list[str]:
     return out
 
 
-def _chooses_net(words: Sequence[str]) -> bool:
-    """Say whether the words, or a configuration file among them, name a network or another task."""
-    options = [word.partition("=") for word in words]
-    if any(option in ("--model", "--model.net") for option, _, _ in options):
-        return True
-    for (option, equals, value), after in zip(options, [*words, ""][1:], strict=True):
-        if option in ("--config", "-c"):
-            file = value if equals else after
+def _defaults(words: Sequence[str]) -> list[str]:
+    """Return the words for the network and the data that the task takes where none is named."""
+    named = _named(words)
+    path = str(named.get("model", DEFAULT_TASK["class_path"]))
+    known = {kind.__name__: kind for kind in _subclasses(Task)}
+    task = known.get(path.rpartition(".")[2])
+    if task is None:
+        return []
+    # What comes later takes the place of what came before, so the task stands first.
+    out = [f"--model={path}"] if "model" in named else []
+    if task.default_data is not None and "data" not in named:
+        out.append(f"--data={task.default_data}")
+    if task.default_net is not None and not {"model.net", "config.model"} & set(named):
+        out.append(f"--model.net={task.default_net}")
+    return out
+
+
+def _named(words: Sequence[str]) -> dict[str, str]:
+    """Return the classes that the words, or configuration files among them, name by option."""
+    named: dict[str, str] = {}
+    for word, after in zip(words, [*words, ""][1:], strict=True):
+        option, equals, value = word.partition("=")
+        value = value if equals else after
+        if option in ("--model", "--model.net", "--data"):
+            named[option[2:]] = value
+        elif option in ("--config", "-c"):
             try:
-                content = yaml.safe_load(Path(file).read_text("utf-8"))
+                content = yaml.safe_load(Path(value).read_text("utf-8"))
             except (yaml.YAMLError, UnicodeDecodeError) as error:
                 raise ConfigError(
-                    f"--config {file} is no YAML: {error}", "Give a recipe or a run's config.yaml."
+                    f"--config {value} is no YAML: {error}", "Give a recipe or a run's config.yaml."
                 ) from None
-            if isinstance(content, dict) and "model" in content:
-                return True
-    return False
+            for part in ("model", "data"):
+                section = content.get(part) if isinstance(content, dict) else None
+                if section is not None:
+                    named[f"config.{part}"] = part
+                    if isinstance(section, dict) and "class_path" in section:
+                        named[part] = str(section["class_path"])
+    return named
 
 
 def _cause(error: BaseException, prog: str) -> BaseException:

@@ -1,5 +1,6 @@
 """From a store to batches: Lightning data modules."""
 
+from torchedu.datamodules.enrolments import Enrolments
 from torchedu.datamodules.interactions import Interactions
 
-__all__ = ["Interactions"]
+__all__ = ["Enrolments", "Interactions"]

@@ -1,19 +1,31 @@
 """Batches as an iterable data set, so that no trainer puts its own sampler in between."""
 
 from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from torchedu.batch import AnswerBatch
-from torchedu.datamodules.batches import AnswerBatches
-from torchedu.datasets.order import Order, divided
+from torchedu.datasets.order import Order, Windows, divided
 from torchedu.errors import ConfigError
 
 
-class BatchStream(IterableDataset[AnswerBatch]):
+class Batches(Protocol):
+    """What builds batches: ``AnswerBatches`` or a further task's own.
+
+    Attributes:
+        windows: What batches are made of; ``first`` to ``stop`` of each is what counts in a loss.
+    """
+
+    windows: Windows
+
+    def __call__(self, index: NDArray[np.int64], scored: bool = True) -> Any:
+        """Build a batch of some windows, a NamedTuple of tensors with ``mean_over_B``."""
+
+
+class BatchStream(IterableDataset[Any]):
     """One rank's batches of an epoch.
 
     For training, a global batch is one step of the optimizer: it is divided among the ranks and the
@@ -32,7 +44,7 @@ class BatchStream(IterableDataset[AnswerBatch]):
 
     def __init__(
         self,
-        batches: AnswerBatches,
+        batches: Batches,
         order: Order,
         rank: int = 0,
         world_size: int = 1,
@@ -52,7 +64,7 @@ class BatchStream(IterableDataset[AnswerBatch]):
             return len(self.order) * self.accumulate
         return -(-len(self.order) // self.world_size)
 
-    def __iter__(self) -> Iterator[AnswerBatch]:
+    def __iter__(self) -> Iterator[Any]:
         """Yield the batches, dealt out in turn to the loader's workers."""
         worker = get_worker_info()
         begin, stride = (0, 1) if worker is None else (worker.id, worker.num_workers)
@@ -64,7 +76,7 @@ class BatchStream(IterableDataset[AnswerBatch]):
                 j = i * self.world_size + self.rank
                 yield self.batches(plan[j]) if j < len(plan) else self.batches(plan[0], False)
 
-    def _part(self, step: NDArray[np.int64], turn: int) -> AnswerBatch:
+    def _part(self, step: NDArray[np.int64], turn: int) -> Any:
         """Return what this rank takes of a global batch at a turn."""
         parts = self.world_size * self.accumulate
         mine = divided(step, turn * self.world_size + self.rank, parts)
@@ -99,7 +111,7 @@ class EpochLoader:
         """Return the number of batches of a whole epoch."""
         return len(self.stream)
 
-    def __iter__(self) -> Iterator[AnswerBatch]:
+    def __iter__(self) -> Iterator[Any]:
         """Begin an epoch, or go on with the one that a loaded state belongs to."""
         # A generator: a trainer may ask for it before it knows which epoch comes.
         epoch, state = self._epoch(), self._resume

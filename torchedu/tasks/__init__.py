@@ -1,7 +1,8 @@
 """Tasks: Lightning modules with loss, metrics, optimizer and predictions."""
 
+from torchedu.tasks.at_risk import AtRisk
 from torchedu.tasks.base import Task
 from torchedu.tasks.opening import open_task
 from torchedu.tasks.tracing import KnowledgeTracing
 
-__all__ = ["KnowledgeTracing", "Task", "open_task"]
+__all__ = ["AtRisk", "KnowledgeTracing", "Task", "open_task"]

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar, cast
+from typing import Any, ClassVar, Literal, Self, TypeVar, cast
 
 import torch
 from lightning import LightningModule
@@ -40,6 +40,15 @@ class Task(LightningModule, ABC):
 
     net: nn.Module
     metrics: Metric
+
+    sizes: ClassVar[tuple[str, ...]] = ()
+    """Arguments that are sizes of the data, which has them under the same names."""
+    net_kind: ClassVar[type] = nn.Module
+    """What its networks are."""
+    default_net: ClassVar[str | None] = None
+    """Import path of the network that the command line takes where none is named."""
+    default_data: ClassVar[str | None] = None
+    """Import path of its data module."""
 
     def __init__(self, lr: float, weight_decay: float, schedule: Schedule) -> None:
         super().__init__()
@@ -102,6 +111,11 @@ class Task(LightningModule, ABC):
     def mean_loss(self) -> Tensor:
         """The mean training loss so far in this epoch, of this rank; NaN before its first batch."""
         return self._sums[0] / self._sums[1]
+
+    @property
+    def counted(self) -> Tensor:
+        """How much has counted in the loss so far in this epoch, on this rank: answers, say."""
+        return self._sums[1]
 
     def on_train_epoch_end(self) -> None:
         """Log the mean training loss of an epoch that ended without a validation."""

@@ -10,11 +10,11 @@ from torch.nn import functional as F
 
 from torchedu.batch import AnswerBatch
 from torchedu.errors import CheckpointError, ConfigError
-from torchedu.layers import VocabularyTable
 from torchedu.metrics import AnswerScores
 from torchedu.models import KTModel
 from torchedu.schema import ITEM, SKILL, Vocabulary
 from torchedu.tasks.base import Schedule, Task, class_by_path, class_path
+from torchedu.tasks.growing import take_parameters
 
 
 class TracedAnswers(NamedTuple):
@@ -49,6 +49,10 @@ class KnowledgeTracing(Task):
     """
 
     net: KTModel
+    sizes = ("num_items", "num_skills")
+    net_kind = KTModel
+    default_net = "torchedu.models.ItemDKT"
+    default_data = "torchedu.datamodules.Interactions"
 
     def __init__(
         self,
@@ -183,15 +187,7 @@ class KnowledgeTracing(Task):
         sizes = {"num_items": len(vocabulary[ITEM]), "num_skills": len(vocabulary[SKILL])}
         new = type(self)(**{**self.hparams, **sizes})
         new.vocabulary = vocabulary
-        modules = dict(self.net.named_modules())
-        with torch.no_grad():
-            for name, module in new.net.named_modules():
-                known = modules[name]
-                rows = len(known.weight) if isinstance(known, VocabularyTable) else None
-                for key, parameter in module.named_parameters(recurse=False):
-                    parameter[:rows] = getattr(known, key)
-                for key, buffer in module.named_buffers(recurse=False):
-                    buffer.copy_(getattr(known, key))
+        take_parameters(new.net, self.net)
         return new
 
 
