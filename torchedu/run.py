@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from inspect import isabstract
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import yaml
 from jsonargparse import ArgumentError
@@ -25,13 +25,12 @@ from torchedu.checkpoints import (
     find_checkpoint,
     resume_from,
 )
-from torchedu.errors import ConfigError, TorcheduError, allowed
+from torchedu.errors import ConfigError, TorcheduError
 from torchedu.metrics_log import metrics_log
-from torchedu.parsing import TwoLineErrors
+from torchedu.parsing import TwoLineErrors, named_classes, with_recipes
 from torchedu.tasks import open_task
 from torchedu.tasks.base import Task
 
-T = TypeVar("T")
 RECIPES = Path(__file__).parent / "recipes"
 MONITOR = "val/auc"
 DEFAULT_TASK: dict[str, Any] = {
@@ -132,6 +131,7 @@ class RunCLI(LightningCLI):
         self.checkpoint = checkpoint
         self.resume: Resume | None = None
         training = checkpoint is None
+        self.named = named_classes(with_recipes(words, RECIPES)) if training else {}
         super().__init__(
             Task,
             LightningDataModule,
@@ -164,14 +164,16 @@ class RunCLI(LightningCLI):
         parser.add_argument("--run", type=str | None, help="folder for what the run leaves")
         if self.checkpoint is None:
             parser.add_lightning_class_args(Task, "model", subclass_mode=True)
-            parser.set_defaults({"model": DEFAULT_TASK})
+            given = self.named.get("model", DEFAULT_TASK["class_path"])
+            if given.rpartition(".")[2] == DEFAULT_TASK["class_path"].rpartition(".")[2]:
+                parser.set_defaults({"model": DEFAULT_TASK})  # another task has its own
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add what training needs besides, and link the data's sizes to the task."""
         assert isinstance(parser, RunParser)
         parser.classes = {"data": _subclasses(LightningDataModule)}
         if self.checkpoint is None:
-            tasks: list[type[Task]] = _subclasses(Task)
+            tasks = _subclasses(Task)
             nets = dict.fromkeys(net for task in tasks for net in _subclasses(task.net_kind))
             parser.classes |= {"model": tasks, "model.net": list(nets)}
             parser.class_defaults = {f"model.{k}": v for k, v in DEFAULT_TASK["init_args"].items()}
@@ -210,7 +212,7 @@ class RunCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse the words; recipes may be given by their name alone."""
-        words = _with_recipes(args)
+        words = with_recipes(args, RECIPES)
         if self.checkpoint is None:
             # Not defaults of the parser: those would hand their arguments on to classes of one's
             # own.
@@ -310,36 +312,18 @@ def _callbacks() -> list[Callback]:
     return [best, VocabularyFile(), AnswersProgressBar()]
 
 
-def _subclasses(base: type[T]) -> list[type[T]]:
+def _subclasses(base: type) -> list[type[Any]]:
     """Return the concrete classes of a kind that torchedu holds, by name."""
-    found: list[type[T]] = [base]
+    found: list[type[Any]] = [base]
     for kind in found:
         found.extend(set(kind.__subclasses__()) - set(found))
     ours = [kind for kind in found if kind.__module__.startswith("torchedu")]
     return sorted((kind for kind in ours if not isabstract(kind)), key=lambda kind: kind.__name__)
 
 
-def _with_recipes(words: Sequence[str]) -> list[str]:
-    """Replace the name of a recipe by its file."""
-    known = {file.stem: str(file) for file in sorted(RECIPES.glob("*.yaml"))}
-    out = list(words)
-    for i, word in enumerate(out):
-        option, _, value = word.partition("=")
-        if option not in ("--config", "-c"):
-            continue
-        name = value or (out[i + 1] if i + 1 < len(out) else "")
-        if name in known:
-            out[i if value else i + 1] = f"{option}={known[name]}" if value else known[name]
-        elif not Path(name).is_file():
-            raise ConfigError(
-                f"--config {name!r} is neither a file nor a recipe.", allowed(name, known)
-            )
-    return out
-
-
 def _defaults(words: Sequence[str]) -> list[str]:
     """Return the words for the network and the data that the task takes where none is named."""
-    named = _named(words)
+    named = named_classes(words)
     path = str(named.get("model", DEFAULT_TASK["class_path"]))
     known = {kind.__name__: kind for kind in _subclasses(Task)}
     task = known.get(path.rpartition(".")[2])
@@ -352,30 +336,6 @@ def _defaults(words: Sequence[str]) -> list[str]:
     if task.default_net is not None and not {"model.net", "config.model"} & set(named):
         out.append(f"--model.net={task.default_net}")
     return out
-
-
-def _named(words: Sequence[str]) -> dict[str, str]:
-    """Return the classes that the words, or configuration files among them, name by option."""
-    named: dict[str, str] = {}
-    for word, after in zip(words, [*words, ""][1:], strict=True):
-        option, equals, value = word.partition("=")
-        value = value if equals else after
-        if option in ("--model", "--model.net", "--data"):
-            named[option[2:]] = value
-        elif option in ("--config", "-c"):
-            try:
-                content = yaml.safe_load(Path(value).read_text("utf-8"))
-            except (yaml.YAMLError, UnicodeDecodeError) as error:
-                raise ConfigError(
-                    f"--config {value} is no YAML: {error}", "Give a recipe or a run's config.yaml."
-                ) from None
-            for part in ("model", "data"):
-                section = content.get(part) if isinstance(content, dict) else None
-                if section is not None:
-                    named[f"config.{part}"] = part
-                    if isinstance(section, dict) and "class_path" in section:
-                        named[part] = str(section["class_path"])
-    return named
 
 
 def _cause(error: BaseException, prog: str) -> BaseException:

@@ -18,7 +18,7 @@ ITEM = "item"
 SKILL = "skill"
 MODULE = "module"
 GROUP = "group."
-"""Kinds of names: ``item``, ``skill``, ``module``, and one kind ``group.<attribute>`` a student attribute."""
+"""Kinds of names: ``item``, ``skill``, ``module``, and one ``group.<attribute>`` an attribute."""
 
 
 @dataclass(frozen=True)

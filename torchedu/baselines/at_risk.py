@@ -120,7 +120,5 @@ class RiskBoosting(RiskBaseline):
 
 def blend(risks: list[Floats]) -> Floats:
     """Return the risk whose log odds are the mean of those given."""
-    mean: Floats = expit(
-        np.mean([logit(np.clip(np.asarray(one, np.float64), 1e-6, 1 - 1e-6)) for one in risks], 0)
-    )
-    return mean
+    odds = [logit(np.clip(np.asarray(one, np.float64), 1e-6, 1 - 1e-6)) for one in risks]
+    return np.asarray(expit(np.mean(odds, axis=0)))

@@ -22,7 +22,7 @@ class AnswersProgressBar(RichProgressBar):
         self._before: float | None = None
         self._began = time.perf_counter()
 
-    def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:  # type: ignore[override]
+    def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
         """Begin to count."""
         super().on_train_epoch_start(trainer, module)
         self._before = None
@@ -47,7 +47,9 @@ class AnswersProgressBar(RichProgressBar):
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         """Return what is shown beside the bar."""
         seconds = time.perf_counter() - self._began
-        counted = (float(getattr(pl_module, "counted", 0)) - (self._before or 0)) * trainer.world_size
+        counted = (
+            float(getattr(pl_module, "counted", 0)) - (self._before or 0)
+        ) * trainer.world_size
         shown: dict[str, Any] = {"answers/s": f"{counted / max(seconds, 1e-9):,.0f}"}
         mean_loss: Any = getattr(pl_module, "mean_loss", None)
         if mean_loss is not None:

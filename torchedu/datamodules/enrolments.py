@@ -1,4 +1,4 @@
-"""Students in courses as a Lightning data module: events, and the moments at which risk is asked."""
+"""Students in courses as a Lightning data module: their events, and when a risk is asked for."""
 
 import os
 from collections.abc import Mapping
@@ -28,8 +28,8 @@ class Enrolments(LightningDataModule):
     """Students in courses, from a store of events or straight from the folder of OULAD.
 
     The parts are by presentation: a model is for the courses of next year, so it is scored on the
-    latest ones and learns from those before. Training asks for the risk every other week of a course;
-    scores are taken at shares of its length, over those still in it.
+    latest ones and learns from those before. Training asks for the risk every other week of a
+    course; scores are taken at shares of its length, over those still in it.
 
     Args:
         path: A store of events, or the folder of the Open University data set, which is imported
@@ -347,7 +347,7 @@ def _writable(folder: Path) -> bool:
 
 def _take(moments: Moments, seen: View, kept: NDArray[np.bool_]) -> tuple[Moments, View]:
     """Return some of the moments, all of the events."""
-    return Moments(*(column[kept] for column in moments)), seen._replace(
+    return Moments(moments.enrolment[kept], moments.day[kept]), seen._replace(
         moment=seen.moment[kept],
         seen=seen.seen[kept],
         registered=seen.registered[kept],

@@ -6,7 +6,7 @@ work is an event of its own, the day after. Most numbers are relative to the cou
 means one thing where the others have more and another where they have less.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -309,7 +309,7 @@ class _Course:
         row: Ids,
         day: NDArray[np.float64],
         item: Ids | None = None,
-        **numbers: NDArray[np.float64],
+        **numbers: NDArray[Any],
     ) -> tuple[Ids, Ids, NDArray[np.float64], Ids, Floats]:
         t = self._at(day)
         (standing, rank), (missing, missing_rank) = self.beside["score"], self.beside["missing"]

@@ -42,7 +42,10 @@ def _(
         return {}
     store = data.store
     moments, _ = data.moments(part)
-    cutoff, at_risk = _cutoff(data, moments.enrolment, moments.day), store.at_risk[moments.enrolment]
+    cutoff, at_risk = (
+        _cutoff(data, moments.enrolment, moments.day),
+        store.at_risk[moments.enrolment],
+    )
     models: dict[str, tuple[str, Floats]] = {
         type(task.net).__name__: ("network", predicted.risk.astype(np.float64))
     }

@@ -127,9 +127,7 @@ def audit(
                 for _ in range(permutations)
             ]
             dealt = [np.where(GAPS.free, b, a) for a, b in zip(dealt, free, strict=True)]
-        drawn = [
-            frame.measure(frame.labels, frame.drawn(random), blocks) for _ in range(resamples)
-        ]
+        drawn = [frame.measure(frame.labels, frame.drawn(random), blocks) for _ in range(resamples)]
         found[view] = (observed, _floors(np.abs(dealt), alpha), np.array(drawn))
     result = frame.told(found)
     decisive = "within" if stratum is not None else "pooled"
@@ -164,8 +162,11 @@ class _Frame:
         self.selected = np.bincount(code, p >= threshold) > 0
         # A group of each unit and attribute; dealing moves whole units.
         _, self.first = np.unique(unit, return_index=True)
-        self.labels = np.stack([ids[self.first] for ids, _ in table.values()]) if table else None
-        self.compared = {name: self._enough(ids, len(names)) for name, (ids, names) in table.items()}
+        labels = [ids[self.first] for ids, _ in table.values()]
+        self.labels = np.stack(labels) if labels else np.zeros((0, len(self.first)), np.int64)
+        self.compared = {
+            name: self._enough(ids, len(names)) for name, (ids, names) in table.items()
+        }
 
     def _enough(self, ids: Ids, size: int) -> NDArray[np.bool_]:
         """Say which groups, and those beside them, have enough students of either outcome."""
@@ -193,7 +194,9 @@ class _Frame:
     def drawn(self, random: np.random.Generator) -> Floats:
         """Draw units with replacement; how often each prediction comes."""
         size = len(self.first)
-        return np.bincount(random.integers(size, size=size), minlength=size)[self.unit].astype(float)
+        return np.bincount(random.integers(size, size=size), minlength=size)[self.unit].astype(
+            float
+        )
 
     def measure(self, labels: Ids, weight: Floats | None, blocks: Ids) -> Floats:
         """Return all gaps of all groups that are compared; shape (groups, measures)."""
@@ -204,7 +207,7 @@ class _Frame:
                 (len(names), int(blocks.max(initial=0)) + 1, len(self.mean)),
             )  # fmt: skip
             rows.append(gaps(counts, self.mean, self.selected, self.compared[name]))
-        return np.concatenate(rows)
+        return np.concatenate(rows) if rows else np.zeros((0, len(GAPS.names)))
 
     def told(self, found: Mapping[str, tuple[Floats, Floats, Floats]]) -> dict[str, Any]:
         """Return the findings by attribute and group."""
@@ -330,9 +333,7 @@ def _checked(name: str, attribute: Attribute, size: int) -> tuple[Ids, list[str]
     return np.maximum(ids, -1), names
 
 
-def _crossed(
-    one: tuple[Ids, list[str]], other: tuple[Ids, list[str]]
-) -> tuple[Ids, list[str]]:
+def _crossed(one: tuple[Ids, list[str]], other: tuple[Ids, list[str]]) -> tuple[Ids, list[str]]:
     (a, first), (b, second) = one, other
     ids = np.where((a >= 0) & (b >= 0), a * len(second) + b, -1)
     return ids, [f"{x} × {z}" for x in first for z in second]

@@ -134,7 +134,7 @@ def _read(file: Path, headings: tuple[str, ...], dropped: Counter[str]) -> pa.Ta
 
 def _numbers(table: pa.Table, name: str, file: Path) -> np.ndarray:
     try:
-        return table[name].cast(pa.float64()).to_numpy()  # type: ignore[no-any-return]
+        return table[name].cast(pa.float64()).to_numpy()
     except pa.ArrowInvalid as error:
         raise DataError(
             f"the column {name} holds a value that is no number: {error}",
