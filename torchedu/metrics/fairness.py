@@ -128,7 +128,11 @@ def audit(
             ]
             dealt = [np.where(GAPS.free, b, a) for a, b in zip(dealt, free, strict=True)]
         drawn = [frame.measure(frame.labels, frame.drawn(random), blocks) for _ in range(resamples)]
-        found[view] = (observed, _floors(np.abs(dealt), alpha), np.array(drawn))
+        found[view] = (
+            observed,
+            _floors(np.abs(dealt), alpha),
+            np.reshape(drawn, (resamples, *observed.shape)),
+        )
     result = frame.told(found)
     decisive = "within" if stratum is not None else "pooled"
     return {
@@ -226,6 +230,7 @@ class _Frame:
                 }
                 if self.compared[name][i]:
                     told |= scores(self.p[mine], self.y[mine]) | self._rates(mine)
+                    rest = (ids >= 0) & ~mine
                     told["gaps"] = {
                         measure: {
                             **_gap(*(part[..., row, j] for part in found["pooled"])),
@@ -238,9 +243,10 @@ class _Frame:
                         for j, measure in enumerate(GAPS.names)
                     }
                     rest = (ids >= 0) & ~mine
-                    told["gaps"]["abroca"]["value"] = abroca(
-                        self.p[mine], self.y[mine], self.p[rest], self.y[rest]
-                    )
+                    # Binned for chance, exact for the reader.
+                    area = told["gaps"]["abroca"]
+                    area["value"] = abroca(self.p[mine], self.y[mine], self.p[rest], self.y[rest])
+                    area["above"] = bool(area["value"] > area["floor"])
                     row += 1
                 groups.append(told)
             rates = [told for told in groups if not told["too_few"]]
