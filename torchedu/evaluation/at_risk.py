@@ -17,7 +17,7 @@ from torchedu.evaluation.any_task import evaluate, keep
 from torchedu.metrics import calibration_points, roc_points, scores
 from torchedu.metrics.fairness import Attribute, audit
 from torchedu.prediction.at_risk import PredictedRisks, predict_risks
-from torchedu.schema import GROUP, MODULE
+from torchedu.schema import GROUP, MODULE, RESERVED
 from torchedu.tasks import AtRisk
 
 Floats = NDArray[np.float64]
@@ -181,7 +181,7 @@ def _fairness(
         return None
     attributes = {
         # Ids 0 and 1 belong to no name.
-        name: Attribute(data.store.group(name)[rows] - 2, list(names[GROUP + name]))
+        name: Attribute(data.store.group(name)[rows].astype(np.int64) - RESERVED, list(names[GROUP + name]))
         for name in names.groups
     }
     course = Attribute(data.store.column("course")[rows], data.store.courses.name)

@@ -154,6 +154,8 @@ def _heights(false: Floats, true: Floats) -> Floats:
     """Read many ROC curves off at the same places; all of them in one interpolation."""
     *shape, bins = false.shape
     rows = int(np.prod(shape))
+    if not rows:
+        return np.zeros((*shape, POINTS))
     begin = 2.0 * np.arange(rows)[:, None]
     x = np.concatenate([begin, begin + false.reshape(rows, bins)], 1)
     y = np.concatenate([np.zeros((rows, 1)), true.reshape(rows, bins)], 1)
