@@ -16,6 +16,9 @@ H      attention heads
 V      vocabulary of tokens
 M      cases: slots of a batch that are predicted; in ``before_BM``, courses before a window
 G      student attributes
+E      numbers of an event
+Q      moments at which a risk is asked for
+F      numbers of a moment
 ====== ==========================================
 """
 
@@ -71,4 +74,32 @@ class EnrolmentBatch(NamedTuple):
     group_BG: Tensor
     student_B: Tensor
     start_B: Tensor
+    mean_over_B: Tensor
+
+
+class RiskBatch(NamedTuple):
+    """Students of courses: what each did, and the moments at which a risk is asked for.
+
+    Attributes:
+        event_BLE: The numbers of each event, float32; see ``datasets.course_view.EVENT_NUMBERS``.
+        module_B: The module, an id of the vocabulary, int64.
+        moment_BQF: The numbers of each moment, float32; see ``MOMENT_NUMBERS`` there.
+        seen_BQ: How many of the events are known at each moment, int64.
+        at_risk_B: 1 for a bad outcome, 0 for another, float32.
+        leaving_BQ: Whether the student leaves within a week of the moment, float32.
+        scored_BQ: Which moments count in loss and metrics, bool; never a padded one.
+        enrolment_B: Row of the enrolment in the store, int64.
+        day_BQ: The day of each moment, float32.
+        mean_over_B: As in ``AnswerBatch``, with moments for answers.
+    """
+
+    event_BLE: Tensor
+    module_B: Tensor
+    moment_BQF: Tensor
+    seen_BQ: Tensor
+    at_risk_B: Tensor
+    leaving_BQ: Tensor
+    scored_BQ: Tensor
+    enrolment_B: Tensor
+    day_BQ: Tensor
     mean_over_B: Tensor

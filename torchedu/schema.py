@@ -16,8 +16,9 @@ RESERVED = 2
 
 ITEM = "item"
 SKILL = "skill"
+MODULE = "module"
 GROUP = "group."
-"""Kinds of names: ``item``, ``skill``, and one kind ``group.<attribute>`` a student attribute."""
+"""Kinds of names: ``item``, ``skill``, ``module``, and one ``group.<attribute>`` an attribute."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,27 @@ ANSWER_COLUMNS = (
     Column("attempt", False, "which attempt at the item this is, from 1", ("attempts",)),
 )
 """The columns of answers, a row an answer; further columns may be student attributes (groups)."""
+
+EVENT_KINDS = ("registered", "submitted", "marked", "missed", "transferred", "clicked")
+"""Kinds of events as a network sees them."""
+
+EVENT_NUMBERS = (
+    *EVENT_KINDS, "tests", "weight", "due", "mark", "failed", "mark_beside_others", "days_late",
+    "share_handed_in", "registration", "day", "gap", "standing", "rank", "missing", "missing_rank",
+    "clicks", "clicks_beside_others",
+)  # fmt: skip
+"""The numbers of an event; ``datasets.course_view`` counts them."""
+MOMENT_NUMBERS = (
+    "elapsed", "day", "weight_due", "work_due", "score", "score_of_due", "missing", "num_missed",
+    "num_handed_in", "lateness", "standing", "rank", "missing_beside_others", "missing_rank",
+    "lateness_beside_others", "lateness_rank", "course_score", "course_missing", "course_left",
+    "days_since", "registration", "clicks_beside_others",
+    "marks", "mean_mark", "last_mark", "mean_mark_beside_others", "last_mark_beside_others",
+    "share_failed", "last_failed", "mean_days_late", "last_days_late", "mean_share_handed_in",
+    "last_share_handed_in", "misses", "mean_missed_weight", "last_missed_weight",
+    "share_missed_tests", "last_missed_test",
+)  # fmt: skip
+"""The numbers of a moment, at which a risk is asked for."""
 
 
 HELD_OUT = "held_out"

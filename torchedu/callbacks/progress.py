@@ -19,22 +19,22 @@ class AnswersProgressBar(RichProgressBar):
         self._drawn = sys.stdout.isatty()
         if not self._drawn:
             self.disable()
-        self._answers = 0
+        self._before: float | None = None
         self._began = time.perf_counter()
 
-    def on_train_epoch_start(self, trainer: Trainer, *args: Any) -> None:
+    def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
         """Begin to count."""
-        super().on_train_epoch_start(trainer, *args)
-        self._answers = 0
+        super().on_train_epoch_start(trainer, module)
+        self._before = None
         self._began = time.perf_counter()
 
-    def on_train_batch_end(
-        self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    def on_train_batch_start(
+        self, trainer: Trainer, module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Count the answers of a batch."""
-        if trainer.is_global_zero:
-            self._answers += int(batch.scored_BL.sum()) * trainer.world_size
-        super().on_train_batch_end(trainer, module, outputs, batch, batch_idx)
+        """Note where the epoch's count begins: after a resume it is not nothing."""
+        super().on_train_batch_start(trainer, module, batch, batch_idx)
+        if self._before is None:
+            self._before = float(getattr(module, "counted", 0))
 
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Print a line for the epoch where no bar can be drawn."""
@@ -47,7 +47,10 @@ class AnswersProgressBar(RichProgressBar):
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         """Return what is shown beside the bar."""
         seconds = time.perf_counter() - self._began
-        shown: dict[str, Any] = {"answers/s": f"{self._answers / max(seconds, 1e-9):,.0f}"}
+        counted = (
+            float(getattr(pl_module, "counted", 0)) - (self._before or 0)
+        ) * trainer.world_size
+        shown: dict[str, Any] = {"answers/s": f"{counted / max(seconds, 1e-9):,.0f}"}
         mean_loss: Any = getattr(pl_module, "mean_loss", None)
         if mean_loss is not None:
             shown["train/loss"] = f"{float(mean_loss):.4f}"

@@ -13,7 +13,8 @@ from rich.text import Text
 from torchedu.datasets import AnswerStore
 from torchedu.datasets.describe import describe as count
 from torchedu.datasets.enrolments import EnrolmentStore
-from torchedu.datasets.importers import import_answers
+from torchedu.datasets.events import EventStore
+from torchedu.datasets.importers import EVENT_FORMATS, import_answers
 from torchedu.datasets.importers.enrolments import ENROLMENT_FORMATS, import_enrolments
 from torchedu.errors import MissingExtraError
 from torchedu.parsing import run_functions
@@ -51,7 +52,8 @@ def import_(
 
     Args:
         format: Of answers csv, parquet, jsonl, ednet, ednet_kt1, tsv or dkt_synthetic; of
-            enrolments enrolments (CSV or Parquet), user_lists, ncf or movielens.
+            enrolments enrolments (CSV or Parquet), user_lists, ncf or movielens;
+            of events in courses oulad.
         raw: The file or folder; also a URI such as s3://bucket/answers.csv.
         out: The store to make; one that stands there is replaced.
         columns: The file's headings, where they are not the common ones, such as
@@ -71,6 +73,10 @@ def import_(
     """
     begin = time.perf_counter()
     console = Console()
+    if format in EVENT_FORMATS:
+        events = EVENT_FORMATS[format](raw, out)
+        _print_event_import(console, events, time.perf_counter() - begin)
+        return
     columns_shown = (
         SpinnerColumn(),
         TextColumn("reading {task.completed:,.0f} rows"),
@@ -214,6 +220,21 @@ def _print_import(console: Console, store: AnswerStore | EnrolmentStore, seconds
     lines += [("note", note) for note in about.get("notes", ())]
     if about.get("licence"):
         lines.append(("licence", about["licence"]))
+    for name, text in lines:
+        console.print(Text(f"{name:9} {text}"), soft_wrap=True)
+
+
+def _print_event_import(console: Console, store: EventStore, seconds: float) -> None:
+    """Print what an import of courses made, and what was dropped and why."""
+    about = store.about
+    counts = (
+        f"{store.num_enrolments:,} enrolments in {len(store.courses.name)} courses, "
+        f"{len(store.work.name):,} pieces of work, {len(store.events.day):,} events"
+    )
+    lines = [("store", f"{store.path}: {counts}, in {seconds:.1f} s")]
+    lines += [("dropped", f"{rows:,} rows: {why}") for why, rows in about["dropped"].items()]
+    lines += [("note", note) for note in about["notes"]]
+    lines.append(("licence", about["licence"]))
     for name, text in lines:
         console.print(Text(f"{name:9} {text}"), soft_wrap=True)
 

@@ -1,6 +1,7 @@
 """From a store to batches: Lightning data modules."""
 
+from torchedu.datamodules.course_events import CourseEvents
 from torchedu.datamodules.enrolments import Enrolments
 from torchedu.datamodules.interactions import Interactions
 
-__all__ = ["Enrolments", "Interactions"]
+__all__ = ["CourseEvents", "Enrolments", "Interactions"]

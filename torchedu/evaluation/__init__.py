@@ -1,6 +1,10 @@
 """Scores of a trained network beside those of everything it has to beat, for every task."""
 
-from torchedu.evaluation import recommendation, tracing  # noqa: F401 - each registers its task
+from torchedu.evaluation import (  # noqa: F401 - each registers its task
+    at_risk,
+    recommendation,
+    tracing,
+)
 from torchedu.evaluation.any_task import evaluate
 
 __all__ = ["evaluate"]

@@ -20,13 +20,14 @@ from torchedu.datasets.splits import Part
 from torchedu.evaluation.any_task import evaluate, keep
 from torchedu.files import write_whole
 from torchedu.metrics import calibration_points, roc_points, scores, scores_by
+from torchedu.metrics.fairness import Attribute, audit
 from torchedu.prediction.tracing import (
     Predicted,
     one_student,
     predict_part,
     write_predictions,
 )
-from torchedu.schema import GROUP
+from torchedu.schema import GROUP, RESERVED
 from torchedu.tasks import KnowledgeTracing
 
 HISTORY = (0, 1, 5, 10, 20, 50, 100, 200)
@@ -52,7 +53,7 @@ def _(
 ) -> dict[str, Any]:
     """Score each answer once; ``evaluate`` tells the rest.
 
-    Adds ``by_group``, ``by_history`` and ``curves``; the folder gets ``predictions.parquet`` and
+    Adds ``by_group``, ``fairness``, ``by_history`` and ``curves``; the folder gets ``predictions.parquet`` and
     ``mastery.json`` too.
     """
     predicted = predict_part(task, data, trainer, part)
@@ -84,6 +85,7 @@ def _(
             for name, (kind, probability) in models.items()
         ],
         "by_group": _by_group(store, predicted),
+        "fairness": _fairness(store, predicted),
         "by_history": _by_history(predicted, models),
         "curves": {
             name: {
@@ -132,6 +134,25 @@ def _by_group(store: AnswerStore, predicted: Predicted) -> dict[str, Any]:
         )
         for attribute in store.vocabulary.groups
     }
+
+
+def _fairness(store: AnswerStore, predicted: Predicted) -> dict[str, Any] | None:
+    """Compare groups of students, whole students dealt out by chance; None without groups."""
+    names, groups = store.vocabulary, store.vocabulary.groups
+    if not groups or not len(predicted.student):
+        return None
+    attributes = {
+        # Ids 0 and 1 belong to no name.
+        name: Attribute(
+            store.group(name)[predicted.student].astype(np.int64) - RESERVED,
+            list(names[GROUP + name]),
+        )
+        for name in groups
+    }
+    return audit(
+        predicted.probability, predicted.correct, attributes,
+        student=predicted.student, intersections=False,
+    )  # fmt: skip
 
 
 def _by_history(

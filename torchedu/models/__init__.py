@@ -1,6 +1,8 @@
 """Networks, one paper a file; each is a pure, single-device module."""
 
 from torchedu.models.dkt import DKT
+from torchedu.models.event_gru import EventGRU
+from torchedu.models.event_model import EventModel
 from torchedu.models.factorization import GMF, MF
 from torchedu.models.gru4rec import GRU4Rec
 from torchedu.models.item_dkt import ItemDKT
@@ -18,6 +20,8 @@ __all__ = [
     "MLP",
     "SAKT",
     "DotProduct",
+    "EventGRU",
+    "EventModel",
     "GRU4Rec",
     "ItemDKT",
     "KTModel",

@@ -1,6 +1,10 @@
 """What a trained network says, in the user's own names, for every task."""
 
-from torchedu.prediction import recommendation, tracing  # noqa: F401 - each registers its task
+from torchedu.prediction import (  # noqa: F401 - each registers its task
+    at_risk,
+    recommendation,
+    tracing,
+)
 from torchedu.prediction.any_task import predict
 
 __all__ = ["predict"]

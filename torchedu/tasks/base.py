@@ -115,6 +115,11 @@ class Task(LightningModule, ABC):
         """The mean training loss so far in this epoch, of this rank; NaN before its first batch."""
         return self._sums[0] / self._sums[1]
 
+    @property
+    def counted(self) -> Tensor:
+        """How much has counted in the loss so far in this epoch, on this rank: answers, say."""
+        return self._sums[1]
+
     def on_train_epoch_end(self) -> None:
         """Log the mean training loss of an epoch that ended without a validation."""
         if self._logged_at != self.trainer.global_step:

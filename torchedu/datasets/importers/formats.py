@@ -1,11 +1,15 @@
 """The formats that can be imported, by name."""
 
+from collections.abc import Callable
+
+from torchedu.datasets.events import EventStore
 from torchedu.datasets.importers import (
     csv,
     dkt_synthetic,
     ednet,
     ednet_kt1,
     jsonl,
+    oulad,
     parquet,
     tsv,
 )
@@ -24,3 +28,6 @@ FORMATS: dict[str, Importer] = {
     )
 }
 """Importers by the name a user gives; a new file is added here."""
+
+EVENT_FORMATS: dict[str, Callable[[str, str], EventStore]] = {oulad.NAME: oulad.import_oulad}
+"""Formats of courses with their students' events."""

@@ -1,0 +1,203 @@
+"""Are risks told early and fairly? The goals of students at risk, and of the audit of fairness.
+
+    python benchmarks/at_risk.py            # the campaign, about 20 minutes on two cores
+    python benchmarks/at_risk.py --short    # smaller goals of its own, in minutes
+    python benchmarks/at_risk.py --only fair.power fair.false
+
+Trained on OULAD's presentations 2013B to 2014B, scored on 2014J, students still registered at 25,
+50 and 75 % of the course; no clicks, no attributes of students. The data set is looked for where
+TORCHEDU_DATA says, or in ../shared/data.
+"""
+
+import json
+import statistics
+import sys
+import warnings
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import harness
+import numpy as np
+from harness import Goal, Job
+from sklearn.metrics import roc_auc_score
+
+from torchedu.metrics.fairness import Attribute, audit
+from torchedu.metrics.gaps import abroca
+
+CUTOFFS = ("25", "50", "75")
+NETWORK = {"25": 0.815, "50": 0.870, "75": 0.930}
+BEST = {"25": 0.820, "50": 0.880, "75": 0.934}
+SEEDS = range(5)
+STUDENTS, PERMUTATIONS = 1000, 200
+
+
+@cache
+def store() -> Path:
+    """Import OULAD once for all jobs."""
+    folder = Path(_HOME.name) / "oulad.store"
+    words = ["data", "import", "oulad", harness.real_data() / "atrisk" / "oulad", folder]
+    harness.run([harness.script("torchedu"), *words])
+    return folder
+
+
+@cache
+def fitted(seed: int, delay: int = 0) -> tuple[dict[str, Any], float]:
+    """Train and score with one command; its evaluation and its seconds."""
+    run = Path(_HOME.name) / f"run-{seed}-{delay}"
+    words = ["--config", "at_risk", "--data.path", store(), "--run", run, "--seed_everything", seed]
+    words += ["--data.seed", seed, "--data.mark_delay_days", delay, "--trainer.accelerator", "cpu"]
+    done = harness.run([harness.script("torchedu"), "fit", *words])
+    return json.loads((run / "evaluation.json").read_text("utf-8")), done.seconds
+
+
+def risks(seeds: range) -> tuple[list[Goal], Any]:
+    found = [fitted(seed) for seed in seeds]
+    networks = [evaluation["scores"][0] for evaluation, _ in found]
+    rows = [{row["name"]: row for row in evaluation["scores"]} for evaluation, _ in found]
+    means = {
+        name: {c: statistics.fmean(one[name][f"auc{c}"] for one in rows) for c in CUTOFFS}
+        for name in rows[0]
+    }
+    error = statistics.fmean(one["calibration_error"] for one in networks)
+    slowest = max(seconds for _, seconds in found) / 60
+    goals = [
+        _least(f"risk.auc{c}", statistics.fmean(one[f"auc{c}"] for one in networks), NETWORK[c])
+        for c in CUTOFFS
+    ]
+    goals += [
+        _least(f"risk.best{c}", max(mean[c] for mean in means.values()), BEST[c]) for c in CUTOFFS
+    ]
+    goals.append(Goal("risk.calibration", error, "below .03", error < 0.03))
+    goals.append(Goal("risk.minutes", slowest, "below 10", slowest < 10))
+    late, _ = fitted(seeds[0], 14)
+    kept = {
+        "mean_of_seeds": means,
+        "seeds": [evaluation["scores"] for evaluation, _ in found],
+        "marks_known_14_days_later": late["scores"],
+        "calls": found[0][0]["calls"],
+        "by_week": found[0][0]["by_week"],
+    }
+    return goals, kept
+
+
+def trap() -> tuple[list[Goal], Any]:
+    """Look for the gender gap that the choice of courses makes."""
+    fairness = fitted(0)[0]["fairness"]
+    gap = fairness["attributes"]["gender"]["groups"][0]["gaps"]["abroca"]
+    told = [words for words in fairness["words"] if words.startswith("gender: the ABROCA")]
+    holds = (
+        gap["above"]
+        and not gap["within"]["above"]
+        and any("comes with the course" in words for words in told)
+    )
+    must = "pooled near .09 and above its floor, within course below its floor, said so"
+    return [Goal("fair.trap", gap["value"], must, holds)], {"gap": gap, "words": fairness["words"]}
+
+
+def simulated(seed: int, students: int, blur: float) -> tuple[Any, Any, dict[str, Attribute]]:
+    """Simulate risks of a class; those of one gender are blurred by noise."""
+    random = np.random.default_rng(seed)
+    gender, band = random.integers(0, 2, students), random.integers(0, 4, students)
+    disability = (random.random(students) < 0.15).astype(int)
+    fails = random.random(students) < 0.35
+    signal = 1.8 * fails + random.normal(0, 1, students) - 1.4
+    signal = signal + blur * gender * random.normal(0, 1, students)
+    attributes = {
+        "gender": Attribute(gender, ["F", "M"]),
+        "band": Attribute(band, list("abcd")),
+        "disability": Attribute(disability, ["N", "Y"]),
+    }
+    return 1 / (1 + np.exp(-signal)), fails, attributes
+
+
+def quick(seed: int, blur: float) -> dict[str, Any]:
+    p, y, attributes = simulated(seed, STUDENTS, blur)
+    return audit(
+        p, y, attributes, permutations=PERMUTATIONS, resamples=0, intersections=False, seed=seed
+    )
+
+
+def power(classes: int, least: int) -> tuple[list[Goal], Any]:
+    """Inject twice the floor, and count the classes in which it is found."""
+    groups = [quick(10_000 + i, 0)["attributes"]["gender"]["groups"][0] for i in range(5)]
+    floor = statistics.fmean(group["gaps"]["abroca"]["floor"] for group in groups)
+    low, high = 0.0, 20.0
+    for _ in range(25):
+        blur = (low + high) / 2
+        p, y, attributes = simulated(1, 200_000, blur)
+        mine = np.asarray(attributes["gender"].ids) == 0
+        injected = abroca(p[mine], y[mine], p[~mine], y[~mine])
+        low, high = (blur, high) if injected < 2 * floor else (low, blur)
+    wanted = {("gender", "abroca")}
+    found = sum(
+        bool(wanted & {(one["attribute"], one["measure"]) for one in quick(i, blur)["alarms"]})
+        for i in range(classes)
+    )
+    must = f"at least {least} of {classes}"
+    kept = {"floor": floor, "injected": injected, "blur": blur}
+    return [Goal("fair.power" + _SHORT * (classes < 100), found, must, found >= least)], kept
+
+
+def false_alarms(classes: int, most: int) -> tuple[list[Goal], Any]:
+    alarmed = [i for i in range(classes) if quick(20_000 + i, 0)["alarms"]]
+    must = f"at most {most} of {classes} classes"
+    goal = Goal("fair.false" + _SHORT * (classes < 200), len(alarmed), must, len(alarmed) <= most)
+    return [goal], {"classes": alarmed}
+
+
+def oracle() -> tuple[list[Goal], Any]:
+    """Compare with fairlearn and scikit-learn where they measure the same."""
+    warnings.filterwarnings("ignore")
+    from fairlearn import metrics as fair
+
+    worst = 0.0
+    for seed in range(20):
+        p, y, attributes = simulated(seed, 700, 0.5)
+        found = audit(p, y, attributes, permutations=100, resamples=0, intersections=False)
+        for name, (ids, _) in attributes.items():
+            chosen, told = p >= 0.5, found["attributes"][name]
+            pairs = [
+                (
+                    told["demographic_parity_difference"],
+                    fair.demographic_parity_difference(y, chosen, sensitive_features=ids),
+                ),
+                (
+                    told["equalized_odds_difference"],
+                    fair.equalized_odds_difference(y, chosen, sensitive_features=ids),
+                ),
+            ]
+            for i, group in enumerate(told["groups"]):
+                mine = np.asarray(ids) == i
+                pairs += [
+                    (group["auc"], roc_auc_score(y[mine], p[mine])),
+                    (group["selection_rate"], fair.selection_rate(y[mine], chosen[mine])),
+                    (group["true_positive_rate"], fair.true_positive_rate(y[mine], chosen[mine])),
+                    (group["false_positive_rate"], fair.false_positive_rate(y[mine], chosen[mine])),
+                ]
+            worst = max(worst, *(abs(ours - theirs) for ours, theirs in pairs))
+    return [Goal("fair.oracle", worst, "at most 1e-9", worst <= 1e-9)], {}
+
+
+def _least(goal: str, figure: float, least: float) -> Goal:
+    return Goal(goal, figure, f"at least {least}", figure >= least)
+
+
+_SHORT = ".short"
+_HOME = TemporaryDirectory(prefix="torchedu-")
+_RISKS = tuple(f"risk.{kind}{c}" for kind in ("auc", "best") for c in CUTOFFS)
+JOBS = [
+    Job(("fair.oracle",), oracle),
+    Job((*_RISKS, "risk.calibration", "risk.minutes"), lambda: risks(SEEDS)),
+    Job(("fair.trap",), trap),
+    Job(("fair.power",), lambda: power(100, 95)),
+    Job(("fair.false",), lambda: false_alarms(200, 10)),
+    Job(("fair.power.short",), lambda: power(20, 18), short=True),
+    Job(("fair.false.short",), lambda: false_alarms(20, 2), short=True),
+    Job(("fair.oracle",), oracle, short=True),
+]
+
+
+if __name__ == "__main__":
+    sys.exit(harness.main("at_risk", JOBS, __doc__.splitlines()[0]))

@@ -1,0 +1,345 @@
+"""Does a network serve all groups alike? Each gap beside the gap that chance alone would make.
+
+A gap between groups is never zero, and ABROCA cannot be negative: in small groups chance alone
+makes gaps of .05 and more. So every gap here has a **noise floor**, found by dealing the groups'
+names out anew, at random, many times. A gap is told as one only where it is above its floor, and
+the floors are such that in a whole audit without any bias, over all attributes, groups and
+measures, a single one is crossed with probability ``alpha``.
+
+Where groups differ in what they study, a pooled gap may be one between courses. So each gap is also
+taken within strata (courses, say), with names dealt out within them.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from torchedu.metrics.gaps import GAPS, abroca, gaps, group_counts
+from torchedu.metrics.scores import scores
+from torchedu.metrics.verdicts import words
+
+Floats = NDArray[np.float64]
+Ids = NDArray[np.int64]
+
+BINS = 500
+"""Bins of ranked predictions in which dealt-out groups are compared."""
+LEAST = 30
+"""Students that a group needs to be compared; and a third of them of either outcome."""
+
+
+class Attribute(NamedTuple):
+    """To which group each prediction belongs.
+
+    Attributes:
+        ids: An index into ``names``; negative where it is not known; shape (predictions,).
+        names: The groups.
+    """
+
+    ids: ArrayLike
+    names: Sequence[str]
+
+
+def audit(
+    probability: ArrayLike,
+    outcome: ArrayLike,
+    attributes: Mapping[str, Attribute],
+    *,
+    student: ArrayLike | None = None,
+    stratum: Attribute | None = None,
+    stratum_noun: str = "course",
+    threshold: float = 0.5,
+    alpha: float = 0.01,
+    permutations: int = 500,
+    resamples: int = 200,
+    intersections: bool = True,
+    least: int = LEAST,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Compare each group of students with all others, and each gap with its noise floor.
+
+    The measures, each between a group and all others: ``abroca``, the area between their ROC curves
+    (Gardner, Brooks and Baker, LAK 2019); ``auc``; ``selection_rate``, ``true_positive_rate`` and
+    ``false_positive_rate`` at the threshold; ``calibration``, mean prediction less mean outcome.
+    For each attribute also ``demographic_parity_difference`` and ``equalized_odds_difference``,
+    the largest less the smallest rate among its groups, as fairlearn has them.
+
+    Floors are those of Westfall and Young's step of maxima (1993): each dealing's gaps are
+    standardised by their mean and spread over all dealings, and the ``1 - alpha`` quantile of the
+    largest of them is the floor of all, put back on each gap's scale. For measures that compare
+    students of the same outcome, names are dealt out within outcomes, so that groups may differ in
+    how often the outcome comes true; with several predictions a student, whole students are dealt.
+
+    Args:
+        probability: Predictions, 0..1; shape (predictions,).
+        outcome: What came true, at least one half meaning yes; shape (predictions,).
+        attributes: The groups by attribute. Predictions of unknown group are left out there.
+        student: Whose prediction each is, where a student has several; shape (predictions,).
+        stratum: The course, say, of each prediction, within which gaps are taken again.
+        stratum_noun: What a stratum is called in words.
+        threshold: A prediction of at least this selects the student, for a call, say.
+        alpha: Probability of any alarm at all in an audit without bias.
+        permutations: How often names are dealt out.
+        resamples: How often students are drawn anew for the 95 % intervals (percentiles).
+        intersections: Whether to compare the intersections of every two attributes too.
+        least: Students a group, and those beside it, need; smaller ones are told as too few.
+        seed: Another seed deals otherwise.
+
+    Returns:
+        Plain JSON values: the settings, ``alarms`` (the decisive gaps above their floors: those
+        within strata where there are strata), ``words`` (the findings in sentences) and
+        ``attributes``: by attribute a list of ``groups``, each with ``students``, ``too_few``, its
+        scores and ``gaps``; a gap has ``value``, ``interval``, ``floor``, ``above`` and, with
+        strata, the same ``within``.
+
+    Raises:
+        ValueError: Shapes differ, a value is out of range, or there are too few permutations for
+            ``alpha``.
+    """
+    p, y = np.asarray(probability, np.float64), np.asarray(outcome, np.float64) >= 0.5
+    if p.ndim != 1 or p.shape != y.shape:
+        raise ValueError(f"{p.shape} predictions, {y.shape} outcomes: not (predictions,) twice")
+    if alpha * (permutations + 1) < 1:
+        raise ValueError(f"{permutations} permutations cannot tell a probability of {alpha}")
+    table = {name: _checked(name, one, len(p)) for name, one in attributes.items()}
+    if intersections:
+        table |= {f"{a} × {b}": _crossed(table[a], table[b]) for a, b in combinations(table, 2)}
+    strata = np.zeros(len(p), np.int64)
+    if stratum is not None:
+        strata = _checked(stratum_noun, stratum, len(p))[0]
+    unit = np.arange(len(p)) if student is None else np.unique(student, return_inverse=True)[1]
+    one_each = len(p) == unit.max(initial=-1) + 1
+    random = np.random.default_rng(seed)
+    frame = _Frame(p, y, _bins(p, threshold), unit, strata, table, threshold, least)
+    views = {"pooled": np.zeros_like(strata)} | ({"within": strata} if stratum is not None else {})
+    found = {}
+    for view, blocks in views.items():
+        observed = frame.measure(frame.labels, None, blocks)
+        dealt = [
+            frame.measure(frame.dealt(random, blocks, y if one_each else None), None, blocks)
+            for _ in range(permutations)
+        ]
+        if one_each:  # rates and calibration need dealings that may move outcomes too
+            free = [
+                frame.measure(frame.dealt(random, blocks, None), None, blocks)
+                for _ in range(permutations)
+            ]
+            dealt = [np.where(GAPS.free, b, a) for a, b in zip(dealt, free, strict=True)]
+        drawn = [frame.measure(frame.labels, frame.drawn(random), blocks) for _ in range(resamples)]
+        found[view] = (
+            observed,
+            _floors(np.abs(dealt), alpha),
+            np.reshape(drawn, (resamples, *observed.shape)),
+        )
+    result = frame.told(found)
+    decisive = "within" if stratum is not None else "pooled"
+    return {
+        "alpha": alpha,
+        "permutations": permutations,
+        "threshold": threshold,
+        "stratum": stratum_noun if stratum is not None else None,
+        "alarms": _alarms(result, decisive),
+        "words": words(result, stratum_noun if stratum is not None else None),
+        "attributes": result,
+    }
+
+
+class _Frame:
+    """Predictions, groups and strata, ready to be counted again and again."""
+
+    def __init__(
+        self,
+        p: Floats,
+        y: NDArray[np.bool_],
+        code: Ids,
+        unit: Ids,
+        strata: Ids,
+        table: Mapping[str, tuple[Ids, list[str]]],
+        threshold: float,
+        least: int,
+    ) -> None:
+        self.p, self.y, self.code, self.unit, self.strata = p, y, code, unit, strata
+        self.table, self.threshold, self.least = table, threshold, least
+        self.mean = np.bincount(code, p) / np.bincount(code)
+        self.selected = np.bincount(code, p >= threshold) > 0
+        # A group of each unit and attribute; dealing moves whole units.
+        _, self.first = np.unique(unit, return_index=True)
+        labels = [ids[self.first] for ids, _ in table.values()]
+        self.labels = np.stack(labels) if labels else np.zeros((0, len(self.first)), np.int64)
+        self.compared = {
+            name: self._enough(ids, len(names)) for name, (ids, names) in table.items()
+        }
+
+    def _enough(self, ids: Ids, size: int) -> NDArray[np.bool_]:
+        """Say which groups, and those beside them, have enough students of either outcome."""
+        known = ids >= 0
+        pairs = np.unique(np.stack([ids, self.unit])[:, known], axis=1)[0]
+        students = np.bincount(pairs, minlength=size)
+        yes = np.bincount(ids[known], self.y[known], size)
+        no = np.bincount(ids[known], ~self.y[known], size)
+        both = np.minimum(np.minimum(yes, no), np.minimum(yes.sum() - yes, no.sum() - no))
+        return (np.minimum(students, len(pairs) - students) >= self.least) & (
+            both >= self.least / 3
+        )
+
+    def dealt(
+        self, random: np.random.Generator, blocks: Ids, within: NDArray[np.bool_] | None
+    ) -> Ids:
+        """Deal the units' groups out anew, among units of a block (and outcome)."""
+        block = blocks[self.first] * 2 + (0 if within is None else within[self.first])
+        order = np.argsort(block, kind="stable")
+        shuffled = np.lexsort((random.random(len(block)), block))
+        labels = np.empty_like(self.labels)
+        labels[:, order] = self.labels[:, shuffled]
+        return labels
+
+    def drawn(self, random: np.random.Generator) -> Floats:
+        """Draw units with replacement; how often each prediction comes."""
+        size = len(self.first)
+        return np.bincount(random.integers(size, size=size), minlength=size)[self.unit].astype(
+            float
+        )
+
+    def measure(self, labels: Ids, weight: Floats | None, blocks: Ids) -> Floats:
+        """Return all gaps of all groups that are compared; shape (groups, measures)."""
+        rows = []
+        for (name, (_, names)), label in zip(self.table.items(), labels, strict=True):
+            counts = group_counts(
+                label[self.unit], self.y, self.code, blocks, weight,
+                (len(names), int(blocks.max(initial=0)) + 1, len(self.mean)),
+            )  # fmt: skip
+            rows.append(gaps(counts, self.mean, self.selected, self.compared[name]))
+        return np.concatenate(rows) if rows else np.zeros((0, len(GAPS.names)))
+
+    def told(self, found: Mapping[str, tuple[Floats, Floats, Floats]]) -> dict[str, Any]:
+        """Return the findings by attribute and group."""
+        result: dict[str, Any] = {}
+        row = 0
+        for name, (ids, names) in self.table.items():
+            groups = []
+            for i, group in enumerate(names):
+                mine = ids == i
+                if not mine.any():
+                    continue
+                told: dict[str, Any] = {
+                    "group": group,
+                    "students": len(np.unique(self.unit[mine])),
+                    "too_few": not self.compared[name][i],
+                }
+                if self.compared[name][i]:
+                    told |= scores(self.p[mine], self.y[mine]) | self._rates(mine)
+                    rest = (ids >= 0) & ~mine
+                    told["gaps"] = {
+                        measure: {
+                            **_gap(*(part[..., row, j] for part in found["pooled"])),
+                            **(
+                                {"within": _gap(*(part[..., row, j] for part in found["within"]))}
+                                if "within" in found
+                                else {}
+                            ),
+                        }
+                        for j, measure in enumerate(GAPS.names)
+                    }
+                    rest = (ids >= 0) & ~mine
+                    # Binned for chance, exact for the reader.
+                    area = told["gaps"]["abroca"]
+                    area["value"] = abroca(self.p[mine], self.y[mine], self.p[rest], self.y[rest])
+                    area["above"] = bool(area["value"] > area["floor"])
+                    row += 1
+                groups.append(told)
+            rates = [told for told in groups if not told["too_few"]]
+            result[name] = {"groups": groups, **_differences(rates)}
+        return result
+
+    def _rates(self, mine: NDArray[np.bool_]) -> dict[str, float]:
+        selected, y = self.p[mine] >= self.threshold, self.y[mine]
+        return {
+            "base_rate": float(y.mean()),
+            "selection_rate": float(selected.mean()),
+            "true_positive_rate": float(selected[y].mean()),
+            "false_positive_rate": float(selected[~y].mean()),
+            "calibration": float(self.p[mine].mean() - y.mean()),
+        }
+
+
+def _differences(groups: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
+    """Return the largest less the smallest rate among groups, as fairlearn has it."""
+    if len(groups) < 2:
+        return {"demographic_parity_difference": None, "equalized_odds_difference": None}
+    spread = {
+        rate: max(group[rate] for group in groups) - min(group[rate] for group in groups)
+        for rate in ("selection_rate", "true_positive_rate", "false_positive_rate")
+    }
+    return {
+        "demographic_parity_difference": spread["selection_rate"],
+        "equalized_odds_difference": max(
+            spread["true_positive_rate"], spread["false_positive_rate"]
+        ),
+    }
+
+
+def _gap(observed: Floats, floor: Floats, drawn: Floats) -> dict[str, Any]:
+    value = float(observed)
+    if np.isnan(value) or np.isnan(floor):
+        return {"value": None, "interval": None, "floor": None, "above": False}
+    low, high = np.nanpercentile(drawn, [2.5, 97.5]) if len(drawn) else (np.nan, np.nan)
+    return {
+        "value": value,
+        "interval": None if np.isnan(low) else [float(low), float(high)],
+        "floor": float(floor),
+        "above": bool(abs(value) > floor),
+    }
+
+
+def _floors(dealt: Floats, alpha: float) -> Floats:
+    """Return the family-wise floor of each gap.
+
+    Args:
+        dealt: Sizes of the gaps that chance made; shape (permutations, groups, measures).
+        alpha: Probability that chance crosses any of the floors.
+    """
+    known = ~np.isnan(dealt).any(0)
+    mean, spread = dealt.mean(0), dealt.std(0) + 1e-12
+    largest = np.where(known, (dealt - mean) / spread, -np.inf).max((1, 2), initial=-np.inf)
+    # So many dealings may lie above: the observed one is as likely as any of them to be there.
+    above = int(alpha * (len(dealt) + 1))
+    height = np.sort(largest)[-above] if known.any() else np.inf
+    floors: Floats = np.where(known, mean + height * spread, np.nan)
+    return floors
+
+
+def _alarms(result: Mapping[str, Any], view: str) -> list[dict[str, Any]]:
+    """List the gaps above their floors, in the view that decides."""
+    return [
+        {"attribute": name, "group": group["group"], "measure": measure}
+        for name, one in result.items()
+        for group in one["groups"]
+        for measure, gap in group.get("gaps", {}).items()
+        if (gap["within"] if view == "within" else gap)["above"]
+    ]
+
+
+def _bins(p: Floats, threshold: float) -> Ids:
+    """Number the predictions by rank, in few bins, none of which holds both sides of a cut."""
+    values, rank, size = np.unique(p, return_inverse=True, return_counts=True)
+    bin_of = (np.cumsum(size) - 1) * BINS // max(len(p), 1) if len(values) > BINS else rank
+    code = (bin_of[rank] if len(values) > BINS else rank) * 2 + (p >= threshold)
+    numbered: Ids = np.unique(code, return_inverse=True)[1].astype(np.int64)
+    return numbered
+
+
+def _checked(name: str, attribute: Attribute, size: int) -> tuple[Ids, list[str]]:
+    ids, names = np.asarray(attribute.ids, np.int64), [str(one) for one in attribute.names]
+    if ids.shape != (size,):
+        raise ValueError(f"{name}: {ids.shape} ids for {size} predictions")
+    if len(ids) and ids.max() >= len(names):
+        raise ValueError(f"{name}: a group id lies outside the {len(names)} names")
+    return np.maximum(ids, -1), names
+
+
+def _crossed(one: tuple[Ids, list[str]], other: tuple[Ids, list[str]]) -> tuple[Ids, list[str]]:
+    (a, first), (b, second) = one, other
+    ids = np.where((a >= 0) & (b >= 0), a * len(second) + b, -1)
+    return ids, [f"{x} × {z}" for x in first for z in second]

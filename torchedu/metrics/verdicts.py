@@ -1,0 +1,81 @@
+"""The findings of an audit in sentences that a head of department can act on."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+NOUNS = {
+    "abroca": "ABROCA",
+    "auc": "AUC",
+    "selection_rate": "selection rate",
+    "true_positive_rate": "true positive rate",
+    "false_positive_rate": "false positive rate",
+    "calibration": "calibration",
+}
+MOST = 30
+"""Sentences in a list."""
+
+
+def words(attributes: Mapping[str, Any], stratum: str | None) -> list[str]:
+    """Tell an audit's findings, what is above its floor first.
+
+    Args:
+        attributes: What ``audit`` found, by attribute.
+        stratum: What a stratum is called; None where there are none.
+
+    Returns:
+        A sentence a finding; one that says so where no gap is above its floor.
+    """
+    told = [*_findings(attributes, stratum), *_confounded(attributes, stratum)]
+    if not told:
+        told = ["No gap is above its noise floor: chance alone makes gaps as large."]
+    told = [*told[:MOST], f"And {len(told) - MOST} more."] if len(told) > MOST else told
+    few = [
+        f"{name} {group['group']} ({group['students']})"
+        for name, one in attributes.items()
+        for group in one["groups"]
+        if group["too_few"] and "×" not in name
+    ]
+    if few:
+        told.append(f"Too few students or outcomes to compare: {', '.join(few)}.")
+    return told
+
+
+def _gaps(attributes: Mapping[str, Any]) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
+    for name, one in attributes.items():
+        groups = [group for group in one["groups"] if not group["too_few"]]
+        # Of two groups each is all the others to the other: told once.
+        for group in groups[:1] if len(one["groups"]) == 2 else groups:
+            for measure, gap in group["gaps"].items():
+                if gap["value"] is not None:
+                    yield name, group["group"], measure, gap
+
+
+def _findings(attributes: Mapping[str, Any], stratum: str | None) -> Iterator[str]:
+    where = f" within {stratum}" if stratum else ""
+    for name, group, measure, gap in _gaps(attributes):
+        decisive = gap["within"] if stratum else gap
+        if decisive["above"]:
+            yield (
+                f"{name}: the {NOUNS[measure]} gap of {group}{where} is "
+                f"{_number(decisive['value'])}, above its noise floor of "
+                f"{_number(decisive['floor'])}: more than chance makes."
+            )
+
+
+def _confounded(attributes: Mapping[str, Any], stratum: str | None) -> Iterator[str]:
+    if stratum is None:
+        return
+    for name, group, measure, gap in _gaps(attributes):
+        within = gap["within"]
+        if gap["above"] and within["value"] is not None and not within["above"]:
+            yield (
+                f"{name}: the {NOUNS[measure]} gap of {group} is {_number(gap['value'])} pooled, "
+                f"above its noise floor of {_number(gap['floor'])}, but "
+                f"{_number(within['value'])} within {stratum}, below its floor of "
+                f"{_number(within['floor'])}: it comes with the {stratum} that students take, "
+                f"and none is shown within one."
+            )
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}".replace("0.", ".", 1)

@@ -1,0 +1,94 @@
+"""A small ensemble of recurrent networks over what a student did."""
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from torchedu.batch import RiskBatch
+from torchedu.layers import VocabularyTable
+from torchedu.models.event_model import EventModel, State
+from torchedu.schema import EVENT_NUMBERS, MODULE, MOMENT_NUMBERS
+
+
+class EventGRU(EventModel):
+    """Reads events with gated recurrent units, and judges each moment from the state before it.
+
+    No one paper's network. A GRU (Cho et al., EMNLP 2014, https://arxiv.org/abs/1406.1078) reads
+    the events; a moment's numbers, among them the days since the last event and where the student
+    stands in the course, go with its state through two layers to the risk, and straight to it too.
+    Members start apart, learn from the same batches and are averaged.
+
+    Args:
+        num_modules: Number of module ids, the reserved ones included.
+        dim: Width of each member's state.
+        members: Members of the ensemble.
+        dropout: Share of entries left out in training before each layer of the judgement.
+    """
+
+    def __init__(
+        self, num_modules: int, dim: int = 48, members: int = 3, dropout: float = 0.4
+    ) -> None:
+        super().__init__()
+        self.num_modules = num_modules
+        self.dim = dim
+        self.members = members
+        self.dropout = dropout
+        self.each = nn.ModuleList(_Member(num_modules, dim, dropout) for _ in range(members))
+
+    def _members(self) -> "list[_Member]":
+        return cast("list[_Member]", list(self.each))
+
+    def forward(self, batch: RiskBatch) -> Tensor:
+        """Give the risks at a batch's moments; see ``EventModel.forward``."""
+        place_BQD = batch.seen_BQ.unsqueeze(-1).expand(-1, -1, self.dim)
+        logits = []
+        for member in self._members():
+            h_BLD, _ = member.gru(member.read(batch.event_BLE))
+            known_BLD = torch.cat([torch.zeros_like(h_BLD[:, :1]), h_BLD], dim=1)
+            module_BQ = batch.module_B.unsqueeze(1).expand_as(batch.seen_BQ)
+            logits.append(member.judge(known_BLD.gather(1, place_BQD), module_BQ, batch.moment_BQF))
+        return torch.stack(logits, dim=-2)
+
+    def initial_state(self, batch_size: int) -> State:
+        """Return the members' states, zero."""
+        return (self._members()[0].join.weight.new_zeros(batch_size, self.members, self.dim),)
+
+    def predict(self, state: State, module_B: Tensor, moment_BF: Tensor) -> Tensor:
+        """Give the risk of each student at one moment; see ``EventModel.predict``."""
+        (h_BMD,) = state
+        judged = [
+            member.judge(h_BD, module_B, moment_BF)
+            for member, h_BD in zip(self._members(), h_BMD.unbind(1), strict=True)
+        ]
+        return torch.stack(judged, dim=-2)
+
+    def step(self, state: State, event_BE: Tensor) -> State:
+        """Take in one event of each student; see ``EventModel.step``."""
+        (h_BMD,) = state
+        after = [
+            member.gru(member.read(event_BE).unsqueeze(1), h_BD.unsqueeze(0).contiguous())[1][0]
+            for member, h_BD in zip(self._members(), h_BMD.unbind(1), strict=True)
+        ]
+        return (torch.stack(after, dim=1),)
+
+
+class _Member(nn.Module):
+    def __init__(self, num_modules: int, dim: int, dropout: float) -> None:
+        super().__init__()
+        self.read = nn.Sequential(nn.Linear(len(EVENT_NUMBERS), dim), nn.ReLU())
+        self.gru = nn.GRU(dim, dim, batch_first=True)
+        self.module = VocabularyTable(MODULE, num_modules, 2 * dim, std=0.1)
+        self.join = nn.Linear(dim + len(MOMENT_NUMBERS), 2 * dim)
+        self.straight = nn.Linear(len(MOMENT_NUMBERS), 2)
+        self.drop = nn.Dropout(dropout)
+        self.rest = nn.Sequential(
+            nn.ReLU(), self.drop, nn.Linear(2 * dim, 2 * dim), nn.ReLU(), self.drop,
+            nn.Linear(2 * dim, 2),
+        )  # fmt: skip
+
+    def judge(self, h: Tensor, module: Tensor, moment: Tensor) -> Tensor:
+        """Return the two log odds of a state at a moment of a module."""
+        joined = self.join(torch.cat([self.drop(h), moment], dim=-1))
+        logit: Tensor = self.rest(joined + self.module(module)) + self.straight(moment)
+        return logit

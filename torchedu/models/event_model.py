@@ -1,0 +1,82 @@
+"""What every network of at-risk students is: events so far in, a risk at any moment out."""
+
+import inspect
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from torchedu.batch import RiskBatch
+
+State = tuple[Tensor, ...]
+"""What a network knows of B students; each tensor has B as its first dimension."""
+
+
+class EventModel(nn.Module, ABC):
+    """A network that gives a risk at any moment from the events before it.
+
+    A subclass takes ``num_modules`` (reserved ids included) as its first argument and keeps every
+    argument as an attribute of the same name, plain JSON values all; a checkpoint stores them and
+    builds the network again from them.
+    """
+
+    num_modules: int
+
+    @abstractmethod
+    def forward(self, batch: RiskBatch) -> Tensor:
+        """Give the risks at a batch's moments, each from the events known by then.
+
+        Args:
+            batch: Events and moments; see ``RiskBatch``. Padding changes nothing.
+
+        Returns:
+            logit_BQM2: Log odds of a bad outcome, and of leaving within a week, by each of M
+            members.
+        """
+
+    @abstractmethod
+    def initial_state(self, batch_size: int) -> State:
+        """Return what is known of students before any event.
+
+        Args:
+            batch_size: How many students.
+
+        Returns:
+            Tensors on the network's device.
+        """
+
+    @abstractmethod
+    def predict(self, state: State, module_B: Tensor, moment_BF: Tensor) -> Tensor:
+        """Give the risk of each student at one moment.
+
+        Args:
+            state: What is known of each.
+            module_B: The module.
+            moment_BF: The numbers of the moment.
+
+        Returns:
+            logit_BM2: Equal to ``forward`` after the same events.
+        """
+
+    @abstractmethod
+    def step(self, state: State, event_BE: Tensor) -> State:
+        """Take in one event of each student, without going through the earlier ones again.
+
+        Args:
+            state: What is known of each.
+            event_BE: The numbers of the event.
+
+        Returns:
+            What is known after it.
+        """
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments that build this network again, sizes left out.
+
+        Returns:
+            Plain JSON values by the argument's name.
+        """
+        names = list(inspect.signature(type(self).__init__).parameters)[1:]
+        return {name: getattr(self, name) for name in names if name not in self._sizes}
+
+    _sizes: ClassVar = ("num_modules",)

@@ -1,0 +1,259 @@
+"""Risks in the user's own names: every student every week, and whom to call with the reasons."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+import torch
+from lightning import Trainer
+from numpy.typing import NDArray
+from torch import distributed
+
+from torchedu.datamodules import CourseEvents
+from torchedu.datamodules.stream import EpochLoader
+from torchedu.datasets.course_view import (
+    CLICKS,
+    CREDITED,
+    HANDED_IN,
+    MARKED,
+    MISSED,
+    REGISTERED,
+    WEEK,
+    Moments,
+    View,
+    view,
+)
+from torchedu.files import whole
+from torchedu.prediction.any_task import check_format, predict
+from torchedu.schema import EVENT_NUMBERS
+from torchedu.tasks import AtRisk
+
+REASONS = 3
+"""Events that are named for a student."""
+LEAST_MOVE = 0.05
+"""Log odds that an event must add to the risk to be named."""
+
+
+class PredictedRisks(NamedTuple):
+    """Risks of students, enrolment by enrolment, each in the order of days.
+
+    Attributes:
+        enrolment: Row in the store; shape (moments,).
+        day: The day in the course.
+        risk: The chance of a bad outcome.
+        leaving: The chance of leaving within a week.
+    """
+
+    enrolment: NDArray[np.int64]
+    day: NDArray[np.float32]
+    risk: NDArray[np.float32]
+    leaving: NDArray[np.float32]
+
+
+@predict.register
+def _(
+    task: AtRisk, data: CourseEvents, trainer: Trainer, folder: Path, form: str = "parquet"
+) -> dict[Path, str]:
+    """Write each student's risk in every week, and the list of whom to call now."""
+    check_format(form)
+    predicted = predict_risks(task, data, trainer, None)
+    if not trainer.is_global_zero:
+        return {}
+    folder.mkdir(parents=True, exist_ok=True)
+    risks, calls = folder / f"risks.{form}", folder / f"calls.{form}"
+    _write(risks, _named(data, predicted))
+    _write(calls, call_list(task, data))
+    return {
+        risks: "each student's risk in every week of the course",
+        calls: f"the {data.capacity} students of each course to call now, with reasons",
+    }
+
+
+def predict_risks(
+    task: AtRisk, data: CourseEvents, trainer: Trainer, part: str | None
+) -> PredictedRisks:
+    """Predict the risks of a part.
+
+    Args:
+        task: The trained task.
+        data: The courses.
+        trainer: Runs the network.
+        part: ``train``, ``val`` or ``test``, at the cutoffs; every week of everyone where it is
+            None.
+
+    Returns:
+        The risks of all ranks.
+    """
+    data.predict_part = part
+    batches = trainer.predict(task, datamodule=data) or []
+    columns = [torch.cat(column).cpu() for column in zip(*batches, strict=True)]
+    if trainer.world_size > 1:
+        gathered: list[Any] = [None] * trainer.world_size
+        distributed.all_gather_object(gathered, columns)
+        columns = [torch.cat(column) for column in zip(*gathered, strict=True)]
+    enrolment, day, risk, leaving = (column.numpy() for column in columns)
+    order = np.lexsort((day, enrolment))
+    return PredictedRisks(enrolment[order], day[order], risk[order], leaving[order])
+
+
+def call_list(task: AtRisk, data: CourseEvents) -> pa.Table:
+    """List the students of each course whom it is most worth to call, with what moved their risk.
+
+    An event's part is how far the log odds of the risk rose from the day of the event before it to
+    its own day. It tells what the network went by, not what would help.
+
+    Args:
+        task: The trained task.
+        data: The courses; ``data.day`` is today, ``data.capacity`` how many can be called.
+
+    Returns:
+        A table by course and falling risk: ``course``, ``rank``, ``student``, ``day``, ``risk``,
+        ``week_before`` (the risk a week ago; missing where the student was not there),
+        ``expected`` (how many of the list down to here would fail or leave, uncalled) and
+        ``reasons``.
+    """
+    store = data.store
+    course = store.column("course").astype(np.int64)
+    today = data.today[course]
+    rows = np.repeat(np.arange(store.num_enrolments), 2)
+    moments = Moments(rows, np.stack([today - WEEK, today], 1).ravel())
+    seen = view(store, moments, data.mark_delay_days)
+    both = _risks(task, data.at(moments, seen)).reshape(-1, 2)
+    here = seen.registered.reshape(-1, 2)
+    listed = []
+    for c in np.unique(course):
+        mine = np.flatnonzero((course == c) & here[:, 1])
+        listed.append(mine[np.argsort(-both[mine, 1], kind="stable")][: data.capacity])
+    rank = np.concatenate([np.arange(1, len(one) + 1) for one in listed])
+    expected = np.concatenate([np.cumsum(both[one, 1]) for one in listed])
+    students = np.concatenate(listed)
+    before = pa.array(both[students, 0], mask=~here[students, 0])
+    return pa.table(
+        {
+            "course": [store.courses.name[c] for c in course[students]],
+            "rank": rank,
+            "student": store.student_names(students),
+            "day": today[students],
+            "risk": both[students, 1],
+            "week_before": before,
+            "expected": expected,
+            "reasons": reasons(task, data, seen, students, today[students]),
+        }
+    )
+
+
+def reasons(
+    task: AtRisk,
+    data: CourseEvents,
+    seen: View,
+    students: NDArray[np.int64],
+    today: NDArray[np.float64],
+) -> list[str]:
+    """Tell in words which events raised the risks of some students most.
+
+    Args:
+        task: The trained task.
+        data: The courses.
+        seen: A view of their events.
+        students: Their enrolments.
+        today: The day for each; later events are not looked at.
+
+    Returns:
+        A text for each student, such as ``missed 1754 (TMA, due on day 117): +21 points``.
+    """
+    begin, end = seen.event_offsets[students], seen.event_offsets[students + 1]
+    events = [
+        np.arange(b, e)[seen.event_day[b:e] <= day]
+        for b, e, day in zip(begin, end, today, strict=True)
+    ]
+    days = [np.unique(seen.event_day[one]) for one in events]
+    order = np.argsort(students, kind="stable")
+    moments = Moments(
+        np.repeat(students[order], [len(days[i]) for i in order]),
+        np.concatenate([days[i] for i in order] or [np.empty(0)]),
+    )
+    if not len(moments.day):
+        return ["no event yet"] * len(students)
+    path = _risks(task, data.at(moments, view(data.store, moments, data.mark_delay_days)))
+    ends = np.cumsum([len(days[i]) for i in order])
+    paths: dict[int, NDArray[np.float64]] = {
+        int(i): path[stop - len(days[i]) : stop] for i, stop in zip(order, ends, strict=True)
+    }
+    return [_told(data, seen, events[i], days[i], paths[i]) for i in range(len(students))]
+
+
+def _told(
+    data: CourseEvents,
+    seen: View,
+    events: NDArray[np.int64],
+    days: NDArray[np.float64],
+    risk: NDArray[np.float64],
+) -> str:
+    clipped = np.clip(risk, 1e-6, 1 - 1e-6)
+    moved = np.diff(np.log(clipped / (1 - clipped)))
+    told = []
+    for at in np.argsort(-moved, kind="stable")[:REASONS] + 1:
+        if moved[at - 1] < LEAST_MOVE:
+            break
+        same = events[seen.event_day[events] == days[at]]
+        points = 100 * (risk[at] - risk[at - 1])
+        told.append(f"{', '.join(_event(data, seen, i) for i in same[:3])}: {points:+.0f} points")
+    return "; ".join(told) or "nothing raised it"
+
+
+def _event(data: CourseEvents, seen: View, i: int) -> str:
+    work, store = int(seen.event_work[i]), data.store
+    about = "" if work < 0 else f"{store.work.name[work]} ({store.work.type[work]})"
+    kind, numbers = int(seen.event_kind[i]), seen.event[i]
+    late = numbers[EVENT_NUMBERS.index("days_late")] * WEEK
+    mark = 100 * numbers[EVENT_NUMBERS.index("mark")]
+    due = "" if work < 0 else f", due on day {store.work.due[work]:.0f}"
+    return {
+        REGISTERED: f"registered on day {seen.event_day[i]:.0f}",
+        HANDED_IN: f"handed in {about}" + (f" {late:.0f} days late" if late >= 1 else ""),
+        MARKED: f"mark {mark:.0f} % for {about}",
+        MISSED: f"missed {about}{due}",
+        CREDITED: f"mark {mark:.0f} % for {about} from an earlier course",
+        CLICKS: f"a week of clicks until day {seen.event_day[i]:.0f}",
+    }[kind]
+
+
+@torch.no_grad()
+def _risks(task: AtRisk, loader: EpochLoader) -> NDArray[np.float64]:
+    """Return the risk at each moment of a loader that has them in the order of enrolments."""
+    task = task.cpu().eval()
+    rows, days, risks = [], [], []
+    for batch in loader:
+        one = task.predict_step(batch, 0)
+        rows.append(one.enrolment)
+        days.append(one.day)
+        risks.append(one.probability)
+    enrolment, day = torch.cat(rows).numpy(), torch.cat(days).numpy()
+    risk: NDArray[np.float64] = torch.cat(risks).double().numpy()
+    return risk[np.lexsort((day, enrolment))]
+
+
+def _named(data: CourseEvents, predicted: PredictedRisks) -> pa.Table:
+    rows, inverse = np.unique(predicted.enrolment, return_inverse=True)
+    names = pa.array(data.store.student_names(rows), pa.string())
+    course = data.store.column("course")[predicted.enrolment]
+    return pa.table(
+        {
+            "student": names.take(pa.array(inverse)),
+            "course": pa.array(list(data.store.courses.name)).take(pa.array(course)),
+            "day": predicted.day,
+            "risk": predicted.risk,
+            "leaving_within_a_week": predicted.leaving,
+        }
+    )
+
+
+def _write(file: Path, table: pa.Table) -> None:
+    with whole(file) as part:
+        if file.suffix == ".parquet":
+            pq.write_table(table, part)
+        else:
+            pa_csv.write_csv(table, part)

@@ -1,0 +1,154 @@
+"""Students at risk: who will fail or leave, told early enough to call them?"""
+
+from collections.abc import Callable
+from typing import ClassVar, NamedTuple, Self
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from torchedu.batch import RiskBatch
+from torchedu.errors import ConfigError
+from torchedu.metrics import AnswerScores
+from torchedu.models import EventModel
+from torchedu.schema import MODULE, Vocabulary
+from torchedu.tasks.base import Schedule, class_path
+from torchedu.tasks.named import NamedTask, builder
+
+
+class Risks(NamedTuple):
+    """Risks at moments.
+
+    Attributes:
+        enrolment: Row in the store; shape (moments,).
+        day: The day in the course.
+        probability: The chance of a bad outcome, from what was known on that day.
+        leaving: The chance of leaving within a week from then.
+    """
+
+    enrolment: Tensor
+    day: Tensor
+    probability: Tensor
+    leaving: Tensor
+
+
+class AtRisk(NamedTask):
+    """Says at any moment of a course how likely each student is to fail it or to leave.
+
+    The loss is the mean binary cross-entropy of the outcome over all weeks of all training
+    students, averaged over the network's members, plus a smaller one of leaving within a week.
+    What students are (gender, age, region) is never an input.
+
+    Args:
+        net: Called with the number of modules, gives the network: a class such as ``EventGRU`` or
+            ``functools.partial(EventGRU, dim=32)``.
+        num_modules: Number of module ids, the reserved ones included.
+        leaving_weight: Weight of the loss of leaving within a week.
+        lr: Learning rate of AdamW.
+        weight_decay: Its weight decay.
+        schedule: ``constant`` keeps the learning rate; ``one_cycle`` raises it to ``lr`` over the
+            first tenth of all steps and lowers it to nothing by the last.
+    """
+
+    net: EventModel
+    sizes = ("num_modules",)
+    nets = EventModel
+    usual: ClassVar = {
+        "net": "torchedu.models.EventGRU",
+        "data": "torchedu.datamodules.CourseEvents",
+    }
+
+    def __init__(
+        self,
+        net: Callable[[int], EventModel],
+        num_modules: int,
+        leaving_weight: float = 0.2,
+        lr: float = 3e-3,
+        weight_decay: float = 0.1,
+        schedule: Schedule = "one_cycle",
+    ) -> None:
+        super().__init__(lr, weight_decay, schedule)
+        self.net = builder(net, EventModel)(num_modules)
+        self.leaving_weight = leaving_weight
+        self.metrics = AnswerScores()
+        self.save_hyperparameters(
+            {
+                "net": {
+                    "class_path": class_path(type(self.net)),
+                    "init_args": self.net.arguments(),
+                },
+                "num_modules": num_modules,
+                "leaving_weight": leaving_weight,
+                "lr": lr,
+                "weight_decay": weight_decay,
+                "schedule": schedule,
+            }
+        )
+
+    def setup(self, stage: str) -> None:
+        """Agree with the data on the names of modules.
+
+        Args:
+            stage: ``fit``, ``validate``, ``test`` or ``predict``.
+
+        Raises:
+            ConfigError: The data has other sizes than the network.
+        """
+        data = getattr(self.trainer, "datamodule", None)
+        if data is None:
+            return
+        if self.vocabulary is None:
+            if data.num_modules != self.net.num_modules:
+                raise ConfigError(
+                    f"the network has {self.net.num_modules} modules, the data {data.num_modules}.",
+                    "Build it with the data's num_modules.",
+                )
+            self.vocabulary = Vocabulary({MODULE: data.vocabulary[MODULE]})
+        elif self.vocabulary[MODULE] != data.vocabulary[MODULE]:
+            data.use(self.vocabulary)
+
+    def forward(self, batch: RiskBatch) -> Tensor:
+        """Return the log odds at each moment of a batch; see ``EventModel.forward``."""
+        logit_BQM2: Tensor = self.net(batch)
+        return logit_BQM2
+
+    def loss(self, batch: RiskBatch) -> tuple[Tensor, Tensor]:
+        """Return the summed cross-entropy of each student's scored moments, and their number."""
+        logit_BQM2 = self(batch).float()
+        risk_BQM, leaving_BQM = logit_BQM2.unbind(-1)
+        at_risk_BQM = batch.at_risk_B[:, None, None].expand_as(risk_BQM)
+        soon_BQM = batch.leaving_BQ.unsqueeze(-1).expand_as(leaving_BQM)
+        each_BQM = F.binary_cross_entropy_with_logits(risk_BQM, at_risk_BQM, reduction="none")
+        each_BQM = each_BQM + self.leaving_weight * F.binary_cross_entropy_with_logits(
+            leaving_BQM, soon_BQM, reduction="none"
+        )
+        return (each_BQM.mean(-1) * batch.scored_BQ).sum(1), batch.scored_BQ.sum(1)
+
+    def pseudonyms(self, batch: RiskBatch) -> list[str]:
+        """Name each row of a batch by its enrolment's row in the store."""
+        return [f"enrolment row {row}" for row in batch.enrolment_B.tolist()]
+
+    def probabilities(self, batch: RiskBatch) -> tuple[Tensor, Tensor]:
+        """Return the risk and the chance of leaving within a week; shape (B, Q) each."""
+        risk_BQ, leaving_BQ = self(batch).float().sigmoid().mean(-2).unbind(-1)
+        return risk_BQ, leaving_BQ
+
+    def outcome(self, batch: RiskBatch) -> tuple[Tensor, Tensor, Tensor]:
+        """Return risk, outcome and whether it counts, of each moment of a batch."""
+        risk_BQ, _ = self.probabilities(batch)
+        return risk_BQ, batch.at_risk_B.unsqueeze(1).expand_as(risk_BQ), batch.scored_BQ
+
+    def predict_step(self, batch: RiskBatch, batch_idx: int) -> Risks:
+        """Return the risks at the scored moments of a batch."""
+        risk_BQ, leaving_BQ = self.probabilities(batch)
+        row, at = batch.scored_BQ.nonzero(as_tuple=True)
+        return Risks(
+            batch.enrolment_B[row], batch.day_BQ[row, at], risk_BQ[row, at], leaving_BQ[row, at]
+        )
+
+    def grown(self, names: Vocabulary) -> Self:
+        """Return this task with rows for new modules, to go on with other data."""
+        return super().grown(Vocabulary({MODULE: names[MODULE]}))
+
+    def sizes_of(self, vocabulary: Vocabulary) -> dict[str, int]:
+        """Return the number of modules of a vocabulary."""
+        return {"num_modules": len(vocabulary[MODULE])}
