@@ -191,6 +191,8 @@ def run(rank: int, job: Job, client: Connection, port: socket.socket) -> None:
     if lightning := sys.modules.get("lightning.fabric.utilities.rank_zero"):
         # It takes this from the environment as it is imported, and that was in the server.
         lightning.rank_zero_only.rank = int(os.environ.get("RANK", 0))
+    # A shell's background job, and so all that it forks, does not hear Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     np.random.seed()  # as importing it does; it is the server's own seed otherwise, in every rank
     function = find(job.place)
     result = function(*pickle.loads(job.arguments))
