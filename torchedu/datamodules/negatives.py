@@ -22,7 +22,8 @@ class NegativeSampler:
 
     What each student has taken stands in one open-addressed hash table of at least twice as many
     places as there are enrolments, with eight hints a place beside it: 32 to 64 bytes an enrolment,
-    whatever the numbers of students and courses. A student who has taken nearly everything may be given a course they have taken.
+    whatever the numbers of students and courses. A student who has taken nearly everything may be
+    given a course they have taken.
 
     Args:
         student: Each enrolment's student; shape (enrolments,).
