@@ -9,6 +9,8 @@ from scipy.optimize import minimize
 
 from torchedu.errors import ConfigError
 
+CANDIDATES = 100
+"""Weights are found on each recommender's best courses, and the one held out: the rest is far."""
 FLOOR = 1e-4
 """Scores of linear models are near chances; their logarithm is taken from here upwards."""
 
@@ -18,7 +20,7 @@ class Blend:
 
     The blended score is a sum of the recommenders' features, two a recommender that gives chances
     or near ones: the score and its logarithm. The weights are the likeliest under a softmax over
-    all courses: a convex problem with a few unknowns.
+    the best courses of each: a convex problem with a few unknowns.
 
     Args:
         logits: For each recommender, whether its scores are log chances already, as a network's.
@@ -39,29 +41,31 @@ class Blend:
         Returns:
             The blend itself.
         """
-        able = np.isfinite(scores[0])
-        able[np.arange(len(target)), target] &= True
-        known = able[np.arange(len(target)), target]
-        features = [np.where(able, one, 0)[known] for one in self._features(scores)]
-        able, target = able[known], target[known]
         rows = np.arange(len(target))
+        near = np.zeros(scores[0].shape, bool)
+        for one in scores:
+            most = min(CANDIDATES, one.shape[1] - 1)
+            np.put_along_axis(near, np.argpartition(-one, most, 1)[:, :most], True, 1)
+        near[rows, target] = True
+        near &= np.isfinite(scores[0])
+        near &= near[rows, target, None]  # a course out of the running says nothing
+        case, course = near.nonzero()
+        begins = np.flatnonzero(np.diff(case, prepend=-1))
+        lengths = np.diff(np.append(begins, len(case)))
+        own = np.flatnonzero(course == target[case])
+        features = [one.astype(np.float64) for one in self._features([s[near] for s in scores])]
 
         def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-            total = np.zeros_like(features[0])
-            for weight, feature in zip(weights, features, strict=True):
-                total += np.float32(weight) * feature
-            total[~able] = -np.inf
-            own = total[rows, target].astype(np.float64)
-            most = total.max(1, keepdims=True)
-            chance = np.exp(total - most, out=total)
-            norm = chance.sum(1, keepdims=True, dtype=np.float64)
-            chance /= norm.astype(np.float32)
-            nll = float((np.log(norm) + most).sum() - own.sum()) / len(rows)
-            slope = [
-                float(np.vdot(chance, feature) - feature[rows, target].sum(dtype=np.float64))
-                for feature in features
-            ]
-            return nll, np.array(slope) / len(rows)
+            total = sum(weight * one for weight, one in zip(weights, features, strict=True))
+            most = np.maximum.reduceat(total, begins)
+            chance = np.exp(total - np.repeat(most, lengths))
+            norm = np.add.reduceat(chance, begins)
+            chance /= np.repeat(norm, lengths)
+            slope = [float(chance @ one - one[own].sum()) for one in features]
+            return (
+                float((np.log(norm) + most).sum() - total[own].sum()) / len(begins),
+                np.array(slope) / len(begins),
+            )
 
         start = np.full(len(features), 1 / len(features))
         found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 60})

@@ -39,11 +39,11 @@ class IALS(RecommenderBaseline):
 
     def __init__(
         self,
-        dim: int = 64,
-        unobserved: float = 0.1,
-        penalty: float = 0.01,
+        dim: int = 32,
+        unobserved: float = 0.03,
+        penalty: float = 0.003,
         scaling: float = 1.0,
-        rounds: int = 8,
+        rounds: int = 5,
         seed: int = 0,
     ) -> None:
         self.dim = dim

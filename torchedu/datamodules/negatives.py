@@ -21,8 +21,9 @@ class NegativeSampler:
     """Draws courses that students have not taken.
 
     What each student has taken stands in one open-addressed hash table of at least twice as many
-    places as there are enrolments, with a byte a place beside it: 32 to 64 bytes an enrolment, whatever the numbers of students
-    and courses. A student who has taken nearly everything may be given a course they have taken.
+    places as there are enrolments, with eight hints a place beside it: 32 to 64 bytes an enrolment,
+    whatever the numbers of students and courses. A student who has taken nearly everything may be
+    given a course they have taken.
 
     Args:
         student: Each enrolment's student; shape (enrolments,).

@@ -1,7 +1,6 @@
 """An honest ranking: a network beside everything it has to beat, over the whole catalogue."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +27,9 @@ from torchedu.prediction.recommendation import course_scores, ranked
 from torchedu.schema import GROUP, ITEM
 from torchedu.tasks import CourseRecommendation
 
-ROWS = 2048
+ROWS = 512
 """Cases whose scores are in memory at once."""
-CHOSEN_ON = 6000
+CHOSEN_ON = 4000
 """Validation cases that a blend's weights are found on."""
 COLUMNS = {
     "hr10": "HR@10",
@@ -109,13 +108,14 @@ def _(
     network = type(task.net).__name__
     ranks = {network: ("network", Ranks.of(found.rank, found.top, task.net.num_items))}
     if baselines:
-        fitted = {kind: kind().fit(enrolled) for kind in BASELINES}
-        for baseline in fitted.values():
-            ranks[baseline.name] = ("baseline", _ranks(cases, partial(cases.scores, baseline)))
-        linear = [fitted[kind] for kind in BLENDED]
-        ranks["linear blend"] = ("baseline", _blended(data, cases, part, linear, None))
-        if known:
-            ranks[f"{network} + linear"] = ("blend", _blended(data, cases, part, linear, task))
+        fitted = [kind().fit(enrolled) for kind in BASELINES]
+        # Weights that were chosen on the validation part say nothing about it.
+        blends: dict[str, CourseRecommendation | None] = (
+            {} if part == "val" else {"linear blend": None}
+        )
+        if blends and known:
+            blends[f"{network} + linear"] = task
+        ranks |= _beside(data, cases, fitted, blends)
     rows = [
         {
             "name": name,
@@ -146,30 +146,46 @@ def _(
     return keep(evaluation, trainer, folder)
 
 
-def _ranks(cases: Cases, scores: Callable[[NDArray[np.int64]], NDArray[np.float32]]) -> Ranks:
-    """Rank all cases, block by block."""
-    return Ranks.join([Ranks.from_scores(scores(i), cases.target[i]) for i in cases.blocks()])
-
-
-def _blended(
+def _beside(
     data: Enrolments,
     cases: Cases,
-    part: str,
-    linear: Sequence[RecommenderBaseline],
-    task: CourseRecommendation | None,
-) -> Ranks:
-    """Find a blend's weights on the validation part, and rank the cases by it."""
-    chosen_on = Cases(data, "val")
-    drawn = np.random.default_rng(0).permutation(len(chosen_on))[:CHOSEN_ON]
-    blend = Blend([False] * len(linear) + [True] * (task is not None))
+    fitted: Sequence[RecommenderBaseline],
+    blends: Mapping[str, CourseRecommendation | None],
+) -> dict[str, tuple[str, Ranks]]:
+    """Rank the cases by each baseline and by each blend, in one pass over the scores."""
+    linear = [baseline for baseline in fitted if type(baseline) in BLENDED]
+    weighed = {}
+    if blends:
+        chosen_on = Cases(data, "val")
+        drawn = np.random.default_rng(0).permutation(len(chosen_on))
+        index = np.sort(drawn[:CHOSEN_ON])
+        scores = [chosen_on.scores(baseline, index) for baseline in linear]
+        for name, task in blends.items():
+            known = [False] * len(linear) + [True] * (task is not None)
+            all_scores = scores + _network(chosen_on, data, task, index)
+            weighed[name] = Blend(known).fit(all_scores, chosen_on.target[index])
+    found: dict[str, list[Ranks]] = {}
+    for index in cases.blocks():
+        each = {baseline: cases.scores(baseline, index) for baseline in fitted}
+        by_name = {baseline.name: scores for baseline, scores in each.items()}
+        for name, task in blends.items():
+            parts = [each[one] for one in linear] + _network(cases, data, task, index)
+            by_name[name] = weighed[name](parts)
+        for name, scores_MN in by_name.items():
+            found.setdefault(name, []).append(Ranks.from_scores(scores_MN, cases.target[index]))
+    return {
+        name: ("blend" if blends.get(name) is not None else "baseline", Ranks.join(parts))
+        for name, parts in found.items()
+    }
 
-    def each(of: Cases, name: str, index: NDArray[np.int64]) -> list[NDArray[np.float32]]:
-        found = [of.scores(baseline, index) for baseline in linear]
-        return found + ([course_scores(task, data, name, index)] if task is not None else [])
 
-    index = np.sort(drawn)
-    blend.fit(each(chosen_on, "val", index), chosen_on.target[index])
-    return _ranks(cases, lambda index: blend(each(cases, part, index)))
+def _network(
+    cases: Cases, data: Enrolments, task: CourseRecommendation | None, index: NDArray[np.int64]
+) -> list[NDArray[np.float32]]:
+    """Return a network's log chances of some cases, or nothing where there is no network."""
+    if task is None:
+        return []
+    return [course_scores(task, data, cases.student[index], cases.position[index])]
 
 
 def _some(ranks: dict[str, tuple[str, Ranks]], which: NDArray[np.bool_]) -> dict[str, Any]:

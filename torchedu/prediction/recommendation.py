@@ -57,27 +57,29 @@ def ranked(
 
 
 def course_scores(
-    task: CourseRecommendation, data: Enrolments, part: str, index: NDArray[np.int64]
+    task: CourseRecommendation,
+    data: Enrolments,
+    student: NDArray[np.int64],
+    position: NDArray[np.int64],
 ) -> NDArray[np.float32]:
-    """Return a network's log chances of every course, for some cases of a part.
+    """Return a network's log chances of every course, for some enrolments.
 
     Args:
         task: The trained task.
         data: The enrolments.
-        part: ``val`` or ``test``.
-        index: Which cases, by student and position; shape (cases,).
+        student: Rows of the students in the store; shape (cases,).
+        position: Position in the history of the course that is looked for; shape (cases,).
 
     Returns:
         Shape (cases, courses), minus infinity at courses already taken.
     """
-    batches = data.cases(data.parts[part])
+    first = np.maximum(position - (data.window - 1), 0)
+    windows = Windows(student, first, position, position + 1)
+    batches = EnrolmentBatches(data.store, windows, data.vocabulary, with_history=True)
     task = task.cpu().eval()
-    found = []
     with torch.inference_mode():
-        for some in np.array_split(index, -(-len(index) // STUDENTS)):
-            batch = batches(some)
-            found += [score.log_softmax(1) for _, _, score in task.scores(batch)]
-    return torch.cat(found).numpy()
+        batch = batches(np.arange(len(student)))
+        return torch.cat([score.log_softmax(1) for *_, score in task.scores(batch)]).numpy()
 
 
 @predict.register
