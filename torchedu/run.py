@@ -175,7 +175,8 @@ class RunCLI(LightningCLI):
         if self.checkpoint is None:
             tasks = _subclasses(Task)
             nets = dict.fromkeys(net for task in tasks for net in _subclasses(task.net_kind))
-            parser.classes |= {"model": tasks, "model.net": list(nets)}
+            by_name = sorted(nets, key=lambda net: net.__name__)
+            parser.classes |= {"model": tasks, "model.net": by_name}
             parser.class_defaults = {f"model.{k}": v for k, v in DEFAULT_TASK["init_args"].items()}
         if self.checkpoint is not None:
             parser.add_argument("--format", default="parquet", help="of tables: parquet or csv")
