@@ -4,7 +4,7 @@ Cut off by construction: every number of a day is counted from rows of that day 
 is known ``mark_delay_days`` after the work was handed in; that a deadline has passed without the
 work is an event of its own, the day after. Most numbers are relative to the course: the same score
 means one thing where the others have more and another where they have less. None describes the
-course alone (its day, the mean mark): such a number tells courses apart, and next year's are others.
+course alone (its day, the mean mark): such numbers tell courses apart, and next year's are others.
 """
 
 from typing import Any, NamedTuple
