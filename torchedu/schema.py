@@ -93,10 +93,9 @@ EVENT_NUMBERS = (
 )  # fmt: skip
 """The numbers of an event; ``datasets.course_view`` counts them."""
 MOMENT_NUMBERS = (
-    "elapsed", "day", "weight_due", "work_due", "score", "score_of_due", "missing", "num_missed",
-    "num_handed_in", "lateness", "standing", "rank", "missing_beside_others", "missing_rank",
-    "lateness_beside_others", "lateness_rank", "course_score", "course_missing", "course_left",
-    "days_since", "registration", "clicks_beside_others",
+    "elapsed", "score", "score_of_due", "missing", "num_missed", "num_handed_in", "lateness",
+    "standing", "rank", "missing_beside_others", "missing_rank", "lateness_beside_others",
+    "lateness_rank", "days_since", "registration", "clicks_beside_others",
     "marks", "mean_mark", "last_mark", "mean_mark_beside_others", "last_mark_beside_others",
     "share_failed", "last_failed", "mean_days_late", "last_days_late", "mean_share_handed_in",
     "last_share_handed_in", "misses", "mean_missed_weight", "last_missed_weight",

@@ -48,7 +48,7 @@ def test_it_counts_the_answers_of_the_epoch(class_store: Path) -> None:
     bar = AnswersProgressBar()
     trainer = fit(class_store, bar)
     data = trainer.datamodule  # type: ignore[attr-defined]
-    assert bar._answers == data.parts["train"].num_answers
+    assert trainer.lightning_module.counted == data.parts["train"].num_answers
     assert set(bar.get_metrics(trainer, trainer.lightning_module)) == {
         "answers/s",
         "train/loss",

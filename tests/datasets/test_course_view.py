@@ -107,7 +107,9 @@ def test_a_deadline_that_passes_is_an_event_the_day_after(store: EventStore) -> 
     enrolment = np.searchsorted(seen.event_offsets, missed, "right") - 1
     events = store.events
     handed = {
-        (i, w): d for i, w, d in zip(events.enrolment, events.work, events.day, strict=True) if w >= 0
+        (i, w): d
+        for i, w, d in zip(events.enrolment, events.work, events.day, strict=True)
+        if w >= 0
     }
     for i, w in zip(enrolment.tolist(), seen.event_work[missed].tolist(), strict=True):
         assert handed.get((i, w), np.inf) > store.work.due[w]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.datasets.oulad_files import write_oulad
 from torchedu.cli import main
 from torchedu.run import RECIPES
 from torchedu.tasks import open_task
@@ -17,6 +18,19 @@ def test_there_are_recipes() -> None:
     assert {"dkt", "item_dkt", "sakt"} <= {file.stem for file in FILES}
 
 
+@pytest.fixture(scope="module")
+def data(
+    class_store: Path, enrolment_store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """Give small data for each data module."""
+    folder = tmp_path_factory.mktemp("data") / "oulad"
+    return {
+        "Interactions": class_store,
+        "CourseEvents": write_oulad(folder),
+        "Enrolments": enrolment_store,
+    }
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_recipe_is_short_and_says_its_command_and_what_it_reached(file: Path) -> None:
     first, *lines = file.read_text("utf-8").splitlines()
@@ -25,13 +39,10 @@ def test_a_recipe_is_short_and_says_its_command_and_what_it_reached(file: Path) 
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_a_recipe_trains(
-    file: Path, class_store: Path, enrolment_store: Path, tmp_path: Path
-) -> None:
+def test_a_recipe_trains(file: Path, data: dict[str, Path], tmp_path: Path) -> None:
     run = tmp_path / "run"
-    kind = yaml.safe_load(file.read_text("utf-8"))["data"]["class_path"]
-    store = {"torchedu.Interactions": class_store, "torchedu.Enrolments": enrolment_store}[kind]
-    words = ["--config", file.stem, "--data.path", str(store), "--run", str(run)]
+    kind = yaml.safe_load(file.read_text("utf-8"))["data"]["class_path"].rpartition(".")[2]
+    words = ["--config", file.stem, "--data.path", str(data[kind]), "--run", str(run)]
     assert main(["fit", *words, "--trainer.max_epochs", "1", "--trainer.accelerator", "cpu"]) == 0
     task = open_task(run / "checkpoints" / "best.ckpt")
     asked = yaml.safe_load(file.read_text("utf-8"))["model"]["init_args"]

@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from torchedu.datasets.course_view import View
 from torchedu.errors import DataError
+from torchedu.schema import MOMENT_NUMBERS
 
 Floats = NDArray[np.float64]
 
@@ -32,7 +33,9 @@ def tabular(view: View, module: NDArray[Any], num_modules: int) -> Floats:
     Returns:
         Shape (moments, columns).
     """
-    return np.concatenate([view.moment.astype(np.float64), np.eye(num_modules)[module]], 1)
+    # Of one share of all courses; what is left of it in days would tell courses apart.
+    moment = np.delete(view.moment, MOMENT_NUMBERS.index("elapsed"), axis=1)
+    return np.concatenate([moment.astype(np.float64), np.eye(num_modules)[module]], 1)
 
 
 class RiskBaseline(ABC):

@@ -3,7 +3,8 @@
 Cut off by construction: every number of a day is counted from rows of that day and before. A mark
 is known ``mark_delay_days`` after the work was handed in; that a deadline has passed without the
 work is an event of its own, the day after. Most numbers are relative to the course: the same score
-means one thing where the others have more and another where they have less.
+means one thing where the others have more and another where they have less. None describes the
+course alone (its day, the mean mark): such numbers tell courses apart, and next year's are others.
 """
 
 from typing import Any, NamedTuple
@@ -228,12 +229,7 @@ class _Course:
         begun = self.begin[:, None] <= self.days
         self.here = begun & (self.end[:, None] > self.days)
         self.count = self.here.sum(0)
-        ever = np.maximum((self.begin[:, None] <= np.minimum(self.days, 0)).sum(0), 1)
-        self.left = 1 - np.maximum(self.count, 1) / ever
         self.weight_due = self._due(self.weight)
-        self.work_due = self._due(np.ones_like(self.weight))
-        self.course_score = self._mean(self.score) / np.maximum(self.weight_due, 0.05)
-        self.course_missing = self._mean(self.missing)
         self.beside = {
             name: self._beside(getattr(self, name)) for name in ("score", "missing", "lateness")
         }
@@ -357,9 +353,6 @@ class _Course:
         due, score, missing = self.weight_due[t], self.score[row, t], self.missing[row, t]
         numbers = {
             "elapsed": day / self.length,
-            "day": day / 100,
-            "weight_due": due,
-            "work_due": self.work_due[t] / 5,
             "score": score,
             "score_of_due": np.where(due > 0, np.clip(score / np.maximum(due, 0.02), 0, 2), 0),
             "missing": missing,
@@ -372,9 +365,6 @@ class _Course:
             "missing_rank": self.beside["missing"][1][row, t],
             "lateness_beside_others": self.beside["lateness"][0][row, t],
             "lateness_rank": self.beside["lateness"][1][row, t],
-            "course_score": self.course_score[t],
-            "course_missing": self.course_missing[t],
-            "course_left": self.left[t],
             "registration": self.begin[row] / 100,
             "clicks_beside_others": self.clicks_beside[row, t],
         }

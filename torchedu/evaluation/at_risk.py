@@ -35,7 +35,7 @@ def _(
     """Score the risks at each cutoff; ``evaluate`` tells the rest.
 
     Adds ``by_cutoff``, ``by_week`` (who leaves), ``calls`` (how many of a course's list would fail
-    or leave) and ``fairness``, the audit at the middle cutoff, within courses.
+    or leave) and ``fairness``, the audit at the first cutoff, when most is decided, within courses.
     """
     predicted = predict_risks(task, data, trainer, part)
     if not trainer.is_global_zero:
@@ -87,7 +87,7 @@ def _(
             {"share": share, **_calls(data, predicted, at_risk, cutoff == i)}
             for i, share in enumerate(sorted(data.cutoffs))
         ],
-        "fairness": _fairness(data, predicted, at_risk, cutoff == len(names) // 2),
+        "fairness": _fairness(data, predicted, at_risk, cutoff == 0),
     }
     return keep(evaluation, trainer, folder)
 
@@ -181,7 +181,9 @@ def _fairness(
         return None
     attributes = {
         # Ids 0 and 1 belong to no name.
-        name: Attribute(data.store.group(name)[rows].astype(np.int64) - RESERVED, list(names[GROUP + name]))
+        name: Attribute(
+            data.store.group(name)[rows].astype(np.int64) - RESERVED, list(names[GROUP + name])
+        )
         for name in names.groups
     }
     course = Attribute(data.store.column("course")[rows], data.store.courses.name)

@@ -53,8 +53,8 @@ def _(
 ) -> dict[str, Any]:
     """Score each answer once; ``evaluate`` tells the rest.
 
-    Adds ``by_group``, ``fairness``, ``by_history`` and ``curves``; the folder gets ``predictions.parquet`` and
-    ``mastery.json`` too.
+    Adds ``by_group``, ``fairness``, ``by_history`` and ``curves``; the folder gets
+    ``predictions.parquet`` and ``mastery.json`` too.
     """
     predicted = predict_part(task, data, trainer, part)
     if not trainer.is_global_zero:
