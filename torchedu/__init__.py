@@ -8,12 +8,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from torchedu.datamodules.course_events import CourseEvents
     from torchedu.datamodules.enrolments import Enrolments
     from torchedu.datamodules.interactions import Interactions
     from torchedu.datasets import Store
     from torchedu.evaluation import evaluate
-    from torchedu.models import DKT, GMF, MF, MLP, SAKT, GRU4Rec, ItemDKT, NeuMF, SASRec, TwoTower
+    from torchedu.models import (
+        DKT,
+        GMF,
+        MF,
+        MLP,
+        SAKT,
+        EventGRU,
+        GRU4Rec,
+        ItemDKT,
+        NeuMF,
+        SASRec,
+        TwoTower,
+    )
     from torchedu.run import trainer
+    from torchedu.tasks.at_risk import AtRisk
     from torchedu.tasks.opening import open_task
     from torchedu.tasks.recommendation import CourseRecommendation
     from torchedu.tasks.tracing import KnowledgeTracing
@@ -26,8 +40,11 @@ __all__ = [
     "MF",
     "MLP",
     "SAKT",
+    "AtRisk",
+    "CourseEvents",
     "CourseRecommendation",
     "Enrolments",
+    "EventGRU",
     "GRU4Rec",
     "Interactions",
     "ItemDKT",
@@ -48,8 +65,11 @@ _HOME = {
     "MF": "torchedu.models",
     "MLP": "torchedu.models",
     "SAKT": "torchedu.models",
+    "AtRisk": "torchedu.tasks.at_risk",
+    "CourseEvents": "torchedu.datamodules.course_events",
     "CourseRecommendation": "torchedu.tasks.recommendation",
     "Enrolments": "torchedu.datamodules.enrolments",
+    "EventGRU": "torchedu.models",
     "GRU4Rec": "torchedu.models",
     "Interactions": "torchedu.datamodules.interactions",
     "ItemDKT": "torchedu.models",

@@ -13,6 +13,7 @@ from lightning import LightningDataModule, Trainer
 from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
@@ -54,6 +55,7 @@ def quiet() -> None:
         ".*The dirpath has changed.*",  # a run that goes on in another folder finds its best anew
         ".*exists and is not empty.*",  # a run's folder is named by the user or by a new number
         ".*LeafSpec.*",  # Lightning's use of torch, not the user's
+        ".*find_unused_parameters=True was specified.*",  # by us, for the order of sums
         ".*will be overridden by .*configure_optimizers.*",  # --optimizer asks for just that
     ):
         warnings.filterwarnings("ignore", message)
@@ -91,7 +93,7 @@ def trainer(
     """
     quiet()
     stop = EarlyStopping(monitor, mode="max", patience=patience)
-    return Trainer(
+    built = Trainer(
         max_epochs=max_epochs,
         accelerator=accelerator,
         devices=devices,
@@ -103,6 +105,8 @@ def trainer(
         log_every_n_steps=10,
         enable_model_summary=False,
     )
+    _keep_sums(built)
+    return built
 
 
 def run_folder(trainer: Trainer) -> Path:
@@ -163,7 +167,7 @@ class RunCLI(LightningCLI):
         parser.add_argument("--run", type=str | None, help="folder for what the run leaves")
         if self.checkpoint is None:
             parser.add_lightning_class_args(Task, "model", subclass_mode=True)
-            usual = {"init_args": dict(self.task.usual["init_args"])} if self.task.usual else {}
+            usual = {"init_args": dict(self.task.usual.get("init_args", {}))}
             parser.set_defaults({"model": {"class_path": class_path(self.task), **usual}})
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -262,6 +266,7 @@ class RunCLI(LightningCLI):
             raise ConfigError(
                 f"the trainer cannot be built: {error}", "All options: torchedu fit --help"
             ) from None
+        _keep_sums(trainer)
         # It saves what the others have come to, the best score among it.
         trainer.callbacks.sort(key=lambda one: isinstance(one, LastCheckpoint))  # type: ignore[attr-defined]
         return trainer
@@ -291,6 +296,16 @@ class RunCLI(LightningCLI):
             setattr(grown, name, getattr(given, name))
             grown.hparams[name] = getattr(given, name)
         return grown
+
+
+def _keep_sums(trainer: Trainer) -> None:
+    """Keep more than two ranks adding up gradients in one order, so that a resumed run is exact.
+
+    DDP lays the gradients out anew after the first step of every start, and where one lies decides
+    in which order ranks are added. It does not where it looks for parameters without a gradient.
+    """
+    if isinstance(trainer.strategy, DDPStrategy):
+        trainer.strategy._ddp_kwargs.setdefault("find_unused_parameters", True)
 
 
 def saved_data(checkpoint: Path | None) -> dict[str, Any] | None:

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from tests.datasets.oulad_files import write_oulad
+from torchedu.chosen import RECIPES
 from torchedu.cli import main
-from torchedu.run import RECIPES
 from torchedu.tasks import open_task
 
 FILES = sorted(RECIPES.glob("*.yaml"))
