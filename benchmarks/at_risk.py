@@ -88,7 +88,8 @@ def trap() -> tuple[list[Goal], Any]:
     gap = fairness["attributes"]["gender"]["groups"][0]["gaps"]["abroca"]
     told = [words for words in fairness["words"] if words.startswith("gender: the ABROCA")]
     holds = (
-        gap["above"]
+        0.07 <= gap["value"] <= 0.12
+        and gap["above"]
         and not gap["within"]["above"]
         and any("comes with the course" in words for words in told)
     )
@@ -121,15 +122,18 @@ def quick(seed: int, blur: float) -> dict[str, Any]:
 
 def power(classes: int, least: int) -> tuple[list[Goal], Any]:
     """Inject twice the floor, and count the classes in which it is found."""
-    groups = [quick(10_000 + i, 0)["attributes"]["gender"]["groups"][0] for i in range(5)]
-    floor = statistics.fmean(group["gaps"]["abroca"]["floor"] for group in groups)
-    low, high = 0.0, 20.0
-    for _ in range(25):
-        blur = (low + high) / 2
-        p, y, attributes = simulated(1, 200_000, blur)
-        mine = np.asarray(attributes["gender"].ids) == 0
-        injected = abroca(p[mine], y[mine], p[~mine], y[~mine])
-        low, high = (blur, high) if injected < 2 * floor else (low, blur)
+    # Blurred risks are noisier, which raises the floor: both are brought into line.
+    blur, floor, injected = 0.0, 0.0, 0.0
+    for _ in range(4):
+        audits = [quick(10_000 + i, blur)["attributes"]["gender"]["groups"][0] for i in range(5)]
+        floor = statistics.fmean(group["gaps"]["abroca"]["floor"] for group in audits)
+        low, high = 0.0, 20.0
+        for _ in range(20):
+            blur = (low + high) / 2
+            p, y, attributes = simulated(1, 100_000, blur)
+            mine = np.asarray(attributes["gender"].ids) == 0
+            injected = abroca(p[mine], y[mine], p[~mine], y[~mine])
+            low, high = (blur, high) if injected < 2 * floor else (low, blur)
     wanted = {("gender", "abroca")}
     found = sum(
         bool(wanted & {(one["attribute"], one["measure"]) for one in quick(i, blur)["alarms"]})
