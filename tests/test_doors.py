@@ -18,7 +18,7 @@ DOORS = {
     "errors": "",
     "files": "",
     "schema": "",
-    "parsing": "jsonargparse yaml",
+    "parsing": "jsonargparse",
     "batch": "torch",
     "datasets": "schema numpy pyarrow scipy rich",
     "layers": "schema torch",

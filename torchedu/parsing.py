@@ -4,10 +4,8 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import Any, NoReturn
 
-import yaml
 from jsonargparse import ArgumentParser, auto_cli
 
 from torchedu.errors import ConfigError, allowed
@@ -170,62 +168,6 @@ def explain(
     if nested:
         expected.pop("null", None)  # that is what the whole of it may be, not this part
     return ConfigError(f"--{option} is {value!r}.", allowed(value, expected, most=20))
-
-
-def with_recipes(words: Sequence[str], recipes: Path) -> list[str]:
-    """Replace the names of recipes by their files.
-
-    Args:
-        words: The words of a command.
-        recipes: The folder of recipes.
-
-    Raises:
-        ConfigError: What ``--config`` names is neither a file nor a recipe.
-    """
-    known = {file.stem: str(file) for file in sorted(recipes.glob("*.yaml"))}
-    out = list(words)
-    for i, word in enumerate(out):
-        option, _, value = word.partition("=")
-        if option not in ("--config", "-c"):
-            continue
-        name = value or (out[i + 1] if i + 1 < len(out) else "")
-        if name in known:
-            out[i if value else i + 1] = f"{option}={known[name]}" if value else known[name]
-        elif not Path(name).is_file():
-            raise ConfigError(
-                f"--config {name!r} is neither a file nor a recipe.", allowed(name, known)
-            )
-    return out
-
-
-def named_classes(words: Sequence[str]) -> dict[str, str]:
-    """Return the classes that the words, or configuration files among them, name by option.
-
-    A section of a file, with or without a class, is told as ``config.model`` and ``config.data``.
-
-    Raises:
-        ConfigError: A configuration file is no YAML.
-    """
-    named: dict[str, str] = {}
-    for word, after in zip(words, [*words, ""][1:], strict=True):
-        option, equals, value = word.partition("=")
-        value = value if equals else after
-        if option in ("--model", "--model.net", "--data"):
-            named[option[2:]] = value
-        elif option in ("--config", "-c"):
-            try:
-                content = yaml.safe_load(Path(value).read_text("utf-8"))
-            except (yaml.YAMLError, UnicodeDecodeError) as error:
-                raise ConfigError(
-                    f"--config {value} is no YAML: {error}", "Give a recipe or a run's config.yaml."
-                ) from None
-            for part in ("model", "data"):
-                section = content.get(part) if isinstance(content, dict) else None
-                if section is not None:
-                    named[f"config.{part}"] = part
-                    if isinstance(section, dict) and "class_path" in section:
-                        named[part] = str(section["class_path"])
-    return named
 
 
 def _nearest(name: str, options: Iterable[str]) -> str:
