@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import survive_runs as runs
+from harness import ROOT
 
 from torchedu.cli import main
 from torchedu.datasets import AnswerStore
@@ -85,6 +86,7 @@ def faults(names: list[str] | None = None) -> tuple[list[str], Any]:
                 found, told = KINDS[name](fault, Path(home) / name)
             except (OSError, RuntimeError, TimeoutError, subprocess.CalledProcessError) as error:
                 found, told = [f"{type(error).__name__}: {error}"], ""
+            told = told.replace(f"{home}/", "").replace(f"{ROOT}/", "")  # the same on any machine
             raw[name] = {"told": told, "seconds": round(time.monotonic() - begin, 1)}
             problems += [f"{name}: {one}" for one in found]
     return problems, raw
