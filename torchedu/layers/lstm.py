@@ -19,7 +19,7 @@ class LSTM(nn.LSTM):
     """Remembers what came before each answer of a history.
 
     Parameters and results are those of ``torch.nn.LSTM`` with one layer. ``before`` trains on a CPU
-    in half its time or less: padded slots are left out, inputs that occur many times in a batch are
+    in bfloat16 in less time: padded slots are left out, inputs that occur many times in a batch are
     projected once, each step is one product with few passes over its gates, and the gradients of
     the weights are one product over all steps. Other devices and graphs have fast kernels of
     their own.

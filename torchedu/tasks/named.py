@@ -1,5 +1,6 @@
 """Tasks whose networks have parameters of names: the names travel with the weights."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar, Self, TypeVar, cast
@@ -80,9 +81,9 @@ class NamedTask(Task):
                     buffer.copy_(getattr(known, key))
         return new
 
+    @abstractmethod
     def sizes_of(self, vocabulary: Vocabulary) -> dict[str, int]:
         """Return the sizes that a vocabulary gives the network."""
-        raise NotImplementedError
 
 
 def builder(net: object, base: Callable[..., Net]) -> Callable[..., Net]:
