@@ -154,6 +154,12 @@ class CourseEvents(LightningDataModule):
         kept &= ~np.isnan(self.store.at_risk[moments.enrolment])
         return _take(moments, seen, kept)
 
+    def training_moments(self) -> tuple[Moments, View]:
+        """Return the moments of the training part every ``every_days``, and the view of them."""
+        moments, seen = self._view(weekly=True)
+        kept = np.isin(moments.enrolment, self.parts["train"]) & seen.registered
+        return _take(moments, seen, kept)
+
     def train_dataloader(self) -> EpochLoader:
         """Return the training batches, in another order each epoch."""
         return self._loader(*self._training())
@@ -184,9 +190,7 @@ class CourseEvents(LightningDataModule):
         return self._loader(batches, Order(batches.lengths, 1024, shuffle=False))
 
     def _training(self) -> tuple["RiskBatches", Order]:
-        moments, seen = self._view(weekly=True)
-        kept = np.isin(moments.enrolment, self.parts["train"]) & seen.registered
-        batches = RiskBatches(self.store, *_take(moments, seen, kept), self.vocabulary)
+        batches = RiskBatches(self.store, *self.training_moments(), self.vocabulary)
         return batches, Order(batches.lengths, self.batch_size, self.seed)
 
     def _evaluation(self, part: str) -> EpochLoader:

@@ -103,21 +103,27 @@ def _cutoff(
 
 
 def _baselines(data: CourseEvents, part: str) -> dict[str, Floats]:
-    """Fit the baselines for each cutoff on the training part, and predict."""
+    """Fit the baselines on the training part, and predict at each cutoff."""
     module, size = module_of(data.store), len(data.store.vocabulary[MODULE])
-    told: dict[str, Floats] = {}
-    (learned, view), (asked, seen) = data.moments("train"), data.moments(part)
+    length = data.store.courses.length[data.store.column("course")]
+    (learned, view), (asked, seen) = data.training_moments(), data.moments(part)
     table, wanted = (
         tabular(one, module[moments.enrolment], size)
         for moments, one in ((learned, view), (asked, seen))
     )
     at_risk = data.store.at_risk[learned.enrolment]
-    train, test = (_cutoff(data, one.enrolment, one.day) for one in (learned, asked))
+    share = learned.day / length[learned.enrolment]
+    cutoff = _cutoff(data, asked.enrolment, asked.day)
+    told: dict[str, Floats] = {}
     for baseline in (RiskLogistic(), RiskBoosting(data.seed)):
         risk = np.empty(len(asked.day))
-        for i in np.unique(test):
-            baseline.fit(table[train == i], at_risk[train == i])
-            risk[test == i] = baseline.predict(wanted[test == i])
+        before = np.zeros(len(share), bool)
+        for i, at in enumerate(sorted(data.cutoffs)):
+            near = np.abs(share - at) <= baseline.reach
+            if not np.array_equal(near, before):  # one that learns from all moments does so once
+                baseline.fit(table[near], at_risk[near])
+            before = near
+            risk[cutoff == i] = baseline.predict(wanted[cutoff == i])
         told[baseline.name] = risk
     return told
 

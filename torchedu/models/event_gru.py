@@ -89,6 +89,6 @@ class _Member(nn.Module):
 
     def judge(self, h: Tensor, module: Tensor, moment: Tensor) -> Tensor:
         """Return the two log odds of a state at a moment of a module."""
-        joined = self.join(torch.cat([self.drop(h), moment], dim=-1))
+        joined = self.join(torch.cat([self.drop(h), self.drop(moment)], dim=-1))
         logit: Tensor = self.rest(joined + self.module(module)) + self.straight(moment)
         return logit
