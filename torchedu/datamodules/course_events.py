@@ -95,6 +95,7 @@ class CourseEvents(LightningDataModule):
         self.store = open_events(path)
         self.vocabulary = self.store.vocabulary
         self.predict_part: str | None = None
+        self.predict_by_week = False
         self._parts = self._split(test, val, val_presentations)
         self._views: dict[bool, tuple[Moments, View]] = {}
 
@@ -139,25 +140,20 @@ class CourseEvents(LightningDataModule):
         """Number of global batches in a pass over the training part."""
         return len(self._training()[1])
 
-    def moments(self, part: str) -> tuple[Moments, View]:
+    def moments(self, part: str, by_week: bool = False) -> tuple[Moments, View]:
         """Return the moments that are scored in a part, and all that is known at each.
 
         Args:
-            part: ``train``, ``val`` or ``test``; ``train`` has those at the cutoffs, as the others.
+            part: ``train``, ``val`` or ``test``.
+            by_week: Whether to take moments every ``every_days`` instead of those at the cutoffs.
 
         Returns:
             Moments of students in the course with a known outcome, and the view of them; cutoff
             after cutoff in the order of each enrolment.
         """
-        moments, seen = self._view(weekly=False)
+        moments, seen = self._view(by_week)
         kept = np.isin(moments.enrolment, self.parts[part]) & seen.registered
         kept &= ~np.isnan(self.store.at_risk[moments.enrolment])
-        return _take(moments, seen, kept)
-
-    def training_moments(self) -> tuple[Moments, View]:
-        """Return the moments of the training part every ``every_days``, and the view of them."""
-        moments, seen = self._view(weekly=True)
-        kept = np.isin(moments.enrolment, self.parts["train"]) & seen.registered
         return _take(moments, seen, kept)
 
     def train_dataloader(self) -> EpochLoader:
@@ -173,11 +169,14 @@ class CourseEvents(LightningDataModule):
         return self._evaluation("test")
 
     def predict_dataloader(self) -> EpochLoader:
-        """Return the moments of ``predict_part`` at the cutoffs; every week of all by default."""
-        if self.predict_part is not None:
-            return self._evaluation(self.predict_part)
-        moments, seen = self._view(weekly=True)
-        return self.at(*_take(moments, seen, seen.registered))
+        """Return the moments of ``predict_part``, by default every ``every_days`` of everyone.
+
+        Those of a part are at the cutoffs, or with ``predict_by_week`` every ``every_days`` too.
+        """
+        if self.predict_part is None:
+            moments, seen = self._view(weekly=True)
+            return self.at(*_take(moments, seen, seen.registered))
+        return self.at(*self.moments(self.predict_part, self.predict_by_week))
 
     def at(self, moments: Moments, seen: View) -> EpochLoader:
         """Return batches of any moments.
@@ -190,7 +189,7 @@ class CourseEvents(LightningDataModule):
         return self._loader(batches, Order(batches.lengths, 1024, shuffle=False))
 
     def _training(self) -> tuple["RiskBatches", Order]:
-        batches = RiskBatches(self.store, *self.training_moments(), self.vocabulary)
+        batches = RiskBatches(self.store, *self.moments("train", by_week=True), self.vocabulary)
         return batches, Order(batches.lengths, self.batch_size, self.seed)
 
     def _evaluation(self, part: str) -> EpochLoader:

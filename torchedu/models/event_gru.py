@@ -23,11 +23,12 @@ class EventGRU(EventModel):
         num_modules: Number of module ids, the reserved ones included.
         dim: Width of each member's state.
         members: Members of the ensemble.
-        dropout: Share of entries left out in training before each layer of the judgement.
+        dropout: Share of entries left out in training before each layer of the judgement, the
+            moment's numbers among them.
     """
 
     def __init__(
-        self, num_modules: int, dim: int = 48, members: int = 3, dropout: float = 0.4
+        self, num_modules: int, dim: int = 32, members: int = 4, dropout: float = 0.25
     ) -> None:
         super().__init__()
         self.num_modules = num_modules
