@@ -168,6 +168,7 @@ class Run:
         table: The scores, where it was anything else.
         mastery: One student's mastery over time.
         names: How many items and skills the vocabulary holds.
+        evaluated: ``evaluation.json`` as it is, for what only one task has.
     """
 
     path: Path
@@ -178,6 +179,7 @@ class Run:
     table: Table | None
     mastery: Mastery | None
     names: dict[str, int]
+    evaluated: dict[str, Any]
 
 
 def read_run(path: Path) -> Run:
@@ -210,6 +212,7 @@ def read_run(path: Path) -> Run:
         table=_read(path / "evaluation.json", _table),
         mastery=_read(path / "mastery.json", _mastery),
         names=_read(path / "vocabulary.json", _names) or {},
+        evaluated=_read(path / "evaluation.json", json.loads) or {},
     )
 
 
