@@ -16,10 +16,11 @@ from torchedu.batch import RiskBatch
 from torchedu.datamodules.stream import BatchStream, EpochLoader
 from torchedu.datasets.course_view import WEEK, Moments, View, module_of, view
 from torchedu.datasets.events import PRESENTATION, EventStore
+from torchedu.datasets.fair_weights import Weighting, fair_weights
 from torchedu.datasets.importers.oulad import import_oulad
 from torchedu.datasets.order import Order, Windows
 from torchedu.errors import ConfigError, DataError, allowed
-from torchedu.schema import MODULE, Names, Vocabulary
+from torchedu.schema import MODULE, RESERVED, Names, Vocabulary
 
 Ids = NDArray[np.int64]
 
@@ -44,6 +45,9 @@ class CourseEvents(LightningDataModule):
         day: Day of each course on which ``predict`` says whom to call; the last day with an event
             where it is None.
         capacity: Students of a course that can be called.
+        fair_to: Attribute of students whose groups training shall serve alike, such as ``gender``.
+        weighting: How it weighs them: ``reweighing``, ``balanced`` or ``none``; see
+            ``datasets.fair_weights``. ``--model.parity_weight`` is another way.
         batch_size: Enrolments in a global batch, over all ranks and accumulated batches.
         seed: Another seed draws other parts and another order of training.
         num_workers: Processes that build batches; 0 builds them in the training process.
@@ -64,6 +68,8 @@ class CourseEvents(LightningDataModule):
         every_days: int = 2 * WEEK,
         day: float | None = None,
         capacity: int = 30,
+        fair_to: str | None = None,
+        weighting: Weighting = "none",
         batch_size: int = 256,
         seed: int = 0,
         num_workers: int = 0,
@@ -95,9 +101,27 @@ class CourseEvents(LightningDataModule):
         self.num_workers = num_workers
         self.store = open_events(path)
         self.vocabulary = self.store.vocabulary
+        self.fair_to = fair_to
+        groups = self.store.vocabulary.groups
+        if fair_to is not None and fair_to not in groups:
+            raise ConfigError(f"fair_to is {fair_to!r}.", allowed(fair_to, list(groups)))
+        if fair_to is None and weighting != "none":
+            raise ConfigError(
+                f"weighting is {weighting!r}, but fair_to names no attribute.",
+                "Name one, such as --data.fair_to gender.",
+            )
         self.predict_part: str | None = None
         self.predict_by_week = False
         self._parts = self._split(test, val, val_presentations)
+        size = self.store.num_enrolments
+        # Ids 0 and 1 belong to no name.
+        own = np.zeros(size) if fair_to is None else self.store.group(fair_to)
+        self.group = own.astype(np.int64) - RESERVED
+        self._weight = np.ones(size, np.float32)
+        learned = self._parts["train"]
+        self._weight[learned] = fair_weights(
+            self.group[learned], self.store.at_risk[learned], weighting
+        )
         self._views: dict[bool, tuple[Moments, View]] = {}
 
     def __str__(self) -> str:
@@ -186,12 +210,15 @@ class CourseEvents(LightningDataModule):
             moments: When, by enrolment.
             seen: The view of them.
         """
-        batches = RiskBatches(self.store, moments, seen, self.vocabulary)
+        batches = self._batches(moments, seen)
         return self._loader(batches, Order(batches.lengths, 1024, shuffle=False))
 
     def _training(self) -> tuple["RiskBatches", Order]:
-        batches = RiskBatches(self.store, *self.moments("train", by_week=True), self.vocabulary)
+        batches = self._batches(*self.moments("train", by_week=True))
         return batches, Order(batches.lengths, self.batch_size, self.seed)
+
+    def _batches(self, moments: Moments, seen: View) -> "RiskBatches":
+        return RiskBatches(self.store, moments, seen, self.vocabulary, self._weight, self.group)
 
     def _evaluation(self, part: str) -> EpochLoader:
         return self.at(*self.moments(part))
@@ -267,11 +294,20 @@ class RiskBatches:
         moments: When risks are asked for, by enrolment.
         seen: The view of them.
         vocabulary: The names that the network knows.
+        weight: How much each enrolment counts in the loss; shape (enrolments,).
+        group: Its group, -1 where unknown; shape (enrolments,).
     """
 
     def __init__(
-        self, store: EventStore, moments: Moments, seen: View, vocabulary: Vocabulary
+        self,
+        store: EventStore,
+        moments: Moments,
+        seen: View,
+        vocabulary: Vocabulary,
+        weight: NDArray[np.float32],
+        group: Ids,
     ) -> None:
+        self._weight, self._group = weight, np.maximum(group, -1)
         self.view, self.day = seen, moments.day.astype(np.float32)
         rows, first, count = np.unique(moments.enrolment, return_index=True, return_counts=True)
         self.first = first
@@ -318,6 +354,8 @@ class RiskBatches:
             torch.from_numpy(scored_BQ),
             torch.from_numpy(rows.astype(np.int64)),
             padded(self.day),
+            torch.from_numpy(self._weight[rows]),
+            torch.from_numpy(self._group[rows]),
             torch.full((len(index),), float(max(1, scored_BQ.sum()))),
         )
 

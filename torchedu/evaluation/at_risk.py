@@ -3,6 +3,7 @@
 Only students still in the course are scored; each risk is from what was known on its day.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from torchedu.baselines.at_risk import RiskBoosting, RiskLogistic, blend, tabula
 from torchedu.datamodules import CourseEvents
 from torchedu.datasets.course_view import WEEK, module_of
 from torchedu.evaluation.any_task import evaluate, keep
+from torchedu.files import write_whole
 from torchedu.metrics import calibration_points, roc_points, scores
 from torchedu.metrics.fairness import LEAST, Attribute, audit
+from torchedu.metrics.thresholds import thresholds
 from torchedu.prediction.at_risk import PredictedRisks, event_words, predict_risks
 from torchedu.schema import GROUP, MODULE, RESERVED
 from torchedu.tasks import AtRisk
@@ -36,10 +39,12 @@ def _(
 
     Adds ``by_cutoff``, ``by_week`` (AUC, and who leaves), ``calls`` (how many of a course's list
     would fail or leave), ``fairness``, the audit at the first cutoff, when most is decided, within
-    courses, ``groups`` (the groups' curves there) and ``student``, one student's risk over time.
+    courses, ``groups`` (the groups' curves there), ``student``, one student's risk over time, and
+    ``thresholds`` by policy, chosen on the validation part and kept beside the checkpoints too.
     """
     predicted = predict_risks(task, data, trainer, part)
     weekly = predict_risks(task, data, trainer, part, by_week=True)
+    validated = predict_risks(task, data, trainer, "val")
     if not trainer.is_global_zero:
         return {}
     store = data.store
@@ -92,7 +97,11 @@ def _(
         "fairness": _fairness(data, predicted, at_risk, cutoff == 0),
         "groups": _groups(data, predicted, at_risk, cutoff == 0),
         "student": _student(data, weekly),
+        "thresholds": _thresholds(data, validated),
     }
+    if folder is not None and (Path(folder) / "checkpoints").is_dir():
+        text = json.dumps(evaluation["thresholds"], indent=1)
+        write_whole(Path(folder) / "checkpoints" / "thresholds.json", text.encode())
     return keep(evaluation, trainer, folder)
 
 
@@ -223,6 +232,22 @@ def _attributes(data: CourseEvents, rows: NDArray[np.int64]) -> dict[str, Attrib
         )
         for name in names.groups
     }
+
+
+def _thresholds(data: CourseEvents, known: PredictedRisks) -> list[dict[str, Any]]:
+    """Choose thresholds on the validation part, at the first cutoff; groups by ``fair_to``."""
+    mine = _cutoff(data, known.enrolment, known.day.astype(np.float64)) == 0
+    rows = known.enrolment[mine]
+    group = None if data.fair_to is None else data.group[rows]
+    at_risk = data.store.at_risk[rows]
+    if len(np.unique(at_risk)) < 2:
+        return []
+    told = thresholds(known.risk[mine], at_risk, group)
+    names = list(data.store.vocabulary[GROUP + data.fair_to]) if data.fair_to else []
+    for one in told:
+        if isinstance(one["threshold"], dict):
+            one["threshold"] = {names[i]: value for i, value in one["threshold"].items()}
+    return told
 
 
 def _groups(
