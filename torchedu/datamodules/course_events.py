@@ -249,8 +249,7 @@ class CourseEvents(LightningDataModule):
         presentation = of_course[self.store.column("course")]
         outcome = ~np.isnan(self.store.at_risk)
         if test is None and len(known) == 1:  # no other year to learn from
-            drawn = np.random.default_rng([self.seed, 1]).random(len(outcome))
-            last = drawn < 0.2
+            last = np.random.default_rng([self.seed, 1]).random(len(outcome)) < 0.2
         else:
             last = np.isin(presentation, names.ids(test or known[-1:]))
         rest = np.flatnonzero(~last & outcome)

@@ -120,9 +120,8 @@ def view(store: EventStore, moments: Moments, mark_delay_days: float = 0) -> Vie
     since = np.where(seen > 0, moments.day - (day[last] if len(day) else 0), 0)
     moment[:, MOMENT_NUMBERS.index("days_since")] = np.log1p(np.maximum(since, 0)) / 2
     begin = offsets[moments.enrolment]
-    first = MOMENT_NUMBERS.index("marks")
     summed = _summary(kind, numbers, begin, begin + seen)
-    moment[:, first : first + summed.shape[1]] = summed
+    moment[:, MOMENT_NUMBERS.index("marks") :][:, : summed.shape[1]] = summed
     return View(offsets, numbers, kind, day, about, moment, seen, registered, leaving)
 
 
@@ -241,7 +240,7 @@ class _Course:
         self.clicks_beside = spread / (np.abs(spread).mean(0) + 1)
 
     def _ahead(self) -> NDArray[np.float64]:
-        """Return the share of the course that had handed in the same by then, for all own work."""
+        """Return the share that had handed in the same by then, for all work of one's own."""
         own = ~self.credited
         among = running_sums(self.item[own], self.day[own], np.ones(int(own.sum())))[0]
         share: NDArray[np.float64] = among / np.maximum(self.count[self._at(self.day[own])], 1)
@@ -250,8 +249,8 @@ class _Course:
     def _tables(self) -> list[WorkTable]:
         """Return the work that tutors mark, and the tests."""
         shape = (len(self.rows), len(self.work))
-        handed, known = np.full(shape, np.inf), np.full(shape, np.inf)
-        mark, ahead = np.zeros(shape), np.zeros(shape)
+        handed, known = np.full((2, *shape), np.inf)
+        mark, ahead = np.zeros((2, *shape))
         own = np.ones(shape, bool)
         place, marked = (self.row, self.item), self.marked
         np.minimum.at(handed, place, self.day)

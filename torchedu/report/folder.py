@@ -167,8 +167,8 @@ class Run:
         evaluation: The evaluation, where answers were predicted.
         table: The scores, where it was anything else.
         mastery: One student's mastery over time.
-        names: How many items and skills the vocabulary holds.
-        evaluated: ``evaluation.json`` as it is, for what only one task has.
+        names: How many items and skills there are.
+        evaluated: ``evaluation.json`` as it is.
     """
 
     path: Path
@@ -300,8 +300,7 @@ def _of_answers(value: dict[str, Any]) -> bool:
 
 
 def _table(text: str) -> Table | None:
-    value = json.loads(text)
-    if _of_answers(value):
+    if _of_answers(value := json.loads(text)):
         return None
     return Table(
         split=clean_name(value["split"]),
@@ -320,8 +319,7 @@ def _table(text: str) -> Table | None:
 
 
 def _evaluation(text: str) -> Evaluation | None:
-    value = json.loads(text)
-    if not _of_answers(value):
+    if not _of_answers(value := json.loads(text)):
         return None
     return Evaluation(
         split=clean_name(value["split"]),
@@ -399,5 +397,4 @@ def _mastery(text: str) -> Mastery:
 
 def _names(text: str) -> dict[str, int]:
     kinds = {str(kind): len(names) for kind, names in json.loads(text).items()}
-    counts = {"items": kinds.get(ITEM, 0), "skills": kinds.get(SKILL, 0)}
-    return {name: count for name, count in counts.items() if count}
+    return {f"{one}s": kinds[one] for one in (ITEM, SKILL) if kinds.get(one)}
