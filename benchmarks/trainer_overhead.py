@@ -63,14 +63,17 @@ class Loader:
         return [b - a for a, b in zip(self.asked, self.asked[1:], strict=False)][WARM:]
 
 
-def bare(task: Any, loader: Loader) -> None:
+def bare(
+    task: Any, loader: Loader, device: str = "cpu", kind: torch.dtype = torch.bfloat16
+) -> None:
     """Train one pass in the plainest loop."""
     task.train()
     optimizer = task.configure_optimizers()
     for batch in loader:
         optimizer.zero_grad()
-        with torch.autocast("cpu", torch.bfloat16):
-            loss = task.training_step(batch, 0)
+        on_device = type(batch)(*(tensor.to(device, non_blocking=True) for tensor in batch))
+        with torch.autocast(device, kind, enabled=kind != torch.float32):
+            loss = task.training_step(on_device, 0)
         loss.backward()
         optimizer.step()
 
