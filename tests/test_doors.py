@@ -33,8 +33,9 @@ DOORS = {
     "checkpoints": "schema torch lightning lightning_utilities",
     "metrics_log": "lightning",
     "chosen": "tasks yaml",
-    "run": "chosen tasks datamodules callbacks checkpoints metrics_log metrics datasets batch "
-    "schema parsing numpy pyarrow torch lightning jsonargparse yaml",
+    "strategies": "torch lightning",
+    "run": "chosen tasks datamodules callbacks checkpoints strategies metrics_log metrics datasets "
+    "batch schema parsing numpy pyarrow torch lightning jsonargparse yaml",
     "prediction": "tasks models datamodules datasets metrics schema batch numpy pyarrow torch "
     "lightning rich",
     "evaluation": "prediction tasks datamodules datasets baselines metrics schema numpy lightning",

@@ -13,7 +13,7 @@ from lightning import LightningDataModule, Trainer
 from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
-from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch.strategies import DDPStrategy, Strategy
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
@@ -29,6 +29,7 @@ from torchedu.chosen import (
     DEFAULT_TASK,
     chooses_net,
     chosen_task,
+    configurations,
     subclasses,
     with_net,
     with_recipes,
@@ -36,6 +37,7 @@ from torchedu.chosen import (
 from torchedu.errors import ConfigError, TorcheduError
 from torchedu.metrics_log import metrics_log
 from torchedu.parsing import TwoLineErrors
+from torchedu.strategies.named import Checks, named_strategy, strategies_help, with_strategy
 from torchedu.tasks import open_task
 from torchedu.tasks.base import Task, class_path
 
@@ -67,7 +69,7 @@ def trainer(
     patience: int = 5,
     accelerator: str = "auto",
     devices: int | str = "auto",
-    strategy: str = "auto",
+    strategy: str | Strategy = "auto",
     precision: str = "32-true",
     callbacks: list[Callback] | None = None,
     monitor: str = DEFAULT_TASK.monitor,
@@ -80,7 +82,7 @@ def trainer(
         patience: Passes without a better validation score after which training ends.
         accelerator: ``cpu``, ``gpu`` or ``auto``, as Lightning has it.
         devices: How many, as Lightning has it.
-        strategy: As Lightning has it.
+        strategy: A name of ``torchedu.strategies.named``, or a strategy with its options.
         precision: As Lightning has it.
         callbacks: Further callbacks.
         monitor: The validation score that chooses the best pass: the task's ``monitor``.
@@ -89,7 +91,7 @@ def trainer(
         A ``lightning.Trainer`` with CSV logs, best and last checkpoint, early stopping and a bar.
 
     Raises:
-        ConfigError: The run's folder is in use.
+        ConfigError: The run's folder is in use, or there is no such strategy.
     """
     quiet()
     stop = EarlyStopping(monitor, mode="max", patience=patience)
@@ -97,7 +99,7 @@ def trainer(
         max_epochs=max_epochs,
         accelerator=accelerator,
         devices=devices,
-        strategy=strategy,
+        strategy=named_strategy(strategy),
         precision=precision,  # type: ignore[arg-type]
         logger=metrics_log(run),
         plugins=[VerifiedCheckpointIO()],
@@ -116,6 +118,10 @@ def run_folder(trainer: Trainer) -> Path:
 
 class RunParser(TwoLineErrors, LightningArgumentParser):
     """The parser of the commands that build a run."""
+
+    def format_help(self, formatter: Any = None) -> str:
+        """Return the help, which begins with the strategies and the classes known."""
+        return f"{strategies_help()}\n{super().format_help(formatter)}"
 
 
 class RunCLI(LightningCLI):
@@ -214,6 +220,7 @@ class RunCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse the words; recipes may be given by their name alone."""
         words = with_recipes(args)
+        words = with_strategy(words, configurations(words))
         if self.checkpoint is None and not chooses_net(words):
             # Not a default of the parser: that would hand its arguments on to the net of one's own.
             words = with_net(words, self.task)
@@ -237,6 +244,8 @@ class RunCLI(LightningCLI):
             self.resume = resume_from(self.config.resume, self.config.run, self.model)
             self._add_configure_optimizers_method_to_model(self.subcommand)
         self.trainer = self.instantiate_trainer()
+        if isinstance(self.trainer.strategy, Checks):
+            self.trainer.strategy.check(self.model)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Build the trainer with the run's folder as its log."""
@@ -253,6 +262,8 @@ class RunCLI(LightningCLI):
                 "--run names the folder of the CSV log, and --trainer.logger asks for another log.",
                 "Give one of the two.",
             )
+        strategy = self._get(self.config_init, "trainer")["strategy"]
+        kwargs.setdefault("strategy", named_strategy(strategy))
         limits = self.config.trainer
         if self.checkpoint is None and limits.max_epochs is None and limits.max_steps == -1:
             kwargs.setdefault("max_epochs", self._epochs())
