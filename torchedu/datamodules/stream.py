@@ -180,4 +180,5 @@ def ranks_of(trainer: Trainer | None) -> tuple[int, int, int]:
             "GradientAccumulationScheduler would divide batches in ever other ways.",
             "Set accumulate_grad_batches of the trainer instead; it changes no result.",
         )
-    return trainer.global_rank, trainer.world_size, trainer.accumulate_grad_batches
+    share = trainer.distributed_sampler_kwargs or {"rank": 0, "num_replicas": 1}
+    return share["rank"], share["num_replicas"], trainer.accumulate_grad_batches

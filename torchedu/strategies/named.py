@@ -26,6 +26,10 @@ class Named(NamedTuple):
 AUTO = "auto"
 STRATEGIES = {
     "ddp": Named("torchedu.strategies.ddp.DDP", "a whole copy on each device; averaged gradients"),
+    "pipeline": Named(
+        "torchedu.strategies.pipeline.Pipeline",
+        "some of the blocks on each device; micro-batches pass through them",
+    ),
 }
 """Every strategy but ``auto``: one device, or ``ddp`` where there are more."""
 

@@ -1,0 +1,1 @@
+"""How a network on one device becomes one on several, from what its layers tell of themselves."""
