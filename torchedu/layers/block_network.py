@@ -1,6 +1,6 @@
 """What a network of repeated blocks tells of itself, so that it can be divided between them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor, nn
@@ -36,7 +36,7 @@ class BlockNetwork(Protocol):
         """Return what goes into the first block; it has to run on the meta device as well."""
 
     def through(
-        self, blocks: Sequence[nn.Module], x: tuple[Tensor, ...], batch: Any
+        self, blocks: Iterable[nn.Module], x: tuple[Tensor, ...], batch: Any
     ) -> tuple[Tensor, ...]:
         """Return what comes out of some blocks, one after the other."""
 

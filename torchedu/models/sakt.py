@@ -4,7 +4,7 @@ Pandey and Karypis, "A Self-Attentive model for Knowledge Tracing", EDM 2019,
 https://arxiv.org/abs/1907.06837.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -76,7 +76,7 @@ class SAKT(KTModel):
         return self.asked.mean(batch.skill_BLS), self._memory(x_BLD[:, :-1])
 
     def through(
-        self, blocks: Sequence[nn.Module], x: tuple[Tensor, ...], batch: AnswerBatch
+        self, blocks: Iterable[nn.Module], x: tuple[Tensor, ...], batch: AnswerBatch
     ) -> tuple[Tensor, ...]:
         """Refine the questions, and leave the history as it is; see ``BlockNetwork``."""
         q_BLD, memory_BMD = x

@@ -4,7 +4,7 @@ Kang and McAuley, "Self-Attentive Sequential Recommendation", ICDM 2018,
 https://arxiv.org/abs/1808.09781.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -70,7 +70,7 @@ class SASRec(DotProduct):
         return (self.drop(x_BLD * self.dim**0.5 + self.position[: x_BLD.shape[1]]),)
 
     def through(
-        self, blocks: Sequence[nn.Module], x: tuple[Tensor, ...], batch: EnrolmentBatch
+        self, blocks: Iterable[nn.Module], x: tuple[Tensor, ...], batch: EnrolmentBatch
     ) -> tuple[Tensor, ...]:
         """Let each place attend to those before it; see ``BlockNetwork``."""
         (x_BLD,) = x

@@ -12,12 +12,12 @@ from torch.nn import Parameter
 from torchedu.layers import BlockNetwork
 
 
-def blocks_of(net: BlockNetwork) -> Sequence[nn.Module]:
+def blocks_of(net: BlockNetwork) -> list[nn.Module]:
     """Return the blocks of a network."""
     assert isinstance(net, nn.Module)
     found = net.get_submodule(net.block_plan.blocks)
     assert isinstance(found, nn.ModuleList)
-    return found
+    return list(found)
 
 
 def stages_of(name: str, net: BlockNetwork, num_stages: int) -> set[int]:
@@ -49,19 +49,6 @@ def on_meta(net: nn.Module) -> nn.Module:
         meta = one.detach().to("meta")
         memo[id(one)] = Parameter(meta, one.requires_grad) if isinstance(one, Parameter) else meta
     return copy.deepcopy(net, memo)
-
-
-def replace_parameters(module: nn.Module, new: dict[Parameter, Parameter]) -> None:
-    """Put other parameters in the places of some, in every place that a shared one has.
-
-    Args:
-        module: What holds them.
-        new: What comes in the place of what.
-    """
-    for part in module.modules():
-        for name, parameter in part.named_parameters(recurse=False, remove_duplicate=False):
-            if parameter in new:
-                setattr(part, name, new[parameter])
 
 
 def rows_of(batch: Any, row_B: Tensor) -> Any:

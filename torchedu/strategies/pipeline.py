@@ -1,6 +1,6 @@
 """Each rank holds some of the network's blocks, and micro-batches pass from rank to rank."""
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Literal, get_args
@@ -19,15 +19,10 @@ from torch.utils._pytree import tree_map_only
 
 from torchedu.errors import ConfigError, allowed
 from torchedu.layers import BlockNetwork
+from torchedu.parallel.collect import collected
+from torchedu.parallel.holdings import Holdings
 from torchedu.parallel.schedule import Relay, stages_held
-from torchedu.parallel.stages import (
-    blocks_of,
-    on_meta,
-    replace_parameters,
-    rows_of,
-    stages_of,
-)
-from torchedu.parallel.states import gathered
+from torchedu.parallel.stages import blocks_of, on_meta, rows_of, stages_of
 
 Schedule = Literal[
     "GPipe", "1F1B", "Interleaved1F1B", "LoopedBFS", "InterleavedZeroBubble", "ZBVZeroBubble"
@@ -95,6 +90,7 @@ class Pipeline(DDPStrategy):
         self._accumulates = False
         self._failed = False
         self._gradients: list[Tensor | None] = []
+        self._methods: dict[str, Callable[..., Any]] = {}
 
     @property
     def size(self) -> int:
@@ -120,7 +116,8 @@ class Pipeline(DDPStrategy):
                 f"pipeline divides networks of repeated blocks, and {kind} is none.",
                 "Take such a network (SAKT, SASRec), or --trainer.strategy ddp or fsdp.",
             )
-        if isinstance(module.penalty(), Tensor):  # type: ignore[operator]
+        task: Any = module
+        if isinstance(task.penalty(), Tensor):
             raise ConfigError(
                 f"{kind} adds a penalty on its parameters, which no single stage holds.",
                 "Take a network without, or --trainer.strategy ddp or fsdp.",
@@ -156,11 +153,10 @@ class Pipeline(DDPStrategy):
         assert self.lightning_module is not None
         self.check(self.lightning_module)
         ranks = self.num_nodes * self.num_processes
-        mesh = init_device_mesh(
+        self._mesh = init_device_mesh(
             self.root_device.type, (ranks // self.size, self.size), mesh_dim_names=("data", "pipe")
         )
-        self._copies, self._pipe = mesh.get_group("data"), mesh.get_group("pipe")
-        self._place = mesh.get_local_rank("pipe")
+        self._pipe = self._mesh.get_group("pipe")
         self._failed = False
         # Not DDP's own: it wraps the network, or sends all of it from rank to rank.
         super(DDPStrategy, self).setup(trainer)
@@ -176,48 +172,33 @@ class Pipeline(DDPStrategy):
     def model_to_device(self) -> None:
         """Bring what this rank holds to its device, as the first rank has it; drop the rest."""
         task: Any = self.lightning_module
-        net, device = task.net, self.root_device
-        shadow = on_meta(task)
-        num_stages = self.size * self.stages_per_rank
+        net, shadow = task.net, on_meta(task)
+        stages = self.size * self.stages_per_rank
         held = stages_held(self.size, self.stages_per_rank, v=self.schedule == "ZBVZeroBubble")
-        used: dict[Parameter, set[int]] = {}
-        for name, parameter in task.named_parameters(remove_duplicate=False):
-            own = name.startswith("net.")
-            stages = stages_of(name[4:], net, num_stages) if own else {num_stages - 1}
-            used.setdefault(parameter, set()).update(stages)
-        metas = dict(zip(task.parameters(), shadow.parameters(), strict=True))
-        dropped: dict[Parameter, Parameter] = {}
-        self._parameters: list[Parameter] = []
-        self._holders: dict[Parameter, list[int]] = {}
-        for parameter, stages in used.items():
-            holders = [rank for rank, own in enumerate(held) if stages & set(own)]
-            on_device = parameter.detach().to(device)
-            distributed.broadcast(on_device, 0)
-            here = self._place in holders
-            kept = parameter if here else metas[parameter]
-            if here:
-                parameter.data = on_device
-                self._parameters.append(parameter)
-            else:
-                dropped[parameter] = kept
-            self._holders[kept] = holders
-        replace_parameters(task, dropped)
-        for module in task.modules():
-            for name, buffer in module.named_buffers(recurse=False):
-                setattr(module, name, buffer.to(device))
-        self._at_both_ends = self._new_group(
-            [r for r, own in enumerate(held) if {0, num_stages - 1} & set(own)]
+
+        def stages_that_use(name: str) -> set[int]:
+            inside = name.startswith("net.")
+            return stages_of(name.removeprefix("net."), net, stages) if inside else {stages - 1}
+
+        self._holdings = Holdings(
+            task,
+            shadow,
+            stages_that_use,
+            held,
+            self._pipe,
+            self._mesh.mesh.tolist(),
+            self.root_device,
         )
         self._relay = Relay(
             net,
-            shadow.net,
+            shadow.get_submodule("net"),
             self.schedule,
             self.microbatches,
             held,
-            {s: [p for p in self._parameters if s in used[p]] for s in held[self._place]},
+            self._holdings.of_stage,
             self.precision_plugin.forward_context,
             self._pipe,
-            device,
+            self.root_device,
         )
         # The task's own methods, of which only the last stage can compute the result.
         self._methods = {name: getattr(task, name) for name in ("loss", "outcome", "predict_step")}
@@ -225,17 +206,7 @@ class Pipeline(DDPStrategy):
             setattr(task, name, partial(self._at_the_end, method))
         net.forward = self._relay.output
 
-    def _new_group(self, ends: list[int]) -> distributed.ProcessGroup | None:
-        """Return the group of the ranks of this pipeline that hold an end; None where it is one."""
-        found = None
-        for first in range(0, self.num_nodes * self.num_processes, self.size):
-            ranks = [first + rank for rank in ends]
-            group = distributed.new_group(ranks) if len(ranks) > 1 else None
-            if self.global_rank in ranks:
-                found = group
-        return found
-
-    def training_step(self, batch: Any, batch_idx: int) -> STEP_OUTPUT:  # type: ignore[override]
+    def training_step(self, batch: Any, batch_idx: int) -> STEP_OUTPUT:
         """Take a batch through the pipeline, forward and backward; return its loss on every rank.
 
         Its gradients are kept aside until ``backward``: Lightning drops those of the step before
@@ -243,8 +214,8 @@ class Pipeline(DDPStrategy):
         """
         task: Any = self.lightning_module
         accumulate = task.trainer.accumulate_grad_batches
-        before = [p.grad if batch_idx % accumulate else None for p in self._parameters]
-        for parameter in self._parameters:
+        before = [p.grad if batch_idx % accumulate else None for p in self._holdings.parameters]
+        for parameter in self._holdings.parameters:
             parameter.grad = None
         known_2B = torch.zeros(2, len(self._relay.rows(batch)), device=self.root_device)
         scaler = getattr(self.precision_plugin, "scaler", None)
@@ -262,24 +233,16 @@ class Pipeline(DDPStrategy):
         seed = int(torch.randint(2**62, ()))  # the same on every rank of a pipeline
         cuda = [self.root_device] if self.root_device.type == "cuda" else []
         with torch.random.fork_rng(cuda):
-            torch.manual_seed(seed + self._place)  # each draws its own dropout
+            torch.manual_seed(seed + self._holdings.place)  # each draws its own dropout
             self._relay.train(batch, loss)
-        self._add_both_ends()
-        self._gradients = [p.grad for p in self._parameters]
-        for parameter, gradient in zip(self._parameters, before, strict=True):
+        self._holdings.add_both_ends()
+        self._gradients = [p.grad for p in self._holdings.parameters]
+        for parameter, gradient in zip(self._holdings.parameters, before, strict=True):
             parameter.grad = gradient
         distributed.broadcast(known_2B, self._relay.last_rank, self._pipe)
         loss_B, count_B = known_2B[:, : len(batch[0])]
         task.note(loss_B, count_B)
         return task.share(batch, loss_B)
-
-    def _add_both_ends(self) -> None:
-        """Add up the gradients of what stands on the first and on the last stage."""
-        for parameter in self._parameters:
-            if len(self._holders[parameter]) > 1:
-                if parameter.grad is None:
-                    parameter.grad = torch.zeros_like(parameter)
-                distributed.all_reduce(parameter.grad, group=self._at_both_ends)
 
     def backward(
         self, closure_loss: Tensor, optimizer: Optimizer | None, *args: Any, **kwargs: Any
@@ -287,7 +250,7 @@ class Pipeline(DDPStrategy):
         """Add the gradients that ``training_step`` found to those of the batches before."""
         assert self.lightning_module is not None
         closure_loss = self.precision_plugin.pre_backward(closure_loss, self.lightning_module)
-        for parameter, gradient in zip(self._parameters, self._gradients, strict=True):
+        for parameter, gradient in zip(self._holdings.parameters, self._gradients, strict=True):
             if parameter.grad is None:
                 parameter.grad = gradient
             elif gradient is not None:
@@ -299,13 +262,14 @@ class Pipeline(DDPStrategy):
 
     def _average_copies(self) -> None:
         """Average the gradients of several pipelines."""
-        copies = distributed.get_world_size(self._copies)
+        group = self._mesh.get_group("data")
+        copies = distributed.get_world_size(group)
         if copies == 1:
             return
-        for parameter in self._parameters:
+        for parameter in self._holdings.parameters:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-            distributed.all_reduce(parameter.grad, group=self._copies)
+            distributed.all_reduce(parameter.grad, group=group)
             parameter.grad /= copies
 
     @contextmanager
@@ -329,14 +293,14 @@ class Pipeline(DDPStrategy):
 
     def validation_step(self, *args: Any, **kwargs: Any) -> STEP_OUTPUT:
         """Score a batch, on the first rank of its pipeline alone."""
-        if self._place == 0:
+        if self._holdings.place == 0:
             return super().validation_step(*args, **kwargs)
         self._score(args[0])
         return None
 
     def test_step(self, *args: Any, **kwargs: Any) -> STEP_OUTPUT:
         """Score a batch, on the first rank of its pipeline alone."""
-        if self._place == 0:
+        if self._holdings.place == 0:
             return super().test_step(*args, **kwargs)
         self._score(args[0])
         return None
@@ -349,25 +313,15 @@ class Pipeline(DDPStrategy):
     def predict_step(self, *args: Any, **kwargs: Any) -> Any:
         """Predict, on the first rank of a pipeline; the others return no rows."""
         result = super().predict_step(*args, **kwargs)
-        return result if self._place == 0 else tree_map_only(Tensor, lambda one: one[:0], result)
+        return (
+            result
+            if self._holdings.place == 0
+            else tree_map_only(Tensor, lambda one: one[:0], result)
+        )
 
-    def norms(self, groups: list[list[Parameter]]) -> Tensor:
-        """Return the norms of the gradients of groups of parameters, over all stages.
-
-        Args:
-            groups: The parameters, whoever holds them.
-
-        Returns:
-            A norm a group, the same on every rank; shape (groups,).
-        """
-        square = torch.zeros(len(groups), device=self.root_device)
-        for i, group in enumerate(groups):
-            own = [p.grad for p in group if self._holders[p][0] == self._place]
-            found = [one for one in own if one is not None]
-            if found:
-                square[i] = nn.utils.get_total_norm(found).float() ** 2
-        distributed.all_reduce(square, group=self._pipe)
-        return square.sqrt()
+    def norms(self, groups: Sequence[Sequence[Parameter]]) -> Tensor:
+        """Return the norms of the gradients of groups of parameters, over all stages."""
+        return self._holdings.norms(groups)
 
     def _clip(self, optimizer: Optimizer, clip_val: float) -> None:
         parameters = list(self.precision_plugin.main_params(optimizer))
@@ -375,17 +329,12 @@ class Pipeline(DDPStrategy):
         own = [p for p in parameters if not p.is_meta]
         nn.utils.clip_grads_with_norm_(own, clip_val, total)
 
-    def _is_owner(self, tensor: Tensor) -> bool:
-        """Whether a checkpoint has a tensor of the task from this rank."""
-        holders = self._holders.get(tensor) if isinstance(tensor, Parameter) else [0]
-        return holders is not None and holders[0] == self._place
-
     def lightning_module_state_dict(self) -> dict[str, Any]:
         """Return the whole network on the first rank."""
         assert self.lightning_module is not None
         state = self.lightning_module.state_dict(keep_vars=True)
-        own = {name: one.detach() for name, one in state.items() if self._is_owner(one)}
-        whole = self._gathered(own)
+        own = {name: one.detach() for name, one in state.items() if self._holdings.owns(one)}
+        whole = self._collected(own)
         return {name: whole[name] for name in state} if whole else own
 
     def optimizer_state(self, optimizer: Optimizer) -> dict[str, Any]:
@@ -396,19 +345,21 @@ class Pipeline(DDPStrategy):
         own = {
             (number, name): value
             for parameter, number in numbers.items()
-            if self._is_owner(parameter)
+            if self._holdings.owns(parameter)
             for name, value in saved["state"].get(number, {}).items()
         }
         state: dict[int, dict[str, Any]] = {}
-        for (number, name), value in sorted(self._gathered(own).items(), key=lambda one: one[0][0]):
+        for (number, name), value in sorted(
+            self._collected(own).items(), key=lambda one: one[0][0]
+        ):
             state.setdefault(number, {})[name] = value
         return {**saved, "state": state}
 
-    def _gathered(self, own: Mapping[Any, Any]) -> dict[Any, Any]:
+    def _collected(self, own: Mapping[Any, Any]) -> dict[Any, Any]:
         """Bring together what the ranks of the first pipeline hold; nothing elsewhere."""
         if self.global_rank >= self.size:
             return {}
-        return gathered(own, self._pipe, self.root_device)
+        return collected(own, self._pipe, self.root_device)
 
     def load_model_state_dict(self, checkpoint: Mapping[str, Any], strict: bool = True) -> None:
         """Take what this rank holds from a checkpoint of the whole network."""
@@ -437,19 +388,19 @@ class Pipeline(DDPStrategy):
     def teardown(self) -> None:
         """Make the network whole again on every rank, unless training broke off."""
         task: Any = self.lightning_module
-        for name in getattr(self, "_methods", {}):
-            delattr(task, name)
-        del task.net.forward
-        whole: dict[Parameter, Parameter] = {}
-        for parameter, holders in () if self._failed else self._holders.items():
-            source = distributed.get_global_rank(self._pipe, holders[0])
-            data = parameter.detach()
-            if parameter.is_meta:
-                data = torch.empty_like(parameter, device=self.root_device)
-                whole[parameter] = Parameter(data, parameter.requires_grad)
-            distributed.broadcast(data, source, self._pipe)
-        replace_parameters(task, whole)
-        super().teardown()
+        if self._methods:
+            del task.net.forward
+        while self._methods:
+            delattr(task, self._methods.popitem()[0])
+        if not self._failed:
+            self._holdings.make_whole()
+            super().teardown()
+            return
+        # What has shapes alone cannot be brought to the CPU, where Lightning would have it.
+        for part in (self.cluster_environment, self.precision_plugin, self.accelerator):
+            assert part is not None
+            part.teardown()
+        self.checkpoint_io.teardown()
 
 
 def _numbers(optimizer: Optimizer) -> dict[Parameter, int]:

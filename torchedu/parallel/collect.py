@@ -8,7 +8,7 @@ from torch import Tensor, distributed
 from torch.distributed import ProcessGroup
 
 
-def gathered(own: Mapping[Any, Any], group: ProcessGroup, device: torch.device) -> dict[Any, Any]:
+def collected(own: Mapping[Any, Any], group: ProcessGroup, device: torch.device) -> dict[Any, Any]:
     """Bring what the ranks of a group hold together on its first rank.
 
     Args:
