@@ -1,0 +1,277 @@
+"""A pipeline of real processes trains as one process does, whatever the schedule."""
+
+import math
+import os
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+import pytest
+import torch
+from lightning import LightningDataModule, LightningModule, Trainer, seed_everything
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, distributed
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+from torchmetrics import MeanMetric, MetricCollection
+
+from torchedu import DKT, SAKT, Interactions, KnowledgeTracing
+from torchedu.batch import TokenBatch
+from torchedu.checkpoints import VerifiedCheckpointIO
+from torchedu.errors import ConfigError, TrainingError
+from torchedu.models.causal_lm import CausalLM
+from torchedu.models.sasrec import SASRec
+from torchedu.run import RunCLI
+from torchedu.schema import Vocabulary
+from torchedu.strategies.pipeline import Pipeline, Schedule
+from torchedu.tasks import CourseRecommendation
+from torchedu.tasks.base import Task
+from torchedu.testing.launch import LaunchServer
+
+SECONDS = 110.0
+STEPS = 8
+BF16 = 2e-2
+"""Relative, of gradients: each micro-batch's are rounded to 8 bits before they are added up."""
+LLAMA = {
+    "model_type": "llama",
+    "vocab_size": 40,
+    "hidden_size": 16,
+    "intermediate_size": 32,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "max_position_embeddings": 32,
+    "bos_token_id": None,
+    "eos_token_id": None,
+}
+
+
+class Texts(LightningDataModule):
+    """Counting texts, in batches of unequal numbers of rows."""
+
+    def _loader(self, seed: int) -> DataLoader[TokenBatch]:
+        draw = torch.Generator().manual_seed(seed)
+        batches = []
+        for rows in (7, 4, 8, 5):
+            start_B1 = torch.randint(40, (rows, 1), generator=draw)
+            token_BL = (start_B1 + torch.arange(9)) % 40
+            scored_BL = torch.rand(rows, 9, generator=draw) < 0.8
+            scored_BL[:, 0] = False
+            mean_B = scored_BL.sum().float().expand(rows)
+            batches.append(TokenBatch(token_BL, scored_BL, mean_B))
+        return DataLoader(batches, batch_size=None)  # type: ignore[arg-type]
+
+    def train_dataloader(self) -> DataLoader[TokenBatch]:
+        return self._loader(0)
+
+    def val_dataloader(self) -> DataLoader[TokenBatch]:
+        return self._loader(1)
+
+
+class Telling(Task):
+    """Predicts each token of a text."""
+
+    def __init__(self, tied: bool) -> None:
+        super().__init__(0.1, 0.0, "constant")
+        self.net = CausalLM({**LLAMA, "tie_word_embeddings": tied})
+        self.metrics = MetricCollection({"loss": MeanMetric()})
+
+    def loss(self, batch: TokenBatch) -> tuple[Tensor, Tensor]:
+        logit_BLV = self.net(batch)[:, :-1].float()
+        each_BL = F.cross_entropy(logit_BLV.mT, batch.token_BL[:, 1:], reduction="none")
+        scored_BL = batch.scored_BL[:, 1:]
+        return (each_BL * scored_BL).sum(1), scored_BL.sum(1)
+
+    def outcome(self, batch: TokenBatch) -> tuple[Tensor, ...]:
+        loss_B, count_B = self.loss(batch)
+        return loss_B / count_B, count_B
+
+    def pseudonyms(self, batch: TokenBatch) -> list[str]:
+        return [f"text {row}" for row in range(len(batch.token_BL))]
+
+    def grown(self, names: Vocabulary) -> "Task":
+        return self
+
+
+class Watch(Callback):
+    """Notes the first step's gradients and every step's loss, and may spoil a batch."""
+
+    def __init__(self, spoil: int | None = None) -> None:
+        self.spoil = spoil
+        self.cause = ""
+        self.losses: list[float] = []
+        self.gradients: dict[str, Tensor] = {}
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if trainer.global_step == self.spoil:
+            batch.correct_BL[1, 0] = torch.nan
+            self.cause = pl_module.pseudonyms(batch)[1]
+
+    def on_before_optimizer_step(
+        self, trainer: Trainer, pl_module: LightningModule, optimizer: Any
+    ) -> None:
+        if not self.gradients:
+            grads = ((name, p.grad) for name, p in pl_module.named_parameters())
+            self.gradients = {n: grad.float().clone() for n, grad in grads if grad is not None}
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any
+    ) -> None:
+        self.losses.append(float(outputs["loss"]))
+
+
+class Run(NamedTuple):
+    """What training and scoring came to on a rank."""
+
+    losses: list[float]
+    gradients: dict[str, Tensor]
+    weights: dict[str, Tensor]
+    scores: dict[str, float]
+    told: str
+
+
+def built(kind: str, store: Path) -> tuple[Task, LightningDataModule]:
+    """Return a task of repeated blocks and its data."""
+    seed_everything(3, verbose=False)
+    if kind in ("tied", "untied"):
+        return Telling(kind == "tied"), Texts()
+    data = Interactions(str(store), batch_size=16, window=20, context=4)
+    dropout = 0.2 if kind == "dropout" else 0.0
+    net = partial(SAKT, dim=16, heads=2, blocks=4, dropout=dropout)
+    return KnowledgeTracing(net, data.num_items, data.num_skills, lr=0.01), data
+
+
+def train(
+    kind: str,
+    store: Path,
+    pipeline: dict[str, Any] | None,
+    optimizer: str = "sgd",
+    save: Path | None = None,
+    go_on: Path | None = None,
+    spoil: int | None = None,
+    **more: Any,
+) -> Run:
+    """Train and score in this process, one of as many as the environment says."""
+    task, data = built(kind, store)
+    watch = Watch(spoil)
+    if optimizer == "sgd":
+
+        def sgd() -> OptimizerLRScheduler:
+            return torch.optim.SGD(task.parameters(), 0.3)
+
+        task.configure_optimizers = sgd  # type: ignore[method-assign]
+    options: dict[str, Any] = {"max_steps": STEPS, "limit_val_batches": 3, **more}
+    trainer = Trainer(
+        accelerator="cpu",
+        devices=int(os.environ.get("WORLD_SIZE", "1")),
+        strategy="auto" if pipeline is None else Pipeline(**pipeline),
+        max_epochs=-1,
+        callbacks=[watch],
+        plugins=[VerifiedCheckpointIO()],
+        use_distributed_sampler=False,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        **options,
+    )
+    told = ""
+    try:
+        trainer.fit(task, data, ckpt_path=go_on, weights_only=True)
+    except TrainingError as error:
+        told = f"{error} | {watch.cause}"
+    if save is not None:
+        trainer.save_checkpoint(save)
+    scores = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    weights = {} if told else {name: one.clone() for name, one in task.state_dict().items()}
+    return Run(watch.losses, watch.gradients, weights, scores, told)
+
+
+def train_each(cases: Mapping[str, Mapping[str, Any]], store: Path) -> dict[str, Run]:
+    return {name: train(store=store, **case) for name, case in cases.items()}
+
+
+def apart(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> float:
+    """Return the norm of the difference, relative to the second."""
+    assert one.keys() == other.keys()
+    gap = math.hypot(*(float((one[k].float() - other[k].float()).norm()) for k in one))
+    return gap / math.hypot(*(float(other[k].float().norm()) for k in other))
+
+
+def gathered(ranks: list[Run]) -> dict[str, Tensor]:
+    """Return the gradients of all stages, of which no two ranks disagree on a shared one."""
+    whole: dict[str, Tensor] = {}
+    for run in ranks:
+        for name, gradient in run.gradients.items():
+            torch.testing.assert_close(whole.setdefault(name, gradient), gradient)
+    return whole
+
+
+def equal(ranks: list[Run], one: Run, most: float = 1e-6, loss: float = 1e-5) -> None:
+    assert [run.losses for run in ranks] == [ranks[0].losses] * len(ranks)
+    assert len(ranks[0].losses) == len(one.losses)
+    assert ranks[0].losses == pytest.approx(one.losses, rel=loss, abs=0)
+    assert apart(gathered(ranks), one.gradients) <= most
+    for run in ranks:  # whole again on every rank
+        assert apart(run.weights, one.weights) <= most
+
+
+ACCUMULATED: dict[str, Any] = {
+    "kind": "SAKT",
+    "max_steps": 3,
+    "accumulate_grad_batches": 2,
+    "gradient_clip_val": 0.05,
+    "optimizer": "adam",
+}
+PRECISE: dict[str, dict[str, Any]] = {
+    **{kind: {"kind": kind} for kind in ("SAKT", "tied", "untied")},
+    **{f"{k} bf16": {"kind": k, "precision": "bf16-mixed"} for k in ("SAKT", "tied")},
+    "true": {"kind": "SAKT", "precision": "bf16-true"},
+    "accumulated": ACCUMULATED,
+}
+SCHEDULES = {schedule: {"schedule": schedule, "microbatches": 4} for schedule in get_args(Schedule)}
+CASES: dict[str, dict[str, Any]] = {
+    **{f"SAKT {s}": {"kind": "SAKT", "pipeline": SCHEDULES[s]} for s in SCHEDULES},
+    **{f"tied {s}": {"kind": "tied", "pipeline": SCHEDULES[s]} for s in SCHEDULES},
+    "untied 1F1B": {"kind": "untied", "pipeline": SCHEDULES["1F1B"]},
+    "SAKT bf16 1F1B": {**PRECISE["SAKT bf16"], "pipeline": SCHEDULES["1F1B"]},
+    "tied bf16 ZBVZeroBubble": {**PRECISE["tied bf16"], "pipeline": SCHEDULES["ZBVZeroBubble"]},
+    "true GPipe": {**PRECISE["true"], "pipeline": SCHEDULES["GPipe"]},
+    "accumulated 1F1B": {**ACCUMULATED, "pipeline": SCHEDULES["1F1B"]},
+    "spoilt": {"kind": "SAKT", "spoil": 2, "pipeline": SCHEDULES["1F1B"]},
+}
+
+
+@pytest.fixture(scope="module")
+def one(class_store: Path, launch: LaunchServer) -> dict[str, Run]:
+    """Give what one process comes to."""
+    cases = {name: {**case, "pipeline": None} for name, case in PRECISE.items()}
+    started = launch.start(train_each, cases, class_store)
+    assert started.wait(SECONDS) == [0], started.output()
+    found: dict[str, Run] = started.result()
+    return found
+
+
+@pytest.fixture(scope="module")
+def two(class_store: Path, launch: LaunchServer) -> list[dict[str, Run]]:
+    """Give what the two ranks of a pipeline come to."""
+    started = launch.start(train_each, CASES, class_store, ranks=2)
+    assert started.wait(SECONDS) == [0, 0], started.output() + started.output(1)
+    return [started.result(0), started.result(1)]
+
+
+@pytest.mark.parametrize("case", [name for name in CASES if name != "spoilt"])
+def test_it_trains_as_one_process_does(
+    case: str, one: dict[str, Run], two: list[dict[str, Run]]
+) -> None:
+    name = case.rpartition(" ")[0]
+    ranks = [rank[case] for rank in two]
+    if "bf16" in name or name == "true":
+        equal(ranks, one[name], most=BF16, loss=BF16)
+    else:
+        equal(ranks, one[name])
+        assert ranks[0].scores == pytest.approx(one[name].scores, rel=1e-5)
