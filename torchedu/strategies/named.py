@@ -26,6 +26,8 @@ class Named(NamedTuple):
 AUTO = "auto"
 STRATEGIES = {
     "ddp": Named("torchedu.strategies.ddp.DDP", "a whole copy on each device; averaged gradients"),
+    "fsdp": Named("torchedu.strategies.fsdp.FSDP", "each device keeps a part of every parameter"),
+    "tensor": Named("torchedu.strategies.tensor.Tensor", "devices compute each batch together"),
 }
 """Every strategy but ``auto``: one device, or ``ddp`` where there are more."""
 
