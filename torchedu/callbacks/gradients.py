@@ -101,15 +101,16 @@ class GradientGuard(Callback):
         Raises:
             TrainingError: They are not finite, and the step is not to be passed over.
         """
-        found = [norm(parameters) for parameters in self._layers.values()]
-        each = torch.stack([one.to(found[0].device) for one in found]).tolist() if found else []
+        # A strategy whose ranks hold different layers knows how to bring their norms together.
+        whole = getattr(trainer.strategy, "norms", norms)
+        each = whole(list(self._layers.values())).tolist()
         total = math.hypot(*each)
         if math.isfinite(total):
             self._in_a_row = 0
             self._alert(trainer.global_step + 1, each, total)
             if (trainer.global_step + 1) % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
-                norms = {f"grad/{name}": n for name, n in zip(self._layers, each, strict=True)}
-                row = {"epoch": trainer.current_epoch, **norms}
+                by_layer = {f"grad/{name}": n for name, n in zip(self._layers, each, strict=True)}
+                row = {"epoch": trainer.current_epoch, **by_layer}
                 # Not by the module's log, whose row would come after the step's checkpoint.
                 for logger in trainer.loggers:
                     logger.log_metrics(row, step=trainer.global_step)
@@ -169,7 +170,7 @@ class GradientGuard(Callback):
             return []
         task: Any = module
         found: list[str] = []
-        sharded = any(isinstance(one, DTensor) for one in module.parameters())
+        sharded = any(isinstance(one, DTensor) or one.is_meta for one in module.parameters())
         with torch.random.fork_rng():
             for batch in self._batches:
                 with torch.no_grad():  # as many forward passes on every rank: they may meet in them
@@ -205,6 +206,12 @@ def layers(module: nn.Module) -> dict[str, list[nn.Parameter]]:
             numbered = len(words) > 2 and words[1].isdigit()
             found.setdefault(".".join(words[: 1 + numbered]), []).append(parameter)
     return found
+
+
+def norms(groups: Sequence[Sequence[nn.Parameter]]) -> Tensor:
+    """Return the norm of the gradients of each group of parameters; shape (groups,)."""
+    found = [norm(parameters) for parameters in groups]
+    return torch.stack([one.to(found[0].device) for one in found]) if found else torch.zeros(0)
 
 
 def norm(parameters: Sequence[nn.Parameter]) -> Tensor:
@@ -270,7 +277,8 @@ def _everywhere(names: list[str], world_size: int) -> list[str]:
         return names
     ranks: list[Any] = [None] * distributed.get_world_size()
     distributed.all_gather_object(ranks, names)
-    return [name for rank in ranks for name in rank]
+    # Ranks that share a network have found the same.
+    return list(dict.fromkeys(name for rank in ranks for name in rank))
 
 
 def _listed(names: list[str]) -> str:

@@ -28,6 +28,10 @@ STRATEGIES = {
     "ddp": Named("torchedu.strategies.ddp.DDP", "a whole copy on each device; averaged gradients"),
     "fsdp": Named("torchedu.strategies.fsdp.FSDP", "each device keeps a part of every parameter"),
     "tensor": Named("torchedu.strategies.tensor.Tensor", "devices compute each batch together"),
+    "pipeline": Named(
+        "torchedu.strategies.pipeline.Pipeline",
+        "some of the blocks on each device; micro-batches pass through them",
+    ),
 }
 """Every strategy but ``auto``: one device, or ``ddp`` where there are more."""
 

@@ -93,13 +93,20 @@ class Task(LightningModule, ABC):
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Return a batch's part of the step's mean loss."""
         loss_B, count_B = self.loss(batch)
-        total = loss_B.sum()
-        with torch.no_grad():
-            self._sums[0] += total
-            self._sums[1] += count_B.sum()
+        self.note(loss_B, count_B)
+        return self.share(batch, loss_B)
+
+    @torch.no_grad()
+    def note(self, loss_B: Tensor, count_B: Tensor) -> None:
+        """Add what ``loss`` returned to the mean of the epoch."""
+        self._sums[0] += loss_B.sum()
+        self._sums[1] += count_B.sum()
+
+    def share(self, batch: Any, loss_B: Tensor) -> Tensor:
+        """Return what the losses of rows of a batch add to the step's mean loss."""
         # Ranks and accumulated batches of unequal size are averaged with equal weight after this,
         # so each divides by the same share of the step's answers and not by its own number.
-        part = total / batch.mean_over_B[0] + self.penalty()
+        part = loss_B.sum() / batch.mean_over_B[0] + self.penalty()
         # Times one: a loss that is not finite makes its gradients so, which every rank then sees.
         return part * (1 + 0 * part.detach())
 
