@@ -161,8 +161,8 @@ class GradientGuard(Callback):
         self.skipped += 1
         self._in_a_row += 1
         rank_zero_warn(f"{told}; the step was passed over.")
-        for parameter in module.parameters():  # optimizers leave what has no gradient as it is
-            parameter.grad = None
+        for optimizer in trainer.optimizers:
+            optimizer.zero_grad()  # optimizers leave what has no gradient as it is
 
     def _culprits(self, module: LightningModule) -> list[str]:
         """Return the names of the samples of this rank whose loss or gradients are not finite."""
@@ -223,9 +223,39 @@ def norm(parameters: Sequence[nn.Parameter]) -> Tensor:
     ]
     if not gradients:
         return torch.zeros(())
-    total = nn.utils.get_total_norm(gradients)
-    whole = total.full_tensor() if isinstance(total, DTensor) else total
-    return whole.detach().float()
+    totals = []
+    for some in of_one_mesh(gradients).values():
+        total = nn.utils.get_total_norm(some).detach()
+        totals.append(total.full_tensor() if isinstance(total, DTensor) else total)
+    return torch.stack([one.float().to(totals[0].device) for one in totals]).norm()
+
+
+def of_one_mesh(tensors: Sequence[Tensor]) -> dict[Any, list[Tensor]]:
+    """Group tensors by the devices that share each, since torch joins no others in one operation.
+
+    Args:
+        tensors: Any, shared or not.
+
+    Returns:
+        Them by their mesh; None stands for those that are not shared.
+    """
+    found: dict[Any, list[Tensor]] = {}
+    for one in tensors:
+        found.setdefault(getattr(one, "device_mesh", None), []).append(one)
+    return found
+
+
+def clip(parameters: Sequence[nn.Parameter], most: float) -> None:
+    """Scale gradients down to a norm, wherever their parts are.
+
+    Args:
+        parameters: The parameters; a norm of all their gradients together is taken.
+        most: The largest norm left as it is.
+    """
+    total = norm(parameters)
+    with_gradient = [one for one in parameters if one.grad is not None]
+    for some in of_one_mesh(with_gradient).values():
+        nn.utils.clip_grads_with_norm_(some, most, total)
 
 
 def _breaks(module: LightningModule, row: Any) -> bool:
