@@ -32,6 +32,8 @@ from torchedu.testing.launch import LaunchServer
 
 SECONDS = 110.0
 STEPS = 8
+SAVED = 5
+"""Step after which a checkpoint is written."""
 ROUNDED = {"bf16": 5e-3, "true": 2e-2}
 """Relative: each micro-batch's gradients have 8 bits; in bf16-true their sum and the weights too."""
 LLAMA = {
@@ -96,9 +98,10 @@ class Telling(Task):
 
 
 class Watch(Callback):
-    """Notes the first step's gradients and every step's loss, and may spoil a batch."""
+    """Notes the first step's gradients and every step's loss; may save, or spoil a batch."""
 
-    def __init__(self, spoil: int | None = None) -> None:
+    def __init__(self, save: Path | None, spoil: int | None) -> None:
+        self.save = save
         self.spoil = spoil
         self.cause = ""
         self.losses: list[float] = []
@@ -122,6 +125,8 @@ class Watch(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any
     ) -> None:
         self.losses.append(float(outputs["loss"]))
+        if self.save is not None and trainer.global_step == SAVED:
+            trainer.save_checkpoint(self.save)
 
 
 class Run(NamedTuple):
@@ -157,7 +162,7 @@ def train(
 ) -> Run:
     """Train and score in this process, one of as many as the environment says."""
     task, data = built(kind, store)
-    watch = Watch(spoil)
+    watch = Watch(save, spoil)
     if optimizer == "sgd":
 
         def sgd() -> OptimizerLRScheduler:
@@ -184,8 +189,6 @@ def train(
         trainer.fit(task, data, ckpt_path=go_on, weights_only=True)
     except TrainingError as error:
         told = f"{error} | {watch.cause}"
-    if save is not None:
-        trainer.save_checkpoint(save)
     scores = {name: float(value) for name, value in trainer.callback_metrics.items()}
     weights = {} if told else {name: one.clone() for name, one in task.state_dict().items()}
     return Run(watch.losses, watch.gradients, weights, scores, told)
@@ -310,50 +313,44 @@ def test_copies_of_a_pipeline_share_the_batches(
         for pair in pairs:  # a copy's losses are those of its own rows
             assert apart(gathered(pair), one[case].gradients) <= 1e-6
             assert apart(pair[1].weights, one[case].weights) <= 1e-6
-        parts = zip(pairs[0][0].losses, pairs[1][0].losses, strict=True)
-        mean = [(first + second) / 2 for first, second in parts]
-        assert mean == pytest.approx(one[case].losses, rel=1e-5)
+        turns = cases[case].get("accumulate_grad_batches", 1)
+        copies = torch.tensor([pair[0].losses for pair in pairs]).mean(0).view(-1, turns)
+        wanted = torch.tensor(one[case].losses).view(-1, turns)
+        torch.testing.assert_close(copies.mean(1), wanted.mean(1), rtol=1e-5, atol=0)
         assert ranks[0][case].scores == pytest.approx(one[case].scores, rel=1e-5)
-
-
-def saved_and_gone_on(store: Path, folder: Path, pipeline: dict[str, Any] | None) -> list[Run]:
-    """Save under a strategy after a few steps, and go on from what the other one saved too."""
-    name = "one" if pipeline is None else "two"
-    case: dict[str, Any] = {"kind": "SAKT", "pipeline": pipeline, "optimizer": "adam"}
-    runs = [train(store=store, save=folder / f"{name}.ckpt", **case, max_steps=5)]
-    if pipeline is not None:
-        runs.append(train(store=store, go_on=folder / "one.ckpt", **case))
-        again = {**case, "kind": "dropout"}
-        runs.append(train(store=store, **again))
-        train(store=store, save=folder / "dropout.ckpt", **again, max_steps=5)
-        runs.append(train(store=store, go_on=folder / "dropout.ckpt", **again))
-    else:
-        runs.append(train(store=store, **case))
-    return runs
 
 
 def test_a_checkpoint_is_that_of_one_process(
     class_store: Path, tmp_path: Path, launch: LaunchServer
 ) -> None:
-    alone = launch.start(saved_and_gone_on, class_store, tmp_path, None)
-    assert alone.wait(SECONDS) == [0], alone.output()
-    part, whole = alone.result()
-    options = {"schedule": "ZBVZeroBubble", "microbatches": 4}
-    started = launch.start(saved_and_gone_on, class_store, tmp_path, options, ranks=2)
+    alone: dict[str, Any] = {"kind": "SAKT", "optimizer": "adam", "pipeline": None}
+    divided = {**alone, "pipeline": {"schedule": "ZBVZeroBubble", "microbatches": 4}}
+    dropped = {**divided, "kind": "dropout"}
+    first, second, third = (tmp_path / f"{name}.ckpt" for name in ("alone", "divided", "dropped"))
+
+    started = launch.start(train_each, {"": {**alone, "save": first}}, class_store)
+    assert started.wait(SECONDS) == [0], started.output()
+    whole = started.result()[""]
+    cases = {
+        "from one": {**divided, "go_on": first, "save": None},
+        "saved": {**divided, "save": second},
+        "straight": {**dropped, "save": third},
+        "resumed": {**dropped, "go_on": third},
+    }
+    started = launch.start(train_each, cases, class_store, ranks=2)
     assert started.wait(SECONDS) == [0, 0], started.output()
-    _, from_one, straight, resumed = started.result()
-    assert from_one.losses == pytest.approx(whole.losses[len(part.losses) :], rel=1e-5)
-    assert resumed.losses == straight.losses[5:]
-    assert all(torch.equal(resumed.weights[name], w) for name, w in straight.weights.items())
+    found = started.result()
+    assert found["from one"].losses == pytest.approx(whole.losses[SAVED:], rel=1e-5)
+    assert found["resumed"].losses == found["straight"].losses[SAVED:]
+    for name, weights in found["straight"].weights.items():
+        assert torch.equal(found["resumed"].weights[name], weights)
+    started = launch.start(train_each, {"": {**alone, "go_on": second}}, class_store)
+    assert started.wait(SECONDS) == [0], started.output()
+    assert started.result()[""].losses == pytest.approx(whole.losses[SAVED:], rel=1e-5)
 
-    case = {"back": {"kind": "SAKT", "pipeline": None, "go_on": tmp_path / "two.ckpt"}}
-    back = launch.start(train_each, {"back": {**case["back"], "optimizer": "adam"}}, class_store)
-    assert back.wait(SECONDS) == [0], back.output()
-    assert back.result()["back"].losses == pytest.approx(whole.losses[5:], rel=1e-5)
-
-    mine, theirs = (torch.load(tmp_path / f"{n}.ckpt", weights_only=True) for n in ("two", "one"))
+    mine, theirs = (torch.load(tmp_path / f"{n}.ckpt", weights_only=True) for n in ("divided", "alone"))
     assert list(mine["state_dict"]) == list(theirs["state_dict"])
-    (state,), (wanted) = mine["optimizer_states"], theirs["optimizer_states"][0]
+    (state,), (wanted,) = mine["optimizer_states"], theirs["optimizer_states"]
     assert state["param_groups"] == wanted["param_groups"]
     assert list(state["state"]) == list(wanted["state"])
     for number, known in wanted["state"].items():
