@@ -22,7 +22,7 @@ DOORS = {
     "batch": "torch",
     "datasets": "schema numpy pyarrow scipy rich",
     "layers": "schema torch",
-    "models": "layers schema batch torch",
+    "models": "layers schema batch torch transformers",
     "baselines": "datasets schema numpy scipy sklearn",
     "metrics": "numpy torch torchmetrics",
     "optimizers": "torch",
