@@ -2,9 +2,9 @@
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import median
-from typing import Any, Literal, cast
+from typing import Any, Literal, Protocol, cast, runtime_checkable
 
 import torch
 from lightning import LightningModule, Trainer
@@ -22,6 +22,14 @@ ENOUGH = 20
 """Steps before a norm is compared with those before it, and between two alerts."""
 NAMED = 5
 """Samples that a message names."""
+
+
+@runtime_checkable
+class KeepsGradients(Protocol):
+    """A strategy that keeps gradients elsewhere than in ``parameter.grad``, and drops bad ones."""
+
+    def gradient_norms(self, groups: Iterable[Sequence[nn.Parameter]]) -> Tensor:
+        """Return the norm of the gradients of each group of parameters; every rank asks."""
 
 
 class GradientGuard(Callback):
@@ -101,8 +109,7 @@ class GradientGuard(Callback):
         Raises:
             TrainingError: They are not finite, and the step is not to be passed over.
         """
-        found = [norm(parameters) for parameters in self._layers.values()]
-        each = torch.stack([one.to(found[0].device) for one in found]).tolist() if found else []
+        each = self._norms_now(trainer)
         total = math.hypot(*each)
         if math.isfinite(total):
             self._in_a_row = 0
@@ -123,6 +130,14 @@ class GradientGuard(Callback):
         self._batches.clear()
         if self.skipped:
             rank_zero_warn(f"{self.skipped:,} steps were not finite and were passed over.")
+
+    def _norms_now(self, trainer: Trainer) -> list[float]:
+        """Return the norm of each layer's gradients."""
+        strategy = trainer.strategy
+        if isinstance(strategy, KeepsGradients):
+            return strategy.gradient_norms(self._layers.values()).tolist()
+        found = [norm(parameters) for parameters in self._layers.values()]
+        return torch.stack([one.to(found[0].device) for one in found]).tolist() if found else []
 
     def _alert(self, step: int, each: list[float], total: float) -> None:
         """Warn of a norm far above those before it."""
@@ -169,7 +184,10 @@ class GradientGuard(Callback):
             return []
         task: Any = module
         found: list[str] = []
-        sharded = any(isinstance(one, DTensor) for one in module.parameters())
+        # A forward pass then needs all ranks, and gradients of one sample cannot be told.
+        sharded = isinstance(module.trainer.strategy, KeepsGradients) or any(
+            isinstance(one, DTensor) for one in module.parameters()
+        )
         with torch.random.fork_rng():
             for batch in self._batches:
                 with torch.no_grad():  # as many forward passes on every rank: they may meet in them

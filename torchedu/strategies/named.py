@@ -26,6 +26,11 @@ class Named(NamedTuple):
 AUTO = "auto"
 STRATEGIES = {
     "ddp": Named("torchedu.strategies.ddp.DDP", "a whole copy on each device; averaged gradients"),
+    "deepspeed": Named(
+        "torchedu.strategies.deepspeed.DeepSpeed", "ZeRO: optimizer, gradients, weights divided"
+    ),
+    "horovod": Named("torchedu.strategies.horovod.Horovod", "a copy on each device; legacy"),
+    "dp": Named("torchedu.strategies.dp.DP", "one process that divides each batch; legacy"),
 }
 """Every strategy but ``auto``: one device, or ``ddp`` where there are more."""
 
