@@ -33,7 +33,8 @@ DOORS = {
     "checkpoints": "schema torch lightning lightning_utilities",
     "metrics_log": "lightning",
     "chosen": "tasks yaml",
-    "strategies": "torch lightning deepspeed horovod",
+    "parallel": "layers torch lightning_utilities",
+    "strategies": "parallel layers torch lightning deepspeed horovod",
     "run": "chosen tasks datamodules callbacks checkpoints strategies metrics_log metrics datasets "
     "batch schema parsing numpy pyarrow torch lightning jsonargparse yaml",
     "prediction": "tasks models datamodules datasets metrics schema batch numpy pyarrow torch "

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from importlib.util import find_spec
@@ -68,6 +68,7 @@ class DeepSpeed(DDPStrategy):
         self.persist = persist
         self._engine: Any = None
         self._groups: list[list[nn.Parameter]] = []
+        self._left: dict[str, Any] = {}  # the optimizer's state, once training is over
 
     def check(self, module: LightningModule) -> None:
         """Raise ``ConfigError`` where it cannot train this task."""
@@ -206,7 +207,7 @@ class DeepSpeed(DDPStrategy):
         found: Tensor | None = safe_get_full_grad(parameter)
         return found
 
-    def gradient_norms(self, groups: Iterable[Sequence[nn.Parameter]]) -> Tensor:
+    def norms(self, groups: Sequence[Sequence[nn.Parameter]]) -> Tensor:
         """Return the norm of the gradients of each group of parameters; every rank has to ask.
 
         Args:
@@ -267,6 +268,8 @@ class DeepSpeed(DDPStrategy):
 
     def optimizer_state(self, optimizer: Optimizer) -> dict[str, Any]:
         """Return the state of the task's optimizer as one process has it, on the first rank."""
+        if self._engine is None:
+            return self._left
         from deepspeed.utils import safe_get_full_optimizer_state
 
         zero: Any = self.optimizers[0]
@@ -339,23 +342,18 @@ class DeepSpeed(DDPStrategy):
             return list(zero.single_partition_of_fp32_groups)
         return list(zero.fp32_partitioned_groups_flat)
 
-    def save_checkpoint(
-        self, checkpoint: dict[str, Any], filepath: Any, storage_options: Any | None = None
-    ) -> None:
-        """Save a checkpoint; once training is over, weights alone, since the rest is gone."""
-        if not checkpoint.get("optimizer_states", True):
-            del checkpoint["optimizer_states"]
-        super().save_checkpoint(checkpoint, filepath, storage_options)
-
     def teardown(self) -> None:
         """Put the network together again."""
         module = self.lightning_module
         if self._engine is not None and module is not None:
             finished = module.trainer.state.status != TrainerStatus.INTERRUPTED
+            base: Optimizer = self.optimizers[0].optimizer  # type: ignore[attr-defined]
             # Where training broke off, other ranks may not be there to ask.
             whole = self._whole_state(keep=True) if finished else None
+            self._left = self.optimizer_state(base) if finished else {}
             self._engine.destroy()
-            self._engine, self.model, self.optimizers, self._groups = None, module, [], []
+            self._engine, self.model, self.optimizers = None, module, [base]
+            base.state.clear()
             if whole is not None:
                 _restore(module, whole)
         super().teardown()

@@ -26,6 +26,12 @@ class Named(NamedTuple):
 AUTO = "auto"
 STRATEGIES = {
     "ddp": Named("torchedu.strategies.ddp.DDP", "a whole copy on each device; averaged gradients"),
+    "fsdp": Named("torchedu.strategies.fsdp.FSDP", "each device keeps a part of every parameter"),
+    "tensor": Named("torchedu.strategies.tensor.Tensor", "devices compute each batch together"),
+    "pipeline": Named(
+        "torchedu.strategies.pipeline.Pipeline",
+        "some of the blocks on each device; micro-batches pass through them",
+    ),
     "deepspeed": Named(
         "torchedu.strategies.deepspeed.DeepSpeed", "ZeRO: optimizer, gradients, weights divided"
     ),
