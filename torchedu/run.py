@@ -37,8 +37,9 @@ from torchedu.chosen import (
 from torchedu.errors import ConfigError, TorcheduError
 from torchedu.metrics_log import metrics_log
 from torchedu.parsing import TwoLineErrors
-from torchedu.strategies.limits import check_batch, check_machine
+from torchedu.strategies.limits import check_batch, check_machine, device_kind
 from torchedu.strategies.named import Checks, named_strategy, strategies_help, with_strategy
+from torchedu.strategies.sync_batch_norm import SyncBatchNorm
 from torchedu.tasks import open_task
 from torchedu.tasks.base import Task, class_path
 
@@ -261,10 +262,10 @@ class RunCLI(LightningCLI):
             again = self.resume if self.resume and self.resume.same_run else None
             step, rows = (again.step, again.rows) if again else (None, None)
             log = metrics_log(run, step, self.config.resume == "auto", rows)
-            if given is False and asked["default_root_dir"] is None:
-                kwargs.setdefault("default_root_dir", log.log_dir)  # the folder, without the log
-            elif given is not False:
+            if given is not False:
                 kwargs.setdefault("logger", log)
+            elif asked["default_root_dir"] is None:
+                kwargs["default_root_dir"] = log.log_dir  # the folder, without the log
         elif run is not None:
             raise ConfigError(
                 "--run names the folder of the CSV log, and --trainer.logger asks for another log.",
@@ -272,14 +273,17 @@ class RunCLI(LightningCLI):
             )
         limits = self.config.trainer
         kwargs.setdefault("strategy", named_strategy(asked["strategy"]))
-        machine = (asked[name] for name in ("accelerator", "devices", "precision", "num_nodes"))
-        check_machine(*machine, kwargs["strategy"])
+        where, nodes = asked["accelerator"], asked["num_nodes"]
+        check_machine(where, asked["devices"], asked["precision"], nodes, kwargs["strategy"])
         if self.checkpoint is None and limits.max_epochs is None and limits.max_steps == -1:
             kwargs.setdefault("max_epochs", self._epochs())
         plugins = asked["plugins"] or []
         plugins = [*plugins] if isinstance(plugins, list) else [plugins]
+        if asked["sync_batchnorm"] and device_kind(where) == "cpu":
+            plugins.append(SyncBatchNorm())
         if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
-            kwargs.setdefault("plugins", [*plugins, VerifiedCheckpointIO()])
+            plugins.append(VerifiedCheckpointIO())
+        kwargs["plugins"] = plugins
         try:
             trainer: Trainer = super().instantiate_trainer(**kwargs)
         except (MisconfigurationException, ValueError, TypeError) as error:
@@ -287,9 +291,7 @@ class RunCLI(LightningCLI):
                 f"the trainer cannot be built: {error}", "All options: torchedu fit --help"
             ) from None
         if self.checkpoint is None:
-            shares = trainer.distributed_sampler_kwargs or {}
-            parts = shares.get("num_replicas", 1) * trainer.accumulate_grad_batches
-            check_batch(getattr(self.datamodule, "batch_size", None), parts)
+            check_batch(getattr(self.datamodule, "batch_size", None), trainer)
         _keep_sums(trainer)
         # It saves what the others have come to, the best score among it.
         trainer.callbacks.sort(key=lambda one: isinstance(one, LastCheckpoint))  # type: ignore[attr-defined]

@@ -1,6 +1,6 @@
 """What a strategy computes, for comparison with one process: gradients, losses, weights."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -49,6 +49,7 @@ class Asked(NamedTuple):
         precision: As the trainer has it.
         optimizer: ``SGD`` or ``AdamW``.
         more: Further options of the trainer.
+        plugins: Its plugins, besides the checkpoints'.
         resume: Checkpoint to go on from.
         save: Where to save after ``SAVED`` steps.
     """
@@ -60,6 +61,7 @@ class Asked(NamedTuple):
     precision: str = "32-true"
     optimizer: str = "SGD"
     more: Mapping[str, Any] = {}
+    plugins: Sequence[Any] = ()
     resume: Path | None = None
     save: Path | None = None
 
@@ -145,7 +147,7 @@ def _compute(store: Path, asked: Asked) -> Numbers:
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        plugins=[VerifiedCheckpointIO()],
+        plugins=[VerifiedCheckpointIO(), *asked.plugins],
         callbacks=[recorder],
         **asked.more,
     )

@@ -3,6 +3,7 @@
 import os
 
 import torch
+from lightning import Trainer
 from lightning.pytorch.accelerators import CUDAAccelerator, MPSAccelerator
 
 from torchedu.errors import ConfigError
@@ -31,7 +32,7 @@ def check_machine(
     Raises:
         ConfigError: The machine cannot do it.
     """
-    where = _device(accelerator)
+    where = device_kind(accelerator)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     most = max(PROCESSES, cores or 1)
     asked = int(str(devices)) if str(devices).isdigit() else 1
@@ -60,16 +61,18 @@ def check_machine(
         )
 
 
-def check_batch(batch_size: object, parts: int) -> None:
+def check_batch(batch_size: object, trainer: Trainer) -> None:
     """Refuse batches that leave a device without work in every step.
 
     Args:
         batch_size: The data's, over all devices and accumulated batches, if it has one.
-        parts: Devices times accumulated batches.
+        trainer: What divides it.
 
     Raises:
         ConfigError: There are more parts than the batch has windows.
     """
+    shares = trainer.distributed_sampler_kwargs or {}
+    parts = shares.get("num_replicas", 1) * trainer.accumulate_grad_batches
     if isinstance(batch_size, int) and batch_size < parts:
         raise ConfigError(
             f"--data.batch_size is {batch_size}; devices times accumulated batches are {parts}.",
@@ -77,8 +80,8 @@ def check_batch(batch_size: object, parts: int) -> None:
         )
 
 
-def _device(accelerator: object) -> str:
-    """Return the kind of device that an accelerator's name stands for."""
+def device_kind(accelerator: object) -> str:
+    """Return the kind of device, such as ``cuda``, that an accelerator stands for here."""
     name = accelerator if isinstance(accelerator, str) else type(accelerator).__name__.lower()
     if name in ("auto", "gpu"):
         if CUDAAccelerator.is_available():
