@@ -34,7 +34,7 @@ DOORS = {
     "metrics_log": "lightning",
     "chosen": "tasks yaml",
     "parallel": "layers torch lightning_utilities",
-    "strategies": "parallel layers torch lightning",
+    "strategies": "parallel layers torch lightning deepspeed horovod",
     "run": "chosen tasks datamodules callbacks checkpoints strategies metrics_log metrics datasets "
     "batch schema parsing numpy pyarrow torch lightning jsonargparse yaml",
     "prediction": "tasks models datamodules datasets metrics schema batch numpy pyarrow torch "
