@@ -170,7 +170,10 @@ class GradientGuard(Callback):
             return []
         task: Any = module
         found: list[str] = []
-        sharded = any(isinstance(one, DTensor) or one.is_meta for one in module.parameters())
+        # A forward pass may need all ranks, and gradients of one sample cannot be told.
+        sharded = hasattr(module.trainer.strategy, "norms") or any(
+            isinstance(one, DTensor) or one.is_meta for one in module.parameters()
+        )
         with torch.random.fork_rng():
             for batch in self._batches:
                 with torch.no_grad():  # as many forward passes on every rank: they may meet in them

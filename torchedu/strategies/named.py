@@ -32,6 +32,11 @@ STRATEGIES = {
         "torchedu.strategies.pipeline.Pipeline",
         "some of the blocks on each device; micro-batches pass through them",
     ),
+    "deepspeed": Named(
+        "torchedu.strategies.deepspeed.DeepSpeed", "ZeRO: optimizer, gradients, weights divided"
+    ),
+    "horovod": Named("torchedu.strategies.horovod.Horovod", "a copy on each device; legacy"),
+    "dp": Named("torchedu.strategies.dp.DP", "one process that divides each batch; legacy"),
 }
 """Every strategy but ``auto``: one device, or ``ddp`` where there are more."""
 
