@@ -17,7 +17,7 @@ from lightning.pytorch.strategies import DDPStrategy, Strategy
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
-from torchedu.callbacks import AnswersProgressBar, GradientGuard, HungRank, VocabularyFile
+from torchedu.callbacks import AnswersProgressBar, Compile, GradientGuard, HungRank, VocabularyFile
 from torchedu.checkpoints import (
     LastCheckpoint,
     Resume,
@@ -60,6 +60,7 @@ def quiet() -> None:
         ".*exists and is not empty.*",  # a run's folder is named by the user or by a new number
         ".*LeafSpec.*",  # Lightning's use of torch, not the user's
         ".*find_unused_parameters=True was specified.*",  # by us, for the order of sums
+        ".*FSDP2-wrapped module .* returned a view tensor.*",  # no task changes it in place
         ".*will be overridden by .*configure_optimizers.*",  # --optimizer asks for just that
     ):
         warnings.filterwarnings("ignore", message)
@@ -219,6 +220,9 @@ class RunCLI(LightningCLI):
             help="start from this network on other data; its vocabulary grows by the data's names",
         )
         parser.add_argument(
+            "--compile", type=bool, default=False, help="compile the network's blocks for training"
+        )
+        parser.add_argument(
             "--lr_find", type=bool, default=False, help="find the learning rate before training"
         )
 
@@ -293,6 +297,8 @@ class RunCLI(LightningCLI):
         if self.checkpoint is None:
             check_batch(getattr(self.datamodule, "batch_size", None), trainer)
         _keep_sums(trainer)
+        if self.checkpoint is None and self.config.compile:
+            trainer.callbacks.append(Compile())  # type: ignore[attr-defined]
         # It saves what the others have come to, the best score among it.
         trainer.callbacks.sort(key=lambda one: isinstance(one, LastCheckpoint))  # type: ignore[attr-defined]
         return trainer
@@ -377,7 +383,10 @@ def _cause(error: BaseException, prog: str) -> BaseException:
         if isinstance(link, TorcheduError):
             return link
         link = link.__cause__ or link.__context__
-    # What a constructor said to jsonargparse, such as torch of a width of 0.
+    # What a constructor said to jsonargparse: our own errors in two lines, torch's of a width of 0.
+    ours = re.findall(r"^\s*- (.+)\n    (\S.*)$", str(error), re.M)
+    if ours:
+        return ConfigError(*ours[-1])
     said = re.search(r"^Errors:\n\s*- (.+)$", str(error), re.M)
     if said:
         return ConfigError(f"the run cannot be built: {said[1]}", f"All options: {prog} --help")

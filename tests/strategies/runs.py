@@ -176,6 +176,12 @@ class Watch(Callback):
         self.gradients: dict[str, Tensor] = {}
         self.losses: dict[int, float] = {}
         self.weights: dict[str, Tensor] = {}
+        self._parts = torch.zeros(())
+        self._step = 0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._step = trainer.global_step
+        self._parts = torch.zeros((), device=pl_module.device)
 
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
@@ -187,8 +193,12 @@ class Watch(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        loss = outputs["loss"].detach().clone()
-        self.losses[trainer.global_step] = float(trainer.strategy.reduce(loss, reduce_op="mean"))
+        self._parts += outputs["loss"].detach().clone()  # Lightning has divided by their number
+        if trainer.global_step == self._step:
+            return  # gradients are still being accumulated
+        self._step = trainer.global_step
+        self.losses[self._step] = float(trainer.strategy.reduce(self._parts, reduce_op="mean"))
+        self._parts = torch.zeros_like(self._parts)
         if self.save is not None and trainer.global_step == SAVED:
             trainer.save_checkpoint(self.save)
 

@@ -1,7 +1,7 @@
 """Transforms that spread a single-device network over devices, from what its layers say of them.
 
 They are applied in this order: ``tensor``, ``checkpoint_activations``, ``shard``. A network is
-compiled in place (``callbacks.Compile``), which takes effect at its first step and so comes last.
+compiled (``callbacks.Compile``) block by block, each when it is first used and so after the others.
 """
 
 from torchedu.parallel.activations import checkpoint_activations

@@ -103,11 +103,12 @@ class Holdings:
     def make_whole(self) -> None:
         """Give every rank the numbers of all parameters."""
         whole: dict[Parameter, Parameter] = {}
-        for parameter, holders in self._holders.items():
+        for parameter, holders in list(self._holders.items()):
             data = parameter.detach()
             if parameter.is_meta:
                 data = torch.empty_like(parameter, device=self._device)
                 whole[parameter] = Parameter(data, parameter.requires_grad)
+                self._holders[whole[parameter]] = holders
             source = distributed.get_global_rank(self._group, holders[0])
             distributed.broadcast(data, source, self._group)
         _replace(self._module, whole)

@@ -74,9 +74,9 @@ class Relay:
         self._output: Tensor | None = None
 
     @property
-    def is_last(self) -> bool:
-        """Whether this rank holds the last stage."""
-        return self._num_stages - 1 in self._stages
+    def at_hand(self) -> bool:
+        """Whether the network's output is known here, so that ``output`` returns it."""
+        return self._output is not None
 
     @property
     def last_rank(self) -> int:

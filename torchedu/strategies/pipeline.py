@@ -202,8 +202,8 @@ class Pipeline(DDPStrategy):
         )
         # The task's own methods, of which only the last stage can compute the result.
         self._methods = {name: getattr(task, name) for name in ("loss", "outcome", "predict_step")}
-        for name, method in self._methods.items():
-            setattr(task, name, partial(self._at_the_end, method))
+        for name in self._methods:
+            setattr(task, name, partial(self._at_the_end, name))
         net.forward = self._relay.output
 
     def training_step(self, batch: Any, batch_idx: int) -> STEP_OUTPUT:
@@ -281,43 +281,23 @@ class Pipeline(DDPStrategy):
         finally:
             self._accumulates = False
 
-    def _at_the_end(self, method: Callable[..., Any], *arguments: Any) -> Any:
-        """Return what a method of the task that asks for the output returns, on every rank."""
-        output = self._relay.evaluate(arguments[0])
+    def _at_the_end(self, name: str, batch: Any, *more: Any) -> Any:
+        """Return what a method of the task that asks for the network's output returns.
+
+        Losses come to every rank; scores and predictions to the first, so that they count once, and
+        to the others without rows.
+        """
+        method = self._methods[name]
+        if self._relay.at_hand:  # it is another such method that asks
+            return method(batch, *more)
+        output = self._relay.evaluate(batch)
         result: list[Any] = [None]
         if output is not None:
-            found = self._relay.of_output(output, method, *arguments)
+            found = self._relay.of_output(output, method, batch, *more)
             result = [tree_map_only(Tensor, lambda one: one.detach().cpu(), found)]
         distributed.broadcast_object_list(result, self._relay.last_rank, self._pipe)
-        return tree_map_only(Tensor, lambda one: one.to(self.root_device), result[0])
-
-    def validation_step(self, *args: Any, **kwargs: Any) -> STEP_OUTPUT:
-        """Score a batch, on the first rank of its pipeline alone."""
-        if self._holdings.place == 0:
-            return super().validation_step(*args, **kwargs)
-        self._score(args[0])
-        return None
-
-    def test_step(self, *args: Any, **kwargs: Any) -> STEP_OUTPUT:
-        """Score a batch, on the first rank of its pipeline alone."""
-        if self._holdings.place == 0:
-            return super().test_step(*args, **kwargs)
-        self._score(args[0])
-        return None
-
-    def _score(self, batch: Any) -> None:
-        task: Any = self.lightning_module
-        with self.precision_plugin.forward_context():
-            task.outcome(batch)
-
-    def predict_step(self, *args: Any, **kwargs: Any) -> Any:
-        """Predict, on the first rank of a pipeline; the others return no rows."""
-        result = super().predict_step(*args, **kwargs)
-        return (
-            result
-            if self._holdings.place == 0
-            else tree_map_only(Tensor, lambda one: one[:0], result)
-        )
+        rows = slice(None if name == "loss" or self._holdings.place == 0 else 0)
+        return tree_map_only(Tensor, lambda one: one[rows].to(self.root_device), result[0])
 
     def norms(self, groups: Sequence[Sequence[Parameter]]) -> Tensor:
         """Return the norms of the gradients of groups of parameters, over all stages."""

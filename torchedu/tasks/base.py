@@ -181,7 +181,8 @@ class Task(LightningModule, ABC):
             return
         loops = checkpoint.get("loops", {})
         self._position = loops.get("fit_loop", {}).get("state_dict", {}).get("combined_loader", [])
-        if self._trainer.is_global_zero:
+        share = self._trainer.distributed_sampler_kwargs or {"rank": 0}
+        if share["rank"] == 0:  # on every rank that takes the first share of the batches
             saved = checkpoint.get("loss_sums", [0.0, 0.0])
             self._sums.copy_(torch.tensor(saved, dtype=self._sums.dtype))
         _rescale(loops, self._trainer.accumulate_grad_batches)
