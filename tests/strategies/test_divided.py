@@ -166,8 +166,16 @@ def with_dropout(store: Path, checkpoint: Path) -> tuple[list[bool], int, int]:
     copies = Copies()
     trainer = quick("tensor", [copies], max_steps=8)
     trainer.fit(task, data, ckpt_path=checkpoint, weights_only=True)
+    trainer.save_checkpoint(checkpoint)
     predicted = predict_part(task, data, trainer, "test")
     answers = set(zip(predicted.student.tolist(), predicted.position.tolist(), strict=True))
+    # The task is a single-device one again, which anyone may use alone.
+    assert not any(isinstance(one, DTensor) for one in task.parameters())
+    saved = torch.load(checkpoint, weights_only=True)["state_dict"]
+    assert all(torch.equal(one, saved[name]) for name, one in task.state_dict().items())
+    if trainer.is_global_zero:
+        batch = next(iter(data.train_dataloader()))
+        assert task.net.cpu()(batch).isfinite().all()
     return copies.same, len(answers), len(predicted.student)
 
 

@@ -8,7 +8,7 @@ from lightning import LightningModule, Trainer
 from lightning.fabric.utilities.optimizer import _optimizers_to_device
 from lightning.pytorch.plugins import MixedPrecision
 from lightning.pytorch.strategies import DDPStrategy
-from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.trainer.states import TrainerFn, TrainerStatus
 from torch import nn
 from torch.distributed import broadcast
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
@@ -25,6 +25,7 @@ from torchedu.parallel import (
     shard,
     tensor,
 )
+from torchedu.parallel.undivided import Undivided, copied
 
 
 class Divided(DDPStrategy):
@@ -34,8 +35,8 @@ class Divided(DDPStrategy):
     dimension keep), ``shard`` (each keeps a part of every parameter) and ``tensor`` (each computes
     a part of every batch). While it trains, the task's ``net`` is divided in place. Checkpoints are
     those of one process: whole tensors under plain names, gathered on the first rank and taken
-    apart by each, so that any strategy goes on from any other's. A network that has not been
-    trained here is scored and predicts undivided, a copy on each device, as under ``ddp``.
+    apart by each, so that any strategy goes on from any other's. After training the network is
+    whole again; it is scored and predicts undivided, a copy on each device, as under ``ddp``.
 
     Args:
         tensor_size: Devices that compute a batch together; a divisor of their number.
@@ -67,6 +68,7 @@ class Divided(DDPStrategy):
         self.cpu_offload = cpu_offload
         self.bf16_gradients = bf16_gradients
         self.mesh: DeviceMesh | None = None
+        self._undivided: Undivided | None = None
 
     @property
     def distributed_sampler_kwargs(self) -> dict[str, Any]:
@@ -170,6 +172,7 @@ class Divided(DDPStrategy):
     def _divide(self, module: LightningModule) -> None:
         net: Any = module.net
         assert self.mesh is not None
+        self._undivided = Undivided(net)
         if self.tensor_size > 1:
             tensor(net.to(self.root_device), self.mesh["tensor"])
         if self.activation_checkpointing:
@@ -241,8 +244,14 @@ class Divided(DDPStrategy):
             optimizer.load_state_dict({**saved, "state": state})
 
     def teardown(self) -> None:
-        """Leave a divided network where it is."""
-        if not _is_divided(self.lightning_module):
+        """Make the network whole again, on the CPU of every rank."""
+        module: Any = self.lightning_module
+        if _is_divided(module):
+            whole = module.trainer.state.status != TrainerStatus.INTERRUPTED
+            if self._undivided is not None and whole:  # else other ranks may not come to this
+                state = gathered(module.net.state_dict(), keep=True)
+                module.net = self._undivided.filled(copied(state)).train(module.net.training)
+        if not _is_divided(module):
             super().teardown()
             return
         assert self.cluster_environment is not None
