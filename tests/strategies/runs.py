@@ -204,7 +204,7 @@ class Watch(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         state = trainer.strategy.lightning_module_state_dict()
-        self.weights = {n: one.clone() for n, one in state.items() if isinstance(one, Tensor)}
+        self.weights = {n: one.cpu().clone() for n, one in state.items() if one is not None}
 
 
 def _gradient(trainer: Trainer, parameter: torch.nn.Parameter) -> Tensor | None:

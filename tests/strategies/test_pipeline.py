@@ -12,6 +12,7 @@ import pytest
 import torch
 from lightning import LightningDataModule, LightningModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.plugins import MixedPrecision
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.nn import functional as F
@@ -36,7 +37,7 @@ SECONDS = 110.0
 STEPS = 8
 SAVED = 3
 """Step after which a checkpoint is written."""
-ROUNDED = {"bf16": 5e-3, "true": 2e-2}
+ROUNDED = {"bf16": 5e-3, "true": 2e-2, "scaled": 2e-3}
 """Relative: a micro-batch's gradients have 8 bits; in bf16-true their sum and the weights too."""
 LLAMA = {
     "model_type": "llama",
@@ -132,13 +133,14 @@ class Watch(Callback):
 
 
 class Run(NamedTuple):
-    """What training and scoring came to on a rank."""
+    """What training and scoring came to on a rank; ``scale`` is that of float16 at the end."""
 
     losses: list[float]
     gradients: dict[str, Tensor]
     weights: dict[str, Tensor]
     scores: dict[str, float]
     told: str
+    scale: float
 
 
 def built(kind: str, store: Path) -> tuple[Task, LightningDataModule]:
@@ -160,6 +162,7 @@ def train(
     save: Path | None = None,
     go_on: Path | None = None,
     spoil: int | None = None,
+    scale: float | None = None,
     **more: Any,
 ) -> Run:
     """Train and score in this process, one of as many as the environment says."""
@@ -171,6 +174,8 @@ def train(
             return torch.optim.SGD(task.parameters(), 0.3)
 
         task.configure_optimizers = sgd  # type: ignore[method-assign]
+    scaler = None if scale is None else torch.amp.GradScaler("cpu", init_scale=scale)
+    precision = [] if scaler is None else [MixedPrecision("16-mixed", "cpu", scaler)]
     options: dict[str, Any] = {"max_steps": STEPS, "limit_val_batches": 3, **more}
     trainer = Trainer(
         accelerator="cpu",
@@ -178,7 +183,7 @@ def train(
         strategy="auto" if pipeline is None else Pipeline(**pipeline),
         max_epochs=-1,
         callbacks=[watch],
-        plugins=[VerifiedCheckpointIO()],
+        plugins=[VerifiedCheckpointIO(), *precision],
         use_distributed_sampler=False,
         logger=False,
         enable_checkpointing=False,
@@ -193,7 +198,10 @@ def train(
         told = f"{error} | {watch.cause}"
     scores = {name: float(value) for name, value in trainer.callback_metrics.items()}
     weights = {} if told else {name: one.clone() for name, one in task.state_dict().items()}
-    return Run(watch.losses, watch.gradients, weights, scores, told)
+    last: Any = getattr(trainer.precision_plugin, "scaler", None)
+    return Run(
+        watch.losses, watch.gradients, weights, scores, told, last.get_scale() if last else 1.0
+    )
 
 
 def train_each(cases: Mapping[str, Mapping[str, Any]], store: Path) -> dict[str, Run]:
@@ -236,6 +244,7 @@ PRECISE: dict[str, dict[str, Any]] = {
     **{f"{k} bf16": {"kind": k, "precision": "bf16-mixed"} for k in ("SAKT", "tied")},
     "true": {"kind": "SAKT", "precision": "bf16-true"},
     "accumulated": ACCUMULATED,
+    "scaled": {"kind": "SAKT", "scale": 2.0**12},
 }
 SCHEDULES = {schedule: {"schedule": schedule, "microbatches": 4} for schedule in get_args(Schedule)}
 CASES: dict[str, dict[str, Any]] = {
@@ -246,6 +255,8 @@ CASES: dict[str, dict[str, Any]] = {
     "tied bf16 ZBVZeroBubble": {**PRECISE["tied bf16"], "pipeline": SCHEDULES["ZBVZeroBubble"]},
     "true GPipe": {**PRECISE["true"], "pipeline": SCHEDULES["GPipe"]},
     "accumulated 1F1B": {**ACCUMULATED, "pipeline": SCHEDULES["1F1B"]},
+    "scaled 1F1B": {**PRECISE["scaled"], "pipeline": SCHEDULES["1F1B"]},
+    "too large": {"kind": "SAKT", "scale": 2.0**24, "pipeline": SCHEDULES["1F1B"]},
     "spoilt": {"kind": "SAKT", "spoil": 2, "pipeline": SCHEDULES["1F1B"]},
 }
 needs_transformers = pytest.mark.skipif(
@@ -280,7 +291,7 @@ def two(class_store: Path, launch: LaunchServer) -> list[dict[str, Run]]:
     return [started.result(0), started.result(1)]
 
 
-@pytest.mark.parametrize("case", [with_mark(c) for c in CASES if c != "spoilt"])
+@pytest.mark.parametrize("case", [with_mark(c) for c in CASES if c not in ("spoilt", "too large")])
 def test_it_trains_as_one_process_does(
     case: str, one: dict[str, Run], two: list[dict[str, Run]]
 ) -> None:
@@ -358,6 +369,13 @@ def test_a_loss_may_use_what_the_entrance_has(enrolment_store: Path, launch: Lau
     assert first.losses == second.losses == pytest.approx(wanted.losses, rel=1e-5)
     assert first.scores == second.scores == pytest.approx(wanted.scores, rel=1e-5)
     assert (first.predictions, second.predictions) == (wanted.predictions, 0)
+
+
+def test_stages_agree_on_a_step_that_is_too_large_for_float16(two: list[dict[str, Run]]) -> None:
+    first, second = (rank["too large"] for rank in two)
+    assert first.scale == second.scale < 2.0**24
+    assert first.losses == second.losses
+    assert all(torch.equal(second.weights[name], one) for name, one in first.weights.items())
 
 
 def test_copies_of_a_pipeline_share_the_batches(
@@ -457,6 +475,9 @@ def test_what_cannot_be_divided_is_refused() -> None:
     assert "microbatches is 5, for 2 rounds" in refusal(
         sakt, schedule="Interleaved1F1B", microbatches=5
     )
+    for block in sakt.net.attention:  # type: ignore[union-attr]
+        block.forward = torch.compile(block.forward, backend="eager")
+    assert "compiled blocks" in refusal(sakt, schedule="ZBVZeroBubble")
 
 
 def test_values_out_of_range_are_refused() -> None:

@@ -42,9 +42,9 @@ class CausalLM(nn.Module):
         try:
             parsed = AutoConfig.for_model(**{**config, "use_cache": False})
             self.lm: Any = AutoModelForCausalLM.from_config(parsed)  # type: ignore[no-untyped-call]
-        except (KeyError, ValueError, TypeError) as error:
+        except Exception as error:  # noqa: BLE001  # each family refuses in its own way
             raise ConfigError(
-                f"no language model can be built of {config}: {error}",
+                f"no language model can be built of {config}: {error.__cause__ or error}",
                 "Give what the config.json of such a model holds, model_type among it.",
             ) from None
         self.config = config

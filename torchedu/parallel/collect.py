@@ -36,7 +36,7 @@ def collected(own: Mapping[Any, Any], group: ProcessGroup, device: torch.device)
     for source in range(1, size):
         for key, one in forms[source].items():
             if isinstance(one, Tensor):
-                one = torch.empty_like(one, device=device)
+                one = torch.empty(one.shape, dtype=one.dtype, device=device)
                 distributed.recv(one, distributed.get_global_rank(group, source), group)
                 one = one.cpu()
             whole[key] = one

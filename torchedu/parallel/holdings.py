@@ -47,7 +47,7 @@ class Holdings:
         self._holders: dict[Parameter, list[int]] = {}
         for parameter, stages in used.items():
             holders = [rank for rank, own in enumerate(held) if stages & set(own)]
-            on_device = parameter.detach().to(device)
+            on_device = parameter.detach().to(device).contiguous()
             distributed.broadcast(on_device, 0)
             if self.place in holders:
                 parameter.data = on_device
@@ -106,7 +106,7 @@ class Holdings:
         for parameter, holders in list(self._holders.items()):
             data = parameter.detach()
             if parameter.is_meta:
-                data = torch.empty_like(parameter, device=self._device)
+                data = torch.empty(data.shape, dtype=data.dtype, device=self._device)
                 whole[parameter] = Parameter(data, parameter.requires_grad)
                 self._holders[whole[parameter]] = holders
             source = distributed.get_global_rank(self._group, holders[0])

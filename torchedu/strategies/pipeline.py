@@ -122,6 +122,12 @@ class Pipeline(DDPStrategy):
                 f"{kind} adds a penalty on its parameters, which no single stage holds.",
                 "Take a network without, or --trainer.strategy ddp or fsdp.",
             )
+        compiled = any(hasattr(one.forward, "_torchdynamo_orig_callable") for one in blocks_of(net))
+        if compiled and "ZeroBubble" in self.schedule:
+            raise ConfigError(
+                f"{self.schedule} divides the backward pass, which compiled blocks have whole.",
+                "Take 1F1B or Interleaved1F1B, or leave --compile out.",
+            )
         ranks = self.num_nodes * self.num_processes
         if ranks % self.size:
             raise ConfigError(
@@ -163,7 +169,9 @@ class Pipeline(DDPStrategy):
         plugin = self.precision_plugin
         if isinstance(plugin, MixedPrecision) and plugin.scaler is not None:
             # Stages agree on whether a step was too large for float16.
+            known = plugin.scaler.state_dict()
             plugin.scaler = ShardedGradScaler(self.root_device.type)
+            plugin.scaler.load_state_dict(known)
         plugin.clip_grad_by_norm = self._clip  # type: ignore[method-assign]
 
     def _setup_model(self, model: nn.Module) -> nn.Module:  # type: ignore[override]
