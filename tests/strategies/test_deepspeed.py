@@ -18,8 +18,9 @@ from tests.strategies.numbers import (
     compute,
     distance,
 )
-from torchedu import Interactions
+from torchedu import Interactions, KnowledgeTracing
 from torchedu.callbacks import GradientGuard
+from torchedu.cli import main
 from torchedu.errors import ConfigError, MissingExtraError, TrainingError
 from torchedu.strategies import deepspeed
 from torchedu.strategies.deepspeed import DeepSpeed
@@ -190,6 +191,19 @@ def test_bad_options_are_told() -> None:
     for options in ({"stage": 4}, {"bucket": 0}, {"persist": -1}):
         with pytest.raises(ConfigError):
             DeepSpeed(**options)  # type: ignore[arg-type]
+
+
+def test_what_it_cannot_do_is_told_before_anything_starts(
+    class_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--data.path", str(class_store), "--run", str(tmp_path / "run")]
+    words += ["--trainer.accelerator", "cpu", "--trainer.strategy", "deepspeed"]
+    assert main(["fit", *words, "--trainer.precision", "16-true"]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 2
+    task = KnowledgeTracing(NETS["DKT"], 5, 5)
+    task.net.table = torch.nn.Embedding(5, 2, sparse=True)
+    with pytest.raises(ConfigError, match="dense gradients"):
+        DeepSpeed().check(task)
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -292,4 +292,5 @@ def _listed(names: list[str]) -> str:
 
 
 def _scaled(trainer: Trainer) -> bool:
-    return getattr(trainer.precision_plugin, "scaler", None) is not None
+    by_strategy = bool(getattr(trainer.strategy, "scales", False))
+    return by_strategy or getattr(trainer.precision_plugin, "scaler", None) is not None

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import warnings
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -77,6 +78,16 @@ class DeepSpeed(DDPStrategy):
                 "DeepSpeed divides dense gradients, and this network's tables have sparse ones.",
                 "Set the tables to dense, or use --trainer.strategy ddp.",
             )
+        if self.root_device.type == "cpu" and str(self.precision_plugin.precision) == "16-true":
+            raise ConfigError(
+                "DeepSpeed computes in --trainer.precision 16-true on GPUs alone.",
+                "Use bf16-true, bf16-mixed or 32-true.",
+            )
+
+    @property
+    def scales(self) -> bool:
+        """Whether DeepSpeed scales losses, and passes over steps that are not finite by itself."""
+        return str(self.precision_plugin.precision).startswith("16-")
 
     def setup_environment(self) -> None:
         """Begin the process group, and tell DeepSpeed of it."""
@@ -85,6 +96,8 @@ class DeepSpeed(DDPStrategy):
         super().setup_environment()
         assert self.cluster_environment is not None
         os.environ["LOCAL_RANK"] = str(self.local_rank)
+        # DeepSpeed's use of torch, not the user's, and told again at every step.
+        warnings.filterwarnings("ignore", r".*torch\.distributed\..* is deprecated", FutureWarning)
         import deepspeed
 
         deepspeed.utils.logging.logger.setLevel(logging.ERROR)
@@ -112,6 +125,7 @@ class DeepSpeed(DDPStrategy):
         import deepspeed
 
         assert self.lightning_module is not None
+        self.check(self.lightning_module)
         if len(self.optimizers) != 1:
             raise ConfigError(
                 f"DeepSpeed steps one optimizer, and the task has {len(self.optimizers)}.",
