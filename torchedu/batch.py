@@ -107,3 +107,18 @@ class RiskBatch(NamedTuple):
     weight_B: Tensor
     group_B: Tensor
     mean_over_B: Tensor
+
+
+class TokenBatch(NamedTuple):
+    """Texts as tokens, padded at the end to the longest.
+
+    Attributes:
+        token_BL: Token ids, int64.
+        scored_BL: Which tokens are to be predicted from those before them, bool; never the first
+            or a padded one.
+        mean_over_B: As ``AnswerBatch`` has it, of tokens.
+    """
+
+    token_BL: Tensor
+    scored_BL: Tensor
+    mean_over_B: Tensor

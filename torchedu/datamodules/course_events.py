@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 from lightning import LightningDataModule
-from lightning.pytorch.callbacks import GradientAccumulationScheduler
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from numpy.typing import NDArray
 
 from torchedu.batch import RiskBatch
-from torchedu.datamodules.stream import BatchStream, EpochLoader
+from torchedu.datamodules.stream import BatchStream, EpochLoader, ranks_of
 from torchedu.datasets.course_view import WEEK, Moments, View, module_of, view
 from torchedu.datasets.events import PRESENTATION, EventStore
 from torchedu.datasets.fair_weights import Weighting, fair_weights
@@ -270,16 +269,7 @@ class CourseEvents(LightningDataModule):
         return parts
 
     def _loader(self, batches: "RiskBatches", order: Order) -> EpochLoader:
-        trainer = self.trainer
-        callbacks = trainer.callbacks if trainer else []  # type: ignore[attr-defined]
-        if any(isinstance(one, GradientAccumulationScheduler) for one in callbacks):
-            raise ConfigError(
-                "GradientAccumulationScheduler would divide batches in ever other ways.",
-                "Set accumulate_grad_batches of the trainer instead; it changes no result.",
-            )
-        rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
-        accumulate = trainer.accumulate_grad_batches if trainer else 1
-        stream = BatchStream(batches, order, rank, world_size, accumulate)
+        stream = BatchStream(batches, order, *ranks_of(self.trainer))
         return EpochLoader(
             stream, self.num_workers, lambda: self.trainer.current_epoch if self.trainer else 0
         )
