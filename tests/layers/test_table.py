@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from torchedu.layers import VocabularyTable
@@ -40,3 +41,18 @@ def test_rows_start_with_the_spread_asked_for() -> None:
     torch.manual_seed(0)
     table = VocabularyTable("skill", 2000, 10, std=0.3)
     assert abs(table.weight[1:].std().item() - 0.3) < 0.01
+
+
+@pytest.mark.parametrize("unknown_is_zero", [False, True])
+@pytest.mark.parametrize("skills", [1, 3])
+def test_sparse_gradients_equal_dense_ones(unknown_is_zero: bool, skills: int) -> None:
+    table = VocabularyTable("item", 9, 4, std=1.0, unknown_is_zero=unknown_is_zero)
+    id = torch.randint(0, 9, (5, 7, skills), generator=torch.Generator().manual_seed(0))
+    found = []
+    for table.sparse in (False, True):
+        table.weight.grad = None
+        (table.mean(id).square().sum() + table(id[..., 0]).exp().sum()).backward()
+        assert table.weight.grad is not None
+        assert table.weight.grad.is_sparse == table.sparse
+        found.append(table.weight.grad.to_dense())
+    torch.testing.assert_close(*found)

@@ -16,6 +16,7 @@ from torchedu.datasets.simulator import simulate
 from torchedu.errors import CheckpointError, ConfigError
 from torchedu.metrics import scores
 from torchedu.models import DKT, SAKT, ItemDKT
+from torchedu.optimizers import RowAdagrad
 from torchedu.prediction.tracing import predict_part
 from torchedu.schema import ITEM, SKILL, Names, Vocabulary
 from torchedu.tasks import KnowledgeTracing, open_task
@@ -265,3 +266,19 @@ def test_going_on_with_other_names_is_refused(checkpoint: Path, tmp_path: Path) 
     with pytest.raises(CheckpointError, match="other items or skills than this data has") as caught:
         stock_trainer(epochs=2).fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     assert "--init_from" in caught.value.remedy
+
+
+@pytest.mark.parametrize("net", [partial(DKT, dim=6), partial(SAKT, dim=8, heads=2)])
+def test_sparse_tables_start_from_the_same_gradients(net: partial[DKT | SAKT]) -> None:
+    found = []
+    for sparse in (False, True):
+        seed_everything(0, verbose=False)
+        task = KnowledgeTracing(net, 20, 9, sparse=sparse).eval()
+        task.training_step(a_batch(), 0).backward()
+        found.append({name: p.grad for name, p in task.net.named_parameters()})
+        assert isinstance(task.configure_optimizers(), RowAdagrad) == sparse
+    dense, sparse_ones = found
+    tables = [name for name, gradient in sparse_ones.items() if gradient.is_sparse]
+    assert {"answered.weight", "asked.weight"} <= set(tables)
+    for name, gradient in dense.items():
+        torch.testing.assert_close(sparse_ones[name].to_dense(), gradient)

@@ -45,15 +45,16 @@ class AnswerBatches:
         length = stop - start
         step_L = np.arange(length.max())
         seen_BL = step_L < length[:, None]
-        begin = self.store.history_offsets[student] + start
-        place_BL = np.where(seen_BL, begin[:, None] + step_L, begin[:, None])
-        item_BL = np.where(seen_BL, self.store.item[place_BL], 0)
-        correct_BL = np.where(seen_BL, self.store.correct[place_BL], 0).astype(np.float32)
+        place_BL = (self.store.history_offsets[student] + start)[:, None] + step_L
+        # Padded slots take what follows the window, which then becomes zero: no second gather.
+        item_BL = self.store.item.take(place_BL, mode="clip")
+        item_BL *= seen_BL
+        correct_BL = self.store.correct.take(place_BL, mode="clip")
         scored_BL = seen_BL & (step_L >= (first - start)[:, None]) & scored
         return AnswerBatch(
-            torch.from_numpy(self._item_id[item_BL]),
-            torch.from_numpy(self._item_skill_NS[item_BL]),
-            torch.from_numpy(correct_BL),
+            torch.from_numpy(self._item_id.take(item_BL)),
+            torch.from_numpy(self._item_skill_NS.take(item_BL, axis=0)),
+            torch.from_numpy(np.multiply(correct_BL, seen_BL, dtype=np.float32)),
             torch.from_numpy(scored_BL),
             torch.from_numpy(np.asarray(student)),
             torch.from_numpy(np.asarray(start)),

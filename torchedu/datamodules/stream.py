@@ -65,6 +65,8 @@ class BatchStream(IterableDataset[Any]):
         self.counts = counts
         self.epoch = 0
         self.first = 0  # global batches of this epoch that are done already
+        self._planned = -1
+        self._plan: list[NDArray[np.int64]] = []
 
     def __len__(self) -> int:
         """Return the number of batches that this rank gets."""
@@ -76,7 +78,7 @@ class BatchStream(IterableDataset[Any]):
         """Yield the batches, dealt out in turn to the loader's workers."""
         worker = get_worker_info()
         begin, stride = (0, 1) if worker is None else (worker.id, worker.num_workers)
-        plan = self.order.epoch(self.epoch)
+        plan = self.plan()
         for i in range(self.first * self.accumulate + begin, len(self), stride):
             if self.order.shuffle:
                 yield self._part(plan[i // self.accumulate], i % self.accumulate)
@@ -84,6 +86,15 @@ class BatchStream(IterableDataset[Any]):
                 j = i * self.world_size + self.rank
                 left = j < len(plan)
                 yield self.batches(plan[j if left else 0], left and self.counts)
+
+    def plan(self) -> list[NDArray[np.int64]]:
+        """Return the windows of each global batch of the epoch.
+
+        It is drawn once an epoch: workers that are forked after that share its memory.
+        """
+        if self._planned != self.epoch:
+            self._plan, self._planned = self.order.epoch(self.epoch), self.epoch
+        return self._plan
 
     def _part(self, step: NDArray[np.int64], turn: int) -> Any:
         """Return what this rank takes of a global batch at a turn."""
@@ -129,6 +140,7 @@ class EpochLoader:
         self.stream.epoch = epoch
         self.stream.first = state["batches"] if known and state else 0
         self._handed_out = self.stream.first * self.stream.accumulate
+        self.stream.plan()
         # A random generator of its own: an epoch's begin draws nothing from the run's numbers.
         loader = DataLoader(
             self.stream,

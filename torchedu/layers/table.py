@@ -64,6 +64,10 @@ class VocabularyTable(nn.Embedding):
         if id.shape[-1] == 1:
             return self(id.squeeze(-1))
         bags = F.embedding_bag(
-            id.reshape(-1, id.shape[-1]), self.weight, mode="mean", padding_idx=PADDING
+            id.reshape(-1, id.shape[-1]),
+            self.weight,
+            mode="mean",
+            sparse=self.sparse,
+            padding_idx=PADDING,
         )
         return bags.view(*id.shape[:-1], -1)

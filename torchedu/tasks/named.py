@@ -6,10 +6,12 @@ from functools import partial
 from typing import Any, ClassVar, Self, TypeVar, cast
 
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import nn
 
 from torchedu.errors import CheckpointError
 from torchedu.layers import VocabularyTable
+from torchedu.optimizers import RowAdagrad
 from torchedu.schema import Vocabulary
 from torchedu.tasks.base import Schedule, Task, class_by_path
 
@@ -23,13 +25,44 @@ class NamedTask(Task):
         sizes: The task's arguments that are sizes of the data, such as ``num_items``, each linked
             from the data module's attribute of that name.
         vocabulary: The names that the weights belong to; None before it has met data.
+        sparse: Whether tables have sparse gradients.
+
+    Args:
+        lr: Learning rate of AdamW, or of row-wise Adagrad.
+        weight_decay: Its weight decay.
+        schedule: Of the learning rate of AdamW.
+        sparse: Give tables of names sparse gradients, and step with row-wise Adagrad in place of
+            AdamW: for tables of which a batch touches little.
     """
 
     sizes: ClassVar[tuple[str, ...]]
 
-    def __init__(self, lr: float, weight_decay: float, schedule: Schedule) -> None:
+    def __init__(
+        self, lr: float, weight_decay: float, schedule: Schedule, sparse: bool = False
+    ) -> None:
         super().__init__(lr, weight_decay, schedule)
+        self.sparse = sparse
         self.vocabulary: Vocabulary | None = None
+
+    def built(self, net: object, base: Callable[..., Net], *sizes: int) -> Net:
+        """Return a network with tables as this task steps them.
+
+        Args:
+            net: What builds it, or its description in a checkpoint.
+            base: What it has to be.
+            *sizes: Its first arguments.
+        """
+        network = builder(net, base)(*sizes)
+        for module in network.modules():
+            if isinstance(module, nn.Embedding):
+                module.sparse = self.sparse
+        return network
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Return row-wise Adagrad where tables are sparse, else what every task has."""
+        if not self.sparse:
+            return super().configure_optimizers()
+        return RowAdagrad(self.parameters(), self.lr, self.weight_decay)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Put the names beside the weights."""

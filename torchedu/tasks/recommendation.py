@@ -4,18 +4,16 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from torchedu.batch import EnrolmentBatch
 from torchedu.errors import ConfigError
 from torchedu.metrics.ranking import TOP, RankingScores, hide, rank_of
 from torchedu.models.recommender import Recommender
-from torchedu.optimizers import RowAdagrad
 from torchedu.schema import GROUP, ITEM, UNKNOWN, Vocabulary
 from torchedu.tasks.base import Schedule, class_path
-from torchedu.tasks.named import NamedTask, builder
+from torchedu.tasks.named import NamedTask
 from torchedu.tasks.opening import open_task
 
 Loss = Literal["softmax", "sampled_softmax", "in_batch", "bce", "bpr"]
@@ -105,7 +103,7 @@ class CourseRecommendation(NamedTask):
         weight_decay: float = 0.0,
         schedule: Schedule = "constant",
     ) -> None:
-        super().__init__(lr, weight_decay, schedule)
+        super().__init__(lr, weight_decay, schedule, sparse)
         if loss not in LOSSES:
             raise ConfigError(f"loss is {loss!r}.", f"Allowed: {', '.join(LOSSES)}.")
         if negatives < 1 or power < 0 or not 0 <= smoothing < 1:
@@ -118,12 +116,8 @@ class CourseRecommendation(NamedTask):
                 "sparse tables and a softmax over all courses, which touches every row.",
                 "Give --model.loss in_batch, sampled_softmax, bce or bpr.",
             )
-        self.net = builder(net, Recommender)(num_items, num_students, num_groups)
+        self.net = self.built(net, Recommender, num_items, num_students, num_groups)
         self.kind = loss
-        self.sparse = sparse
-        for module in self.net.modules():
-            if isinstance(module, nn.Embedding):
-                module.sparse = sparse
         self.negatives = negatives
         self.power = power
         self.smoothing = smoothing
@@ -276,12 +270,6 @@ class CourseRecommendation(NamedTask):
     def _bpr(self, *case: Any) -> Tensor:
         logit_MK = self._pairs(*case)
         return F.softplus(logit_MK[:, 1:] - logit_MK[:, :1]).mean(1)
-
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Return row-wise Adagrad where tables are sparse, else what every task has."""
-        if not self.sparse:
-            return super().configure_optimizers()
-        return RowAdagrad(self.parameters(), self.lr, self.weight_decay)
 
     def pseudonyms(self, batch: EnrolmentBatch) -> list[str]:
         """Name each window by the student's row in the store and the courses' positions."""

@@ -13,7 +13,7 @@ from torchedu.metrics import AnswerScores
 from torchedu.models import KTModel
 from torchedu.schema import ITEM, SKILL, Vocabulary
 from torchedu.tasks.base import Schedule, class_path
-from torchedu.tasks.named import NamedTask, builder
+from torchedu.tasks.named import NamedTask
 
 
 class TracedAnswers(NamedTuple):
@@ -41,6 +41,9 @@ class KnowledgeTracing(NamedTask):
             or ``functools.partial(DKT, dim=64)``.
         num_items: Number of item ids, the reserved ones included.
         num_skills: Number of skill ids, the reserved ones included.
+        sparse: Give the tables of items and skills sparse gradients, and step with row-wise Adagrad
+            in place of AdamW: for tables of which a batch touches little. It wants a larger ``lr``,
+            such as .05, and no weight decay.
         lr: Learning rate of AdamW.
         weight_decay: Its weight decay.
         schedule: ``constant`` keeps the learning rate; ``one_cycle`` raises it to ``lr`` over the
@@ -61,12 +64,13 @@ class KnowledgeTracing(NamedTask):
         net: Callable[[int, int], KTModel],
         num_items: int,
         num_skills: int,
+        sparse: bool = False,
         lr: float = 1e-3,
         weight_decay: float = 0.0,
         schedule: Schedule = "constant",
     ) -> None:
-        super().__init__(lr, weight_decay, schedule)
-        self.net = builder(net, KTModel)(num_items, num_skills)
+        super().__init__(lr, weight_decay, schedule, sparse)
+        self.net = self.built(net, KTModel, num_items, num_skills)
         self.metrics = AnswerScores()
         self.save_hyperparameters(
             {
@@ -76,6 +80,7 @@ class KnowledgeTracing(NamedTask):
                 },
                 "num_items": num_items,
                 "num_skills": num_skills,
+                "sparse": sparse,
                 "lr": lr,
                 "weight_decay": weight_decay,
                 "schedule": schedule,
