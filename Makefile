@@ -14,10 +14,10 @@ export TORCHEDU_DATA ?= $(abspath ../shared/data)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test test-gpu lint bench lock audit clean
+.PHONY: help install train test test-gpu test-services lint bench lock audit clean
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
 
 install: .venv/installed ## a .venv with torchedu, its extras and the developer's tools
 
@@ -29,6 +29,13 @@ test: lint ## style, types and every test that needs neither a GPU nor a service
 
 test-gpu: install ## what needs a CUDA device; skipped with the reason where there is none
 	$(BIN)/python -m pytest -m gpu
+
+# DeepSpeed and Horovod stay out of the lock: one is large, the other is built for the torch there is.
+test-services: install ## what needs services and builds: DeepSpeed, Horovod, two machines
+	$(BIN)/python -m pip install -qq -c constraints.txt "deepspeed>=0.19"
+	scripts/build_horovod.sh
+	$(BIN)/python -m pytest --durations=5 tests/services tests/strategies/test_deepspeed.py \
+		tests/strategies/test_horovod.py tests/strategies/test_sync_batch_norm.py
 
 lint: install ## style and types alone
 	$(BIN)/ruff check .

@@ -5,6 +5,7 @@
 # source package from PyPI is built with the two lines that say so set to C++20, with Gloo. The wheel
 # is kept in ~/.cache/torchedu (or TORCHEDU_CACHE), so that the next install takes seconds; the build
 # takes some minutes and needs a C++ compiler and make. For NCCL: HOROVOD_GPU_OPERATIONS=NCCL.
+# Horovod that is there and fits this torch is left as it is.
 set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 python="${1:-${PYTHON:-$root/.venv/bin/python}}"
@@ -16,6 +17,11 @@ built_for="$("$python" -c 'import sys, torch
 print(f"torch-{torch.__version__}-py{sys.version_info[0]}{sys.version_info[1]}")')"
 operations="${HOROVOD_GPU_OPERATIONS:-none}"
 cache="${TORCHEDU_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/torchedu}/horovod/$built_for-gpu-$operations"
+
+if "$python" -c 'import horovod.torch' >/dev/null 2>&1; then
+    echo "Horovod is there already."
+    exit 0
+fi
 
 if ! ls "$cache"/horovod-*.whl >/dev/null 2>&1; then
     build="$(mktemp -d)"

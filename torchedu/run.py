@@ -13,7 +13,7 @@ from lightning import LightningDataModule, Trainer
 from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
-from lightning.pytorch.strategies import DDPStrategy, Strategy
+from lightning.pytorch.strategies import Strategy
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
@@ -37,6 +37,7 @@ from torchedu.chosen import (
 from torchedu.errors import ConfigError, TorcheduError
 from torchedu.metrics_log import metrics_log
 from torchedu.parsing import TwoLineErrors
+from torchedu.strategies.ddp import keep_sums
 from torchedu.strategies.limits import check_batch, check_machine, device_kind
 from torchedu.strategies.named import Checks, named_strategy, strategies_help, with_strategy
 from torchedu.strategies.sync_batch_norm import SyncBatchNorm
@@ -113,7 +114,7 @@ def trainer(
         log_every_n_steps=10,
         enable_model_summary=False,
     )
-    _keep_sums(built)
+    keep_sums(built)
     return built
 
 
@@ -296,7 +297,7 @@ class RunCLI(LightningCLI):
             ) from None
         if self.checkpoint is None:
             check_batch(getattr(self.datamodule, "batch_size", None), trainer)
-        _keep_sums(trainer)
+        keep_sums(trainer)
         if self.checkpoint is None and self.config.compile:
             trainer.callbacks.append(Compile())  # type: ignore[attr-defined]
         # It saves what the others have come to, the best score among it.
@@ -328,16 +329,6 @@ class RunCLI(LightningCLI):
             setattr(grown, name, getattr(given, name))
             grown.hparams[name] = getattr(given, name)
         return grown
-
-
-def _keep_sums(trainer: Trainer) -> None:
-    """Keep more than two ranks adding up gradients in one order, so that a resumed run is exact.
-
-    DDP lays the gradients out anew after the first step of every start, and where one lies decides
-    in which order ranks are added. It does not where it looks for parameters without a gradient.
-    """
-    if isinstance(trainer.strategy, DDPStrategy):
-        trainer.strategy._ddp_kwargs.setdefault("find_unused_parameters", True)
 
 
 def saved_data(checkpoint: Path | None) -> dict[str, Any] | None:

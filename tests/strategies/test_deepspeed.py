@@ -16,6 +16,7 @@ from tests.strategies.numbers import (
     Tracing,
     assert_equal,
     compute,
+    distance,
 )
 from torchedu import Interactions
 from torchedu.callbacks import GradientGuard
@@ -30,9 +31,8 @@ CLIPPED = {"accumulate_grad_batches": 2, "gradient_clip_val": 0.05}
 # All of stage 3's tensors are divided, and several buckets fill.
 WAYS: dict[str, dict[str, Any]] = {
     "1": {"stage": 1},
-    "2": {"stage": 2, "bucket": 500},
+    "2 offload": {"stage": 2, "offload": True, "bucket": 500},
     "3": {"stage": 3, "persist": 0},
-    "2 offload": {"stage": 2, "offload": True},
     "3 offload": {"stage": 3, "offload": True, "persist": 0},
 }
 
@@ -44,17 +44,18 @@ def asked(way: str, **more: Any) -> Asked:
 
 
 def runs(way: str, folder: Path) -> dict[str, Asked]:
-    """Return what is compared; offloaded, only what touches the optimizer."""
+    """Return what is compared, beside what ``test_equal.py`` does with stage 2."""
     file = folder / f"{way.replace(' ', '-')}.ckpt"
     found = {
         "SAKT, clipped": asked(way, net="SAKT", more=CLIPPED),
         "SAKT, AdamW": asked(way, net="SAKT", optimizer="AdamW", save=file),
     }
-    if way in ("auto", "2", "3"):
+    if way in ("auto", "3"):
+        half = folder / f"{way}-half.ckpt"
         found |= {
             "DKT": asked(way),
-            "SAKT": asked(way, net="SAKT"),
-            "SAKT, bf16-mixed": asked(way, net="SAKT", precision="bf16-mixed"),
+            "DKT, bf16-mixed": asked(way, precision="bf16-mixed"),
+            "DKT, bf16-true": asked(way, precision="bf16-true", optimizer="AdamW", save=half),
         }
     return found
 
@@ -79,6 +80,8 @@ def two(
     asked_for = {way: runs(way, folder) for way in WAYS}
     for way, known in asked_for.items():
         known["resumed"] = asked(way, net="SAKT", optimizer="AdamW", resume=folder / "auto.ckpt")
+    half = {"precision": "bf16-true", "optimizer": "AdamW"}
+    asked_for["3"]["half resumed"] = asked("3", resume=folder / "3-half.ckpt", **half)
     flat = [run for known in asked_for.values() for run in known.values()]
     started = launch.start(compute, class_store, flat, ranks=2)
     assert started.wait(110) == [0, 0], started.output()
@@ -90,12 +93,22 @@ def two(
 def test_numbers_are_those_of_one_process(
     way: str, one: dict[str, Numbers], two: dict[str, dict[str, Numbers]]
 ) -> None:
-    for name, numbers in two[way].items():
-        if "bf16" in name:
-            # A weight's gradient is summed over a rank's rows, and then rounded to 8 bits.
-            assert_equal(numbers, one[name], gradients=1e-2, losses=2e-3, weights=1e-3)
-        elif "AdamW" not in name and name != "resumed":
-            assert_equal(numbers, one[name])
+    for name in {"DKT", "SAKT, clipped"} & two[way].keys():
+        assert_equal(two[way][name], one[name])
+
+
+def test_half_precision_keeps_whole_weights_beside(
+    one: dict[str, Numbers], two: dict[str, dict[str, Numbers]]
+) -> None:
+    numbers = two["3"]
+    # A weight's gradient is summed over a rank's rows, and then rounded to 8 bits.
+    name = "DKT, bf16-mixed"
+    assert_equal(numbers[name], one[name], gradients=1e-2, losses=2e-3, weights=1e-3)
+    half = numbers["DKT, bf16-true"]
+    assert half.losses == pytest.approx(one["DKT, bf16-true"].losses, rel=2e-2)
+    assert all(w.dtype == torch.float32 for w in half.weights.values() if w.is_floating_point())
+    assert numbers["half resumed"].losses == half.losses[SAVED:]
+    assert distance(numbers["half resumed"].weights, half.weights) == 0
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -1,4 +1,5 @@
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from torchedu.cli import main
 from torchedu.errors import ConfigError
 from torchedu.run import trainer
 from torchedu.strategies import deepspeed, limits
+from torchedu.strategies.ddp import DDP
 from torchedu.strategies.dp import DP
 from torchedu.strategies.limits import check_batch, check_machine
 
@@ -63,6 +65,17 @@ def test_a_gpu_without_bfloat16_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
         check_machine("auto", 4, "bf16-mixed")
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
     check_machine("auto", 4, "bf16-mixed")
+
+
+def test_gloo_takes_the_place_of_nccl_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits.CUDAAccelerator, "is_available", lambda: True)
+    for there, backend in ((True, None), (False, "gloo")):
+        monkeypatch.setattr(torch.distributed, "is_nccl_available", lambda there=there: there)
+        strategy = DDP()
+        with nullcontext() if there else pytest.warns(UserWarning, match="without NCCL"):
+            check_machine("gpu", 2, strategy=strategy)
+        assert strategy._process_group_backend == backend
+        check_machine("cpu", 2, strategy=DDP())
 
 
 def test_batches_are_as_large_as_what_divides_them() -> None:

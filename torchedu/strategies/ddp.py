@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from lightning import Trainer
 from lightning.pytorch.strategies import DDPStrategy
 from torch import Tensor
 from torch.distributed import GradBucket  # type: ignore[attr-defined]
@@ -34,3 +35,16 @@ def _rounded(group: Any, bucket: GradBucket) -> Future[Tensor]:
     """Average a bucket in bfloat16; by torch's own name it would ask for NCCL, and Gloo can too."""
     averaged: Future[Tensor] = bf16_compress_hook(group, bucket)
     return averaged
+
+
+def keep_sums(trainer: Trainer) -> None:
+    """Keep more than two ranks adding up gradients in one order, so that a resumed run is exact.
+
+    DDP lays the gradients out anew after the first step of every start, and where one lies decides
+    in which order ranks are added. It does not where it looks for parameters without a gradient.
+
+    Args:
+        trainer: What may have chosen Lightning's own ``ddp``.
+    """
+    if isinstance(trainer.strategy, DDPStrategy):
+        trainer.strategy._ddp_kwargs.setdefault("find_unused_parameters", True)

@@ -5,6 +5,8 @@ import os
 import torch
 from lightning import Trainer
 from lightning.pytorch.accelerators import CUDAAccelerator, MPSAccelerator
+from lightning.pytorch.utilities.rank_zero import rank_zero_warn
+from torch import distributed
 
 from torchedu.errors import ConfigError
 from torchedu.strategies.dp import DP
@@ -21,6 +23,8 @@ def check_machine(
     strategy: object = "auto",
 ) -> None:
     """Refuse what Lightning would replace by something else, or start and never end.
+
+    Where torch has no NCCL, the strategy takes Gloo in its place, with a warning.
 
     Args:
         accelerator: As the trainer has it.
@@ -59,6 +63,10 @@ def check_machine(
             f"Ampere or newer); this one is {torch.cuda.get_device_name()}.",
             "Use 16-mixed or 32-true.",
         )
+    backend = getattr(strategy, "_process_group_backend", "")
+    if where == "cuda" and backend is None and not distributed.is_nccl_available():
+        rank_zero_warn("This torch comes without NCCL: GPUs meet through Gloo, which is slower.")
+        strategy._process_group_backend = "gloo"  # type: ignore[attr-defined]
 
 
 def check_batch(batch_size: object, trainer: Trainer) -> None:
