@@ -3,14 +3,12 @@
 Both train the same network on the same batches in the same two processes, in turns.
 """
 
-import sys
 import time
 from functools import partial
 from statistics import median
 from typing import Any
 
 import torch
-from harness import Goal, Job, main
 from lightning import LightningModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor, distributed, nn
@@ -24,7 +22,6 @@ from torchedu.run import quiet
 from torchedu.strategies.pipeline import Pipeline
 from torchedu.testing.launch import LaunchServer
 
-MOST = 5.0
 MICROBATCHES = 4
 SKILLS, ROWS, STEPS = 50, 72, 64
 WARM = 5
@@ -187,19 +184,3 @@ def measure(steps: int) -> dict[str, Any]:
         "cpu_seconds_by_hand": float(both[1]),
         "losses_differ": float(gaps),
     }
-
-
-def job(steps: int) -> tuple[list[Goal], Any]:
-    found = overhead(steps)
-    figure = found["cpu"]
-    must = f"below {MOST:g} % of a loop by hand"
-    return [Goal("strategies.overhead.pipeline", figure, must, figure < MOST)], found
-
-
-JOBS = (
-    Job(("strategies.overhead.pipeline",), partial(job, 60)),
-    Job(("strategies.overhead.pipeline",), partial(job, 15), short=True),
-)
-
-if __name__ == "__main__":
-    sys.exit(main("strategies_pipeline", JOBS, __doc__ or ""))

@@ -378,27 +378,51 @@ def test_stages_agree_on_a_step_that_is_too_large_for_float16(two: list[dict[str
     assert all(torch.equal(second.weights[name], one) for name, one in first.weights.items())
 
 
-def test_copies_of_a_pipeline_share_the_batches(
-    class_store: Path, launch: LaunchServer, one: dict[str, Run]
-) -> None:
-    options = {"schedule": "Interleaved1F1B", "microbatches": 2, "size": 2}
-    cases = {
-        "SAKT": {"kind": "SAKT", "pipeline": options},
-        "accumulated": {**ACCUMULATED, "pipeline": {"microbatches": 2, "size": 2}},
-    }
+COPIES: dict[str, dict[str, Any]] = {
+    "SAKT": {
+        "kind": "SAKT",
+        "pipeline": {"schedule": "Interleaved1F1B", "microbatches": 2, "size": 2},
+    },
+    "accumulated": {**ACCUMULATED, "pipeline": {"microbatches": 2, "size": 2}},
+}
+FOUR_STAGES = {"tied": {"kind": "tied", "pipeline": {"schedule": "1F1B", "microbatches": 5}}}
+
+
+@pytest.fixture(scope="module")
+def four(class_store: Path, launch: LaunchServer) -> list[dict[str, Run]]:
+    """Give what four ranks come to, of two pipelines and of one."""
+    cases = those_that_run({**COPIES, **FOUR_STAGES})
     started = launch.start(train_each, cases, class_store, ranks=4)
-    assert started.wait(SECONDS) == [0] * 4, started.output()
-    ranks: list[dict[str, Run]] = [started.result(rank) for rank in range(4)]
-    for case in cases:
-        pairs = [[rank[case] for rank in ranks[first : first + 2]] for first in (0, 2)]
-        for pair in pairs:  # a copy's losses are those of its own rows
-            assert apart(gathered(pair), one[case].gradients) <= 1e-6
-            assert apart(pair[1].weights, one[case].weights) <= 1e-6
-        turns = cases[case].get("accumulate_grad_batches", 1)
-        copies = torch.tensor([pair[0].losses for pair in pairs]).mean(0).view(-1, turns)
-        wanted = torch.tensor(one[case].losses).view(-1, turns)
-        torch.testing.assert_close(copies.mean(1), wanted.mean(1), rtol=1e-5, atol=0)
-        assert ranks[0][case].scores == pytest.approx(one[case].scores, rel=1e-5)
+    assert started.wait(SECONDS) == [0] * 4, "".join(map(started.output, range(4)))
+    return [started.result(rank) for rank in range(4)]
+
+
+@pytest.mark.parametrize("case", COPIES)
+def test_copies_of_a_pipeline_share_the_batches(
+    case: str, four: list[dict[str, Run]], one: dict[str, Run]
+) -> None:
+    pairs = [[rank[case] for rank in four[first : first + 2]] for first in (0, 2)]
+    for pair in pairs:
+        assert apart(gathered(pair), one[case].gradients) <= 1e-6
+        assert apart(pair[1].weights, one[case].weights) <= 1e-6
+    # A copy's losses are those of its own rows.
+    turns = COPIES[case].get("accumulate_grad_batches", 1)
+    copies = torch.tensor([pair[0].losses for pair in pairs]).mean(0).view(-1, turns)
+    wanted = torch.tensor(one[case].losses).view(-1, turns)
+    torch.testing.assert_close(copies.mean(1), wanted.mean(1), rtol=1e-5, atol=0)
+    assert four[0][case].scores == pytest.approx(one[case].scores, rel=1e-5)
+
+
+@needs_transformers
+def test_ranks_between_the_ends_hold_blocks_alone(
+    four: list[dict[str, Run]], one: dict[str, Run]
+) -> None:
+    ranks = [rank["tied"] for rank in four]
+    equal(ranks, one["tied"])
+    for number in (1, 2):
+        assert {".".join(n.split(".")[:5]) for n in ranks[number].gradients} == {
+            f"net.lm.model.layers.{number}"
+        }
 
 
 def test_a_checkpoint_is_that_of_one_process(
