@@ -104,7 +104,7 @@ def shared(goal: str, size: int) -> tuple[list[Goal], Any]:
         size_mib = sum(file.stat().st_size for file in path.rglob("*")) / 2**20
     one, many = mib.values()
     print(f"  {one:,.0f} MiB with one worker, {many:,.0f} with eight, data {size_mib:,.0f}")
-    must = f"eight workers in less than {MORE} times the memory of one"
+    must = f"eight workers in less than {MORE} times the memory of one, for {size:,} students"
     return [Goal(goal, round(many / one, 3), must, many < MORE * one)], {
         "mib": mib,
         "data_mib": round(size_mib),
@@ -119,11 +119,11 @@ def _output(call: str, environment: dict[str, str]) -> str:
 
 JOBS = [
     Job(("fast.loader",), partial(fast, "fast.loader", TURNS)),
-    Job(("fast.loader_memory",), partial(shared, "fast.loader_memory", 300_000)),
+    Job(("fast.loader_memory",), partial(shared, "fast.loader_memory", 1_000_000)),
     Job(("fast.loader_short",), partial(fast, "fast.loader_short", 3), short=True),
     Job(
         ("fast.loader_memory_short",),
-        partial(shared, "fast.loader_memory_short", 200_000),
+        partial(shared, "fast.loader_memory_short", 500_000),
         short=True,
     ),
 ]
