@@ -14,10 +14,10 @@ export TORCHEDU_DATA ?= $(abspath ../shared/data)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test lint bench lock audit clean
+.PHONY: help install train test test-gpu test-services lint bench lock audit clean
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
 
 install: .venv/installed ## a .venv with torchedu, its extras and the developer's tools
 
@@ -26,6 +26,16 @@ train: install ## the main job with all its defaults: train on a simulated class
 
 test: lint ## style, types and every test that needs neither a GPU nor a service
 	$(BIN)/python -m pytest -m "not gpu and not service and not browser"
+
+test-gpu: install ## what needs a CUDA device; skipped with the reason where there is none
+	$(BIN)/python -m pytest -m gpu
+
+# DeepSpeed and Horovod stay out of the lock: one is large, the other is built for the torch there is.
+test-services: install ## what needs services and builds: DeepSpeed, Horovod, two machines
+	$(BIN)/python -m pip install -qq -c constraints.txt "deepspeed>=0.19"
+	scripts/build_horovod.sh
+	$(BIN)/python -m pytest --durations=5 tests/services tests/strategies/test_deepspeed.py \
+		tests/strategies/test_horovod.py tests/strategies/test_sync_batch_norm.py
 
 lint: install ## style and types alone
 	$(BIN)/ruff check .
@@ -48,7 +58,7 @@ TORCH_ONLY := torch triton cuda-bindings cuda-pathfinder cuda-toolkit \
 
 lock: install ## lock the development environment again, with hashes
 	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile $(UPGRADE) --quiet --generate-hashes \
-		--extra dev --extra plots --extra track --extra onnx --constraint constraints.txt --strip-extras \
+		--extra dev --extra plots --extra track --extra language --extra onnx --constraint constraints.txt --strip-extras \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
 		$(TORCH_ONLY:%=--unsafe-package %) --output-file requirements/dev.txt pyproject.toml
 	sed -i '/^# WARNING: The following packages were not pinned/,$$d' requirements/dev.txt

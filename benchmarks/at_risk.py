@@ -10,6 +10,7 @@ TORCHEDU_DATA says, or in ../shared/data.
 """
 
 import json
+import os
 import statistics
 import sys
 import warnings
@@ -36,7 +37,7 @@ STUDENTS, PERMUTATIONS = 1000, 200
 @cache
 def store() -> Path:
     """Import OULAD once for all jobs."""
-    folder = Path(_HOME.name) / "oulad.store"
+    folder = RUNS / "oulad.store"
     words = ["data", "import", "oulad", harness.real_data() / "atrisk" / "oulad", folder]
     harness.run([harness.script("torchedu"), *words])
     return folder
@@ -45,10 +46,14 @@ def store() -> Path:
 @cache
 def fitted(seed: int, delay: int = 0) -> tuple[dict[str, Any], float]:
     """Train and score with one command; its evaluation and its seconds."""
-    run = Path(_HOME.name) / f"run-{seed}-{delay}"
+    run = RUNS / f"run-{seed}-{delay}"
+    if (run / "seconds.json").is_file():  # of a campaign that goes on
+        kept = json.loads((run / "evaluation.json").read_text("utf-8"))
+        return kept, json.loads((run / "seconds.json").read_text("utf-8"))
     words = ["--config", "at_risk", "--data.path", store(), "--run", run, "--seed_everything", seed]
     words += ["--data.seed", seed, "--data.mark_delay_days", delay, "--trainer.accelerator", "cpu"]
     done = harness.run([harness.script("torchedu"), "fit", *words])
+    (run / "seconds.json").write_text(json.dumps(done.seconds), "utf-8")
     return json.loads((run / "evaluation.json").read_text("utf-8")), done.seconds
 
 
@@ -121,26 +126,37 @@ def quick(seed: int, blur: float) -> dict[str, Any]:
 
 
 def power(classes: int, least: int) -> tuple[list[Goal], Any]:
-    """Inject twice the floor, and count the classes in which it is found."""
-    # Blurred risks are noisier, which raises the floor: both are brought into line.
-    blur, floor, injected = 0.0, 0.0, 0.0
-    for _ in range(4):
-        audits = [quick(10_000 + i, blur)["attributes"]["gender"]["groups"][0] for i in range(5)]
-        floor = statistics.fmean(group["gaps"]["abroca"]["floor"] for group in audits)
-        low, high = 0.0, 20.0
-        for _ in range(20):
-            blur = (low + high) / 2
-            p, y, attributes = simulated(1, 100_000, blur)
-            mine = np.asarray(attributes["gender"].ids) == 0
-            injected = abroca(p[mine], y[mine], p[~mine], y[~mine])
-            low, high = (blur, high) if injected < 2 * floor else (low, blur)
-    wanted = {("gender", "abroca")}
-    found = sum(
-        bool(wanted & {(one["attribute"], one["measure"]) for one in quick(i, blur)["alarms"]})
-        for i in range(classes)
-    )
+    """Inject twice the floor, and count the classes in which it is found.
+
+    The floor is that which the audit of such a class tells: blurred risks are noisier, which raises
+    it. Kept beside is the harder reading, twice the floor of classes without any bias.
+    """
+    kept = {}
+    for reading, rounds in (("own_floor", 4), ("clean_floor", 1)):
+        blur, floor, injected = 0.0, 0.0, 0.0
+        for _ in range(rounds):
+            audits = [
+                quick(10_000 + i, blur)["attributes"]["gender"]["groups"][0] for i in range(5)
+            ]
+            floor = statistics.fmean(group["gaps"]["abroca"]["floor"] for group in audits)
+            low, high = 0.0, 20.0
+            for _ in range(20):
+                blur = (low + high) / 2
+                p, y, attributes = simulated(1, 100_000, blur)
+                mine = np.asarray(attributes["gender"].ids) == 0
+                injected = abroca(p[mine], y[mine], p[~mine], y[~mine])
+                low, high = (blur, high) if injected < 2 * floor else (low, blur)
+        alarms = [
+            {one["measure"] for one in quick(i, blur)["alarms"] if one["attribute"] == "gender"}
+            for i in range(classes)
+        ]
+        kept[reading] = {
+            "floor": floor, "injected": injected, "blur": blur,
+            "found_by_abroca": sum("abroca" in one for one in alarms),
+            "found_by_any_measure": sum(bool(one) for one in alarms),
+        }  # fmt: skip
+    found = kept["own_floor"]["found_by_abroca"]
     must = f"at least {least} of {classes}"
-    kept = {"floor": floor, "injected": injected, "blur": blur}
     return [Goal("fair.power" + _SHORT * (classes < 100), found, must, found >= least)], kept
 
 
@@ -190,6 +206,7 @@ def _least(goal: str, figure: float, least: float) -> Goal:
 
 _SHORT = ".short"
 _HOME = TemporaryDirectory(prefix="torchedu-")
+RUNS = Path(os.environ.get("TORCHEDU_RUNS") or _HOME.name)
 _RISKS = tuple(f"risk.{kind}{c}" for kind in ("auc", "best") for c in CUTOFFS)
 JOBS = [
     Job(("fair.oracle",), oracle),

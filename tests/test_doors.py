@@ -22,19 +22,21 @@ DOORS = {
     "batch": "torch",
     "datasets": "schema numpy pyarrow scipy rich",
     "layers": "schema torch",
-    "models": "layers schema batch torch",
+    "models": "layers schema batch torch transformers",
     "baselines": "datasets schema numpy scipy sklearn",
     "metrics": "numpy torch torchmetrics",
     "optimizers": "torch",
     "datamodules": "datasets schema batch numpy torch lightning",
     "tasks": "callbacks checkpoints models layers metrics optimizers batch schema torch "
     "torchmetrics lightning",
-    "callbacks": "batch schema numpy torch lightning rich",
+    "callbacks": "parallel batch schema numpy torch lightning rich",
     "checkpoints": "schema torch lightning lightning_utilities",
     "metrics_log": "lightning",
     "chosen": "tasks yaml",
-    "run": "chosen tasks datamodules callbacks checkpoints metrics_log metrics datasets batch "
-    "schema parsing numpy pyarrow torch lightning jsonargparse yaml",
+    "parallel": "layers torch lightning_utilities",
+    "strategies": "parallel layers torch lightning deepspeed horovod",
+    "run": "chosen tasks datamodules callbacks checkpoints strategies metrics_log metrics datasets "
+    "batch schema parsing numpy pyarrow torch lightning jsonargparse yaml",
     "prediction": "tasks models datamodules datasets metrics schema batch numpy pyarrow torch "
     "lightning rich",
     "evaluation": "prediction tasks datamodules datasets baselines metrics schema numpy lightning",

@@ -90,6 +90,8 @@ class RiskBatch(NamedTuple):
         scored_BQ: Which moments count in loss and metrics, bool; never a padded one.
         enrolment_B: Row of the enrolment in the store, int64.
         day_BQ: The day of each moment, float32.
+        weight_B: How much each student counts in the loss, float32.
+        group_B: The student's group, where groups are to fare alike; -1 where unknown, int64.
         mean_over_B: As in ``AnswerBatch``, with moments for answers.
     """
 
@@ -102,4 +104,21 @@ class RiskBatch(NamedTuple):
     scored_BQ: Tensor
     enrolment_B: Tensor
     day_BQ: Tensor
+    weight_B: Tensor
+    group_B: Tensor
+    mean_over_B: Tensor
+
+
+class TokenBatch(NamedTuple):
+    """Texts as tokens, padded at the end to the longest.
+
+    Attributes:
+        token_BL: Token ids, int64.
+        scored_BL: Which tokens are to be predicted from those before them, bool; never the first
+            or a padded one.
+        mean_over_B: As ``AnswerBatch`` has it, of tokens.
+    """
+
+    token_BL: Tensor
+    scored_BL: Tensor
     mean_over_B: Tensor

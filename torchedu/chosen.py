@@ -70,8 +70,12 @@ def with_net(words: Sequence[str], task: type[Task]) -> list[str]:
     return [*net, *words]
 
 
-def _models(words: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the section on the task of each configuration file among the words."""
+def configurations(words: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what stands in each configuration file among the words, recipes by name included.
+
+    Raises:
+        ConfigError: One is no YAML.
+    """
     found = []
     for word, after in zip(words, [*words, ""][1:], strict=True):
         option, equals, value = word.partition("=")
@@ -87,9 +91,15 @@ def _models(words: Sequence[str]) -> list[dict[str, Any]]:
             ) from None
         except OSError:
             continue  # told when the words are parsed
-        if isinstance(content, dict) and isinstance(content.get("model"), dict):
-            found.append(content["model"])
+        if isinstance(content, dict):
+            found.append(content)
     return found
+
+
+def _models(words: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the section on the task of each configuration file among the words."""
+    found = [one.get("model") for one in configurations(words)]
+    return [model for model in found if isinstance(model, dict)]
 
 
 def _init_args(model: dict[str, Any]) -> dict[str, Any]:

@@ -13,11 +13,11 @@ from lightning import LightningDataModule, Trainer
 from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
-from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch.strategies import Strategy
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
-from torchedu.callbacks import AnswersProgressBar, GradientGuard, HungRank, VocabularyFile
+from torchedu.callbacks import AnswersProgressBar, Compile, GradientGuard, HungRank, VocabularyFile
 from torchedu.checkpoints import (
     LastCheckpoint,
     Resume,
@@ -29,6 +29,7 @@ from torchedu.chosen import (
     DEFAULT_TASK,
     chooses_net,
     chosen_task,
+    configurations,
     subclasses,
     with_net,
     with_recipes,
@@ -36,6 +37,10 @@ from torchedu.chosen import (
 from torchedu.errors import ConfigError, TorcheduError
 from torchedu.metrics_log import metrics_log
 from torchedu.parsing import TwoLineErrors
+from torchedu.strategies.ddp import keep_sums
+from torchedu.strategies.limits import check_batch, check_machine, device_kind
+from torchedu.strategies.named import Checks, named_strategy, strategies_help, with_strategy
+from torchedu.strategies.sync_batch_norm import SyncBatchNorm
 from torchedu.tasks import open_task
 from torchedu.tasks.base import Task, class_path
 
@@ -56,6 +61,7 @@ def quiet() -> None:
         ".*exists and is not empty.*",  # a run's folder is named by the user or by a new number
         ".*LeafSpec.*",  # Lightning's use of torch, not the user's
         ".*find_unused_parameters=True was specified.*",  # by us, for the order of sums
+        ".*FSDP2-wrapped module .* returned a view tensor.*",  # no task changes it in place
         ".*will be overridden by .*configure_optimizers.*",  # --optimizer asks for just that
     ):
         warnings.filterwarnings("ignore", message)
@@ -67,7 +73,7 @@ def trainer(
     patience: int = 5,
     accelerator: str = "auto",
     devices: int | str = "auto",
-    strategy: str = "auto",
+    strategy: str | Strategy = "auto",
     precision: str = "32-true",
     callbacks: list[Callback] | None = None,
     monitor: str = DEFAULT_TASK.monitor,
@@ -80,7 +86,7 @@ def trainer(
         patience: Passes without a better validation score after which training ends.
         accelerator: ``cpu``, ``gpu`` or ``auto``, as Lightning has it.
         devices: How many, as Lightning has it.
-        strategy: As Lightning has it.
+        strategy: A name of ``torchedu.strategies.named``, or a strategy with its options.
         precision: As Lightning has it.
         callbacks: Further callbacks.
         monitor: The validation score that chooses the best pass: the task's ``monitor``.
@@ -89,9 +95,12 @@ def trainer(
         A ``lightning.Trainer`` with CSV logs, best and last checkpoint, early stopping and a bar.
 
     Raises:
-        ConfigError: The run's folder is in use.
+        ConfigError: The run's folder is in use, there is no such strategy, or this machine cannot
+            do what is asked.
     """
     quiet()
+    strategy = named_strategy(strategy)
+    check_machine(accelerator, devices, precision, strategy=strategy)
     stop = EarlyStopping(monitor, mode="max", patience=patience)
     built = Trainer(
         max_epochs=max_epochs,
@@ -105,7 +114,7 @@ def trainer(
         log_every_n_steps=10,
         enable_model_summary=False,
     )
-    _keep_sums(built)
+    keep_sums(built)
     return built
 
 
@@ -116,6 +125,10 @@ def run_folder(trainer: Trainer) -> Path:
 
 class RunParser(TwoLineErrors, LightningArgumentParser):
     """The parser of the commands that build a run."""
+
+    def format_help(self, formatter: Any = None) -> str:
+        """Return the help, which begins with the strategies and the classes known."""
+        return f"{strategies_help()}\n{super().format_help(formatter)}"
 
 
 class RunCLI(LightningCLI):
@@ -208,12 +221,16 @@ class RunCLI(LightningCLI):
             help="start from this network on other data; its vocabulary grows by the data's names",
         )
         parser.add_argument(
+            "--compile", type=bool, default=False, help="compile the network's blocks for training"
+        )
+        parser.add_argument(
             "--lr_find", type=bool, default=False, help="find the learning rate before training"
         )
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse the words; recipes may be given by their name alone."""
         words = with_recipes(args)
+        words = with_strategy(words, configurations(words))
         if self.checkpoint is None and not chooses_net(words):
             # Not a default of the parser: that would hand its arguments on to the net of one's own.
             words = with_net(words, self.task)
@@ -237,36 +254,52 @@ class RunCLI(LightningCLI):
             self.resume = resume_from(self.config.resume, self.config.run, self.model)
             self._add_configure_optimizers_method_to_model(self.subcommand)
         self.trainer = self.instantiate_trainer()
+        if isinstance(self.trainer.strategy, Checks):
+            self.trainer.strategy.check(self.model)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Build the trainer with the run's folder as its log."""
-        given = self._get(self.config_init, "trainer")["logger"]
-        run = self.config.run
+        asked = self._get(self.config_init, "trainer")
+        given, run = asked["logger"], self.config.run
         if self.checkpoint is not None:
             kwargs.setdefault("logger", False)
-        elif given is None or given is True:
+        elif given is None or isinstance(given, bool):
             again = self.resume if self.resume and self.resume.same_run else None
             step, rows = (again.step, again.rows) if again else (None, None)
-            kwargs.setdefault("logger", metrics_log(run, step, self.config.resume == "auto", rows))
+            log = metrics_log(run, step, self.config.resume == "auto", rows)
+            if given is not False:
+                kwargs.setdefault("logger", log)
+            elif asked["default_root_dir"] is None:
+                kwargs["default_root_dir"] = log.log_dir  # the folder, without the log
         elif run is not None:
             raise ConfigError(
                 "--run names the folder of the CSV log, and --trainer.logger asks for another log.",
                 "Give one of the two.",
             )
         limits = self.config.trainer
+        kwargs.setdefault("strategy", named_strategy(asked["strategy"]))
+        where, nodes = asked["accelerator"], asked["num_nodes"]
+        check_machine(where, asked["devices"], asked["precision"], nodes, kwargs["strategy"])
         if self.checkpoint is None and limits.max_epochs is None and limits.max_steps == -1:
             kwargs.setdefault("max_epochs", self._epochs())
-        plugins = self._get(self.config_init, "trainer")["plugins"] or []
+        plugins = asked["plugins"] or []
         plugins = [*plugins] if isinstance(plugins, list) else [plugins]
+        if asked["sync_batchnorm"] and device_kind(where) == "cpu":
+            plugins.append(SyncBatchNorm())
         if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
-            kwargs.setdefault("plugins", [*plugins, VerifiedCheckpointIO()])
+            plugins.append(VerifiedCheckpointIO())
+        kwargs["plugins"] = plugins
         try:
             trainer: Trainer = super().instantiate_trainer(**kwargs)
         except (MisconfigurationException, ValueError, TypeError) as error:
             raise ConfigError(
                 f"the trainer cannot be built: {error}", "All options: torchedu fit --help"
             ) from None
-        _keep_sums(trainer)
+        if self.checkpoint is None:
+            check_batch(getattr(self.datamodule, "batch_size", None), trainer)
+        keep_sums(trainer)
+        if self.checkpoint is None and self.config.compile:
+            trainer.callbacks.append(Compile())  # type: ignore[attr-defined]
         # It saves what the others have come to, the best score among it.
         trainer.callbacks.sort(key=lambda one: isinstance(one, LastCheckpoint))  # type: ignore[attr-defined]
         return trainer
@@ -296,16 +329,6 @@ class RunCLI(LightningCLI):
             setattr(grown, name, getattr(given, name))
             grown.hparams[name] = getattr(given, name)
         return grown
-
-
-def _keep_sums(trainer: Trainer) -> None:
-    """Keep more than two ranks adding up gradients in one order, so that a resumed run is exact.
-
-    DDP lays the gradients out anew after the first step of every start, and where one lies decides
-    in which order ranks are added. It does not where it looks for parameters without a gradient.
-    """
-    if isinstance(trainer.strategy, DDPStrategy):
-        trainer.strategy._ddp_kwargs.setdefault("find_unused_parameters", True)
 
 
 def saved_data(checkpoint: Path | None) -> dict[str, Any] | None:
@@ -351,7 +374,10 @@ def _cause(error: BaseException, prog: str) -> BaseException:
         if isinstance(link, TorcheduError):
             return link
         link = link.__cause__ or link.__context__
-    # What a constructor said to jsonargparse, such as torch of a width of 0.
+    # What a constructor said to jsonargparse: our own errors in two lines, torch's of a width of 0.
+    ours = re.findall(r"^\s*- (.+)\n    (\S.*)$", str(error), re.M)
+    if ours:
+        return ConfigError(*ours[-1])
     said = re.search(r"^Errors:\n\s*- (.+)$", str(error), re.M)
     if said:
         return ConfigError(f"the run cannot be built: {said[1]}", f"All options: {prog} --help")

@@ -92,6 +92,17 @@ EVENT_NUMBERS = (
     "clicks", "clicks_beside_others",
 )  # fmt: skip
 """The numbers of an event; ``datasets.course_view`` counts them."""
+WORK_NUMBERS = (
+    "handed_in", "handed_in_beside_others", "early", "missed_in_a_row", "share_handed_in",
+    "mean_mark", "mark_beside_others", "lowest_mark", "score", "weighted_score",
+    "weighted_score_beside_others", "rank", "trend", "days_late", "most_days_late", "share_late",
+    *(f"{name}_{back}" for back in (1, 2, 3, 4) for name in (
+        "handed_in", "mark", "days_late", "standing", "share_handed_in",
+    )),
+    "next_handed_in", "next_beside_others", "next_share", "next_due", "next_mark",
+    "share_due", "last_due",
+)  # fmt: skip
+"""How a student stands with the work of one kind, the last four pieces one by one."""
 MOMENT_NUMBERS = (
     "elapsed", "score", "score_of_due", "missing", "num_missed", "num_handed_in", "lateness",
     "standing", "rank", "missing_beside_others", "missing_rank", "lateness_beside_others",
@@ -100,6 +111,7 @@ MOMENT_NUMBERS = (
     "share_failed", "last_failed", "mean_days_late", "last_days_late", "mean_share_handed_in",
     "last_share_handed_in", "misses", "mean_missed_weight", "last_missed_weight",
     "share_missed_tests", "last_missed_test",
+    *(f"{kind}_{name}" for kind in ("work", "tests") for name in WORK_NUMBERS),
 )  # fmt: skip
 """The numbers of a moment, at which a risk is asked for."""
 

@@ -11,7 +11,8 @@ def test_the_page_is_written_again_and_its_place_printed(
     (tmp_path / "config.yaml").write_text("seed_everything: 1\n")
     assert main(["report", str(tmp_path)]) == 0
     page = tmp_path / "report.html"
-    assert capsys.readouterr().out == f"report: {page}\n"
+    card = page.with_name("model_card.md")
+    assert capsys.readouterr().out == f"report: {page}\nmodel card: {card}\n"
     assert "Not evaluated yet" in page.read_text("utf-8")
 
 

@@ -45,7 +45,40 @@ def test_a_run_is_scored_beside_baselines_and_audited(run: Path) -> None:
     assert found["fairness"]["stratum"] == "course"
     assert {"gender", "age", "disability"} <= set(found["fairness"]["attributes"])
     assert all(call["precision"] > 0.3 for call in found["calls"])
-    assert "AUC at 50 %" in (run / "report.html").read_text()
+    page = (run / "report.html").read_text()
+    assert "AUC at 50 %" in page
+    assert "Week by week" in page
+    assert "One student's risk over time" in page
+    assert set(found["groups"]["gender"]) == {"F", "M"}
+    assert found["student"]["risk"][0] < max(found["student"]["risk"])
+    drawn = {file.stem for file in (run / "pictures").iterdir()}
+    assert {"weeks", "leaving", "group_roc", "group_calibration", "student"} <= drawn
+    kept = json.loads((run / "checkpoints" / "thresholds.json").read_text())
+    assert kept == found["thresholds"]
+    assert [one["policy"] for one in kept] == ["least_cost", "even"]
+    card = (run / "model_card.md").read_text()
+    assert "# Model card: EventGRU" in card
+    assert "AUC at 25 %" in card
+    assert "gender" in card
+
+
+def test_training_may_be_held_to_serve_groups_alike(folder: Path, tmp_path: Path) -> None:
+    run = tmp_path / "fair"
+    words = ["--model", "AtRisk", "--model.net.dim", "4", "--trainer.max_epochs", "1"]
+    words += ["--data.fair_to", "gender", "--data.weighting", "reweighing"]
+    words += ["--model.parity_weight", "0.5", "--data.path", str(folder), "--run", str(run)]
+    assert main(["fit", *words, *FAST]) == 0
+    kept = {
+        one["policy"]: one
+        for one in json.loads((run / "evaluation.json").read_text())["thresholds"]
+    }
+    assert set(kept["equal_opportunity"]["threshold"]) <= {"F", "M"}
+    data = CourseEvents(str(folder), fair_to="gender", weighting="reweighing")
+    learned = data.parts["train"]
+    for group in (0, 1):
+        mine = learned[data.group[learned] == group]
+        rate = np.average(data.store.at_risk[mine], weights=data._weight[mine])
+        assert rate == pytest.approx(data.store.at_risk[learned].mean(), abs=1e-5)
 
 
 def test_those_who_have_left_are_not_scored(folder: Path) -> None:
@@ -113,6 +146,8 @@ def test_a_task_of_other_sizes_is_refused(folder: Path) -> None:
     [
         ({"cutoffs": (1.5,)}, "cutoffs are"),
         ({"val": 0.0}, "val is 0.0"),
+        ({"fair_to": "shoe size"}, "fair_to is 'shoe size'"),
+        ({"weighting": "balanced"}, "fair_to names no attribute"),
         ({"mark_delay_days": -1}, "mark_delay_days is -1"),
         ({"test": ["2015B"]}, "presentation '2015B' is not known"),
         ({"val_presentations": ["2013J", "2014B"]}, "the train part has no enrolment"),

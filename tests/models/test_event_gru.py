@@ -14,7 +14,7 @@ def drawn(students: int = 4, events: int = 7, moments: int = 5) -> RiskBatch:
         torch.randint(2, 5, (students,)),
         torch.randn(students, moments, len(MOMENT_NUMBERS)),
         seen_BQ, zero_B, zero_BQ, torch.ones(students, moments, dtype=torch.bool),
-        zero_B.long(), zero_BQ, zero_B + 1,
+        zero_B.long(), zero_BQ, zero_B + 1, zero_B.long(), zero_B + 1,
     )  # fmt: skip
 
 

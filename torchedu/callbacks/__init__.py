@@ -1,6 +1,7 @@
 """Lightning callbacks, each in its own file."""
 
 from torchedu.callbacks.advice import Advice, advice
+from torchedu.callbacks.compile import Compile
 from torchedu.callbacks.gradients import GradientGuard
 from torchedu.callbacks.hung_rank import HungRank
 from torchedu.callbacks.progress import AnswersProgressBar
@@ -10,6 +11,7 @@ from torchedu.callbacks.vocabulary import VocabularyFile
 __all__ = [
     "Advice",
     "AnswersProgressBar",
+    "Compile",
     "GradientGuard",
     "HungRank",
     "RandomState",

@@ -101,15 +101,16 @@ class GradientGuard(Callback):
         Raises:
             TrainingError: They are not finite, and the step is not to be passed over.
         """
-        found = [norm(parameters) for parameters in self._layers.values()]
-        each = torch.stack([one.to(found[0].device) for one in found]).tolist() if found else []
+        # A strategy whose ranks hold different layers knows how to bring their norms together.
+        whole = getattr(trainer.strategy, "norms", norms)
+        each = whole(list(self._layers.values())).tolist()
         total = math.hypot(*each)
         if math.isfinite(total):
             self._in_a_row = 0
             self._alert(trainer.global_step + 1, each, total)
             if (trainer.global_step + 1) % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
-                norms = {f"grad/{name}": n for name, n in zip(self._layers, each, strict=True)}
-                row = {"epoch": trainer.current_epoch, **norms}
+                by_layer = {f"grad/{name}": n for name, n in zip(self._layers, each, strict=True)}
+                row = {"epoch": trainer.current_epoch, **by_layer}
                 # Not by the module's log, whose row would come after the step's checkpoint.
                 for logger in trainer.loggers:
                     logger.log_metrics(row, step=trainer.global_step)
@@ -160,8 +161,8 @@ class GradientGuard(Callback):
         self.skipped += 1
         self._in_a_row += 1
         rank_zero_warn(f"{told}; the step was passed over.")
-        for parameter in module.parameters():  # optimizers leave what has no gradient as it is
-            parameter.grad = None
+        for optimizer in trainer.optimizers:
+            optimizer.zero_grad()  # optimizers leave what has no gradient as it is
 
     def _culprits(self, module: LightningModule) -> list[str]:
         """Return the names of the samples of this rank whose loss or gradients are not finite."""
@@ -169,7 +170,10 @@ class GradientGuard(Callback):
             return []
         task: Any = module
         found: list[str] = []
-        sharded = any(isinstance(one, DTensor) for one in module.parameters())
+        # A forward pass may need all ranks, and gradients of one sample cannot be told.
+        sharded = hasattr(module.trainer.strategy, "norms") or any(
+            isinstance(one, DTensor) or one.is_meta for one in module.parameters()
+        )
         with torch.random.fork_rng():
             for batch in self._batches:
                 with torch.no_grad():  # as many forward passes on every rank: they may meet in them
@@ -207,6 +211,12 @@ def layers(module: nn.Module) -> dict[str, list[nn.Parameter]]:
     return found
 
 
+def norms(groups: Sequence[Sequence[nn.Parameter]]) -> Tensor:
+    """Return the norm of the gradients of each group of parameters; shape (groups,)."""
+    found = [norm(parameters) for parameters in groups]
+    return torch.stack([one.to(found[0].device) for one in found]) if found else torch.zeros(0)
+
+
 def norm(parameters: Sequence[nn.Parameter]) -> Tensor:
     """Return the Euclidean norm of the gradients of some parameters; zero where there are none."""
     gradients = [
@@ -216,9 +226,39 @@ def norm(parameters: Sequence[nn.Parameter]) -> Tensor:
     ]
     if not gradients:
         return torch.zeros(())
-    total = nn.utils.get_total_norm(gradients)
-    whole = total.full_tensor() if isinstance(total, DTensor) else total
-    return whole.detach().float()
+    totals = []
+    for some in of_one_mesh(gradients).values():
+        total = nn.utils.get_total_norm(some).detach()
+        totals.append(total.full_tensor() if isinstance(total, DTensor) else total)
+    return torch.stack([one.float().to(totals[0].device) for one in totals]).norm()
+
+
+def of_one_mesh(tensors: Sequence[Tensor]) -> dict[Any, list[Tensor]]:
+    """Group tensors by the devices that share each, since torch joins no others in one operation.
+
+    Args:
+        tensors: Any, shared or not.
+
+    Returns:
+        Them by their mesh; None stands for those that are not shared.
+    """
+    found: dict[Any, list[Tensor]] = {}
+    for one in tensors:
+        found.setdefault(getattr(one, "device_mesh", None), []).append(one)
+    return found
+
+
+def clip(parameters: Sequence[nn.Parameter], most: float) -> None:
+    """Scale gradients down to a norm, wherever their parts are.
+
+    Args:
+        parameters: The parameters; a norm of all their gradients together is taken.
+        most: The largest norm left as it is.
+    """
+    total = norm(parameters)
+    with_gradient = [one for one in parameters if one.grad is not None]
+    for some in of_one_mesh(with_gradient).values():
+        nn.utils.clip_grads_with_norm_(some, most, total)
 
 
 def _breaks(module: LightningModule, row: Any) -> bool:
@@ -240,7 +280,8 @@ def _everywhere(names: list[str], world_size: int) -> list[str]:
         return names
     ranks: list[Any] = [None] * distributed.get_world_size()
     distributed.all_gather_object(ranks, names)
-    return [name for rank in ranks for name in rank]
+    # Ranks that share a network have found the same.
+    return list(dict.fromkeys(name for rank in ranks for name in rank))
 
 
 def _listed(names: list[str]) -> str:
@@ -251,4 +292,5 @@ def _listed(names: list[str]) -> str:
 
 
 def _scaled(trainer: Trainer) -> bool:
-    return getattr(trainer.precision_plugin, "scaler", None) is not None
+    by_strategy = bool(getattr(trainer.strategy, "scales", False))
+    return by_strategy or getattr(trainer.precision_plugin, "scaler", None) is not None

@@ -47,9 +47,8 @@ class AnswersProgressBar(RichProgressBar):
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         """Return what is shown beside the bar."""
         seconds = time.perf_counter() - self._began
-        counted = (
-            float(getattr(pl_module, "counted", 0)) - (self._before or 0)
-        ) * trainer.world_size
+        shares = (trainer.distributed_sampler_kwargs or {"num_replicas": 1})["num_replicas"]
+        counted = (float(getattr(pl_module, "counted", 0)) - (self._before or 0)) * shares
         shown: dict[str, Any] = {"answers/s": f"{counted / max(seconds, 1e-9):,.0f}"}
         mean_loss: Any = getattr(pl_module, "mean_loss", None)
         if mean_loss is not None:

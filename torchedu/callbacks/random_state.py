@@ -17,11 +17,17 @@ class RandomState(Callback):
 
     They are put back when training begins, on as many ranks as saved them. On another number of
     ranks no state fits every rank, and each begins anew from the saved state of the first rank and
-    its own number.
+    its own number. Ranks that share one copy of the network have one state, so that their dropout
+    agrees.
     """
 
     def __init__(self) -> None:
         self._saved: list[dict[str, Any]] = []
+        self._share = 0
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Note which share of the batches this rank takes."""
+        self._share = (trainer.distributed_sampler_kwargs or {"rank": 0})["rank"]
 
     def state_dict(self) -> dict[str, Any]:
         """Return the states of all ranks; every rank has to call it."""
@@ -29,8 +35,9 @@ class RandomState(Callback):
         if not (distributed.is_available() and distributed.is_initialized()):
             return {"ranks": [own]}
         ranks: list[Any] = [None] * distributed.get_world_size()
-        distributed.all_gather_object(ranks, own)
-        return {"ranks": ranks}
+        distributed.all_gather_object(ranks, (self._share, own))
+        of_share = dict(reversed(ranks))  # the state of the first rank that takes it
+        return {"ranks": [of_share[share] for share in sorted(of_share)]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the states to put back."""
@@ -41,11 +48,12 @@ class RandomState(Callback):
         saved, self._saved = self._saved, []
         if not saved:
             return
-        if len(saved) == trainer.world_size:
-            set_random_state(saved[trainer.global_rank])
+        shares = (trainer.distributed_sampler_kwargs or {"num_replicas": 1})["num_replicas"]
+        if len(saved) == shares:
+            set_random_state(saved[self._share])
         else:
             set_random_state(saved[0])
-            seed = int(torch.randint(2**31, ())) + trainer.global_rank
+            seed = int(torch.randint(2**31, ())) + self._share
             random.seed(seed)
             np.random.seed(seed % 2**32)
             torch.manual_seed(seed)

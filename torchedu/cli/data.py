@@ -53,7 +53,7 @@ def import_(
     Args:
         format: Of answers csv, parquet, jsonl, ednet, ednet_kt1, tsv or dkt_synthetic; of
             enrolments enrolments (CSV or Parquet), user_lists, ncf or movielens;
-            of events in courses oulad.
+            of events in courses oulad, events (CSV or Parquet), uci_student or xapi.
         raw: The file or folder; also a URI such as s3://bucket/answers.csv.
         out: The store to make; one that stands there is replaced.
         columns: The file's headings, where they are not the common ones, such as

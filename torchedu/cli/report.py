@@ -11,7 +11,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def report(run: str) -> None:
-    """Write the report of a run again, from what its folder holds, and print where it is.
+    """Write the report and model card of a run again from its folder, and print where they are.
 
     Args:
         run: The run's folder, as torchedu fit or torchedu test left it.
@@ -19,4 +19,6 @@ def report(run: str) -> None:
     # matplotlib is loaded only when there is something to draw, not for help.
     from torchedu.report import write_report
 
-    print(f"report: {write_report(run)}")
+    page = write_report(run)
+    print(f"report: {page}")
+    print(f"model card: {page.with_name('model_card.md')}")

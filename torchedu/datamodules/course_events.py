@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 import torch
 from lightning import LightningDataModule
-from lightning.pytorch.callbacks import GradientAccumulationScheduler
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from numpy.typing import NDArray
 
 from torchedu.batch import RiskBatch
-from torchedu.datamodules.stream import BatchStream, EpochLoader
+from torchedu.datamodules.stream import BatchStream, EpochLoader, ranks_of
 from torchedu.datasets.course_view import WEEK, Moments, View, module_of, view
 from torchedu.datasets.events import PRESENTATION, EventStore
+from torchedu.datasets.fair_weights import Weighting, fair_weights
 from torchedu.datasets.importers.oulad import import_oulad
 from torchedu.datasets.order import Order, Windows
 from torchedu.errors import ConfigError, DataError, allowed
-from torchedu.schema import MODULE, Names, Vocabulary
+from torchedu.schema import MODULE, RESERVED, Names, Vocabulary
 
 Ids = NDArray[np.int64]
 
@@ -34,7 +34,8 @@ class CourseEvents(LightningDataModule):
     Args:
         path: A store of events, or the folder of the Open University data set, which is imported
             once into a store beside it.
-        test: Presentations of the test part; the latest where it is None.
+        test: Presentations of the test part; where it is None the latest, or, of a single one, a
+            fifth of its enrolments.
         val: Share of the other enrolments, drawn at random, for validation.
         val_presentations: Presentations for validation instead, which training then lacks.
         cutoffs: Shares of a course's length at which risks are scored.
@@ -43,6 +44,9 @@ class CourseEvents(LightningDataModule):
         day: Day of each course on which ``predict`` says whom to call; the last day with an event
             where it is None.
         capacity: Students of a course that can be called.
+        fair_to: Attribute of students whose groups training shall serve alike, such as ``gender``.
+        weighting: How it weighs them: ``reweighing``, ``balanced`` or ``none``; see
+            ``datasets.fair_weights``. ``--model.parity_weight`` is another way.
         batch_size: Enrolments in a global batch, over all ranks and accumulated batches.
         seed: Another seed draws other parts and another order of training.
         num_workers: Processes that build batches; 0 builds them in the training process.
@@ -63,6 +67,8 @@ class CourseEvents(LightningDataModule):
         every_days: int = 2 * WEEK,
         day: float | None = None,
         capacity: int = 30,
+        fair_to: str | None = None,
+        weighting: Weighting = "none",
         batch_size: int = 256,
         seed: int = 0,
         num_workers: int = 0,
@@ -94,8 +100,27 @@ class CourseEvents(LightningDataModule):
         self.num_workers = num_workers
         self.store = open_events(path)
         self.vocabulary = self.store.vocabulary
+        self.fair_to = fair_to
+        groups = self.store.vocabulary.groups
+        if fair_to is not None and fair_to not in groups:
+            raise ConfigError(f"fair_to is {fair_to!r}.", allowed(fair_to, list(groups)))
+        if fair_to is None and weighting != "none":
+            raise ConfigError(
+                f"weighting is {weighting!r}, but fair_to names no attribute.",
+                "Name one, such as --data.fair_to gender.",
+            )
         self.predict_part: str | None = None
+        self.predict_by_week = False
         self._parts = self._split(test, val, val_presentations)
+        size = self.store.num_enrolments
+        # Ids 0 and 1 belong to no name.
+        own = np.zeros(size) if fair_to is None else self.store.group(fair_to)
+        self.group = own.astype(np.int64) - RESERVED
+        self._weight = np.ones(size, np.float32)
+        learned = self._parts["train"]
+        self._weight[learned] = fair_weights(
+            self.group[learned], self.store.at_risk[learned], weighting
+        )
         self._views: dict[bool, tuple[Moments, View]] = {}
 
     def __str__(self) -> str:
@@ -139,17 +164,18 @@ class CourseEvents(LightningDataModule):
         """Number of global batches in a pass over the training part."""
         return len(self._training()[1])
 
-    def moments(self, part: str) -> tuple[Moments, View]:
+    def moments(self, part: str, by_week: bool = False) -> tuple[Moments, View]:
         """Return the moments that are scored in a part, and all that is known at each.
 
         Args:
-            part: ``train``, ``val`` or ``test``; ``train`` has those at the cutoffs, as the others.
+            part: ``train``, ``val`` or ``test``.
+            by_week: Whether to take moments every ``every_days`` instead of those at the cutoffs.
 
         Returns:
             Moments of students in the course with a known outcome, and the view of them; cutoff
             after cutoff in the order of each enrolment.
         """
-        moments, seen = self._view(weekly=False)
+        moments, seen = self._view(by_week)
         kept = np.isin(moments.enrolment, self.parts[part]) & seen.registered
         kept &= ~np.isnan(self.store.at_risk[moments.enrolment])
         return _take(moments, seen, kept)
@@ -167,11 +193,14 @@ class CourseEvents(LightningDataModule):
         return self._evaluation("test")
 
     def predict_dataloader(self) -> EpochLoader:
-        """Return the moments of ``predict_part`` at the cutoffs; every week of all by default."""
-        if self.predict_part is not None:
-            return self._evaluation(self.predict_part)
-        moments, seen = self._view(weekly=True)
-        return self.at(*_take(moments, seen, seen.registered))
+        """Return the moments of ``predict_part``, by default every ``every_days`` of everyone.
+
+        Those of a part are at the cutoffs, or with ``predict_by_week`` every ``every_days`` too.
+        """
+        if self.predict_part is None:
+            moments, seen = self._view(weekly=True)
+            return self.at(*_take(moments, seen, seen.registered))
+        return self.at(*self.moments(self.predict_part, self.predict_by_week))
 
     def at(self, moments: Moments, seen: View) -> EpochLoader:
         """Return batches of any moments.
@@ -180,14 +209,15 @@ class CourseEvents(LightningDataModule):
             moments: When, by enrolment.
             seen: The view of them.
         """
-        batches = RiskBatches(self.store, moments, seen, self.vocabulary)
+        batches = self._batches(moments, seen)
         return self._loader(batches, Order(batches.lengths, 1024, shuffle=False))
 
     def _training(self) -> tuple["RiskBatches", Order]:
-        moments, seen = self._view(weekly=True)
-        kept = np.isin(moments.enrolment, self.parts["train"]) & seen.registered
-        batches = RiskBatches(self.store, *_take(moments, seen, kept), self.vocabulary)
+        batches = self._batches(*self.moments("train", by_week=True))
         return batches, Order(batches.lengths, self.batch_size, self.seed)
+
+    def _batches(self, moments: Moments, seen: View) -> "RiskBatches":
+        return RiskBatches(self.store, moments, seen, self.vocabulary, self._weight, self.group)
 
     def _evaluation(self, part: str) -> EpochLoader:
         return self.at(*self.moments(part))
@@ -216,8 +246,11 @@ class CourseEvents(LightningDataModule):
                 raise ConfigError(f"the presentation {one!r} is not known.", allowed(one, known))
         of_course = np.asarray(self.store.values("courses", PRESENTATION))
         presentation = of_course[self.store.column("course")]
-        last = np.isin(presentation, names.ids(test or known[-1:]))
         outcome = ~np.isnan(self.store.at_risk)
+        if test is None and len(known) == 1:  # no other year to learn from
+            last = np.random.default_rng([self.seed, 1]).random(len(outcome)) < 0.2
+        else:
+            last = np.isin(presentation, names.ids(test or known[-1:]))
         rest = np.flatnonzero(~last & outcome)
         if val_presentations:
             held = np.isin(presentation[rest], names.ids(val_presentations))
@@ -236,16 +269,7 @@ class CourseEvents(LightningDataModule):
         return parts
 
     def _loader(self, batches: "RiskBatches", order: Order) -> EpochLoader:
-        trainer = self.trainer
-        callbacks = trainer.callbacks if trainer else []  # type: ignore[attr-defined]
-        if any(isinstance(one, GradientAccumulationScheduler) for one in callbacks):
-            raise ConfigError(
-                "GradientAccumulationScheduler would divide batches in ever other ways.",
-                "Set accumulate_grad_batches of the trainer instead; it changes no result.",
-            )
-        rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
-        accumulate = trainer.accumulate_grad_batches if trainer else 1
-        stream = BatchStream(batches, order, rank, world_size, accumulate)
+        stream = BatchStream(batches, order, *ranks_of(self.trainer))
         return EpochLoader(
             stream, self.num_workers, lambda: self.trainer.current_epoch if self.trainer else 0
         )
@@ -259,11 +283,20 @@ class RiskBatches:
         moments: When risks are asked for, by enrolment.
         seen: The view of them.
         vocabulary: The names that the network knows.
+        weight: How much each enrolment counts in the loss; shape (enrolments,).
+        group: Its group, -1 where unknown; shape (enrolments,).
     """
 
     def __init__(
-        self, store: EventStore, moments: Moments, seen: View, vocabulary: Vocabulary
+        self,
+        store: EventStore,
+        moments: Moments,
+        seen: View,
+        vocabulary: Vocabulary,
+        weight: NDArray[np.float32],
+        group: Ids,
     ) -> None:
+        self._weight, self._group = weight, np.maximum(group, -1)
         self.view, self.day = seen, moments.day.astype(np.float32)
         rows, first, count = np.unique(moments.enrolment, return_index=True, return_counts=True)
         self.first = first
@@ -310,6 +343,8 @@ class RiskBatches:
             torch.from_numpy(scored_BQ),
             torch.from_numpy(rows.astype(np.int64)),
             padded(self.day),
+            torch.from_numpy(self._weight[rows]),
+            torch.from_numpy(self._group[rows]),
             torch.full((len(index),), float(max(1, scored_BQ.sum()))),
         )
 

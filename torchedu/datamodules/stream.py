@@ -36,12 +36,16 @@ class BatchStream(IterableDataset[Any]):
     nothing is left for a rank it gets a batch in which no answer counts: all ranks take the same
     number of steps.
 
+    Ranks that share one copy of the network, as tensor parallel ones do, take the same batches. In
+    evaluation the answers of the first of them count, so that none is scored twice.
+
     Args:
         batches: Builds a batch from indices of windows.
         order: Which windows come when.
-        rank: This process's rank.
-        world_size: Number of ranks.
+        rank: Number of this process's share of the batches.
+        world_size: Number of shares.
         accumulate: Parts that each rank takes one after the other for one step of the optimizer.
+        counts: Whether this rank's answers count in evaluation.
     """
 
     def __init__(
@@ -51,12 +55,14 @@ class BatchStream(IterableDataset[Any]):
         rank: int = 0,
         world_size: int = 1,
         accumulate: int = 1,
+        counts: bool = True,
     ) -> None:
         self.batches = batches
         self.order = order
         self.rank = rank
         self.world_size = world_size
         self.accumulate = accumulate
+        self.counts = counts
         self.epoch = 0
         self.first = 0  # global batches of this epoch that are done already
         self._planned = -1
@@ -78,7 +84,8 @@ class BatchStream(IterableDataset[Any]):
                 yield self._part(plan[i // self.accumulate], i % self.accumulate)
             else:
                 j = i * self.world_size + self.rank
-                yield self.batches(plan[j]) if j < len(plan) else self.batches(plan[0], False)
+                left = j < len(plan)
+                yield self.batches(plan[j if left else 0], left and self.counts)
 
     def plan(self) -> list[NDArray[np.int64]]:
         """Return the windows of each global batch of the epoch.
@@ -178,18 +185,23 @@ class EpochLoader:
         self._resume = dict(state)
 
 
-def ranks_of(trainer: Trainer | None) -> tuple[int, int, int]:
-    """Return a trainer's rank, number of ranks and accumulated batches for a ``BatchStream``.
+def ranks_of(trainer: Trainer | None) -> tuple[int, int, int, bool]:
+    """Return a trainer's rank, number of ranks, accumulated batches, and whether the rank counts.
+
+    As a ``BatchStream`` takes them: ranks are those that take batches of their own, as the
+    trainer's strategy numbers them.
 
     Raises:
         ConfigError: Its accumulation changes while it trains.
     """
     if trainer is None:
-        return 0, 1, 1
+        return 0, 1, 1, True
     callbacks = trainer.callbacks  # type: ignore[attr-defined]
     if any(isinstance(one, GradientAccumulationScheduler) for one in callbacks):
         raise ConfigError(
             "GradientAccumulationScheduler would divide batches in ever other ways.",
             "Set accumulate_grad_batches of the trainer instead; it changes no result.",
         )
-    return trainer.global_rank, trainer.world_size, trainer.accumulate_grad_batches
+    share = trainer.distributed_sampler_kwargs or {"rank": 0, "num_replicas": 1}
+    counts = bool(getattr(trainer.strategy, "counts", True))
+    return share["rank"], share["num_replicas"], trainer.accumulate_grad_batches, counts

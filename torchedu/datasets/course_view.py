@@ -3,8 +3,9 @@
 Cut off by construction: every number of a day is counted from rows of that day and before. A mark
 is known ``mark_delay_days`` after the work was handed in; that a deadline has passed without the
 work is an event of its own, the day after. Most numbers are relative to the course: the same score
-means one thing where the others have more and another where they have less. None describes the
-course alone (its day, the mean mark): such numbers tell courses apart, and next year's are others.
+means one thing where the others have more and another where they have less. Of the course alone
+only its calendar is told (how far it is, when work is due): a mean mark would tell courses apart,
+and next year's are others.
 """
 
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from torchedu.datasets.course_work import WorkTable, running_sums, work_numbers
 from torchedu.datasets.events import (
     CLICKED,
     EXAM,
@@ -21,7 +23,7 @@ from torchedu.datasets.events import (
     EventStore,
     Work,
 )
-from torchedu.schema import EVENT_KINDS, EVENT_NUMBERS, MODULE, MOMENT_NUMBERS
+from torchedu.schema import EVENT_KINDS, EVENT_NUMBERS, MODULE, MOMENT_NUMBERS, WORK_NUMBERS
 
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
@@ -118,7 +120,8 @@ def view(store: EventStore, moments: Moments, mark_delay_days: float = 0) -> Vie
     since = np.where(seen > 0, moments.day - (day[last] if len(day) else 0), 0)
     moment[:, MOMENT_NUMBERS.index("days_since")] = np.log1p(np.maximum(since, 0)) / 2
     begin = offsets[moments.enrolment]
-    moment[:, MOMENT_NUMBERS.index("marks") :] = _summary(kind, numbers, begin, begin + seen)
+    summed = _summary(kind, numbers, begin, begin + seen)
+    moment[:, MOMENT_NUMBERS.index("marks") :][:, : summed.shape[1]] = summed
     return View(offsets, numbers, kind, day, about, moment, seen, registered, leaving)
 
 
@@ -236,6 +239,35 @@ class _Course:
         spread = self.clicks - self._mean(self.clicks)
         self.clicks_beside = spread / (np.abs(spread).mean(0) + 1)
 
+    def _ahead(self) -> NDArray[np.float64]:
+        """Return the share that had handed in the same by then, for all work of one's own."""
+        own = ~self.credited
+        among = running_sums(self.item[own], self.day[own], np.ones(int(own.sum())))[0]
+        share: NDArray[np.float64] = among / np.maximum(self.count[self._at(self.day[own])], 1)
+        return share
+
+    def _tables(self) -> list[WorkTable]:
+        """Return the work that tutors mark, and the tests."""
+        shape = (len(self.rows), len(self.work))
+        handed, known = np.full((2, *shape), np.inf)
+        mark, ahead = np.zeros((2, *shape))
+        own = np.ones(shape, bool)
+        place, marked = (self.row, self.item), self.marked
+        np.minimum.at(handed, place, self.day)
+        np.minimum.at(known, (self.row[marked], self.item[marked]), self.known[marked])
+        mark[self.row[marked], self.item[marked]] = self.mark[marked]
+        ahead[place[0][~self.credited], place[1][~self.credited]] = self._ahead()
+        own[place] = ~self.credited
+        order = np.argsort(self.due, kind="stable")
+        parts = [order[~self.is_test[order]], order[self.is_test[order]]]
+        return [
+            WorkTable(
+                self.due[i], self.weight[i], handed[:, i], known[:, i], mark[:, i], ahead[:, i],
+                own[:, i],
+            )
+            for i in parts
+        ]  # fmt: skip
+
     def _due(self, value: NDArray[np.float64]) -> NDArray[np.float64]:
         sums: NDArray[np.float64] = np.cumsum(
             np.bincount(self._at(self.due), value, len(self.days))
@@ -262,9 +294,8 @@ class _Course:
     def events(self) -> tuple[Ids, Ids, NDArray[np.float64], Ids, Floats]:
         """Return enrolment, kind, day, work and numbers of all events."""
         own, got = ~self.credited, ~self.credited & self.marked
-        among = self._running(self.item[own], self.day[own], np.ones(int(own.sum())))[0]
-        others = np.maximum(self.count[self._at(self.day[own])], 1)
-        total, number = self._running(self.item[got], self.known[got], self.mark[got])
+        ahead = self._ahead()
+        total, number = running_sums(self.item[got], self.known[got], self.mark[got])
         expected = (total + _PRIOR * _PRIOR_MARK) / (number + _PRIOR)
         parts = (
             self._table(
@@ -273,7 +304,7 @@ class _Course:
             self._table(
                 HANDED_IN, self.row[own], self.day[own], self.item[own],
                 days_late=np.clip((self.day - self.due[self.item])[own] / WEEK, -4, 6),
-                share_handed_in=among / others,
+                share_handed_in=ahead,
             ),
             self._table(
                 MARKED, self.row[got], self.known[got], self.item[got],
@@ -329,20 +360,6 @@ class _Course:
         where = np.full(len(row), -1) if item is None else item
         return row, np.full(len(row), kind), day, where, table
 
-    @staticmethod
-    def _running(
-        item: Ids, day: NDArray[np.float64], value: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the sum and number of an item's values up to each one's day, that day included."""
-        order = np.lexsort((day, item))
-        key = item[order] * 8192.0 + day[order]
-        begin = np.searchsorted(item[order], item[order])
-        end = np.searchsorted(key, key, "right")
-        sums = np.concatenate([[0.0], np.cumsum(value[order])])
-        total, number = np.empty(len(item)), np.empty(len(item))
-        total[order], number[order] = sums[end] - sums[begin], end - begin
-        return total, number
-
     def at(
         self, enrolment: Ids, day: NDArray[np.float64]
     ) -> tuple[Floats, NDArray[np.bool_], NDArray[np.bool_]]:
@@ -371,5 +388,13 @@ class _Course:
         table = np.zeros((len(row), len(MOMENT_NUMBERS)), np.float32)
         for name, values in numbers.items():
             table[:, MOMENT_NUMBERS.index(name)] = values
+        # Moments of a course most often share their days: its students are compared once a day.
+        first, tables = len(MOMENT_NUMBERS) - 2 * len(WORK_NUMBERS), self._tables()
+        days, of_day = np.unique(np.floor(day), return_inverse=True)
+        for i, one in enumerate(days):
+            asked = of_day == i
+            now = (self.begin <= one) & (self.end > one)
+            both = np.concatenate([work_numbers(kind, now, one) for kind in tables], 1)
+            table[asked, first:] = both[row[asked]]
         here = (self.begin[row] <= day) & (self.end[row] > day)
         return table, here, here & (self.end[row] <= day + WEEK)

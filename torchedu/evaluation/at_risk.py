@@ -3,6 +3,7 @@
 Only students still in the course are scored; each risk is from what was known on its day.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from torchedu.baselines.at_risk import RiskBoosting, RiskLogistic, blend, tabula
 from torchedu.datamodules import CourseEvents
 from torchedu.datasets.course_view import WEEK, module_of
 from torchedu.evaluation.any_task import evaluate, keep
+from torchedu.files import write_whole
 from torchedu.metrics import calibration_points, roc_points, scores
-from torchedu.metrics.fairness import Attribute, audit
-from torchedu.prediction.at_risk import PredictedRisks, predict_risks
+from torchedu.metrics.fairness import LEAST, Attribute, audit
+from torchedu.metrics.thresholds import thresholds
+from torchedu.prediction.at_risk import PredictedRisks, event_words, predict_risks
 from torchedu.schema import GROUP, MODULE, RESERVED
 from torchedu.tasks import AtRisk
 
@@ -34,10 +37,14 @@ def _(
 ) -> dict[str, Any]:
     """Score the risks at each cutoff; ``evaluate`` tells the rest.
 
-    Adds ``by_cutoff``, ``by_week`` (who leaves), ``calls`` (how many of a course's list would fail
-    or leave) and ``fairness``, the audit at the first cutoff, when most is decided, within courses.
+    Adds ``by_cutoff``, ``by_week`` (AUC, and who leaves), ``calls`` (how many of a course's list
+    would fail or leave), ``fairness``, the audit at the first cutoff, when most is decided, within
+    courses, ``groups`` (the groups' curves there), ``student``, one student's risk over time, and
+    ``thresholds`` by policy, chosen on the validation part and kept beside the checkpoints too.
     """
     predicted = predict_risks(task, data, trainer, part)
+    weekly = predict_risks(task, data, trainer, part, by_week=True)
+    validated = predict_risks(task, data, trainer, "val")
     if not trainer.is_global_zero:
         return {}
     store = data.store
@@ -82,13 +89,19 @@ def _(
             {"share": share, **_details(predicted.risk[cutoff == i], at_risk[cutoff == i])}
             for i, share in enumerate(sorted(data.cutoffs))
         ],
-        "by_week": _by_week(data, predicted, moments.day),
+        "by_week": _by_week(data, weekly),
         "calls": [
             {"share": share, **_calls(data, predicted, at_risk, cutoff == i)}
             for i, share in enumerate(sorted(data.cutoffs))
         ],
         "fairness": _fairness(data, predicted, at_risk, cutoff == 0),
+        "groups": _groups(data, predicted, at_risk, cutoff == 0),
+        "student": _student(data, weekly),
+        "thresholds": _thresholds(data, validated),
     }
+    if folder is not None and (Path(folder) / "checkpoints").is_dir():
+        text = json.dumps(evaluation["thresholds"], indent=1)
+        write_whole(Path(folder) / "checkpoints" / "thresholds.json", text.encode())
     return keep(evaluation, trainer, folder)
 
 
@@ -103,21 +116,27 @@ def _cutoff(
 
 
 def _baselines(data: CourseEvents, part: str) -> dict[str, Floats]:
-    """Fit the baselines for each cutoff on the training part, and predict."""
+    """Fit the baselines on the training part, and predict at each cutoff."""
     module, size = module_of(data.store), len(data.store.vocabulary[MODULE])
-    told: dict[str, Floats] = {}
-    (learned, view), (asked, seen) = data.moments("train"), data.moments(part)
+    length = data.store.courses.length[data.store.column("course")]
+    (learned, view), (asked, seen) = data.moments("train", by_week=True), data.moments(part)
     table, wanted = (
         tabular(one, module[moments.enrolment], size)
         for moments, one in ((learned, view), (asked, seen))
     )
     at_risk = data.store.at_risk[learned.enrolment]
-    train, test = (_cutoff(data, one.enrolment, one.day) for one in (learned, asked))
+    share = learned.day / length[learned.enrolment]
+    cutoff = _cutoff(data, asked.enrolment, asked.day)
+    told: dict[str, Floats] = {}
     for baseline in (RiskLogistic(), RiskBoosting(data.seed)):
         risk = np.empty(len(asked.day))
-        for i in np.unique(test):
-            baseline.fit(table[train == i], at_risk[train == i])
-            risk[test == i] = baseline.predict(wanted[test == i])
+        before = np.zeros(len(share), bool)
+        for i, at in enumerate(sorted(data.cutoffs)):
+            near = np.abs(share - at) <= baseline.reach
+            if not np.array_equal(near, before):  # one that learns from all moments does so once
+                baseline.fit(table[near], at_risk[near])
+            before = near
+            risk[cutoff == i] = baseline.predict(wanted[cutoff == i])
         told[baseline.name] = risk
     return told
 
@@ -132,23 +151,54 @@ def _details(risk: NDArray[Any], at_risk: NDArray[Any]) -> dict[str, Any]:
     }
 
 
-def _by_week(
-    data: CourseEvents, predicted: PredictedRisks, day: NDArray[np.float64]
-) -> list[dict[str, Any]]:
-    """Compare the hazard of leaving within a week with who left, cutoff week by cutoff week."""
-    end = data.store.column("end")[predicted.enrolment]
-    left = (end <= day + WEEK).astype(np.float64)
-    week = (day // WEEK).astype(np.int64)
+def _by_week(data: CourseEvents, weekly: PredictedRisks) -> list[dict[str, Any]]:
+    """Score the risks of each week, and compare the hazard of leaving with who left."""
+    end = data.store.column("end")[weekly.enrolment]
+    at_risk = data.store.at_risk[weekly.enrolment]
+    left = (end <= weekly.day + WEEK).astype(np.float64)
+    week = (weekly.day // WEEK).astype(np.int64)
     return [
         {
             "week": int(one),
             "students": int((week == one).sum()),
-            "predicted": float(predicted.leaving[week == one].mean()),
-            "observed": float(left[week == one].mean()),
-            "auc": scores(predicted.leaving[week == one], left[week == one])["auc"],
+            "auc": scores(weekly.risk[week == one], at_risk[week == one])["auc"],
+            "leaving_predicted": float(weekly.leaving[week == one].mean()),
+            "leaving_observed": float(left[week == one].mean()),
+            "leaving_auc": scores(weekly.leaving[week == one], left[week == one])["auc"],
         }
         for one in np.unique(week)
     ]
+
+
+def _student(data: CourseEvents, weekly: PredictedRisks) -> dict[str, Any] | None:
+    """Follow one student: of those whose risk rose above one half, the one it rose most for."""
+    rows, first, count = np.unique(weekly.enrolment, return_index=True, return_counts=True)
+    path = [weekly.risk[begin : begin + n] for begin, n in zip(first, count, strict=True)]
+    rise = np.array([one.max() - one[0] if one.max() >= 0.5 else -1 for one in path])
+    if not len(rise) or rise.max() <= 0:
+        return None
+    at = int(rise.argmax())
+    row, store = int(rows[at]), data.store
+    mine = slice(first[at], first[at] + count[at])
+    day, risk = weekly.day[mine], weekly.risk[mine]
+    _, seen = data.moments("test" if row in data.parts["test"] else "val", by_week=True)
+    begin, stop = seen.event_offsets[row], seen.event_offsets[row + 1]
+    marks = []
+    for step in sorted(np.argsort(-np.diff(risk), kind="stable")[:3].tolist()):
+        between = np.flatnonzero(
+            (seen.event_day[begin:stop] > day[step]) & (seen.event_day[begin:stop] <= day[step + 1])
+        )
+        if len(between) and risk[step + 1] > risk[step]:
+            told = ", ".join(event_words(data, seen, begin + i) for i in between[-2:])
+            marks.append({"day": float(day[step + 1]), "event": told})
+    return {
+        "student": f"enrolment row {row}",
+        "course": store.courses.name[int(store.column("course")[row])],
+        "outcome": "failed or left" if store.at_risk[row] else "passed",
+        "day": day.tolist(),
+        "risk": risk.tolist(),
+        "events": marks,
+    }
 
 
 def _calls(
@@ -173,19 +223,58 @@ def _calls(
     }
 
 
-def _fairness(
-    data: CourseEvents, predicted: PredictedRisks, at_risk: NDArray[Any], mine: NDArray[np.bool_]
-) -> dict[str, Any] | None:
-    names, rows = data.store.vocabulary, predicted.enrolment[mine]
-    if not names.groups:
-        return None
-    attributes = {
-        # Ids 0 and 1 belong to no name.
+def _attributes(data: CourseEvents, rows: NDArray[np.int64]) -> dict[str, Attribute]:
+    """Return the groups of enrolments; ids 0 and 1 belong to no name."""
+    names = data.store.vocabulary
+    return {
         name: Attribute(
             data.store.group(name)[rows].astype(np.int64) - RESERVED, list(names[GROUP + name])
         )
         for name in names.groups
     }
+
+
+def _thresholds(data: CourseEvents, known: PredictedRisks) -> list[dict[str, Any]]:
+    """Choose thresholds on the validation part, at the first cutoff; groups by ``fair_to``."""
+    mine = _cutoff(data, known.enrolment, known.day.astype(np.float64)) == 0
+    rows = known.enrolment[mine]
+    group = None if data.fair_to is None else data.group[rows]
+    at_risk = data.store.at_risk[rows]
+    if len(np.unique(at_risk)) < 2:
+        return []
+    told = thresholds(known.risk[mine], at_risk, group)
+    names = list(data.store.vocabulary[GROUP + data.fair_to]) if data.fair_to else []
+    for one in told:
+        if isinstance(one["threshold"], dict):
+            one["threshold"] = {names[i]: value for i, value in one["threshold"].items()}
+    return told
+
+
+def _groups(
+    data: CourseEvents, predicted: PredictedRisks, at_risk: NDArray[Any], mine: NDArray[np.bool_]
+) -> dict[str, dict[str, Any]]:
+    """Return the curves of every group that is large enough to have some."""
+    risk, truth = predicted.risk[mine], at_risk[mine]
+    told: dict[str, dict[str, Any]] = {}
+    for name, (ids, names) in _attributes(data, predicted.enrolment[mine]).items():
+        for i, group in enumerate(names):
+            one = np.asarray(ids) == i
+            if one.sum() >= LEAST and 0 < truth[one].mean() < 1:
+                told.setdefault(name, {})[group] = {
+                    "students": int(one.sum()),
+                    "roc": roc_points(risk[one], truth[one]),
+                    "calibration": calibration_points(risk[one], truth[one]),
+                }
+    return told
+
+
+def _fairness(
+    data: CourseEvents, predicted: PredictedRisks, at_risk: NDArray[Any], mine: NDArray[np.bool_]
+) -> dict[str, Any] | None:
+    rows = predicted.enrolment[mine]
+    attributes = _attributes(data, rows)
+    if not attributes:
+        return None
     course = Attribute(data.store.column("course")[rows], data.store.courses.name)
     return audit(
         predicted.risk[mine], at_risk[mine], attributes, stratum=course, intersections=False

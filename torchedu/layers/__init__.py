@@ -1,6 +1,7 @@
 """Blocks that models share."""
 
 from torchedu.layers.attention import AttentionBlock
+from torchedu.layers.block_network import BlockNetwork, BlockPlan
 from torchedu.layers.counts import add_marks, counts_before, look_up
 from torchedu.layers.distinct import distinct
 from torchedu.layers.dropout import Dropout
@@ -10,6 +11,8 @@ from torchedu.layers.table import VocabularyTable
 __all__ = [
     "LSTM",
     "AttentionBlock",
+    "BlockNetwork",
+    "BlockPlan",
     "Dropout",
     "VocabularyTable",
     "add_marks",

@@ -1,5 +1,7 @@
 """Attention of questions over the history before them."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -16,12 +18,24 @@ class AttentionBlock(nn.Module):
         dropout: Share left out in training of the attention weights and of each sub-layer's output.
     """
 
+    tensor_plan: ClassVar = {
+        "query": "colwise",
+        "key": "colwise",
+        "value": "colwise",
+        "out": "rowwise",
+        "up": "colwise",
+        "down": "rowwise",
+    }
+    """How tensor parallel ranks share the block: whole heads, and parts of the feed-forward."""
+
     def __init__(self, dim: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.heads = heads
+        self.head_dim = dim // heads
         self.dropout = dropout
         self.query = nn.Linear(dim, dim)
-        self.key_value = nn.Linear(dim, 2 * dim)
+        self.key = nn.Linear(dim, dim)
+        self.value = nn.Linear(dim, dim)
         self.out = nn.Linear(dim, dim)
         self.norm_attention = nn.LayerNorm(dim)
         self.up = nn.Linear(dim, dim)
@@ -29,7 +43,7 @@ class AttentionBlock(nn.Module):
         self.norm_feed = nn.LayerNorm(dim)
         self.drop = Dropout(dropout)
         bound = (6 / (4 * dim)) ** 0.5  # Xavier over the three projections as one matrix
-        for projection in (self.query, self.key_value):
+        for projection in (self.query, self.key, self.value):
             nn.init.uniform_(projection.weight, -bound, bound)
             nn.init.zeros_(projection.bias)
         nn.init.zeros_(self.out.bias)
@@ -46,7 +60,8 @@ class AttentionBlock(nn.Module):
             x_BLD: The queries with what they found.
         """
         q_BHLd = self._split(self.query(query_BLD))
-        k_BHMd, v_BHMd = map(self._split, self.key_value(memory_BMD).chunk(2, dim=-1))
+        k_BHMd = self._split(self.key(memory_BMD))
+        v_BHMd = self._split(self.value(memory_BMD))
         found_BHLd = self._attend(q_BHLd, k_BHMd, v_BHMd, causal)
         x_BLD = self.out(found_BHLd.transpose(1, 2).flatten(2))
         x_BLD = self.norm_attention(query_BLD + self.drop(x_BLD))
@@ -67,4 +82,4 @@ class AttentionBlock(nn.Module):
         return weight_BHLM @ v_BHMd
 
     def _split(self, x_BLD: Tensor) -> Tensor:
-        return x_BLD.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return x_BLD.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)

@@ -23,11 +23,12 @@ class EventGRU(EventModel):
         num_modules: Number of module ids, the reserved ones included.
         dim: Width of each member's state.
         members: Members of the ensemble.
-        dropout: Share of entries left out in training before each layer of the judgement.
+        dropout: Share of entries left out in training before each layer of the judgement, the
+            moment's numbers among them.
     """
 
     def __init__(
-        self, num_modules: int, dim: int = 48, members: int = 3, dropout: float = 0.4
+        self, num_modules: int, dim: int = 32, members: int = 4, dropout: float = 0.25
     ) -> None:
         super().__init__()
         self.num_modules = num_modules
@@ -89,6 +90,6 @@ class _Member(nn.Module):
 
     def judge(self, h: Tensor, module: Tensor, moment: Tensor) -> Tensor:
         """Return the two log odds of a state at a moment of a module."""
-        joined = self.join(torch.cat([self.drop(h), moment], dim=-1))
+        joined = self.join(torch.cat([self.drop(h), self.drop(moment)], dim=-1))
         logit: Tensor = self.rest(joined + self.module(module)) + self.straight(moment)
         return logit

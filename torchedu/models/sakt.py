@@ -4,12 +4,14 @@ Pandey and Karypis, "A Self-Attentive model for Knowledge Tracing", EDM 2019,
 https://arxiv.org/abs/1907.06837.
 """
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 
 from torchedu.batch import AnswerBatch
 from torchedu.errors import ConfigError
-from torchedu.layers import AttentionBlock, Dropout, VocabularyTable
+from torchedu.layers import AttentionBlock, BlockPlan, Dropout, VocabularyTable
 from torchedu.models.kt_model import KTModel, State
 from torchedu.schema import SKILL
 
@@ -31,6 +33,8 @@ class SAKT(KTModel):
         dropout: Share left out in training of attention weights and of each sub-layer's output.
         max_steps: Longest history taken at once; older answers are then forgotten.
     """
+
+    block_plan = BlockPlan("attention", ("answered", "asked", "position"), ("out",))
 
     def __init__(
         self,
@@ -64,8 +68,25 @@ class SAKT(KTModel):
 
     def forward(self, batch: AnswerBatch) -> Tensor:
         """Predict every answer of a batch; see ``KTModel.forward``."""
+        return self.leave(self.through(self.attention, self.enter(batch), batch), batch)
+
+    def enter(self, batch: AnswerBatch) -> tuple[Tensor, Tensor]:
+        """Return the questions and the history before each; see ``BlockNetwork``."""
         x_BLD = self._code(batch.skill_BLS, batch.correct_BL)
-        return self._logit(batch.skill_BLS, self._memory(x_BLD[:, :-1]), causal=True)
+        return self.asked.mean(batch.skill_BLS), self._memory(x_BLD[:, :-1])
+
+    def through(
+        self, blocks: Iterable[nn.Module], x: tuple[Tensor, ...], batch: AnswerBatch
+    ) -> tuple[Tensor, ...]:
+        """Refine the questions, and leave the history as it is; see ``BlockNetwork``."""
+        q_BLD, memory_BMD = x
+        for block in blocks:
+            q_BLD = block(q_BLD, memory_BMD, True)
+        return q_BLD, memory_BMD
+
+    def leave(self, x: tuple[Tensor, ...], batch: AnswerBatch) -> Tensor:
+        """Return log odds of the refined questions; see ``BlockNetwork``."""
+        return self._logit(x[0])
 
     def initial_state(self, batch_size: int) -> State:
         """Return histories without answers."""
@@ -73,8 +94,10 @@ class SAKT(KTModel):
 
     def predict(self, state: State, item_B: Tensor, skill_BS: Tensor) -> Tensor:
         """Predict one answer of each student; see ``KTModel.predict``."""
-        (x_BLD,) = state
-        return self._logit(skill_BS.unsqueeze(1), self._memory(x_BLD), causal=False).squeeze(1)
+        q_BLD, memory_BMD = self.asked.mean(skill_BS.unsqueeze(1)), self._memory(state[0])
+        for block in self.attention:
+            q_BLD = block(q_BLD, memory_BMD, False)
+        return self._logit(q_BLD).squeeze(1)
 
     def step(self, state: State, item_B: Tensor, skill_BS: Tensor, correct_B: Tensor) -> State:
         """Take in one answer of each student; see ``KTModel.step``."""
@@ -90,9 +113,6 @@ class SAKT(KTModel):
         start = x_BLD.new_zeros(x_BLD.shape[0], 1, self.dim)
         return torch.cat([start, x_BLD], dim=1) + self.position[: x_BLD.shape[1] + 1]
 
-    def _logit(self, skill: Tensor, memory_BMD: Tensor, causal: bool) -> Tensor:
-        q_BLD = self.asked.mean(skill)
-        for block in self.attention:
-            q_BLD = block(q_BLD, memory_BMD, causal)
+    def _logit(self, q_BLD: Tensor) -> Tensor:
         logit_BL: Tensor = self.out(self.drop(q_BLD)).squeeze(-1)
         return logit_BL

@@ -4,12 +4,14 @@ Kang and McAuley, "Self-Attentive Sequential Recommendation", ICDM 2018,
 https://arxiv.org/abs/1808.09781.
 """
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 
 from torchedu.batch import EnrolmentBatch
 from torchedu.errors import ConfigError
-from torchedu.layers import AttentionBlock
+from torchedu.layers import AttentionBlock, BlockPlan
 from torchedu.models.recommender import DotProduct, shifted
 
 
@@ -30,6 +32,8 @@ class SASRec(DotProduct):
         dropout: Share left out in training of vectors, attention weights and sub-layers' outputs.
         max_steps: The most courses taken at once.
     """
+
+    block_plan = BlockPlan("attention", ("course", "start", "position"), ("course", "bias"))
 
     def __init__(
         self,
@@ -58,8 +62,22 @@ class SASRec(DotProduct):
 
     def forward(self, batch: EnrolmentBatch) -> Tensor:
         """Attend to the courses; see ``Recommender.forward``."""
+        return self.leave(self.through(self.attention, self.enter(batch), batch), batch)
+
+    def enter(self, batch: EnrolmentBatch) -> tuple[Tensor]:
+        """Return the courses before each place; see ``BlockNetwork``."""
         x_BLD = shifted(self.course(batch.item_BL), self.start)
-        x_BLD = self.drop(x_BLD * self.dim**0.5 + self.position[: x_BLD.shape[1]])
-        for block in self.attention:
+        return (self.drop(x_BLD * self.dim**0.5 + self.position[: x_BLD.shape[1]]),)
+
+    def through(
+        self, blocks: Iterable[nn.Module], x: tuple[Tensor, ...], batch: EnrolmentBatch
+    ) -> tuple[Tensor, ...]:
+        """Let each place attend to those before it; see ``BlockNetwork``."""
+        (x_BLD,) = x
+        for block in blocks:
             x_BLD = block(x_BLD, x_BLD, True)
-        return x_BLD
+        return (x_BLD,)
+
+    def leave(self, x: tuple[Tensor, ...], batch: EnrolmentBatch) -> Tensor:
+        """Return what is known before each course; see ``BlockNetwork``."""
+        return x[0]

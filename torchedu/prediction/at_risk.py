@@ -73,7 +73,7 @@ def _(
 
 
 def predict_risks(
-    task: AtRisk, data: CourseEvents, trainer: Trainer, part: str | None
+    task: AtRisk, data: CourseEvents, trainer: Trainer, part: str | None, by_week: bool = False
 ) -> PredictedRisks:
     """Predict the risks of a part.
 
@@ -83,11 +83,12 @@ def predict_risks(
         trainer: Runs the network.
         part: ``train``, ``val`` or ``test``, at the cutoffs; every week of everyone where it is
             None.
+        by_week: Whether to take a part's moments every other week instead of at the cutoffs.
 
     Returns:
         The risks of all ranks.
     """
-    data.predict_part = part
+    data.predict_part, data.predict_by_week = part, by_week
     batches = trainer.predict(task, datamodule=data) or []
     columns = [torch.cat(column).cpu() for column in zip(*batches, strict=True)]
     if trainer.world_size > 1:
@@ -200,11 +201,14 @@ def _told(
             break
         same = events[seen.event_day[events] == days[at]]
         points = 100 * (risk[at] - risk[at - 1])
-        told.append(f"{', '.join(_event(data, seen, i) for i in same[:3])}: {points:+.0f} points")
+        told.append(
+            f"{', '.join(event_words(data, seen, i) for i in same[:3])}: {points:+.0f} points"
+        )
     return "; ".join(told) or "nothing raised it"
 
 
-def _event(data: CourseEvents, seen: View, i: int) -> str:
+def event_words(data: CourseEvents, seen: View, i: int) -> str:
+    """Tell an event of a view in words."""
     work, store = int(seen.event_work[i]), data.store
     about = "" if work < 0 else f"{store.work.name[work]} ({store.work.type[work]})"
     kind, numbers = int(seen.event_kind[i]), seen.event[i]

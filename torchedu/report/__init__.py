@@ -18,7 +18,8 @@ def write_report(run: str | Path) -> Path:
         run: The run's folder.
 
     Returns:
-        The page, ``report.html`` in the run's folder; the pictures stand in ``pictures/``.
+        The page, ``report.html`` in the run's folder; the pictures stand in ``pictures/``, and
+        beside it the model card, ``model_card.md``.
 
     Raises:
         DataError: The folder is no run's, or one of its files cannot be read.

@@ -167,7 +167,8 @@ class Run:
         evaluation: The evaluation, where answers were predicted.
         table: The scores, where it was anything else.
         mastery: One student's mastery over time.
-        names: How many items and skills the vocabulary holds.
+        names: How many items and skills there are.
+        evaluated: ``evaluation.json`` as it is.
     """
 
     path: Path
@@ -178,6 +179,7 @@ class Run:
     table: Table | None
     mastery: Mastery | None
     names: dict[str, int]
+    evaluated: dict[str, Any]
 
 
 def read_run(path: Path) -> Run:
@@ -210,6 +212,7 @@ def read_run(path: Path) -> Run:
         table=_read(path / "evaluation.json", _table),
         mastery=_read(path / "mastery.json", _mastery),
         names=_read(path / "vocabulary.json", _names) or {},
+        evaluated=_read(path / "evaluation.json", json.loads) or {},
     )
 
 
@@ -297,8 +300,7 @@ def _of_answers(value: dict[str, Any]) -> bool:
 
 
 def _table(text: str) -> Table | None:
-    value = json.loads(text)
-    if _of_answers(value):
+    if _of_answers(value := json.loads(text)):
         return None
     return Table(
         split=clean_name(value["split"]),
@@ -317,8 +319,7 @@ def _table(text: str) -> Table | None:
 
 
 def _evaluation(text: str) -> Evaluation | None:
-    value = json.loads(text)
-    if not _of_answers(value):
+    if not _of_answers(value := json.loads(text)):
         return None
     return Evaluation(
         split=clean_name(value["split"]),
@@ -396,5 +397,4 @@ def _mastery(text: str) -> Mastery:
 
 def _names(text: str) -> dict[str, int]:
     kinds = {str(kind): len(names) for kind, names in json.loads(text).items()}
-    counts = {"items": kinds.get(ITEM, 0), "skills": kinds.get(SKILL, 0)}
-    return {name: count for name, count in counts.items() if count}
+    return {f"{one}s": kinds[one] for one in (ITEM, SKILL) if kinds.get(one)}

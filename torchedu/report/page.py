@@ -16,8 +16,10 @@ from torchedu.report.curves import (
     draw_loss,
     draw_roc,
 )
-from torchedu.report.folder import Evaluation, Run, read_run
+from torchedu.report.folder import Evaluation, Run, clean_name, read_run
 from torchedu.report.heat_map import draw_mastery, excerpt
+from torchedu.report.model_card import CARD, model_card
+from torchedu.report.risks import NAMES, draw_risks
 from torchedu.report.scores import MOST_GROUPS, draw_groups, draw_history, draw_scores
 from torchedu.report.style import Picture, drawing, short
 
@@ -25,7 +27,7 @@ PAGE = "report.html"
 PICTURES = "pictures"
 _NAMES = (
     "scores", "learning_loss", "learning_auc", "gradients", "roc", "calibration", "history",
-    "groups", "mastery",
+    "groups", "mastery", *NAMES,
 )  # fmt: skip
 
 
@@ -36,6 +38,7 @@ def write(path: Path) -> Path:
         drawn = {picture.name: picture for picture in _draw(run)}
         pictures = {name: picture.png() for name, picture in drawn.items()}
         page = _render(run, drawn)
+    card = model_card(run)
     # All is drawn before the first byte is written, and each file takes its place whole.
     folder = path / PICTURES
     if pictures:
@@ -46,6 +49,7 @@ def write(path: Path) -> Path:
             write_whole(file, pictures[name])
         else:
             file.unlink(missing_ok=True)
+    write_whole(path / CARD, card.encode("utf-8"))
     write_whole(path / PAGE, page.encode("utf-8"))
     return path / PAGE
 
@@ -61,6 +65,8 @@ def _draw(run: Run) -> list[Picture]:
             draw_history(found.by_history, network_name(found)),
             draw_groups(found.by_group, _overall(found)),
         ]
+    if run.table:
+        pictures += draw_risks(run.evaluated)
     if run.mastery:
         pictures.append(draw_mastery(excerpt(run.mastery)))
     return [picture for picture in pictures if picture]
@@ -70,7 +76,9 @@ def _render(run: Run, drawn: dict[str, Picture]) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(score=_score, percent=_percent, count=_count, name=_shown)
+    environment.filters.update(
+        score=_score, percent=_percent, count=_count, name=_shown, clean=clean_name
+    )
     source = importlib.resources.files("torchedu.report").joinpath("page.html.jinja")
     return environment.from_string(source.read_text("utf-8")).render(
         run=run,
@@ -84,6 +92,8 @@ def _render(run: Run, drawn: dict[str, Picture]) -> str:
         pictures={name: (*picture.svg(), picture.alt) for name, picture in drawn.items()},
         most_groups=MOST_GROUPS,
         left_out=left_out(run, drawn),
+        student=run.evaluated.get("student"),
+        audited=(run.evaluated.get("fairness") or {}).get("words", []) if run.table else [],
         path=shlex.quote(str(run.path)),
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import ClassVar, NamedTuple, Self
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -43,6 +44,9 @@ class AtRisk(NamedTask):
             ``functools.partial(EventGRU, dim=32)``.
         num_modules: Number of module ids, the reserved ones included.
         leaving_weight: Weight of the loss of leaving within a week.
+        parity_weight: Weight of a penalty on unequal treatment: the squared distance, among
+            students of the same outcome, of each group's mean log odds from those of all in the
+            batch, a smooth form of equalized odds. The groups are those of ``--data.fair_to``.
         lr: Learning rate of AdamW.
         weight_decay: Its weight decay.
         schedule: ``constant`` keeps the learning rate; ``one_cycle`` raises it to ``lr`` over the
@@ -62,6 +66,7 @@ class AtRisk(NamedTask):
         net: Callable[[int], EventModel],
         num_modules: int,
         leaving_weight: float = 0.2,
+        parity_weight: float = 0.0,
         lr: float = 3e-3,
         weight_decay: float = 0.1,
         schedule: Schedule = "one_cycle",
@@ -69,6 +74,7 @@ class AtRisk(NamedTask):
         super().__init__(lr, weight_decay, schedule)
         self.net = builder(net, EventModel)(num_modules)
         self.leaving_weight = leaving_weight
+        self.parity_weight = parity_weight
         self.metrics = AnswerScores()
         self.save_hyperparameters(
             {
@@ -78,6 +84,7 @@ class AtRisk(NamedTask):
                 },
                 "num_modules": num_modules,
                 "leaving_weight": leaving_weight,
+                "parity_weight": parity_weight,
                 "lr": lr,
                 "weight_decay": weight_decay,
                 "schedule": schedule,
@@ -121,7 +128,24 @@ class AtRisk(NamedTask):
         each_BQM = each_BQM + self.leaving_weight * F.binary_cross_entropy_with_logits(
             leaving_BQM, soon_BQM, reduction="none"
         )
-        return (each_BQM.mean(-1) * batch.scored_BQ).sum(1), batch.scored_BQ.sum(1)
+        each_BQ = each_BQM.mean(-1) * batch.weight_B.unsqueeze(1)
+        if self.parity_weight:
+            each_BQ = each_BQ + self.parity_weight * self._disparity(risk_BQM.mean(-1), batch)
+        return (each_BQ * batch.scored_BQ).sum(1), batch.scored_BQ.sum(1)
+
+    def _disparity(self, logit_BQ: Tensor, batch: RiskBatch) -> Tensor:
+        """Return the mean squared gap between groups and all, of the same outcome; a scalar."""
+        gaps = []
+        for bad in (False, True):
+            mine_B = (batch.at_risk_B > 0.5) == bad
+            of_all = logit_BQ[mine_B & (batch.group_B >= 0)]
+            counted = batch.scored_BQ[mine_B & (batch.group_B >= 0)]
+            for group in batch.group_B[batch.group_B >= 0].unique():
+                one_B = mine_B & (batch.group_B == group)
+                if batch.scored_BQ[one_B].any():
+                    mean = logit_BQ[one_B][batch.scored_BQ[one_B]].mean()
+                    gaps.append((mean - of_all[counted].mean()) ** 2)
+        return torch.stack(gaps).mean() if gaps else logit_BQ.new_zeros(())
 
     def pseudonyms(self, batch: RiskBatch) -> list[str]:
         """Name each row of a batch by its enrolment's row in the store."""

@@ -11,10 +11,12 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import OneCycleLR
 from torchmetrics import Metric
 
 from torchedu.callbacks import Advice, GradientGuard, HungRank, RandomState
+from torchedu.callbacks.gradients import clip, of_one_mesh
 from torchedu.checkpoints import read_usable
 from torchedu.errors import CheckpointError
 from torchedu.schema import Vocabulary
@@ -91,13 +93,20 @@ class Task(LightningModule, ABC):
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Return a batch's part of the step's mean loss."""
         loss_B, count_B = self.loss(batch)
-        total = loss_B.sum()
-        with torch.no_grad():
-            self._sums[0] += total
-            self._sums[1] += count_B.sum()
+        self.note(loss_B, count_B)
+        return self.share(batch, loss_B)
+
+    @torch.no_grad()
+    def note(self, loss_B: Tensor, count_B: Tensor) -> None:
+        """Add what ``loss`` returned to the mean of the epoch."""
+        self._sums[0] += loss_B.sum()
+        self._sums[1] += count_B.sum()
+
+    def share(self, batch: Any, loss_B: Tensor) -> Tensor:
+        """Return what the losses of rows of a batch add to the step's mean loss."""
         # Ranks and accumulated batches of unequal size are averaged with equal weight after this,
         # so each divides by the same share of the step's answers and not by its own number.
-        part = total / batch.mean_over_B[0] + self.penalty()
+        part = loss_B.sum() / batch.mean_over_B[0] + self.penalty()
         # Times one: a loss that is not finite makes its gradients so, which every rank then sees.
         return part * (1 + 0 * part.detach())
 
@@ -161,6 +170,9 @@ class Task(LightningModule, ABC):
         sums = self._sums.clone()
         if self._trainer is not None:
             sums = self._trainer.strategy.reduce(sums, reduce_op="sum")
+            # Ranks that share one copy of the network have each counted the same.
+            share = self._trainer.distributed_sampler_kwargs or {"num_replicas": 1}
+            sums *= share["num_replicas"] / self._trainer.world_size
         checkpoint["loss_sums"] = sums.tolist()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -169,7 +181,8 @@ class Task(LightningModule, ABC):
             return
         loops = checkpoint.get("loops", {})
         self._position = loops.get("fit_loop", {}).get("state_dict", {}).get("combined_loader", [])
-        if self._trainer.is_global_zero:
+        share = self._trainer.distributed_sampler_kwargs or {"rank": 0}
+        if share["rank"] == 0:  # on every rank that takes the first share of the batches
             saved = checkpoint.get("loss_sums", [0.0, 0.0])
             self._sums.copy_(torch.tensor(saved, dtype=self._sums.dtype))
         _rescale(loops, self._trainer.accumulate_grad_batches)
@@ -221,6 +234,20 @@ class Task(LightningModule, ABC):
         own = (RandomState(), GradientGuard(), HungRank(), Advice())
         given = {type(callback) for callback in self.trainer.callbacks}  # type: ignore[attr-defined]
         return [callback for callback in own if type(callback) not in given]
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip the gradients, by the norm of what all devices keep of them."""
+        parameters = [one for group in optimizer.param_groups for one in group["params"]]
+        by_norm = gradient_clip_algorithm in (None, "norm")
+        if gradient_clip_val and by_norm and len(of_one_mesh(parameters)) > 1:
+            clip(parameters, gradient_clip_val)  # torch's own knows one mesh
+        else:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return AdamW and its schedule; the command line or a subclass may give others."""

@@ -8,10 +8,13 @@ from torchedu.datasets.importers import (
     dkt_synthetic,
     ednet,
     ednet_kt1,
+    event_log,
     jsonl,
     oulad,
     parquet,
     tsv,
+    uci_student,
+    xapi,
 )
 from torchedu.datasets.importers.importer import Importer
 
@@ -29,5 +32,10 @@ FORMATS: dict[str, Importer] = {
 }
 """Importers by the name a user gives; a new file is added here."""
 
-EVENT_FORMATS: dict[str, Callable[[str, str], EventStore]] = {oulad.NAME: oulad.import_oulad}
+EVENT_FORMATS: dict[str, Callable[[str, str], EventStore]] = {
+    oulad.NAME: oulad.import_oulad,
+    event_log.NAME: event_log.import_event_log,
+    uci_student.NAME: uci_student.import_uci_student,
+    xapi.NAME: xapi.import_xapi,
+}
 """Formats of courses with their students' events."""

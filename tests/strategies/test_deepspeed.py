@@ -1,0 +1,212 @@
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning import LightningModule, Trainer, seed_everything
+from lightning.pytorch.callbacks import Callback
+
+from tests.strategies.numbers import (
+    NETS,
+    SAVED,
+    STEPS,
+    Asked,
+    Numbers,
+    Tracing,
+    assert_equal,
+    compute,
+    distance,
+)
+from torchedu import Interactions, KnowledgeTracing
+from torchedu.callbacks import GradientGuard
+from torchedu.cli import main
+from torchedu.errors import ConfigError, MissingExtraError, TrainingError
+from torchedu.strategies import deepspeed
+from torchedu.strategies.deepspeed import DeepSpeed
+from torchedu.testing.launch import LaunchServer
+
+pytest.importorskip("deepspeed", reason="the extra deepspeed is not installed")
+
+CLIPPED = {"accumulate_grad_batches": 2, "gradient_clip_val": 0.05}
+# All of stage 3's tensors are divided, and several buckets fill.
+WAYS: dict[str, dict[str, Any]] = {
+    "1": {"stage": 1},
+    "2 offload": {"stage": 2, "offload": True, "bucket": 500},
+    "3": {"stage": 3, "persist": 0},
+    "3 offload": {"stage": 3, "offload": True, "persist": 0},
+}
+
+
+def asked(way: str, **more: Any) -> Asked:
+    plain = way == "auto"
+    options = {} if plain else WAYS[way]
+    return Asked("auto" if plain else "deepspeed", options, ranks=1 if plain else 2, **more)
+
+
+def runs(way: str, folder: Path) -> dict[str, Asked]:
+    """Return what is compared, beside what ``test_equal.py`` does with stage 2."""
+    file = folder / f"{way.replace(' ', '-')}.ckpt"
+    found = {
+        "SAKT, clipped": asked(way, net="SAKT", more=CLIPPED),
+        "SAKT, AdamW": asked(way, net="SAKT", optimizer="AdamW", save=file),
+    }
+    if way in ("auto", "3"):
+        half = folder / f"{way}-half.ckpt"
+        found |= {
+            "DKT": asked(way),
+            "DKT, bf16-mixed": asked(way, precision="bf16-mixed"),
+            "DKT, bf16-true": asked(way, precision="bf16-true", optimizer="AdamW", save=half),
+        }
+    return found
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("deepspeed")
+
+
+@pytest.fixture(scope="module")
+def one(class_store: Path, folder: Path) -> dict[str, Numbers]:
+    """Give the numbers of one process."""
+    wanted = runs("auto", folder)
+    return dict(zip(wanted, compute(class_store, list(wanted.values())), strict=True))
+
+
+@pytest.fixture(scope="module")
+def two(
+    class_store: Path, folder: Path, one: dict[str, Numbers], launch: LaunchServer
+) -> dict[str, dict[str, Numbers]]:
+    """Give the numbers of two ranks in every way, and of their going on from one process's file."""
+    asked_for = {way: runs(way, folder) for way in WAYS}
+    for way, known in asked_for.items():
+        known["resumed"] = asked(way, net="SAKT", optimizer="AdamW", resume=folder / "auto.ckpt")
+    half = {"precision": "bf16-true", "optimizer": "AdamW"}
+    asked_for["3"]["half resumed"] = asked("3", resume=folder / "3-half.ckpt", **half)
+    flat = [run for known in asked_for.values() for run in known.values()]
+    started = launch.start(compute, class_store, flat, ranks=2)
+    assert started.wait(110) == [0, 0], started.output()
+    numbers = iter(started.result())
+    return {way: {name: next(numbers) for name in known} for way, known in asked_for.items()}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_numbers_are_those_of_one_process(
+    way: str, one: dict[str, Numbers], two: dict[str, dict[str, Numbers]]
+) -> None:
+    for name in {"DKT", "SAKT, clipped"} & two[way].keys():
+        assert_equal(two[way][name], one[name])
+
+
+def test_half_precision_keeps_whole_weights_beside(
+    one: dict[str, Numbers], two: dict[str, dict[str, Numbers]]
+) -> None:
+    numbers = two["3"]
+    # A weight's gradient is summed over a rank's rows, and then rounded to 8 bits.
+    name = "DKT, bf16-mixed"
+    assert_equal(numbers[name], one[name], gradients=1e-2, losses=2e-3, weights=1e-3)
+    half = numbers["DKT, bf16-true"]
+    assert half.losses == pytest.approx(one["DKT, bf16-true"].losses, rel=2e-2)
+    assert all(w.dtype == torch.float32 for w in half.weights.values() if w.is_floating_point())
+    assert numbers["half resumed"].losses == half.losses[SAVED:]
+    assert distance(numbers["half resumed"].weights, half.weights) == 0
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_checkpoint_goes_on_with_and_without_it(
+    way: str,
+    one: dict[str, Numbers],
+    two: dict[str, dict[str, Numbers]],
+    class_store: Path,
+    folder: Path,
+) -> None:
+    whole = one["SAKT, AdamW"].losses
+    assert two[way]["SAKT, AdamW"].losses == pytest.approx(whole, rel=1e-5)
+    assert two[way]["resumed"].losses == pytest.approx(whole[SAVED:], rel=1e-5)
+    file = folder / f"{way.replace(' ', '-')}.ckpt"
+    back = compute(class_store, [asked("auto", net="SAKT", optimizer="AdamW", resume=file)])[0]
+    assert back.losses == pytest.approx(whole[SAVED:], rel=1e-5)
+    assert len(whole) == STEPS
+
+
+class Spoil(Callback):
+    """Spoils a sample of the second rank."""
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        if trainer.global_step == 2 and trainer.global_rank == trainer.world_size - 1:
+            batch.correct_BL[0, 0] = torch.nan
+
+
+def whole_run(store: Path, ranks: int, guard: str) -> tuple[dict[str, float], list[Any], str]:
+    """Return the scores of a run with validation, the layers' norms seen, and what was told."""
+    seed_everything(0, verbose=False)
+    data = Interactions(str(store), batch_size=16)
+    task = Tracing(NETS["SAKT"], data.num_items, data.num_skills, lr=0.5)
+    watched = GradientGuard(non_finite=guard)  # type: ignore[arg-type]
+    trainer = Trainer(
+        accelerator="cpu",
+        devices=ranks,
+        strategy=DeepSpeed(stage=3, persist=0) if ranks > 1 else "auto",
+        max_epochs=2,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=[watched, Spoil()],
+    )
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*passed over.*")
+            trainer.fit(task, data)
+    except TrainingError as error:
+        return {}, [], str(error)
+    scores = dict(trainer.callback_metrics) | trainer.test(task, data, verbose=False)[0]
+    return {n: float(s) for n, s in scores.items()}, list(watched._norms), str(watched.skipped)
+
+
+def both_runs(store: Path, ranks: int) -> list[Any]:
+    return [whole_run(store, ranks, guard) for guard in ("skip", "stop")]
+
+
+def test_guards_and_scores_are_those_of_one_process(
+    class_store: Path, launch: LaunchServer
+) -> None:
+    started = launch.start(both_runs, class_store, 2, ranks=2)
+    assert started.wait(90) == [0, 0], started.output()
+    (scores, norms, skipped), (_, _, told) = started.result(1)
+    (wanted, wanted_norms, _), (_, _, wanted_told) = both_runs(class_store, 1)
+    assert scores == pytest.approx(wanted, rel=1e-5)
+    assert skipped == "1"
+    assert len(norms) == len(wanted_norms) == 7
+    for own, other in zip(norms, wanted_norms, strict=True):
+        assert own == pytest.approx(other, rel=1e-4, abs=1e-7)
+    for text in (told, wanted_told):
+        assert "step 3: loss or gradients are not finite" in text
+        assert "because of student row" in text
+
+
+def test_bad_options_are_told() -> None:
+    for options in ({"stage": 4}, {"bucket": 0}, {"persist": -1}):
+        with pytest.raises(ConfigError):
+            DeepSpeed(**options)  # type: ignore[arg-type]
+
+
+def test_what_it_cannot_do_is_told_before_anything_starts(
+    class_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--data.path", str(class_store), "--run", str(tmp_path / "run")]
+    words += ["--trainer.accelerator", "cpu", "--trainer.strategy", "deepspeed"]
+    assert main(["fit", *words, "--trainer.precision", "16-true"]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 2
+    task = KnowledgeTracing(NETS["DKT"], 5, 5)
+    task.net.table = torch.nn.Embedding(5, 2, sparse=True)
+    with pytest.raises(ConfigError, match="dense gradients"):
+        DeepSpeed().check(task)
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deepspeed, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"torchedu\[deepspeed\]"):
+        DeepSpeed()

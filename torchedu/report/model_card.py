@@ -1,0 +1,162 @@
+"""A model card: what a run's network is for, what it learned from, how well and how fairly it does.
+
+After Mitchell et al., "Model Cards for Model Reporting", FAT* 2019,
+https://arxiv.org/abs/1810.03993; written from the run's own files, so that nothing in it is older
+than the run.
+"""
+
+import math
+import shlex
+from typing import Any
+
+import yaml
+
+from torchedu.report.folder import Run, clean_name
+
+CARD = "model_card.md"
+_USES = {
+    "KnowledgeTracing": "To foretell whether a student answers the next question right, and to "
+    "show what is mastered. Not to mark a student.",
+    "CourseRecommendation": "To order courses that a student may want next. Not to keep anyone out "
+    "of one.",
+    "AtRisk": "To tell teachers whom to call while help still matters. Not to grade, to refuse or "
+    "to exclude anyone: a risk is no verdict.",
+}
+
+_ELSEWHERE = (
+    "- The scores are those of the data above. Other schools, years and courses differ: score the "
+    "network on your own before it is used."
+)
+_UNKNOWN = (
+    "- What the data does not hold, the network does not know; a group that the data does not name "
+    "was not audited."
+)
+
+
+def model_card(run: Run) -> str:
+    """Return a run's model card as Markdown.
+
+    Args:
+        run: The run; what it lacks is said.
+
+    Returns:
+        The text.
+    """
+    found = run.evaluated
+    config = _yaml(run.config)
+    task, network = _class(config.get("model")), _class(_arguments(config.get("model")).get("net"))
+    lines = [
+        f"# Model card: {network or task or 'a network'}",
+        "",
+        "Written by `torchedu report` from the files of the run; write it again after each test.",
+        "",
+        "## Use",
+        "",
+        _USES.get(str(found.get("task") or task), "The task's own documentation tells."),
+        "",
+        "## Training",
+        "",
+        f"- task: {task or 'not known'}",
+        f"- network: {network or 'not known'}",
+        f"- data: {_data(found, config)}",
+        f"- seed: {run.seed if run.seed is not None else 'not known'}",
+        *[f"- epochs: {max(map(max, run.metrics.values()))}" for _ in [0] if run.metrics],
+        f"- again: `torchedu fit --config {shlex.quote(str(run.path.name))}/config.yaml`",
+        "",
+        "## Scores",
+        "",
+        *(_scores(found) if found else ["Not evaluated yet: `torchedu test` adds the scores."]),
+        "",
+        "## Fairness",
+        "",
+        *_fairness(found.get("fairness")),
+        "",
+        "## Limits",
+        "",
+        _ELSEWHERE,
+        _UNKNOWN,
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _scores(found: dict[str, Any]) -> list[str]:
+    columns = found.get("columns") or {}
+    counts = ", ".join(f"{number:,} {noun}" for noun, number in found["counts"].items())
+    rows = [
+        f"On the {_text(found['split'])} part of {_text(found['data'])}"
+        + (f": {counts}." if counts else "."),
+        "",
+        "| | kind | " + " | ".join(_text(title) for title in columns.values()) + " |",
+        "|---|---|" + "---|" * len(columns),
+    ]
+    for row in found["scores"]:
+        numbers = " | ".join(_number(row.get(name)) for name in columns)
+        rows.append(f"| {_text(row['name'])} | {_text(row['kind'])} | {numbers} |")
+    return rows
+
+
+def _fairness(fairness: dict[str, Any] | None) -> list[str]:
+    if not fairness:
+        return ["Not audited: the data names no groups of students, or has not been scored."]
+    lines = [f"- {_text(words)}" for words in fairness["words"]]
+    lines += [
+        "",
+        "| attribute | group | students | AUC | ABROCA | noise floor |",
+        "|---|---|" + "---|" * 4,
+    ]
+    for attribute, one in fairness["attributes"].items():
+        if "×" in attribute:
+            continue
+        for group in one["groups"]:
+            gap = group.get("gaps", {}).get("abroca", {})
+            gap = gap.get("within") or gap
+            told = (
+                "too few | | "
+                if group["too_few"]
+                else f"{_number(group['auc'])} | {_number(gap.get('value'))} | "
+                f"{_number(gap.get('floor'))}"
+            )
+            lines.append(
+                f"| {_text(attribute)} | {_text(group['group'])} | {group['students']:,} | {told} |"
+            )
+    if fairness.get("stratum"):
+        lines += ["", f"ABROCA and its floor are those within {_text(fairness['stratum'])}."]
+    return lines
+
+
+def _data(found: dict[str, Any], config: dict[str, Any]) -> str:
+    name = found.get("data") or "not known"
+    kind = _class(config.get("data"))
+    return _text(name) + (f" ({kind})" if kind else "")
+
+
+def _yaml(text: str | None) -> dict[str, Any]:
+    try:
+        value = yaml.safe_load(text or "")
+    except yaml.YAMLError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _arguments(section: Any) -> dict[str, Any]:
+    found = section.get("init_args") if isinstance(section, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _class(section: Any) -> str | None:
+    path = section.get("class_path") if isinstance(section, dict) else None
+    return _text(str(path).rpartition(".")[2]) if path else None
+
+
+def _number(value: Any) -> str:
+    number = math.nan if value is None else float(value)
+    return f"{number:.3f}" if math.isfinite(number) else "–"
+
+
+def _text(value: object) -> str:
+    """Return text that is one cell of a table, whatever is in a name."""
+    text = clean_name(value)
+    for mark in "\\|<>`*_[]":
+        text = text.replace(mark, f"\\{mark}")
+    return text

@@ -1,0 +1,98 @@
+"""What this machine cannot do, said before any process starts."""
+
+import os
+
+import torch
+from lightning import Trainer
+from lightning.pytorch.accelerators import CUDAAccelerator, MPSAccelerator
+from lightning.pytorch.utilities.rank_zero import rank_zero_warn
+from torch import distributed
+
+from torchedu.errors import ConfigError
+from torchedu.strategies.dp import DP
+
+PROCESSES = 8
+"""Processes that a CPU may be divided among for a try, however few its cores are."""
+
+
+def check_machine(
+    accelerator: object = "auto",
+    devices: object = "auto",
+    precision: object = None,
+    num_nodes: int = 1,
+    strategy: object = "auto",
+) -> None:
+    """Refuse what Lightning would replace by something else, or start and never end.
+
+    Where torch has no NCCL, the strategy takes Gloo in its place, with a warning.
+
+    Args:
+        accelerator: As the trainer has it.
+        devices: As the trainer has it.
+        precision: As the trainer has it.
+        num_nodes: As the trainer has it.
+        strategy: As the trainer has it.
+
+    Raises:
+        ConfigError: The machine cannot do it.
+    """
+    where = device_kind(accelerator)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    most = max(PROCESSES, cores or 1)
+    asked = int(str(devices)) if str(devices).isdigit() else 1
+    if where == "cpu" and asked > most:
+        raise ConfigError(
+            f"--trainer.devices is {asked}, and this machine's CPU has {cores} cores.",
+            f"Each device of a CPU is a process: give at most {most}.",
+        )
+    if isinstance(strategy, DP) and num_nodes > 1:
+        raise ConfigError(
+            f"--trainer.num_nodes is {num_nodes}, and dp is one process on one machine.",
+            "Use --trainer.strategy ddp.",
+        )
+    wanted = str(precision or "32-true")
+    if where == "cpu" and wanted in ("16-mixed", "16"):
+        raise ConfigError(
+            f"--trainer.precision {wanted} scales losses as only GPUs can; this run is on a CPU.",
+            "Use bf16-mixed, which needs no scaling, or 32-true.",
+        )
+    new = where != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
+    if wanted.startswith("bf16") and not new:
+        raise ConfigError(
+            f"--trainer.precision {wanted} needs a GPU that computes in bfloat16 (of NVIDIA's, "
+            f"Ampere or newer); this one is {torch.cuda.get_device_name()}.",
+            "Use 16-mixed or 32-true.",
+        )
+    backend = getattr(strategy, "_process_group_backend", "")
+    if where == "cuda" and backend is None and not distributed.is_nccl_available():
+        rank_zero_warn("This torch comes without NCCL: GPUs meet through Gloo, which is slower.")
+        strategy._process_group_backend = "gloo"  # type: ignore[attr-defined]
+
+
+def check_batch(batch_size: object, trainer: Trainer) -> None:
+    """Refuse batches that leave a device without work in every step.
+
+    Args:
+        batch_size: The data's, over all devices and accumulated batches, if it has one.
+        trainer: What divides it.
+
+    Raises:
+        ConfigError: There are more parts than the batch has windows.
+    """
+    shares = trainer.distributed_sampler_kwargs or {}
+    parts = shares.get("num_replicas", 1) * trainer.accumulate_grad_batches
+    if isinstance(batch_size, int) and batch_size < parts:
+        raise ConfigError(
+            f"--data.batch_size is {batch_size}; devices times accumulated batches are {parts}.",
+            "It is the size of a whole step, divided among them: give at least as many.",
+        )
+
+
+def device_kind(accelerator: object) -> str:
+    """Return the kind of device, such as ``cuda``, that an accelerator stands for here."""
+    name = accelerator if isinstance(accelerator, str) else type(accelerator).__name__.lower()
+    if name in ("auto", "gpu"):
+        if CUDAAccelerator.is_available():
+            return "cuda"
+        return "mps" if MPSAccelerator.is_available() else "cpu"
+    return next((kind for kind in ("cuda", "mps", "cpu") if kind in name), name)
