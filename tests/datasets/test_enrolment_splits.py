@@ -45,6 +45,7 @@ def test_of_many_students_few_choose_and_the_rest_are_trained_on(tmp_path: Path)
     assert (parts["test"].stop - parts["test"].first == 1).all()
     assert len(parts["test"].student) == 3500
     assert len(split_enrolments(data, val=0.01)["val"].student) == 1000
+    assert len(split_enrolments(data, val=0.999)["val"].student) == 2997
     other = split_enrolments(data, val=0.4, seed=1)["val"].student
     assert set(other.tolist()) != set(parts["val"].student.tolist())
 

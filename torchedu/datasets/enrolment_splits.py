@@ -47,7 +47,7 @@ def split_enrolments(
     """
     if by not in KINDS:
         raise ConfigError(f"split {by!r} is not known.", allowed(by, KINDS))
-    if not (0 < val < 1 and 0 < test < 1 and val + test < 1):
+    if not (0 < val < 1 and 0 < test < 1) or (by == "time" and val + test >= 1):
         raise ConfigError(
             f"val {val} and test {test} leave no part for each of train, val and test.",
             "Both are shares above 0 whose sum is below 1.",
