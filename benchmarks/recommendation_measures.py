@@ -17,7 +17,9 @@ import torch
 from scipy import sparse
 
 from torchedu.batch import EnrolmentBatch
+from torchedu.datamodules import Enrolments
 from torchedu.datamodules.negatives import NegativeSampler
+from torchedu.datasets.answers import stretch_index
 from torchedu.datasets.importers.enrolments import import_enrolments
 from torchedu.errors import DataError
 from torchedu.metrics.ranking import RankingScores, hide, rank_of
@@ -33,6 +35,28 @@ def first_students(source: Path, target: Path, students: int | None) -> None:
     for name in ("train.txt", "test.txt"):
         lines = (source / name).read_text("utf-8").splitlines()[:students]
         (target / name).write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def for_recbole(source: Path, folder: Path, students: int | None) -> tuple[Path, Path]:
+    """Write one set of enrolments, and its parts, for both libraries.
+
+    Returns:
+        The store, and a file of each enrolment's student, course and part.
+    """
+    first_students(source, folder / "courses", students)
+    data = Enrolments(str(folder / "courses"))
+    columns: list[list[Any]] = [[], [], []]
+    for number, name in enumerate(("train", "val")):
+        part = data.parts[name]
+        index, offsets = stretch_index(
+            data.store.history_offsets[part.student] + part.first, part.stop - part.first
+        )
+        columns[0].append(np.repeat(part.student, np.diff(offsets)))
+        columns[1].append(data.store.item[index])
+        columns[2].append(np.full(len(index), number))
+    student, course, number = (np.concatenate(column) for column in columns)
+    np.savez(folder / "enrolments.npz", student=student, course=course, part=number)
+    return data.store.path, folder / "enrolments.npz"
 
 
 def planted_leaks(source: Path, students: int | None) -> dict[str, Any]:

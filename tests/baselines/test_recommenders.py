@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from torchedu.baselines import (
     EASE,
@@ -113,3 +114,30 @@ def test_a_blend_leans_on_what_knows() -> None:
     assert (blend([knows, noise]).argmax(1) == target).mean() > 0.3
     with pytest.raises(ConfigError, match="no weights yet"):
         Blend([True])([knows])
+
+
+def test_ials_solves_what_implicit_solves() -> None:
+    """Both sides in turn from the same start; ours aims at 1 / (1 + unobserved) where it aims at 1.
+
+    Its confidences are in units of a course not taken.
+    """
+    als = pytest.importorskip("implicit.cpu.als", reason="implicit is not installed")
+    data, unobserved, penalty = chains(80), 0.05, 0.4
+    ours = IALS(dim=6, unobserved=unobserved, penalty=penalty, scaling=0.0, rounds=3).fit(data)
+    theirs = als.AlternatingLeastSquares(
+        factors=6, regularization=penalty / unobserved, use_cg=False, num_threads=1
+    )
+    shape = (80, SIZE)
+    confidence = np.full(len(data.item), (1 + unobserved) / unobserved, np.float32)
+    taken = sparse.csr_matrix((confidence, data.item, data.offsets), shape=shape)
+    drawn = np.random.default_rng(0).standard_normal((SIZE, 6)) / 6
+    theirs.item_factors = drawn.astype(np.float32)
+    for _ in range(3):
+        user = theirs.recalculate_user(np.arange(80), taken)
+        theirs.user_factors = user / np.float32(1 + unobserved)
+        theirs._YtY = theirs._XtX = None  # it keeps the products of the last vectors
+        item = theirs.recalculate_item(np.arange(SIZE), taken.T.tocsr())
+        theirs.item_factors = item / np.float32(1 + unobserved)
+        theirs._YtY = theirs._XtX = None
+    assert np.allclose(ours.course, theirs.item_factors, atol=2e-4)
+    assert np.abs(ours.course[2:]).max() > 0.1

@@ -32,6 +32,24 @@ def test_last_takes_one_course_each_and_trains_on_the_short(tmp_path: Path) -> N
     assert sum(part.num_answers for part in parts.values()) == 11
 
 
+def test_of_many_students_few_choose_and_the_rest_are_trained_on(tmp_path: Path) -> None:
+    lengths = [4] * 3000 + [2] * 500
+    data = store(tmp_path, lengths)
+    parts = split_enrolments(data, val=0.4)
+    assert len(parts["val"].student) == 1200
+    assert (parts["val"].first == 2).all()
+    assert (parts["val"].stop == 3).all()
+    chosen = np.isin(np.arange(3500), parts["val"].student)
+    assert not chosen[3000:].any()
+    assert parts["train"].stop.tolist() == np.where(chosen, 2, np.array(lengths) - 1).tolist()
+    assert (parts["test"].stop - parts["test"].first == 1).all()
+    assert len(parts["test"].student) == 3500
+    assert len(split_enrolments(data, val=0.01)["val"].student) == 1000
+    assert len(split_enrolments(data, val=0.999)["val"].student) == 2997
+    other = split_enrolments(data, val=0.4, seed=1)["val"].student
+    assert set(other.tolist()) != set(parts["val"].student.tolist())
+
+
 def test_time_cuts_all_students_at_the_same_moments(tmp_path: Path) -> None:
     parts = split_enrolments(store(tmp_path, [10, 10], times=True), "time", val=0.2, test=0.2)
     assert parts["train"].student.tolist() == [0, 1]

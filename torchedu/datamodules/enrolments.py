@@ -39,7 +39,8 @@ class Enrolments(LightningDataModule):
         window: Most courses that the network takes at once; longer histories are cut in training,
             and in evaluation the last ``window`` are seen.
         split: ``last``, ``time`` or ``fold``; see ``torchedu.datasets.enrolment_splits``.
-        val: By time, the share of the enrolments for validation; by fold, of the other students.
+        val: The share for validation: by last, of the students, of whom the last course but one
+            chooses; by time, of the enrolments; by fold, of the other students.
         test: By time, the share for test.
         folds: Number of folds.
         fold: Which of them is the test, from 0.

@@ -7,6 +7,8 @@ from torchedu.datasets.splits import PARTS, Part, random_places
 from torchedu.errors import ConfigError, DataError, allowed
 
 KINDS = ("last", "time", "fold")
+CHOOSERS = 1000
+"""Students whose last course but one chooses, at least, where there are as many."""
 
 
 def split_enrolments(
@@ -23,11 +25,13 @@ def split_enrolments(
 
     Args:
         store: The enrolments.
-        by: ``last``: each student's last course is the test, the last but one chooses, the earlier
-            ones are trained on; who took one or two courses only has no last but one. ``time``:
+        by: ``last``: each student's last course is the test; of some students the last but one
+            chooses, and all others are trained on: a validation of everyone would keep the newest
+            courses from training. Who took one or two courses only has no last but one. ``time``:
             each part is a stretch of time. ``fold``: each student is in one part, with fold number
             ``fold`` of ``folds`` as test; the last course of the students held out is predicted.
-        val: By time, the share of the enrolments for validation; by fold, of the other students.
+        val: By last, the share of the students whose last course but one chooses, 1,000 at least
+            or all; by time, the share of the enrolments; by fold, of the other students.
         test: By time, the share of the enrolments for test.
         seed: Another seed draws other students.
         folds: Number of folds.
@@ -43,7 +47,7 @@ def split_enrolments(
     """
     if by not in KINDS:
         raise ConfigError(f"split {by!r} is not known.", allowed(by, KINDS))
-    if not (0 < val < 1 and 0 < test < 1 and val + test < 1):
+    if not (0 < val < 1 and 0 < test < 1) or (by == "time" and val + test >= 1):
         raise ConfigError(
             f"val {val} and test {test} leave no part for each of train, val and test.",
             "Both are shares above 0 whose sum is below 1.",
@@ -56,9 +60,13 @@ def split_enrolments(
     lengths = np.diff(store.history_offsets)
     students = np.arange(store.num_students)
     if by == "last":
-        last, before = np.maximum(lengths - 1, 1), np.maximum(lengths - 2, 1)
-        bounds = [np.zeros_like(lengths), np.minimum(before, lengths), last, lengths]
-        parts = _between(bounds)
+        last = np.maximum(lengths - 1, np.minimum(lengths, 1))
+        order = np.argsort(random_places(store, seed))
+        able = order[lengths[order] > 2]
+        choose = able[: max(CHOOSERS, round(len(able) * val))]
+        before = last.copy()
+        before[choose] -= 1
+        parts = _between([np.zeros_like(lengths), before, last, lengths])
     elif by == "time":
         time = store.time
         if time is None:
