@@ -1,7 +1,9 @@
 """Checkpoints of which each rank writes its part."""
 
 import errno
+import os
 import shutil
+import signal
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -100,9 +102,39 @@ def on_two_ranks(folder: Path) -> dict[str, Any]:
             fails(patch, end, number, rank)
             saved(name, divided(whole(23)))
     io.save_checkpoint(divided(whole(10), replicas=2), folder / "best.ckpt")
+    if distributed.get_rank() == 0:
+        (parts_folder(last) / "of-a-killed-run.ckpt").touch()
     saved("after all", divided(whole(24)))
     distributed.destroy_process_group()
     return told
+
+
+def killed(folder: Path) -> None:
+    """Save, and then die in the middle of the file that names the new parts."""
+    distributed.init_process_group("gloo")
+    io = VerifiedCheckpointIO()
+    io.save_checkpoint(divided(whole(20)), folder / "last.ckpt")
+
+    def write(file: BinaryIO, name: str, checkpoint: Mapping[str, Any]) -> str:
+        if name == "last.ckpt":
+            file.write(b"PK")
+            file.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return write_sealed(file, name, checkpoint)
+
+    parts.write_sealed = write  # type: ignore[attr-defined]
+    io.save_checkpoint(divided(whole(21)), folder / "last.ckpt")
+
+
+def test_a_kill_while_saving_leaves_the_checkpoint_before(
+    tmp_path: Path, launch: LaunchServer
+) -> None:
+    started = launch.start(killed, tmp_path / "checkpoints", ranks=2)
+    assert started.wait(SECONDS)[0] == -signal.SIGKILL
+    last = tmp_path / "checkpoints" / "last.ckpt"
+    assert len(list(parts_folder(last).iterdir())) == 4
+    assert len(list(last.parent.iterdir())) == 3
+    assert read_checkpoint(last).content["global_step"] == 20
 
 
 @pytest.fixture(scope="module")

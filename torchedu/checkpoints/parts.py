@@ -111,6 +111,8 @@ def put_together(
         if any(left.values()):
             raise ValueError("less than a whole")
         full = {place: full[place].reshape(shape) for place, (shape, _) in forms.items()}
+    except torch.OutOfMemoryError:
+        raise
     except (AttributeError, IndexError, KeyError, OSError, RuntimeError, TypeError, ValueError):
         raise CheckpointError(
             f"{file} cannot be used: its parts do not make a whole.", ANOTHER
