@@ -70,7 +70,8 @@ def _sweep(run: Path) -> None:
         if file.is_symlink() and not file.is_dir():
             file.unlink(missing_ok=True)
     folders = [file for file in run.iterdir() if file.is_dir() and not file.is_symlink()]
-    for folder in (run, *folders):  # checkpoints, pictures and what else a command put there
+    parts = [one for folder in folders for one in folder.glob("*.parts") if not one.is_symlink()]
+    for folder in (run, *folders, *parts):  # checkpoints, pictures, what else a command put there
         try:
             sweep(folder)
         except OSError as error:  # training goes on all the same

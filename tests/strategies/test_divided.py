@@ -14,7 +14,7 @@ from torch.distributed.tensor import DTensor
 from tests.strategies.runs import Run, Seen, apart, losses_apart, train, train_each
 from torchedu import DKT, SAKT, Interactions, KnowledgeTracing
 from torchedu.callbacks import GradientGuard
-from torchedu.checkpoints import VerifiedCheckpointIO
+from torchedu.checkpoints import VerifiedCheckpointIO, read_checkpoint
 from torchedu.cli import main
 from torchedu.errors import ConfigError, TrainingError
 from torchedu.parallel import blocks, check_divisible, tensor_styles
@@ -189,8 +189,8 @@ def test_copies_stay_the_same_and_answers_are_predicted_once(
     assert answers == rows > 100
 
 
-def command(store: Path, folder: Path) -> tuple[int, int, int]:
-    """Train, go on and score by the commands, on one device."""
+def command(store: Path, folder: Path) -> list[int]:
+    """Train, score, go on and score by the commands, on one device."""
     words = ["--data.path", str(store), "--run", str(folder), "--trainer.accelerator", "cpu"]
     small = [
         "--model.schedule",
@@ -202,11 +202,17 @@ def command(store: Path, folder: Path) -> tuple[int, int, int]:
         "--model.net.heads",
         "2",
     ]
-    sharded = ["--trainer.strategy", "fsdp", "--trainer.strategy.activation_checkpointing", "true"]
-    first = main(["fit", *words, *small, *sharded, "--trainer.max_epochs", "1"])
+    sharded = ["--trainer.strategy", "fsdp"]
+    for option in ("activation_checkpointing", "sharded_checkpoints"):
+        sharded += [f"--trainer.strategy.{option}", "true"]
+    codes = [main(["fit", *words, *small, *sharded, "--trainer.max_epochs", "1"])]
+    kept = [folder / "checkpoints" / f"{name}.ckpt" for name in ("best", "last")]
+    assert all(read_checkpoint(file).in_parts for file in kept)
+    codes.append(main(["validate", str(folder)]))
     shared = ["--trainer.strategy", "tensor", "--resume", "auto", "--trainer.max_epochs", "2"]
-    again = main(["fit", *words, *small, *shared])
-    return first, again, main(["test", str(folder), "--trainer.strategy", "fsdp"])
+    codes.append(main(["fit", *words, *small, *shared]))
+    assert not read_checkpoint(kept[1]).in_parts
+    return [*codes, main(["test", str(folder), "--trainer.strategy", "fsdp"])]
 
 
 def test_commands_take_one_device_too(
@@ -214,7 +220,7 @@ def test_commands_take_one_device_too(
 ) -> None:
     started = launch.start(command, class_store, tmp_path / "run", ranks=1)
     assert started.wait(SECONDS) == [0], started.output()
-    assert started.result() == (0, 0, 0), started.output()
+    assert started.result() == [0, 0, 0, 0], started.output()
     assert "auc" in (tmp_path / "run" / "evaluation.json").read_text("utf-8")
 
 

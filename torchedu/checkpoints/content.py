@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 
+from torchedu.checkpoints.parts import put_together
 from torchedu.checkpoints.seal import ANOTHER, OURS, Manifest, verify
 from torchedu.errors import CheckpointError
 
@@ -38,12 +40,14 @@ class Checkpoint(NamedTuple):
     Attributes:
         file: Where it stands.
         manifest: Its seal's manifest; None for one without a seal, as a stock Trainer writes it.
-        content: What Lightning saved.
+        content: What Lightning saved, whole.
+        in_parts: Whether the file itself lacks tensors, which its ranks wrote beside it.
     """
 
     file: Path
     manifest: Manifest | None
     content: dict[str, Any]
+    in_parts: bool
 
 
 def read_checkpoint(file: str | Path, map_location: Any = "cpu") -> Checkpoint:
@@ -67,8 +71,17 @@ def read_checkpoint(file: str | Path, map_location: Any = "cpu") -> Checkpoint:
             f"{path} cannot be used: it was written as {manifest.name}, and the two were swapped.",
             "Give each its name back, or copy it out of its run's folder.",
         )
+    content = _opened(path, map_location)
+    in_parts = isinstance(content, dict) and "parts" in content
+    if in_parts:
+        content = put_together(path, content, lambda part: _opened(part, map_location))
+    _check_content(path, content)
+    return Checkpoint(path, manifest, content, in_parts)
+
+
+def _opened(path: Path, map_location: Any) -> Any:
     try:
-        content = torch.load(path, map_location=map_location, weights_only=True)
+        return torch.load(path, map_location=map_location, weights_only=True)
     except UnpicklingError:
         raise CheckpointError(
             f"{path} cannot be used: it asks to run code, or holds more than numbers, names and "
@@ -81,8 +94,6 @@ def read_checkpoint(file: str | Path, map_location: Any = "cpu") -> Checkpoint:
         raise CheckpointError(
             f"{path} cannot be used: torch cannot read it ({type(error).__name__}).", ANOTHER
         ) from None
-    _check_content(path, content)
-    return Checkpoint(path, manifest, content)
 
 
 def local(path: str | Path) -> Path:
@@ -100,8 +111,9 @@ def local(path: str | Path) -> Path:
 
 
 def not_numbers(state: Mapping[str, Any]) -> str | None:
-    """Return the name of the first tensor that holds NaN, or None."""
+    """Return the name of the first tensor that holds NaN, here if it is divided; or None."""
     for name, tensor in state.items():
+        tensor = tensor.to_local() if isinstance(tensor, DTensor) else tensor
         if isinstance(tensor, Tensor) and tensor.is_floating_point() and tensor.isnan().any():
             return name
     return None

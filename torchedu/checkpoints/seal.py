@@ -54,13 +54,16 @@ class Manifest(NamedTuple):
     lightning: str
 
 
-def write_sealed(file: BinaryIO, name: str, checkpoint: Mapping[str, Any]) -> None:
+def write_sealed(file: BinaryIO, name: str, checkpoint: Mapping[str, Any]) -> str:
     """Write a checkpoint and its seal.
 
     Args:
         file: An open, empty file.
         name: The name that the checkpoint will have.
         checkpoint: What Lightning saves.
+
+    Returns:
+        The 64 digits that end the seal.
     """
     buffer = BytesIO()  # in memory, so that a full disk is told by an OSError of ours to handle
     torch.save(dict(checkpoint), buffer)
@@ -83,6 +86,14 @@ def write_sealed(file: BinaryIO, name: str, checkpoint: Mapping[str, Any]) -> No
         digest.update(part)
         file.write(part)
     file.write(digest.hexdigest().encode())
+    return digest.hexdigest()
+
+
+def seal_of(file: Path) -> str:
+    """Return the 64 digits that end the seal of a file that was verified."""
+    with file.open("rb") as opened:
+        opened.seek(-DIGITS, 2)
+        return opened.read().decode("ascii", "replace")
 
 
 def verify(file: Path) -> Manifest | None:

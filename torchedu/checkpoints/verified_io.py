@@ -1,7 +1,6 @@
 """How a trainer of torchedu saves and loads."""
 
 import errno
-import shutil
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,10 +9,17 @@ from typing import Any
 from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from lightning_utilities.core.apply_func import apply_to_collection
-from torch import Tensor
+from torch import Tensor, distributed
 
 from torchedu.checkpoints.content import local, not_numbers
 from torchedu.checkpoints.folder import read_usable, verified
+from torchedu.checkpoints.parts import (
+    is_divided,
+    on_all,
+    remove,
+    remove_parts,
+    write_divided,
+)
 from torchedu.checkpoints.seal import write_sealed
 from torchedu.files import whole
 
@@ -29,11 +35,17 @@ class VerifiedCheckpointIO(CheckpointIO):
     warning. Weights that are not numbers are not saved over weights that are. Loading never
     executes anything and never asks another machine.
 
+    Where tensors are divided (``DTensor``), each rank writes its part; every rank has to save then,
+    in a folder that all share, and all wait for the disk.
+
     Attributes:
+        saves_parts: Whether it takes a checkpoint whose tensors are divided.
         asynchronous: Whether saving returns as soon as all is copied, and a thread writes it while
             training goes on. One checkpoint is written at a time. (Lightning's own
             ``AsyncCheckpointIO`` copies on the device, and lets copies pile up on a slow disk.)
     """
+
+    saves_parts = True
 
     def __init__(self) -> None:
         self.asynchronous = False
@@ -58,11 +70,14 @@ class VerifiedCheckpointIO(CheckpointIO):
             raise TypeError("VerifiedCheckpointIO takes no storage_options")
         file = local(path)
         name = not_numbers(checkpoint.get("state_dict", {}))
+        divided = is_divided(checkpoint)
+        if divided:
+            name = next((one for one in on_all(name) if one is not None), None)
         if name is not None:
             rank_zero_warn(f"{file} was not saved: the weights {name} are not numbers (NaN).")
             return
         self.wait()
-        if not self.asynchronous:
+        if divided or not self.asynchronous:
             self._write(checkpoint, file)
             return
         copy = apply_to_collection(checkpoint, Tensor, _copied)
@@ -94,14 +109,23 @@ class VerifiedCheckpointIO(CheckpointIO):
         self.wait()
 
     def _write(self, checkpoint: Mapping[str, Any], file: Path) -> None:
+        divided = is_divided(checkpoint)
         while True:
             try:
+                if divided:
+                    write_divided(file, checkpoint)
+                    return
                 file.parent.mkdir(parents=True, exist_ok=True)
                 with whole(file) as part, part.open("xb") as opened:
                     write_sealed(opened, file.name, checkpoint)
+                remove_parts(file)
                 return
             except OSError as error:
-                removed = _make_room(file, checkpoint) if error.errno in FULL else None
+                removed = None
+                if error.errno in FULL:
+                    first = not divided or distributed.get_rank() == 0
+                    removed = _make_room(file, checkpoint) if first else None
+                    removed = on_all(removed)[0] if divided else removed
                 if removed is None:
                     rank_zero_warn(
                         f"{file} was not saved ({error.strerror}); training goes on, and what "
@@ -136,11 +160,7 @@ class VerifiedCheckpointIO(CheckpointIO):
             path: The file; it need not exist.
         """
         self.wait()
-        file = local(path)
-        if file.is_dir() and not file.is_symlink():
-            shutil.rmtree(file)
-        else:
-            file.unlink(missing_ok=True)
+        remove(local(path))
 
 
 def _copied(tensor: Tensor) -> Tensor:
@@ -157,7 +177,7 @@ def _make_room(file: Path, checkpoint: Mapping[str, Any]) -> Path | None:
     if not spare:
         return None
     try:
-        spare[0].unlink()
+        remove(spare[0])
     except OSError:
         return None
     return spare[0]

@@ -1,6 +1,7 @@
 """What strategies share that divide a network itself, and not its batches alone."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -45,6 +46,8 @@ class Divided(DDPStrategy):
             instead of keeping them.
         cpu_offload: Keep parameters and what the optimizer knows in the host's memory.
         bf16_gradients: Average gradients in bfloat16, which halves what is sent and rounds them.
+        sharded_checkpoints: Let each device's process write what it keeps, instead of gathering all
+            on the first one.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Divided(DDPStrategy):
         activation_checkpointing: bool = False,
         cpu_offload: bool = False,
         bf16_gradients: bool = False,
+        sharded_checkpoints: bool = False,
     ) -> None:
         super().__init__()
         for option, value in (("tensor_size", tensor_size), ("replicas", replicas)):
@@ -67,6 +71,7 @@ class Divided(DDPStrategy):
         self.activation_checkpointing = activation_checkpointing
         self.cpu_offload = cpu_offload
         self.bf16_gradients = bf16_gradients
+        self.sharded_checkpoints = sharded_checkpoints
         self.mesh: DeviceMesh | None = None
         self._undivided: Undivided | None = None
 
@@ -115,6 +120,11 @@ class Divided(DDPStrategy):
             raise ConfigError(
                 f"{self.name} cannot divide tables with sparse gradients.",
                 "Set sparse to false, or use ddp.",
+            )
+        if self.sharded_checkpoints and not getattr(self.checkpoint_io, "saves_parts", False):
+            raise ConfigError(
+                f"{type(self.checkpoint_io).__name__} saves no sharded_checkpoints.",
+                "Give the trainer torchedu's: plugins=[VerifiedCheckpointIO()].",
             )
         if self.tensor_size > 1 and not _is_divided(net):
             check_divisible(net, self.tensor_size)
@@ -215,9 +225,8 @@ class Divided(DDPStrategy):
         return result
 
     def lightning_module_state_dict(self) -> dict[str, Any]:
-        """Return the weights that one process would save; whole on the first rank alone."""
-        state: dict[str, Any] = gathered(super().lightning_module_state_dict(), self.is_global_zero)
-        return state
+        """Return the weights to save: this rank's part, or all of them on the first rank alone."""
+        return self._to_save(super().lightning_module_state_dict())
 
     def load_model_state_dict(self, checkpoint: Mapping[str, Any], strict: bool = True) -> None:
         """Take the weights of a checkpoint, on every rank its part."""
@@ -229,9 +238,23 @@ class Divided(DDPStrategy):
         self.lightning_module.load_state_dict(state, strict=strict)
 
     def optimizer_state(self, optimizer: Optimizer) -> dict[str, Any]:
-        """Return what one process's optimizer would save; whole on the first rank alone."""
-        state: dict[str, Any] = gathered(super().optimizer_state(optimizer), self.is_global_zero)
-        return state
+        """Return what an optimizer knows of this rank's part, or of all on the first rank alone."""
+        return self._to_save(super().optimizer_state(optimizer))
+
+    def _to_save(self, state: dict[str, Any]) -> dict[str, Any]:
+        whole: dict[str, Any] = (
+            state if self.sharded_checkpoints else gathered(state, self.is_global_zero)
+        )
+        return whole
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], filepath: str | Path, storage_options: Any | None = None
+    ) -> None:
+        """Save a checkpoint: on every rank its part, or all on the first one."""
+        if self.sharded_checkpoints and _is_divided(self.lightning_module):
+            self.checkpoint_io.save_checkpoint(checkpoint, filepath, storage_options)
+        else:
+            super().save_checkpoint(checkpoint, filepath, storage_options)
 
     def load_optimizer_state_dict(self, checkpoint: Mapping[str, Any]) -> None:
         """Take the states of a checkpoint's optimizers, on every rank its part."""

@@ -16,6 +16,8 @@ class FSDP(Divided):
         bf16_gradients: Average gradients in bfloat16, which halves what is sent and rounds them.
         replicas: Groups of devices that each keep the whole, as many nodes may; a divisor of their
             number.
+        sharded_checkpoints: Let each process write what it keeps, into the same folder, instead of
+            gathering all on the first one.
     """
 
     name = "fsdp"
@@ -26,10 +28,12 @@ class FSDP(Divided):
         cpu_offload: bool = False,
         bf16_gradients: bool = False,
         replicas: int = 1,
+        sharded_checkpoints: bool = False,
     ) -> None:
         super().__init__(
             replicas=replicas,
             activation_checkpointing=activation_checkpointing,
             cpu_offload=cpu_offload,
             bf16_gradients=bf16_gradients,
+            sharded_checkpoints=sharded_checkpoints,
         )

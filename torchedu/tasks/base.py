@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from importlib import import_module
+from io import BytesIO
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TypeVar, cast
 
@@ -224,7 +225,12 @@ class Task(LightningModule, ABC):
         Raises:
             CheckpointError: It cannot be used, or is an address.
         """
-        file = read_usable(checkpoint_path).file
+        read = read_usable(checkpoint_path, map_location)
+        file: Path | BytesIO = read.file
+        if read.in_parts:  # Lightning opens one file
+            file = BytesIO()
+            torch.save(read.content, file)
+            file.seek(0)
         return super().load_from_checkpoint(
             file, map_location, hparams_file, strict, weights_only=True, **arguments
         )

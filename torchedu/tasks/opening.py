@@ -19,7 +19,8 @@ def open_task(checkpoint: str | Path) -> Task:
     Raises:
         CheckpointError: It cannot be used, or no task of torchedu wrote it.
     """
-    file, _, content = read_usable(checkpoint)
+    read = read_usable(checkpoint)
+    file, content = read.file, read.content
     try:
         kind = class_by_path(str(content["task"]), Task, "task")  # type: ignore[type-abstract]
         opened = kind.load_from_checkpoint(file)

@@ -1,0 +1,196 @@
+"""Checkpoints of which each rank writes what it keeps of the network.
+
+``last.ckpt`` is then a sealed file as ever, but for the tensors that are divided: it names the
+files in ``last.ckpt.parts`` that hold them, with the SHA-256 of each. No part ever takes the name
+of another, so that the checkpoint before stays whole until the one file that names the new parts
+takes its place.
+"""
+
+import errno
+import math
+import shutil
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, distributed
+from torch.distributed.tensor import DTensor
+from torch.utils._pytree import keystr, tree_leaves, tree_map_with_path
+
+from torchedu.checkpoints.seal import ANOTHER, seal_of, verify, write_sealed
+from torchedu.errors import CheckpointError
+from torchedu.files import whole
+
+DIVIDED = ("state_dict", "optimizer_states")
+"""What of a checkpoint may be divided."""
+
+
+def parts_folder(file: Path) -> Path:
+    """Return where the parts of a checkpoint stand, if it has any."""
+    return file.with_name(f"{file.name}.parts")
+
+
+def is_divided(checkpoint: Mapping[str, Any]) -> bool:
+    """Return whether each rank keeps a part of a checkpoint that is to be saved."""
+    return any(isinstance(one, DTensor) for one in tree_leaves(checkpoint.get("state_dict", {})))
+
+
+def write_divided(file: Path, checkpoint: Mapping[str, Any]) -> None:
+    """Write a checkpoint, each rank its part and the first one what names them.
+
+    Args:
+        file: Where it goes, in a folder that all ranks share; every rank has to call this.
+        checkpoint: What Lightning saves, with ``DTensor`` where tensors are divided.
+
+    Raises:
+        OSError: What one of the ranks came to; the same on all of them.
+    """
+    rest, forms, pieces = _taken_apart(checkpoint)
+    part = parts_folder(file) / f"{uuid.uuid4().hex}.ckpt"
+    place = {key: checkpoint[key] for key in ("epoch", "global_step") if key in checkpoint}
+    digest, problem = "", None
+    try:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        digest = _write(part, {**place, "pieces": pieces})
+    except OSError as error:
+        problem = error
+    ranks = on_all((part.name, digest, problem))
+    problem = next((problem for *_, problem in ranks if problem is not None), None)
+    if distributed.get_rank() == 0:
+        names = {name: digest for name, digest, _ in ranks}
+        try:
+            if problem is None and not all((part.parent / name).is_file() for name in names):
+                raise OSError(errno.ENOENT, "its ranks share no folder")
+            if problem is None:
+                _write(file, {**rest, "parts": names, "divided": forms})
+        except OSError as error:
+            problem = error
+        _prune(file)
+    problem = on_all(problem)[0]
+    if problem is not None:
+        raise OSError(problem.errno, problem.strerror)
+
+
+def put_together(
+    file: Path, content: dict[str, Any], opened: Callable[[Path], Any]
+) -> dict[str, Any]:
+    """Return what a checkpoint holds with whole tensors, as one process would have saved it.
+
+    Args:
+        file: The checkpoint, which was verified.
+        content: What the file itself holds.
+        opened: Reads a part after it was verified.
+
+    Raises:
+        CheckpointError: A part is damaged, missing or another checkpoint's.
+    """
+    content = dict(content)
+    try:
+        names, forms = content.pop("parts"), content.pop("divided")
+        parts = [parts_folder(file) / Path(name).name for name in names]
+        for part, digest in zip(parts, names.values(), strict=True):
+            _check(file, part, digest)
+        claimed = sum(math.prod(shape) * dtype.itemsize for shape, dtype in forms.values())
+        if claimed > sum(part.stat().st_size for part in parts):
+            raise ValueError("more than the parts hold")
+        full = {place: torch.empty(0, dtype=dtype) for place, (_, dtype) in forms.items()}
+        left = {place: math.prod(shape) for place, (shape, _) in forms.items()}
+        for part in parts:
+            for place, (offset, piece) in opened(part)["pieces"].items():
+                shape, dtype = forms[place]
+                if full[place].numel() == 0:
+                    full[place] = piece.new_zeros(shape, dtype=dtype)
+                view = full[place]
+                for dim, (start, length) in enumerate(zip(offset, piece.shape, strict=True)):
+                    view = view.narrow(dim, start, length)
+                view.copy_(piece)
+                left[place] -= piece.numel()
+        if any(left.values()):
+            raise ValueError("less than a whole")
+        full = {place: full[place].reshape(shape) for place, (shape, _) in forms.items()}
+    except torch.OutOfMemoryError:
+        raise
+    except (AttributeError, IndexError, KeyError, OSError, RuntimeError, TypeError, ValueError):
+        raise CheckpointError(
+            f"{file} cannot be used: its parts do not make a whole.", ANOTHER
+        ) from None
+    divided = {key: content[key] for key in DIVIDED if key in content}
+    return content | tree_map_with_path(lambda path, one: full.get(keystr(path), one), divided)
+
+
+def remove(file: Path) -> None:
+    """Remove a checkpoint with its parts, or a folder of another strategy; it need not exist."""
+    if file.is_dir() and not file.is_symlink():
+        shutil.rmtree(file)
+    else:
+        file.unlink(missing_ok=True)
+    remove_parts(file)
+
+
+def remove_parts(file: Path) -> None:
+    """Remove the parts of a checkpoint that is one file now."""
+    shutil.rmtree(parts_folder(file), ignore_errors=True)
+
+
+def on_all(own: Any) -> list[Any]:
+    """Return what each rank says, in order; every rank has to call this."""
+    told: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(told, own)
+    return told
+
+
+def _taken_apart(checkpoint: Mapping[str, Any]) -> tuple[dict[str, Any], Any, Any]:
+    """Return the rest, shape and type of each divided tensor, and what this rank writes of it."""
+    forms: dict[str, tuple[list[int], torch.dtype]] = {}
+    pieces: dict[str, tuple[list[int], Tensor]] = {}
+
+    def rest(path: Any, one: Any) -> Any:
+        if not isinstance(one, DTensor):
+            return one
+        place, local = keystr(path), one.to_local().detach()
+        forms[place] = (list(one.shape), one.dtype)
+        at: list[int] = list(one.device_mesh.get_coordinate() or ())
+        # Of ranks that keep the same, the first one writes it.
+        first = not any(n and p.is_replicate() for n, p in zip(at, one.placements, strict=True))
+        if first and local.numel():
+            offset = list(one.__create_chunk_list__()[0].offsets)
+            pieces[place] = (offset, local.to("cpu", copy=True).contiguous())
+        return None
+
+    divided = {key: checkpoint[key] for key in DIVIDED if key in checkpoint}
+    return {**checkpoint, **tree_map_with_path(rest, divided)}, forms, pieces
+
+
+def _write(file: Path, content: Mapping[str, Any]) -> str:
+    with whole(file) as beside, beside.open("xb") as opened:
+        return write_sealed(opened, file.name, content)
+
+
+def _check(file: Path, part: Path, digest: str) -> None:
+    try:
+        verify(part)
+    except CheckpointError as error:
+        raise CheckpointError(
+            f"{file} cannot be used, for a part of it: {error.problem}", ANOTHER
+        ) from None
+    if seal_of(part) != digest:
+        raise CheckpointError(
+            f"{file} cannot be used: its part {part} is not the one that was written.", ANOTHER
+        )
+
+
+def _prune(file: Path) -> None:
+    """Remove what stands among the parts of a checkpoint and is not named by it."""
+    try:
+        named = torch.load(file, weights_only=True, mmap=True).get("parts", {})
+    except FileNotFoundError:
+        named = {}
+    except Exception:  # noqa: BLE001  # nothing is removed for what cannot be read
+        return
+    with suppress(OSError):  # what stays takes room and nothing else
+        for one in parts_folder(file).iterdir():
+            if one.name not in named:
+                one.unlink()
