@@ -33,7 +33,7 @@ import torchedu
 from torchedu import models
 
 PASSES = 4  # of a turn; the first finds its memory and is left out
-TURNS = 4
+TURNS = 3
 LEAST = 1.8
 BATCHES = (40_000, 20_000)  # answers in a global batch; the first is the goal's
 
@@ -70,7 +70,7 @@ def measure(folder: str, turn: int, ranks: int, answers: int) -> None:
     data, clock = students(Path(folder), answers), Clock()
     task = torchedu.KnowledgeTracing(models.DKT, data.num_items, data.num_skills)
     trainer = torchedu.trainer(
-        f"{folder}/run-{turn}-{ranks}",
+        f"{folder}/run-{turn}-{ranks}-{answers}",
         max_epochs=PASSES,
         accelerator="cpu",
         devices=ranks,
