@@ -16,9 +16,11 @@ from torchedu.datasets.enrolments import EnrolmentStore
 from torchedu.datasets.events import EventStore
 from torchedu.datasets.importers import EVENT_FORMATS, import_answers
 from torchedu.datasets.importers.enrolments import ENROLMENT_FORMATS, import_enrolments
+from torchedu.datasets.importers.graded_texts import TEXT_FORMATS, import_texts
+from torchedu.datasets.texts import TextStore
 from torchedu.errors import MissingExtraError
 from torchedu.parsing import run_functions
-from torchedu.schema import GROUP, ITEM, RESERVED, SKILL
+from torchedu.schema import GROUP, ITEM, PROMPT, RESERVED, SKILL
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -37,6 +39,7 @@ def import_(
     out: str,
     columns: dict[str, str] | None = None,
     groups: str = "",
+    traits: str = "",
     answer_id: str | None = None,
     merge_skill_rows: bool = False,
     skills: str | None = None,
@@ -48,18 +51,21 @@ def import_(
     response_time_unit: Literal["s", "ms"] = "s",
     on_bad_row: Literal["error", "drop"] = "error",
 ) -> None:
-    """Read students' answers, or their enrolments in courses, from raw files into a store.
+    """Read students' answers, enrolments, events or graded texts from raw files into a store.
 
     Args:
         format: Of answers csv, parquet, jsonl, ednet, ednet_kt1, tsv or dkt_synthetic; of
             enrolments enrolments (CSV or Parquet), user_lists, ncf or movielens;
-            of events in courses oulad, events (CSV or Parquet), uci_student or xapi.
+            of events in courses oulad, events (CSV or Parquet), uci_student or xapi;
+            of graded texts texts (CSV or Parquet), asap, persuade, ellipse or semeval2013.
         raw: The file or folder; also a URI such as s3://bucket/answers.csv.
         out: The store to make; one that stands there is replaced.
         columns: The file's headings, where they are not the common ones, such as
             --columns.student=pupil --columns.correct=mark (also item, skill, time, response_time,
-            attempt).
+            attempt; of texts text, score, prompt, id, label, low, high, rater1, rater2, reference,
+            question, part, fold).
         groups: Headings of student attributes, separated by commas, such as gender,school.
+        traits: Headings of further scores of texts, separated by commas, such as grammar,style.
         answer_id: Heading of the answer's id, where an answer fills a row for each of its skills.
         merge_skill_rows: Take rows that differ in nothing but the skill as one answer.
         skills: Which skills to take: tags or joint (ednet, ednet_kt1), column or q_mat (tsv).
@@ -100,6 +106,21 @@ def import_(
                 progress=lambda rows: bar.update(task, completed=rows),
             )
             _print_import(console, enrolments, time.perf_counter() - begin)
+            return
+        if format in TEXT_FORMATS:
+            texts = import_texts(
+                format,
+                raw,
+                out,
+                columns=columns,
+                groups=attributes,
+                traits=[name.strip() for name in traits.split(",") if name.strip()],
+                delimiter=delimiter,
+                encoding=encoding,
+                on_bad_row=on_bad_row,
+                progress=lambda rows: bar.update(task, completed=rows),
+            )
+            _print_import(console, texts, time.perf_counter() - begin)
             return
         store = import_answers(
             format,
@@ -190,18 +211,21 @@ def simulate(
     _print_import(Console(), store, time.perf_counter() - begin)
 
 
-def _print_import(console: Console, store: AnswerStore | EnrolmentStore, seconds: float) -> None:
+def _print_import(
+    console: Console, store: AnswerStore | EnrolmentStore | TextStore, seconds: float
+) -> None:
     """Print what an import made: counts, what was taken for what, what was dropped and why."""
     about, vocabulary = store.about, store.vocabulary
-    items, skills = (len(vocabulary[kind]) - RESERVED for kind in (ITEM, SKILL))
-    counts = (
-        f"{store.num_enrolments:,} enrolments, {items:,} courses"
-        if isinstance(store, EnrolmentStore)
-        else f"{store.num_answers:,} answers, {items:,} items, {skills:,} skills"
-    )
-    lines = [
-        ("store", f"{store.path}: {store.num_students:,} students, {counts}, in {seconds:.1f} s")
-    ]
+    items, skills, prompts = (len(vocabulary[kind]) - RESERVED for kind in (ITEM, SKILL, PROMPT))
+    if isinstance(store, TextStore):
+        counts = f"{store.num_texts:,} texts, {prompts:,} prompts"
+    elif isinstance(store, EnrolmentStore):
+        counts = f"{store.num_students:,} students, {store.num_enrolments:,} enrolments, "
+        counts += f"{items:,} courses"
+    else:
+        counts = f"{store.num_students:,} students, {store.num_answers:,} answers, "
+        counts += f"{items:,} items, {skills:,} skills"
+    lines = [("store", f"{store.path}: {counts}, in {seconds:.1f} s")]
     if vocabulary.groups:
         groups = (
             f"{name} ({len(vocabulary[GROUP + name]) - RESERVED})" for name in vocabulary.groups
