@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torchedu.datamodules.course_events import CourseEvents
     from torchedu.datamodules.enrolments import Enrolments
+    from torchedu.datamodules.essays import Essays
     from torchedu.datamodules.interactions import Interactions
     from torchedu.datasets import Store
     from torchedu.evaluation import evaluate
@@ -20,14 +21,17 @@ if TYPE_CHECKING:
         MLP,
         SAKT,
         EventGRU,
+        FrozenGrader,
         GRU4Rec,
         ItemDKT,
         NeuMF,
         SASRec,
+        TextGrader,
         TwoTower,
     )
     from torchedu.run import trainer
     from torchedu.tasks.at_risk import AtRisk
+    from torchedu.tasks.essay_grading import EssayGrading
     from torchedu.tasks.opening import open_task
     from torchedu.tasks.recommendation import CourseRecommendation
     from torchedu.tasks.tracing import KnowledgeTracing
@@ -44,7 +48,10 @@ __all__ = [
     "CourseEvents",
     "CourseRecommendation",
     "Enrolments",
+    "EssayGrading",
+    "Essays",
     "EventGRU",
+    "FrozenGrader",
     "GRU4Rec",
     "Interactions",
     "ItemDKT",
@@ -52,6 +59,7 @@ __all__ = [
     "NeuMF",
     "SASRec",
     "Store",
+    "TextGrader",
     "TwoTower",
     "__version__",
     "evaluate",
@@ -69,7 +77,10 @@ _HOME = {
     "CourseEvents": "torchedu.datamodules.course_events",
     "CourseRecommendation": "torchedu.tasks.recommendation",
     "Enrolments": "torchedu.datamodules.enrolments",
+    "EssayGrading": "torchedu.tasks.essay_grading",
+    "Essays": "torchedu.datamodules.essays",
     "EventGRU": "torchedu.models",
+    "FrozenGrader": "torchedu.models",
     "GRU4Rec": "torchedu.models",
     "Interactions": "torchedu.datamodules.interactions",
     "ItemDKT": "torchedu.models",
@@ -77,6 +88,7 @@ _HOME = {
     "NeuMF": "torchedu.models",
     "SASRec": "torchedu.models",
     "Store": "torchedu.datasets",
+    "TextGrader": "torchedu.models",
     "TwoTower": "torchedu.models",
     "evaluate": "torchedu.evaluation",
     "open_task": "torchedu.tasks.opening",

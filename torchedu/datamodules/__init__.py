@@ -2,6 +2,7 @@
 
 from torchedu.datamodules.course_events import CourseEvents
 from torchedu.datamodules.enrolments import Enrolments
+from torchedu.datamodules.essays import Essays
 from torchedu.datamodules.interactions import Interactions
 
-__all__ = ["CourseEvents", "Enrolments", "Interactions"]
+__all__ = ["CourseEvents", "Enrolments", "Essays", "Interactions"]
