@@ -110,7 +110,7 @@ def test_short_answers_are_labelled_beside_their_references(desk: Path) -> None:
     assert words_alone["name"] == "words (TF-IDF), by question"
     assert [one["name"] for one in found["by_part"]] == ["unseen-answers", "unseen-questions"]
     task = open_task(run / "checkpoints" / "best.ckpt")
-    assert (task.net.num_roles, task.num_labels) == (3, 3)
+    assert (task.net.num_roles, task.num_labels) == (2, 3)
     words = ["--format", "csv", "--run", str(desk / "labels"), "--trainer.accelerator", "cpu"]
     assert main(["predict", str(run), *words]) == 0
     table = pa_csv.read_csv(desk / "labels" / "grades.csv").to_pydict()

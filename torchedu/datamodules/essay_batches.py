@@ -1,5 +1,6 @@
 """From graded texts to batches, with vectorised numpy."""
 
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
@@ -23,8 +24,9 @@ class EssayBatches:
     Args:
         store: The texts.
         surface: What is counted on the surface of each; shape (texts, F).
-        vectors: Frozen vectors of all texts, then of all that stand beside them, role by role.
-        num_roles: How many texts are read at once.
+        vectors: Frozen vectors of all texts, then of the lines that stand beside them; of several
+            lines a text has the one nearest to itself beside it.
+        lines: How many lines stand beside each text; shape (texts,), or none.
         tokens: The texts as tokens, instead of vectors.
     """
 
@@ -33,11 +35,12 @@ class EssayBatches:
         store: TextStore,
         surface: NDArray[np.float32],
         vectors: Embeddings | None = None,
-        num_roles: int = 0,
+        lines: Sequence[int] = (),
         tokens: Tokens | None = None,
     ) -> None:
         self.store, self.surface = store, surface
-        self.vectors, self.num_roles, self.tokens = vectors, num_roles, tokens
+        self.vectors, self.tokens = vectors, tokens
+        self._beside = self._nearest(np.array(lines, np.int64))
         self.prompt = np.asarray(store.prompt, np.int64)
         self._known = np.isfinite(store.target)
         self.target = store.target
@@ -88,8 +91,11 @@ class EssayBatches:
         Returns:
             The batch, on the CPU.
         """
+        return self._batch(index, scored, self.tokens is not None)
+
+    def _batch(self, index: NDArray[np.int64], scored: bool, with_tokens: bool) -> EssayBatch:
         rows = self.rows[index]
-        token_BWL, seen_BWL = self._tokens(rows)
+        token_BWL, seen_BWL = self._tokens(rows if with_tokens else None, len(rows))
         scored_BY = self._known[rows] & scored
         return EssayBatch(
             token_BWL,
@@ -103,21 +109,32 @@ class EssayBatches:
             torch.full((len(rows),), float(max(1, scored_BY.sum()))),
         )
 
-    def numbers(self) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]:
-        """Return surface, prompts and vectors of all texts chosen."""
-        vectors: NDArray[np.float32] = self._vectors(self.rows).numpy()
-        return self.surface[self.rows], self.prompt[self.rows], vectors
+    def everything(self) -> EssayBatch:
+        """Return all texts chosen as one batch, without their tokens."""
+        return self._batch(np.arange(len(self.rows)), True, False)
 
     def _vectors(self, rows: NDArray[np.int64]) -> torch.Tensor:
         if self.vectors is None:
             return torch.zeros(len(rows), 0, 0)
-        num = self.store.num_texts
-        roles = [self.vectors[rows + role * num] for role in range(self.num_roles)]
-        return torch.from_numpy(np.stack(roles, 1))
+        roles = [rows] if self._beside is None else [rows, self._beside[rows]]
+        return torch.from_numpy(np.stack([self.vectors[one] for one in roles], 1))
 
-    def _tokens(self, rows: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
-        if self.tokens is None:
-            none = torch.zeros(len(rows), 0, 0)
+    def _nearest(self, lines: NDArray[np.int64]) -> NDArray[np.int64] | None:
+        """Return for each text which of the lines beside it is nearest to it by the cosine."""
+        if self.vectors is None or not len(lines):
+            return None
+        near = len(lines) + np.cumsum(lines) - lines
+        for text in np.flatnonzero(lines > 1).tolist():
+            (mine,) = self.vectors[np.array([text])]
+            some = self.vectors[near[text] + np.arange(lines[text])]
+            near[text] += int((some @ mine / np.linalg.norm(some, axis=1)).argmax())
+        return near
+
+    def _tokens(
+        self, rows: NDArray[np.int64] | None, size: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        if self.tokens is None or rows is None:
+            none = torch.zeros(size, 0, 0)
             return none.long(), none.bool()
         windows, place = self.tokens.windows(rows)
         token_ML, seen_ML = self.tokens.padded(windows)

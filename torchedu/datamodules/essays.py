@@ -10,6 +10,7 @@ from lightning import LightningDataModule
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from numpy.typing import NDArray
 
+from torchedu.batch import EssayBatch
 from torchedu.datamodules.essay_batches import EssayBatches
 from torchedu.datamodules.stream import BatchStream, EpochLoader, ranks_of
 from torchedu.datasets.importers.graded_texts import TEXT_FORMATS, import_texts
@@ -39,7 +40,8 @@ class Essays(LightningDataModule):
         frozen: Whether the encoder stays as it is: texts then come as vectors that are made once;
             else as tokens.
         pooling: How the vectors of tokens become one, where the encoder is frozen.
-        layers: Whose outputs are pooled, where the encoder is frozen; -1 is the last.
+        layers: Whose outputs are pooled, where the encoder is frozen: 0 is what enters the first,
+            -1 the last; all where it is None. The lower ones tell words, the upper ones meaning.
         window: Most tokens that the encoder sees at once; a longer text has several windows.
         precision: ``32``, or ``bf16`` for a frozen encoder of half the size.
         features: Where vectors and tokens are kept; beside the store where it is None.
@@ -97,7 +99,8 @@ class Essays(LightningDataModule):
         self.encoder = encoder
         self.frozen = frozen
         self.pooling = pooling
-        self.layers = layers or [-1]
+        num = int(encoder_config(encoder)["num_hidden_layers"])
+        self.layers = layers or (list(range(num + 1)) if frozen else [-1])
         self.window = window
         self.precision = precision
         self.batch_size = batch_size
@@ -147,8 +150,8 @@ class Essays(LightningDataModule):
 
     @property
     def num_roles(self) -> int:
-        """Number of texts read at once: the answer, its reference and question where there are."""
-        return 1 + len(self._beside)
+        """Number of texts read at once: 2 where answers have references."""
+        return 1 + (self._beside is not None)
 
     @cached_property
     def dim(self) -> int:
@@ -180,12 +183,13 @@ class Essays(LightningDataModule):
     @cached_property
     def surface(self) -> NDArray[np.float32]:
         """What is counted on the surface of each text; shape (texts, F)."""
-        return surface(self.store.all_texts)
+        beside = (self.store.references, self.store.questions) if self.num_labels else ()
+        return surface(self.store.all_texts, *beside)
 
     @property
-    def _beside(self) -> list[list[str]]:
-        found = (self.store.references, self.store.questions)
-        return [texts for texts in found if texts is not None and self.num_labels]
+    def _beside(self) -> list[str] | None:
+        """What each answer is held against: its references, else its question."""
+        return (self.store.references or self.store.questions) if self.num_labels else None
 
     def setup(self, stage: str) -> None:
         """Make the vectors or tokens of all texts, unless they are there already.
@@ -198,20 +202,18 @@ class Essays(LightningDataModule):
     @cached_property
     def batches(self) -> EssayBatches:
         """What builds batches, in the ids of the store."""
-        texts = self.store.all_texts
-        if self.frozen:
-            roles = [texts, *self._beside]
-            vectors = embed(
-                [one for role in roles for one in role], self.encoder, self.features,
-                pooling=self.pooling, layers=self.layers, window=self.window,
-                precision=self.precision,
-            )  # fmt: skip
-            return EssayBatches(self.store, self.surface, vectors=vectors, num_roles=len(roles))
-        pairs = self._beside and ["\n".join(both) for both in zip(*self._beside, strict=True)]
-        tokens = tokenize(
-            texts, self.encoder, self.features, pairs=pairs or None, window=self.window
+        texts, beside = self.store.all_texts, self._beside
+        if not self.frozen:
+            tokens = tokenize(texts, self.encoder, self.features, pairs=beside, window=self.window)
+            return EssayBatches(self.store, self.surface, tokens=tokens)
+        lines = [one.splitlines() or [""] for one in beside or ()]
+        vectors = embed(
+            [*texts, *(line for one in lines for line in one)], self.encoder, self.features,
+            pooling=self.pooling, layers=self.layers, window=self.window, precision=self.precision,
+        )  # fmt: skip
+        return EssayBatches(
+            self.store, self.surface, vectors=vectors, lines=[len(one) for one in lines]
         )
-        return EssayBatches(self.store, self.surface, tokens=tokens)
 
     def use(self, vocabulary: Vocabulary, ranges: NDArray[np.float32]) -> None:
         """Give batches in the ids of another vocabulary, that of a trained network, say.
@@ -238,11 +240,9 @@ class Essays(LightningDataModule):
         self.vocabulary = vocabulary
         self.batches.use(vocabulary, ranges)
 
-    def training_numbers(
-        self,
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]:
-        """Return surface, prompts and vectors of the training part; see ``Grader.begin``."""
-        return self.batches.of(self.parts["train"]).numbers()
+    def training_texts(self) -> EssayBatch:
+        """Return the texts of the training part as one batch, without their tokens."""
+        return self.batches.of(self.parts["train"]).everything()
 
     @property
     def steps_per_epoch(self) -> int:

@@ -29,6 +29,8 @@ class TextGrader(Grader):
         dropout: Share of a text's vector that is dropped in training.
         head: ``regression``, ``ordinal`` or ``classes``.
         with_surface: Whether what is counted on the surface is seen.
+        by_prompt: Whether each prompt has weights of its own; without, answers to questions that
+            nobody was trained on are graded like all others.
 
     Raises:
         ConfigError: There is no such model, or its vectors are of another width.
@@ -49,10 +51,11 @@ class TextGrader(Grader):
         dropout: float = 0.1,
         head: Head = "regression",
         with_surface: bool = True,
+        by_prompt: bool = True,
     ) -> None:
         width = dim + len(SURFACE_NUMBERS) * with_surface
         sizes = (num_prompts, num_scores, num_steps, num_roles, dim, encoder)
-        super().__init__(sizes, head, width, 1)
+        super().__init__(sizes, head, by_prompt, width, 1)
         if config is None:
             self.reader = TextEncoder.pretrained(encoder, pooling).train()
         else:
@@ -69,8 +72,8 @@ class TextGrader(Grader):
         self.share = dropout
         self.with_surface = with_surface
 
-    def states(self, batch: EssayBatch) -> Tensor:
-        """Return the text's vector and what is counted on its surface; shape (1, B, D)."""
+    def forward(self, batch: EssayBatch) -> Tensor:
+        """Grade a batch of texts; see ``Grader.forward``."""
         real_BW = batch.seen_BWL.any(-1)
         vector_ND = self.reader(batch.token_BWL[real_BW], batch.seen_BWL[real_BW])
         count_BW = batch.seen_BWL.sum(-1)
@@ -81,7 +84,8 @@ class TextGrader(Grader):
         state_BD = self.dropout(zero_BD.index_add(0, row_N, vector_ND))
         if self.with_surface:
             state_BD = torch.cat([state_BD, self.surface(batch).to(state_BD)], 1)
-        return state_BD.unsqueeze(0)
+        raw_MBYK: Tensor = self.output(state_BD.unsqueeze(0), self.asked(batch))
+        return raw_MBYK
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments that build this network again, sizes left out."""

@@ -127,9 +127,7 @@ def test_the_real_essays(real_data: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("format", "row", "scores"),
     [
-        ("ellipse", {"text_id": "x", "full_text": "a b", "Overall": 3.5, "prompt": "p", **{
-            trait: 2.5 for trait in ("Cohesion", "Syntax", "Vocabulary", "Phraseology", "Grammar",
-                                     "Conventions")}}, 7),
+        ("ellipse", {"text_id": "x", "full_text": "a b", "Overall": 3.5, "prompt": "p", **dict.fromkeys(("Cohesion", "Syntax", "Vocabulary", "Phraseology", "Grammar", "Conventions"), 2.5)}, 7),
         ("persuade", {"essay_id_comp": "x", "full_text": "a b", "holistic_essay_score": 3,
                       "prompt_name": "p", "competition_set": "train", "gender": "F",
                       "race_ethnicity": "X", "ell_status": "No", "assignment": "Write.",
