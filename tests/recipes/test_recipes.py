@@ -39,9 +39,8 @@ def data(
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_recipe_is_short_and_says_its_command_and_what_it_reached(file: Path) -> None:
     first, *lines = file.read_text("utf-8").splitlines()
-    assert re.match(
-        rf"# torchedu fit --config {file.stem}[^:]*: (AUC|HR@10|QWK|macro-F1) \.\d{{3}}", first
-    )
+    said = rf"# torchedu fit --config {file.stem}[^:]*: (AUC|HR@10|QWK|macro-F1) \.\d{{3}}"
+    assert re.match(said, first)
     assert len(lines) < 30
 
 
