@@ -27,6 +27,10 @@ from harness import Goal, Job, Skip
 FOLDS = range(5)
 FROZEN, ABOVE_SURFACE = 0.79, 0.02
 BEETLE = {"unseen-answers": 0.67, "unseen-questions": 0.62}
+TUNED = (
+    "--model", "EssayGrading", "--model.net", "TextGrader", "--data.frozen", "false",
+    "--data.batch_size", "16", "--trainer.max_epochs", "4",
+)  # fmt: skip
 SAMPLE = 300
 """Essays whose embedding is timed beside the bare encoder's."""
 
@@ -117,10 +121,10 @@ def embedding() -> tuple[list[Goal], Any]:
 def finetune() -> tuple[list[Goal], Any]:
     """Train the encoder on one prompt; beside it the frozen one, and the same once killed."""
     words = [*folds(0), "--data.prompts", "[1]"]
-    tuned, cpu = fitted("tuned", ["--config", "essay_finetune", *words])
+    tuned, cpu = fitted("tuned", [*TUNED, *words])
     still, _ = fitted("still", ["--config", "essay", *words])
     gain = tuned["scores"][0]["qwk"] - still["scores"][0]["qwk"]
-    again = killed([*words])
+    again = killed([*TUNED, *words])
     same = again["scores"][0] == tuned["scores"][0]
     goals = [
         Goal("essay.finetune", gain, "above 0", gain > 0),
@@ -132,7 +136,7 @@ def finetune() -> tuple[list[Goal], Any]:
 def killed(words: Sequence[object]) -> dict[str, Any]:
     """Train as before, killed once in mid-epoch and gone on with."""
     run = RUNS / "killed"
-    fit = [harness.script("torchedu"), "fit", "--config", "essay_finetune", *map(str, words)]
+    fit = [harness.script("torchedu"), "fit", *map(str, words)]
     fit += ["--data.encoder", str(encoder()), "--trainer.accelerator", "cpu"]
     fit += ["--run", str(run), "--save.every_n_steps", "10", "--resume", "auto"]
     running = harness.Running(fit)
