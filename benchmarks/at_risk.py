@@ -88,6 +88,7 @@ def risks(seeds: range) -> tuple[list[Goal], Any]:
         "mean_of_seeds": means,
         "seeds": [evaluation["scores"] for evaluation, _ in found],
         "marks_known_14_days_later": late["scores"],
+        "seconds": [seconds for _, seconds in found],
         "calls": found[0][0]["calls"],
         "by_week": found[0][0]["by_week"],
     }
