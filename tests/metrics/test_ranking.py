@@ -59,7 +59,10 @@ def test_batches_add_up_to_the_whole() -> None:
     for some in torch.arange(64).split(10):
         top = score[some].topk(10).indices
         whole.update(rank_of(score[some], target[some]), top)
-    ranks = Ranks.from_scores(score.numpy(), target.numpy())
+    ranks = Ranks.room(64, 30)
+    for some in np.array_split(np.random.default_rng(0).permutation(64), 3):
+        ranks.put(some, score.numpy()[some], target.numpy()[some])
+    assert torch.equal(ranks.rank, rank_of(score, target))
     expected = ranking_scores(ranks.rank)
     found = whole.compute()
     assert all(math.isclose(found[name], value) for name, value in expected.items())

@@ -42,7 +42,7 @@ COLUMNS = {
     "novelty10": "novelty",
 }
 BASELINES = (Popularity, ItemKNN, IALS, EASE, RecentEASE, Markov, NextCourseRidge)
-BLENDED = (RecentEASE, Markov, NextCourseRidge)
+BLENDED = (EASE, RecentEASE, Markov, NextCourseRidge)
 
 
 class Cases:
@@ -166,9 +166,11 @@ def _beside(
     blends: dict[str, Blend] = {}
     if linear and part != "val":  # weights that were chosen on a part say nothing about it
         blends = _blends(data, linear, task)
-    found: dict[str, list[Ranks]] = {}
-    blocks = cases.blocks()
-    for index in blocks:
+    # Were the ranks of each block kept, they would lie between its scores and tear memory apart.
+    names = [*(one.name for one in fitted), *blends, *([network] if task else [])]
+    size = len(data.store.vocabulary[ITEM])
+    found = {name: Ranks.room(len(cases), size, bool(data.sampled)) for name in names}
+    for index in cases.blocks():
         scores = {baseline.name: cases.scores(baseline, index) for baseline in fitted}
         parts = [scores[baseline.name] for baseline in linear]
         if task and (blends or data.sampled):
@@ -178,14 +180,9 @@ def _beside(
             scores[name] = blend(parts[: len(blend.logits)])
         drawn = data.drawn(cases.student[index], cases.position[index]) if data.sampled else None
         for name, score_MN in scores.items():
-            one = Ranks.from_scores(score_MN, cases.target[index], drawn)
-            found.setdefault(name, []).append(one)
+            found[name].put(index, score_MN, cases.target[index], drawn)
     kinds = {network: "network", f"{network} + linear": "blend"}
-    order = np.concatenate(blocks)
-    return {
-        name: (kinds.get(name, "baseline"), Ranks.join(several, order))
-        for name, several in found.items()
-    }
+    return {name: (kinds.get(name, "baseline"), ranks) for name, ranks in found.items()}
 
 
 def _blends(

@@ -1,6 +1,5 @@
 """Ranking over a whole catalogue: exact ranks, the best k, and scores that add up over ranks."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -66,12 +65,12 @@ def rank_among(score_MN: Tensor, target_M: Tensor, drawn_MK: Tensor) -> Tensor:
 
 
 class Ranks(NamedTuple):
-    """Cases that were ranked.
+    """Cases that are ranked, some at a time, in memory that is taken once.
 
     Attributes:
         rank: The place of the course looked for, from 0; shape (cases,).
         recommended: How often each course stands among the best ten; shape (N,).
-        sampled: The place among courses drawn; shape (cases,), or (0,) where none were.
+        sampled: The place among courses drawn; shape (cases,), or (0,) where none are.
     """
 
     rank: Tensor
@@ -84,38 +83,32 @@ class Ranks(NamedTuple):
         return cls(rank_M, torch.bincount(top_MK.flatten(), minlength=num_items), rank_M[:0])
 
     @classmethod
-    def from_scores(
-        cls,
+    def room(cls, cases: int, num_items: int, sampled: bool = False) -> "Ranks":
+        """Return room for some cases."""
+        ints = (torch.zeros(size).long() for size in (cases, num_items, cases * sampled))
+        return cls(*ints)
+
+    def put(
+        self,
+        case_M: NDArray[np.int64],
         score_MN: NDArray[np.float32],
         target_M: NDArray[np.int64],
         drawn_MK: NDArray[np.int64] | None = None,
-    ) -> "Ranks":
-        """Rank scores, in which courses out of the running are minus infinity already.
+    ) -> None:
+        """Rank some cases.
 
         Args:
-            score_MN: A score of each course.
+            case_M: Which these are.
+            score_MN: A score of each course, minus infinity where it is out of the running.
             target_M: The course that is looked for.
-            drawn_MK: Courses that it is ranked among besides; None for none.
+            drawn_MK: Courses that it is ranked among besides.
         """
-        score, target = torch.from_numpy(score_MN), torch.from_numpy(target_M)
+        case, score, target = (torch.from_numpy(one) for one in (case_M, score_MN, target_M))
+        self.rank[case] = rank_of(score, target)
         top = score.topk(min(TOP, score.shape[1])).indices
-        found = cls.of(rank_of(score, target), top, score.shape[1])
-        if drawn_MK is None:
-            return found
-        return found._replace(sampled=rank_among(score, target, torch.from_numpy(drawn_MK)))
-
-    @classmethod
-    def join(cls, parts: Sequence["Ranks"], place: NDArray[np.int64]) -> "Ranks":
-        """Put parts one after the other, and then their cases where they belong.
-
-        Args:
-            parts: Some cases each.
-            place: Where each case belongs; shape (cases,).
-        """
-        rank, sampled = (torch.cat([part[i] for part in parts]) for i in (0, 2))
-        back = torch.from_numpy(place.argsort())
-        recommended = torch.stack([part.recommended for part in parts]).sum(0)
-        return cls(rank[back], recommended, sampled[back] if len(sampled) else sampled)
+        self.recommended.add_(torch.bincount(top.flatten(), minlength=len(self.recommended)))
+        if drawn_MK is not None:
+            self.sampled[case] = rank_among(score, target, torch.from_numpy(drawn_MK))
 
 
 def ranking_scores(rank: Tensor, weight: Tensor | None = None) -> dict[str, float | None]:
