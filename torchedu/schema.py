@@ -18,11 +18,12 @@ ITEM = "item"
 SKILL = "skill"
 MODULE = "module"
 PROMPT, SCORE, LABEL, PART, FOLD = "prompt", "score", "label", "part", "fold"
-ENCODER = "encoder"
+ENCODER, ATTRIBUTE = "encoder", "attribute"
 GROUP = "group."
-"""Kinds of names: ``item``, ``skill``, ``module``, and one ``group.<attribute>`` an attribute; of
-texts ``prompt``, ``score`` (the overall one, then traits), ``label``, ``part``, ``fold`` and
-``encoder``, the checksum of what read them."""
+"""Kinds of names: ``item``, ``skill``, ``module``; what a network is told of students, such as
+``gender: F``; of texts ``prompt``, ``score`` (the overall one, then traits), ``label``, ``part``,
+``fold`` and ``encoder``, the checksum of what read them; and one ``group.<attribute>`` an attribute
+of students."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +108,15 @@ WORK_NUMBERS = (
     "share_due", "last_due",
 )  # fmt: skip
 """How a student stands with the work of one kind, the last four pieces one by one."""
+OTHER_NUMBERS = (
+    "courses_beside", "courses_left", "courses_passed", "courses_failed", "module_again",
+    "rank_beside", "missing_rank_beside",
+)  # fmt: skip
+"""What the other courses of a student tell."""
 MOMENT_NUMBERS = (
     "elapsed", "score", "score_of_due", "missing", "num_missed", "num_handed_in", "lateness",
     "standing", "rank", "missing_beside_others", "missing_rank", "lateness_beside_others",
-    "lateness_rank", "days_since", "registration", "clicks_beside_others",
+    "lateness_rank", "days_since", "registration", "clicks_beside_others", *OTHER_NUMBERS,
     "marks", "mean_mark", "last_mark", "mean_mark_beside_others", "last_mark_beside_others",
     "share_failed", "last_failed", "mean_days_late", "last_days_late", "mean_share_handed_in",
     "last_share_handed_in", "misses", "mean_missed_weight", "last_missed_weight",
@@ -138,6 +144,12 @@ ENROLMENT_COLUMNS = (
         ("timestamp", "date", "enrolled", "enrolled_at", "enroll_time", "enrol_time"),
     ),
     Column("count", False, "how often, or how much liked: 0 or more", ("rating", "weight")),
+    Column(
+        "skill",
+        False,
+        "what the course teaches: a name, or several joined by ;",
+        ("skills", "subject", "subjects", "topic", "topics", "field", "fields", "category"),
+    ),
 )
 """The columns of enrolments, a row an enrolment; further columns may be student attributes."""
 
