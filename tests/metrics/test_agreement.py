@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score, f1_score, matthews_corrcoef
 
@@ -13,6 +13,7 @@ from torchedu.metrics.essay_scores import EssayScores
 PAIRS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=2, max_size=40)
 
 
+@settings(max_examples=25)
 @given(PAIRS)
 def test_kappa_is_that_of_the_table_of_pairs(pairs: list[tuple[int, int]]) -> None:
     a, b = np.array(pairs).T
@@ -24,6 +25,7 @@ def test_kappa_is_that_of_the_table_of_pairs(pairs: list[tuple[int, int]]) -> No
         assert found == pytest.approx(known, abs=1e-9)
 
 
+@settings(max_examples=25)
 @given(PAIRS)
 def test_scores_of_labels_are_those_of_scikit_learn(pairs: list[tuple[int, int]]) -> None:
     a, b = np.array(pairs).T
