@@ -74,7 +74,7 @@ def _(
     human = _raters(data, predicted.text, predicted.prompt)
     if human is not None:
         rows.append({"name": "two human raters", "kind": "human", **human})
-    evaluation = {
+    evaluation: dict[str, Any] = {
         "task": type(task).__name__,
         "data": data.name,
         "split": part,
@@ -99,7 +99,8 @@ def _stretched(
     """Fit a baseline, choose its stretch on the validation part, and let it grade some texts."""
     store = data.store
     baseline.fit(store.graded(data.parts["train"]))
-    metrics = EssayScores(*task.metrics.centre_PY.shape, 0)
+    num_prompts, num_scores = task.metrics.centre_PY.shape
+    metrics = EssayScores(num_prompts, num_scores, num_labels=0)
     metrics.steps_PY.copy_(task.metrics.steps_PY)
     own = baseline.predict(store.graded(data.parts["val"]))
     metrics.choose(

@@ -217,5 +217,6 @@ def _transformers() -> Any:
         import transformers
     except ImportError:
         raise MissingExtraError("A text encoder", "transformers", "language") from None
-    transformers.utils.logging.disable_progress_bar()  # models load in a moment
-    return transformers
+    auto: Any = transformers  # annotated in part only
+    auto.utils.logging.disable_progress_bar()  # models load in a moment
+    return auto
