@@ -18,7 +18,11 @@ ITEM = "item"
 SKILL = "skill"
 MODULE = "module"
 GROUP = "group."
-"""Kinds of names: ``item``, ``skill``, ``module``, and one ``group.<attribute>`` an attribute."""
+TAG = "tag."
+"""Kinds of names: ``item``, ``skill``, ``module``, one ``group.<attribute>`` an attribute, and the
+tags of each role's sentences, ``tag.teacher`` and ``tag.student``."""
+ROLES = ("teacher", "student")
+"""Who speaks in a lesson, by the number that stands for it."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +140,24 @@ ENROLMENT_COLUMNS = (
     Column("count", False, "how often, or how much liked: 0 or more", ("rating", "weight")),
 )
 """The columns of enrolments, a row an enrolment; further columns may be student attributes."""
+
+SENTENCE_COLUMNS = (
+    Column(
+        "transcript",
+        False,
+        "the lesson's name; the file's where there is no such column",
+        ("lesson", "transcript_id", "lesson_id", "session", "session_id"),
+    ),
+    Column("speaker", True, "a name", ("speaker_id", "speaker_name", "who")),
+    Column("sentence", True, "what was said", ("text", "utterance", "transcription")),
+    Column("role", False, "teacher or student", ("speaker_role",)),
+    Column("turn", False, "a number or name; another begins another turn", ("turn_id",)),
+    Column("tag", False, "the sentence's tag", ("label", "talk_move", "move", "code")),
+    Column("teacher_tag", False, "the tag of a teacher's sentence", ("teacher_label",)),
+    Column("student_tag", False, "the tag of a student's sentence", ("student_label",)),
+    Column("split", False, "train, val or test; the same for all of a lesson", ("part",)),
+)
+"""The columns of transcripts, a row a sentence, in the order in which they were said."""
 
 
 class Names:

@@ -16,9 +16,11 @@ from torchedu.datasets.enrolments import EnrolmentStore
 from torchedu.datasets.events import EventStore
 from torchedu.datasets.importers import EVENT_FORMATS, import_answers
 from torchedu.datasets.importers.enrolments import ENROLMENT_FORMATS, import_enrolments
+from torchedu.datasets.importers.transcripts import TRANSCRIPT_FORMATS, import_transcripts
+from torchedu.datasets.transcripts import TranscriptStore
 from torchedu.errors import MissingExtraError
 from torchedu.parsing import run_functions
-from torchedu.schema import GROUP, ITEM, RESERVED, SKILL
+from torchedu.schema import GROUP, ITEM, RESERVED, ROLES, SKILL, TAG
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -48,12 +50,13 @@ def import_(
     response_time_unit: Literal["s", "ms"] = "s",
     on_bad_row: Literal["error", "drop"] = "error",
 ) -> None:
-    """Read students' answers, or their enrolments in courses, from raw files into a store.
+    """Read answers, enrolments in courses, events or transcripts from raw files into a store.
 
     Args:
         format: Of answers csv, parquet, jsonl, ednet, ednet_kt1, tsv or dkt_synthetic; of
             enrolments enrolments (CSV or Parquet), user_lists, ncf or movielens;
-            of events in courses oulad, events (CSV or Parquet), uci_student or xapi.
+            of events in courses oulad, events (CSV or Parquet), uci_student or xapi;
+            of lessons transcripts (CSV, Parquet or Excel) or talkmoves.
         raw: The file or folder; also a URI such as s3://bucket/answers.csv.
         out: The store to make; one that stands there is replaced.
         columns: The file's headings, where they are not the common ones, such as
@@ -100,6 +103,19 @@ def import_(
                 progress=lambda rows: bar.update(task, completed=rows),
             )
             _print_import(console, enrolments, time.perf_counter() - begin)
+            return
+        if format in TRANSCRIPT_FORMATS:
+            lessons = import_transcripts(
+                format,
+                raw,
+                out,
+                columns=columns,
+                delimiter=delimiter,
+                encoding=encoding,
+                on_bad_row=on_bad_row,
+                progress=lambda rows: bar.update(task, completed=rows),
+            )
+            _print_import(console, lessons, time.perf_counter() - begin)
             return
         store = import_answers(
             format,
@@ -190,18 +206,25 @@ def simulate(
     _print_import(Console(), store, time.perf_counter() - begin)
 
 
-def _print_import(console: Console, store: AnswerStore | EnrolmentStore, seconds: float) -> None:
+def _print_import(
+    console: Console, store: AnswerStore | EnrolmentStore | TranscriptStore, seconds: float
+) -> None:
     """Print what an import made: counts, what was taken for what, what was dropped and why."""
     about, vocabulary = store.about, store.vocabulary
     items, skills = (len(vocabulary[kind]) - RESERVED for kind in (ITEM, SKILL))
-    counts = (
-        f"{store.num_enrolments:,} enrolments, {items:,} courses"
-        if isinstance(store, EnrolmentStore)
-        else f"{store.num_answers:,} answers, {items:,} items, {skills:,} skills"
-    )
-    lines = [
-        ("store", f"{store.path}: {store.num_students:,} students, {counts}, in {seconds:.1f} s")
-    ]
+    if isinstance(store, TranscriptStore):
+        counts = f"{store.num_lessons:,} lessons, {store.num_sentences:,} sentences"
+    elif isinstance(store, EnrolmentStore):
+        counts = f"{store.num_students:,} students, {store.num_enrolments:,} enrolments, "
+        counts += f"{items:,} courses"
+    else:
+        counts = (
+            f"{store.num_students:,} students, {store.num_answers:,} answers, {items:,} items, "
+        )
+        counts += f"{skills:,} skills"
+    lines = [("store", f"{store.path}: {counts}, in {seconds:.1f} s")]
+    tags = {role: ", ".join(vocabulary[TAG + role]) for role in ROLES}
+    lines += [("tags", f"{role}s': {names}") for role, names in tags.items() if names]
     if vocabulary.groups:
         groups = (
             f"{name} ({len(vocabulary[GROUP + name]) - RESERVED})" for name in vocabulary.groups

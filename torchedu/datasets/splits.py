@@ -177,10 +177,19 @@ def _by_time(store: AnswerStore, val: float, test: float) -> dict[str, Part]:
     return parts
 
 
-def random_places(store: Store, seed: int) -> NDArray[np.int64]:
-    """Return each student's place in a random order that their names and the seed alone decide."""
-    offsets = store.offsets("students", "name")
-    data = store.values("students", "name.utf8")
+def random_places(
+    store: Store, seed: int, table: str = "students", column: str = "name"
+) -> NDArray[np.int64]:
+    """Return each student's place in a random order that their names and the seed alone decide.
+
+    Args:
+        store: The store.
+        seed: Another seed gives another order.
+        table: The table whose rows are put in order.
+        column: The texts that decide, instead of students' names.
+    """
+    offsets = store.offsets(table, column)
+    data = store.values(table, f"{column}.utf8")
     position = np.arange(len(data), dtype=np.uint64) - np.repeat(
         offsets[:-1].astype(np.uint64), np.diff(offsets)
     )
