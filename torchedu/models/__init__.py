@@ -7,10 +7,13 @@ from torchedu.models.factorization import GMF, MF
 from torchedu.models.gru4rec import GRU4Rec
 from torchedu.models.item_dkt import ItemDKT
 from torchedu.models.kt_model import KTModel
+from torchedu.models.lesson_model import LessonModel
+from torchedu.models.lesson_transformer import LessonTransformer
 from torchedu.models.neumf import MLP, NeuMF
 from torchedu.models.recommender import DotProduct, Recommender
 from torchedu.models.sakt import SAKT
 from torchedu.models.sasrec import SASRec
+from torchedu.models.turn_context import TurnContext
 from torchedu.models.two_tower import TwoTower
 
 __all__ = [
@@ -25,8 +28,11 @@ __all__ = [
     "GRU4Rec",
     "ItemDKT",
     "KTModel",
+    "LessonModel",
+    "LessonTransformer",
     "NeuMF",
     "Recommender",
     "SASRec",
+    "TurnContext",
     "TwoTower",
 ]
