@@ -17,10 +17,13 @@ RESERVED = 2
 ITEM = "item"
 SKILL = "skill"
 MODULE = "module"
+PROMPT, SCORE, LABEL, PART, FOLD = "prompt", "score", "label", "part", "fold"
+ENCODER = "encoder"
 GROUP = "group."
 TAG = "tag."
-"""Kinds of names: ``item``, ``skill``, ``module``, one ``group.<attribute>`` an attribute, and the
-tags of each role's sentences, ``tag.teacher`` and ``tag.student``."""
+"""Kinds of names: ``item``, ``skill``, ``module``, and one ``group.<attribute>`` an attribute; of
+texts ``prompt``, ``score`` (the overall one, then traits), ``label``, ``part``, ``fold`` and
+``encoder``, the checksum of what read them; of lessons ``tag.teacher`` and ``tag.student``."""
 ROLES = ("teacher", "student")
 """Who speaks in a lesson, by the number that stands for it."""
 
@@ -158,6 +161,50 @@ SENTENCE_COLUMNS = (
     Column("split", False, "train, val or test; the same for all of a lesson", ("part",)),
 )
 """The columns of transcripts, a row a sentence, in the order in which they were said."""
+TRAIT = "trait."
+"""Before the name of a further score, such as ``trait.grammar``, in an importer's columns."""
+
+TEXT_COLUMNS = (
+    Column(
+        "text",
+        True,
+        "an essay, or a short answer",
+        ("essay", "full_text", "answer", "essay_text", "response", "student_answer"),
+    ),
+    Column("id", False, "a name", ("essay_id", "text_id", "essay_id_comp", "answer_id")),
+    Column(
+        "prompt",
+        False,
+        "the name of the task or question",
+        ("essay_set", "prompt_name", "prompt_id", "question_id"),
+    ),
+    Column(
+        "score",
+        False,
+        "a number",
+        ("domain1_score", "holistic_essay_score", "overall", "grade", "mark"),
+    ),
+    Column("label", False, "a name, such as correct", ("accuracy", "class")),
+    Column("low", False, "the prompt's lowest score", ("lowest", "minimum")),
+    Column("high", False, "the prompt's highest score", ("highest", "maximum")),
+    Column("rater1", False, "what one human rater gave", ("rater1_domain1",)),
+    Column("rater2", False, "what another gave", ("rater2_domain1",)),
+    Column("reference", False, "what a right answer says", ("reference_answer", "model_answer")),
+    Column("question", False, "what was asked, in full", ("question_text", "assignment")),
+    Column("part", False, "train, val or a test part", ("split", "competition_set")),
+    Column("fold", False, "the fold in which it is tested", ()),
+)
+"""The columns of graded texts, a row a text; further ones may be traits and student attributes."""
+
+SURFACE_NUMBERS = (
+    "words", "root_words", "fourth_root_words", "log_words", "characters", "sentences",
+    "paragraphs", "word_length", "word_length_spread", "sentence_length", "sentence_length_spread",
+    "different_words", "root_different_words", "share_different", "share_once", "evenness",
+    "long_words", "share_long", "share_longest", "share_short", "commas", "share_commas",
+    "semicolons", "quotes", "questions", "exclamations", "apostrophes", "brackets", "capitals",
+    "share_sentences_capital", "digits", "names_hidden", "connectives", "first_person",
+)  # fmt: skip
+"""What is counted on the surface of a text; ``datasets.surface`` counts it."""
 
 
 class Names:

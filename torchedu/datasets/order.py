@@ -129,6 +129,25 @@ class Order:
         return np.minimum(cuts, len(lengths) - num + share)
 
 
+def token_batches(lengths: NDArray[np.int64], budget: int) -> list[NDArray[np.int64]]:
+    """Put texts of like length together, as many at once as a budget of tokens holds.
+
+    Args:
+        lengths: Tokens of each text; shape (texts,).
+        budget: Most tokens of a batch, padding included; a longer text is a batch of its own.
+
+    Returns:
+        For each batch the indices of its texts, the longest texts first.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    batches, begin = [], 0
+    while begin < len(order):
+        stop = begin + max(1, budget // max(1, int(lengths[order[begin]])))
+        batches.append(order[begin:stop])
+        begin = stop
+    return batches
+
+
 def divided(batch: NDArray[np.int64], part: int, parts: int) -> NDArray[np.int64]:
     """Return one of the parts that a global batch is divided into: every so many-th window."""
     return batch[part::parts]

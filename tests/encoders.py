@@ -1,0 +1,61 @@
+"""Small random models of Hugging Face in folders, with tokenizers of their own."""
+
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import (
+    BertConfig,
+    BertModel,
+    LlamaConfig,
+    LlamaModel,
+    PreTrainedTokenizerFast,
+)
+
+WORDS = ("the", "a", "cat", "dog", "sat", "ran", "home", "bulb", "gap", "battery", "is", "closed")
+
+
+def write_encoder(folder: Path, seed: int = 0) -> Path:
+    """Write an encoder: 2 layers, width 16, 64 positions."""
+    torch.manual_seed(seed)
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS, *map(chr, range(97, 123))]
+    tokens += [f"##{chr(i)}" for i in range(97, 123)]
+    cutter = Tokenizer(
+        models.WordPiece({one: i for i, one in enumerate(tokens)}, unk_token="[UNK]")
+    )
+    cutter.normalizer = normalizers.Lowercase()
+    cutter.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    cutter.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
+    )  # fmt: skip
+    config = BertConfig(
+        vocab_size=len(tokens), hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=32, max_position_embeddings=64,
+    )  # fmt: skip
+    BertModel(config).save_pretrained(folder)
+    wrapped = PreTrainedTokenizerFast(
+        tokenizer_object=cutter, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]",
+        sep_token="[SEP]", model_max_length=64,
+    )  # fmt: skip
+    wrapped.save_pretrained(folder)
+    return folder
+
+
+def write_decoder(folder: Path) -> Path:
+    """Write a decoder: 2 layers, width 16, 64 positions, without any special token."""
+    torch.manual_seed(0)
+    tokens = ["<unk>", *WORDS, *map(chr, range(97, 123))]
+    cutter = Tokenizer(
+        models.WordLevel({one: i for i, one in enumerate(tokens)}, unk_token="<unk>")
+    )
+    cutter.pre_tokenizer = pre_tokenizers.Whitespace()
+    config = LlamaConfig(
+        vocab_size=len(tokens), hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=32, max_position_embeddings=64,
+    )  # fmt: skip
+    LlamaModel(config).save_pretrained(folder)
+    PreTrainedTokenizerFast(
+        tokenizer_object=cutter, unk_token="<unk>", model_max_length=64
+    ).save_pretrained(folder)
+    return folder

@@ -1,0 +1,69 @@
+"""What can be counted on the surface of a text: its length, words, sentences and marks.
+
+Essays are graded by their length more than one would like. These counts are what a network has to
+beat, and it may have them beside what an encoder reads.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from torchedu.schema import SURFACE_NUMBERS
+
+_WORD = re.compile(r"@?[^\W_]+(?:['’][^\W_]+)*")
+_SENTENCE = re.compile(r"[.!?]+[\"')\]]*(?:\s+|$)")
+_CONNECTIVES = frozenset({
+    "although", "because", "but", "consequently", "finally", "first", "firstly", "furthermore",
+    "hence", "however", "instead", "lastly", "meanwhile", "moreover", "nevertheless", "next",
+    "otherwise", "second", "secondly", "since", "so", "still", "then", "therefore", "third",
+    "though", "thus", "unless", "until", "when", "whereas", "which", "while", "who", "whose", "yet",
+})  # fmt: skip
+_FIRST = frozenset({"i", "me", "my", "mine", "myself", "we", "us", "our", "ours"})
+
+
+def surface(texts: Sequence[str]) -> NDArray[np.float32]:
+    """Count what is on the surface of texts.
+
+    Args:
+        texts: The texts.
+
+    Returns:
+        ``SURFACE_NUMBERS`` of each; shape (texts, numbers).
+    """
+    found = np.empty((len(texts), len(SURFACE_NUMBERS)), np.float32)
+    for i, text in enumerate(texts):
+        found[i] = _numbers(text)
+    return found
+
+
+def _numbers(text: str) -> list[float]:
+    words = _WORD.findall(text)
+    lower = [word.lower() for word in words]
+    count = Counter(lower)
+    num = max(1, len(words))
+    lengths = np.array([len(word) for word in words] or [0])
+    sentences = [one for one in _SENTENCE.split(text) if one.strip()] or [text]
+    spans = np.array([len(_WORD.findall(one)) for one in sentences])
+    share = np.array(list(count.values()) or [1]) / num
+    long = int((lengths > 6).sum())
+    commas = text.count(",")
+    return [
+        len(words), math.sqrt(len(words)), len(words) ** 0.25, math.log1p(len(words)), len(text),
+        len(sentences), text.count("\n\n") + text.count("     ") + 1,
+        lengths.mean(), lengths.std(), math.log1p(spans.mean()), math.log1p(spans.std()),
+        len(count), math.sqrt(len(count)), len(count) / num,
+        sum(one == 1 for one in count.values()) / num, -(share * np.log(share)).sum(),
+        math.sqrt(long), long / num, (lengths > 9).mean(), (lengths < 4).mean(),
+        math.sqrt(commas), commas / num,
+        math.sqrt(text.count(";") + text.count(":")), math.sqrt(text.count('"')),
+        math.sqrt(text.count("?")), math.sqrt(text.count("!")),
+        (text.count("'") + text.count("’")) / num, math.sqrt(text.count("(")),
+        sum(word[0].isupper() for word in words) / num,
+        sum(one.lstrip("\"'( ")[:1].isupper() for one in sentences) / len(sentences),
+        sum(map(str.isdigit, text)) / num, sum(word[0] == "@" for word in words) / num,
+        sum(count[word] for word in _CONNECTIVES) / num, sum(count[word] for word in _FIRST) / num,
+    ]  # fmt: skip

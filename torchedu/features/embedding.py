@@ -1,0 +1,264 @@
+"""Texts as vectors of a frozen encoder, made once and kept beside the checksums of what made them.
+
+Layout of a folder::
+
+    <what made them>/       checksum of weights, tokenizer, pooling, window and precision
+      about.json            the same in words
+      <texts>.keys          checksums of texts, in order
+      <texts>.vectors       a vector a text
+      <texts>.done          a byte a text: 1 once its vector is on the disk
+
+What was killed goes on where it was; texts that are new get files of their own. Several ranks may
+write to one folder at once, each its share.
+"""
+
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import distributed
+
+from torchedu.datasets.order import token_batches
+from torchedu.errors import ConfigError
+from torchedu.features.tokens import Tokens, text_keys, tokenize
+from torchedu.files import write_whole
+from torchedu.models.text_encoder import Pooling, TextEncoder, encoder_config, model_folder
+
+Precision = Literal["32", "bf16"]
+TYPES = {"32": torch.float32, "bf16": torch.bfloat16}
+BATCH_TOKENS = 4096
+"""Tokens that go through the encoder at once, padding included."""
+CHUNK_TOKENS = 1 << 16
+"""Tokens after which what is done is on the disk."""
+PATIENCE = 0.2
+"""Seconds between two looks at what the other ranks have done."""
+
+
+class Embeddings:
+    """Vectors of texts, memory-mapped.
+
+    Args:
+        parts: Tables of vectors; shape (rows, dim) each.
+        part: The table of each text; shape (texts,).
+        row: Its row there; shape (texts,).
+    """
+
+    def __init__(
+        self, parts: Sequence[NDArray[Any]], part: NDArray[np.int64], row: NDArray[np.int64]
+    ) -> None:
+        self._parts, self._part, self._row = list(parts), part, row
+
+    def __len__(self) -> int:
+        """Return the number of texts."""
+        return len(self._row)
+
+    @property
+    def dim(self) -> int:
+        """Width of the vectors."""
+        return int(self._parts[0].shape[1])
+
+    def __getitem__(self, texts: NDArray[np.int64] | slice) -> NDArray[np.float32]:
+        """Return the vectors of some texts, float32; shape (texts, dim)."""
+        part, row = self._part[texts], self._row[texts]
+        found = np.empty((len(row), self.dim), np.float32)
+        for number in np.unique(part).tolist():
+            mine = part == number
+            found[mine] = self._parts[number][row[mine]]
+        return found
+
+
+def embed(
+    texts: Sequence[str],
+    encoder: str,
+    folder: str | Path,
+    *,
+    pooling: Pooling = "mean",
+    layers: Sequence[int] = (-1,),
+    window: int = 256,
+    precision: Precision = "32",
+    device: str | torch.device | None = None,
+) -> Embeddings:
+    """Return a vector for each text, from a frozen encoder or from an earlier call's folder.
+
+    A text is embedded once, however often and in however many calls it stands. A text of several
+    windows gets the mean of theirs, weighed by their tokens. Where a process group is there, each
+    rank embeds a share and all return together.
+
+    Args:
+        texts: The texts.
+        encoder: A folder with a model of Hugging Face, or a name on the hub.
+        folder: Where vectors are kept; made where it is missing.
+        pooling: How the vectors of a window's tokens become one: ``mean``, ``cls`` or ``last``.
+        layers: Whose outputs are pooled, one after the other; -1 is the last.
+        window: Most tokens that the encoder sees at once.
+        precision: ``32``, or ``bf16`` for weights and vectors of half the size.
+        device: Where the encoder runs; a GPU where there is one.
+
+    Returns:
+        The vectors, in the order of the texts.
+
+    Raises:
+        ConfigError: There is no such model, or a value is not known.
+    """
+    if precision not in TYPES:
+        raise ConfigError(f"precision is {precision!r}.", "Allowed: 32, bf16.")
+    home = Path(folder) / vectors_key(encoder, pooling, layers, window, precision)
+    home.mkdir(parents=True, exist_ok=True)
+    about = _made_by(encoder, pooling, layers, window, precision)
+    write_whole(home / "about.json", about.encode())
+    keys = text_keys(texts)
+    unique, first = np.unique(keys, return_index=True)
+    known = [part for part in _parts(home) if part.done.all()]
+    old = np.concatenate([np.empty(0, "S32"), *(part.keys for part in known)])
+    missing = first[~np.isin(unique, old)]
+    if len(missing):
+        part = _open(home, unique[~np.isin(unique, old)], _dim(encoder, layers), precision)
+        tokens = tokenize([texts[i] for i in missing.tolist()], encoder, home, window=window)
+        _fill(part, tokens, encoder, pooling, layers, precision, device)
+        known.append(part)
+    return _found(keys, known)
+
+
+def vectors_key(
+    encoder: str, pooling: Pooling, layers: Sequence[int], window: int, precision: Precision
+) -> str:
+    """Return the checksum of all that decides a text's vector, as 16 hexadecimal digits."""
+    about = _made_by(encoder, pooling, layers, window, precision)
+    return hashlib.sha256(about.encode()).hexdigest()[:16]
+
+
+def _made_by(
+    encoder: str, pooling: Pooling, layers: Sequence[int], window: int, precision: Precision
+) -> str:
+    words = {
+        "model": _checksum(encoder), "pooling": pooling, "layers": list(layers), "window": window,
+        "precision": precision,
+    }  # fmt: skip
+    return json.dumps(words, sort_keys=True)
+
+
+class _Part(NamedTuple):
+    """Vectors of some texts; ``keys`` are in order."""
+
+    keys: NDArray[np.bytes_]
+    vectors: NDArray[Any]
+    done: NDArray[np.uint8]
+
+
+def _parts(home: Path) -> list[_Part]:
+    found = []
+    for file in sorted(home.glob("*.keys")):
+        keys = np.frombuffer(file.read_bytes(), "S32")
+        vectors, done = file.with_suffix(".vectors"), file.with_suffix(".done")
+        if vectors.is_file() and done.is_file() and done.stat().st_size == len(keys):
+            found.append(_mapped(file, keys))
+    return found
+
+
+def _mapped(file: Path, keys: NDArray[np.bytes_]) -> _Part:
+    vectors, done = file.with_suffix(".vectors"), file.with_suffix(".done")
+    kind = json.loads((file.parent / "about.json").read_text("utf-8"))["precision"]
+    dtype = np.dtype("<f4" if kind == "32" else "<f2")
+    dim = vectors.stat().st_size // (len(keys) * dtype.itemsize)
+    return _Part(
+        keys,
+        np.memmap(vectors, dtype, "r+", shape=(len(keys), dim)),
+        np.memmap(done, np.uint8, "r+", shape=(len(keys),)),
+    )
+
+
+def _open(home: Path, keys: NDArray[np.bytes_], dim: int, precision: Precision) -> _Part:
+    """Open the files of some texts, or make them; another rank may do the same at this moment."""
+    file = home / f"{hashlib.sha256(keys.tobytes()).hexdigest()[:16]}.keys"
+    for suffix, size in ((".vectors", dim * (4 if precision == "32" else 2)), (".done", 1)):
+        with file.with_suffix(suffix).open("ab") as stream:
+            stream.truncate(len(keys) * size)
+    write_whole(file, keys.tobytes())
+    return _mapped(file, keys)
+
+
+def _fill(
+    part: _Part,
+    tokens: Tokens,
+    encoder: str,
+    pooling: Pooling,
+    layers: Sequence[int],
+    precision: Precision,
+    device: str | torch.device | None,
+) -> None:
+    """Embed this rank's share of what is left, then wait for the others."""
+    rank, ranks = 0, 1
+    if distributed.is_available() and distributed.is_initialized():
+        rank, ranks = distributed.get_rank(), distributed.get_world_size()
+    # By all texts, done or not: every rank then divides them alike, whenever it comes here.
+    chunks = token_batches(tokens.length, CHUNK_TOKENS)[rank::ranks]
+    chunks = [left for chunk in chunks if len(left := chunk[part.done[chunk] == 0])]
+    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    network = TextEncoder.pretrained(encoder, pooling, layers, TYPES[precision]).to(where)
+    with _bar(rank) as bar:
+        task = bar.add_task("embedding", total=sum(int(tokens.length[one].sum()) for one in chunks))
+        for mine in chunks:
+            part.vectors[mine] = _vectors(network, tokens, mine, where)
+            part.vectors.flush()  # type: ignore[attr-defined]  # before it is said to be done
+            part.done[mine] = 1
+            part.done.flush()  # type: ignore[attr-defined]
+            bar.advance(task, float(tokens.length[mine].sum()))
+    while not part.done.all():
+        time.sleep(PATIENCE)
+
+
+@torch.inference_mode()
+def _vectors(
+    network: TextEncoder, tokens: Tokens, texts: NDArray[np.int64], device: torch.device
+) -> NDArray[np.float32]:
+    """Return the vectors of some texts; shape (texts, dim)."""
+    windows, place = tokens.windows(texts)
+    length = tokens.offsets[windows + 1] - tokens.offsets[windows]
+    total = torch.zeros(len(texts), network.dim, device=device)
+    for batch in token_batches(length, BATCH_TOKENS):
+        token_BL, seen_BL = (torch.from_numpy(one) for one in tokens.padded(windows[batch]))
+        vector_BD = network(token_BL.to(device), seen_BL.to(device))
+        share_B = torch.from_numpy(length[batch] / tokens.length[texts][place[batch]])
+        vector_BD = vector_BD * share_B.to(vector_BD).unsqueeze(1)
+        total.index_add_(0, torch.from_numpy(place[batch]).to(device), vector_BD)
+    return np.asarray(total.cpu().numpy())
+
+
+def _found(keys: NDArray[np.bytes_], parts: Sequence[_Part]) -> Embeddings:
+    """Return where each text's vector is."""
+    part, row = np.full(len(keys), -1), np.zeros(len(keys), np.int64)
+    for number, one in enumerate(parts):
+        at = np.minimum(np.searchsorted(one.keys, keys), len(one.keys) - 1)
+        mine = (part < 0) & (one.keys[at] == keys)
+        part[mine], row[mine] = number, at[mine]
+    return Embeddings([one.vectors for one in parts], part, row)
+
+
+def _bar(rank: int) -> Progress:
+    columns = (
+        TextColumn("{task.description}"), BarColumn(),
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f} tokens"), TimeRemainingColumn(),
+    )  # fmt: skip
+    return Progress(*columns, transient=True, disable=rank > 0 or not sys.stderr.isatty())
+
+
+def _dim(encoder: str, layers: Sequence[int]) -> int:
+    return int(encoder_config(encoder)["hidden_size"]) * len(layers)
+
+
+def _checksum(encoder: str) -> str:
+    """Return the checksum of a model's weights, configuration and tokenizer."""
+    digest, folder = hashlib.sha256(), model_folder(encoder)
+    for file in sorted(folder.iterdir()):
+        if file.suffix in (".json", ".txt", ".model", ".safetensors"):
+            with file.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()

@@ -1,0 +1,104 @@
+"""How far given scores and labels agree with those of people."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+STRETCHES = np.linspace(0.8, 2.0, 61)
+"""Factors that are tried."""
+
+Floats = NDArray[np.floating[Any]]
+
+
+def qwk(given: Floats, truth: Floats) -> float | None:
+    """Return the quadratic weighted kappa (Cohen, Psychological Bulletin 1968).
+
+    It is one less the mean squared difference over what it would be of unrelated scores of the same
+    means and spreads; no table of pairs is needed for that.
+
+    Args:
+        given: Scores on the grid of the truth, such as whole numbers; shape (texts,).
+        truth: What people gave.
+
+    Returns:
+        1 for full agreement, 0 for none beyond chance; None where all scores are alike, or none.
+    """
+    if not len(truth):
+        return None
+    given, truth = np.asarray(given, np.float64), np.asarray(truth, np.float64)
+    chance = given.var() + truth.var() + (given.mean() - truth.mean()) ** 2
+    if chance < 1e-12:
+        return None
+    return float(1 - np.mean((given - truth) ** 2) / chance)
+
+
+def agreement(given: Floats, truth: Floats) -> dict[str, float | None]:
+    """Return ``qwk`` and the shares that agree, exactly and within a step.
+
+    Args:
+        given: Scores in steps of the scale; shape (texts,).
+        truth: What people gave.
+    """
+    off = np.abs(np.asarray(given, np.float64) - truth)
+    some = len(off) > 0
+    return {
+        "qwk": qwk(given, truth),
+        "exact": float((off < 0.5).mean()) if some else None,
+        "adjacent": float((off < 1.5).mean()) if some else None,
+    }
+
+
+def stretched(value: Floats, centre: Floats | float, factor: Floats | float) -> Floats:
+    """Return values moved away from their centre, within 0..1."""
+    return np.asarray(np.clip(centre + factor * (value - centre), 0, 1))
+
+
+def best_stretch(value: Floats, truth: Floats, steps: float) -> tuple[float, float]:
+    """Choose the stretch about the mean under which rounded values agree best.
+
+    Least squares draws predictions to the middle, which kappa punishes; one factor undoes that.
+
+    Args:
+        value: Predictions in 0..1 of the scale; shape (texts,).
+        truth: What people gave, in steps.
+        steps: Steps from the lowest to the highest score.
+
+    Returns:
+        Centre and factor; (0.5, 1) where nothing can be chosen. Of equal ones the mean is taken.
+    """
+    if len(value) < 2 or qwk(truth, truth) is None:
+        return 0.5, 1.0
+    centre = float(np.mean(value))
+    found = [
+        qwk(np.rint(stretched(value, centre, factor) * steps), truth) or 0.0 for factor in STRETCHES
+    ]
+    # Smoothed: single texts that jump from score to score are noise.
+    smooth = np.convolve(np.pad(found, 4, "edge"), np.ones(9) / 9, "valid")
+    return centre, float(STRETCHES[int(np.argmax(smooth))])
+
+
+def label_scores(given: NDArray[Any], truth: NDArray[Any], num: int) -> dict[str, float | None]:
+    """Return ``macro_f1``, ``mcc`` and ``accuracy`` of labels.
+
+    Args:
+        given: Labels, from 0; shape (texts,).
+        truth: What people gave.
+        num: How many labels there are; those that neither gave are left out of the macro-F1.
+
+    Returns:
+        The scores; Matthews' coefficient as Gorodkin (2004) has it for several labels, None where
+        one side knows one label only.
+    """
+    if not len(truth):
+        return dict.fromkeys(("macro_f1", "mcc", "accuracy"))
+    table = np.bincount(np.asarray(truth) * num + given, minlength=num * num).reshape(num, num)
+    hits, told, true = np.diag(table).astype(float), table.sum(0), table.sum(1)
+    some = told + true > 0
+    total = float(table.sum())
+    spread = np.sqrt((total**2 - told @ told) * (total**2 - true @ true))
+    return {
+        "macro_f1": float((2 * hits[some] / (told + true)[some]).mean()),
+        "mcc": float((hits.sum() * total - told @ true) / spread) if spread else None,
+        "accuracy": float(hits.sum() / total),
+    }
