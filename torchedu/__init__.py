@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from torchedu.datamodules.course_events import CourseEvents
     from torchedu.datamodules.enrolments import Enrolments
     from torchedu.datamodules.interactions import Interactions
+    from torchedu.datamodules.transcripts import Transcripts
     from torchedu.datasets import Store
     from torchedu.evaluation import evaluate
     from torchedu.models import (
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
         EventGRU,
         GRU4Rec,
         ItemDKT,
+        LessonTransformer,
         NeuMF,
         SASRec,
+        TurnContext,
         TwoTower,
     )
     from torchedu.run import trainer
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from torchedu.tasks.opening import open_task
     from torchedu.tasks.recommendation import CourseRecommendation
     from torchedu.tasks.tracing import KnowledgeTracing
+    from torchedu.tasks.transcripts import TranscriptTagging
 
 __version__ = "0.1.0"
 
@@ -49,9 +53,13 @@ __all__ = [
     "Interactions",
     "ItemDKT",
     "KnowledgeTracing",
+    "LessonTransformer",
     "NeuMF",
     "SASRec",
     "Store",
+    "TranscriptTagging",
+    "Transcripts",
+    "TurnContext",
     "TwoTower",
     "__version__",
     "evaluate",
@@ -74,9 +82,13 @@ _HOME = {
     "Interactions": "torchedu.datamodules.interactions",
     "ItemDKT": "torchedu.models",
     "KnowledgeTracing": "torchedu.tasks.tracing",
+    "LessonTransformer": "torchedu.models",
     "NeuMF": "torchedu.models",
     "SASRec": "torchedu.models",
     "Store": "torchedu.datasets",
+    "TranscriptTagging": "torchedu.tasks.transcripts",
+    "Transcripts": "torchedu.datamodules.transcripts",
+    "TurnContext": "torchedu.models",
     "TwoTower": "torchedu.models",
     "evaluate": "torchedu.evaluation",
     "open_task": "torchedu.tasks.opening",

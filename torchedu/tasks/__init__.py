@@ -5,5 +5,13 @@ from torchedu.tasks.base import Task
 from torchedu.tasks.opening import open_task
 from torchedu.tasks.recommendation import CourseRecommendation
 from torchedu.tasks.tracing import KnowledgeTracing
+from torchedu.tasks.transcripts import TranscriptTagging
 
-__all__ = ["AtRisk", "CourseRecommendation", "KnowledgeTracing", "Task", "open_task"]
+__all__ = [
+    "AtRisk",
+    "CourseRecommendation",
+    "KnowledgeTracing",
+    "Task",
+    "TranscriptTagging",
+    "open_task",
+]
