@@ -4,6 +4,7 @@ from torchedu.evaluation import (  # noqa: F401 - each registers its task
     at_risk,
     recommendation,
     tracing,
+    transcripts,
 )
 from torchedu.evaluation.any_task import evaluate
 

@@ -4,6 +4,7 @@ from torchedu.prediction import (  # noqa: F401 - each registers its task
     at_risk,
     recommendation,
     tracing,
+    transcripts,
 )
 from torchedu.prediction.any_task import predict
 
