@@ -64,7 +64,7 @@ def blocks(page: Path) -> Iterator[Block]:
 
 
 @pytest.fixture(scope="session")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def desk(tmp_path_factory: pytest.TempPathFactory, lesson_file: Path, encoder_folder: Path) -> Path:
     """Give a folder with the files that a reader would have, and a finished run."""
     folder = tmp_path_factory.mktemp("desk")
     rng = np.random.default_rng(0)
@@ -80,6 +80,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(folder / "next_year.csv", usual, later)
     write(folder / "school.csv", ("pupil", "item", "skill", "mark", "gender"), rows)
     write(folder / "semicolons.csv", usual, rows, ";", "cp1252")
+    shutil.copy(lesson_file, folder / "lessons.csv")
+    shutil.copytree(encoder_folder, folder / "encoder")
     run = folder / "runs" / "version_0"
     with working_in(folder):
         words = f"fit --data.path answers.csv --trainer.max_epochs 1 --run {run}"

