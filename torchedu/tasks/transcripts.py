@@ -67,7 +67,7 @@ class TranscriptTagging(NamedTask):
         num_teacher_tags: int,
         num_student_tags: int,
         vector_dim: int,
-        balance: float = 0.5,
+        balance: float = 0.3,
         lr: float = 1e-3,
         weight_decay: float = 0.01,
         schedule: Schedule = "one_cycle",
