@@ -80,8 +80,7 @@ def tags() -> tuple[list[Goal], Any]:
 
 def memory() -> tuple[list[Goal], Any]:
     """Train on whole lessons, of which a batch holds the longest, and tag them all."""
-    words = ["--model.net", "LessonTransformer", "--trainer.max_epochs", 1]
-    evaluation, done = fitted(0, *words)
+    evaluation, done = fitted(0, "--model.net", "LessonTransformer")
     goal = Goal("talk.memory", done.peak_mib, f"below {MOST_MIB} MiB", done.peak_mib < MOST_MIB)
     return [goal], {"sentences_of_the_longest": LONGEST, "scores": evaluation["scores"]}
 

@@ -13,8 +13,9 @@ class LocalAttentionBlock(nn.Module):
     As in Longformer (Beltagy et al., https://arxiv.org/abs/2004.05150) a step sees ``window`` steps
     on each side, in chunks of that length, so that time and memory grow with the length and not
     with its square. What is learned for each head besides: how much a distance counts, as in T5
-    (Raffel et al., https://arxiv.org/abs/1910.10683), and how much it counts to be said by the same
-    person.
+    (Raffel et al., https://arxiv.org/abs/1910.10683), beginning with the slopes of ALiBi (Press et
+    al., https://arxiv.org/abs/2108.12409), so that some heads look near and others far; and how
+    much it counts to be said by the same person.
 
     Args:
         dim: Width D.
@@ -30,7 +31,8 @@ class LocalAttentionBlock(nn.Module):
         self.norm_attention = nn.LayerNorm(dim)
         self.query_key_value = nn.Linear(dim, 3 * dim)
         self.out = nn.Linear(dim, dim)
-        self.near = nn.Parameter(torch.zeros(heads, 2 * window + 1))
+        slope_H1 = 2.0 ** -torch.arange(heads).unsqueeze(1)
+        self.near = nn.Parameter(-slope_H1 * torch.arange(-window, window + 1).abs())
         self.same = nn.Parameter(torch.zeros(heads))
         self.norm_feed = nn.LayerNorm(dim)
         self.feed = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
