@@ -22,16 +22,23 @@ from typing import Any
 import harness
 import numpy as np
 from harness import Goal, Job
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 
+from torchedu.datamodules import CourseEvents
 from torchedu.metrics.fairness import Attribute, audit
 from torchedu.metrics.gaps import abroca
+from torchedu.schema import GROUP, MOMENT_NUMBERS, RESERVED
 
 CUTOFFS = ("25", "50", "75")
 NETWORK = {"25": 0.815, "50": 0.870, "75": 0.930}
 BEST = {"25": 0.820, "50": 0.880, "75": 0.934}
 SEEDS = range(5)
 STUDENTS, PERMUTATIONS = 1000, 200
+PLAIN = (
+    "elapsed", "score", "num_missed", "num_handed_in", "lateness", "registration", "mean_mark",
+    "last_mark", "mean_days_late", "last_days_late", "days_since",
+)  # fmt: skip
 
 
 @cache
@@ -81,25 +88,62 @@ def risks(seeds: range) -> tuple[list[Goal], Any]:
         "mean_of_seeds": means,
         "seeds": [evaluation["scores"] for evaluation, _ in found],
         "marks_known_14_days_later": late["scores"],
+        "seconds": [seconds for _, seconds in found],
         "calls": found[0][0]["calls"],
         "by_week": found[0][0]["by_week"],
     }
     return goals, kept
 
 
+def plain_risks() -> tuple[Any, Any, dict[str, Attribute], Attribute]:
+    """Foretell at the first cutoff as is often done: boosting on numbers not set beside the course.
+
+    The same days late or score mean one thing in one course and another in the next, and so the
+    risks of courses are told unequally well.
+    """
+    data = CourseEvents(str(store()))
+    first = {}
+    for part in ("train", "test"):
+        moments, seen = data.moments(part)
+        rows = moments.enrolment
+        length = data.store.courses.length[data.store.column("course")[rows]]
+        mine = moments.day == np.floor(length * min(data.cutoffs))
+        columns = [MOMENT_NUMBERS.index(name) for name in PLAIN]
+        first[part] = seen.moment[mine][:, columns], data.store.at_risk[rows[mine]], rows[mine]
+    (table, at_risk, _), (wanted, truth, rows) = first["train"], first["test"]
+    model = HistGradientBoostingClassifier(random_state=0).fit(table, at_risk)
+    names = data.store.vocabulary
+    attributes = {
+        name: Attribute(data.store.group(name)[rows] - RESERVED, list(names[GROUP + name]))
+        for name in names.groups
+    }
+    course = Attribute(data.store.column("course")[rows], data.store.courses.name)
+    return model.predict_proba(wanted)[:, 1], truth, attributes, course
+
+
 def trap() -> tuple[list[Goal], Any]:
-    """Look for the gender gap that the choice of courses makes."""
-    fairness = fitted(0)[0]["fairness"]
-    gap = fairness["attributes"]["gender"]["groups"][0]["gaps"]["abroca"]
-    told = [words for words in fairness["words"] if words.startswith("gender: the ABROCA")]
+    """Look for the gender gap that the choice of courses makes, in a plain model's risks.
+
+    Kept beside it is what the audit finds of the network, which sets everything beside the course.
+    """
+    risk, truth, attributes, course = plain_risks()
+    plain = audit(risk, truth, attributes, stratum=course, intersections=False)
+    network = fitted(0)[0]["fairness"]
+    found = {}
+    for name, fairness in (("plain boosting", plain), ("network", network)):
+        gap = fairness["attributes"]["gender"]["groups"][0]["gaps"]["abroca"]
+        found[name] = {"gap": gap, "words": fairness["words"]}
+    gap, words = found["plain boosting"].values()
+    told = [one for one in words if one.startswith("gender: the ABROCA")]
     holds = (
         0.07 <= gap["value"] <= 0.12
         and gap["above"]
         and not gap["within"]["above"]
-        and any("comes with the course" in words for words in told)
+        and any("comes with the course" in one for one in told)
     )
     must = "pooled near .09 and above its floor, within course below its floor, said so"
-    return [Goal("fair.trap", gap["value"], must, holds)], {"gap": gap, "words": fairness["words"]}
+    auc = roc_auc_score(truth, risk)
+    return [Goal("fair.trap", gap["value"], must, holds)], {**found, "plain_auc25": auc}
 
 
 def simulated(seed: int, students: int, blur: float) -> tuple[Any, Any, dict[str, Attribute]]:

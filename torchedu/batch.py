@@ -84,6 +84,8 @@ class RiskBatch(NamedTuple):
     Attributes:
         event_BLE: The numbers of each event, float32; see ``datasets.course_view.EVENT_NUMBERS``.
         module_B: The module, an id of the vocabulary, int64.
+        attribute_BA: What the network is told of the student, an id of each attribute, int64; no
+            column where it is told nothing.
         moment_BQF: The numbers of each moment, float32; see ``MOMENT_NUMBERS`` there.
         seen_BQ: How many of the events are known at each moment, int64.
         at_risk_B: 1 for a bad outcome, 0 for another, float32.
@@ -98,6 +100,7 @@ class RiskBatch(NamedTuple):
 
     event_BLE: Tensor
     module_B: Tensor
+    attribute_BA: Tensor
     moment_BQF: Tensor
     seen_BQ: Tensor
     at_risk_B: Tensor

@@ -19,11 +19,13 @@ SKILL = "skill"
 MODULE = "module"
 PROMPT, SCORE, LABEL, PART, FOLD = "prompt", "score", "label", "part", "fold"
 ENCODER = "encoder"
+ATTRIBUTE = "attribute"
 GROUP = "group."
 TAG = "tag."
-"""Kinds of names: ``item``, ``skill``, ``module``, and one ``group.<attribute>`` an attribute; of
-texts ``prompt``, ``score`` (the overall one, then traits), ``label``, ``part``, ``fold`` and
-``encoder``, the checksum of what read them; of lessons ``tag.teacher`` and ``tag.student``."""
+"""Kinds of names: ``item``, ``skill``, ``module``; what a network is told of students, such as
+``gender: F``, and one ``group.<attribute>`` an attribute of students; of texts ``prompt``,
+``score`` (the overall one, then traits), ``label``, ``part``, ``fold`` and ``encoder``, the
+checksum of what read them; of lessons ``tag.teacher`` and ``tag.student``."""
 ROLES = ("teacher", "student")
 """Who speaks in a lesson, by the number that stands for it."""
 
@@ -110,10 +112,15 @@ WORK_NUMBERS = (
     "share_due", "last_due",
 )  # fmt: skip
 """How a student stands with the work of one kind, the last four pieces one by one."""
+OTHER_NUMBERS = (
+    "courses_beside", "courses_left", "courses_passed", "courses_failed", "module_again",
+    "rank_beside", "missing_rank_beside",
+)  # fmt: skip
+"""What the other courses of a student tell."""
 MOMENT_NUMBERS = (
     "elapsed", "score", "score_of_due", "missing", "num_missed", "num_handed_in", "lateness",
     "standing", "rank", "missing_beside_others", "missing_rank", "lateness_beside_others",
-    "lateness_rank", "days_since", "registration", "clicks_beside_others",
+    "lateness_rank", "days_since", "registration", "clicks_beside_others", *OTHER_NUMBERS,
     "marks", "mean_mark", "last_mark", "mean_mark_beside_others", "last_mark_beside_others",
     "share_failed", "last_failed", "mean_days_late", "last_days_late", "mean_share_handed_in",
     "last_share_handed_in", "misses", "mean_missed_weight", "last_missed_weight",

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torchedu.datasets.order import Order, cut_windows, divided
+from torchedu.datasets.order import BalancedOrder, Order, cut_windows, divided
 from torchedu.datasets.splits import Part
 
 histories = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=8)
@@ -125,3 +125,34 @@ def test_ranks_together_have_the_global_batch(world_size: int) -> None:
         assert sorted(np.concatenate(shares).tolist()) == sorted(batch.tolist())
         sizes = list(map(len, shares))
         assert max(sizes) - min(sizes) <= 1
+
+
+groups = st.lists(st.integers(-1, 3), min_size=1, max_size=200)
+
+
+@given(groups, st.integers(1, 40), st.integers(0, 3))
+def test_balanced_batches_have_as_many_windows_of_each_group(
+    group: list[int], batch_size: int, epoch: int
+) -> None:
+    group_W = np.array(group)
+    order = BalancedOrder(np.ones(len(group), np.int64), batch_size, group_W, seed=5)
+    batches = order.epoch(epoch)
+    assert len(batches) == len(order) == len(Order(order.lengths, batch_size))
+    names = np.unique(group_W[group_W >= 0])
+    counts = np.array([[(group_W[one] == name).sum() for name in names] for one in batches])
+    if len(names):
+        spread = counts.max(1) - counts.min(1)
+        assert spread.max() <= 2  # a batch may begin and end between two of a group
+        assert len(set(counts.sum(0).tolist())) == 1
+    seen = np.concatenate(batches)
+    assert (np.bincount(seen, minlength=len(group))[group_W < 0] == 1).all()
+    assert min(map(len, batches)) >= 1
+    again = BalancedOrder(order.lengths, batch_size, group_W, seed=5).epoch(epoch)
+    assert all(np.array_equal(a, b) for a, b in zip(batches, again, strict=True))
+
+
+def test_a_small_group_comes_again_before_any_of_it_comes_a_third_time() -> None:
+    group = np.array([0] * 90 + [1] * 10)
+    seen = np.concatenate(BalancedOrder(np.ones(100, np.int64), 20, group).epoch(0))
+    assert set(np.bincount(seen, minlength=100)[90:].tolist()) == {5}
+    assert np.bincount(seen, minlength=100)[:90].max() == 1

@@ -1,21 +1,29 @@
 """From the folder of a data set to scores, lists and reasons, by the commands that people use."""
 
 import json
+import os
+import shutil
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from lightning import Trainer
+import torch
+from lightning import Trainer, seed_everything
 
 from tests.datasets.oulad_files import STUDENTS, write_oulad
+from torchedu import trainer
 from torchedu.baselines.at_risk import RiskBoosting, RiskLogistic, blend
 from torchedu.cli import main
 from torchedu.datamodules import CourseEvents
 from torchedu.errors import ConfigError, DataError
+from torchedu.models import EventGRU
 from torchedu.prediction.at_risk import predict_risks
-from torchedu.schema import MODULE, Names, Vocabulary
+from torchedu.schema import ATTRIBUTE, MODULE, Names, Vocabulary
 from torchedu.tasks import AtRisk, open_task
+from torchedu.testing.launch import LaunchServer
 
 FAST = ["--trainer.accelerator", "cpu", "--data.batch_size", "32"]
 
@@ -65,7 +73,7 @@ def test_a_run_is_scored_beside_baselines_and_audited(run: Path) -> None:
 def test_training_may_be_held_to_serve_groups_alike(folder: Path, tmp_path: Path) -> None:
     run = tmp_path / "fair"
     words = ["--model", "AtRisk", "--model.net.dim", "4", "--trainer.max_epochs", "1"]
-    words += ["--data.fair_to", "gender", "--data.weighting", "reweighing"]
+    words += ["--data.fair_to", "gender", "--data.mitigation", "reweighing"]
     words += ["--model.parity_weight", "0.5", "--data.path", str(folder), "--run", str(run)]
     assert main(["fit", *words, *FAST]) == 0
     kept = {
@@ -73,12 +81,81 @@ def test_training_may_be_held_to_serve_groups_alike(folder: Path, tmp_path: Path
         for one in json.loads((run / "evaluation.json").read_text())["thresholds"]
     }
     assert set(kept["equal_opportunity"]["threshold"]) <= {"F", "M"}
-    data = CourseEvents(str(folder), fair_to="gender", weighting="reweighing")
+    data = CourseEvents(str(folder), fair_to="gender", mitigation="reweighing")
     learned = data.parts["train"]
     for group in (0, 1):
         mine = learned[data.group[learned] == group]
         rate = np.average(data.store.at_risk[mine], weights=data._weight[mine])
         assert rate == pytest.approx(data.store.at_risk[learned].mean(), abs=1e-5)
+
+
+def test_what_students_are_is_told_only_where_it_is_asked_for(
+    run: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain, told = CourseEvents(str(folder)), CourseEvents(str(folder), attributes=["gender"])
+    assert next(iter(plain.train_dataloader())).attribute_BA.shape[1] == 0
+    assert list(told.vocabulary[ATTRIBUTE]) == ["gender: F", "gender: M"]
+    batch = next(iter(told.train_dataloader()))
+    own = told.store.group("gender")[batch.enrolment_B]
+    assert batch.attribute_BA[:, 0].tolist() == own.tolist()
+    net = partial(EventGRU, dim=4, members=1)
+    task = AtRisk(net, told.num_modules, told.num_attributes)
+    assert predict_risks(task, told, stock_trainer(), "test").risk.shape
+    with pytest.raises(ConfigError, match="told gender of students, the data tells nothing"):
+        predict_risks(task, plain, stock_trainer(), "test")
+    assert main(["test", str(run), "--data.attributes", '["gender"]']) == 2
+    assert "the network is told nothing of students" in capsys.readouterr().err
+
+
+def test_groups_that_cannot_be_served_alike_are_said(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    raw = shutil.copytree(folder, tmp_path / "oulad")
+    head, *rows = (raw / "studentInfo.csv").read_text().splitlines()
+    parts = [row.split(",") for row in rows]
+    for i, row in enumerate(parts[:12]):
+        row[3], row[-1] = ("X", "Fail") if i < 8 else ("?", row[-1])
+    (raw / "studentInfo.csv").write_text("\n".join([head, *map(",".join, parts)]))
+    data = CourseEvents(str(raw), fair_to="gender", mitigation="balanced_batches", batch_size=32)
+    learned = data.parts["train"]
+    unknown = int((data.group[learned] < 0).sum())
+    assert f"{unknown} of {len(learned)} training enrolments have no known gender" in caplog.text
+    assert "gender X: the outcomes of all" in caplog.text
+    for batch in data.train_dataloader():
+        count = np.bincount(batch.group_B[batch.group_B >= 0], minlength=3)
+        assert count.max() - count.min() <= 2
+
+
+def trained_on_ranks(folder: Path, run: Path) -> dict[str, Any]:
+    """Fit by the command's own parts, on as many ranks as there are."""
+    torch.set_num_threads(1)
+    ranks = int(os.environ.get("WORLD_SIZE", "1"))
+    seed_everything(0)
+    data = CourseEvents(str(folder), batch_size=32, fair_to="gender", mitigation="balanced_batches")
+    net = partial(EventGRU, dim=4, members=1, dropout=0.0)
+    task = AtRisk(net, data.num_modules, data.num_attributes, lr=0.01)
+    fitted = trainer(
+        str(run), 2, accelerator="cpu", devices=ranks, strategy="ddp" if ranks > 1 else "auto"
+    )
+    fitted.fit(task, datamodule=data)
+    told = predict_risks(task, data, fitted, "test")
+    weights = torch.cat([one.detach().flatten() for one in task.parameters()])
+    return {"weights": weights.numpy(), "risk": told.risk, "enrolment": told.enrolment}
+
+
+def test_two_ranks_train_and_foretell_as_one(
+    folder: Path, tmp_path: Path, launch: LaunchServer
+) -> None:
+    CourseEvents(str(folder))  # the store beside the folder is made once
+    alone = launch.start(trained_on_ranks, folder, tmp_path / "one")
+    both = launch.start(trained_on_ranks, folder, tmp_path / "two", ranks=2)
+    assert [*alone.wait(timeout=120), *both.wait(timeout=120)] == [0, 0, 0]
+    one, (first, second) = alone.result(), (both.result(rank) for rank in range(2))
+    assert np.array_equal(first["weights"], second["weights"])
+    assert np.abs(first["weights"] - one["weights"]).max() < 1e-3
+    for found in (first, second):  # every moment once, from both ranks
+        assert np.array_equal(found["enrolment"], one["enrolment"])
+        assert np.abs(found["risk"] - one["risk"]).max() < 1e-3
 
 
 def test_those_who_have_left_are_not_scored(folder: Path) -> None:
@@ -93,7 +170,7 @@ def test_those_who_have_left_are_not_scored(folder: Path) -> None:
 
 def test_predict_lists_whom_to_call_with_reasons(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    words = ["predict", str(run), "--run", str(out), "--data.day", "60", "--data.capacity", "5"]
+    words = ["predict", str(run), "--run", str(out), "--data.day", "50", "--data.capacity", "5"]
     assert main(words) == 0
     calls, risks = (pq.read_table(out / f"{name}.parquet") for name in ("calls", "risks"))
     assert calls.num_rows == 6 * 5
@@ -106,8 +183,16 @@ def test_predict_lists_whom_to_call_with_reasons(run: Path, tmp_path: Path) -> N
     told = " ".join(calls["reasons"].to_pylist())
     assert "missed" in told
     assert "points" in told
-    assert set(calls["day"].to_pylist()) == {60.0}
+    assert set(calls["day"].to_pylist()) == {50.0}
     assert {"student", "course", "day", "risk", "leaving_within_a_week"} == set(risks.column_names)
+    changes = pq.read_table(out / "changes.parquet").to_pydict()
+    change = np.array(changes["change"])
+    assert change == pytest.approx(np.subtract(changes["risk"], changes["week_before"]))
+    assert (np.abs(change) >= 0.05).all()
+    for course in set(changes["course"]):
+        assert (np.diff(change[np.array(changes["course"]) == course]) <= 0).all()
+    assert set(changes["day"]) == {50.0}
+    assert any("mark" in one for one in changes["events"])
 
 
 def test_another_test_part_and_delay_are_asked_for_by_words(run: Path, tmp_path: Path) -> None:
@@ -146,8 +231,9 @@ def test_a_task_of_other_sizes_is_refused(folder: Path) -> None:
     [
         ({"cutoffs": (1.5,)}, "cutoffs are"),
         ({"val": 0.0}, "val is 0.0"),
-        ({"fair_to": "shoe size"}, "fair_to is 'shoe size'"),
-        ({"weighting": "balanced"}, "fair_to names no attribute"),
+        ({"fair_to": "shoe size"}, "fair_to names 'shoe size'"),
+        ({"attributes": ["gendre"]}, "Did you mean gender"),
+        ({"mitigation": "balanced_batches"}, "fair_to names no attribute"),
         ({"mark_delay_days": -1}, "mark_delay_days is -1"),
         ({"test": ["2015B"]}, "presentation '2015B' is not known"),
         ({"val_presentations": ["2013J", "2014B"]}, "the train part has no enrolment"),
@@ -160,7 +246,7 @@ def test_values_that_cannot_work_are_told(folder: Path, words: dict, said: str) 
 
 def test_baselines_need_both_outcomes_and_a_blend_lies_between() -> None:
     table = np.random.default_rng(0).normal(size=(40, 3))
-    for baseline in (RiskLogistic(), RiskBoosting()):
+    for baseline in (RiskLogistic(1), RiskBoosting()):
         with pytest.raises(DataError, match="outcomes of one kind"):
             baseline.fit(table, np.ones(40))
     low, high = np.array([0.2, 0.5]), np.array([0.4, 0.9])

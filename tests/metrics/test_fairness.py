@@ -91,7 +91,11 @@ def test_small_and_one_sided_groups_say_too_few() -> None:
         "c": True,
     }
     assert groups["b"] == {"group": "b", "students": 10, "too_few": True}
-    assert "band b (10)" in found["words"][-1]
+    assert found["attributes"]["band"]["unknown"] == 10
+    few, unknown = found["words"][-2:]
+    assert "band b (10)" in few
+    assert "band c (190)" in few
+    assert unknown == "Left out where their group is not known: band (10)."
 
 
 def test_students_with_several_predictions_are_dealt_whole() -> None:

@@ -12,6 +12,7 @@ def drawn(students: int = 4, events: int = 7, moments: int = 5) -> RiskBatch:
     return RiskBatch(
         torch.randn(students, events, len(EVENT_NUMBERS)),
         torch.randint(2, 5, (students,)),
+        torch.randint(0, 6, (students, 2)),
         torch.randn(students, moments, len(MOMENT_NUMBERS)),
         seen_BQ, zero_B, zero_BQ, torch.ones(students, moments, dtype=torch.bool),
         zero_B.long(), zero_BQ, zero_B + 1, zero_B.long(), zero_B + 1,
@@ -19,7 +20,7 @@ def drawn(students: int = 4, events: int = 7, moments: int = 5) -> RiskBatch:
 
 
 def built() -> EventGRU:
-    return EventGRU(5, dim=8, members=2, dropout=0.3).eval()
+    return EventGRU(5, 6, dim=8, members=2, dropout=0.3).eval()
 
 
 def test_a_risk_sees_no_event_after_its_moment() -> None:
@@ -47,7 +48,9 @@ def test_event_by_event_gives_the_same_risks() -> None:
             state = net.initial_state(1)
             for event_E in batch.event_BLE[b, :seen]:
                 state = net.step(state, event_E[None])
-            one = net.predict(state, batch.module_B[b : b + 1], batch.moment_BQF[b : b + 1, q])
+            row = slice(b, b + 1)
+            about = batch.module_B[row], batch.attribute_BA[row]
+            one = net.predict(state, *about, batch.moment_BQF[row, q])
             assert torch.allclose(one[0], whole[b, q], atol=1e-5)
 
 
@@ -56,6 +59,15 @@ def test_members_differ_and_arguments_build_the_same_network() -> None:
     logit_BQM2 = net(batch)
     assert logit_BQM2.shape == (4, 5, 2, 2)
     assert not torch.allclose(logit_BQM2[:, :, 0], logit_BQM2[:, :, 1])
-    again = EventGRU(5, **net.arguments()).eval()
+    again = EventGRU(5, 6, **net.arguments()).eval()
     again.load_state_dict(net.state_dict())
     assert torch.equal(again(batch), logit_BQM2)
+
+
+def test_it_goes_by_what_it_is_told_of_students_and_by_nothing_it_is_not_told() -> None:
+    net, batch = built(), drawn()
+    other = batch._replace(attribute_BA=(batch.attribute_BA + 1) % 6)
+    assert not torch.allclose(net(batch), net(other))
+    untold = [batch.attribute_BA[:, :0], torch.zeros_like(batch.attribute_BA)]  # ids of padding
+    first, second = (net(batch._replace(attribute_BA=one)) for one in untold)
+    assert torch.equal(first, second)

@@ -23,7 +23,7 @@ def disparity(task: AtRisk, batch: RiskBatch) -> float:
 
 
 def test_a_students_weight_is_that_of_the_loss() -> None:
-    task, batch = AtRisk(NET, 5), grouped()
+    task, batch = AtRisk(NET, 5, 6), grouped()
     weight_B = torch.tensor([0.0, 1, 2, 1, 1, 1])
     once, count = task.loss(batch)
     weighed, same = task.loss(batch._replace(weight_B=weight_B))
@@ -33,7 +33,7 @@ def test_a_students_weight_is_that_of_the_loss() -> None:
 
 def test_training_on_the_penalty_brings_groups_together() -> None:
     torch.manual_seed(0)
-    plain, task, batch = AtRisk(NET, 5), AtRisk(NET, 5, parity_weight=50.0), grouped()
+    plain, task, batch = AtRisk(NET, 5, 6), AtRisk(NET, 5, 6, parity_weight=50.0), grouped()
     task.load_state_dict(plain.state_dict())
     assert (task.loss(batch)[0] > plain.loss(batch)[0]).all()
     gap = disparity(task, batch)
@@ -46,9 +46,9 @@ def test_training_on_the_penalty_brings_groups_together() -> None:
 
 
 def test_without_known_groups_the_penalty_is_nothing() -> None:
-    task, batch = AtRisk(NET, 5, parity_weight=1.0), grouped()
+    task, batch = AtRisk(NET, 5, 6, parity_weight=1.0), grouped()
     nobody = batch._replace(group_B=torch.full((6,), -1))
-    plain = AtRisk(NET, 5)
+    plain = AtRisk(NET, 5, 6)
     plain.load_state_dict(task.state_dict())
     assert torch.allclose(task.loss(nobody)[0], plain.loss(nobody)[0])
     assert task.hparams["parity_weight"] == pytest.approx(1.0)

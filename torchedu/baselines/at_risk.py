@@ -17,25 +17,24 @@ from sklearn.preprocessing import StandardScaler
 
 from torchedu.datasets.course_view import View
 from torchedu.errors import DataError
-from torchedu.schema import MOMENT_NUMBERS
-
-WIDTH = len(MOMENT_NUMBERS)
 
 Floats = NDArray[Any]
 
 
-def tabular(view: View, module: NDArray[Any], num_modules: int) -> Floats:
+def tabular(view: View, told: NDArray[Any], module: NDArray[Any], num_modules: int) -> Floats:
     """Return moments as rows of a table.
 
     Args:
         view: The view of the moments.
+        told: What is told of each one's student, 0 or 1; shape (moments, attributes).
         module: The module of each, an id.
         num_modules: Number of ids.
 
     Returns:
         Shape (moments, columns).
     """
-    return np.concatenate([view.moment, np.eye(num_modules, dtype=np.float32)[module]], 1)
+    eye = np.eye(num_modules, dtype=np.float32)
+    return np.concatenate([view.moment, told, eye[module]], 1, dtype=np.float32)
 
 
 class RiskBaseline(ABC):
@@ -78,15 +77,22 @@ class RiskBaseline(ABC):
 
 
 class RiskLogistic(RiskBaseline):
-    """Logistic regression in which each module departs a little from what all share, penalised."""
+    """Logistic regression in which each module departs a little from what all share, penalised.
+
+    Args:
+        num_modules: Number of module ids, which are the table's last columns.
+    """
 
     name = "logistic regression"
     reach = 0.07
 
+    def __init__(self, num_modules: int) -> None:
+        self.num_modules = num_modules
+
     def fit(self, table: Floats, at_risk: NDArray[Any]) -> Self:
         """Learn; see ``RiskBaseline.fit``."""
         self._check(at_risk)
-        self._scaler = StandardScaler().fit(table[:, :WIDTH])
+        self._scaler = StandardScaler().fit(table[:, : -self.num_modules])
         self._model = LogisticRegression(C=0.001, max_iter=100).fit(self._columns(table), at_risk)
         return self
 
@@ -97,7 +103,8 @@ class RiskLogistic(RiskBaseline):
 
     def _columns(self, table: Floats) -> Floats:
         """Return what all modules share, the modules, and each one's own, on a smaller scale."""
-        shared, module = self._scaler.transform(table[:, :WIDTH]), table[:, WIDTH:]
+        shared, module = np.split(table, [table.shape[1] - self.num_modules], 1)
+        shared = self._scaler.transform(shared)
         own = 0.3 * (module[:, :, None] * shared[:, None]).reshape(len(table), -1)
         return np.concatenate([shared, module, own], 1)
 

@@ -1,27 +1,37 @@
 """Students in courses as a Lightning data module: their events, and when a risk is asked for."""
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
-import torch
 from lightning import LightningDataModule
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from numpy.typing import NDArray
 
-from torchedu.batch import RiskBatch
+from torchedu.datamodules.risk_batches import RiskBatches
 from torchedu.datamodules.stream import BatchStream, EpochLoader, ranks_of
-from torchedu.datasets.course_view import WEEK, Moments, View, module_of, view
+from torchedu.datasets.course_view import WEEK, Moments, View, view
 from torchedu.datasets.events import PRESENTATION, EventStore
-from torchedu.datasets.fair_weights import Weighting, fair_weights
+from torchedu.datasets.fair_weights import fair_weights
 from torchedu.datasets.importers.oulad import import_oulad
-from torchedu.datasets.order import Order, Windows
+from torchedu.datasets.order import BalancedOrder, Order
 from torchedu.errors import ConfigError, DataError, allowed
-from torchedu.schema import MODULE, RESERVED, Names, Vocabulary
+from torchedu.schema import (
+    ATTRIBUTE,
+    GROUP,
+    MODULE,
+    PADDING,
+    RESERVED,
+    UNKNOWN,
+    Names,
+    Vocabulary,
+)
 
 Ids = NDArray[np.int64]
+Mitigation = Literal["none", "reweighing", "balanced_batches"]
 
 
 class CourseEvents(LightningDataModule):
@@ -44,9 +54,12 @@ class CourseEvents(LightningDataModule):
         day: Day of each course on which ``predict`` says whom to call; the last day with an event
             where it is None.
         capacity: Students of a course that can be called.
+        attributes: What the network and the baselines are told of students, such as ``education``;
+            nothing where it is None.
         fair_to: Attribute of students whose groups training shall serve alike, such as ``gender``.
-        weighting: How it weighs them: ``reweighing``, ``balanced`` or ``none``; see
-            ``datasets.fair_weights``. ``--model.parity_weight`` is another way.
+        mitigation: How it does so: ``reweighing`` (see ``datasets.fair_weights``),
+            ``balanced_batches``, which hold as many students of each group, or ``none``.
+            ``--model.parity_weight`` is another way.
         batch_size: Enrolments in a global batch, over all ranks and accumulated batches.
         seed: Another seed draws other parts and another order of training.
         num_workers: Processes that build batches; 0 builds them in the training process.
@@ -67,8 +80,9 @@ class CourseEvents(LightningDataModule):
         every_days: int = 2 * WEEK,
         day: float | None = None,
         capacity: int = 30,
+        attributes: list[str] | None = None,
         fair_to: str | None = None,
-        weighting: Weighting = "none",
+        mitigation: Mitigation = "none",
         batch_size: int = 256,
         seed: int = 0,
         num_workers: int = 0,
@@ -99,28 +113,37 @@ class CourseEvents(LightningDataModule):
         self.seed = seed
         self.num_workers = num_workers
         self.store = open_events(path)
-        self.vocabulary = self.store.vocabulary
+        self.attributes = list(dict.fromkeys(attributes or []))
         self.fair_to = fair_to
-        groups = self.store.vocabulary.groups
-        if fair_to is not None and fair_to not in groups:
-            raise ConfigError(f"fair_to is {fair_to!r}.", allowed(fair_to, list(groups)))
-        if fair_to is None and weighting != "none":
+        self.mitigation = mitigation
+        groups = list(self.store.vocabulary.groups)
+        for name, one in [("fair_to", fair_to), *(("attributes", one) for one in self.attributes)]:
+            if one is not None and one not in groups:
+                raise ConfigError(f"{name} names {one!r}.", allowed(one, groups))
+        if fair_to is None and mitigation != "none":
             raise ConfigError(
-                f"weighting is {weighting!r}, but fair_to names no attribute.",
+                f"mitigation is {mitigation!r}, but fair_to names no attribute.",
                 "Name one, such as --data.fair_to gender.",
             )
+        told = [
+            f"{one}: {name}"
+            for one in self.attributes
+            for name in self.store.vocabulary[GROUP + one]
+        ]
+        self.vocabulary = self.store.vocabulary.grown(Vocabulary({ATTRIBUTE: Names(told)}))
         self.predict_part: str | None = None
         self.predict_by_week = False
         self._parts = self._split(test, val, val_presentations)
         size = self.store.num_enrolments
-        # Ids 0 and 1 belong to no name.
-        own = np.zeros(size) if fair_to is None else self.store.group(fair_to)
-        self.group = own.astype(np.int64) - RESERVED
         self._weight = np.ones(size, np.float32)
-        learned = self._parts["train"]
-        self._weight[learned] = fair_weights(
-            self.group[learned], self.store.at_risk[learned], weighting
-        )
+        self.group = np.full(size, -1)
+        if fair_to is not None:
+            # Ids 0 and 1 belong to no name.
+            self.group = self.store.group(fair_to).astype(np.int64) - RESERVED
+            self._say_groups(fair_to)
+        if mitigation == "reweighing":
+            learned = self._parts["train"]
+            self._weight[learned] = fair_weights(self.group[learned], self.store.at_risk[learned])
         self._views: dict[bool, tuple[Moments, View]] = {}
 
     def __str__(self) -> str:
@@ -131,6 +154,22 @@ class CourseEvents(LightningDataModule):
     def num_modules(self) -> int:
         """Number of module ids of the vocabulary in use, the reserved ones included."""
         return len(self.vocabulary[MODULE])
+
+    @property
+    def num_attributes(self) -> int:
+        """Number of ids of what the network is told of students, the reserved ones included."""
+        return len(self.vocabulary[ATTRIBUTE])
+
+    @property
+    def attribute(self) -> Ids:
+        """What is told of each student, ids of the vocabulary; shape (enrolments, attributes)."""
+        columns = []
+        for one in self.attributes:
+            names = (f"{one}: {name}" for name in self.store.vocabulary[GROUP + one])
+            ids = np.array([PADDING, UNKNOWN, *self.vocabulary[ATTRIBUTE].ids(names)])
+            columns.append(ids[self.store.group(one)])
+        empty = np.empty((0, self.store.num_enrolments), np.int64)
+        return np.concatenate([empty, *(column[None] for column in columns)]).T.copy()
 
     @property
     def parts(self) -> Mapping[str, Ids]:
@@ -153,7 +192,17 @@ class CourseEvents(LightningDataModule):
 
         Args:
             vocabulary: The names and ids to use from now on; modules that it lacks are unknown.
+
+        Raises:
+            ConfigError: The network was told other attributes of students.
         """
+        told = sorted({name.partition(": ")[0] for name in vocabulary[ATTRIBUTE]})
+        if told != sorted(self.attributes):
+            raise ConfigError(
+                f"the network is told {', '.join(told) or 'nothing'} of students, "
+                f"the data tells {', '.join(self.attributes) or 'nothing'}.",
+                f"Give --data.attributes {json.dumps(told)}.",
+            )
         new = [name for name in self.store.vocabulary[MODULE] if name not in vocabulary[MODULE]]
         if new:
             rank_zero_info(f"{len(new)} modules are unknown to the network, such as {new[0]!r}.")
@@ -214,10 +263,14 @@ class CourseEvents(LightningDataModule):
 
     def _training(self) -> tuple["RiskBatches", Order]:
         batches = self._batches(*self.moments("train", by_week=True))
+        if self.mitigation == "balanced_batches":
+            group = self.group[batches.windows.student]
+            return batches, BalancedOrder(batches.lengths, self.batch_size, group, self.seed)
         return batches, Order(batches.lengths, self.batch_size, self.seed)
 
     def _batches(self, moments: Moments, seen: View) -> "RiskBatches":
-        return RiskBatches(self.store, moments, seen, self.vocabulary, self._weight, self.group)
+        names, told = self.vocabulary, self.attribute
+        return RiskBatches(self.store, moments, seen, names, told, self._weight, self.group)
 
     def _evaluation(self, part: str) -> EpochLoader:
         return self.at(*self.moments(part))
@@ -235,6 +288,24 @@ class CourseEvents(LightningDataModule):
             moments = Moments(enrolment, day[inside].astype(np.float64))
             self._views[weekly] = moments, view(self.store, moments, self.mark_delay_days)
         return self._views[weekly]
+
+    def _say_groups(self, attribute: str) -> None:
+        """Say whom serving groups alike leaves out."""
+        group, at_risk = (
+            column[self.parts["train"]] for column in (self.group, self.store.at_risk)
+        )
+        if count := int((group < 0).sum()):
+            rank_zero_info(
+                f"{count:,} of {len(group):,} training enrolments have no known {attribute}; "
+                "these count as they would otherwise."
+            )
+        for i, name in enumerate(self.store.vocabulary[GROUP + attribute]):
+            mine = at_risk[group == i]
+            if len(mine) and mine.min() == mine.max():
+                rank_zero_info(
+                    f"{attribute} {name}: the outcomes of all {len(mine):,} are alike, so nothing "
+                    "can be weighed against another."
+                )
 
     def _split(
         self, test: list[str] | None, val: float, val_presentations: list[str] | None
@@ -272,80 +343,6 @@ class CourseEvents(LightningDataModule):
         stream = BatchStream(batches, order, *ranks_of(self.trainer))
         return EpochLoader(
             stream, self.num_workers, lambda: self.trainer.current_epoch if self.trainer else 0
-        )
-
-
-class RiskBatches:
-    """Builds batches of enrolments, each with its events and its moments.
-
-    Args:
-        store: The enrolments.
-        moments: When risks are asked for, by enrolment.
-        seen: The view of them.
-        vocabulary: The names that the network knows.
-        weight: How much each enrolment counts in the loss; shape (enrolments,).
-        group: Its group, -1 where unknown; shape (enrolments,).
-    """
-
-    def __init__(
-        self,
-        store: EventStore,
-        moments: Moments,
-        seen: View,
-        vocabulary: Vocabulary,
-        weight: NDArray[np.float32],
-        group: Ids,
-    ) -> None:
-        self._weight, self._group = weight, np.maximum(group, -1)
-        self.view, self.day = seen, moments.day.astype(np.float32)
-        rows, first, count = np.unique(moments.enrolment, return_index=True, return_counts=True)
-        self.first = first
-        self.windows = Windows(rows, np.zeros_like(rows), np.zeros_like(rows), count)
-        # Events after a window's last moment are never looked at.
-        self.lengths = np.maximum.reduceat(seen.seen, first) if len(first) else count
-        known: Names = vocabulary[MODULE]
-        self._module = np.array(store.vocabulary[MODULE].translation(known))[module_of(store)]
-        self._at_risk = np.nan_to_num(store.at_risk)
-
-    def __call__(self, index: Ids, scored: bool = True) -> RiskBatch:
-        """Build one batch.
-
-        Args:
-            index: Which enrolments, numbered as in ``windows``; shape (B,).
-            scored: Whether its moments count; without, the batch only keeps a rank in step.
-
-        Returns:
-            The batch, on the CPU.
-        """
-        rows, count, length = self.windows.student[index], self.windows.stop[index], self.lengths
-        step_L = np.arange(max(1, length[index].max()))
-        here_BL = step_L < length[index][:, None]
-        begin = self.view.event_offsets[rows]
-        event_BLE = np.zeros((*here_BL.shape, self.view.event.shape[1]), np.float32)
-        event_BLE[here_BL] = self.view.event[(begin[:, None] + step_L)[here_BL]]
-        step_Q = np.arange(count.max())
-        asked_BQ = step_Q < count[:, None]
-        place_BQ = np.where(asked_BQ, self.first[index][:, None] + step_Q, 0)
-
-        def padded(values: NDArray[Any]) -> torch.Tensor:
-            table = values[place_BQ]
-            table[~asked_BQ] = 0
-            return torch.from_numpy(table)
-
-        scored_BQ = asked_BQ & scored
-        return RiskBatch(
-            torch.from_numpy(event_BLE),
-            torch.from_numpy(self._module[rows].astype(np.int64)),
-            padded(self.view.moment),
-            padded(self.view.seen),
-            torch.from_numpy(self._at_risk[rows]),
-            padded(self.view.leaving.astype(np.float32)),
-            torch.from_numpy(scored_BQ),
-            torch.from_numpy(rows.astype(np.int64)),
-            padded(self.day),
-            torch.from_numpy(self._weight[rows]),
-            torch.from_numpy(self._group[rows]),
-            torch.full((len(index),), float(max(1, scored_BQ.sum()))),
         )
 
 

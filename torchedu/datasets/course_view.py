@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from torchedu.datasets.course_work import WorkTable, running_sums, work_numbers
+from torchedu.datasets.event_sums import event_sums
 from torchedu.datasets.events import (
     CLICKED,
     EXAM,
@@ -23,7 +24,15 @@ from torchedu.datasets.events import (
     EventStore,
     Work,
 )
-from torchedu.schema import EVENT_KINDS, EVENT_NUMBERS, MODULE, MOMENT_NUMBERS, WORK_NUMBERS
+from torchedu.datasets.other_courses import other_courses, other_numbers
+from torchedu.schema import (
+    EVENT_KINDS,
+    EVENT_NUMBERS,
+    MODULE,
+    MOMENT_NUMBERS,
+    OTHER_NUMBERS,
+    WORK_NUMBERS,
+)
 
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
@@ -88,6 +97,8 @@ def view(store: EventStore, moments: Moments, mark_delay_days: float = 0) -> Vie
     course = store.column("course").astype(np.int64)
     events, work, size = store.events, store.work, store.num_enrolments
     of_course = course[events.enrolment]
+    others = other_courses(store, *moments)
+    standing = np.zeros((len(others.moment), 2), np.float32)
     pieces, told = [], []
     for c in range(len(store.courses.name)):
         rows, asked = np.flatnonzero(course == c), np.flatnonzero(course[moments.enrolment] == c)
@@ -97,6 +108,8 @@ def view(store: EventStore, moments: Moments, mark_delay_days: float = 0) -> Vie
         one = _Course(store, c, rows, mine, work, mark_delay_days)
         pieces.append(one.events())
         told.append((asked, *one.at(moments.enrolment[asked], moments.day[asked])))
+        beside = np.flatnonzero((course[others.enrolment] == c) & others.running)
+        standing[beside] = one.standing(others.enrolment[beside], others.day[beside])
     enrolment, kind, day, about, numbers = (
         np.concatenate(column) for column in zip(*pieces, strict=True)
     )
@@ -112,6 +125,10 @@ def view(store: EventStore, moments: Moments, mark_delay_days: float = 0) -> Vie
     registered, leaving = np.zeros(count, bool), np.zeros(count, bool)
     for asked, values, here, leaves in told:
         moment[asked], registered[asked], leaving[asked] = values, here, leaves
+    at = MOMENT_NUMBERS.index(OTHER_NUMBERS[0])
+    moment[:, at : at + len(OTHER_NUMBERS)] = other_numbers(
+        store, moments.enrolment, others, standing, mark_delay_days
+    )
     # Rank of (enrolment, day) among the events, in one search.
     span = 4096.0
     place = np.searchsorted(enrolment * span + day, moments.enrolment * span + moments.day, "right")
@@ -120,7 +137,7 @@ def view(store: EventStore, moments: Moments, mark_delay_days: float = 0) -> Vie
     since = np.where(seen > 0, moments.day - (day[last] if len(day) else 0), 0)
     moment[:, MOMENT_NUMBERS.index("days_since")] = np.log1p(np.maximum(since, 0)) / 2
     begin = offsets[moments.enrolment]
-    summed = _summary(kind, numbers, begin, begin + seen)
+    summed = event_sums(kind, numbers, begin, begin + seen)
     moment[:, MOMENT_NUMBERS.index("marks") :][:, : summed.shape[1]] = summed
     return View(offsets, numbers, kind, day, about, moment, seen, registered, leaving)
 
@@ -129,34 +146,6 @@ def module_of(store: EventStore) -> Ids:
     """Return the module of each enrolment, an id of the vocabulary."""
     modules = np.asarray(store.values("courses", MODULE), np.int64)
     return modules[store.column("course")]
-
-
-_SUMMED = (
-    (MARKED, ("mark", "mark_beside_others", "failed")),
-    (HANDED_IN, ("days_late", "share_handed_in")),
-    (MISSED, ("weight", "tests")),
-)
-"""Numbers of a kind's events that a moment has the mean and the last of."""
-
-
-def _summary(kind: Ids, numbers: Floats, begin: Ids, end: Ids) -> Floats:
-    """Sum up the events from ``begin`` to ``end`` of each moment."""
-    columns = []
-    for one, names in _SUMMED:
-        mine = kind == one
-        count = np.diff(np.concatenate([[0], np.cumsum(mine)])[np.stack([begin, end])], axis=0)[0]
-        # The last event of the kind before each place, if it is of the same enrolment.
-        place = np.maximum.accumulate(np.where(mine, np.arange(len(mine)), -1))
-        last = place[np.maximum(end - 1, 0)]
-        known = (count > 0) & (last >= begin)
-        if one != HANDED_IN:
-            columns.append(count / 5)
-        for name in names:
-            values = np.where(mine, numbers[:, EVENT_NUMBERS.index(name)], 0).astype(np.float64)
-            total = np.concatenate([[0.0], np.cumsum(values)])
-            columns.append((total[end] - total[begin]) / np.maximum(count, 1))
-            columns.append(np.where(known, values[last], 0))
-    return np.stack(columns, 1).astype(np.float32)
 
 
 class _Course:
@@ -359,6 +348,11 @@ class _Course:
             table[:, EVENT_NUMBERS.index(name)] = values
         where = np.full(len(row), -1) if item is None else item
         return row, np.full(len(row), kind), day, where, table
+
+    def standing(self, enrolment: Ids, day: NDArray[np.float64]) -> Floats:
+        """Return how students stand by score and by missed work; shape (moments, 2)."""
+        row, t = np.searchsorted(self.rows, enrolment), self._at(day)
+        return np.stack([self.beside[name][1][row, t] for name in ("score", "missing")], 1)
 
     def at(
         self, enrolment: Ids, day: NDArray[np.float64]

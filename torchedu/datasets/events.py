@@ -35,12 +35,14 @@ class Courses(NamedTuple):
         module: The module of each.
         presentation: The presentation of each; later ones sort after earlier ones.
         length: Days.
+        begins: The date of day 0, in days since 1970; NaN where it is not known.
     """
 
     name: Sequence[str]
     module: Sequence[str]
     presentation: Sequence[str]
     length: NDArray[np.float64]
+    begins: NDArray[np.float64]
 
 
 class Work(NamedTuple):
@@ -115,8 +117,10 @@ class EventStore(Store):
             [names[kind].name(i) for i in self.values("courses", kind).tolist()]
             for kind in (MODULE, PRESENTATION)
         )
-        length = np.asarray(self.values("courses", "length"), np.float64)
-        return Courses(list(names[COURSE]), module, presentation, length)
+        length, begins = (
+            np.asarray(self.values("courses", name), np.float64) for name in ("length", "begins")
+        )
+        return Courses(list(names[COURSE]), module, presentation, length, begins)
 
     @cached_property
     def work(self) -> Work:
@@ -239,13 +243,16 @@ def write_events(
                 "event": (lengths, {name: getattr(events, name)[order] for name in columns}),
             },
         )
-        writer.table("courses", {"module": "int32", "presentation": "int32", "length": "float32"}
+        writer.table(
+            "courses",
+            {"module": "int32", "presentation": "int32", "length": "float32", "begins": "float64"},
         ).append(
             len(courses.name),
             {
                 "module": kinds[MODULE].ids(courses.module),
                 "presentation": kinds[PRESENTATION].ids(courses.presentation),
                 "length": courses.length,
+                "begins": courses.begins,
             },
             {},
         )  # fmt: skip

@@ -129,6 +129,49 @@ class Order:
         return np.minimum(cuts, len(lengths) - num + share)
 
 
+class BalancedOrder(Order):
+    """Global batches in which every group has as many windows as any other, or one more or less.
+
+    Windows of small groups come more than once an epoch, not all of large groups come, and those of
+    no known group come once. Batches are as many as without, and are not sorted by length.
+
+    Args:
+        lengths: As ``Order`` has them.
+        batch_size: Windows in a global batch, on average.
+        group: The group of each window; below 0 where it is not known; shape (windows,).
+        seed: Another seed gives another order.
+    """
+
+    def __init__(
+        self,
+        lengths: NDArray[np.int64],
+        batch_size: int,
+        group: NDArray[np.int64],
+        seed: int = 0,
+    ) -> None:
+        super().__init__(lengths, batch_size, seed)
+        names = np.unique(group[group >= 0])
+        self._groups = [np.flatnonzero(group == name) for name in names]
+        self._unknown = np.flatnonzero(group < 0)
+
+    def epoch(self, epoch: int) -> list[NDArray[np.int64]]:
+        """Return the windows of each global batch of an epoch; see ``Order.epoch``."""
+        random = np.random.default_rng([self.seed, epoch])
+        known = len(self.lengths) - len(self._unknown)
+        each = -(-known // max(len(self._groups), 1))
+        drawn = [
+            np.concatenate([random.permutation(group) for _ in range(-(-each // len(group)))])[
+                :each
+            ]
+            for group in self._groups
+        ]
+        drawn.append(random.permutation(self._unknown))
+        # Laid out evenly side by side, each stretch of the line has its share of every group.
+        place = [(np.arange(len(one)) + random.random()) / max(len(one), 1) for one in drawn]
+        line = np.concatenate(drawn)[np.argsort(np.concatenate(place), kind="stable")]
+        return np.array_split(line, len(self))
+
+
 def token_batches(lengths: NDArray[np.int64], budget: int) -> list[NDArray[np.int64]]:
     """Put texts of like length together, as many at once as a budget of tokens holds.
 

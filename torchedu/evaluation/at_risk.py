@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from torchedu.baselines.at_risk import RiskBoosting, RiskLogistic, blend, tabular
 from torchedu.datamodules import CourseEvents
-from torchedu.datasets.course_view import WEEK, module_of
+from torchedu.datasets.course_view import WEEK, View, module_of
 from torchedu.evaluation.any_task import evaluate, keep
 from torchedu.files import write_whole
 from torchedu.metrics import calibration_points, roc_points, scores
@@ -116,25 +116,32 @@ def _cutoff(
 
 
 def _baselines(data: CourseEvents, part: str) -> dict[str, Floats]:
-    """Fit the baselines on the training part, and predict at each cutoff."""
+    """Fit the baselines, which choose nothing by the validation part and so learn from it too."""
     module, size = module_of(data.store), len(data.store.vocabulary[MODULE])
     length = data.store.courses.length[data.store.column("course")]
-    (learned, view), (asked, seen) = data.moments("train", by_week=True), data.moments(part)
-    table, wanted = (
-        tabular(one, module[moments.enrolment], size)
-        for moments, one in ((learned, view), (asked, seen))
+    eye = np.eye(data.num_attributes, dtype=np.float32)
+
+    def table(rows: NDArray[np.int64], seen: View) -> NDArray[np.float32]:
+        told = eye[data.attribute[rows]].sum(1)[:, RESERVED:]
+        return tabular(seen, told, module[rows], size)
+
+    learned = [data.moments(one, by_week=True) for one in ("train", "val") if one != part]
+    known = np.concatenate([table(moments.enrolment, seen) for moments, seen in learned])
+    enrolment, day = (
+        np.concatenate(column) for column in zip(*(one for one, _ in learned), strict=True)
     )
-    at_risk = data.store.at_risk[learned.enrolment]
-    share = learned.day / length[learned.enrolment]
+    at_risk, share = data.store.at_risk[enrolment], day / length[enrolment]
+    asked, seen = data.moments(part)
+    wanted = table(asked.enrolment, seen)
     cutoff = _cutoff(data, asked.enrolment, asked.day)
     told: dict[str, Floats] = {}
-    for baseline in (RiskLogistic(), RiskBoosting(data.seed)):
+    for baseline in (RiskLogistic(size), RiskBoosting(data.seed)):
         risk = np.empty(len(asked.day))
         before = np.zeros(len(share), bool)
         for i, at in enumerate(sorted(data.cutoffs)):
             near = np.abs(share - at) <= baseline.reach
             if not np.array_equal(near, before):  # one that learns from all moments does so once
-                baseline.fit(table[near], at_risk[near])
+                baseline.fit(known[near], at_risk[near])
             before = near
             risk[cutoff == i] = baseline.predict(wanted[cutoff == i])
         told[baseline.name] = risk

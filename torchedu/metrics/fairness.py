@@ -90,8 +90,9 @@ def audit(
     Returns:
         Plain JSON values: the settings, ``alarms`` (the decisive gaps above their floors: those
         within strata where there are strata), ``words`` (the findings in sentences) and
-        ``attributes``: by attribute a list of ``groups``, each with ``students``, ``too_few``, its
-        scores and ``gaps``; a gap has ``value``, ``interval``, ``floor``, ``above`` and, with
+        ``attributes``: by attribute how many students are of ``unknown`` group, which leaves them
+        out there, and a list of ``groups``, each with ``students``, ``too_few``, its scores and
+        ``gaps``; a gap has ``value``, ``interval``, ``floor``, ``above`` and, with
         strata, the same ``within``.
 
     Raises:
@@ -250,7 +251,8 @@ class _Frame:
                     row += 1
                 groups.append(told)
             rates = [told for told in groups if not told["too_few"]]
-            result[name] = {"groups": groups, **_differences(rates)}
+            unknown = len(np.unique(self.unit[ids < 0]))
+            result[name] = {"groups": groups, "unknown": unknown, **_differences(rates)}
         return result
 
     def _rates(self, mine: NDArray[np.bool_]) -> dict[str, float]:

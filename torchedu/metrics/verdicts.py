@@ -37,6 +37,13 @@ def words(attributes: Mapping[str, Any], stratum: str | None) -> list[str]:
     ]
     if few:
         told.append(f"Too few students or outcomes to compare: {', '.join(few)}.")
+    unknown = [
+        f"{name} ({one['unknown']})"
+        for name, one in attributes.items()
+        if one["unknown"] and "×" not in name
+    ]
+    if unknown:
+        told.append(f"Left out where their group is not known: {', '.join(unknown)}.")
     return told
 
 

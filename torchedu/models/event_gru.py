@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torchedu.batch import RiskBatch
 from torchedu.layers import VocabularyTable
 from torchedu.models.event_model import EventModel, State
-from torchedu.schema import EVENT_NUMBERS, MODULE, MOMENT_NUMBERS
+from torchedu.schema import ATTRIBUTE, EVENT_NUMBERS, MODULE, MOMENT_NUMBERS
 
 
 class EventGRU(EventModel):
@@ -21,6 +21,7 @@ class EventGRU(EventModel):
 
     Args:
         num_modules: Number of module ids, the reserved ones included.
+        num_attributes: Number of ids of what is told of students, the reserved ones included.
         dim: Width of each member's state.
         members: Members of the ensemble.
         dropout: Share of entries left out in training before each layer of the judgement, the
@@ -28,14 +29,22 @@ class EventGRU(EventModel):
     """
 
     def __init__(
-        self, num_modules: int, dim: int = 32, members: int = 4, dropout: float = 0.25
+        self,
+        num_modules: int,
+        num_attributes: int,
+        dim: int = 32,
+        members: int = 4,
+        dropout: float = 0.25,
     ) -> None:
         super().__init__()
         self.num_modules = num_modules
+        self.num_attributes = num_attributes
         self.dim = dim
         self.members = members
         self.dropout = dropout
-        self.each = nn.ModuleList(_Member(num_modules, dim, dropout) for _ in range(members))
+        self.each = nn.ModuleList(
+            _Member(num_modules, num_attributes, dim, dropout) for _ in range(members)
+        )
 
     def _members(self) -> "list[_Member]":
         return cast("list[_Member]", list(self.each))
@@ -47,19 +56,21 @@ class EventGRU(EventModel):
         for member in self._members():
             h_BLD, _ = member.gru(member.read(batch.event_BLE))
             known_BLD = torch.cat([torch.zeros_like(h_BLD[:, :1]), h_BLD], dim=1)
-            module_BQ = batch.module_B.unsqueeze(1).expand_as(batch.seen_BQ)
-            logits.append(member.judge(known_BLD.gather(1, place_BQD), module_BQ, batch.moment_BQF))
+            about_B1D = member.about(batch.module_B, batch.attribute_BA).unsqueeze(1)
+            logits.append(member.judge(known_BLD.gather(1, place_BQD), about_B1D, batch.moment_BQF))
         return torch.stack(logits, dim=-2)
 
     def initial_state(self, batch_size: int) -> State:
         """Return the members' states, zero."""
         return (self._members()[0].join.weight.new_zeros(batch_size, self.members, self.dim),)
 
-    def predict(self, state: State, module_B: Tensor, moment_BF: Tensor) -> Tensor:
+    def predict(
+        self, state: State, module_B: Tensor, attribute_BA: Tensor, moment_BF: Tensor
+    ) -> Tensor:
         """Give the risk of each student at one moment; see ``EventModel.predict``."""
         (h_BMD,) = state
         judged = [
-            member.judge(h_BD, module_B, moment_BF)
+            member.judge(h_BD, member.about(module_B, attribute_BA), moment_BF)
             for member, h_BD in zip(self._members(), h_BMD.unbind(1), strict=True)
         ]
         return torch.stack(judged, dim=-2)
@@ -75,11 +86,12 @@ class EventGRU(EventModel):
 
 
 class _Member(nn.Module):
-    def __init__(self, num_modules: int, dim: int, dropout: float) -> None:
+    def __init__(self, num_modules: int, num_attributes: int, dim: int, dropout: float) -> None:
         super().__init__()
         self.read = nn.Sequential(nn.Linear(len(EVENT_NUMBERS), dim), nn.ReLU())
         self.gru = nn.GRU(dim, dim, batch_first=True)
         self.module = VocabularyTable(MODULE, num_modules, 2 * dim, std=0.1)
+        self.attribute = VocabularyTable(ATTRIBUTE, num_attributes, 2 * dim, std=0.1)
         self.join = nn.Linear(dim + len(MOMENT_NUMBERS), 2 * dim)
         self.straight = nn.Linear(len(MOMENT_NUMBERS), 2)
         self.drop = nn.Dropout(dropout)
@@ -88,8 +100,13 @@ class _Member(nn.Module):
             nn.Linear(2 * dim, 2),
         )  # fmt: skip
 
-    def judge(self, h: Tensor, module: Tensor, moment: Tensor) -> Tensor:
-        """Return the two log odds of a state at a moment of a module."""
+    def about(self, module_B: Tensor, attribute_BA: Tensor) -> Tensor:
+        """Return what is known of students before any event; shape (B, 2 D)."""
+        about: Tensor = self.module(module_B) + self.attribute(attribute_BA).sum(1)
+        return about
+
+    def judge(self, h: Tensor, about: Tensor, moment: Tensor) -> Tensor:
+        """Return the two log odds of a state at a moment."""
         joined = self.join(torch.cat([self.drop(h), self.drop(moment)], dim=-1))
-        logit: Tensor = self.rest(joined + self.module(module)) + self.straight(moment)
+        logit: Tensor = self.rest(joined + about) + self.straight(moment)
         return logit

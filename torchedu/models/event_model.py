@@ -15,12 +15,13 @@ State = tuple[Tensor, ...]
 class EventModel(nn.Module, ABC):
     """A network that gives a risk at any moment from the events before it.
 
-    A subclass takes ``num_modules`` (reserved ids included) as its first argument and keeps every
-    argument as an attribute of the same name, plain JSON values all; a checkpoint stores them and
-    builds the network again from them.
+    A subclass takes ``num_modules`` and ``num_attributes`` (reserved ids included) as its first
+    arguments and keeps every argument as an attribute of the same name, plain JSON values all; a
+    checkpoint stores them and builds the network again from them.
     """
 
     num_modules: int
+    num_attributes: int
 
     @abstractmethod
     def forward(self, batch: RiskBatch) -> Tensor:
@@ -46,12 +47,15 @@ class EventModel(nn.Module, ABC):
         """
 
     @abstractmethod
-    def predict(self, state: State, module_B: Tensor, moment_BF: Tensor) -> Tensor:
+    def predict(
+        self, state: State, module_B: Tensor, attribute_BA: Tensor, moment_BF: Tensor
+    ) -> Tensor:
         """Give the risk of each student at one moment.
 
         Args:
             state: What is known of each.
             module_B: The module.
+            attribute_BA: What is told of each student.
             moment_BF: The numbers of the moment.
 
         Returns:
@@ -79,4 +83,4 @@ class EventModel(nn.Module, ABC):
         names = list(inspect.signature(type(self).__init__).parameters)[1:]
         return {name: getattr(self, name) for name in names if name not in self._sizes}
 
-    _sizes: ClassVar = ("num_modules",)
+    _sizes: ClassVar = ("num_modules", "num_attributes")

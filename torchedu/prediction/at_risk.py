@@ -35,6 +35,8 @@ REASONS = 3
 """Events that are named for a student."""
 LEAST_MOVE = 0.05
 """Log odds that an event must add to the risk to be named."""
+LEAST_CHANGE = 0.05
+"""Change of a risk within a week that is listed."""
 
 
 class PredictedRisks(NamedTuple):
@@ -63,12 +65,15 @@ def _(
     if not trainer.is_global_zero:
         return {}
     folder.mkdir(parents=True, exist_ok=True)
-    risks, calls = folder / f"risks.{form}", folder / f"calls.{form}"
+    risks, calls, changes = (folder / f"{name}.{form}" for name in ("risks", "calls", "changes"))
+    now = _Now(task, data)
     _write(risks, _named(data, predicted))
-    _write(calls, call_list(task, data))
+    _write(calls, call_list(task, data, now))
+    _write(changes, change_list(data, now))
     return {
         risks: "each student's risk in every week of the course",
         calls: f"the {data.capacity} students of each course to call now, with reasons",
+        changes: "the students whose risk has changed since last week, with what happened",
     }
 
 
@@ -100,7 +105,22 @@ def predict_risks(
     return PredictedRisks(enrolment[order], day[order], risk[order], leaving[order])
 
 
-def call_list(task: AtRisk, data: CourseEvents) -> pa.Table:
+class _Now:
+    """The risks of today, ``data.day``, beside those of a week ago."""
+
+    def __init__(self, task: AtRisk, data: CourseEvents) -> None:
+        self.course = data.store.column("course").astype(np.int64)
+        self.today = data.today[self.course]
+        rows = np.repeat(np.arange(data.store.num_enrolments), 2)
+        moments = Moments(rows, np.stack([self.today - WEEK, self.today], 1).ravel())
+        self.seen = view(data.store, moments, data.mark_delay_days)
+        both = _risks(task, data.at(moments, self.seen)).reshape(-1, 2)
+        here = self.seen.registered.reshape(-1, 2)
+        self.before, self.risk = both.T
+        self.was_here, self.here = here.T
+
+
+def call_list(task: AtRisk, data: CourseEvents, now: _Now) -> pa.Table:
     """List the students of each course whom it is most worth to call, with what moved their risk.
 
     An event's part is how far the log odds of the risk rose from the day of the event before it to
@@ -109,6 +129,7 @@ def call_list(task: AtRisk, data: CourseEvents) -> pa.Table:
     Args:
         task: The trained task.
         data: The courses; ``data.day`` is today, ``data.capacity`` how many can be called.
+        now: The risks of today and of a week ago.
 
     Returns:
         A table by course and falling risk: ``course``, ``rank``, ``student``, ``day``, ``risk``,
@@ -116,34 +137,61 @@ def call_list(task: AtRisk, data: CourseEvents) -> pa.Table:
         ``expected`` (how many of the list down to here would fail or leave, uncalled) and
         ``reasons``.
     """
-    store = data.store
-    course = store.column("course").astype(np.int64)
-    today = data.today[course]
-    rows = np.repeat(np.arange(store.num_enrolments), 2)
-    moments = Moments(rows, np.stack([today - WEEK, today], 1).ravel())
-    seen = view(store, moments, data.mark_delay_days)
-    both = _risks(task, data.at(moments, seen)).reshape(-1, 2)
-    here = seen.registered.reshape(-1, 2)
     listed = []
-    for c in np.unique(course):
-        mine = np.flatnonzero((course == c) & here[:, 1])
-        listed.append(mine[np.argsort(-both[mine, 1], kind="stable")][: data.capacity])
-    rank = np.concatenate([np.arange(1, len(one) + 1) for one in listed])
-    expected = np.concatenate([np.cumsum(both[one, 1]) for one in listed])
+    for c in np.unique(now.course):
+        mine = np.flatnonzero((now.course == c) & now.here)
+        listed.append(mine[np.argsort(-now.risk[mine], kind="stable")][: data.capacity])
     students = np.concatenate(listed)
-    before = pa.array(both[students, 0], mask=~here[students, 0])
     return pa.table(
         {
-            "course": [store.courses.name[c] for c in course[students]],
-            "rank": rank,
-            "student": store.student_names(students),
-            "day": today[students],
-            "risk": both[students, 1],
-            "week_before": before,
-            "expected": expected,
-            "reasons": reasons(task, data, seen, students, today[students]),
+            "course": [data.store.courses.name[c] for c in now.course[students]],
+            "rank": np.concatenate([np.arange(1, len(one) + 1) for one in listed]),
+            "student": data.store.student_names(students),
+            "day": now.today[students],
+            "risk": now.risk[students],
+            "week_before": pa.array(now.before[students], mask=~now.was_here[students]),
+            "expected": np.concatenate([np.cumsum(now.risk[one]) for one in listed]),
+            "reasons": reasons(task, data, now.seen, students, now.today[students]),
         }
     )
+
+
+def change_list(data: CourseEvents, now: _Now) -> pa.Table:
+    """List the students of each course whose risk has changed by 5 points or more in a week.
+
+    Args:
+        data: The courses.
+        now: The risks of today and of a week ago.
+
+    Returns:
+        A table by course and falling change: ``course``, ``student``, ``day``, ``risk``,
+        ``week_before``, ``change`` (risk less that of a week ago) and ``events``, what happened in
+        the week, in words.
+    """
+    change = np.where(now.here & now.was_here, now.risk - now.before, 0)
+    listed = np.flatnonzero(np.abs(change) >= LEAST_CHANGE)
+    listed = listed[np.lexsort((-change[listed], now.course[listed]))]
+    return pa.table(
+        {
+            "course": [data.store.courses.name[c] for c in now.course[listed]],
+            "student": pa.array(data.store.student_names(listed), pa.string()),
+            "day": now.today[listed],
+            "risk": now.risk[listed],
+            "week_before": now.before[listed],
+            "change": change[listed],
+            "events": pa.array(
+                [_happened(data, now.seen, i, now.today[i]) for i in listed.tolist()], pa.string()
+            ),
+        }
+    )
+
+
+def _happened(data: CourseEvents, seen: View, row: int, today: float) -> str:
+    """Tell in words what happened to a student in the week up to a day."""
+    begin, end = seen.event_offsets[row], seen.event_offsets[row + 1]
+    day = seen.event_day[begin:end]
+    week = np.flatnonzero((day > today - WEEK) & (day <= today))
+    return "; ".join(event_words(data, seen, begin + i) for i in week) or "no event"
 
 
 def reasons(

@@ -11,7 +11,7 @@ from torchedu.batch import RiskBatch
 from torchedu.errors import ConfigError
 from torchedu.metrics import AnswerScores
 from torchedu.models import EventModel
-from torchedu.schema import MODULE, Vocabulary
+from torchedu.schema import ATTRIBUTE, MODULE, RESERVED, Vocabulary
 from torchedu.tasks.base import Schedule, class_path
 from torchedu.tasks.named import NamedTask, builder
 
@@ -37,12 +37,13 @@ class AtRisk(NamedTask):
 
     The loss is the mean binary cross-entropy of the outcome over all weeks of all training
     students, averaged over the network's members, plus a smaller one of leaving within a week.
-    What students are (gender, age, region) is never an input.
+    What students are (gender, age, region) is an input only where ``--data.attributes`` names it.
 
     Args:
-        net: Called with the number of modules, gives the network: a class such as ``EventGRU`` or
-            ``functools.partial(EventGRU, dim=32)``.
+        net: Called with the numbers of modules and attributes, gives the network: a class such as
+            ``EventGRU`` or ``functools.partial(EventGRU, dim=32)``.
         num_modules: Number of module ids, the reserved ones included.
+        num_attributes: Number of ids of what is told of students, the reserved ones included.
         leaving_weight: Weight of the loss of leaving within a week.
         parity_weight: Weight of a penalty on unequal treatment: the squared distance, among
             students of the same outcome, of each group's mean log odds from those of all in the
@@ -54,7 +55,7 @@ class AtRisk(NamedTask):
     """
 
     net: EventModel
-    sizes = ("num_modules",)
+    sizes = ("num_modules", "num_attributes")
     nets = EventModel
     usual: ClassVar = {
         "net": "torchedu.models.EventGRU",
@@ -63,8 +64,9 @@ class AtRisk(NamedTask):
 
     def __init__(
         self,
-        net: Callable[[int], EventModel],
+        net: Callable[[int, int], EventModel],
         num_modules: int,
+        num_attributes: int = RESERVED,
         leaving_weight: float = 0.2,
         parity_weight: float = 0.0,
         lr: float = 3e-3,
@@ -72,7 +74,7 @@ class AtRisk(NamedTask):
         schedule: Schedule = "one_cycle",
     ) -> None:
         super().__init__(lr, weight_decay, schedule)
-        self.net = builder(net, EventModel)(num_modules)
+        self.net = builder(net, EventModel)(num_modules, num_attributes)
         self.leaving_weight = leaving_weight
         self.parity_weight = parity_weight
         self.metrics = AnswerScores()
@@ -83,6 +85,7 @@ class AtRisk(NamedTask):
                     "init_args": self.net.arguments(),
                 },
                 "num_modules": num_modules,
+                "num_attributes": num_attributes,
                 "leaving_weight": leaving_weight,
                 "parity_weight": parity_weight,
                 "lr": lr,
@@ -98,19 +101,21 @@ class AtRisk(NamedTask):
             stage: ``fit``, ``validate``, ``test`` or ``predict``.
 
         Raises:
-            ConfigError: The data has other sizes than the network.
+            ConfigError: The data has other sizes than the network, or tells of other attributes.
         """
         data = getattr(self.trainer, "datamodule", None)
         if data is None:
             return
         if self.vocabulary is None:
-            if data.num_modules != self.net.num_modules:
-                raise ConfigError(
-                    f"the network has {self.net.num_modules} modules, the data {data.num_modules}.",
-                    "Build it with the data's num_modules.",
-                )
-            self.vocabulary = Vocabulary({MODULE: data.vocabulary[MODULE]})
-        elif self.vocabulary[MODULE] != data.vocabulary[MODULE]:
+            for size in self.sizes:
+                if getattr(data, size) != getattr(self.net, size):
+                    raise ConfigError(
+                        f"the network has {getattr(self.net, size)} {size[4:]}, "
+                        f"the data {getattr(data, size)}.",
+                        f"Build it with the data's {size}.",
+                    )
+            self.vocabulary = _of_network(data.vocabulary)
+        elif self.vocabulary != _of_network(data.vocabulary):
             data.use(self.vocabulary)
 
     def forward(self, batch: RiskBatch) -> Tensor:
@@ -171,8 +176,16 @@ class AtRisk(NamedTask):
 
     def grown(self, names: Vocabulary) -> Self:
         """Return this task with rows for new modules, to go on with other data."""
-        return super().grown(Vocabulary({MODULE: names[MODULE]}))
+        return super().grown(_of_network(names))
 
     def sizes_of(self, vocabulary: Vocabulary) -> dict[str, int]:
-        """Return the number of modules of a vocabulary."""
-        return {"num_modules": len(vocabulary[MODULE])}
+        """Return the numbers of modules and attributes of a vocabulary."""
+        return {
+            "num_modules": len(vocabulary[MODULE]),
+            "num_attributes": len(vocabulary[ATTRIBUTE]),
+        }
+
+
+def _of_network(vocabulary: Vocabulary) -> Vocabulary:
+    """Return the names of a data set that the network has parameters of."""
+    return Vocabulary({kind: vocabulary[kind] for kind in (MODULE, ATTRIBUTE)})

@@ -121,7 +121,9 @@ def write_log(
     # A module in a presentation is a course.
     pairs = np.char.add(np.char.add(texts["course"], "\t"), texts["presentation"])
     names, first, course = np.unique(pairs, return_index=True, return_inverse=True)
-    day = day - _starts(kind, day, course, len(names), "time" in table.column_names)
+    dated = "day" not in table.column_names
+    starts = _begins(kind, day, course, len(names), dated)
+    day = day - starts[course]
     last = np.zeros(len(names))
     known = ~np.isnan(day)
     np.maximum.at(last, course[known], day[known])
@@ -131,6 +133,7 @@ def write_log(
     courses = Courses(
         [" ".join(name.split("\t")).strip() for name in names.tolist()], module.tolist(),
         [one or "only" for one in presentation.tolist()], np.maximum(last, 1),
+        starts if dated else np.full(len(names), np.nan),
     )  # fmt: skip
     work, item = _work(texts, kind, day, course, courses)
     person = np.where(of_student, np.char.add(np.char.add(pairs, "\t"), texts["student"]), "")
@@ -219,10 +222,10 @@ def _columns(
     return texts, day.astype(np.float64), {one: text(one) for one in others}
 
 
-def _starts(
+def _begins(
     kind: NDArray[Any], day: NDArray[np.float64], course: NDArray[np.int64], size: int, dated: bool
 ) -> NDArray[np.float64]:
-    """Return the first day of each row's course: 0 where days are given and none is told."""
+    """Return the first day of each course: 0 where days are given and none is told."""
     first = np.full(size, np.inf if dated else 0.0)
     if dated:
         active = ~np.isnan(day) & ~np.isin(kind, ("registered", "due"))
@@ -232,8 +235,7 @@ def _starts(
         first = np.where(np.isinf(first), earliest, first)
     told = kind == "starts"
     first[course[told]] = day[told]
-    starts: NDArray[np.float64] = first[course]
-    return starts
+    return first
 
 
 def _work(

@@ -5,6 +5,7 @@ CC BY 4.0. Read are ``courses``, ``assessments``, ``studentInfo``, ``studentRegi
 ``studentAssessment``, and ``studentVle`` (the clicks, summed by day) where it is there.
 """
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -148,7 +149,15 @@ def _courses(table: pa.Table, folder: Path) -> tuple[Courses, dict[tuple[str, st
     length = _numbers(table, "module_presentation_length", folder / "courses.csv")
     names = [f"{m} {p}" for m, p in zip(module, presentation, strict=True)]
     keys = {key: i for i, key in enumerate(zip(module, presentation, strict=True))}
-    return Courses(names, module, presentation, length), keys
+    return Courses(names, module, presentation, length, _begins(presentation)), keys
+
+
+def _begins(presentation: list[str]) -> np.ndarray:
+    """Return when presentations begin: 2013B in February, 2013J in October."""
+    month = {"B": "02", "J": "10"}
+    found = [re.fullmatch(r"(\d{4})([BJ])", one) for one in presentation]
+    day = np.array([f"{one[1]}-{month[one[2]]}" if one else "NaT" for one in found], "M8[D]")
+    return np.where(np.isnat(day), np.nan, day.astype(np.float64))
 
 
 def _work(
