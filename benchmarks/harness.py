@@ -102,6 +102,10 @@ class Running:
             stderr=subprocess.STDOUT,
         )
 
+    def kill(self) -> None:
+        """Kill it, as a machine that goes down does."""
+        self._process.kill()
+
     def finish(self) -> Finished:
         """Wait for its end.
 

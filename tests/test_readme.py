@@ -21,6 +21,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from tests.encoders import write_encoder
+from tests.essays import write_essays
 from torchedu.cli import main
 
 ROOT = Path(__file__).parents[1]
@@ -80,8 +82,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory, lesson_file: Path, encoder_fo
     write(folder / "next_year.csv", usual, later)
     write(folder / "school.csv", ("pupil", "item", "skill", "mark", "gender"), rows)
     write(folder / "semicolons.csv", usual, rows, ";", "cp1252")
+    write_essays(folder / "essays.csv")
+    write_encoder(folder / "encoder")
     shutil.copy(lesson_file, folder / "lessons.csv")
-    shutil.copytree(encoder_folder, folder / "encoder")
     run = folder / "runs" / "version_0"
     with working_in(folder):
         words = f"fit --data.path answers.csv --trainer.max_epochs 1 --run {run}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torchedu.datamodules.course_events import CourseEvents
     from torchedu.datamodules.enrolments import Enrolments
+    from torchedu.datamodules.essays import Essays
     from torchedu.datamodules.interactions import Interactions
     from torchedu.datamodules.transcripts import Transcripts
     from torchedu.datasets import Store
@@ -21,16 +22,19 @@ if TYPE_CHECKING:
         MLP,
         SAKT,
         EventGRU,
+        FrozenGrader,
         GRU4Rec,
         ItemDKT,
         LessonTransformer,
         NeuMF,
         SASRec,
+        TextGrader,
         TurnContext,
         TwoTower,
     )
     from torchedu.run import trainer
     from torchedu.tasks.at_risk import AtRisk
+    from torchedu.tasks.essay_grading import EssayGrading
     from torchedu.tasks.opening import open_task
     from torchedu.tasks.recommendation import CourseRecommendation
     from torchedu.tasks.tracing import KnowledgeTracing
@@ -48,7 +52,10 @@ __all__ = [
     "CourseEvents",
     "CourseRecommendation",
     "Enrolments",
+    "EssayGrading",
+    "Essays",
     "EventGRU",
+    "FrozenGrader",
     "GRU4Rec",
     "Interactions",
     "ItemDKT",
@@ -57,6 +64,7 @@ __all__ = [
     "NeuMF",
     "SASRec",
     "Store",
+    "TextGrader",
     "TranscriptTagging",
     "Transcripts",
     "TurnContext",
@@ -77,7 +85,10 @@ _HOME = {
     "CourseEvents": "torchedu.datamodules.course_events",
     "CourseRecommendation": "torchedu.tasks.recommendation",
     "Enrolments": "torchedu.datamodules.enrolments",
+    "EssayGrading": "torchedu.tasks.essay_grading",
+    "Essays": "torchedu.datamodules.essays",
     "EventGRU": "torchedu.models",
+    "FrozenGrader": "torchedu.models",
     "GRU4Rec": "torchedu.models",
     "Interactions": "torchedu.datamodules.interactions",
     "ItemDKT": "torchedu.models",
@@ -86,6 +97,7 @@ _HOME = {
     "NeuMF": "torchedu.models",
     "SASRec": "torchedu.models",
     "Store": "torchedu.datasets",
+    "TextGrader": "torchedu.models",
     "TranscriptTagging": "torchedu.tasks.transcripts",
     "Transcripts": "torchedu.datamodules.transcripts",
     "TurnContext": "torchedu.models",

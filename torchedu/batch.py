@@ -18,7 +18,10 @@ M      cases: slots of a batch that are predicted; in ``before_BM``, courses bef
 G      student attributes
 E      numbers of an event
 Q      moments at which a risk is asked for
-F      numbers of a moment
+F      numbers of a moment, or of a text's surface
+W      windows of a text
+Y      scores of a text: the overall one, then traits
+R      roles of a text in a pair: the answer, what it is held against
 T      tags of a role's sentences
 ====== ==========================================
 """
@@ -110,6 +113,34 @@ class RiskBatch(NamedTuple):
     day_BQ: Tensor
     weight_B: Tensor
     group_B: Tensor
+    mean_over_B: Tensor
+
+
+class EssayBatch(NamedTuple):
+    """Graded texts: essays, or short answers beside what they are held against.
+
+    Attributes:
+        token_BWL: Token ids of each text's windows, int64; W is 0 where texts come as vectors.
+        seen_BWL: Which of them are no padding, bool.
+        vector_BRD: Frozen vectors of the text, and of its references, float32; R is 0 where texts
+            come as tokens.
+        surface_BF: What is counted on the surface, float32; see ``schema.SURFACE_NUMBERS``.
+        prompt_B: The prompt, an id of the vocabulary, int64.
+        target_BY: Scores in 0..1 of the prompt's range, float32; 0 where missing. A label is the
+            one score, from 0 for the first to 1 for the last.
+        scored_BY: Which scores count in loss and metrics, bool.
+        text_B: Row of the text in the store, int64.
+        mean_over_B: As ``AnswerBatch`` has it, of scores.
+    """
+
+    token_BWL: Tensor
+    seen_BWL: Tensor
+    vector_BRD: Tensor
+    surface_BF: Tensor
+    prompt_B: Tensor
+    target_BY: Tensor
+    scored_BY: Tensor
+    text_B: Tensor
     mean_over_B: Tensor
 
 

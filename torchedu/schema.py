@@ -210,6 +210,8 @@ SURFACE_NUMBERS = (
     "long_words", "share_long", "share_longest", "share_short", "commas", "share_commas",
     "semicolons", "quotes", "questions", "exclamations", "apostrophes", "brackets", "capitals",
     "share_sentences_capital", "digits", "names_hidden", "connectives", "first_person",
+    "shared_of_reference", "shared_of_answer", "shared_with_question", "new_of_reference",
+    "negation", "negation_differs",
 )  # fmt: skip
 """What is counted on the surface of a text; ``datasets.surface`` counts it."""
 

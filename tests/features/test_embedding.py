@@ -110,7 +110,8 @@ def shared(texts: list[str], encoder: str, folder: Path) -> int:
 
     embedding._vectors = vectors  # type: ignore[assignment]
     found = embed(texts, encoder, folder)
-    assert np.isfinite(found[:]).all() and found[:].any(1).all()
+    assert np.isfinite(found[:]).all()
+    assert found[:].any(1).all()
     return sum(own)
 
 
@@ -138,5 +139,6 @@ def test_what_was_killed_goes_on_and_ranks_share_the_work(
     np.testing.assert_allclose(found[:], bare(texts, encoder), atol=1e-5)
     assert ranks.wait(timeout=120) == [0, 0]
     own = [ranks.result(rank) for rank in (0, 1)]
-    assert sum(own) == len({*texts}) and min(own) > 0.3 * sum(own)
+    assert sum(own) == len({*texts})
+    assert min(own) > 0.3 * sum(own)
     np.testing.assert_allclose(embed(texts, encoder, tmp_path / "shared")[:], found[:], atol=1e-6)

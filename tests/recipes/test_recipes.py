@@ -7,6 +7,8 @@ import pytest
 import yaml
 
 from tests.datasets.oulad_files import write_oulad
+from tests.encoders import write_encoder
+from tests.essays import write_answers, write_essays
 from torchedu.chosen import RECIPES
 from torchedu.cli import main
 from torchedu.tasks import open_task
@@ -23,34 +25,37 @@ def data(
     class_store: Path,
     enrolment_store: Path,
     lesson_store: Path,
-    encoder_folder: Path,
     tmp_path_factory: pytest.TempPathFactory,
-) -> dict[str, list[str]]:
-    """Give small data for each data module, as words of the command."""
-    folder = tmp_path_factory.mktemp("data") / "oulad"
-    encoder = ["--data.encoder", str(encoder_folder), "--data.tokens", "64"]
+) -> dict[str, Path]:
+    """Give small data for each data module."""
+    folder = tmp_path_factory.mktemp("data")
     return {
-        "Interactions": ["--data.path", str(class_store)],
-        "CourseEvents": ["--data.path", str(write_oulad(folder))],
-        "Enrolments": ["--data.path", str(enrolment_store)],
-        "Transcripts": ["--data.path", str(lesson_store), *encoder],
+        "Interactions": class_store,
+        "CourseEvents": write_oulad(folder / "oulad"),
+        "Enrolments": enrolment_store,
+        "Essays": write_essays(folder / "essays.csv"),
+        "Transcripts": lesson_store,
+        "answers": write_answers(folder / "answers"),
+        "encoder": write_encoder(folder / "encoder"),
     }
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_recipe_is_short_and_says_its_command_and_what_it_reached(file: Path) -> None:
     first, *lines = file.read_text("utf-8").splitlines()
-    assert re.match(
-        rf"# torchedu fit --config {file.stem}[^:]*: (AUC|HR@10|macro-F1) \.\d{{3}}", first
-    )
+    said = rf"# torchedu fit --config {file.stem}[^:]*: (AUC|HR@10|QWK|macro-F1) \.\d{{3}}"
+    assert re.match(said, first)
     assert len(lines) < 30
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_a_recipe_trains(file: Path, data: dict[str, list[str]], tmp_path: Path) -> None:
+def test_a_recipe_trains(file: Path, data: dict[str, Path], tmp_path: Path) -> None:
     run = tmp_path / "run"
     kind = yaml.safe_load(file.read_text("utf-8"))["data"]["class_path"].rpartition(".")[2]
-    words = ["--config", file.stem, *data[kind], "--run", str(run)]
+    kind = "answers" if file.stem == "short_answer" else kind
+    words = ["--config", file.stem, "--data.path", str(data[kind]), "--run", str(run)]
+    if kind in ("Essays", "answers", "Transcripts"):
+        words += ["--data.encoder", str(data["encoder"])]
     assert main(["fit", *words, "--trainer.max_epochs", "1", "--trainer.accelerator", "cpu"]) == 0
     task = open_task(run / "checkpoints" / "best.ckpt")
     asked = yaml.safe_load(file.read_text("utf-8"))["model"]["init_args"]

@@ -2,7 +2,8 @@
 
 from torchedu.datamodules.course_events import CourseEvents
 from torchedu.datamodules.enrolments import Enrolments
+from torchedu.datamodules.essays import Essays
 from torchedu.datamodules.interactions import Interactions
 from torchedu.datamodules.transcripts import Transcripts
 
-__all__ = ["CourseEvents", "Enrolments", "Interactions", "Transcripts"]
+__all__ = ["CourseEvents", "Enrolments", "Essays", "Interactions", "Transcripts"]

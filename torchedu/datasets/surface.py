@@ -22,22 +22,51 @@ _CONNECTIVES = frozenset({
     "otherwise", "second", "secondly", "since", "so", "still", "then", "therefore", "third",
     "though", "thus", "unless", "until", "when", "whereas", "which", "while", "who", "whose", "yet",
 })  # fmt: skip
+_NEGATIONS = frozenset(
+    {"not", "no", "never", "without", "isn't", "doesn't", "don't", "dont", "nor"}
+)
 _FIRST = frozenset({"i", "me", "my", "mine", "myself", "we", "us", "our", "ours"})
 
 
-def surface(texts: Sequence[str]) -> NDArray[np.float32]:
+def surface(
+    texts: Sequence[str],
+    references: Sequence[str] | None = None,
+    questions: Sequence[str] | None = None,
+) -> NDArray[np.float32]:
     """Count what is on the surface of texts.
 
     Args:
         texts: The texts.
+        references: What right answers say, a line each, beside each text.
+        questions: What was asked, beside each text.
 
     Returns:
-        ``SURFACE_NUMBERS`` of each; shape (texts, numbers).
+        ``SURFACE_NUMBERS`` of each, those of a pair zero where nothing stands beside; shape
+        (texts, numbers).
     """
     found = np.empty((len(texts), len(SURFACE_NUMBERS)), np.float32)
     for i, text in enumerate(texts):
-        found[i] = _numbers(text)
+        reference = references[i] if references else ""
+        question = questions[i] if questions else ""
+        found[i] = [*_numbers(text), *_shared(text, reference, question)]
     return found
+
+
+def _shared(text: str, reference: str, question: str) -> list[float]:
+    """Count what a text shares with the nearest of its references, and with its question."""
+    mine, asked = _words(text), _words(question)
+    lines = [_words(line) for line in reference.splitlines()] or [frozenset()]
+    near = max(lines, key=lambda line: len(mine & line) / max(1, len(mine | line)))
+    both, new = mine & near, near - asked
+    return [
+        len(both) / max(1, len(near)), len(both) / max(1, len(mine)),
+        len(mine & asked) / max(1, len(mine)), len((mine & new) - asked) / max(1, len(new)),
+        float(bool(mine & _NEGATIONS)), float(bool(mine & _NEGATIONS) != bool(near & _NEGATIONS)),
+    ]  # fmt: skip
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(word.lower() for word in _WORD.findall(text))
 
 
 def _numbers(text: str) -> list[float]:

@@ -4,6 +4,8 @@ from torchedu.models.dkt import DKT
 from torchedu.models.event_gru import EventGRU
 from torchedu.models.event_model import EventModel
 from torchedu.models.factorization import GMF, MF
+from torchedu.models.frozen_grader import FrozenGrader
+from torchedu.models.grader import Grader
 from torchedu.models.gru4rec import GRU4Rec
 from torchedu.models.item_dkt import ItemDKT
 from torchedu.models.kt_model import KTModel
@@ -13,6 +15,8 @@ from torchedu.models.neumf import MLP, NeuMF
 from torchedu.models.recommender import DotProduct, Recommender
 from torchedu.models.sakt import SAKT
 from torchedu.models.sasrec import SASRec
+from torchedu.models.text_encoder import TextEncoder
+from torchedu.models.text_grader import TextGrader
 from torchedu.models.turn_context import TurnContext
 from torchedu.models.two_tower import TwoTower
 
@@ -25,7 +29,9 @@ __all__ = [
     "DotProduct",
     "EventGRU",
     "EventModel",
+    "FrozenGrader",
     "GRU4Rec",
+    "Grader",
     "ItemDKT",
     "KTModel",
     "LessonModel",
@@ -33,6 +39,8 @@ __all__ = [
     "NeuMF",
     "Recommender",
     "SASRec",
+    "TextEncoder",
+    "TextGrader",
     "TurnContext",
     "TwoTower",
 ]

@@ -2,6 +2,7 @@
 
 from torchedu.tasks.at_risk import AtRisk
 from torchedu.tasks.base import Task
+from torchedu.tasks.essay_grading import EssayGrading
 from torchedu.tasks.opening import open_task
 from torchedu.tasks.recommendation import CourseRecommendation
 from torchedu.tasks.tracing import KnowledgeTracing
@@ -10,6 +11,7 @@ from torchedu.tasks.transcripts import TranscriptTagging
 __all__ = [
     "AtRisk",
     "CourseRecommendation",
+    "EssayGrading",
     "KnowledgeTracing",
     "Task",
     "TranscriptTagging",

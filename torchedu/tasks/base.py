@@ -257,12 +257,18 @@ class Task(LightningModule, ABC):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return AdamW and its schedule; the command line or a subclass may give others."""
-        optimizer = torch.optim.AdamW(self.parameters(), self.lr, weight_decay=self.weight_decay)
+        groups = self.parameter_groups()
+        optimizer = torch.optim.AdamW(groups, self.lr, weight_decay=self.weight_decay)
         if self.schedule == "constant":
             return optimizer
         steps = int(self.trainer.estimated_stepping_batches)
-        cycle = OneCycleLR(optimizer, self.lr, total_steps=steps, pct_start=0.1)
+        most = [group["lr"] for group in optimizer.param_groups]
+        cycle = OneCycleLR(optimizer, most, total_steps=steps, pct_start=0.1)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": cycle, "interval": "step"}}
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return what AdamW steps, by learning rate where that differs from ``lr``."""
+        return [{"params": list(self.parameters())}]
 
     def _log_scores(self, split: str) -> None:
         scores = self.metrics.compute()

@@ -9,6 +9,7 @@ import pytest
 
 from torchedu.cli import main
 from torchedu.datasets.importers.graded_texts import MOST_WORDS, import_texts
+from torchedu.datasets.importers.text_table import ELLIPSE_TRAITS
 from torchedu.datasets.texts import TextStore, split_texts
 from torchedu.errors import ConfigError, DataError
 from torchedu.schema import GROUP, LABEL, PART, PROMPT
@@ -88,7 +89,8 @@ def test_ranges_and_raters_are_taken_where_the_file_tells_them(tmp_path: Path) -
     ]
     store = import_texts("texts", write(tmp_path / "e.csv", rows), tmp_path / "out")
     np.testing.assert_allclose(store.ranges[2, 0], [0, 6, 1])
-    assert store.raters is not None and store.raters.tolist() == [[2, 1], [3, 1]]
+    assert store.raters is not None
+    assert store.raters.tolist() == [[2, 1], [3, 1]]
 
 
 def test_asap_with_its_encoding_and_published_folds(tmp_path: Path) -> None:
@@ -127,9 +129,8 @@ def test_the_real_essays(real_data: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("format", "row", "scores"),
     [
-        ("ellipse", {"text_id": "x", "full_text": "a b", "Overall": 3.5, "prompt": "p", **{
-            trait: 2.5 for trait in ("Cohesion", "Syntax", "Vocabulary", "Phraseology", "Grammar",
-                                     "Conventions")}}, 7),
+        ("ellipse", {"text_id": "x", "full_text": "a b", "Overall": 3.5, "prompt": "p",
+                     **dict.fromkeys(ELLIPSE_TRAITS, 2.5)}, 7),
         ("persuade", {"essay_id_comp": "x", "full_text": "a b", "holistic_essay_score": 3,
                       "prompt_name": "p", "competition_set": "train", "gender": "F",
                       "race_ethnicity": "X", "ell_status": "No", "assignment": "Write.",
@@ -151,13 +152,16 @@ def test_short_answers_with_their_references(tmp_path: Path) -> None:
     assert store.num_texts == 10
     assert store.label_names == ("contradictory", "correct", "incorrect")
     assert list(store.vocabulary[PART]) == ["train", "unseen-answers", "unseen-questions"]
-    assert store.references is not None and set(store.references) == {"The path is closed"}
-    assert store.questions is not None and "Why is bulb q1 on?" in store.questions
+    assert store.references is not None
+    assert set(store.references) == {"The path is closed"}
+    assert store.questions is not None
+    assert "Why is bulb q1 on?" in store.questions
     assert "bulb q1 is correct 0" in store.all_texts
     parts = split_texts(store, val=0.2)
     assert len(parts["test"]) == 4
     assert len(parts["train"]) + len(parts["val"]) == 6
-    assert store.label.min() == 0 and LABEL in store.vocabulary.kinds
+    assert store.label.min() == 0
+    assert LABEL in store.vocabulary.kinds
 
 
 BOMB = '<!DOCTYPE q [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><question id="q">&b;</question>'
@@ -171,7 +175,8 @@ BOMB = '<!DOCTYPE q [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><question id="q">&b;<
          f"row 3: the text has more than {MOST_WORDS:,} words (100000)"),
         ([{"text": "a", "score": 7, "high": 6}], {},
          "row 2: the score is above the prompt's range, which ends at 6.0 ('7')"),
-        ([{"text": "a", "score": -1, "low": 0}], {}, "row 2: the score is below the prompt's range"),
+        ([{"text": "a", "score": -1, "low": 0}], {},
+         "row 2: the score is below the prompt's range"),
         ([{"text": "a", "score": "good"}], {}, "row 2: the score is no number ('good')"),
         ([{"text": "a", "score": ""}], {}, "row 2: the score is missing"),
         ([{"text": "a", "label": ""}], {}, "row 2: the label is missing"),

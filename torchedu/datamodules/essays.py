@@ -1,0 +1,340 @@
+"""Graded texts for training and scoring: essays, and short answers beside their references."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lightning import LightningDataModule
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+from numpy.typing import NDArray
+
+from torchedu.batch import EssayBatch
+from torchedu.datamodules.essay_batches import EssayBatches
+from torchedu.datamodules.stream import BatchStream, EpochLoader, ranks_of
+from torchedu.datasets.importers.graded_texts import TEXT_FORMATS, import_texts
+from torchedu.datasets.order import Order
+from torchedu.datasets.surface import surface
+from torchedu.datasets.texts import TextStore, split_texts
+from torchedu.errors import ConfigError, DataError, allowed
+from torchedu.features import embed, tokenize
+from torchedu.features.embedding import Precision, vectors_key
+from torchedu.features.tokens import tokenizer_key
+from torchedu.models.text_encoder import Pooling, encoder_config
+from torchedu.schema import ENCODER, PROMPT, RESERVED, Names, Vocabulary
+
+
+class Essays(LightningDataModule):
+    """Graded texts from a store or straight from raw files, as vectors or as tokens.
+
+    Args:
+        path: A store, or a file or folder of a format that its name tells; it is imported once into
+            a store beside it (``essays.csv`` into ``essays.store``).
+        format: The raw file's format, where its name does not tell.
+        columns: For a raw file, its headings by torchedu's names, such as ``text: essay``.
+        groups: For a raw file, headings of attributes of the writers.
+        traits: For a raw file, headings of further scores.
+        encoder: The model that reads the texts: a folder with a model of Hugging Face, or a name on
+            the hub.
+        frozen: Whether the encoder stays as it is: texts then come as vectors that are made once;
+            else as tokens.
+        pooling: How the vectors of tokens become one, where the encoder is frozen.
+        layers: Whose outputs are pooled, where the encoder is frozen: 0 is what enters the first,
+            -1 the last; all where it is None. The lower ones tell words, the upper ones meaning.
+        window: Most tokens that the encoder sees at once; a longer text has several windows.
+        precision: ``32``, or ``bf16`` for a frozen encoder of half the size.
+        features: Where vectors and tokens are kept; beside the store where it is None.
+        batch_size: Texts in a global batch, which is one step of the optimizer: over all ranks and
+            accumulated batches.
+        prompts: Names of the prompts that are trained on and scored; all where it is None.
+        split: ``part``, ``fold`` or ``random``; see ``torchedu.datasets.texts.split_texts``.
+        val: Share for validation, where it is drawn.
+        test: Share for test, where it is drawn.
+        folds: Number of folds, where they are drawn.
+        fold: Which of them is the test, from 0.
+        seed: Another seed draws other parts and another order of training.
+        num_workers: Processes that build batches; 0 builds them in the training process.
+
+    Raises:
+        ConfigError: A value is out of range, or there is no such encoder.
+        DataError: The data cannot be read or divided.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        format: str | None = None,
+        columns: dict[str, str] | None = None,
+        groups: list[str] | None = None,
+        traits: list[str] | None = None,
+        encoder: str = "sentence-transformers/all-MiniLM-L6-v2",
+        frozen: bool = True,
+        pooling: Pooling = "mean",
+        layers: list[int] | None = None,
+        window: int = 256,
+        precision: Precision = "bf16",
+        features: str | None = None,
+        batch_size: int = 64,
+        prompts: list[str] | None = None,
+        split: str | None = None,
+        val: float = 0.1,
+        test: float = 0.2,
+        folds: int = 5,
+        fold: int = 0,
+        seed: int = 0,
+        num_workers: int = 0,
+    ) -> None:
+        super().__init__()
+        for name, value, least in (
+            ("batch_size", batch_size, 1),
+            ("window", window, 8),
+            ("num_workers", num_workers, 0),
+            ("seed", seed, 0),
+        ):
+            if value < least:
+                raise ConfigError(f"{name} is {value}.", f"It is at least {least}.")
+        self.path = path
+        self.name = Path(path).stem  # in reports
+        self.encoder = encoder
+        self.frozen = frozen
+        self.pooling = pooling
+        num = int(encoder_config(encoder)["num_hidden_layers"])
+        self.layers = layers or (list(range(num + 1)) if frozen else [-1])
+        self.window = window
+        self.precision = precision
+        self.batch_size = batch_size
+        self.prompts = prompts
+        self.split = split
+        self.val = val
+        self.test = test
+        self.folds = folds
+        self.fold = fold
+        self.seed = seed
+        self.num_workers = num_workers
+        self.store = open_texts(path, format, columns, groups, traits)
+        self.features = Path(features) if features else self.store.path.with_suffix(".features")
+        self.vocabulary = self._with_encoder(self.store.vocabulary)
+        self.predict_part: str | None = None
+        known = list(self.vocabulary[PROMPT])
+        for one in prompts or []:
+            if one not in known:
+                raise ConfigError(f"prompts names {one!r}.", allowed(one, known))
+
+    def __str__(self) -> str:
+        """Say what the data is; Lightning's own text takes loaders apart."""
+        return f"Essays: {self.name}, {self.store.num_texts:,} texts"
+
+    @property
+    def num_prompts(self) -> int:
+        """Number of prompt ids of the vocabulary in use, the reserved ones included."""
+        return len(self.vocabulary[PROMPT])
+
+    @property
+    def num_scores(self) -> int:
+        """Number of scores of a text: the overall one and the traits; a label is one."""
+        return max(1, len(self.store.score_names))
+
+    @property
+    def num_labels(self) -> int:
+        """Number of labels; 0 where texts have scores."""
+        return 0 if self.store.score_names else len(self.store.label_names)
+
+    @property
+    def num_steps(self) -> int:
+        """Most steps between a prompt's lowest and highest score, or between labels."""
+        if self.num_labels:
+            return self.num_labels - 1
+        low, high, step = np.moveaxis(self.store.ranges, -1, 0)
+        return max(1, round(float(np.nanmax((high - low) / step))))
+
+    @property
+    def num_roles(self) -> int:
+        """Number of texts read at once: 2 where answers have references."""
+        return 1 + (self._beside is not None)
+
+    @cached_property
+    def dim(self) -> int:
+        """Width of the vectors."""
+        return int(encoder_config(self.encoder)["hidden_size"]) * len(self.layers)
+
+    def _with_encoder(self, vocabulary: Vocabulary) -> Vocabulary:
+        """Return the names of the data, with the checksum of what reads it."""
+        key = (
+            vectors_key(self.encoder, self.pooling, self.layers, self.window, self.precision)
+            if self.frozen
+            else tokenizer_key(self.encoder)
+        )
+        return vocabulary.grown(Vocabulary({ENCODER: Names([key])}))
+
+    @cached_property
+    def parts(self) -> Mapping[str, NDArray[np.int64]]:
+        """Rows of the parts ``train``, ``val`` and ``test``."""
+        parts = split_texts(
+            self.store, self.split, val=self.val, test=self.test, seed=self.seed,
+            folds=self.folds, fold=self.fold,
+        )  # fmt: skip
+        return {name: rows[self._wanted(rows)] for name, rows in parts.items()}
+
+    def _wanted(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        ids = self.store.vocabulary[PROMPT].ids(self.prompts or self.store.vocabulary[PROMPT])
+        return np.isin(self.store.prompt[rows], ids)
+
+    @cached_property
+    def surface(self) -> NDArray[np.float32]:
+        """What is counted on the surface of each text; shape (texts, F)."""
+        beside = (self.store.references, self.store.questions) if self.num_labels else ()
+        return surface(self.store.all_texts, *beside)
+
+    @property
+    def _beside(self) -> list[str] | None:
+        """What each answer is held against: its references, else its question."""
+        return (self.store.references or self.store.questions) if self.num_labels else None
+
+    def setup(self, stage: str) -> None:
+        """Make the vectors or tokens of all texts, unless they are there already.
+
+        Args:
+            stage: ``fit``, ``validate``, ``test`` or ``predict``.
+        """
+        _ = self.batches
+
+    @cached_property
+    def batches(self) -> EssayBatches:
+        """What builds batches, in the ids of the store."""
+        texts, beside = self.store.all_texts, self._beside
+        if not self.frozen:
+            tokens = tokenize(texts, self.encoder, self.features, pairs=beside, window=self.window)
+            return EssayBatches(self.store, self.surface, tokens=tokens)
+        lines = [one.splitlines() or [""] for one in beside or ()]
+        vectors = embed(
+            [*texts, *(line for one in lines for line in one)], self.encoder, self.features,
+            pooling=self.pooling, layers=self.layers, window=self.window, precision=self.precision,
+        )  # fmt: skip
+        return EssayBatches(
+            self.store, self.surface, vectors=vectors, lines=[len(one) for one in lines]
+        )
+
+    def use(self, vocabulary: Vocabulary, ranges: NDArray[np.float32]) -> None:
+        """Give batches in the ids of another vocabulary, that of a trained network, say.
+
+        Args:
+            vocabulary: The names and ids to use from now on.
+            ranges: The ranges of its prompts' scores; shape (prompts, scores, 3).
+
+        Raises:
+            DataError: A prompt is not known, or a score is outside of the known prompt's range.
+        """
+        own = self.store.vocabulary
+        if not self.num_labels:
+            new = [name for name in own[PROMPT] if name not in vocabulary[PROMPT]]
+            if new:
+                first = int(np.flatnonzero(self.store.prompt == own[PROMPT].id(new[0]))[0])
+                raise DataError(
+                    f"the prompt {new[0]!r} of text {self.store.names([first])[0]!r} is not known "
+                    "to the network, nor the range of its scores.",
+                    f"Train on it too, or leave it out. Known: {', '.join(vocabulary[PROMPT])}.",
+                    file=self.path,
+                    row=first + 1,
+                )
+        self.vocabulary = vocabulary
+        self.batches.use(vocabulary, ranges)
+
+    def training_texts(self) -> EssayBatch:
+        """Return the texts of the training part as one batch, without their tokens."""
+        return self.batches.of(self.parts["train"]).everything()
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of global batches in a pass over the training part."""
+        return len(self._order("train"))
+
+    def train_dataloader(self) -> EpochLoader:
+        """Return the training batches, in another order each epoch."""
+        return self._loader("train", self._order("train"))
+
+    def val_dataloader(self) -> EpochLoader:
+        """Return the validation batches."""
+        return self._evaluation("val")
+
+    def test_dataloader(self) -> EpochLoader:
+        """Return the test batches."""
+        return self._evaluation("test")
+
+    def predict_dataloader(self) -> EpochLoader:
+        """Return the batches of the part that ``predict_part`` names; of all texts by default."""
+        return self._evaluation(self.predict_part)
+
+    def _rows(self, part: str | None) -> NDArray[np.int64]:
+        everything = np.arange(self.store.num_texts)
+        return everything[self._wanted(everything)] if part is None else self.parts[part]
+
+    def _order(self, part: str) -> Order:
+        return Order(self.batches.lengths(self._rows(part)), self.batch_size, self.seed)
+
+    def _evaluation(self, part: str | None) -> EpochLoader:
+        lengths = self.batches.lengths(self._rows(part))
+        return self._loader(part, Order(lengths, 4 * self.batch_size, shuffle=False))
+
+    def _loader(self, part: str | None, order: Order) -> EpochLoader:
+        stream = BatchStream(self.batches.of(self._rows(part)), order, *ranks_of(self.trainer))
+        return EpochLoader(
+            stream, self.num_workers, lambda: self.trainer.current_epoch if self.trainer else 0
+        )
+
+
+def open_texts(
+    path: str,
+    format: str | None = None,
+    columns: dict[str, str] | None = None,
+    groups: list[str] | None = None,
+    traits: list[str] | None = None,
+) -> TextStore:
+    """Open a store, or import raw files beside themselves first unless that was done before.
+
+    Args:
+        path: A store, or a file or folder of graded texts.
+        format: The raw file's format; told by its name where it is None.
+        columns: The raw file's headings by torchedu's names.
+        groups: The raw file's headings of attributes of the writers.
+        traits: The raw file's headings of further scores.
+
+    Returns:
+        The store.
+
+    Raises:
+        ConfigError: The format is not known.
+        DataError: The files cannot be read.
+    """
+    raw = Path(path)
+    if (raw / "manifest.json").is_file():
+        return TextStore(raw)
+    out = raw.with_suffix(".store")
+    given: dict[str, Any] = {"columns": columns, "groups": groups, "traits": traits}
+    given = {name: value for name, value in given.items() if value}
+    if (out / "manifest.json").is_file() and raw.exists():
+        store = TextStore(out)
+        newest = max(file.stat().st_mtime for file in (raw, *raw.rglob("*")))
+        if newest < (out / "manifest.json").stat().st_mtime and store.about["options"] == given:
+            return store
+    store = import_texts(format or guess_texts(raw), raw, out, **given)
+    rank_zero_info(
+        f"Imported {raw.name}: {store.num_texts:,} texts, "
+        f"{len(store.vocabulary[PROMPT]) - RESERVED:,} prompts."
+    )
+    return store
+
+
+def guess_texts(raw: Path) -> str:
+    """Return the format that a path's name, or the files in a folder, tell."""
+    names = [raw.name, *(file.name for file in sorted(raw.rglob("*")))]
+    if any(name.startswith("training_set_rel3") or name == "nea_folds" for name in names):
+        return "asap"
+    if any(name.endswith(".xml") for name in names):
+        return "semeval2013"
+    if any(name.endswith(TEXT_FORMATS["texts"].suffixes) for name in names):
+        return "texts"
+    raise ConfigError(
+        f"the format of {raw} cannot be told from its name.",
+        f"Name it with --data.format: {', '.join(TEXT_FORMATS)}.",
+    )

@@ -1,0 +1,181 @@
+"""An honest grading: agreement by prompt, beside length, surface, words and human raters."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lightning import Trainer
+from numpy.typing import NDArray
+
+from torchedu.baselines.texts import LengthScore, ScoreBaseline, SurfaceScore, WordLabel, WordScore
+from torchedu.datamodules import Essays
+from torchedu.evaluation.any_task import evaluate, keep
+from torchedu.metrics.agreement import agreement
+from torchedu.metrics.essay_scores import EssayScores, mean_of
+from torchedu.prediction.essays import predicted_grades
+from torchedu.schema import GROUP, PART, PROMPT, RESERVED, SCORE
+from torchedu.tasks import EssayGrading
+
+BASELINES: tuple[type[ScoreBaseline], ...] = (LengthScore, SurfaceScore, WordScore)
+SCORE_COLUMNS = {
+    "qwk": "QWK", "exact": "exact agreement", "adjacent": "within a step",
+}  # fmt: skip
+LABEL_COLUMNS = {"macro_f1": "macro-F1", "mcc": "MCC", "accuracy": "accuracy"}
+LEAST = 20
+"""Texts of a group below which its agreement says nothing."""
+
+Values = NDArray[np.float64]
+
+
+@evaluate.register
+def _(
+    task: EssayGrading,
+    data: Essays,
+    trainer: Trainer,
+    part: str = "test",
+    folder: str | Path | None = None,
+    baselines: bool = True,
+) -> dict[str, Any]:
+    """Score grades, or labels; ``evaluate`` tells the rest.
+
+    Baselines learn from the training part, and are stretched on the validation part as the network
+    is. Adds ``by_prompt`` (of scores), ``by_part`` (where several test parts are published),
+    ``essays_by_group`` and, where two people rated each text, their own agreement as a row.
+    """
+    predicted = predicted_grades(task, data, trainer, part)
+    if not trainer.is_global_zero:
+        return {}
+    models = {type(task.net).__name__: ("network", predicted.value, task.metrics)}
+    if baselines and not task.num_labels:
+        models |= {
+            kind.name: ("baseline", *_stretched(kind(), task, data, predicted.text))
+            for kind in BASELINES
+        }
+    elif baselines:
+        learnt = WordLabel().fit(data.store.graded(data.parts["train"]))
+        chance = learnt.predict(data.store.graded(predicted.text))
+        models[WordLabel.name] = ("baseline", chance, task.metrics)
+    target = data.batches.target[predicted.text]
+
+    def scored(value: Values, metrics: EssayScores, mine: NDArray[np.bool_]) -> dict[str, Any]:
+        if not mine.any():
+            return {}
+        if task.num_labels:
+            return metrics.of_labels(value[mine], target[mine])
+        return metrics.of_scores(value[mine], target[mine], predicted.prompt[mine])
+
+    everyone = np.ones(len(target), bool)
+    rows = [
+        {"name": name, "kind": kind, **scored(value, metrics, everyone)}
+        for name, (kind, value, metrics) in models.items()
+    ]
+    columns = LABEL_COLUMNS if task.num_labels else SCORE_COLUMNS
+    human = _raters(data, predicted.text, predicted.prompt)
+    if human is not None:
+        rows.append({"name": "two human raters", "kind": "human", **human})
+    evaluation = {
+        "task": type(task).__name__,
+        "data": data.name,
+        "split": part,
+        "counts": {"texts": len(target), "prompts": len(np.unique(predicted.prompt))},
+        "columns": columns,
+        "scores": rows,
+        "by_part": _by(models, scored, data.store, PART, predicted.text, next(iter(columns))),
+        "essays_by_group": {
+            name: _by(models, scored, data.store, GROUP + name, predicted.text, next(iter(columns)))
+            for name in data.store.vocabulary.groups
+        },
+    }
+    if not task.num_labels:
+        evaluation["by_prompt"] = _by_prompt(task, models, target, predicted.prompt)
+        evaluation["stretch"] = _stretches(task)
+    return keep(evaluation, trainer, folder)
+
+
+def _stretched(
+    baseline: ScoreBaseline, task: EssayGrading, data: Essays, rows: NDArray[np.int64]
+) -> tuple[Values, EssayScores]:
+    """Fit a baseline, choose its stretch on the validation part, and let it grade some texts."""
+    store = data.store
+    baseline.fit(store.graded(data.parts["train"]))
+    metrics = EssayScores(*task.metrics.centre_PY.shape, 0)
+    metrics.steps_PY.copy_(task.metrics.steps_PY)
+    own = baseline.predict(store.graded(data.parts["val"]))
+    metrics.choose(
+        own, data.batches.target[data.parts["val"]], data.batches.prompt[data.parts["val"]]
+    )
+    return baseline.predict(store.graded(rows)), metrics
+
+
+def _raters(
+    data: Essays, rows: NDArray[np.int64], prompt: NDArray[np.int64]
+) -> dict[str, Any] | None:
+    """Return how far two people agree, on their own scale, as a mean over prompts."""
+    pair = data.store.raters
+    if pair is None:
+        return None
+    step = data.store.ranges[data.store.prompt, 0, 2][:, None]
+    pair = (pair / step)[rows]
+    known = np.isfinite(pair).all(1)
+    found = [
+        agreement(*pair[known & (prompt == one)].T.astype(np.float64)) for one in np.unique(prompt)
+    ]
+    return {name: mean_of([one[name] for one in found]) for name in found[0]}
+
+
+def _by_prompt(
+    task: EssayGrading,
+    models: dict[str, tuple[str, Values, EssayScores]],
+    target: Values,
+    prompt: NDArray[np.int64],
+) -> list[dict[str, Any]]:
+    assert task.vocabulary is not None
+    names = list(task.vocabulary[SCORE])
+    found = {
+        name: metrics.by_prompt(value, target, prompt)
+        for name, (_, value, metrics) in models.items()
+    }
+    return [
+        {
+            "prompt": task.vocabulary[PROMPT].name(one),
+            "score": names[i],
+            "texts": int((prompt == one).sum()),
+            "qwk": {name: by[one][i]["qwk"] for name, by in found.items()},
+        }
+        for one in np.unique(prompt).tolist()
+        for i in range(len(names))
+    ]
+
+
+def _stretches(task: EssayGrading) -> dict[str, list[float]]:
+    """Return each prompt's factors, as chosen on the validation part."""
+    assert task.vocabulary is not None
+    factor = task.metrics.factor_PY.cpu().numpy()
+    return {name: factor[RESERVED + i].tolist() for i, name in enumerate(task.vocabulary[PROMPT])}
+
+
+def _by(
+    models: dict[str, tuple[str, Values, EssayScores]],
+    scored: Callable[[Values, EssayScores, NDArray[np.bool_]], dict[str, Any]],
+    store: Any,
+    column: str,
+    rows: NDArray[np.int64],
+    measure: str,
+) -> list[dict[str, Any]]:
+    """Score the texts of each value of a column apart."""
+    if column not in store.columns("texts"):
+        return []
+    own, names = store.values("texts", column)[rows], store.vocabulary[column]
+    return [
+        {
+            "name": names.name(int(one)) if one else "not said",
+            "texts": int((own == one).sum()),
+            measure: {
+                name: scored(value, metrics, own == one)[measure]
+                for name, (_, value, metrics) in models.items()
+            },
+        }
+        for one in np.unique(own)
+        if (own == one).sum() >= LEAST
+    ]

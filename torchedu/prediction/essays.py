@@ -1,0 +1,90 @@
+"""Grades in the user's own scales and names: a row a text."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import torch
+from lightning import Trainer
+from numpy.typing import NDArray
+from torch import distributed
+
+from torchedu.datamodules import Essays
+from torchedu.prediction.any_task import check_format, predict
+from torchedu.prediction.tables import names_array, write_table
+from torchedu.schema import LABEL, PROMPT, RESERVED, SCORE
+from torchedu.tasks import EssayGrading
+
+
+class PredictedGrades(NamedTuple):
+    """What texts are given, in the order of the store.
+
+    Attributes:
+        text: Row in the store; shape (texts,).
+        prompt: The prompt, an id of the network's vocabulary.
+        value: Scores in 0..1 before they are stretched, or the chance of each label.
+    """
+
+    text: NDArray[np.int64]
+    prompt: NDArray[np.int64]
+    value: NDArray[np.float64]
+
+
+@predict.register
+def _(
+    task: EssayGrading, data: Essays, trainer: Trainer, folder: Path, form: str = "parquet"
+) -> dict[Path, str]:
+    """Write each text's scores, in steps of its prompt's scale, or its label."""
+    check_format(form)
+    predicted = predicted_grades(task, data, trainer, None)
+    if not trainer.is_global_zero:
+        return {}
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"grades.{form}"
+    write_table(file, iter([_named(task, data, predicted)]))
+    return {file: "each text's label" if task.num_labels else "each text's scores"}
+
+
+def predicted_grades(
+    task: EssayGrading, data: Essays, trainer: Trainer, part: str | None
+) -> PredictedGrades:
+    """Grade the texts of a part, or all where it is None.
+
+    Args:
+        task: The trained task.
+        data: The texts.
+        trainer: Runs the network.
+        part: ``train``, ``val`` or ``test``.
+
+    Returns:
+        The grades of all ranks.
+    """
+    data.predict_part = part
+    batches = trainer.predict(task, datamodule=data) or []
+    columns = [torch.cat(column).cpu() for column in zip(*batches, strict=True)]
+    if trainer.world_size > 1:
+        gathered: list[Any] = [None] * trainer.world_size
+        distributed.all_gather_object(gathered, columns)
+        columns = [torch.cat(column) for column in zip(*gathered, strict=True)]
+    text, prompt, value = (column.numpy() for column in columns)
+    _, once = np.unique(text, return_index=True)  # a rank without work repeats a batch
+    return PredictedGrades(text[once], prompt[once], value[once].astype(np.float64))
+
+
+def _named(task: EssayGrading, data: Essays, predicted: PredictedGrades) -> pa.Table:
+    assert task.vocabulary is not None
+    names = task.vocabulary
+    prompts = names_array(names[PROMPT]).take(pa.array(predicted.prompt))
+    table = {"text": data.store.names(predicted.text), "prompt": prompts}
+    if task.num_labels:
+        labels = names_array(names[LABEL])
+        table["label"] = labels.take(pa.array(predicted.value.argmax(1) + RESERVED))
+        for i, name in enumerate(names[LABEL]):
+            table[f"chance of {name}"] = predicted.value[:, i]
+    else:
+        steps = task.metrics.calibrated(predicted.value, predicted.prompt)
+        low, _, step = np.moveaxis(task.ranges.cpu().double().numpy()[predicted.prompt], -1, 0)
+        for i, name in enumerate(names[SCORE]):
+            table[name] = np.round(low[:, i] + steps[:, i] * step[:, i], 6)
+    return pa.table(table)
