@@ -2,7 +2,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import (
+    EarlyStopping,
+    ModelCheckpoint,
+    ProgressBar,
+    TQDMProgressBar,
+)
 
 from torchedu.callbacks import AnswersProgressBar
 from torchedu.cli import main
@@ -47,6 +52,19 @@ def test_a_trainer_for_python_keeps_a_run_as_the_command_does() -> None:
     assert (stop.monitor, stop.mode, stop.patience) == (DEFAULT_TASK.monitor, "max", 2)
     assert run_folder(made) == Path("mine")
     assert made.max_epochs == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "bars"),
+    [
+        ([], [AnswersProgressBar]),
+        (["--trainer.enable_progress_bar", "false"], []),
+        (["--trainer.callbacks+", "TQDMProgressBar"], [TQDMProgressBar]),
+    ],
+)
+def test_the_bar_makes_way(class_store: Path, words: list[str], bars: list[type]) -> None:
+    callbacks = built(class_store, *words).trainer.callbacks
+    assert [type(one) for one in callbacks if isinstance(one, ProgressBar)] == bars
 
 
 def test_a_run_in_use_is_refused_in_python_too(tmp_path: Path) -> None:

@@ -276,6 +276,7 @@ class RunCLI(LightningCLI):
                 "--run names the folder of the CSV log, and --trainer.logger asks for another log.",
                 "Give one of the two.",
             )
+        self.trainer_defaults = AnswersProgressBar.unless_off(self.trainer_defaults, asked)
         limits = self.config.trainer
         kwargs.setdefault("strategy", named_strategy(asked["strategy"]))
         where, nodes = asked["accelerator"], asked["num_nodes"]

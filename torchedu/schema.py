@@ -148,6 +148,12 @@ ENROLMENT_COLUMNS = (
         ("timestamp", "date", "enrolled", "enrolled_at", "enroll_time", "enrol_time"),
     ),
     Column("count", False, "how often, or how much liked: 0 or more", ("rating", "weight")),
+    Column(
+        "skill",
+        False,
+        "what the course teaches: a name, or several joined by ;",
+        ("skills", "subject", "subjects", "topic", "topics", "field", "fields", "category"),
+    ),
 )
 """The columns of enrolments, a row an enrolment; further columns may be student attributes."""
 

@@ -40,6 +40,14 @@ def test_everything_to_beat_stands_beside_the_network(
     (logged,) = run.test(task, datamodule=data, verbose=False)
     for name in ("hr10", "ndcg10", "mrr", "coverage10", "novelty10"):
         assert np.isclose(logged[f"test/{name}"], rows["TwoTower"][name], rtol=1e-6)
+    assert not any("sampled" in name for name in rows["TwoTower"])
+    drawn = Enrolments(str(enrolment_store), batch_size=32, sampled=12)
+    with pytest.warns(UserWarning, match="ranks among 12 courses drawn"):
+        again = evaluate(task, drawn, run)
+    assert again["columns"]["hr10_sampled"] == "HR@10 of 12 drawn"
+    for row in again["scores"]:
+        assert row["hr10"] == rows[row["name"]]["hr10"]
+        assert row["hr10"] < row["hr10_sampled"] <= 1
 
 
 def test_data_with_a_leak_is_not_scored(

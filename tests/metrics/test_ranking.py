@@ -10,6 +10,7 @@ from torchedu.metrics.ranking import (
     Ranks,
     hide,
     list_scores,
+    rank_among,
     rank_of,
     ranking_scores,
 )
@@ -23,6 +24,9 @@ def test_a_rank_is_the_place_in_a_sorted_list(seed: int, rows: int, courses: int
     places = np.argsort(-score.numpy(), axis=1, kind="stable")
     expected = [places[i].tolist().index(int(target[i])) for i in range(rows)]
     assert rank_of(score, target).tolist() == expected
+    every = torch.arange(courses).expand(rows, -1)
+    assert rank_among(score, target, every).tolist() == expected
+    assert not rank_among(score, target, every[:, :0]).any()
 
 
 def test_taken_and_reserved_courses_are_out_of_the_running() -> None:
@@ -55,7 +59,10 @@ def test_batches_add_up_to_the_whole() -> None:
     for some in torch.arange(64).split(10):
         top = score[some].topk(10).indices
         whole.update(rank_of(score[some], target[some]), top)
-    ranks = Ranks.from_scores(score.numpy(), target.numpy())
+    ranks = Ranks.room(64, 30)
+    for some in np.array_split(np.random.default_rng(0).permutation(64), 3):
+        ranks.put(some, score.numpy()[some], target.numpy()[some])
+    assert torch.equal(ranks.rank, rank_of(score, target))
     expected = ranking_scores(ranks.rank)
     found = whole.compute()
     assert all(math.isclose(found[name], value) for name, value in expected.items())

@@ -8,7 +8,7 @@ from lightning import Trainer
 from torchedu import GMF, MF, MLP, CourseRecommendation, Enrolments, NeuMF, SASRec, TwoTower
 from torchedu.errors import ConfigError
 from torchedu.run import trainer
-from torchedu.schema import ITEM, Names, Vocabulary
+from torchedu.schema import ITEM, SKILL, Names, Vocabulary
 from torchedu.tasks import open_task
 from torchedu.tasks.recommendation import LOSSES
 
@@ -98,6 +98,30 @@ def test_it_grows_by_new_courses(data: Enrolments, tmp_path: Path) -> None:
     grown = task.grown(Vocabulary({ITEM: Names(["a new one"])}))
     assert grown.net.num_items == data.num_items + 1
     assert torch.equal(grown.net.course.weight[:-1], task.net.course.weight)
+
+
+def test_what_courses_teach_joins_their_vectors(tmp_path: Path) -> None:
+    taught = ["", "algebra", "algebra; proofs", "poetry"]
+    rows = [f"s{i},c{(i + k) % 8},{taught[(i + k) % 4]}" for i in range(40) for k in range(4)]
+    (tmp_path / "a.csv").write_text("\n".join(["student,course,subject", *rows]))
+    data = Enrolments(str(tmp_path / "a.csv"), batch_size=8)
+    names = [data.vocabulary[SKILL].name(id) for id in range(data.num_skills)]
+    assert names[2:] == ["algebra", "poetry", "proofs"]
+    assert data.skills[2:6].tolist() == [[0, 0], [2, 0], [2, 4], [3, 0]]
+    task = a_task(data, num_skills=data.num_skills, lr=0.05)
+    runs(tmp_path / "run", 2).fit(task, datamodule=data)
+    net = task.net
+    assert isinstance(net, TwoTower)
+    assert net.skill is not None
+    own, algebra, proofs = net.course.weight[4], net.skill.weight[2], net.skill.weight[4]
+    assert algebra.abs().max() > 0
+    assert torch.allclose(net.vectors()[4], own + (algebra + proofs) / 2)
+    again = open_task(tmp_path / "run" / "checkpoints" / "last.ckpt")
+    assert torch.equal(again.net.vectors(), net.vectors())
+    grown = again.grown(Vocabulary({ITEM: Names(["new"]), SKILL: Names(["prose"])}))
+    assert torch.equal(grown.net.vectors()[:-1], net.vectors())
+    with pytest.raises(ConfigError, match="the network has the sizes"):
+        runs(tmp_path / "other").fit(a_task(data), datamodule=data)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,9 @@ from scipy import linalg, sparse
 from torchedu.baselines.recommender import RecommenderBaseline, lags, recent, refuse_nothing
 from torchedu.datasets.enrolments import Enrolled
 
+STUDENTS = 16_384
+"""Students whose rows of a regression are in memory at once."""
+
 
 class Markov(RecommenderBaseline):
     """How often each course came right after the last one.
@@ -64,18 +67,15 @@ class NextCourseRidge(RecommenderBaseline):
     def fit(self, enrolled: Enrolled) -> Self:
         """Solve the regression; see ``RecommenderBaseline.fit``."""
         refuse_nothing(enrolled, self.name)
-        size, rows = enrolled.num_items, len(enrolled.item)
-        each = []
-        for lag, weight in enumerate(self.weights_of_lags, 1):
-            later, before = lags(enrolled, lag)
-            each.append((np.full(len(later), weight), later, enrolled.item[before]))
-        value, row, column = (np.concatenate(part) for part in zip(*each, strict=True))
-        bag = sparse.csr_array((value, (row, column)), shape=(rows, size))
-        ones = np.ones(rows, np.float32)
-        target = sparse.csr_array((ones, enrolled.item, np.arange(rows + 1)), shape=(rows, size))
-        gram = (bag.T @ bag).toarray().astype(np.float64)
+        size = enrolled.num_items
+        gram, moment = np.zeros((size, size)), np.zeros((size, size))
+        for first in range(0, len(enrolled.offsets) - 1, STUDENTS):  # else their bags fill memory
+            offsets = enrolled.offsets[first : first + STUDENTS + 1]
+            item = enrolled.item[offsets[0] : offsets[-1]]
+            bag, target = self._rows(Enrolled(offsets - offsets[0], item, size))
+            gram += (bag.T @ bag).toarray()
+            moment += (bag.T @ target).toarray()
         gram[np.diag_indices_from(gram)] += self.penalty
-        moment = (bag.T @ target).toarray().astype(np.float64)
         self.weights = linalg.solve(
             gram, moment, assume_a="pos", overwrite_a=True, overwrite_b=True, check_finite=False
         ).astype(np.float32)
@@ -84,3 +84,15 @@ class NextCourseRidge(RecommenderBaseline):
     def scores(self, histories: Enrolled) -> NDArray[np.float32]:
         """Score the courses; see ``RecommenderBaseline.scores``."""
         return np.asarray(recent(histories, self.weights_of_lags) @ self.weights)
+
+    def _rows(self, enrolled: Enrolled) -> tuple[sparse.csr_array, sparse.csr_array]:
+        """Return a row an enrolment: the bag of the courses before it, and the course itself."""
+        rows, each = len(enrolled.item), []
+        for lag, weight in enumerate(self.weights_of_lags, 1):
+            later, before = lags(enrolled, lag)
+            each.append((np.full(len(later), weight), later, enrolled.item[before]))
+        value, row, column = (np.concatenate(part) for part in zip(*each, strict=True))
+        shape = (rows, enrolled.num_items)
+        ones = np.ones(rows, np.float32)
+        target = sparse.csr_array((ones, enrolled.item, np.arange(rows + 1)), shape=shape)
+        return sparse.csr_array((value, (row, column)), shape=shape), target

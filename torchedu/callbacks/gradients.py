@@ -219,11 +219,15 @@ def norms(groups: Sequence[Sequence[nn.Parameter]]) -> Tensor:
 
 def norm(parameters: Sequence[nn.Parameter]) -> Tensor:
     """Return the Euclidean norm of the gradients of some parameters; zero where there are none."""
-    gradients = [
-        p.grad.coalesce().values() if p.grad.is_sparse else p.grad
-        for p in parameters
-        if p.grad is not None
-    ]
+    gradients = []
+    for parameter in parameters:
+        gradient = parameter.grad
+        if gradient is not None and gradient.is_sparse:
+            # Kept, so that the optimizer need not sort its rows again.
+            parameter.grad = gradient = gradient.coalesce()
+            gradient = gradient.values()
+        if gradient is not None:
+            gradients.append(gradient)
     if not gradients:
         return torch.zeros(())
     totals = []

@@ -2,10 +2,11 @@
 
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from lightning import LightningModule, Trainer
-from lightning.pytorch.callbacks import RichProgressBar
+from lightning.pytorch.callbacks import ProgressBar, RichProgressBar
 
 
 class AnswersProgressBar(RichProgressBar):
@@ -21,6 +22,24 @@ class AnswersProgressBar(RichProgressBar):
             self.disable()
         self._before: float | None = None
         self._began = time.perf_counter()
+
+    @classmethod
+    def unless_off(cls, usual: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a command's usual trainer without this bar, where none or another is asked for.
+
+        Args:
+            usual: Arguments of a trainer that the command adds to, ``callbacks`` among them.
+            asked: Those that the user gave.
+
+        Returns:
+            ``usual``, with other callbacks.
+        """
+        given = asked["callbacks"] or []
+        given = given if isinstance(given, list) else [given]
+        other = any(isinstance(one, ProgressBar) for one in given)
+        off = asked["enable_progress_bar"] is False or other
+        kept = [one for one in usual["callbacks"] if not (off and isinstance(one, cls))]
+        return {**usual, "callbacks": kept}
 
     def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
         """Begin to count."""

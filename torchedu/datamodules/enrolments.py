@@ -8,7 +8,9 @@ import numpy as np
 import torch
 from lightning import LightningDataModule
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
+from numpy.typing import NDArray
 
+from torchedu.datamodules.batches import pad_lists
 from torchedu.datamodules.enrolment_batches import EnrolmentBatches, popularity
 from torchedu.datamodules.negatives import NegativeSampler
 from torchedu.datamodules.stream import BatchStream, EpochLoader, ranks_of
@@ -19,7 +21,7 @@ from torchedu.datasets.leaks import refuse_leaks
 from torchedu.datasets.order import Order, cut_windows
 from torchedu.datasets.splits import Part
 from torchedu.errors import ConfigError
-from torchedu.schema import GROUP, ITEM, RESERVED, Vocabulary
+from torchedu.schema import GROUP, ITEM, RESERVED, SKILL, Vocabulary
 
 
 class Enrolments(LightningDataModule):
@@ -46,6 +48,8 @@ class Enrolments(LightningDataModule):
         fold: Which of them is the test, from 0.
         prerequisites: A CSV file of pairs of courses, ``course`` and ``requires``: a course is then
             recommended only to those who have taken all that it requires.
+        sampled: Score held-out courses among so many courses drawn, too, that the student never
+            takes: for comparison with papers that did so, and with a warning.
         seed: Another seed draws other parts and another order of training.
         num_workers: Processes that build batches; 0 builds them in the training process.
 
@@ -68,6 +72,7 @@ class Enrolments(LightningDataModule):
         folds: int = 5,
         fold: int = 0,
         prerequisites: str | None = None,
+        sampled: int = 0,
         seed: int = 0,
         num_workers: int = 0,
     ) -> None:
@@ -76,6 +81,7 @@ class Enrolments(LightningDataModule):
             ("batch_size", batch_size, 1),
             ("window", window, 2),
             ("num_workers", num_workers, 0),
+            ("sampled", sampled, 0),
             ("seed", seed, 0),
         ):
             if value < least:
@@ -90,6 +96,7 @@ class Enrolments(LightningDataModule):
         self.folds = folds
         self.fold = fold
         self.prerequisites = prerequisites
+        self.sampled = sampled
         self.seed = seed
         self.num_workers = num_workers
         self.store = open_enrolments(path, format, columns, groups)
@@ -117,6 +124,25 @@ class Enrolments(LightningDataModule):
     def num_groups(self) -> int:
         """Number of ids of all student attributes."""
         return sum(len(self.vocabulary[GROUP + name]) for name in self.vocabulary.groups)
+
+    @property
+    def num_skills(self) -> int:
+        """Number of ids of what courses teach, the reserved ones included."""
+        return len(self.vocabulary[SKILL])
+
+    @property
+    def skills(self) -> torch.Tensor:
+        """What each course of the vocabulary in use teaches, filled up with 0; shape (N, S)."""
+        own, known = self.store.vocabulary, self.vocabulary
+        skill_NS = np.zeros((self.num_items, 0), np.int64)
+        if self.store.item_skills is not None:
+            ids = np.array(own[SKILL].translation(known[SKILL]))
+            own_NS = ids[pad_lists(*self.store.item_skills)]
+            at = np.array(own[ITEM].translation(known[ITEM]))
+            skill_NS = np.zeros((self.num_items, own_NS.shape[1]), np.int64)
+            skill_NS[at[RESERVED:]] = own_NS[RESERVED:]
+            skill_NS[:RESERVED] = 0
+        return torch.from_numpy(skill_NS)
 
     @cached_property
     def parts(self) -> Mapping[str, Part]:
@@ -156,6 +182,27 @@ class Enrolments(LightningDataModule):
             power,
             self.seed,
         )
+
+    def drawn(self, student: NDArray[np.int64], position: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Draw the ``sampled`` courses that a held-out course is ranked among, in the store's ids.
+
+        Args:
+            student: Row of the student in the store; shape (cases,).
+            position: Position in the history of the course that is looked for; shape (cases,).
+
+        Returns:
+            Courses that the student never takes; shape (cases, sampled).
+        """
+        where = torch.from_numpy(student), torch.from_numpy(position)
+        found: NDArray[np.int64] = self._never_taken(*where, self.sampled, 0).numpy()
+        return found
+
+    @cached_property
+    def _never_taken(self) -> NegativeSampler:
+        lengths = np.diff(self.store.history_offsets)
+        student = np.repeat(np.arange(self.num_students), lengths)
+        size = len(self.store.vocabulary[ITEM])
+        return NegativeSampler(student, self.store.item.astype(np.int64), size, seed=self.seed)
 
     def use(self, vocabulary: Vocabulary) -> None:
         """Give batches in the ids of another vocabulary, that of a trained network, say.
@@ -203,7 +250,7 @@ class Enrolments(LightningDataModule):
 
     def _evaluation(self, part: Part) -> EpochLoader:
         batches = self.cases(part)
-        order = Order(batches.windows.length, 4 * self.batch_size, shuffle=False)
+        order = Order(batches.windows.length, self.batch_size, shuffle=False)
         return self._loader(batches, order)
 
     def _loader(self, batches: EnrolmentBatches, order: Order) -> EpochLoader:

@@ -11,19 +11,20 @@ from torch import Tensor
 
 from torchedu.schema import RESERVED
 
-ROUNDS = 64
-"""How often a course that the student has taken is drawn anew."""
-_EMPTY = -1
+ROUNDS, AT_ONCE = 16, 4
+"""How often, and how many at once, courses are drawn anew for one that the student has taken."""
+CASES = 8192
+"""Cases that are drawn for at once: what is in between then stays in the processor's cache."""
 _ODD = -0x61C8864680B583EB  # 2**64 over the golden ratio, as a signed number
 
 
 class NegativeSampler:
     """Draws courses that students have not taken.
 
-    What each student has taken stands in one open-addressed hash table of at least twice as many
-    places as there are enrolments, with eight hints a place beside it: 32 to 64 bytes an enrolment,
-    whatever the numbers of students and courses. A student who has taken nearly everything may be
-    given a course they have taken.
+    What has been taken stands in one sorted list, with hints beside it, 16 to 32 bits an enrolment:
+    10 to 12 bytes an enrolment, whatever the numbers of students and courses. The hints tell of
+    nearly every draw that the course was not taken; the list is searched for the few others. A
+    student who has taken nearly everything may be given a course they have taken.
 
     Args:
         student: Each enrolment's student; shape (enrolments,).
@@ -45,13 +46,14 @@ class NegativeSampler:
     ) -> None:
         self.num_items = num_items
         self.seed = seed
-        keys = torch.from_numpy(np.asarray(student, np.int64) * num_items + item).unique()
-        places = 1 << max(4, int(2 * len(keys) - 1).bit_length())
-        self.table = torch.full((places,), _EMPTY, dtype=torch.int64)
-        self._fill(keys)
-        # Few pairs are taken: most are told so by one byte, which stays in the processor's cache.
-        self.hint = torch.zeros(8 * places, dtype=torch.bool)
-        self.hint[self._home(keys, self.hint)] = True
+        owner = torch.from_numpy(np.asarray(student, np.int64))
+        end = torch.tensor([torch.iinfo(torch.int64).max])  # every search ends at a key
+        self.keys = torch.cat([(owner * num_items + torch.from_numpy(item)).unique(), end])
+        size = 1 << max(4, int(2 * len(item)).bit_length())  # bytes: a cache can hold them
+        bit = (_begin(owner).numpy() + item) & (8 * size - 1)
+        hint = np.zeros(size, np.uint8)
+        np.bitwise_or.at(hint, bit >> 3, np.uint8(1) << (bit & 7).astype(np.uint8))
+        self.hint = torch.from_numpy(hint)
         self.bounds: Tensor | None = None
         if power and popularity is not None:
             odds = np.asarray(popularity, np.float64)[RESERVED:] ** power
@@ -69,61 +71,45 @@ class NegativeSampler:
         Returns:
             item_MK: Course ids that the student has not taken, int64.
         """
-        if self.table.device != student_M.device:
-            self.table, self.hint = (one.to(student_M.device) for one in (self.table, self.hint))
+        if self.keys.device != student_M.device:
+            self.keys, self.hint = (one.to(student_M.device) for one in (self.keys, self.hint))
             self.bounds = None if self.bounds is None else self.bounds.to(student_M.device)
-        case_M1 = _mix(student_M + _mix(position_M + _word(self.seed, epoch))).unsqueeze(1)
-        # Two draws come of the halves of one word.
-        words = torch.arange(1, num // 2 + 2, device=student_M.device) * _ODD
-        bits = _stirred(case_M1 + words).view(torch.int32)[:, :num]
-        drawn_MK = self._course(bits)
-        own_M1 = student_M.unsqueeze(1) * self.num_items
-        home = self._home(own_M1 + drawn_MK, self.hint).flatten()
-        again = self.hint.index_select(0, home).nonzero().squeeze(1)
-        drawn, case = drawn_MK.flatten(), again // num
-        owner, bits = student_M.index_select(0, case), case_M1.squeeze(1).index_select(0, case)
+        parts = zip(student_M.split(CASES), position_M.split(CASES), strict=True)
+        return torch.cat([self._drawn(*part, num, epoch) for part in parts])
+
+    def _drawn(self, student_M: Tensor, position_M: Tensor, num: int, epoch: int) -> Tensor:
+        case_M = _mix(student_M + _mix(position_M + _word(self.seed, epoch)))
+        drawn_MK = self._courses(case_M, num)
+        hint_MK = (_begin(student_M).unsqueeze(1) + drawn_MK).bitwise_and_(8 * len(self.hint) - 1)
+        hint = self.hint.index_select(0, (hint_MK >> 3).flatten())
+        hint = hint.bitwise_right_shift_((hint_MK & 7).flatten().to(torch.uint8)).bitwise_and_(1)
+        again, drawn = hint.nonzero().squeeze(1), drawn_MK.flatten()
+        owner = student_M.index_select(0, again // num)
         wrong = self.taken(owner, drawn.index_select(0, again)).nonzero().squeeze(1)
+        again, owner = again.index_select(0, wrong), owner.index_select(0, wrong)
+        bits = case_M.index_select(0, again // num) + again % num
         for _ in range(ROUNDS):
-            again, owner, bits = (one.index_select(0, wrong) for one in (again, owner, bits))
             if not len(again):
                 break
-            bits = _mix(bits + again % num)
-            drawn[again] = self._course(bits.view(torch.int32)[::2])
-            wrong = self.taken(owner, drawn[again]).nonzero().squeeze(1)
+            bits = _mix(bits)
+            other = self._courses(bits, AT_ONCE)
+            taken = self.taken(owner.unsqueeze(1), other)
+            first = taken.byte().argmin(1, keepdim=True)
+            drawn[again] = other.gather(1, first).squeeze(1)
+            wrong = taken.all(1).nonzero().squeeze(1)
+            again, owner, bits = (one.index_select(0, wrong) for one in (again, owner, bits))
         return drawn.view(-1, num)
 
     def taken(self, student: Tensor, item: Tensor) -> Tensor:
-        """Say which students have taken which course; shape (pairs,) each."""
+        """Say which students have taken which course, for tensors of one shape."""
         key = student * self.num_items + item
-        at = self._home(key, self.table)
-        found = self.table.index_select(0, at)
-        hit = found == key
-        left = (~hit & (found != _EMPTY)).nonzero().squeeze(1)
-        mask = len(self.table) - 1
-        while len(left):
-            at[left] = (at[left] + 1) & mask
-            found = self.table[at[left]]
-            hit[left] = found == key[left]
-            left = left[(found != key[left]) & (found != _EMPTY)]
-        return hit
+        return self.keys.take(torch.searchsorted(self.keys, key)) == key
 
-    def _fill(self, keys: Tensor) -> None:
-        """Put keys into the table, all that are left a place further along at once."""
-        mask = len(self.table) - 1
-        at = self._home(keys, self.table)
-        while len(keys):
-            free = self.table[at] == _EMPTY
-            self.table[at[free]] = keys[free]  # of several for one place, one wins
-            left = self.table[at] != keys
-            keys, at = keys[left], (at[left] + 1) & mask
-
-    def _home(self, key: Tensor, table: Tensor) -> Tensor:
-        """Return where a key's way through a table begins (Knuth's multiplicative hashing)."""
-        width = len(table).bit_length() - 1
-        return (key * _ODD).__rshift__(64 - width).bitwise_and_(len(table) - 1)
-
-    def _course(self, bits: Tensor) -> Tensor:
-        share = bits.long().bitwise_and_(0x7FFFFFFF)
+    def _courses(self, word: Tensor, num: int) -> Tensor:
+        """Return courses that follow from words, ``num`` from each; shape (words, num)."""
+        steps = torch.arange(1, (num + 1) // 2 + 1, device=word.device) * _ODD
+        bits = _stirred(word.unsqueeze(1) + steps).view(torch.int32)  # two draws of a word's halves
+        share = bits[:, :num].long().bitwise_and_(0x7FFFFFFF)
         if self.bounds is None:  # a share of the courses without a division (Lemire 2019)
             courses = self.num_items - RESERVED
             return share.mul_(courses).bitwise_right_shift_(31).add_(RESERVED)
@@ -131,26 +117,30 @@ class NegativeSampler:
         return RESERVED + place.clamp(max=len(self.bounds) - 1)
 
 
+def _begin(student: Tensor) -> Tensor:
+    """Return where a student's hints begin: one stretch, a bit a course (Knuth's hashing)."""
+    return (student * _ODD).bitwise_right_shift_(24)
+
+
 def _word(seed: int, epoch: int) -> int:
     return ((seed * 1_000_003 + epoch) * 0x9E3779B1) % (1 << 62)
 
 
 def _mix(x: Tensor) -> Tensor:
-    """Spread the bits of integers (the finaliser of splitmix64, Steele et al., OOPSLA 2014)."""
+    """Spread the bits of integers (after the finaliser of splitmix64, Steele et al., OOPSLA 2014).
+
+    Shifts keep the sign, which loses its bit: 63 are left, of which a draw takes 31.
+    """
     x = x + _ODD
-    x = (x ^ _shifted(x, 30)) * -0x40A7B892E31B1A47
-    x = (x ^ _shifted(x, 27)) * -0x6B2FB644ECCEEE15
-    return x ^ _shifted(x, 31)
+    x ^= x >> 30
+    x *= -0x40A7B892E31B1A47
+    x ^= x >> 27
+    return _stirred(x)
 
 
 def _stirred(x: Tensor) -> Tensor:
     """Spread the bits of words that are well spread already, in place and with one product."""
-    x ^= _shifted(x, 32)
-    x *= -0x40A7B892E31B1A47
-    x ^= _shifted(x, 29)
+    x ^= x >> 32
+    x *= -0x6B2FB644ECCEEE15
+    x ^= x >> 29
     return x
-
-
-def _shifted(x: Tensor, by: int) -> Tensor:
-    """Shift right as for unsigned numbers."""
-    return (x >> by) & ((1 << (64 - by)) - 1)

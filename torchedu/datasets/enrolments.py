@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from torchedu.datasets.answers import stretch_index
 from torchedu.datasets.store import Store, StoreWriter, encode_texts
 from torchedu.errors import DataError
-from torchedu.schema import GROUP, ITEM, Vocabulary
+from torchedu.schema import GROUP, ITEM, RESERVED, SKILL, Vocabulary
 
 
 class Enrolled(NamedTuple):
@@ -74,6 +74,16 @@ class EnrolmentStore(Store):
             return None
         return self.values("students", "enrolment.time")
 
+    @property
+    def item_skills(self) -> tuple[NDArray[np.int64], NDArray[np.int32]] | None:
+        """Where each course's skills begin, and their ids; None where the data has none.
+
+        Shapes (courses + 1,) and (skills of all courses,), by course id from 0.
+        """
+        if not len(self.vocabulary[SKILL]) > RESERVED:
+            return None
+        return self.offsets("items", "skill"), self.values("items", "skill.skill")
+
     def group(self, attribute: str) -> NDArray[np.int32]:
         """Return each student's group by an attribute, an id of kind ``group.<attribute>``."""
         return self.values("students", GROUP + attribute)
@@ -103,6 +113,7 @@ def write_enrolments(
     lengths: ArrayLike,
     item: ArrayLike,
     *,
+    item_skills: tuple[ArrayLike, ArrayLike] | None = None,
     time: ArrayLike | None = None,
     groups: Mapping[str, ArrayLike] | None = None,
     about: Mapping[str, Any] | None = None,
@@ -111,10 +122,11 @@ def write_enrolments(
 
     Args:
         path: The store to make or replace.
-        vocabulary: Names of courses and groups.
+        vocabulary: Names of courses, of groups and of what courses teach.
         names: The students' names.
         lengths: How many courses each has taken; shape (students,).
         item: Course ids, one student after the other, in order; shape (enrolments,).
+        item_skills: Lengths and values of each course's skill ids, for every course id from 0.
         time: When, in milliseconds; shape (enrolments,).
         groups: For each attribute, the students' group ids; shape (students,).
         about: Where the data came from and what was dropped; plain JSON.
@@ -133,4 +145,8 @@ def write_enrolments(
             {GROUP + name: (groups or {})[name] for name in vocabulary.groups},
             {"name": encode_texts(names), "enrolment": (lengths, values)},
         )
+        if item_skills is not None:
+            items = writer.table("items", ragged={"skill": {"skill": "int32"}})
+            lengths, skills = map(np.asarray, item_skills)
+            items.append(len(lengths), {}, {"skill": (lengths, {"skill": skills})})
     return EnrolmentStore(path)

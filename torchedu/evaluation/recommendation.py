@@ -1,11 +1,12 @@
 """An honest ranking: a network beside everything it has to beat, over the whole catalogue."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from lightning import Trainer
+from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from numpy.typing import NDArray
 
 from torchedu.baselines import (
@@ -41,7 +42,7 @@ COLUMNS = {
     "novelty10": "novelty",
 }
 BASELINES = (Popularity, ItemKNN, IALS, EASE, RecentEASE, Markov, NextCourseRidge)
-BLENDED = (RecentEASE, Markov, NextCourseRidge)
+BLENDED = (EASE, RecentEASE, Markov, NextCourseRidge)
 
 
 class Cases:
@@ -78,8 +79,9 @@ class Cases:
         return found
 
     def blocks(self) -> Sequence[NDArray[np.int64]]:
-        """Return the indices of all cases, block by block."""
-        return np.array_split(np.arange(len(self)), max(1, -(-len(self) // ROWS)))
+        """Return the indices of all cases, in blocks of histories that are about as long."""
+        order = np.argsort(self.position, kind="stable")
+        return np.array_split(order, max(1, -(-len(self) // ROWS)))
 
 
 @evaluate.register
@@ -95,7 +97,7 @@ def _(
 
     Baselines learn from the training part; the weights of the blends are found on the validation
     part. Adds ``by_group``, ``cold`` (courses that nobody took in the training part, apart) and
-    ``by_history``.
+    ``by_history``; where ``data.sampled`` asks for it, scores among so many courses drawn too.
     """
     found = ranked(task, data, trainer, part)
     if not trainer.is_global_zero:
@@ -107,21 +109,25 @@ def _(
     popularity = np.bincount(enrolled.item, minlength=enrolled.num_items)
     network = type(task.net).__name__
     ranks = {network: ("network", Ranks.of(found.rank, found.top, task.net.num_items))}
-    if baselines:
-        fitted = [kind().fit(enrolled) for kind in BASELINES]
-        # Weights that were chosen on the validation part say nothing about it.
-        blends: dict[str, CourseRecommendation | None] = (
-            {} if part == "val" else {"linear blend": None}
+    sampled = ("hr10", "ndcg10") if data.sampled else ()
+    if sampled:
+        rank_zero_warn(
+            f"ranks among {data.sampled} courses drawn are told too: they may prefer another model "
+            "than ranks among all courses do, by which models are to be compared."
         )
-        if blends and known:
-            blends[f"{network} + linear"] = task
-        ranks |= _beside(data, cases, fitted, blends)
+    if baselines or sampled:
+        fitted = [kind().fit(enrolled) for kind in BASELINES] if baselines else []
+        beside = _beside(data, cases, fitted, task if known else None, part)
+        _, again = beside.pop(network, ranks[network])
+        ranks[network] = ("network", ranks[network][1]._replace(sampled=again.sampled))
+        ranks |= beside
     rows = [
         {
             "name": name,
             "kind": kind,
             **ranking_scores(one.rank),
             **list_scores(one.recommended, data.popularity if known else task.popularity),
+            **{f"{score}_sampled": ranking_scores(one.sampled)[score] for score in sampled},
         }
         for name, (kind, one) in ranks.items()
     ]
@@ -134,7 +140,8 @@ def _(
             "held-out courses": len(cases),
             "courses": len(data.store.vocabulary[ITEM]) - 2,
         },
-        "columns": COLUMNS,
+        "columns": COLUMNS
+        | {f"{name}_sampled": f"{COLUMNS[name]} of {data.sampled} drawn" for name in sampled},
         "scores": rows,
         "recommendation_by_group": _by_group(data, cases, ranks),
         "cold": _some(ranks, popularity[cases.target] == 0),
@@ -150,42 +157,55 @@ def _beside(
     data: Enrolments,
     cases: Cases,
     fitted: Sequence[RecommenderBaseline],
-    blends: Mapping[str, CourseRecommendation | None],
+    task: CourseRecommendation | None,
+    part: str,
 ) -> dict[str, tuple[str, Ranks]]:
-    """Rank the cases by each baseline and by each blend, in one pass over the scores."""
+    """Rank the cases by each baseline, by each blend and by the network, in one pass."""
+    network = type(task.net).__name__ if task else ""
     linear = [baseline for baseline in fitted if type(baseline) in BLENDED]
-    weighed = {}
-    if blends:
-        chosen_on = Cases(data, "val")
-        drawn = np.random.default_rng(0).permutation(len(chosen_on))
-        index = np.sort(drawn[:CHOSEN_ON])
-        scores = [chosen_on.scores(baseline, index) for baseline in linear]
-        for name, task in blends.items():
-            known = [False] * len(linear) + [True] * (task is not None)
-            all_scores = scores + _network(chosen_on, data, task, index)
-            weighed[name] = Blend(known).fit(all_scores, chosen_on.target[index])
-    found: dict[str, list[Ranks]] = {}
+    blends: dict[str, Blend] = {}
+    if linear and part != "val":  # weights that were chosen on a part say nothing about it
+        blends = _blends(data, linear, task)
+    # Were the ranks of each block kept, they would lie between its scores and tear memory apart.
+    names = [*(one.name for one in fitted), *blends, *([network] if task else [])]
+    size = len(data.store.vocabulary[ITEM])
+    found = {name: Ranks.room(len(cases), size, bool(data.sampled)) for name in names}
     for index in cases.blocks():
-        each = {baseline: cases.scores(baseline, index) for baseline in fitted}
-        by_name = {baseline.name: scores for baseline, scores in each.items()}
-        for name, task in blends.items():
-            parts = [each[one] for one in linear] + _network(cases, data, task, index)
-            by_name[name] = weighed[name](parts)
-        for name, scores_MN in by_name.items():
-            found.setdefault(name, []).append(Ranks.from_scores(scores_MN, cases.target[index]))
-    return {
-        name: ("blend" if blends.get(name) is not None else "baseline", Ranks.join(parts))
-        for name, parts in found.items()
-    }
+        scores = {baseline.name: cases.scores(baseline, index) for baseline in fitted}
+        parts = [scores[baseline.name] for baseline in linear]
+        if task and (blends or data.sampled):
+            scores[network] = _network(cases, data, task, index)
+            parts.append(scores[network])
+        for name, blend in blends.items():
+            scores[name] = blend(parts[: len(blend.logits)])
+        drawn = data.drawn(cases.student[index], cases.position[index]) if data.sampled else None
+        for name, score_MN in scores.items():
+            found[name].put(index, score_MN, cases.target[index], drawn)
+    kinds = {network: "network", f"{network} + linear": "blend"}
+    return {name: (kinds.get(name, "baseline"), ranks) for name, ranks in found.items()}
+
+
+def _blends(
+    data: Enrolments, linear: Sequence[RecommenderBaseline], task: CourseRecommendation | None
+) -> dict[str, Blend]:
+    """Find the weights of the blends, with and without the network, on the validation part."""
+    cases = Cases(data, "val")
+    drawn = np.random.default_rng(0).permutation(len(cases))
+    index = np.sort(drawn[:CHOSEN_ON])
+    scores = [cases.scores(baseline, index) for baseline in linear]
+    blends = {"linear blend": Blend([False] * len(linear)).fit(scores, cases.target[index])}
+    if task:
+        scores.append(_network(cases, data, task, index))
+        blend = Blend([False] * len(linear) + [True])
+        blends[f"{type(task.net).__name__} + linear"] = blend.fit(scores, cases.target[index])
+    return blends
 
 
 def _network(
-    cases: Cases, data: Enrolments, task: CourseRecommendation | None, index: NDArray[np.int64]
-) -> list[NDArray[np.float32]]:
-    """Return a network's log chances of some cases, or nothing where there is no network."""
-    if task is None:
-        return []
-    return [course_scores(task, data, cases.student[index], cases.position[index])]
+    cases: Cases, data: Enrolments, task: CourseRecommendation, index: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Return a network's log chances of every course, for some cases."""
+    return course_scores(task, data, cases.student[index], cases.position[index])
 
 
 def _some(ranks: dict[str, tuple[str, Ranks]], which: NDArray[np.bool_]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Ranking over a whole catalogue: exact ranks, the best k, and scores that add up over ranks."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -49,34 +48,67 @@ def rank_of(score_MN: Tensor, target_M: Tensor) -> Tensor:
     return rank_M
 
 
+def rank_among(score_MN: Tensor, target_M: Tensor, drawn_MK: Tensor) -> Tensor:
+    """Return each target's place among some courses of its row, from 0, as ``rank_of`` has it.
+
+    Args:
+        score_MN: A score of each course.
+        target_M: The course that is looked for.
+        drawn_MK: The courses that it is ranked among.
+
+    Returns:
+        rank_M: How many of them come before it, int64.
+    """
+    own_M1, other_MK = score_MN.gather(1, target_M.unsqueeze(1)), score_MN.gather(1, drawn_MK)
+    tied_MK = (other_MK == own_M1) & (drawn_MK < target_M.unsqueeze(1))
+    return ((other_MK > own_M1) | tied_MK).sum(1)
+
+
 class Ranks(NamedTuple):
-    """Cases that were ranked.
+    """Cases that are ranked, some at a time, in memory that is taken once.
 
     Attributes:
         rank: The place of the course looked for, from 0; shape (cases,).
         recommended: How often each course stands among the best ten; shape (N,).
+        sampled: The place among courses drawn; shape (cases,), or (0,) where none are.
     """
 
     rank: Tensor
     recommended: Tensor
+    sampled: Tensor
 
     @classmethod
     def of(cls, rank_M: Tensor, top_MK: Tensor, num_items: int) -> "Ranks":
         """Count what was recommended."""
-        return cls(rank_M, torch.bincount(top_MK.flatten(), minlength=num_items))
+        return cls(rank_M, torch.bincount(top_MK.flatten(), minlength=num_items), rank_M[:0])
 
     @classmethod
-    def from_scores(cls, score_MN: NDArray[np.float32], target_M: NDArray[np.int64]) -> "Ranks":
-        """Rank scores, in which courses out of the running are minus infinity already."""
-        score, target = torch.from_numpy(score_MN), torch.from_numpy(target_M)
+    def room(cls, cases: int, num_items: int, sampled: bool = False) -> "Ranks":
+        """Return room for some cases."""
+        ints = (torch.zeros(size).long() for size in (cases, num_items, cases * sampled))
+        return cls(*ints)
+
+    def put(
+        self,
+        case_M: NDArray[np.int64],
+        score_MN: NDArray[np.float32],
+        target_M: NDArray[np.int64],
+        drawn_MK: NDArray[np.int64] | None = None,
+    ) -> None:
+        """Rank some cases.
+
+        Args:
+            case_M: Which these are.
+            score_MN: A score of each course, minus infinity where it is out of the running.
+            target_M: The course that is looked for.
+            drawn_MK: Courses that it is ranked among besides.
+        """
+        case, score, target = (torch.from_numpy(one) for one in (case_M, score_MN, target_M))
+        self.rank[case] = rank_of(score, target)
         top = score.topk(min(TOP, score.shape[1])).indices
-        return cls.of(rank_of(score, target), top, score.shape[1])
-
-    @classmethod
-    def join(cls, parts: Sequence["Ranks"]) -> "Ranks":
-        """Put parts one after the other."""
-        rank = torch.cat([part.rank for part in parts])
-        return cls(rank, torch.stack([part.recommended for part in parts]).sum(0))
+        self.recommended.add_(torch.bincount(top.flatten(), minlength=len(self.recommended)))
+        if drawn_MK is not None:
+            self.sampled[case] = rank_among(score, target, torch.from_numpy(drawn_MK))
 
 
 def ranking_scores(rank: Tensor, weight: Tensor | None = None) -> dict[str, float | None]:

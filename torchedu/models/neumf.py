@@ -44,6 +44,7 @@ class MLP(Recommender):
         super().__init__(num_items, num_students, num_groups)
         self.dim = dim
         self.hidden = list(hidden)
+        self.pair_width = max(self.hidden)
         self.std = std
         self.student = nn.Embedding(num_students, dim)
         nn.init.normal_(self.student.weight, std=std)
@@ -101,6 +102,7 @@ class NeuMF(Recommender):
         super().__init__(num_items, num_students, num_groups)
         self.dim = dim
         self.hidden = list(hidden)
+        self.pair_width = max(self.hidden)
         self.std = std
         self.gmf = GMF(num_items, num_students, num_groups, dim, std)
         self.mlp = MLP(num_items, num_students, num_groups, dim, hidden, std)

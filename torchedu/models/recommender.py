@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from torchedu.batch import EnrolmentBatch
 from torchedu.layers import VocabularyTable
-from torchedu.schema import ITEM
+from torchedu.schema import ITEM, RESERVED
 
 
 class Recommender(nn.Module, ABC):
@@ -28,6 +28,10 @@ class Recommender(nn.Module, ABC):
 
     max_steps: int | None = None
     """The most courses that the network takes at once; None where any number will do."""
+    pair_width: int = 1
+    """The most numbers that the network keeps at once of one student and one course it scores."""
+    skill_NS: Tensor
+    """What each course teaches, filled up with 0; S is 0 where the data does not say."""
     knows_students: ClassVar[bool] = False
     """Whether it has parameters of each student, and so can recommend to those alone."""
 
@@ -36,6 +40,9 @@ class Recommender(nn.Module, ABC):
         self.num_items = num_items
         self.num_students = num_students
         self.num_groups = num_groups
+        self.num_skills = RESERVED
+        # Not saved with the weights: its width is the data's.
+        self.register_buffer("skill_NS", torch.zeros(num_items, 0).long(), persistent=False)
 
     @abstractmethod
     def forward(self, batch: EnrolmentBatch) -> Tensor:
@@ -62,6 +69,26 @@ class Recommender(nn.Module, ABC):
             logit_MK: Log odds, or of all courses the unnormalised log chance that each comes next;
             shape (M, K) or (M, N).
         """
+
+    def describe(self, num_skills: int) -> None:
+        """Make room for what courses teach; a network that goes by it extends this.
+
+        Args:
+            num_skills: Number of ids of skills, the reserved ones included.
+        """
+        self.num_skills = num_skills
+
+    def teach(self, skill_NS: Tensor) -> None:
+        """Take what each course teaches.
+
+        Args:
+            skill_NS: Skill ids of each course, filled up with 0; a course with none keeps what it
+                had.
+        """
+        both = [skill_NS.to(self.skill_NS.device), self.skill_NS]
+        width = max(one.shape[1] for one in both)
+        new_NS, old_NS = (F.pad(one, (0, width - one.shape[1])) for one in both)
+        self.skill_NS = torch.where((new_NS > 0).any(1, keepdim=True), new_NS, old_NS)
 
     def start_from(self, other: "Recommender") -> bool:
         """Take over what fits of a trained network, and say whether anything did."""
@@ -100,11 +127,15 @@ class DotProduct(Recommender):
     def logits(self, state_MD: Tensor, item_MK: Tensor | None = None) -> Tensor:
         """Score courses; see ``Recommender.logits``."""
         if item_MK is None:
-            return F.linear(state_MD, self.course.weight, self.bias.weight.squeeze(1))
-        course_MKD, bias_MK = self.course(item_MK), self.bias(item_MK).squeeze(-1)
+            return F.linear(state_MD, self.vectors(), self.bias.weight.squeeze(1))
+        course_MKD, bias_MK = self.vectors(item_MK), self.bias(item_MK).squeeze(-1)
         if len(item_MK) == 1:
             return F.linear(state_MD, course_MKD[0], bias_MK[0])
         return torch.einsum("md,mkd->mk", state_MD, course_MKD) + bias_MK
+
+    def vectors(self, item: Tensor | None = None) -> Tensor:
+        """Return the vectors of courses; of all, shape (N, D), where it is None."""
+        return self.course.weight if item is None else self.course(item)
 
     def begin(self, popularity_N: Tensor) -> None:
         """Set the biases to the log of each course's share."""

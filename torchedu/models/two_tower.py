@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from torchedu.batch import EnrolmentBatch
+from torchedu.layers import VocabularyTable
 from torchedu.models.recommender import DotProduct, shifted
+from torchedu.schema import RESERVED, SKILL
 
 
 class TwoTower(DotProduct):
@@ -18,7 +20,7 @@ class TwoTower(DotProduct):
 
     Deviations from the papers: the history is pooled by exponential averages whose speeds are
     learned, in place of one mean, so that order counts; the student's attributes join the pools;
-    both towers share one vector a course, which the course's tower scales.
+    both towers share one vector a course, the sum of its own and of the mean of what it teaches.
 
     Args:
         num_items: Number of course ids, the reserved ones included.
@@ -54,10 +56,24 @@ class TwoTower(DotProduct):
         self.group = nn.Embedding(max(num_groups, 1), dim)
         nn.init.zeros_(self.group.weight)
         self.drop = nn.Dropout(dropout)
+        self.skill: VocabularyTable | None = None
+
+    def describe(self, num_skills: int) -> None:
+        """Make room for what courses teach; see ``Recommender.describe``."""
+        super().describe(num_skills)
+        if num_skills > RESERVED:
+            self.skill = VocabularyTable(SKILL, num_skills, self.dim, std=0.0)
+
+    def vectors(self, item: Tensor | None = None) -> Tensor:
+        """Return the vectors of courses, those of what they teach among it."""
+        own = super().vectors(item)
+        if self.skill is None:
+            return own
+        return own + self.skill.mean(self.skill_NS if item is None else self.skill_NS[item])
 
     def forward(self, batch: EnrolmentBatch) -> Tensor:
         """Pool the courses; see ``Recommender.forward``."""
-        x_BLD = shifted(self.course(batch.item_BL), self.start)
+        x_BLD = shifted(self.vectors(batch.item_BL), self.start)
         steps = torch.arange(x_BLD.shape[1], device=x_BLD.device)
         ago_LL = (steps[:, None] - steps).clamp(min=0)
         fade_P11 = torch.exp(-self.speed)[:, None, None]

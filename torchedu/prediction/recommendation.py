@@ -26,6 +26,8 @@ from torchedu.tasks.recommendation import Recommended
 
 STUDENTS = 1024
 """Students whose recommendations are found together."""
+CASES = 256
+"""Cases whose histories a network sees at once."""
 LOOKED_AT = 5
 """How many of a student's last courses may be a reason."""
 
@@ -77,9 +79,11 @@ def course_scores(
     windows = Windows(student, first, position, position + 1)
     batches = EnrolmentBatches(data.store, windows, data.vocabulary, with_history=True)
     task = task.cpu().eval()
+    found = []
     with torch.inference_mode():
-        batch = batches(np.arange(len(student)))
-        return torch.cat([score.log_softmax(1) for *_, score in task.scores(batch)]).numpy()
+        for some in np.array_split(np.arange(len(student)), -(-len(student) // CASES)):
+            found += [score.log_softmax(1) for *_, score in task.scores(batches(some))]
+        return torch.cat(found).numpy()
 
 
 @predict.register

@@ -110,8 +110,10 @@ class NamedTask(Task):
                 rows = len(known.weight) if isinstance(known, VocabularyTable) else None
                 for key, parameter in module.named_parameters(recurse=False):
                     parameter[:rows] = getattr(known, key)
+                saved = module.state_dict()  # what is not saved with the weights is the data's
                 for key, buffer in module.named_buffers(recurse=False):
-                    buffer.copy_(getattr(known, key))
+                    if key in saved:
+                        buffer.copy_(getattr(known, key))
         return new
 
     @abstractmethod

@@ -1,7 +1,7 @@
 """Course recommendation: which course will this student take next?"""
 
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from torchedu.batch import EnrolmentBatch
 from torchedu.errors import ConfigError
 from torchedu.metrics.ranking import TOP, RankingScores, hide, rank_of
 from torchedu.models.recommender import Recommender
-from torchedu.schema import GROUP, ITEM, UNKNOWN, Vocabulary
+from torchedu.schema import GROUP, ITEM, RESERVED, SKILL, UNKNOWN, Vocabulary
 from torchedu.tasks.base import Schedule, class_path
 from torchedu.tasks.named import NamedTask
 from torchedu.tasks.opening import open_task
@@ -19,7 +19,7 @@ from torchedu.tasks.opening import open_task
 Loss = Literal["softmax", "sampled_softmax", "in_batch", "bce", "bpr"]
 LOSSES = ("softmax", "sampled_softmax", "in_batch", "bce", "bpr")
 BLOCK = 1 << 24
-"""Scores that are in memory at once while every course is ranked."""
+"""Numbers of scores, and of what they are made of, that are in memory at once in ranking."""
 
 
 class Recommended(NamedTuple):
@@ -53,6 +53,7 @@ class CourseRecommendation(NamedTask):
         num_items: Number of course ids, the reserved ones included.
         num_students: Number of students.
         num_groups: Number of ids of all student attributes.
+        num_skills: Number of ids of what courses teach, the reserved ones included.
         loss: ``softmax`` over all courses; ``sampled_softmax`` over ``negatives`` courses drawn by
             popularity, corrected for it; ``in_batch`` over the batch's own courses, corrected
             likewise; ``bce`` (binary cross-entropy) or ``bpr`` (pairwise) with ``negatives`` drawn
@@ -79,7 +80,7 @@ class CourseRecommendation(NamedTask):
     popularity: Tensor
     negative_sampler: Callable[[Tensor, Tensor, int, int], Tensor]
     monitor = "val/ndcg10"
-    sizes = ("num_items", "num_students", "num_groups")
+    sizes = ("num_items", "num_students", "num_groups", "num_skills")
     nets = Recommender
     usual: ClassVar = {
         "net": "torchedu.models.TwoTower",
@@ -93,6 +94,7 @@ class CourseRecommendation(NamedTask):
         num_items: int,
         num_students: int,
         num_groups: int,
+        num_skills: int = RESERVED,
         loss: Loss = "softmax",
         negatives: int = 4,
         power: float = 0.0,
@@ -117,6 +119,7 @@ class CourseRecommendation(NamedTask):
                 "Give --model.loss in_batch, sampled_softmax, bce or bpr.",
             )
         self.net = self.built(net, Recommender, num_items, num_students, num_groups)
+        self.net.describe(num_skills)
         self.kind = loss
         self.negatives = negatives
         self.power = power
@@ -135,6 +138,7 @@ class CourseRecommendation(NamedTask):
                 "num_items": num_items,
                 "num_students": num_students,
                 "num_groups": num_groups,
+                "num_skills": num_skills,
                 "loss": loss,
                 "negatives": negatives,
                 "power": power,
@@ -185,9 +189,14 @@ class CourseRecommendation(NamedTask):
                 "Train it on this data, or take a network that goes by courses, such as TwoTower.",
             )
         if self.vocabulary is None:
-            known = tuple(getattr(self.net, size) for size in self.sizes)
-            given = tuple(getattr(data, size) for size in self.sizes)
-            if known[0] != given[0] or known[2] != given[2]:
+            known, given = (
+                tuple(getattr(one, size) for size in self.sizes) for one in (self.net, data)
+            )
+            if any(
+                a != b
+                for a, b, size in zip(known, given, self.sizes, strict=True)
+                if size != "num_students"
+            ):
                 raise ConfigError(
                     f"the network has the sizes {known}, the data {given}.",
                     f"Build it with the data's {', '.join(self.sizes)}.",
@@ -199,6 +208,8 @@ class CourseRecommendation(NamedTask):
                     self.net.begin(self.popularity)
         elif self.vocabulary != data.vocabulary:
             data.use(self.vocabulary)
+        if stage == "fit":
+            self.net.teach(data.skills)
         self.metrics.popularity.copy_(self.popularity)
         if stage == "fit" and self.kind in ("bce", "bpr"):
             self.negative_sampler = data.negative_sampler(self.power)
@@ -292,7 +303,7 @@ class CourseRecommendation(NamedTask):
         """
         rows, steps = batch.scored_BL.nonzero(as_tuple=True)
         state_BLD = self(batch)
-        size = max(1, BLOCK // self.net.num_items)
+        size = max(1, BLOCK // (self.net.num_items * self.net.pair_width))
         places_L = torch.arange(batch.item_BL.shape[1], device=batch.item_BL.device)
         for row_M, step_M in zip(rows.split(size), steps.split(size), strict=True):
             with torch.autocast(self.device.type, enabled=False):  # bf16 would tie many courses
@@ -335,4 +346,25 @@ class CourseRecommendation(NamedTask):
     def sizes_of(self, vocabulary: Vocabulary) -> dict[str, int]:
         """Return the numbers of courses and groups of a vocabulary."""
         groups = sum(len(vocabulary[GROUP + name]) for name in vocabulary.groups)
-        return {"num_items": len(vocabulary[ITEM]), "num_groups": groups}
+        return {
+            "num_items": len(vocabulary[ITEM]),
+            "num_groups": groups,
+            "num_skills": len(vocabulary[SKILL]),
+        }
+
+    def grown(self, names: Vocabulary) -> Self:
+        """Return this task with rows for new names; see ``NamedTask.grown``."""
+        new = super().grown(names)
+        more = new.net.num_items - self.net.num_items
+        new.net.teach(F.pad(self.net.skill_NS, (0, 0, 0, more)))
+        return new
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Put what courses teach beside the weights."""
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["item_skills"] = self.net.skill_NS
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take what the courses of the weights teach."""
+        super().on_load_checkpoint(checkpoint)
+        self.net.teach(checkpoint.get("item_skills", self.net.skill_NS))

@@ -18,9 +18,10 @@ from torchedu.datasets.importers.importer import Importer
 from torchedu.datasets.importers.numbering import Groups, Numbering
 from torchedu.datasets.importers.pipeline import about_source, check_options
 from torchedu.datasets.importers.rows import BadRows, OnBadRow, Piece, Places, Sieve
+from torchedu.datasets.importers.skills import Skills
 from torchedu.datasets.leaks import refuse_leaks
 from torchedu.errors import ConfigError, DataError, allowed
-from torchedu.schema import GROUP, HELD_OUT, ITEM, RESERVED, Names, Vocabulary
+from torchedu.schema import GROUP, HELD_OUT, ITEM, RESERVED, SKILL, Names, Vocabulary
 
 ENROLMENT_FORMATS: dict[str, Importer] = {
     importer.name: importer
@@ -57,7 +58,8 @@ def import_enrolments(
         format: The name of an importer; see ``ENROLMENT_FORMATS``.
         raw: The file or folder; a path or a URI such as ``s3://bucket/enrolments.csv``.
         out: The store to make; one that stands there is replaced.
-        columns: Headings by the schema's names (``student``, ``item``, ``time``, ``count``).
+        columns: Headings by the schema's names (``student``, ``item``, ``time``, ``count``,
+            ``skill``).
         groups: Headings of student attributes, such as ``gender``.
         delimiter: What stands between the fields of a CSV file.
         encoding: The text's encoding; UTF-8.
@@ -106,7 +108,7 @@ class _Rows:
         self.bad = bad
         self.number = 0
         self.clock = Clock(time_unit)
-        self.students, self.items = Numbering(), Numbering()
+        self.students, self.items, self.skills = Numbering(), Numbering(), Skills()
         self.groups = [Groups(name) for name in groups]
         self._kept: dict[str, list[NDArray[Any]]] = {}
 
@@ -134,6 +136,8 @@ class _Rows:
         kept["item"] = self.items.encode(item.filter(keep))
         if "time" in names:
             self.clock.see(kept["time"], kept["kind"])
+        if "skill" in names:
+            self.skills.take(kept["item"], batch.column("skill").filter(keep))
         for group in self.groups:
             group.take(kept["student"], batch.column(group.name).filter(keep))
         for name, column in kept.items():
@@ -157,7 +161,8 @@ class _Rows:
         students, student_order = self.students.ordered()
         courses, course_order = self.items.ordered()
         student = _inverse(student_order)[rows["student"]]
-        item = _inverse(course_order)[rows["item"]] + RESERVED
+        item_ids = _inverse(course_order) + RESERVED
+        item = item_ids[rows["item"]]
         moment = rows["time"] if timed else np.zeros(len(item), np.int64)
         order = np.lexsort((np.arange(len(item)), moment, rows["held"], student))
         student, item, moment = student[order], item[order], moment[order]
@@ -171,7 +176,9 @@ class _Rows:
         drops = BadRows(self.bad.places, "drop")
         drops.add("the student has this course already", place[again], "")
         student, item, moment = student[once], item[once], moment[once]
-        kinds = {ITEM: Names(courses)}
+        skills, item_skills = self.skills.finish(self.items, item_ids.astype(np.int32))
+        notes += self.skills.notes()
+        kinds = {ITEM: Names(courses)} | ({SKILL: Names(skills)} if skills else {})
         groups = {}
         for group in self.groups:
             attribute_names, ids = group.finish(len(students))
@@ -197,6 +204,7 @@ class _Rows:
             names=[students[i] for i in some.tolist()],
             lengths=lengths[some],
             item=item,
+            item_skills=item_skills if skills else None,
             time=moment if timed else None,
             groups={name: ids[some] for name, ids in groups.items()},
             about=about,
