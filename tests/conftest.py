@@ -86,6 +86,31 @@ def enrolment_store(enrolment_folder: Path, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture(scope="session")
+def lesson_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a CSV file of 20 lessons, some 18 sentences each, whose words tell their tags."""
+    from tests.datasets.lesson_files import write_lessons
+
+    return write_lessons(tmp_path_factory.mktemp("lessons") / "lessons.csv", 20)
+
+
+@pytest.fixture(scope="session")
+def lesson_store(lesson_file: Path) -> Path:
+    """Give those lessons as a store."""
+    from torchedu.datasets.importers.transcripts import import_transcripts
+
+    out = lesson_file.with_suffix(".store")
+    return import_transcripts("transcripts", lesson_file, out).path
+
+
+@pytest.fixture(scope="session")
+def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of a small encoder of random weights, of 64 tokens at most."""
+    from tests.encoders import write_encoder
+
+    return write_encoder(tmp_path_factory.mktemp("encoder") / "encoder")
+
+
+@pytest.fixture(scope="session")
 def launch() -> "Iterator[LaunchServer]":
     """Give the server that forks every further process of the tests."""
     from torchedu.testing.launch import LaunchServer

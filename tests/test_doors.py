@@ -20,7 +20,7 @@ DOORS = {
     "schema": "",
     "parsing": "jsonargparse",
     "batch": "torch",
-    "datasets": "schema numpy pyarrow scipy rich defusedxml",
+    "datasets": "schema numpy pyarrow scipy rich defusedxml openpyxl",
     "layers": "schema torch",
     "models": "layers schema batch torch transformers huggingface_hub",
     "features": "models datasets numpy torch rich",

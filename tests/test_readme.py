@@ -66,7 +66,7 @@ def blocks(page: Path) -> Iterator[Block]:
 
 
 @pytest.fixture(scope="session")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def desk(tmp_path_factory: pytest.TempPathFactory, lesson_file: Path, encoder_folder: Path) -> Path:
     """Give a folder with the files that a reader would have, and a finished run."""
     folder = tmp_path_factory.mktemp("desk")
     rng = np.random.default_rng(0)
@@ -84,6 +84,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(folder / "semicolons.csv", usual, rows, ";", "cp1252")
     write_essays(folder / "essays.csv")
     write_encoder(folder / "encoder")
+    shutil.copy(lesson_file, folder / "lessons.csv")
     run = folder / "runs" / "version_0"
     with working_in(folder):
         words = f"fit --data.path answers.csv --trainer.max_epochs 1 --run {run}"

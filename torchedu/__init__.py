@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torchedu.datamodules.enrolments import Enrolments
     from torchedu.datamodules.essays import Essays
     from torchedu.datamodules.interactions import Interactions
+    from torchedu.datamodules.transcripts import Transcripts
     from torchedu.datasets import Store
     from torchedu.evaluation import evaluate
     from torchedu.models import (
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
         FrozenGrader,
         GRU4Rec,
         ItemDKT,
+        LessonTransformer,
         NeuMF,
         SASRec,
         TextGrader,
+        TurnContext,
         TwoTower,
     )
     from torchedu.run import trainer
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from torchedu.tasks.opening import open_task
     from torchedu.tasks.recommendation import CourseRecommendation
     from torchedu.tasks.tracing import KnowledgeTracing
+    from torchedu.tasks.transcripts import TranscriptTagging
 
 __version__ = "0.1.0"
 
@@ -56,10 +60,14 @@ __all__ = [
     "Interactions",
     "ItemDKT",
     "KnowledgeTracing",
+    "LessonTransformer",
     "NeuMF",
     "SASRec",
     "Store",
     "TextGrader",
+    "TranscriptTagging",
+    "Transcripts",
+    "TurnContext",
     "TwoTower",
     "__version__",
     "evaluate",
@@ -85,10 +93,14 @@ _HOME = {
     "Interactions": "torchedu.datamodules.interactions",
     "ItemDKT": "torchedu.models",
     "KnowledgeTracing": "torchedu.tasks.tracing",
+    "LessonTransformer": "torchedu.models",
     "NeuMF": "torchedu.models",
     "SASRec": "torchedu.models",
     "Store": "torchedu.datasets",
     "TextGrader": "torchedu.models",
+    "TranscriptTagging": "torchedu.tasks.transcripts",
+    "Transcripts": "torchedu.datamodules.transcripts",
+    "TurnContext": "torchedu.models",
     "TwoTower": "torchedu.models",
     "evaluate": "torchedu.evaluation",
     "open_task": "torchedu.tasks.opening",

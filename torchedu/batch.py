@@ -22,6 +22,7 @@ F      numbers of a moment, or of a text's surface
 W      windows of a text
 Y      scores of a text: the overall one, then traits
 R      roles of a text in a pair: the answer, what it is held against
+T      tags of a role's sentences
 ====== ==========================================
 """
 
@@ -140,6 +141,39 @@ class EssayBatch(NamedTuple):
     target_BY: Tensor
     scored_BY: Tensor
     text_B: Tensor
+    mean_over_B: Tensor
+
+
+class LessonBatch(NamedTuple):
+    """Lessons, or stretches of them, sentence by sentence, padded at the end to the longest.
+
+    Attributes:
+        vector_BLD: Each sentence's vector from a frozen encoder, float32; 0 in padded slots.
+        role_BL: Whose sentence it is, an index of ``schema.ROLES``, int64; 0 in padded slots.
+        speaker_BL: Who says it, int64: equal for the same person; -1 in padded slots.
+        turn_BL: Number of its turn in the lesson, int64; -1 in padded slots.
+        words_BL: How many words it has, float32; 0 in padded slots.
+        tag_BL: Its tag, an id among those of its role, int64; 0 where it has none, 1 where the
+            vocabulary lacks it.
+        seen_BL: Which slots hold a sentence, bool.
+        asked_BL: Which sentences are to be tagged, bool; others are there as context.
+        scored_BL: Which of these count in loss and metrics, bool: such as have a known tag.
+        lesson_B: Row of the lesson in the store, int64.
+        start_B: Position in the lesson of the stretch's first sentence, int64.
+        mean_over_B: As ``AnswerBatch`` has it, of sentences, tagged or not.
+    """
+
+    vector_BLD: Tensor
+    role_BL: Tensor
+    speaker_BL: Tensor
+    turn_BL: Tensor
+    words_BL: Tensor
+    tag_BL: Tensor
+    seen_BL: Tensor
+    asked_BL: Tensor
+    scored_BL: Tensor
+    lesson_B: Tensor
+    start_B: Tensor
     mean_over_B: Tensor
 
 

@@ -20,10 +20,13 @@ MODULE = "module"
 PROMPT, SCORE, LABEL, PART, FOLD = "prompt", "score", "label", "part", "fold"
 ENCODER, ATTRIBUTE = "encoder", "attribute"
 GROUP = "group."
+TAG = "tag."
 """Kinds of names: ``item``, ``skill``, ``module``; what a network is told of students, such as
-``gender: F``; of texts ``prompt``, ``score`` (the overall one, then traits), ``label``, ``part``,
-``fold`` and ``encoder``, the checksum of what read them; and one ``group.<attribute>`` an attribute
-of students."""
+``gender: F``, and one ``group.<attribute>`` an attribute of students; of texts ``prompt``,
+``score`` (the overall one, then traits), ``label``, ``part``, ``fold`` and ``encoder``, the
+checksum of what read them; of lessons ``tag.teacher`` and ``tag.student``."""
+ROLES = ("teacher", "student")
+"""Who speaks in a lesson, by the number that stands for it."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +156,23 @@ ENROLMENT_COLUMNS = (
 )
 """The columns of enrolments, a row an enrolment; further columns may be student attributes."""
 
+SENTENCE_COLUMNS = (
+    Column(
+        "transcript",
+        False,
+        "the lesson's name; the file's where there is no such column",
+        ("lesson", "transcript_id", "lesson_id", "session", "session_id"),
+    ),
+    Column("speaker", True, "a name", ("speaker_id", "speaker_name", "who")),
+    Column("sentence", True, "what was said", ("text", "utterance", "transcription")),
+    Column("role", False, "teacher or student", ("speaker_role",)),
+    Column("turn", False, "a number or name; another begins another turn", ("turn_id",)),
+    Column("tag", False, "the sentence's tag", ("label", "talk_move", "move", "code")),
+    Column("teacher_tag", False, "the tag of a teacher's sentence", ("teacher_label",)),
+    Column("student_tag", False, "the tag of a student's sentence", ("student_label",)),
+    Column("split", False, "train, val or test; the same for all of a lesson", ("part",)),
+)
+"""The columns of transcripts, a row a sentence, in the order in which they were said."""
 TRAIT = "trait."
 """Before the name of a further score, such as ``trait.grammar``, in an importer's columns."""
 

@@ -22,7 +22,10 @@ def test_there_are_recipes() -> None:
 
 @pytest.fixture(scope="module")
 def data(
-    class_store: Path, enrolment_store: Path, tmp_path_factory: pytest.TempPathFactory
+    class_store: Path,
+    enrolment_store: Path,
+    lesson_store: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Path]:
     """Give small data for each data module."""
     folder = tmp_path_factory.mktemp("data")
@@ -31,6 +34,7 @@ def data(
         "CourseEvents": write_oulad(folder / "oulad"),
         "Enrolments": enrolment_store,
         "Essays": write_essays(folder / "essays.csv"),
+        "Transcripts": lesson_store,
         "answers": write_answers(folder / "answers"),
         "encoder": write_encoder(folder / "encoder"),
     }
@@ -50,7 +54,7 @@ def test_a_recipe_trains(file: Path, data: dict[str, Path], tmp_path: Path) -> N
     kind = yaml.safe_load(file.read_text("utf-8"))["data"]["class_path"].rpartition(".")[2]
     kind = "answers" if file.stem == "short_answer" else kind
     words = ["--config", file.stem, "--data.path", str(data[kind]), "--run", str(run)]
-    if kind in ("Essays", "answers"):
+    if kind in ("Essays", "answers", "Transcripts"):
         words += ["--data.encoder", str(data["encoder"])]
     assert main(["fit", *words, "--trainer.max_epochs", "1", "--trainer.accelerator", "cpu"]) == 0
     task = open_task(run / "checkpoints" / "best.ckpt")

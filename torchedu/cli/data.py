@@ -17,10 +17,12 @@ from torchedu.datasets.events import EventStore
 from torchedu.datasets.importers import EVENT_FORMATS, import_answers
 from torchedu.datasets.importers.enrolments import ENROLMENT_FORMATS, import_enrolments
 from torchedu.datasets.importers.graded_texts import TEXT_FORMATS, import_texts
+from torchedu.datasets.importers.transcripts import TRANSCRIPT_FORMATS, import_transcripts
 from torchedu.datasets.texts import TextStore
+from torchedu.datasets.transcripts import TranscriptStore
 from torchedu.errors import MissingExtraError
 from torchedu.parsing import run_functions
-from torchedu.schema import GROUP, ITEM, PROMPT, RESERVED, SKILL
+from torchedu.schema import GROUP, ITEM, PROMPT, RESERVED, ROLES, SKILL, TAG
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -51,13 +53,14 @@ def import_(
     response_time_unit: Literal["s", "ms"] = "s",
     on_bad_row: Literal["error", "drop"] = "error",
 ) -> None:
-    """Read students' answers, enrolments, events or graded texts from raw files into a store.
+    """Read answers, enrolments, events, graded texts or transcripts from raw files into a store.
 
     Args:
         format: Of answers csv, parquet, jsonl, ednet, ednet_kt1, tsv or dkt_synthetic; of
             enrolments enrolments (CSV or Parquet), user_lists, ncf or movielens;
             of events in courses oulad, events (CSV or Parquet), uci_student or xapi;
-            of graded texts texts (CSV or Parquet), asap, persuade, ellipse or semeval2013.
+            of graded texts texts (CSV or Parquet), asap, persuade, ellipse or semeval2013;
+            of lessons transcripts (CSV, Parquet or Excel) or talkmoves.
         raw: The file or folder; also a URI such as s3://bucket/answers.csv.
         out: The store to make; one that stands there is replaced.
         columns: The file's headings, where they are not the common ones, such as
@@ -106,6 +109,19 @@ def import_(
                 progress=lambda rows: bar.update(task, completed=rows),
             )
             _print_import(console, enrolments, time.perf_counter() - begin)
+            return
+        if format in TRANSCRIPT_FORMATS:
+            lessons = import_transcripts(
+                format,
+                raw,
+                out,
+                columns=columns,
+                delimiter=delimiter,
+                encoding=encoding,
+                on_bad_row=on_bad_row,
+                progress=lambda rows: bar.update(task, completed=rows),
+            )
+            _print_import(console, lessons, time.perf_counter() - begin)
             return
         if format in TEXT_FORMATS:
             texts = import_texts(
@@ -212,12 +228,16 @@ def simulate(
 
 
 def _print_import(
-    console: Console, store: AnswerStore | EnrolmentStore | TextStore, seconds: float
+    console: Console,
+    store: AnswerStore | EnrolmentStore | TextStore | TranscriptStore,
+    seconds: float,
 ) -> None:
     """Print what an import made: counts, what was taken for what, what was dropped and why."""
     about, vocabulary = store.about, store.vocabulary
     items, skills, prompts = (len(vocabulary[kind]) - RESERVED for kind in (ITEM, SKILL, PROMPT))
-    if isinstance(store, TextStore):
+    if isinstance(store, TranscriptStore):
+        counts = f"{store.num_lessons:,} lessons, {store.num_sentences:,} sentences"
+    elif isinstance(store, TextStore):
         counts = f"{store.num_texts:,} texts, {prompts:,} prompts"
     elif isinstance(store, EnrolmentStore):
         counts = f"{store.num_students:,} students, {store.num_enrolments:,} enrolments, "
@@ -226,6 +246,8 @@ def _print_import(
         counts = f"{store.num_students:,} students, {store.num_answers:,} answers, "
         counts += f"{items:,} items, {skills:,} skills"
     lines = [("store", f"{store.path}: {counts}, in {seconds:.1f} s")]
+    tags = {role: ", ".join(vocabulary[TAG + role]) for role in ROLES}
+    lines += [("tags", f"{role}s': {names}") for role, names in tags.items() if names]
     if vocabulary.groups:
         groups = (
             f"{name} ({len(vocabulary[GROUP + name]) - RESERVED})" for name in vocabulary.groups

@@ -4,5 +4,6 @@ from torchedu.datamodules.course_events import CourseEvents
 from torchedu.datamodules.enrolments import Enrolments
 from torchedu.datamodules.essays import Essays
 from torchedu.datamodules.interactions import Interactions
+from torchedu.datamodules.transcripts import Transcripts
 
-__all__ = ["CourseEvents", "Enrolments", "Essays", "Interactions"]
+__all__ = ["CourseEvents", "Enrolments", "Essays", "Interactions", "Transcripts"]

@@ -5,6 +5,7 @@ from torchedu.evaluation import (  # noqa: F401 - each registers its task
     essays,
     recommendation,
     tracing,
+    transcripts,
 )
 from torchedu.evaluation.any_task import evaluate
 

@@ -5,6 +5,7 @@ from torchedu.layers.block_network import BlockNetwork, BlockPlan
 from torchedu.layers.counts import add_marks, counts_before, look_up
 from torchedu.layers.distinct import distinct
 from torchedu.layers.dropout import Dropout
+from torchedu.layers.local_attention import LocalAttentionBlock
 from torchedu.layers.lstm import LSTM
 from torchedu.layers.table import VocabularyTable
 
@@ -14,6 +15,7 @@ __all__ = [
     "BlockNetwork",
     "BlockPlan",
     "Dropout",
+    "LocalAttentionBlock",
     "VocabularyTable",
     "add_marks",
     "counts_before",

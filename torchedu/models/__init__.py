@@ -9,12 +9,15 @@ from torchedu.models.grader import Grader
 from torchedu.models.gru4rec import GRU4Rec
 from torchedu.models.item_dkt import ItemDKT
 from torchedu.models.kt_model import KTModel
+from torchedu.models.lesson_model import LessonModel
+from torchedu.models.lesson_transformer import LessonTransformer
 from torchedu.models.neumf import MLP, NeuMF
 from torchedu.models.recommender import DotProduct, Recommender
 from torchedu.models.sakt import SAKT
 from torchedu.models.sasrec import SASRec
 from torchedu.models.text_encoder import TextEncoder
 from torchedu.models.text_grader import TextGrader
+from torchedu.models.turn_context import TurnContext
 from torchedu.models.two_tower import TwoTower
 
 __all__ = [
@@ -31,10 +34,13 @@ __all__ = [
     "Grader",
     "ItemDKT",
     "KTModel",
+    "LessonModel",
+    "LessonTransformer",
     "NeuMF",
     "Recommender",
     "SASRec",
     "TextEncoder",
     "TextGrader",
+    "TurnContext",
     "TwoTower",
 ]

@@ -5,6 +5,7 @@ from torchedu.prediction import (  # noqa: F401 - each registers its task
     essays,
     recommendation,
     tracing,
+    transcripts,
 )
 from torchedu.prediction.any_task import predict
 

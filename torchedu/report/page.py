@@ -18,6 +18,8 @@ from torchedu.report.curves import (
 )
 from torchedu.report.folder import Evaluation, Run, clean_name, read_run
 from torchedu.report.heat_map import draw_mastery, excerpt
+from torchedu.report.lesson import NAMES as LESSON_NAMES
+from torchedu.report.lesson import draw_lessons
 from torchedu.report.model_card import CARD, model_card
 from torchedu.report.risks import NAMES, draw_risks
 from torchedu.report.scores import MOST_GROUPS, draw_groups, draw_history, draw_scores
@@ -27,7 +29,7 @@ PAGE = "report.html"
 PICTURES = "pictures"
 _NAMES = (
     "scores", "learning_loss", "learning_auc", "gradients", "roc", "calibration", "history",
-    "groups", "mastery", *NAMES,
+    "groups", "mastery", *NAMES, *LESSON_NAMES,
 )  # fmt: skip
 
 
@@ -66,7 +68,7 @@ def _draw(run: Run) -> list[Picture]:
             draw_groups(found.by_group, _overall(found)),
         ]
     if run.table:
-        pictures += draw_risks(run.evaluated)
+        pictures += [*draw_risks(run.evaluated), *draw_lessons(run.evaluated)]
     if run.mastery:
         pictures.append(draw_mastery(excerpt(run.mastery)))
     return [picture for picture in pictures if picture]

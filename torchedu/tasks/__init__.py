@@ -6,6 +6,7 @@ from torchedu.tasks.essay_grading import EssayGrading
 from torchedu.tasks.opening import open_task
 from torchedu.tasks.recommendation import CourseRecommendation
 from torchedu.tasks.tracing import KnowledgeTracing
+from torchedu.tasks.transcripts import TranscriptTagging
 
 __all__ = [
     "AtRisk",
@@ -13,5 +14,6 @@ __all__ = [
     "EssayGrading",
     "KnowledgeTracing",
     "Task",
+    "TranscriptTagging",
     "open_task",
 ]

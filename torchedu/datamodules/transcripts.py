@@ -1,0 +1,357 @@
+"""Transcripts of lessons as a Lightning data module, their sentences as vectors."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning import LightningDataModule
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+from numpy.typing import NDArray
+
+from torchedu.batch import LessonBatch
+from torchedu.datamodules.stream import BatchStream, EpochLoader, ranks_of
+from torchedu.datasets.importers.transcripts import TRANSCRIPT_FORMATS, import_transcripts
+from torchedu.datasets.order import Order, Windows, cut_windows
+from torchedu.datasets.splits import Part
+from torchedu.datasets.transcripts import TranscriptStore, split_transcripts
+from torchedu.errors import ConfigError
+from torchedu.features import Embeddings, embed
+from torchedu.features.embedding import Precision, vectors_key
+from torchedu.models.text_encoder import Pooling, encoder_config
+from torchedu.schema import ENCODER, RESERVED, ROLES, TAG, Names, Vocabulary
+
+
+class Transcripts(LightningDataModule):
+    """Lessons sentence by sentence, from a store or straight from raw files.
+
+    Each sentence is embedded once by a frozen encoder, and its vector kept beside the store.
+
+    Args:
+        path: A store, or a file or folder of transcripts; it is imported once into a store beside
+            it (``lessons.csv`` into ``lessons.store``).
+        format: The raw file's format: ``transcripts`` or ``talkmoves``.
+        columns: For a raw file, its headings by torchedu's names, such as ``sentence: utterance``.
+        encoder: The model that reads the sentences: a folder with a model of Hugging Face, or a
+            name on the hub.
+        pooling: How the vectors of a sentence's tokens become one: ``mean``, ``cls`` or ``last``.
+        tokens: Most tokens of a sentence that the encoder sees at once; a longer one has the mean
+            of its stretches.
+        precision: ``32``, or ``bf16`` for an encoder of half the size.
+        features: Where vectors are kept; beside the store where it is None.
+        split: ``published``, ``random`` or ``fold``; see ``torchedu.datasets.transcripts``.
+        val: Share of the lessons for validation.
+        test: At random, the share of the lessons for test.
+        folds: Number of folds.
+        fold: Which of them is the test, from 0.
+        batch_size: Lessons in a global batch, which is one step of the optimizer: over all ranks
+            and accumulated batches. On average in training, whose batches have like numbers of
+            sentences.
+        window: Most sentences that the network takes at once; longer lessons are cut into
+            stretches, which see a tenth of that of what was said before.
+        seed: Another seed draws other parts and another order of training.
+        num_workers: Processes that build batches; 0 builds them in the training process.
+
+    Raises:
+        ConfigError: A value is out of range, or there is no such encoder.
+        DataError: The data cannot be read.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        format: str = "transcripts",
+        columns: dict[str, str] | None = None,
+        encoder: str = "sentence-transformers/all-MiniLM-L6-v2",
+        pooling: Pooling = "mean",
+        tokens: int = 256,
+        precision: Precision = "bf16",
+        features: str | None = None,
+        split: str | None = None,
+        val: float = 0.1,
+        test: float = 0.2,
+        folds: int = 5,
+        fold: int = 0,
+        batch_size: int = 8,
+        window: int = 2500,
+        seed: int = 0,
+        num_workers: int = 0,
+    ) -> None:
+        super().__init__()
+        for name, value, least in (
+            ("batch_size", batch_size, 1),
+            ("tokens", tokens, 8),
+            ("window", window, 2),
+            ("num_workers", num_workers, 0),
+            ("seed", seed, 0),
+        ):
+            if value < least:
+                raise ConfigError(f"{name} is {value}.", f"It is at least {least}.")
+        self.path = path
+        self.name = Path(path).stem  # in reports
+        self.encoder = encoder
+        self.pooling = pooling
+        self.tokens = tokens
+        self.precision = precision
+        self.split = split
+        self.val = val
+        self.test = test
+        self.folds = folds
+        self.fold = fold
+        self.batch_size = batch_size
+        self.window = window
+        self.seed = seed
+        self.num_workers = num_workers
+        self.store = open_transcripts(path, format, columns)
+        self.features = Path(features) if features else self.store.path.with_suffix(".features")
+        key = vectors_key(encoder, pooling, (-1,), tokens, precision)
+        read_by = Vocabulary({ENCODER: Names([key])})
+        self.vocabulary = self.store.vocabulary.grown(read_by)
+        self.predict_part: str | None = None
+
+    def __str__(self) -> str:
+        """Say what the data is; Lightning's own text takes loaders apart."""
+        return (
+            f"Transcripts: {self.name}, {self.store.num_lessons:,} lessons, "
+            f"{self.store.num_sentences:,} sentences"
+        )
+
+    @property
+    def num_teacher_tags(self) -> int:
+        """Number of ids of teachers' tags, the reserved ones included."""
+        return len(self.vocabulary[TAG + "teacher"])
+
+    @property
+    def num_student_tags(self) -> int:
+        """Number of ids of students' tags, the reserved ones included."""
+        return len(self.vocabulary[TAG + "student"])
+
+    @cached_property
+    def vector_dim(self) -> int:
+        """Width of the sentences' vectors."""
+        return int(encoder_config(self.encoder)["hidden_size"])
+
+    @cached_property
+    def parts(self) -> Mapping[str, Part]:
+        """The lessons of ``train``, ``val`` and ``test``."""
+        return split_transcripts(
+            self.store,
+            self.split,
+            val=self.val,
+            test=self.test,
+            seed=self.seed,
+            folds=self.folds,
+            fold=self.fold,
+        )
+
+    @cached_property
+    def everything(self) -> Part:
+        """All lessons, of whatever part."""
+        lengths = np.diff(self.store.lesson_offsets)
+        return Part(np.arange(len(lengths)), np.zeros_like(lengths), lengths)
+
+    @cached_property
+    def embeddings(self) -> Embeddings:
+        """The sentences' vectors; those that are not on the disk yet are made."""
+        texts = self.store.sentences(np.arange(self.store.num_sentences))
+        return embed(
+            texts, self.encoder, self.features, pooling=self.pooling, window=self.tokens,
+            precision=self.precision,
+        )  # fmt: skip
+
+    def tag_counts(self) -> dict[str, torch.Tensor]:
+        """Count the sentences of the training part by tag.
+
+        Returns:
+            For each role the number of sentences of each of its tags, by the vocabulary in use.
+        """
+        rows = self.sentences_of("train")
+        role, tag = (self.store.column(name)[rows] for name in ("role", "tag"))
+        counts = {}
+        for number, name in enumerate(ROLES):
+            known = self._tag_ids(name)[tag[role == number]]
+            count = np.bincount(known, minlength=len(self.vocabulary[TAG + name]))
+            counts[name] = torch.from_numpy(count[RESERVED:]).float()
+        return counts
+
+    def sentences_of(self, part: str) -> NDArray[np.int64]:
+        """Return the sentences of a part, counted through all lessons, in order."""
+        lessons, _, stop = self.parts[part]
+        begin = np.repeat(self.store.lesson_offsets[lessons] - (np.cumsum(stop) - stop), stop)
+        rows: NDArray[np.int64] = begin + np.arange(len(begin))
+        return rows
+
+    def use(self, vocabulary: Vocabulary) -> None:
+        """Give batches in the ids of another vocabulary, that of a trained network, say.
+
+        Args:
+            vocabulary: The names and ids to use from now on; tags that it lacks are unknown.
+        """
+        for role in ROLES:
+            names = self.store.vocabulary[TAG + role]
+            new = [name for name in names if name not in vocabulary[TAG + role]]
+            if new:
+                rank_zero_info(
+                    f"{len(new)} of the {role}s' tags are unknown to the network, such as "
+                    f"{new[0]!r}: sentences with them are not scored."
+                )
+        self.vocabulary = vocabulary
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of global batches in a pass over the training part."""
+        return len(self._order(cut_windows(self.parts["train"], self.window)))
+
+    def setup(self, stage: str) -> None:
+        """Embed the sentences, all ranks together.
+
+        Args:
+            stage: ``fit``, ``validate``, ``test`` or ``predict``.
+        """
+        _ = self.embeddings
+
+    def train_dataloader(self) -> EpochLoader:
+        """Return the training batches, in another order each epoch."""
+        windows = self._windows(self.parts["train"])
+        return self._loader(windows, self._order(windows))
+
+    def val_dataloader(self) -> EpochLoader:
+        """Return the validation batches."""
+        return self._evaluation(self.parts["val"])
+
+    def test_dataloader(self) -> EpochLoader:
+        """Return the test batches."""
+        return self._evaluation(self.parts["test"])
+
+    def predict_dataloader(self) -> EpochLoader:
+        """Return the batches of the part that ``predict_part`` names; all lessons by default."""
+        part = self.everything if self.predict_part is None else self.parts[self.predict_part]
+        return self._evaluation(part)
+
+    def _windows(self, part: Part) -> Windows:
+        return cut_windows(part, self.window, self.window // 10)
+
+    def _order(self, windows: Windows) -> Order:
+        return Order(windows.length, self.batch_size, self.seed)
+
+    def _evaluation(self, part: Part) -> EpochLoader:
+        windows = self._windows(part)
+        return self._loader(windows, Order(windows.length, self.batch_size, shuffle=False))
+
+    def _loader(self, windows: Windows, order: Order) -> EpochLoader:
+        tag_ids = [self._tag_ids(role) for role in ROLES]
+        batches = LessonBatches(self.store, windows, self.embeddings, tag_ids)
+        stream = BatchStream(batches, order, *ranks_of(self.trainer))
+        return EpochLoader(
+            stream, self.num_workers, lambda: self.trainer.current_epoch if self.trainer else 0
+        )
+
+    def _tag_ids(self, role: str) -> NDArray[np.int64]:
+        """Return the id in use of each of the store's ids of a role's tags."""
+        own, known = self.store.vocabulary[TAG + role], self.vocabulary[TAG + role]
+        return np.array(own.translation(known), np.int64)
+
+
+class LessonBatches:
+    """Builds batches of lessons.
+
+    Args:
+        store: The lessons.
+        windows: The stretches of lessons that batches are made of.
+        vectors: A vector for each sentence.
+        tag_ids: For each role, the id in use of each of the store's ids of tags.
+    """
+
+    def __init__(
+        self,
+        store: TranscriptStore,
+        windows: Windows,
+        vectors: Embeddings,
+        tag_ids: list[NDArray[np.int64]],
+    ) -> None:
+        self.windows = windows
+        self._vectors = vectors
+        self._offsets = store.lesson_offsets
+        names = ("role", "speaker", "turn", "words", "tag")
+        self._columns = {name: store.column(name) for name in names}
+        self._tag_ids = tag_ids
+
+    def __call__(self, index: NDArray[np.int64], scored: bool = True) -> LessonBatch:
+        """Build one batch.
+
+        Args:
+            index: Which stretches; shape (B,).
+            scored: Whether its sentences count; without, the batch only keeps a rank in step.
+
+        Returns:
+            The batch, on the CPU.
+        """
+        lesson, start, first, stop = self.windows.take(index)
+        length = stop - start
+        step_L = np.arange(length.max())
+        seen_BL = step_L < length[:, None]
+        sentence = ((self._offsets[lesson] + start)[:, None] + step_L)[seen_BL]
+        vector_BLD = np.zeros((*seen_BL.shape, self._vectors.dim), np.float32)
+        vector_BLD[seen_BL] = self._vectors[sentence]
+
+        def padded(name: str, fill: int) -> NDArray[np.int64]:
+            table = np.full(seen_BL.shape, fill, np.int64)
+            table[seen_BL] = self._columns[name][sentence]
+            return table
+
+        role_BL, tag_BL = padded("role", 0), padded("tag", 0)
+        for number, ids in enumerate(self._tag_ids):
+            mine = role_BL == number
+            tag_BL[mine] = ids[tag_BL[mine]]
+        asked_BL = seen_BL & (step_L >= (first - start)[:, None]) & scored
+        return LessonBatch(
+            torch.from_numpy(vector_BLD),
+            torch.from_numpy(role_BL),
+            torch.from_numpy(padded("speaker", -1)),
+            torch.from_numpy(padded("turn", -1)),
+            torch.from_numpy(padded("words", 0).astype(np.float32)),
+            torch.from_numpy(tag_BL),
+            torch.from_numpy(seen_BL),
+            torch.from_numpy(asked_BL),
+            torch.from_numpy(asked_BL & (tag_BL >= RESERVED)),
+            torch.from_numpy(np.asarray(lesson)),
+            torch.from_numpy(np.asarray(start)),
+            torch.full((len(index),), float(max(1, asked_BL.sum()))),
+        )
+
+
+def open_transcripts(
+    path: str, format: str = "transcripts", columns: dict[str, str] | None = None
+) -> TranscriptStore:
+    """Open a store, or import raw files beside themselves first unless that was done before.
+
+    Args:
+        path: A store, or a file or folder of transcripts.
+        format: The raw file's format.
+        columns: The raw file's headings by torchedu's names.
+
+    Returns:
+        The store.
+
+    Raises:
+        ConfigError: The format is not known.
+        DataError: The files cannot be read.
+    """
+    raw = Path(path)
+    if (raw / "manifest.json").is_file():
+        return TranscriptStore(raw)
+    out = raw.with_suffix(".store")
+    if (out / "manifest.json").is_file() and raw.exists():
+        store = TranscriptStore(out)
+        newest = max(file.stat().st_mtime for file in (raw, *raw.glob("**/*")))
+        same = store.about["importer"] == format
+        same &= store.about["options"] == ({"columns": columns} if columns else {})
+        if same and newest < (out / "manifest.json").stat().st_mtime:
+            return store
+    store = import_transcripts(format, raw, out, columns=columns)
+    rank_zero_info(
+        f"Imported {raw} as {TRANSCRIPT_FORMATS[format].name}: {store.num_lessons:,} lessons, "
+        f"{store.num_sentences:,} sentences, into {out}."
+    )
+    return store

@@ -1,0 +1,213 @@
+"""Transcripts of lessons in a store: who said what, sentence by sentence, and with which tag."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from torchedu.datasets.splits import PARTS, Part, random_places
+from torchedu.datasets.store import Store, StoreWriter, encode_texts
+from torchedu.errors import ConfigError, DataError, allowed
+from torchedu.schema import Vocabulary
+
+SENTENCE = {"role": "uint8", "turn": "int32", "speaker": "int32", "tag": "int32", "words": "int32"}
+"""What is kept of each sentence beside its text, and as which numbers."""
+SPLITS = ("random", "published", "fold")
+NO_PART = 255
+"""The part of a lesson of which the data's source says none."""
+
+
+class TranscriptStore(Store):
+    """A store of lessons, a row a lesson, each one's sentences in order.
+
+    Args:
+        path: The store's folder.
+
+    Raises:
+        DataError: The folder is no store, or one of something else.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__(path)
+        if "lessons" not in self.manifest["tables"]:
+            raise DataError(
+                "the store holds no transcripts.",
+                "Import them with: torchedu data import transcripts RAW OUT",
+                file=self.path,
+            )
+
+    @property
+    def num_lessons(self) -> int:
+        """Number of lessons."""
+        return self.num_rows("lessons")
+
+    @property
+    def num_sentences(self) -> int:
+        """Number of sentences of all lessons."""
+        return self.num_rows("sentences")
+
+    @cached_property
+    def lesson_offsets(self) -> NDArray[np.int64]:
+        """Where each lesson's sentences begin; shape (lessons + 1,)."""
+        return self.offsets("lessons", "sentence")
+
+    @property
+    def part(self) -> NDArray[np.uint8]:
+        """The part of each lesson by the data's source, an index of ``PARTS``, or ``NO_PART``."""
+        return self.values("lessons", "part")
+
+    def column(self, name: str) -> NDArray[Any]:
+        """Return a column of all sentences.
+
+        Args:
+            name: ``role`` (an index of ``schema.ROLES``), ``turn`` (its number in the lesson),
+                ``speaker`` (a row of the speakers), ``tag`` (an id of kind ``tag.<role>``, 0 where
+                the sentence has none) or ``words`` (how many it has).
+
+        Returns:
+            Shape (sentences,).
+        """
+        return self.values("lessons", f"sentence.{name}")
+
+    def lesson_names(self, rows: ArrayLike) -> list[str]:
+        """Return the names of some lessons."""
+        return self.texts("lessons", "name", rows)
+
+    def speaker_names(self, rows: ArrayLike) -> list[str]:
+        """Return the names of some speakers."""
+        return self.texts("speakers", "name", rows)
+
+    def sentences(self, rows: ArrayLike) -> list[str]:
+        """Return the texts of some sentences, counted through all lessons."""
+        return self.texts("sentences", "text", rows)
+
+
+def write_transcripts(
+    path: str | Path,
+    vocabulary: Vocabulary,
+    names: Sequence[str],
+    lengths: ArrayLike,
+    columns: Mapping[str, ArrayLike],
+    texts: Sequence[str],
+    speakers: Sequence[str],
+    *,
+    part: ArrayLike | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> TranscriptStore:
+    """Write a store of transcripts.
+
+    Args:
+        path: The store to make or replace.
+        vocabulary: The names of tags, of kinds ``tag.teacher`` and ``tag.student``.
+        names: The lessons' names.
+        lengths: How many sentences each has; shape (lessons,).
+        columns: For each of ``SENTENCE`` its values, lesson after lesson; shape (sentences,).
+        texts: What was said.
+        speakers: The speakers' names.
+        part: The part of each lesson by the data's source; shape (lessons,).
+        about: Where the data came from and what was dropped; plain JSON.
+
+    Returns:
+        The store.
+    """
+    part = np.full(len(names), NO_PART) if part is None else part
+    with StoreWriter(path) as writer:
+        writer.vocabulary, writer.about = vocabulary, dict(about or {})
+        text = {"utf8": "uint8"}
+        lessons = writer.table("lessons", {"part": "uint8"}, {"name": text, "sentence": SENTENCE})
+        lessons.append(
+            len(names),
+            {"part": part},
+            {"name": encode_texts(names), "sentence": (lengths, columns)},
+        )
+        writer.table("sentences", ragged={"text": text}).append(
+            len(texts), {}, {"text": encode_texts(texts)}
+        )
+        writer.table("speakers", ragged={"name": text}).append(
+            len(speakers), {}, {"name": encode_texts(speakers)}
+        )
+    return TranscriptStore(path)
+
+
+def split_transcripts(
+    store: TranscriptStore,
+    by: str | None = None,
+    *,
+    val: float = 0.1,
+    test: float = 0.2,
+    seed: int = 0,
+    folds: int = 5,
+    fold: int = 0,
+) -> dict[str, Part]:
+    """Divide lessons into train, val and test; no lesson is in two of them.
+
+    Args:
+        store: The lessons.
+        by: ``published``: as the data's source says; where it names no lesson for validation, a
+            share ``val`` of those for training. ``random``: by their names. ``fold``: with fold
+            number ``fold`` of ``folds`` as test. Published where there is such a split, else
+            random, where it is None.
+        val: Share of the lessons for validation; of those not for test, but at random.
+        test: Share of the lessons for test, at random.
+        seed: Another seed draws other lessons.
+        folds: Number of folds.
+        fold: Which of them is the test, from 0.
+
+    Returns:
+        A ``Part`` for each of ``train``, ``val`` and ``test``, in which all sentences count.
+
+    Raises:
+        ConfigError: A share, fold or kind of split is not possible.
+        DataError: A part is empty, or the data has no published split.
+    """
+    published = bool((store.part != NO_PART).any())
+    by = by or ("published" if published else "random")
+    if by not in SPLITS:
+        raise ConfigError(f"split {by!r} is not known.", allowed(by, SPLITS))
+    if not (0 < val < 1 and 0 < test < 1 and val + test < 1):
+        raise ConfigError(
+            f"val {val} and test {test} leave no part for each of train, val and test.",
+            "Both are shares above 0 whose sum is below 1.",
+        )
+    if folds < 2 or not 0 <= fold < folds:
+        raise ConfigError(
+            f"fold {fold} of {folds} folds does not exist.",
+            "folds is at least 2, fold counts from 0.",
+        )
+    if by == "published" and not published:
+        raise DataError(
+            "its source names no parts.",
+            "Give a column split when you import it, or --data.split random.",
+            file=store.path,
+        )
+    order = np.argsort(random_places(store, seed, "lessons"))
+    size = store.num_lessons
+    train, choose, held = (PARTS.index(name) for name in PARTS)
+    part = np.full(size, train, np.uint8)
+    if by == "published":
+        part[:] = store.part
+        share = val
+    elif by == "fold":
+        part[order[fold::folds]] = held
+        share = val
+    else:
+        part[order[: max(1, round(test * size))]] = held
+        share = val / (1 - test)
+    if not (part == choose).any():
+        rest = order[part[order] == train]
+        part[rest[: max(1, round(share * len(rest)))]] = choose
+    lengths = np.diff(store.lesson_offsets)
+    parts = {}
+    for number, name in enumerate(PARTS):
+        rows = np.flatnonzero(part == number)
+        if not len(rows):
+            raise DataError(
+                f"the {name} part has no lesson; there are {size}.",
+                "Use more lessons, or give the column split other values.",
+                file=store.path,
+            )
+        parts[name] = Part(rows, np.zeros_like(rows), lengths[rows])
+    return parts

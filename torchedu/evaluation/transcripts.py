@@ -1,0 +1,161 @@
+"""An honest tagger: macro-F1 of each role's tags beside that of simpler models, and one lesson."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lightning import Trainer
+from numpy.typing import NDArray
+
+from torchedu.baselines.tag_svm import CommonestTag, TfidfSVM
+from torchedu.datamodules import Transcripts
+from torchedu.evaluation.any_task import evaluate, keep
+from torchedu.metrics.tags import confusion, tag_f1, tag_scores
+from torchedu.prediction.transcripts import PredictedTags, predict_tags
+from torchedu.schema import RESERVED, ROLES, TAG
+from torchedu.tasks import TranscriptTagging
+
+Ids = NDArray[np.int64]
+BASELINES = (CommonestTag, TfidfSVM)
+SCORES = {"macro_f1": "macro-F1", "mcc": "MCC"}
+LEAST_SHOWN = 100
+"""Sentences that a lesson has at least that is drawn, if any is as long."""
+
+
+@evaluate.register
+def _(
+    task: TranscriptTagging,
+    data: Transcripts,
+    trainer: Trainer,
+    part: str = "test",
+    folder: str | Path | None = None,
+    baselines: bool = True,
+) -> dict[str, Any]:
+    """Score the tags of a part; ``evaluate`` tells the rest.
+
+    Adds ``by_tag``, for each role's tags how many sentences have each and its F1 by model, and
+    ``lesson``, one lesson from its begin to its end: each sentence's role, its tag as given by the
+    network and by people, and its words.
+    """
+    predicted = predict_tags(task, data, trainer, part)
+    if not trainer.is_global_zero:
+        return {}
+    assert task.vocabulary is not None
+    store, rows = data.store, predicted.sentence
+    role, tag = (np.asarray(store.column(name))[rows] for name in ("role", "tag"))
+    counted: dict[str, dict[str, Any]] = {}  # how often which tag was given, by model and role
+    network = type(task.net).__name__
+    kinds = {network: "network"}
+    for number, who in enumerate(ROLES):
+        own, known = store.vocabulary[TAG + who], task.vocabulary[TAG + who]
+        true = np.array(own.translation(known))[np.where(role == number, tag, 0)]
+        mine = true >= RESERVED
+        given = {network: predicted.tag[mine]}
+        if baselines and mine.any():
+            for name, told in _baselines(data, number, rows[mine]).items():
+                given[name] = np.array(own.translation(known))[told]
+                kinds[name] = "baseline"
+        for name, tags in given.items():
+            given_tags = np.maximum(tags - RESERVED, 0)
+            table = confusion(true[mine] - RESERVED, given_tags, len(known) - RESERVED)
+            counted.setdefault(name, {})[who] = table
+    scored = [who for who, table in counted[network].items() if table.sum()]
+    evaluation = {
+        "task": type(task).__name__,
+        "data": data.name,
+        "split": part,
+        "counts": {
+            "lessons": len(data.parts[part].student),
+            "sentences": len(rows),
+            "tagged sentences": int(sum(table.sum() for table in counted[network].values())),
+        },
+        "columns": {
+            f"{who}_{score}": f"{who}s' {title}"
+            for who in scored
+            for score, title in SCORES.items()
+        },
+        "scores": [
+            {
+                "name": name,
+                "kind": kind,
+                **{
+                    f"{who}_{score}": value
+                    for who, table in counted[name].items()
+                    for score, value in tag_scores(table).items()
+                },
+            }
+            for name, kind in kinds.items()
+        ],
+        "by_tag": {who: _by_tag(list(task.vocabulary[TAG + who]), who, counted) for who in scored},
+        "lesson": _lesson(task, data, predicted),
+    }
+    return keep(evaluation, trainer, folder)
+
+
+def _baselines(data: Transcripts, role: int, rows: Ids) -> dict[str, Ids]:
+    """Return the baselines' tags of some sentences of a role, in the ids of the store."""
+    store, learned = data.store, data.sentences_of("train")
+    tag = np.asarray(store.column("tag"))
+    learned = learned[(np.asarray(store.column("role"))[learned] == role) & (tag[learned] > 0)]
+    if not len(learned):
+        return {}
+    texts, asked = _with_before(data, learned), _with_before(data, rows)
+    found = {}
+    for kind in BASELINES:
+        baseline = kind().fit(*texts, tag[learned].astype(np.int64))
+        found[kind.name] = baseline.predict(*asked)
+    return found
+
+
+def _with_before(data: Transcripts, rows: Ids) -> tuple[list[str], list[str]]:
+    """Return some sentences, and the one right before each; "" at a lesson's begin."""
+    begins = np.isin(rows, data.store.lesson_offsets)
+    before = data.store.sentences(np.maximum(rows - 1, 0))
+    return data.store.sentences(rows), [
+        "" if begin else text for begin, text in zip(begins, before, strict=True)
+    ]
+
+
+def _by_tag(
+    names: list[str], role: str, counted: dict[str, dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return how many sentences of a role have each tag, and its F1 by model."""
+    tables = {name: by_role[role] for name, by_role in counted.items() if role in by_role}
+    f1 = {name: tag_f1(table) for name, table in tables.items()}
+    sentences = next(iter(tables.values())).sum(1).tolist()
+    return [
+        {"tag": tag, "sentences": sentences[i], "f1": {name: f1[name][i] for name in f1}}
+        for i, tag in enumerate(names)
+    ]
+
+
+def _lesson(
+    task: TranscriptTagging, data: Transcripts, predicted: PredictedTags
+) -> dict[str, Any] | None:
+    """Follow one lesson: of those long enough, one of middling length."""
+    assert task.vocabulary is not None
+    store, rows = data.store, predicted.sentence
+    lesson = np.searchsorted(store.lesson_offsets, rows, "right") - 1
+    shown, first, length = np.unique(lesson, return_index=True, return_counts=True)
+    if not len(shown):
+        return None
+    enough = np.flatnonzero(length >= min(LEAST_SHOWN, length.max()))
+    at = int(enough[np.argsort(length[enough], kind="stable")[len(enough) // 2]])
+    here = slice(first[at], first[at] + length[at])
+    role, tag, words = (
+        np.asarray(store.column(name))[rows[here]] for name in ("role", "tag", "words")
+    )
+    names = {who: list(task.vocabulary[TAG + who]) for who in ROLES}
+    by_people = np.full(len(role), -1, np.int64)
+    for number, who in enumerate(ROLES):
+        own, known = store.vocabulary[TAG + who], task.vocabulary[TAG + who]
+        mine = role == number
+        by_people[mine] = np.array(own.translation(known))[tag[mine]] - RESERVED
+    return {
+        "lesson": f"lesson row {int(shown[at])}",
+        "tags": names,
+        "role": role.tolist(),
+        "given": (predicted.tag[here] - RESERVED).tolist(),
+        "by_people": np.maximum(by_people, -1).tolist(),
+        "words": words.tolist(),
+    }

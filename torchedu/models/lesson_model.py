@@ -1,0 +1,94 @@
+"""What every network of lessons is: a lesson's sentences in, a tag for each out."""
+
+import inspect
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from torchedu.batch import LessonBatch
+from torchedu.layers import Dropout, VocabularyTable
+from torchedu.schema import RESERVED, ROLES, TAG
+
+
+class LessonModel(nn.Module, ABC):
+    """A network that tags each sentence of a lesson, a teacher's and a student's by sets of theirs.
+
+    A subclass takes ``num_teacher_tags``, ``num_student_tags`` and ``vector_dim`` as its first
+    arguments and keeps every argument as an attribute of the same name, plain JSON values all; a
+    checkpoint stores them and builds the network again from them. It writes ``read``.
+
+    Args:
+        num_teacher_tags: Number of ids of teachers' tags, the reserved ones included.
+        num_student_tags: Number of ids of students' tags.
+        vector_dim: Width of the sentences' vectors.
+        dim: Width of what ``read`` returns.
+        dropout: Share left out in training of the vectors and of what is read.
+    """
+
+    _sizes: ClassVar = ("num_teacher_tags", "num_student_tags", "vector_dim")
+
+    def __init__(
+        self,
+        num_teacher_tags: int,
+        num_student_tags: int,
+        vector_dim: int,
+        dim: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.num_teacher_tags = num_teacher_tags
+        self.num_student_tags = num_student_tags
+        self.vector_dim = vector_dim
+        self.dim = dim
+        self.dropout = dropout
+        self.drop = Dropout(dropout)
+        self.norm = nn.LayerNorm(vector_dim)
+        self.enter = nn.Linear(vector_dim + 2, dim)
+        self.role = nn.Embedding(len(ROLES), dim)
+        sizes = (num_teacher_tags, num_student_tags)
+        self.tags = nn.ModuleList(
+            VocabularyTable(TAG + role, num, dim, std=dim**-0.5)
+            for role, num in zip(ROLES, sizes, strict=True)
+        )
+
+    @abstractmethod
+    def read(self, x_BLD: Tensor, batch: LessonBatch) -> Tensor:
+        """Return what is known of each sentence from what is said around it.
+
+        Args:
+            x_BLD: The sentences by themselves.
+            batch: The lessons; padding changes nothing.
+
+        Returns:
+            x_BLD: The same width.
+        """
+
+    def forward(self, batch: LessonBatch) -> tuple[Tensor, Tensor]:
+        """Tag every sentence of a batch, as a teacher's and as a student's.
+
+        Args:
+            batch: Lessons or stretches of them.
+
+        Returns:
+            logit_BLT: Of each role's tags, without the reserved ids.
+        """
+        vector_BLD = self.drop(self.norm(batch.vector_BLD))
+        begins_BL = F.pad(batch.turn_BL[:, 1:] != batch.turn_BL[:, :-1], (1, 0), value=True)
+        cues_BL2 = torch.stack([begins_BL, batch.words_BL.log1p()], dim=-1)
+        x_BLD = self.enter(torch.cat([vector_BLD, cues_BL2.to(vector_BLD)], dim=-1))
+        x_BLD = self.drop(self.read(x_BLD + self.role(batch.role_BL), batch))
+        tables = cast("list[VocabularyTable]", list(self.tags))
+        teacher, student = (table.weight[RESERVED:] for table in tables)
+        return F.linear(x_BLD, teacher), F.linear(x_BLD, student)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments that build this network again, sizes left out.
+
+        Returns:
+            Plain JSON values by the argument's name.
+        """
+        names = list(inspect.signature(type(self).__init__).parameters)[1:]
+        return {name: getattr(self, name) for name in names if name not in self._sizes}

@@ -1,0 +1,206 @@
+"""Talk moves: what teachers and students do with what they say, sentence by sentence."""
+
+from collections.abc import Callable
+from typing import ClassVar, NamedTuple, Self
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from torchedu.batch import LessonBatch
+from torchedu.errors import CheckpointError, ConfigError
+from torchedu.metrics.tags import TagScores
+from torchedu.models import LessonModel
+from torchedu.schema import ENCODER, RESERVED, ROLES, TAG, Vocabulary
+from torchedu.tasks.base import Schedule, class_path
+from torchedu.tasks.named import NamedTask, builder
+
+
+class Tagged(NamedTuple):
+    """Sentences with their tags.
+
+    Attributes:
+        lesson: Row in the store; shape (sentences,).
+        position: Place in the lesson, from 0.
+        tag: The id of the likeliest tag of its role.
+        probability: How likely the network takes it to be.
+    """
+
+    lesson: Tensor
+    position: Tensor
+    tag: Tensor
+    probability: Tensor
+
+
+class TranscriptTagging(NamedTask):
+    """Tags each sentence of a lesson, a teacher's and a student's by sets of their own.
+
+    The loss is the mean cross-entropy over all sentences that have a tag.
+
+    Args:
+        net: Called with the numbers of teachers' and of students' tags and the width of the
+            sentences' vectors, gives the network: a class such as ``TurnContext`` or
+            ``functools.partial(TurnContext, turns=3)``.
+        num_teacher_tags: Number of ids of teachers' tags, the reserved ones included.
+        num_student_tags: Number of ids of students' tags.
+        vector_dim: Width of the sentences' vectors.
+        balance: How far rare tags count for more: a tag counts by its number of training sentences
+            to the power of minus this. 0 counts all sentences alike, 1 all tags.
+        lr: Learning rate of AdamW.
+        weight_decay: Its weight decay.
+        schedule: ``constant`` keeps the learning rate; ``one_cycle`` raises it to ``lr`` over the
+            first tenth of all steps and lowers it to nothing by the last.
+    """
+
+    net: LessonModel
+    monitor = "val/macro_f1"
+    sizes = ("num_teacher_tags", "num_student_tags", "vector_dim")
+    nets = LessonModel
+    usual: ClassVar = {
+        "net": "torchedu.models.TurnContext",
+        "data": "torchedu.datamodules.Transcripts",
+    }
+
+    def __init__(
+        self,
+        net: Callable[[int, int, int], LessonModel],
+        num_teacher_tags: int,
+        num_student_tags: int,
+        vector_dim: int,
+        balance: float = 0.3,
+        lr: float = 1e-3,
+        weight_decay: float = 0.01,
+        schedule: Schedule = "one_cycle",
+    ) -> None:
+        super().__init__(lr, weight_decay, schedule)
+        if not 0 <= balance <= 1:
+            raise ConfigError(f"balance is {balance}.", "It is between 0 and 1.")
+        sizes = (num_teacher_tags, num_student_tags)
+        self.net = builder(net, LessonModel)(*sizes, vector_dim)
+        self.balance = balance
+        self.metrics = TagScores(
+            {role: num - RESERVED for role, num in zip(ROLES, sizes, strict=True)}
+        )
+        for role, num in zip(ROLES, sizes, strict=True):
+            self.register_buffer(f"{role}_weight", torch.ones(num - RESERVED), persistent=False)
+        self.save_hyperparameters(
+            {
+                "net": {
+                    "class_path": class_path(type(self.net)),
+                    "init_args": self.net.arguments(),
+                },
+                "num_teacher_tags": num_teacher_tags,
+                "num_student_tags": num_student_tags,
+                "vector_dim": vector_dim,
+                "balance": balance,
+                "lr": lr,
+                "weight_decay": weight_decay,
+                "schedule": schedule,
+            }
+        )
+
+    def setup(self, stage: str) -> None:
+        """Agree with the data on the names of tags and on the sentences' vectors.
+
+        Args:
+            stage: ``fit``, ``validate``, ``test`` or ``predict``.
+
+        Raises:
+            ConfigError: The data has other sizes than the network.
+            CheckpointError: Another encoder has read the sentences.
+        """
+        data = getattr(self.trainer, "datamodule", None)
+        if data is None:
+            return
+        if self.vocabulary is None:
+            for size in self.sizes:
+                if getattr(data, size) != self.hparams[size]:
+                    raise ConfigError(
+                        f"the network has {size} {self.hparams[size]}, the data "
+                        f"{getattr(data, size)}.",
+                        f"Build it with the data's {size}.",
+                    )
+            self.vocabulary = _known(data.vocabulary)
+        if self.vocabulary[ENCODER] != data.vocabulary[ENCODER]:
+            raise CheckpointError(
+                "the sentences were read by another encoder than the network was trained with, or "
+                "in another way.",
+                "Give --data.encoder, pooling, tokens and precision as the run's config.yaml has "
+                "them, or train anew.",
+            )
+        if self.vocabulary != _known(data.vocabulary):
+            data.use(self.vocabulary)
+        if stage == "fit":
+            for role, count in data.tag_counts().items():
+                weight = (count.clamp(min=1) / count.sum().clamp(min=1)) ** -self.balance
+                # As many sentences count in all as there are.
+                weight *= count.sum() / (weight * count).sum().clamp(min=1e-9)
+                getattr(self, f"{role}_weight").copy_(weight)
+
+    def forward(self, batch: LessonBatch) -> tuple[Tensor, Tensor]:
+        """Return the log odds of each role's tags; see ``LessonModel.forward``."""
+        teacher_BLT, student_BLT = self.net(batch)
+        return teacher_BLT, student_BLT
+
+    def loss(self, batch: LessonBatch) -> tuple[Tensor, Tensor]:
+        """Return the summed cross-entropy of each lesson's tagged sentences, and their number."""
+        loss_BL = torch.zeros_like(batch.words_BL)
+        for number, logit_BLT in enumerate(self(batch)):
+            if not logit_BLT.shape[-1]:  # a role without tags
+                continue
+            mine_BL = batch.scored_BL & (batch.role_BL == number)
+            target_BL = (batch.tag_BL - RESERVED).masked_fill(~mine_BL, -100)
+            loss_BL = loss_BL + F.cross_entropy(
+                logit_BLT.float().transpose(1, 2),
+                target_BL,
+                getattr(self, f"{ROLES[number]}_weight"),
+                reduction="none",
+                ignore_index=-100,
+            )
+        return loss_BL.sum(1), batch.scored_BL.sum(1)
+
+    def pseudonyms(self, batch: LessonBatch) -> list[str]:
+        """Name each row of a batch by its lesson's row in the store."""
+        return [f"lesson row {row}" for row in batch.lesson_B.tolist()]
+
+    def likeliest(self, batch: LessonBatch) -> tuple[Tensor, Tensor]:
+        """Return each sentence's likeliest tag, from 0, and its probability; shape (B, L) each.
+
+        Where a role has no tags, tag 0 with probability 0.
+        """
+        tag_BL, probability_BL = torch.zeros_like(batch.tag_BL), torch.zeros_like(batch.words_BL)
+        for number, logit_BLT in enumerate(self(batch)):
+            if logit_BLT.shape[-1]:
+                best = logit_BLT.float().softmax(-1).max(-1)
+                mine_BL = batch.role_BL == number
+                tag_BL = torch.where(mine_BL, best.indices, tag_BL)
+                probability_BL = torch.where(mine_BL, best.values, probability_BL)
+        return tag_BL, probability_BL
+
+    def outcome(self, batch: LessonBatch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return the tag given, the tag, the role and whether it counts, of each sentence."""
+        given_BL, _ = self.likeliest(batch)
+        true_BL = (batch.tag_BL - RESERVED).clamp(min=0)
+        return given_BL, true_BL, batch.role_BL, batch.scored_BL
+
+    def predict_step(self, batch: LessonBatch, batch_idx: int) -> Tagged:
+        """Return the tags of the sentences of a batch, each once."""
+        tag_BL, probability_BL = self.likeliest(batch)
+        row, at = batch.asked_BL.nonzero(as_tuple=True)
+        position = batch.start_B[row] + at
+        return Tagged(
+            batch.lesson_B[row], position, tag_BL[row, at] + RESERVED, probability_BL[row, at]
+        )
+
+    def grown(self, names: Vocabulary) -> Self:
+        """Return this task with rows for new tags, to go on with other data."""
+        return super().grown(_known(names))
+
+    def sizes_of(self, vocabulary: Vocabulary) -> dict[str, int]:
+        """Return the numbers of tags of a vocabulary."""
+        return {f"num_{role}_tags": len(vocabulary[TAG + role]) for role in ROLES}
+
+
+def _known(vocabulary: Vocabulary) -> Vocabulary:
+    """Return the names of tags, and of what read the sentences."""
+    return Vocabulary({kind: vocabulary[kind] for kind in (*(TAG + one for one in ROLES), ENCODER)})
