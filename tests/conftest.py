@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
+    from torchedu.datamodules.chat_tokenizer import ChatTokenizer
     from torchedu.testing.launch import LaunchServer
 
 # Set before anything imports torch or matplotlib; tests share the machine's cores.
@@ -83,6 +84,33 @@ def enrolment_store(enrolment_folder: Path, tmp_path_factory: pytest.TempPathFac
 
     out = tmp_path_factory.mktemp("enrolments") / "courses.store"
     return import_enrolments("user_lists", enrolment_folder, out).path
+
+
+@pytest.fixture(scope="session")
+def chat_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give 60 conversations about sums, each of which names its row."""
+    from torchedu.datasets.chats import Chat, Message, write_chats
+    from torchedu.datasets.prompts import tutor_prompt
+
+    def chat(i: int) -> Chat:
+        sums = " ".join(f"Then {i} + {n} = {i + n}." for n in range(1, 1 + i % 5))
+        said = Message("assistant", f"Add {i} and 1. {sums}\n#### {i + 1}")
+        problem = f"Ann has {i} apples and gets one more. How many has she?"
+        return Chat((*tutor_prompt(problem), said), problem, str(i + 1))
+
+    folder = tmp_path_factory.mktemp("chats") / "sums.store"
+    return write_chats(folder, map(chat, range(60)), {"source": [], "licence": ""}).path
+
+
+@pytest.fixture(scope="session")
+def tokenizer(chat_store: Path) -> "ChatTokenizer":
+    """Give a tokenizer of 400 tokens that was trained on those."""
+    pytest.importorskip("transformers", reason="needs the package transformers")
+    from torchedu.datamodules.chat_tokenizer import ChatTokenizer
+    from torchedu.datasets.chats import ChatStore
+
+    chats = ChatStore(chat_store).chats(range(60))
+    return ChatTokenizer.train((one.content for chat in chats for one in chat), 400)
 
 
 @pytest.fixture(scope="session")

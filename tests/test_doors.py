@@ -22,11 +22,12 @@ DOORS = {
     "batch": "torch",
     "datasets": "schema numpy pyarrow scipy rich",
     "layers": "schema torch",
-    "models": "layers schema batch torch transformers",
+    "models": "layers schema batch torch transformers peft safetensors huggingface_hub",
     "baselines": "datasets schema numpy scipy sklearn",
     "metrics": "numpy torch torchmetrics",
     "optimizers": "torch",
-    "datamodules": "datasets schema batch numpy torch lightning",
+    "datamodules": "datasets schema batch numpy torch lightning transformers tokenizers "
+    "huggingface_hub",
     "tasks": "callbacks checkpoints models layers metrics optimizers batch schema torch "
     "torchmetrics lightning",
     "callbacks": "parallel batch schema numpy torch lightning rich",
@@ -40,7 +41,8 @@ DOORS = {
     "prediction": "tasks models datamodules datasets metrics schema batch numpy pyarrow torch "
     "lightning rich",
     "evaluation": "prediction tasks datamodules datasets baselines metrics schema numpy lightning",
-    "export": "tasks models checkpoints batch schema torch safetensors onnxscript onnxruntime",
+    "export": "tasks models checkpoints batch schema torch safetensors onnxscript onnxruntime "
+    "transformers peft",
     "report": "schema numpy pyarrow matplotlib jinja2 yaml",
     "testing": "models datasets batch schema numpy torch",
     "cli": "run evaluation prediction export report testing tasks models datamodules datasets "

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torchedu.datamodules.course_events import CourseEvents
     from torchedu.datamodules.enrolments import Enrolments
+    from torchedu.datamodules.explanations import Explanations
     from torchedu.datamodules.interactions import Interactions
     from torchedu.datasets import Store
     from torchedu.evaluation import evaluate
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         MF,
         MLP,
         SAKT,
+        CausalLM,
         EventGRU,
         GRU4Rec,
         ItemDKT,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     )
     from torchedu.run import trainer
     from torchedu.tasks.at_risk import AtRisk
+    from torchedu.tasks.explanation import MathExplanation
     from torchedu.tasks.opening import open_task
     from torchedu.tasks.recommendation import CourseRecommendation
     from torchedu.tasks.tracing import KnowledgeTracing
@@ -41,14 +44,17 @@ __all__ = [
     "MLP",
     "SAKT",
     "AtRisk",
+    "CausalLM",
     "CourseEvents",
     "CourseRecommendation",
     "Enrolments",
     "EventGRU",
+    "Explanations",
     "GRU4Rec",
     "Interactions",
     "ItemDKT",
     "KnowledgeTracing",
+    "MathExplanation",
     "NeuMF",
     "SASRec",
     "Store",
@@ -66,14 +72,17 @@ _HOME = {
     "MLP": "torchedu.models",
     "SAKT": "torchedu.models",
     "AtRisk": "torchedu.tasks.at_risk",
+    "CausalLM": "torchedu.models",
     "CourseEvents": "torchedu.datamodules.course_events",
     "CourseRecommendation": "torchedu.tasks.recommendation",
     "Enrolments": "torchedu.datamodules.enrolments",
     "EventGRU": "torchedu.models",
+    "Explanations": "torchedu.datamodules.explanations",
     "GRU4Rec": "torchedu.models",
     "Interactions": "torchedu.datamodules.interactions",
     "ItemDKT": "torchedu.models",
     "KnowledgeTracing": "torchedu.tasks.tracing",
+    "MathExplanation": "torchedu.tasks.explanation",
     "NeuMF": "torchedu.models",
     "SASRec": "torchedu.models",
     "Store": "torchedu.datasets",

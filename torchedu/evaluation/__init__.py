@@ -2,6 +2,7 @@
 
 from torchedu.evaluation import (  # noqa: F401 - each registers its task
     at_risk,
+    explanation,
     recommendation,
     tracing,
 )
