@@ -1,5 +1,6 @@
 """What every test may count on: calm threads, no screen, real data where there is some."""
 
+import json
 import os
 import random
 from collections.abc import Iterator
@@ -111,6 +112,23 @@ def tokenizer(chat_store: Path) -> "ChatTokenizer":
 
     chats = ChatStore(chat_store).chats(range(60))
     return ChatTokenizer.train((one.content for chat in chats for one in chat), 400)
+
+
+@pytest.fixture(scope="session")
+def explaining_run(chat_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of a finished run of a tiny language model on those."""
+    pytest.importorskip("transformers", reason="needs the package transformers")
+    from torchedu.cli import main
+
+    run = tmp_path_factory.mktemp("runs") / "explaining"
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    heads = {"num_attention_heads": 4, "max_position_embeddings": 128, "model_type": "llama"}
+    net = {"class_path": "torchedu.CausalLM", "init_args": {"config": {**sizes, **heads}}}
+    words = ["--model", "MathExplanation", "--model.net", json.dumps(net)]
+    words += ["--model.max_new_tokens", "12", "--data.path", str(chat_store)]
+    words += ["--data.vocab_size", "400", "--data.max_tokens", "128", "--data.batch_tokens", "500"]
+    assert main(["fit", "--run", str(run), *words, *FAST]) == 0
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,8 @@ import pytest
 
 from torchedu.baselines.kneser_ney import KneserNey
 
+TOKENS = 25
+
 
 def texts(seed: int, texts: int = 30, tokens: int = 6) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(seed)
@@ -25,9 +27,9 @@ def test_the_chances_of_all_tokens_sum_to_one(order: int) -> None:
 
 
 def test_bigrams_are_those_of_the_formula() -> None:
-    offsets, token = texts(1)
+    offsets, token = texts(1, tokens=TOKENS)
     lists = [token[a:b].tolist() for a, b in pairwise(offsets)]
-    pairs = Counter(pair for one in lists for pair in pairwise([6, *one]))
+    pairs = Counter(pair for one in lists for pair in pairwise([TOKENS, *one]))
     after = Counter(w for _, w in pairs)  # after how many different tokens
 
     def discounts(counts: Counter) -> list[float]:
@@ -41,7 +43,7 @@ def test_bigrams_are_those_of_the_formula() -> None:
     left1 = sum(d1[min(c, 3)] for c in after.values()) / total1
 
     def unigram(w: int) -> float:
-        return (after[w] - d1[min(after[w], 3)]) / total1 + left1 / 6
+        return (after[w] - d1[min(after[w], 3)]) / total1 + left1 / TOKENS
 
     context = defaultdict(list)
     for (v, _), c in pairs.items():
@@ -54,13 +56,13 @@ def test_bigrams_are_those_of_the_formula() -> None:
         left = sum(d2[min(c, 3)] for c in context[v]) / total
         return (c - d2[min(c, 3)]) / total + left * unigram(w)
 
-    seen_offsets, seen = texts(2)
+    seen_offsets, seen = texts(2, tokens=TOKENS)
     expected = [
         bigram(v, w)
         for a, b in pairwise(seen_offsets)
-        for v, w in pairwise([6, *seen[a:b].tolist()])
+        for v, w in pairwise([TOKENS, *seen[a:b].tolist()])
     ]
-    found = KneserNey(6, 2).fit(offsets, token).log_likelihood(seen_offsets, seen)
+    found = KneserNey(TOKENS, 2).fit(offsets, token).log_likelihood(seen_offsets, seen)
     assert np.exp(found) == pytest.approx(expected)
 
 

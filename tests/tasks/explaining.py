@@ -105,8 +105,7 @@ def train(chats: Path, tokenizer: Path, run: Run) -> Seen:
     net = partial(CausalLM, **run.net)
     task = MathExplanation(net, data.num_tokens, lr=run.lr)
     if run.sgd:
-        trained = [one for one in task.parameters() if one.requires_grad]
-        task.configure_optimizers = lambda: torch.optim.SGD(trained, run.lr)  # type: ignore
+        task.configure_optimizers = lambda: torch.optim.SGD(task.parameters(), run.lr)  # type: ignore
     watch = Watch(run)
     strategy = run.strategy
     trainer = Trainer(

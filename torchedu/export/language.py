@@ -1,5 +1,6 @@
 """A trained language model as files that plain transformers and peft open."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,9 @@ def _logits(net: CausalLM, folder: Path, format: str, token_BL: Tensor) -> Tenso
     if format == "adapter":
         from peft import PeftModel
 
-        lm = PeftModel.from_pretrained(lm, str(folder))
+        with warnings.catch_warnings():  # peft asks transformers by a name that it means to drop
+            warnings.simplefilter("ignore", FutureWarning)
+            lm = PeftModel.from_pretrained(lm, str(folder))
     with torch.inference_mode():
         logits: Tensor = lm.eval()(input_ids=token_BL).logits
     return logits

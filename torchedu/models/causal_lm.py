@@ -119,10 +119,14 @@ class CausalLM(nn.Module):
             self._add_lora()
 
     def arguments(self) -> dict[str, Any]:
-        """Return what builds this network again, beside the number of tokens, as plain values."""
+        """Return what builds this network again, beside the number of tokens, as plain values.
+
+        One whose weights are all trained needs no more of its source than the sizes.
+        """
+        whole = self.source is not None and not self._lora["rank"]
         return {
-            "config": self._given,
-            "source": self.source,
+            "config": read_config(str(self.source)) if whole else self._given,
+            "source": None if whole else self.source,
             "lora_rank": self._lora["rank"],
             "lora_alpha": self._lora["alpha"],
             "lora_dropout": self._lora["dropout"],

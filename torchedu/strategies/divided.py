@@ -75,6 +75,7 @@ class Divided(DDPStrategy):
         self.sharded_checkpoints = sharded_checkpoints
         self.mesh: DeviceMesh | None = None
         self._undivided: Undivided | None = None
+        self._late = False  # whether the network has its weights only once it is divided
 
     @property
     def distributed_sampler_kwargs(self) -> dict[str, Any]:
@@ -135,6 +136,7 @@ class Divided(DDPStrategy):
         super().setup_environment()
         assert self.lightning_module is not None
         self.check(self.lightning_module)
+        self._late = is_deferred(self.lightning_module)
         world = self.num_nodes * self.num_processes
         shards = world // (self.tensor_size * self.replicas)
         self.mesh = init_device_mesh(
@@ -187,7 +189,7 @@ class Divided(DDPStrategy):
     @property
     def restore_checkpoint_after_setup(self) -> bool:
         """Whether a checkpoint can be taken only once the network has its own weights."""
-        return self.lightning_module is not None and is_deferred(self.lightning_module)
+        return self._late
 
     def _agree(self, module: LightningModule) -> None:
         """Let every rank begin with the first one's weights."""

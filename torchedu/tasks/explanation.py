@@ -116,7 +116,8 @@ class MathExplanation(Task):
 
     def configure_model(self) -> None:
         """Read a trained model's weights, unless the strategy does once it has divided them."""
-        if self.net.deferred and not getattr(self.trainer.strategy, "fills", False):
+        strategy = None if self._trainer is None else self._trainer.strategy
+        if self.net.deferred and not getattr(strategy, "fills", False):
             self.net.load()
 
     def forward(self, batch: TokenBatch) -> Tensor:
@@ -192,5 +193,3 @@ class MathExplanation(Task):
                 f"the additions were trained on other weights than those of {self.net.source}.",
                 "Put the model that they belong to there, or name it: --model.net.source FOLDER.",
             )
-        if self._trainer is None and self.net.deferred:
-            self.net.load()
