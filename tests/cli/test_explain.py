@@ -7,6 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from torchedu import MathExplanation, open_task
+from torchedu.checkpoints import find_checkpoint
 from torchedu.cli import main
 from torchedu.cli.tutor import Tutor
 from torchedu.datasets.prompts import Profile
@@ -70,3 +72,17 @@ def test_mistakes_are_told_in_two_lines(
         error = capsys.readouterr().err
         assert said in error
         assert len(error.splitlines()) == 2, error
+
+
+def test_training_goes_on_from_a_run_with_its_own_tokens(
+    explaining_run: Path, chat_store: Path, tmp_path: Path
+) -> None:
+    words = ["--model", "MathExplanation", "--init_from", str(explaining_run)]
+    words += ["--data.path", str(chat_store), "--data.max_tokens", "128", "--data.packing", "true"]
+    words += ["--data.batch_tokens", "500", "--run", str(tmp_path / "run")]
+    assert main(["fit", *words, "--trainer.max_epochs", "1", "--trainer.accelerator", "cpu"]) == 0
+    first, later = (open_task(find_checkpoint(run)) for run in (explaining_run, tmp_path / "run"))
+    assert isinstance(first, MathExplanation)
+    assert isinstance(later, MathExplanation)
+    assert later.tokenizer == first.tokenizer
+    assert later.net.arguments() == first.net.arguments()

@@ -11,9 +11,9 @@ from torch.distributed._tools.fsdp2_mem_tracker import FSDPMemTracker
 from torch.distributed.device_mesh import init_device_mesh
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
+from torchedu import run
 from torchedu.batch import TokenBatch
 from torchedu.models.causal_lm import CausalLM
-from torchedu.run import RunCLI
 
 DEVICES = 8
 LLAMA_2_13B = {
@@ -37,7 +37,8 @@ def measure(folder: Path, tokenizer: Path, chats: Path) -> dict[str, Any]:
     # Flex attention runs on GPUs; the other one keeps no more.
     words += ["--model.net.attention", "sdpa"]
     words += ["--trainer.accelerator", "cpu", "--run", str(folder / "run")]
-    cli = RunCLI(words, "fit")
+    run.check_memory = lambda *given: None  # of devices that are not there
+    cli = run.RunCLI(words, "fit")
     task, strategy = cli.model, cli.trainer.strategy
     tokens = cli.datamodule.max_tokens
     distributed.init_process_group("fake", store=FakeStore(), rank=0, world_size=DEVICES)

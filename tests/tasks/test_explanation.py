@@ -8,9 +8,18 @@ from typing import Any
 import pytest
 import torch
 
-from tests.tasks.explaining import SMALL, Run, Seen, train, train_each, write_model
+from tests.tasks.explaining import (
+    SMALL,
+    Run,
+    Seen,
+    train,
+    train_each,
+    with_changes,
+    write_model,
+)
 from torchedu import CausalLM, MathExplanation, open_task
 from torchedu.checkpoints import read_checkpoint
+from torchedu.cli import main
 from torchedu.datamodules.chat_tokenizer import ChatTokenizer
 from torchedu.errors import CheckpointError, ConfigError
 from torchedu.testing.launch import LaunchServer
@@ -173,3 +182,33 @@ def test_a_net_that_cannot_be_is_told(model: Path, arguments: dict[str, Any], to
 def test_a_tokenizer_of_another_model_is_told(model: Path) -> None:
     with pytest.raises(ConfigError, match=r"has 500 tokens, and the model of .* knows \d+"):
         CausalLM(500, source=str(model))
+
+
+def test_mistakes_of_a_run_are_told_in_two_lines(
+    model: Path,
+    chat_store: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    data = ["--data.path", str(chat_store), "--data.tokenizer", str(model)]
+    base = ["--model", "MathExplanation", "--model.net", "CausalLM"]
+    base += ["--model.net.source", str(model), *data]
+    large = tmp_path / "large"
+    shutil.copytree(model, large)
+    with_changes(large, intermediate_size=400_000_000)
+    chats = tmp_path / "chats.jsonl"
+    chats.write_text('{"messages": [{"role": "user", "content": "?"}]}\n')
+    cases = [
+        (["--data.max_tokens", "512"], "512, and the network reads 256 tokens"),
+        (["--data.max_tokens", "12"], "is longer than max_tokens, 12"),
+        (["--model.net.source", str(large)], "billion parameters take"),
+        (["--data.path", str(chats)], "the chat has no answer"),
+        (["--data.tokenizer", str(tmp_path)], "holds no tokenizer.json"),
+        (["--data.batch_tokens", "8"], "batch_tokens is 8"),
+    ]
+    for words, said in cases:
+        words += ["--run", str(tmp_path / "run"), "--trainer.accelerator", "cpu"]
+        assert main(["fit", *base, *words]) == 2, words
+        error = capsys.readouterr().err.splitlines()
+        assert said in "\n".join(error)
+        assert len([line for line in error if line and "model shards" not in line]) == 2, error

@@ -11,13 +11,16 @@ from numpy.typing import NDArray
 from torchedu.datamodules.chat_tokenizer import ChatTokenizer
 from torchedu.datamodules.stream import BatchStream, EpochLoader, ranks_of
 from torchedu.datamodules.token_batches import TokenBatches, token_store
-from torchedu.datasets.chats import ChatStore, chat_parts
+from torchedu.datasets.chats import ANSWERED_BY, ChatStore, Message, chat_parts
 from torchedu.datasets.importers.chats import import_chats
 from torchedu.datasets.order import Order
 from torchedu.errors import ConfigError
+from torchedu.schema import Vocabulary
 
 LEAST_VOCABULARY = 300
 """Tokens that a tokenizer of bytes needs to begin with, and some to join them into."""
+MOST_SCORED = 8192
+"""Tokens, padding included, that are scored at once."""
 MOST_TEXTS = 50_000
 """Conversations that a tokenizer is trained on."""
 
@@ -83,6 +86,7 @@ class Explanations(LightningDataModule):
         self.seed = seed
         self.num_workers = num_workers
         self.store = open_chats(path)
+        self.vocabulary = Vocabulary()  # tokens are named by their tokenizer
         self.predict_part = "test"
         self._parts = chat_parts(self.store, val, test, seed)
         self.tokenizer = (
@@ -115,6 +119,12 @@ class Explanations(LightningDataModule):
         """Number of global batches in a pass over the training part."""
         return len(self._order("train"))
 
+    def asked(self, row: int) -> tuple[tuple[Message, ...], Message]:
+        """Return what stands before the first answer of a conversation, and this answer."""
+        (chat,) = self.store.chats([row])
+        first = next(i for i, one in enumerate(chat) if one.role == ANSWERED_BY)
+        return chat[:first], chat[first]
+
     def use(self, tokenizer: Mapping[str, str]) -> None:
         """Write conversations with another tokenizer, that of a trained network, say.
 
@@ -133,7 +143,8 @@ class Explanations(LightningDataModule):
         """
         if part not in self._batches:
             tokens = token_store(self.store, self.tokenizer)
-            found = TokenBatches(tokens, self._parts[part], self.max_tokens, self.packing)
+            packed = self.packing and part == "train"  # what is scored is told text by text
+            found = TokenBatches(tokens, self._parts[part], self.max_tokens, packed)
             if found.cut:
                 rank_zero_warn(
                     f"{found.cut:,} of {len(self._parts[part]):,} conversations of the {part} part "
@@ -161,7 +172,9 @@ class Explanations(LightningDataModule):
 
     def _order(self, part: str) -> Order:
         length = self.batches(part).windows.length
-        return Order(length, self.batch_size, self.seed, shuffle=part == "train")
+        if part == "train":
+            return Order(length, self.batch_size, self.seed)
+        return Order(length, max(1, MOST_SCORED // int(length.max())), shuffle=False)
 
     def _loader(self, part: str) -> EpochLoader:
         stream = BatchStream(self.batches(part), self._order(part), *ranks_of(self.trainer))

@@ -13,6 +13,8 @@ from torchedu.evaluation.any_task import evaluate, keep
 from torchedu.tasks import MathExplanation
 
 ORDERS = (1, 5)
+EXAMPLES = 3
+"""Explanations that the report shows."""
 
 
 @evaluate.register
@@ -50,6 +52,7 @@ def _(
         },
         "columns": {"cost": "nats a token", "perplexity": "perplexity"},
         "scores": rows,
+        "examples": examples(task, data, part),
     }
     return keep(evaluation, trainer, folder)
 
@@ -65,6 +68,22 @@ def ngram_cost(ngrams: KneserNey, train: TokenBatches, scored: TokenBatches) -> 
     ngrams.fit(*train.tokens()[:2])
     offsets, token, counts = scored.tokens()
     return -float(ngrams.log_likelihood(offsets, token)[counts].mean())
+
+
+def examples(task: MathExplanation, data: Explanations, part: str) -> list[dict[str, str]]:
+    """Return what a network says to the first prompts of a part, beside what the tutor said."""
+    rows = data.parts[part][:EXAMPLES].tolist()
+    asked = {row: data.asked(row) for row in rows}
+    prompts = [data.tokenizer.prompt(before) for before, _ in asked.values()]
+    said = task.eval().net.generate(prompts, data.tokenizer.end, task.max_new_tokens)
+    return [
+        {
+            "prompt": before[-1].content,
+            "explanation": data.tokenizer.decode(ids),
+            "tutor": tutor.content,
+        }
+        for (before, tutor), ids in zip(asked.values(), said, strict=True)
+    ]
 
 
 def _row(name: str, kind: str, cost: float) -> dict[str, Any]:

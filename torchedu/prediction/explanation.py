@@ -9,7 +9,6 @@ from lightning import Trainer
 from torch import distributed
 
 from torchedu.datamodules import Explanations
-from torchedu.datasets.chats import ANSWERED_BY
 from torchedu.metrics.explanations import (
     calculations,
     final_answer,
@@ -78,7 +77,8 @@ def checked(data: Explanations, said: dict[int, str]) -> Iterator[dict[str, Any]
         (whether it names the answer), grade (of reading).
     """
     for row, text in said.items():
-        ((*_, asked), tutor) = _asked(data, row)
+        before, tutor = data.asked(row)
+        asked = before[-1].content
         (answer,) = data.store.answers([row])
         marked, right = calculations(text)
         known = number(answer)
@@ -86,7 +86,7 @@ def checked(data: Explanations, said: dict[int, str]) -> Iterator[dict[str, Any]
             "conversation": row,
             "prompt": asked,
             "explanation": text,
-            "tutor": tutor,
+            "tutor": tutor.content,
             "answer": answer or None,
             "right": None if known is None else final_answer(text) == known,
             "calculations": marked,
@@ -94,13 +94,6 @@ def checked(data: Explanations, said: dict[int, str]) -> Iterator[dict[str, Any]
             "tells": gives_away(text, asked, answer),
             "grade": reading_grade(text),
         }
-
-
-def _asked(data: Explanations, row: int) -> tuple[list[str], str]:
-    """Return what stands before the first answer of a conversation, and this answer."""
-    (chat,) = data.store.chats([row])
-    first = next(i for i, one in enumerate(chat) if one.role == ANSWERED_BY)
-    return [one.content for one in chat[:first]], chat[first].content
 
 
 @predict.register

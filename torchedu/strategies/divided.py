@@ -28,6 +28,7 @@ from torchedu.parallel import (
     tensor,
 )
 from torchedu.parallel.undivided import Undivided, copied
+from torchedu.strategies.limits import is_deferred
 
 
 class Divided(DDPStrategy):
@@ -306,11 +307,6 @@ class Divided(DDPStrategy):
         self.precision_plugin.teardown()
         self.accelerator.teardown()
         self.checkpoint_io.teardown()
-
-
-def is_deferred(module: nn.Module) -> bool:
-    """Return whether a task's network still has to read its weights."""
-    return bool(getattr(getattr(module, "net", None), "deferred", False))
 
 
 def _is_divided(module: nn.Module | None) -> bool:

@@ -257,8 +257,7 @@ class Task(LightningModule, ABC):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return AdamW and its schedule; the command line or a subclass may give others."""
-        trained = [one for one in self.parameters() if one.requires_grad]
-        optimizer = torch.optim.AdamW(trained, self.lr, weight_decay=self.weight_decay)
+        optimizer = torch.optim.AdamW(self.parameters(), self.lr, weight_decay=self.weight_decay)
         if self.schedule == "constant":
             return optimizer
         steps = int(self.trainer.estimated_stepping_batches)

@@ -154,7 +154,11 @@ class MathExplanation(Task):
 
     def grown(self, names: Vocabulary) -> Self:
         """Return this task, to go on with other conversations; its tokens stay as they are."""
-        return self
+        return self.train()
+
+    def cpu(self) -> Self:
+        """Come to the CPU, as a trainer asks at the end; what was never read has no place."""
+        return self if self.net.deferred else super().cpu()
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
         """Return what is trained: the additions alone, where there are some."""
