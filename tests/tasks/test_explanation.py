@@ -35,7 +35,8 @@ LORA = {"lora_rank": 4, "lora_alpha": 8.0}
 @pytest.fixture(scope="module")
 def model(tokenizer: ChatTokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give the folder of a small model with its tokenizer."""
-    return write_model(tmp_path_factory.mktemp("model") / "small", tokenizer)
+    rows = len(tokenizer) + 5  # as many models have some to spare
+    return write_model(tmp_path_factory.mktemp("model") / "small", tokenizer, vocab_size=rows)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ def alone(model: Path, chat_store: Path, folder: Path) -> dict[str, Seen]:
     source = {"source": str(model)}
     runs = {
         "own": Run({"config": SMALL}, steps=STEPS, sgd=True, lr=0.03),
-        "source": Run(source),
+        "source": Run(source, save=folder / "whole.ckpt", save_at=10),
         "lora": Run({**source, **LORA}, save=folder / "one.ckpt", save_at=4),
     }
     return {name: train(chat_store, model, run) for name, run in runs.items()}
@@ -148,6 +149,11 @@ def test_a_checkpoint_opens_with_its_tokenizer(
     assert isinstance(task, MathExplanation)
     assert task.tokenizer == tokenizer.files
     assert not task.net.deferred
+    whole = open_task(folder / "whole.ckpt")
+    assert isinstance(whole.net, CausalLM)
+    assert whole.net.source is None  # what it began from is no longer needed
+    for name, one in alone["source"].weights.items():
+        assert torch.equal(whole.state_dict()[name], one)
 
 
 def test_additions_to_other_weights_are_refused(
@@ -156,7 +162,7 @@ def test_additions_to_other_weights_are_refused(
     kept = tmp_path / "kept"
     shutil.move(model, kept)
     try:
-        write_model(model, tokenizer, seed=1)
+        write_model(model, tokenizer, seed=1, vocab_size=len(tokenizer) + 5)
         with pytest.raises(CheckpointError, match="trained on other weights than those of"):
             open_task(folder / "one.ckpt")
     finally:
@@ -205,6 +211,17 @@ def test_mistakes_of_a_run_are_told_in_two_lines(
         (["--data.path", str(chats)], "the chat has no answer"),
         (["--data.tokenizer", str(tmp_path)], "holds no tokenizer.json"),
         (["--data.batch_tokens", "8"], "batch_tokens is 8"),
+        (
+            [
+                "--model.net.lora_rank",
+                "4",
+                "--trainer.strategy",
+                "tensor",
+                "--trainer.devices",
+                "2",
+            ],
+            "tensor parallelism cannot share",
+        ),
     ]
     for words, said in cases:
         words += ["--run", str(tmp_path / "run"), "--trainer.accelerator", "cpu"]

@@ -13,14 +13,14 @@ class _Grams(NamedTuple):
 
     Attributes:
         key: Sorted keys of (stretch without its last token, last token); shape (grams,).
-        count: How often each was met, or after how many tokens; shape (grams,).
+        times: How often each was met, or after how many tokens; shape (grams,).
         total: The counts of all that go on from a context; shape (contexts,).
         left: What its discounts leave to shorter contexts; shape (contexts,).
         discount: Of counts of 0, 1, 2, and 3 or more.
     """
 
     key: Ids
-    count: Ids
+    times: Ids
     total: Ids
     left: NDArray[np.float64]
     discount: NDArray[np.float64]
@@ -91,7 +91,7 @@ class KneserNey:
             place = np.minimum(np.searchsorted(grams.key, key), len(grams.key) - 1)
             ids = np.where(grams.key[place] == key, place, -1)
             known = (context >= 0) & (grams.total[context] > 0)
-            count = np.where(known & (ids >= 0), grams.count[ids], 0)
+            count = np.where(known & (ids >= 0), grams.times[ids], 0)
             kept = count - grams.discount[np.minimum(count, 3)]
             total = np.maximum(grams.total[context], 1)
             chance = np.where(known, kept / total + grams.left[context] * chance, chance)

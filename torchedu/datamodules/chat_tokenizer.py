@@ -114,13 +114,13 @@ class ChatTokenizer:
         from transformers import PreTrainedTokenizerFast
 
         own = Tokenizer(models.BPE())
-        own.pre_tokenizer = pre_tokenizers.Sequence(  # type: ignore[assignment]
+        own.pre_tokenizer = pre_tokenizers.Sequence(
             [
                 pre_tokenizers.Digits(individual_digits=True),
                 pre_tokenizers.ByteLevel(add_prefix_space=False),
             ]
         )
-        own.decoder = decoders.ByteLevel()  # type: ignore[assignment]
+        own.decoder = decoders.ByteLevel()
         special = [END, "<|system|>", "<|user|>", "<|assistant|>"]
         trainer = trainers.BpeTrainer(
             vocab_size=vocab_size,
@@ -129,7 +129,7 @@ class ChatTokenizer:
             show_progress=False,
         )
         own.train_from_iterator(texts, trainer)
-        fast: Any = PreTrainedTokenizerFast(
+        fast: Any = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
             tokenizer_object=own, eos_token=END, additional_special_tokens=special[1:]
         )
         with tempfile.TemporaryDirectory() as folder:

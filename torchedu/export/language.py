@@ -80,6 +80,11 @@ def _write_adapter(net: CausalLM, folder: Path) -> None:
             "the checkpoint has no low-rank additions: all of its weights were trained.",
             "Export it whole: --format safetensors.",
         )
+    if net.source is None:
+        raise CheckpointError(
+            "the additions belong to weights that began at random, and that no folder holds.",
+            "Export it whole: --format safetensors.",
+        )
     named = {
         f"base_model.model.{name.replace('.default.', '.')}": one for name, one in additions.items()
     }
@@ -91,11 +96,7 @@ def _logits(net: CausalLM, folder: Path, format: str, token_BL: Tensor) -> Tenso
     """Return what plain transformers, with peft for additions, says to tokens."""
     from transformers import AutoModelForCausalLM
 
-    if format == "adapter" and net.source is None:
-        raise CheckpointError(
-            "the additions belong to weights that began at random.", "Export it whole."
-        )
-    source = net.source if format == "adapter" else folder
+    source = str(net.source if format == "adapter" else folder)
     lm: Any = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)
     if format == "adapter":
         from peft import PeftModel

@@ -93,12 +93,10 @@ class CausalLM(nn.Module):
         self._attention = attention
         own: dict[str, Any]
         if source is None:
-            own = {
-                "bos_token_id": None,
-                "eos_token_id": None,
-                **(SMALL if config is None else config),
-            }
-            own = {**own, "vocab_size": num_tokens}
+            own = {"bos_token_id": None, "eos_token_id": None}
+            own |= SMALL if config is None else config
+            # Models have rows to spare, which a checkpoint of theirs has too.
+            own["vocab_size"] = max(num_tokens, int(own.get("vocab_size", 0)))
         else:
             own = read_config(source)
             if int(own.get("vocab_size", 0)) < num_tokens:
@@ -211,7 +209,7 @@ class CausalLM(nn.Module):
             next_N,
             ignore_index=IGNORED,
             reduction="none",
-            options=nn.LinearCrossEntropyOptions(),  # type: ignore[attr-defined]
+            options=nn.LinearCrossEntropyOptions(),
         )
         return cost_N.float()
 

@@ -57,7 +57,7 @@ def stored_weights(source: str, only: str = "") -> Iterator[tuple[str, Tensor]]:
                 "Weights are read from safetensors, which execute nothing: give such a model.",
             )
         try:
-            with safe_open(str(file), framework="pt") as opened:  # type: ignore[no-untyped-call]
+            with safe_open(str(file), framework="pt") as opened:
                 for key in sorted(opened.keys()):
                     if only in key:
                         yield key, opened.get_tensor(key)
