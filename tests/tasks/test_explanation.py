@@ -223,8 +223,8 @@ def test_mistakes_of_a_run_are_told_in_two_lines(
             "tensor parallelism cannot share",
         ),
     ]
-    for words, said in cases:
-        words += ["--run", str(tmp_path / "run"), "--trainer.accelerator", "cpu"]
+    for i, (words, said) in enumerate(cases):
+        words += ["--run", str(tmp_path / f"run{i}"), "--trainer.accelerator", "cpu"]
         assert main(["fit", *base, *words]) == 2, words
         error = capsys.readouterr().err.splitlines()
         assert said in "\n".join(error)
