@@ -25,7 +25,7 @@ train: install ## the main job with all its defaults: train on a simulated class
 	$(BIN)/torchedu fit
 
 test: lint ## style, types and every test that needs neither a GPU nor a service
-	$(BIN)/python -m pytest -m "not gpu and not service and not browser"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not gpu and not service and not browser"
 
 test-gpu: install ## what needs a CUDA device; skipped with the reason where there is none
 	$(BIN)/python -m pytest -m gpu

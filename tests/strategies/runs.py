@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -124,6 +124,15 @@ def built(net: str, store: Path) -> tuple[Task, LightningDataModule]:
     ), data
 
 
+def step_by_sgd(task: Task) -> None:
+    """Replace the optimizer by plain SGD, which makes no difference out of rounding."""
+
+    def sgd() -> OptimizerLRScheduler:
+        return torch.optim.SGD(task.parameters(), 0.3)
+
+    task.configure_optimizers = sgd  # type: ignore[method-assign]
+
+
 class Run(NamedTuple):
     """What is to be trained, and how.
 
@@ -133,10 +142,11 @@ class Run(NamedTuple):
         options: Its options.
         devices: How many each process has; the launch's number of ranks where it is None.
         precision: As the trainer has it.
-        sgd: Step by plain SGD, which makes no difference out of rounding; else as the task does.
+        sgd: Step by plain SGD; else as the task does.
         save: Where a checkpoint goes after ``SAVED`` steps.
         go_on: A checkpoint to go on from.
         more: Further options of the trainer.
+        plugins: Its plugins, besides the checkpoints'.
     """
 
     net: str
@@ -148,6 +158,7 @@ class Run(NamedTuple):
     save: Path | None = None
     go_on: Path | None = None
     more: Mapping[str, Any] = {}
+    plugins: Sequence[Any] = ()
 
 
 class Seen(NamedTuple):
@@ -220,11 +231,7 @@ def train(store: Path, run: Run) -> Seen:
     task, data = built(run.net, store)
     watch = Watch(run.save)
     if run.sgd:
-
-        def sgd() -> OptimizerLRScheduler:
-            return torch.optim.SGD(task.parameters(), 0.3)
-
-        task.configure_optimizers = sgd  # type: ignore[method-assign]
+        step_by_sgd(task)
     auto = run.strategy == AUTO
     options: dict[str, Any] = {
         "accelerator": "cpu",
@@ -238,7 +245,7 @@ def train(store: Path, run: Run) -> Seen:
         precision=run.precision,  # type: ignore[arg-type]
         max_epochs=9,
         callbacks=[watch],
-        plugins=[VerifiedCheckpointIO()],
+        plugins=[VerifiedCheckpointIO(), *run.plugins],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -272,3 +279,17 @@ def losses_apart(one: Mapping[int, float], other: Mapping[int, float]) -> float:
     assert one
     assert one.keys() <= other.keys()
     return max(abs(one[step] - other[step]) / abs(other[step]) for step in one)
+
+
+def assert_equal(
+    own: Seen,
+    wanted: Seen,
+    gradients: float = 1e-6,
+    losses: float = 1e-5,
+    weights: float = 1e-6,
+) -> None:
+    """Check that a run by SGD computed what another did, within the shares given."""
+    assert own.losses.keys() == wanted.losses.keys()
+    assert apart(own.gradients, wanted.gradients) <= gradients
+    assert losses_apart(own.losses, wanted.losses) <= losses
+    assert apart(own.weights, wanted.weights) <= weights

@@ -4,31 +4,34 @@ from typing import Any
 
 import pytest
 import torch
-from lightning import LightningModule, Trainer, seed_everything
+from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
-from tests.strategies.numbers import (
-    NETS,
+from tests.strategies.runs import (
     SAVED,
     STEPS,
-    Asked,
-    Numbers,
-    Tracing,
+    Run,
+    Seen,
+    apart,
     assert_equal,
-    compute,
-    distance,
+    built,
+    losses_apart,
+    step_by_sgd,
+    train,
+    train_each,
 )
-from torchedu import Interactions, KnowledgeTracing
+from torchedu import DKT, KnowledgeTracing
 from torchedu.callbacks import GradientGuard
 from torchedu.cli import main
 from torchedu.errors import ConfigError, MissingExtraError, TrainingError
 from torchedu.strategies import deepspeed
 from torchedu.strategies.deepspeed import DeepSpeed
+from torchedu.strategies.named import AUTO
 from torchedu.testing.launch import LaunchServer
 
 pytest.importorskip("deepspeed", reason="the extra deepspeed is not installed")
 
-CLIPPED = {"accumulate_grad_batches": 2, "gradient_clip_val": 0.05}
+CLIPPED = {"accumulate_grad_batches": 2, "gradient_clip_val": 0.05, "max_steps": 4}
 # All of stage 3's tensors are divided, and several buckets fill.
 WAYS: dict[str, dict[str, Any]] = {
     "1": {"stage": 1},
@@ -38,25 +41,24 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 
 
-def asked(way: str, **more: Any) -> Asked:
-    plain = way == "auto"
-    options = {} if plain else WAYS[way]
-    return Asked("auto" if plain else "deepspeed", options, ranks=1 if plain else 2, **more)
+def asked(way: str, net: str, **more: Any) -> Run:
+    if way == AUTO:
+        return Run(net, **more)
+    return Run(net, "deepspeed", WAYS[way], **more)
 
 
-def runs(way: str, folder: Path) -> dict[str, Asked]:
+def runs(way: str, folder: Path) -> dict[str, Run]:
     """Return what is compared, beside what ``test_equal.py`` does with stage 2."""
     file = folder / f"{way.replace(' ', '-')}.ckpt"
     found = {
-        "SAKT, clipped": asked(way, net="SAKT", more=CLIPPED),
-        "SAKT, AdamW": asked(way, net="SAKT", optimizer="AdamW", save=file),
+        "SAKT, clipped": asked(way, "SAKT", sgd=True, more=CLIPPED),
+        "SAKT, AdamW": asked(way, "SAKT", save=file),
     }
-    if way in ("auto", "3"):
+    if way in (AUTO, "3"):
         half = folder / f"{way}-half.ckpt"
         found |= {
-            "DKT": asked(way),
-            "DKT, bf16-mixed": asked(way, precision="bf16-mixed"),
-            "DKT, bf16-true": asked(way, precision="bf16-true", optimizer="AdamW", save=half),
+            "DKT, bf16-mixed": asked(way, "DKT", sgd=True, precision="bf16-mixed"),
+            "DKT, bf16-true": asked(way, "DKT", precision="bf16-true", save=half),
         }
     return found
 
@@ -67,24 +69,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def one(class_store: Path, folder: Path) -> dict[str, Numbers]:
+def one(class_store: Path, folder: Path) -> dict[str, Seen]:
     """Give the numbers of one process."""
-    wanted = runs("auto", folder)
-    return dict(zip(wanted, compute(class_store, list(wanted.values())), strict=True))
+    wanted = runs(AUTO, folder)
+    return dict(zip(wanted, train_each(class_store, list(wanted.values())), strict=True))
 
 
 @pytest.fixture(scope="module")
 def two(
-    class_store: Path, folder: Path, one: dict[str, Numbers], launch: LaunchServer
-) -> dict[str, dict[str, Numbers]]:
+    class_store: Path, folder: Path, one: dict[str, Seen], launch: LaunchServer
+) -> dict[str, dict[str, Seen]]:
     """Give the numbers of two ranks in every way, and of their going on from one process's file."""
     asked_for = {way: runs(way, folder) for way in WAYS}
     for way, known in asked_for.items():
-        known["resumed"] = asked(way, net="SAKT", optimizer="AdamW", resume=folder / "auto.ckpt")
-    half = {"precision": "bf16-true", "optimizer": "AdamW"}
-    asked_for["3"]["half resumed"] = asked("3", resume=folder / "3-half.ckpt", **half)
+        known["resumed"] = asked(way, "SAKT", go_on=folder / "auto.ckpt")
+    half = {"precision": "bf16-true", "go_on": folder / "3-half.ckpt"}
+    asked_for["3"]["half resumed"] = asked("3", "DKT", **half)
     flat = [run for known in asked_for.values() for run in known.values()]
-    started = launch.start(compute, class_store, flat, ranks=2)
+    started = launch.start(train_each, class_store, flat, ranks=2)
     assert started.wait(110) == [0, 0], started.output()
     numbers = iter(started.result())
     return {way: {name: next(numbers) for name in known} for way, known in asked_for.items()}
@@ -92,41 +94,41 @@ def two(
 
 @pytest.mark.parametrize("way", WAYS)
 def test_numbers_are_those_of_one_process(
-    way: str, one: dict[str, Numbers], two: dict[str, dict[str, Numbers]]
+    way: str, one: dict[str, Seen], two: dict[str, dict[str, Seen]]
 ) -> None:
-    for name in {"DKT", "SAKT, clipped"} & two[way].keys():
-        assert_equal(two[way][name], one[name])
+    assert_equal(two[way]["SAKT, clipped"], one["SAKT, clipped"])
 
 
 def test_half_precision_keeps_whole_weights_beside(
-    one: dict[str, Numbers], two: dict[str, dict[str, Numbers]]
+    one: dict[str, Seen], two: dict[str, dict[str, Seen]]
 ) -> None:
     numbers = two["3"]
     # A weight's gradient is summed over a rank's rows, and then rounded to 8 bits.
     name = "DKT, bf16-mixed"
     assert_equal(numbers[name], one[name], gradients=1e-2, losses=2e-3, weights=1e-3)
     half = numbers["DKT, bf16-true"]
-    assert half.losses == pytest.approx(one["DKT, bf16-true"].losses, rel=2e-2)
+    assert losses_apart(half.losses, one["DKT, bf16-true"].losses) <= 2e-2
     assert all(w.dtype == torch.float32 for w in half.weights.values() if w.is_floating_point())
-    assert numbers["half resumed"].losses == half.losses[SAVED:]
-    assert distance(numbers["half resumed"].weights, half.weights) == 0
+    assert losses_apart(numbers["half resumed"].losses, half.losses) == 0
+    assert apart(numbers["half resumed"].weights, half.weights) == 0
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_checkpoint_goes_on_with_and_without_it(
     way: str,
-    one: dict[str, Numbers],
-    two: dict[str, dict[str, Numbers]],
+    one: dict[str, Seen],
+    two: dict[str, dict[str, Seen]],
     class_store: Path,
     folder: Path,
 ) -> None:
     whole = one["SAKT, AdamW"].losses
-    assert two[way]["SAKT, AdamW"].losses == pytest.approx(whole, rel=1e-5)
-    assert two[way]["resumed"].losses == pytest.approx(whole[SAVED:], rel=1e-5)
-    file = folder / f"{way.replace(' ', '-')}.ckpt"
-    back = compute(class_store, [asked("auto", net="SAKT", optimizer="AdamW", resume=file)])[0]
-    assert back.losses == pytest.approx(whole[SAVED:], rel=1e-5)
     assert len(whole) == STEPS
+    assert losses_apart(two[way]["SAKT, AdamW"].losses, whole) <= 1e-5
+    file = folder / f"{way.replace(' ', '-')}.ckpt"
+    back = train(class_store, asked(AUTO, "SAKT", go_on=file))
+    for went_on in (two[way]["resumed"], back):
+        assert list(went_on.losses) == list(range(SAVED + 1, STEPS + 1))
+        assert losses_apart(went_on.losses, whole) <= 1e-5
 
 
 class Spoil(Callback):
@@ -141,15 +143,15 @@ class Spoil(Callback):
 
 def whole_run(store: Path, ranks: int, guard: str) -> tuple[dict[str, float], list[Any], str]:
     """Return the scores of a run with validation, the layers' norms seen, and what was told."""
-    seed_everything(0, verbose=False)
-    data = Interactions(str(store), batch_size=16)
-    task = Tracing(NETS["SAKT"], data.num_items, data.num_skills, lr=0.5)
+    task, data = built("SAKT", store)
+    step_by_sgd(task)
     watched = GradientGuard(non_finite=guard)  # type: ignore[arg-type]
     trainer = Trainer(
         accelerator="cpu",
         devices=ranks,
         strategy=DeepSpeed(stage=3, persist=0) if ranks > 1 else "auto",
         max_epochs=2,
+        limit_train_batches=4,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -177,7 +179,11 @@ def test_guards_and_scores_are_those_of_one_process(
     assert started.wait(90) == [0, 0], started.output()
     (scores, norms, skipped), (_, _, told) = started.result(1)
     (wanted, wanted_norms, _), (_, _, wanted_told) = both_runs(class_store, 1)
-    assert scores == pytest.approx(wanted, rel=1e-5)
+    # An AUC counts pairs, and rounding puts a few the other way round.
+    pairs = {name for name in wanted if name.endswith("auc")}
+    assert {n: scores[n] for n in pairs} == pytest.approx({n: wanted[n] for n in pairs}, abs=1e-3)
+    rest = wanted.keys() - pairs
+    assert {n: scores[n] for n in rest} == pytest.approx({n: wanted[n] for n in rest}, rel=1e-5)
     assert skipped == "1"
     assert len(norms) == len(wanted_norms) == 7
     for own, other in zip(norms, wanted_norms, strict=True):
@@ -200,7 +206,7 @@ def test_what_it_cannot_do_is_told_before_anything_starts(
     words += ["--trainer.accelerator", "cpu", "--trainer.strategy", "deepspeed"]
     assert main(["fit", *words, "--trainer.precision", "16-true"]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 2
-    task = KnowledgeTracing(NETS["DKT"], 5, 5)
+    task = KnowledgeTracing(DKT, 5, 5)
     task.net.table = torch.nn.Embedding(5, 2, sparse=True)
     with pytest.raises(ConfigError, match="dense gradients"):
         DeepSpeed().check(task)

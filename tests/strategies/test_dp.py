@@ -6,50 +6,16 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
-from tests.strategies.numbers import NETS, SAVED, STEPS, Asked, assert_equal, compute
+from tests.strategies.runs import NETS, Run, assert_equal, train
 from torchedu.errors import ConfigError
 from torchedu.strategies.dp import DP, _Threads
 
 
 @pytest.mark.parametrize("net", NETS)
-def test_numbers_are_those_of_one_device(class_store: Path, net: str) -> None:
-    more = {"accumulate_grad_batches": 2, "gradient_clip_val": 0.05}
-    one, clipped, *divided = compute(
-        class_store,
-        [
-            Asked(net=net),
-            Asked(net=net, more=more),
-            Asked("dp", net=net, ranks=2),
-            Asked("dp", net=net, ranks=3, more=more),
-        ],
-    )
-    for own, wanted in zip(divided, (one, clipped), strict=True):
-        assert_equal(own, wanted)
-
-
-def test_autocast_reaches_the_threads(class_store: Path) -> None:
-    one, dp = compute(
-        class_store,
-        [
-            Asked(precision="bf16-mixed", net="SAKT"),
-            Asked("dp", net="SAKT", ranks=2, precision="bf16-mixed"),
-        ],
-    )
-    # Gradients of the two halves are rounded to 8 bits before they are added.
-    assert_equal(dp, one, gradients=1e-2, losses=2e-3, weights=1e-3)
-    plain = compute(class_store, [Asked(net="SAKT")])[0]
-    assert plain.losses[0] != dp.losses[0]
-
-
-def test_a_checkpoint_goes_on_with_and_without_it(class_store: Path, tmp_path: Path) -> None:
-    files = {name: tmp_path / f"{name}.ckpt" for name in ("auto", "dp")}
-    ways = {name: Asked(name, ranks=1 + (name == "dp"), optimizer="AdamW") for name in files}
-    runs = [way._replace(save=files[name]) for name, way in ways.items()]
-    runs += [way._replace(resume=file) for way in ways.values() for file in files.values()]
-    whole, *others = [one.losses for one in compute(class_store, runs)]
-    for losses in others:
-        assert losses == pytest.approx(whole[-len(losses) :], rel=1e-5)
-    assert [len(losses) for losses in others] == [STEPS, *[STEPS - SAVED] * 4]
+def test_three_replicas_accumulate_and_clip_as_one_device(class_store: Path, net: str) -> None:
+    more = {"accumulate_grad_batches": 2, "gradient_clip_val": 0.05, "max_steps": 4}
+    one = train(class_store, Run(net, sgd=True, more=more))
+    assert_equal(train(class_store, Run(net, "dp", devices=3, sgd=True, more=more)), one)
 
 
 class Pair(nn.Module):

@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.strategies.numbers import NETS, Asked, Numbers, assert_equal, compute, distance
+from tests.strategies.runs import NETS, Run, Seen, apart, assert_equal, train
 from torchedu.cli import main
 from torchedu.models import DKT
+from torchedu.strategies.named import AUTO
 from torchedu.strategies.sync_batch_norm import SyncBatchNorm
 from torchedu.testing.launch import LaunchServer
 
@@ -32,33 +33,31 @@ class NormedDKT(DKT):
         return self._logit(before_BLD, batch.skill_BLS)
 
 
-def numbers(store: Path, ranks: int, synced: bool, strategy: str = "ddp") -> Numbers:
+def seen(store: Path, strategy: str, synced: bool) -> Seen:
     NETS["normed"] = partial(NormedDKT)
-    more = {"sync_batchnorm": True} if synced else {}
-    name = strategy if ranks > 1 else "auto"
     plugins = [SyncBatchNorm()] if synced else []
-    return compute(store, [Asked(name, net="normed", ranks=ranks, more=more, plugins=plugins)])[0]
+    more = {"sync_batchnorm": synced}
+    return train(store, Run("normed", strategy, sgd=True, more=more, plugins=plugins))
 
 
-def all_numbers(store: Path) -> list[Numbers]:
-    ways = [("ddp", True), ("ddp", False), ("deepspeed", True)]
-    return [numbers(store, 2, synced, strategy) for strategy, synced in ways]
+def each_way(store: Path) -> list[Seen]:
+    return [seen(store, *way) for way in (("ddp", True), ("ddp", False), ("deepspeed", True))]
 
 
 def test_two_ranks_compute_what_one_does_with_the_whole_batch(
     class_store: Path, launch: LaunchServer
 ) -> None:
     pytest.importorskip("deepspeed", reason="the extra deepspeed is not installed")
-    started = launch.start(all_numbers, class_store, ranks=2)
+    started = launch.start(each_way, class_store, ranks=2)
     assert started.wait(90) == [0, 0], started.output()
     synced, each, deepspeed = started.result()
-    one = numbers(class_store, 1, False)
+    one = seen(class_store, AUTO, False)
     for own in (synced, deepspeed):
         # Its gradients are differences of sums, and one process rounds them by 1e-6 itself. The
         # running statistics are among the weights.
         assert_equal(own, one, gradients=2e-6)
         assert int(own.weights["net.norm.num_batches_tracked"]) == 8
-    assert distance(each.gradients, one.gradients) > 1e-2
+    assert apart(each.gradients, one.gradients) > 1e-2
 
 
 def layer_numbers(kind: str, rows: list[int], momentum: float | None) -> list[Tensor]:

@@ -355,7 +355,9 @@ def test_functions_of_scripts_start_too(launch: LaunchServer, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    "function", [lambda: None, partial(echo, 1), {}.get, Line().parameters], ids=repr
+    "function",
+    [lambda: None, partial(echo, 1), {}.get, Line().parameters],
+    ids=("lambda", "partial", "builtin", "method"),
 )
 def test_what_no_file_names_is_refused(launch: LaunchServer, function: Any) -> None:
     with pytest.raises(ConfigError, match=r"cannot be started[^\n]*\nDefine it with def"):
