@@ -1,5 +1,6 @@
 """What every test may count on: calm threads, no screen, real data where there is some."""
 
+import json
 import os
 import random
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
+    from torchedu.datamodules.chat_tokenizer import ChatTokenizer
     from torchedu.testing.launch import LaunchServer
 
 # Set before anything imports torch or matplotlib; tests share the machine's cores.
@@ -108,6 +110,49 @@ def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.encoders import write_encoder
 
     return write_encoder(tmp_path_factory.mktemp("encoder") / "encoder")
+
+
+def chat_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give 60 conversations about sums, each of which names its row."""
+    from torchedu.datasets.chats import Chat, Message, write_chats
+    from torchedu.datasets.prompts import tutor_prompt
+
+    def chat(i: int) -> Chat:
+        sums = " ".join(f"Then {i} + {n} = {i + n}." for n in range(1, 1 + i % 5))
+        said = Message("assistant", f"Add {i} and 1. {sums}\n#### {i + 1}")
+        problem = f"Ann has {i} apples and gets one more. How many has she?"
+        return Chat((*tutor_prompt(problem), said), problem, str(i + 1))
+
+    folder = tmp_path_factory.mktemp("chats") / "sums.store"
+    return write_chats(folder, map(chat, range(60)), {"source": [], "licence": ""}).path
+
+
+@pytest.fixture(scope="session")
+def tokenizer(chat_store: Path) -> "ChatTokenizer":
+    """Give a tokenizer of 400 tokens that was trained on those."""
+    pytest.importorskip("transformers", reason="needs the package transformers")
+    from torchedu.datamodules.chat_tokenizer import ChatTokenizer
+    from torchedu.datasets.chats import ChatStore
+
+    chats = ChatStore(chat_store).chats(range(60))
+    return ChatTokenizer.train((one.content for chat in chats for one in chat), 400)
+
+
+@pytest.fixture(scope="session")
+def explaining_run(chat_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of a finished run of a tiny language model on those."""
+    pytest.importorskip("transformers", reason="needs the package transformers")
+    from torchedu.cli import main
+
+    run = tmp_path_factory.mktemp("runs") / "explaining"
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    heads = {"num_attention_heads": 4, "max_position_embeddings": 128, "model_type": "llama"}
+    net = {"class_path": "torchedu.CausalLM", "init_args": {"config": {**sizes, **heads}}}
+    words = ["--model", "MathExplanation", "--model.net", json.dumps(net)]
+    words += ["--model.max_new_tokens", "12", "--data.path", str(chat_store)]
+    words += ["--data.vocab_size", "400", "--data.max_tokens", "128", "--data.batch_tokens", "500"]
+    assert main(["fit", "--run", str(run), *words, *FAST]) == 0
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -22,12 +22,13 @@ DOORS = {
     "batch": "torch",
     "datasets": "schema numpy pyarrow scipy rich defusedxml openpyxl",
     "layers": "schema torch",
-    "models": "layers schema batch torch transformers huggingface_hub",
+    "models": "layers schema batch torch transformers peft safetensors huggingface_hub",
     "features": "models datasets numpy torch rich",
     "baselines": "datasets schema numpy scipy sklearn",
     "metrics": "numpy torch torchmetrics",
     "optimizers": "torch",
-    "datamodules": "features models datasets schema batch numpy torch lightning",
+    "datamodules": "features models datasets schema batch numpy torch lightning transformers "
+    "tokenizers huggingface_hub",
     "tasks": "callbacks checkpoints models layers metrics optimizers batch schema torch "
     "numpy torchmetrics lightning",
     "callbacks": "parallel batch schema numpy torch lightning rich",
@@ -41,7 +42,8 @@ DOORS = {
     "prediction": "tasks models datamodules datasets metrics schema batch numpy pyarrow torch "
     "lightning rich",
     "evaluation": "prediction tasks datamodules datasets baselines metrics schema numpy lightning",
-    "export": "tasks models checkpoints batch schema torch safetensors onnxscript onnxruntime",
+    "export": "tasks models checkpoints batch schema torch safetensors onnxscript onnxruntime "
+    "transformers peft",
     "report": "schema numpy pyarrow matplotlib jinja2 yaml",
     "testing": "models datasets batch schema numpy torch",
     "cli": "run evaluation prediction export report testing tasks models datamodules datasets "

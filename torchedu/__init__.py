@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from torchedu.datamodules.course_events import CourseEvents
     from torchedu.datamodules.enrolments import Enrolments
     from torchedu.datamodules.essays import Essays
+    from torchedu.datamodules.explanations import Explanations
     from torchedu.datamodules.interactions import Interactions
     from torchedu.datamodules.transcripts import Transcripts
     from torchedu.datasets import Store
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         MF,
         MLP,
         SAKT,
+        CausalLM,
         EventGRU,
         FrozenGrader,
         GRU4Rec,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from torchedu.run import trainer
     from torchedu.tasks.at_risk import AtRisk
     from torchedu.tasks.essay_grading import EssayGrading
+    from torchedu.tasks.explanation import MathExplanation
     from torchedu.tasks.opening import open_task
     from torchedu.tasks.recommendation import CourseRecommendation
     from torchedu.tasks.tracing import KnowledgeTracing
@@ -49,18 +52,21 @@ __all__ = [
     "MLP",
     "SAKT",
     "AtRisk",
+    "CausalLM",
     "CourseEvents",
     "CourseRecommendation",
     "Enrolments",
     "EssayGrading",
     "Essays",
     "EventGRU",
+    "Explanations",
     "FrozenGrader",
     "GRU4Rec",
     "Interactions",
     "ItemDKT",
     "KnowledgeTracing",
     "LessonTransformer",
+    "MathExplanation",
     "NeuMF",
     "SASRec",
     "Store",
@@ -82,6 +88,7 @@ _HOME = {
     "MLP": "torchedu.models",
     "SAKT": "torchedu.models",
     "AtRisk": "torchedu.tasks.at_risk",
+    "CausalLM": "torchedu.models",
     "CourseEvents": "torchedu.datamodules.course_events",
     "CourseRecommendation": "torchedu.tasks.recommendation",
     "Enrolments": "torchedu.datamodules.enrolments",
@@ -89,11 +96,13 @@ _HOME = {
     "Essays": "torchedu.datamodules.essays",
     "EventGRU": "torchedu.models",
     "FrozenGrader": "torchedu.models",
+    "Explanations": "torchedu.datamodules.explanations",
     "GRU4Rec": "torchedu.models",
     "Interactions": "torchedu.datamodules.interactions",
     "ItemDKT": "torchedu.models",
     "KnowledgeTracing": "torchedu.tasks.tracing",
     "LessonTransformer": "torchedu.models",
+    "MathExplanation": "torchedu.tasks.explanation",
     "NeuMF": "torchedu.models",
     "SASRec": "torchedu.models",
     "Store": "torchedu.datasets",

@@ -178,15 +178,20 @@ class LessonBatch(NamedTuple):
 
 
 class TokenBatch(NamedTuple):
-    """Texts as tokens, padded at the end to the longest.
+    """Texts as tokens, one a row or packed, padded at the end to the longest row.
 
     Attributes:
         token_BL: Token ids, int64.
         scored_BL: Which tokens are to be predicted from those before them, bool; never the first
-            or a padded one.
+            of a text or a padded one.
+        text_BL: Row of the text in the store that each token belongs to, int64; -1 where padded.
+        place_BL: Position of each token in its text, int64, where a row holds several texts, none
+            of which sees another; where each row is one text, L is 0 here.
         mean_over_B: As ``AnswerBatch`` has it, of tokens.
     """
 
     token_BL: Tensor
     scored_BL: Tensor
+    text_BL: Tensor
+    place_BL: Tensor
     mean_over_B: Tensor

@@ -38,7 +38,7 @@ from torchedu.errors import ConfigError, TorcheduError
 from torchedu.metrics_log import metrics_log
 from torchedu.parsing import TwoLineErrors
 from torchedu.strategies.ddp import keep_sums
-from torchedu.strategies.limits import check_batch, check_machine, device_kind
+from torchedu.strategies.limits import check_batch, check_machine, check_memory, device_kind
 from torchedu.strategies.named import Checks, named_strategy, strategies_help, with_strategy
 from torchedu.strategies.sync_batch_norm import SyncBatchNorm
 from torchedu.tasks import open_task
@@ -256,6 +256,7 @@ class RunCLI(LightningCLI):
         self.trainer = self.instantiate_trainer()
         if isinstance(self.trainer.strategy, Checks):
             self.trainer.strategy.check(self.model)
+        check_memory(self.model, self.trainer)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Build the trainer with the run's folder as its log."""

@@ -15,7 +15,6 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from numpy.typing import NDArray
 from torch import Tensor, distributed
 from torch.distributed.tensor import DTensor
-from torch.nn import functional as F
 from torch.optim import Optimizer
 from torchmetrics import MeanMetric, MetricCollection
 
@@ -61,7 +60,9 @@ class TextBatches:
         token_BL = (text_B1 * 7 + place_L * (1 + text_B1 % 2)) % TOKENS
         scored_BL = (place_L > 0) & (place_L < length_B[:, None]) & scored
         mean_B = torch.full((len(index),), float(max(1, scored_BL.sum())))
-        return TokenBatch(token_BL * (place_L < length_B[:, None]), scored_BL, mean_B)
+        token_BL = token_BL * (place_L < length_B[:, None])
+        none_BL = token_BL[:, :0]  # a text a row
+        return TokenBatch(token_BL, scored_BL, text_B1.expand_as(token_BL), none_BL, mean_B)
 
 
 class Texts(LightningDataModule):
@@ -85,14 +86,11 @@ class Telling(Task):
 
     def __init__(self) -> None:
         super().__init__(0.01, 0.1, "one_cycle")
-        self.net = CausalLM(LLAMA)
+        self.net = CausalLM(TOKENS, LLAMA)
         self.metrics = MetricCollection({"loss": MeanMetric()})
 
     def _of_texts(self, batch: TokenBatch) -> tuple[Tensor, Tensor]:
-        logit_BLV = self.net(batch)[:, :-1].float()
-        each_BL = F.cross_entropy(logit_BLV.mT, batch.token_BL[:, 1:], reduction="none")
-        scored_BL = batch.scored_BL[:, 1:]
-        return (each_BL * scored_BL).sum(1), scored_BL.sum(1)
+        return self.net(batch).sum(1), batch.scored_BL.sum(1)
 
     def loss(self, batch: TokenBatch) -> tuple[Tensor, Tensor]:
         return self._of_texts(batch)

@@ -15,7 +15,6 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.plugins import MixedPrecision
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
-from torch.nn import functional as F
 from torch.utils.data import DataLoader
 from torchmetrics import MeanMetric, MetricCollection
 
@@ -65,7 +64,8 @@ class Texts(LightningDataModule):
             scored_BL = torch.rand(rows, 9, generator=draw) < 0.8
             scored_BL[:, 0] = False
             mean_B = scored_BL.sum().float().expand(rows)
-            batches.append(TokenBatch(token_BL, scored_BL, mean_B))
+            text_BL = torch.arange(rows).unsqueeze(1).expand(rows, 9)
+            batches.append(TokenBatch(token_BL, scored_BL, text_BL, token_BL[:, :0], mean_B))
         return DataLoader(batches, batch_size=None)  # type: ignore[arg-type]
 
     def train_dataloader(self) -> DataLoader[TokenBatch]:
@@ -80,14 +80,11 @@ class Telling(Task):
 
     def __init__(self, tied: bool) -> None:
         super().__init__(0.1, 0.0, "constant")
-        self.net = CausalLM({**LLAMA, "tie_word_embeddings": tied})
+        self.net = CausalLM(40, {**LLAMA, "tie_word_embeddings": tied})
         self.metrics = MetricCollection({"loss": MeanMetric()})
 
     def loss(self, batch: TokenBatch) -> tuple[Tensor, Tensor]:
-        logit_BLV = self.net(batch)[:, :-1].float()
-        each_BL = F.cross_entropy(logit_BLV.mT, batch.token_BL[:, 1:], reduction="none")
-        scored_BL = batch.scored_BL[:, 1:]
-        return (each_BL * scored_BL).sum(1), scored_BL.sum(1)
+        return self.net(batch).sum(1), batch.scored_BL.sum(1)
 
     def outcome(self, batch: TokenBatch) -> tuple[Tensor, ...]:
         loss_B, count_B = self.loss(batch)

@@ -12,6 +12,7 @@ COMMANDS = {
     "validate": "score a trained model on the validation part",
     "test": "score a trained model on the test part, beside the baselines, and write the report",
     "predict": "write the chance of each answer and each student's mastery of each skill",
+    "explain": "a tutoring session in the terminal with a trained language model",
     "data": "import, describe or simulate students' answers",
     "report": "write the report of a run again",
     "export": "write a trained network for other programs, checked equal to its checkpoint",

@@ -5,16 +5,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from torchedu.datasets import AnswerStore
+from torchedu.datasets.chats import PARTS, ChatStore
 from torchedu.datasets.describe import describe as count
 from torchedu.datasets.enrolments import EnrolmentStore
 from torchedu.datasets.events import EventStore
 from torchedu.datasets.importers import EVENT_FORMATS, import_answers
+from torchedu.datasets.importers.chats import CHAT_FORMATS, import_chats
 from torchedu.datasets.importers.enrolments import ENROLMENT_FORMATS, import_enrolments
 from torchedu.datasets.importers.graded_texts import TEXT_FORMATS, import_texts
 from torchedu.datasets.importers.transcripts import TRANSCRIPT_FORMATS, import_transcripts
@@ -60,7 +63,8 @@ def import_(
             enrolments enrolments (CSV or Parquet), user_lists, ncf or movielens;
             of events in courses oulad, events (CSV or Parquet), uci_student or xapi;
             of graded texts texts (CSV or Parquet), asap, persuade, ellipse or semeval2013;
-            of lessons transcripts (CSV, Parquet or Excel) or talkmoves.
+            of lessons transcripts (CSV, Parquet or Excel) or talkmoves;
+            of explanations gsm8k, mathdial, bridge or chats (JSON lines).
         raw: The file or folder; also a URI such as s3://bucket/answers.csv.
         out: The store to make; one that stands there is replaced.
         columns: The file's headings, where they are not the common ones, such as
@@ -85,6 +89,9 @@ def import_(
     if format in EVENT_FORMATS:
         events = EVENT_FORMATS[format](raw, out)
         _print_event_import(console, events, time.perf_counter() - begin)
+        return
+    if format in CHAT_FORMATS:
+        _print_chat_import(console, import_chats(format, raw, out), time.perf_counter() - begin)
         return
     columns_shown = (
         SpinnerColumn(),
@@ -281,6 +288,18 @@ def _print_event_import(console: Console, store: EventStore, seconds: float) -> 
     lines += [("dropped", f"{rows:,} rows: {why}") for why, rows in about["dropped"].items()]
     lines += [("note", note) for note in about["notes"]]
     lines.append(("licence", about["licence"]))
+    for name, text in lines:
+        console.print(Text(f"{name:9} {text}"), soft_wrap=True)
+
+
+def _print_chat_import(console: Console, store: ChatStore, seconds: float) -> None:
+    """Print what an import of conversations made."""
+    counts = np.bincount(store.part, minlength=len(PARTS)).tolist()
+    parts = ", ".join(
+        f"{name} {count:,}" for name, count in zip(PARTS, counts, strict=True) if count
+    )
+    lines = [("store", f"{store.path}: {store.num_chats:,} conversations, in {seconds:.1f} s")]
+    lines += [("parts", parts), ("licence", store.about["licence"] or "the file's own")]
     for name, text in lines:
         console.print(Text(f"{name:9} {text}"), soft_wrap=True)
 

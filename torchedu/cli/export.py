@@ -16,7 +16,8 @@ def export(checkpoint: str, out: str, format: str = "safetensors") -> None:
     Args:
         checkpoint: A run's folder, whose best checkpoint is meant, or a checkpoint.
         out: The folder to make.
-        format: safetensors (the weights), onnx or torch_export (graphs besides), or all.
+        format: safetensors (the weights), onnx or torch_export (graphs besides), or all; of a
+            language model safetensors (which transformers opens) or adapter (LoRA, for peft).
     """
     # torch is loaded only when there is something to export, not for help.
     from torchedu.export import export_network

@@ -3,7 +3,15 @@
 from torchedu.datamodules.course_events import CourseEvents
 from torchedu.datamodules.enrolments import Enrolments
 from torchedu.datamodules.essays import Essays
+from torchedu.datamodules.explanations import Explanations
 from torchedu.datamodules.interactions import Interactions
 from torchedu.datamodules.transcripts import Transcripts
 
-__all__ = ["CourseEvents", "Enrolments", "Essays", "Interactions", "Transcripts"]
+__all__ = [
+    "CourseEvents",
+    "Enrolments",
+    "Essays",
+    "Explanations",
+    "Interactions",
+    "Transcripts",
+]

@@ -23,9 +23,10 @@ from torchedu.export.folder import (
     write_network,
     write_tensors,
 )
+from torchedu.export.language import LANGUAGE_FORMATS, export_language
 from torchedu.models import KTModel
 from torchedu.models.kt_model import State
-from torchedu.tasks import KnowledgeTracing, open_task
+from torchedu.tasks import KnowledgeTracing, MathExplanation, open_task
 from torchedu.tasks.base import class_path
 
 GRAPHS: dict[str, ModuleType] = {"onnx": onnx, "torch_export": torch_export}
@@ -64,7 +65,8 @@ def export_network(
         checkpoint: A checkpoint, or a run's folder, whose best one is meant.
         out: The folder to make.
         format: ``safetensors``; ``onnx`` or ``torch_export``, which add the network's graphs;
-            ``all``.
+            ``all``. Of a language model ``safetensors``, a folder that transformers opens, or
+            ``adapter``, its low-rank additions as peft keeps them; see ``export_language``.
 
     Returns:
         The folder, and how much of it was compared.
@@ -74,19 +76,24 @@ def export_network(
         CheckpointError: The checkpoint cannot be used, or its network not be written in the format.
         MissingExtraError: A package that the format needs is not installed.
     """
-    if format not in FORMATS:
-        raise ConfigError(f"--format {format!r} is not known.", allowed(format, FORMATS))
-    graphs = FORMATS[format]
+    known = dict.fromkeys((*FORMATS, *LANGUAGE_FORMATS))
+    if format not in known:
+        raise ConfigError(f"--format {format!r} is not known.", allowed(format, known))
+    graphs = FORMATS.get(format, ())
     for name in graphs:
         for package in GRAPHS[name].PACKAGES:
             if find_spec(package) is None:
                 raise MissingExtraError(f"--format {name}", package, name)
     source = read_checkpoint(find_checkpoint(checkpoint))
     task = open_task(source.file)
+    if isinstance(task, MathExplanation):
+        return Exported(Path(out), tuple(export_language(task, out, format)))
+    if format not in FORMATS:
+        raise ConfigError(f"--format {format!r} is for language models.", allowed(format, FORMATS))
     if not isinstance(task, KnowledgeTracing) or task.vocabulary is None:
         raise CheckpointError(
             f"{source.file} holds a {type(task).__name__}.",
-            "Networks of knowledge tracing alone are exported.",
+            "Networks of knowledge tracing and language models alone are exported.",
         )
     net, start = task.net, task.net.initial_state(1)
     with whole_folder(out) as folder:

@@ -1,5 +1,6 @@
 """Networks, one paper a file; each is a pure, single-device module."""
 
+from torchedu.models.causal_lm import CausalLM
 from torchedu.models.dkt import DKT
 from torchedu.models.event_gru import EventGRU
 from torchedu.models.event_model import EventModel
@@ -26,6 +27,7 @@ __all__ = [
     "MF",
     "MLP",
     "SAKT",
+    "CausalLM",
     "DotProduct",
     "EventGRU",
     "EventModel",

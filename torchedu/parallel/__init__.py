@@ -8,12 +8,13 @@ from torchedu.parallel.activations import checkpoint_activations
 from torchedu.parallel.plan import blocks, check_divisible, tensor_styles
 from torchedu.parallel.shard import shard
 from torchedu.parallel.tensor import tensor
-from torchedu.parallel.whole import gathered, scattered
+from torchedu.parallel.whole import fill, gathered, scattered
 
 __all__ = [
     "blocks",
     "check_divisible",
     "checkpoint_activations",
+    "fill",
     "gathered",
     "scattered",
     "shard",

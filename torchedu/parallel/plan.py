@@ -82,6 +82,12 @@ def check_divisible(net: nn.Module, size: int) -> None:
             )
     for name, style in styles.items():
         layer: Any = net.get_submodule(name)
+        if style in ("colwise", "rowwise") and not isinstance(layer, nn.Linear):
+            raise ConfigError(
+                f"tensor parallelism cannot share {name}, which is a {type(layer).__name__} of "
+                f"{type(layer).__module__.split('.')[0]}.",
+                "Use ddp or fsdp, or train without such layers (lora_rank 0).",
+            )
         if isinstance(layer, nn.Linear) and style in ("colwise", "rowwise"):
             width = layer.out_features if style == "colwise" else layer.in_features
             if width % size:

@@ -1,9 +1,11 @@
 """From parts that devices keep to whole tensors, and back."""
 
+from collections.abc import Iterable
 from typing import Any
 
+import torch
 from lightning_utilities.core.apply_func import apply_to_collection
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 
@@ -43,3 +45,16 @@ def scattered(full: Any, like: Any) -> Any:
         full.to(like.device_mesh.device_type), like.device_mesh, like.placements, src_data_rank=None
     )
     return part.to(like.device)
+
+
+def fill(net: nn.Module, weights: Iterable[tuple[str, Tensor]]) -> None:
+    """Put whole tensors into a network of which each rank holds a part, one after the other.
+
+    Args:
+        net: The network; its parameters have their places on a device.
+        weights: Names and values, the same on each rank.
+    """
+    own = net.state_dict()
+    with torch.no_grad():
+        for name, value in weights:
+            own[name].copy_(scattered(value.to(own[name].dtype), own[name]))

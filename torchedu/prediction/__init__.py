@@ -3,6 +3,7 @@
 from torchedu.prediction import (  # noqa: F401 - each registers its task
     at_risk,
     essays,
+    explanation,
     recommendation,
     tracing,
     transcripts,

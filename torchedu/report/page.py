@@ -96,6 +96,7 @@ def _render(run: Run, drawn: dict[str, Picture]) -> str:
         left_out=left_out(run, drawn),
         student=run.evaluated.get("student"),
         audited=(run.evaluated.get("fairness") or {}).get("words", []) if run.table else [],
+        examples=run.evaluated.get("examples") or [],
         path=shlex.quote(str(run.path)),
     )
 

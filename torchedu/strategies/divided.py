@@ -21,12 +21,14 @@ from torchedu.errors import ConfigError
 from torchedu.parallel import (
     check_divisible,
     checkpoint_activations,
+    fill,
     gathered,
     scattered,
     shard,
     tensor,
 )
 from torchedu.parallel.undivided import Undivided, copied
+from torchedu.strategies.limits import is_deferred
 
 
 class Divided(DDPStrategy):
@@ -74,6 +76,7 @@ class Divided(DDPStrategy):
         self.sharded_checkpoints = sharded_checkpoints
         self.mesh: DeviceMesh | None = None
         self._undivided: Undivided | None = None
+        self._late = False  # whether the network has its weights only once it is divided
 
     @property
     def distributed_sampler_kwargs(self) -> dict[str, Any]:
@@ -134,6 +137,7 @@ class Divided(DDPStrategy):
         super().setup_environment()
         assert self.lightning_module is not None
         self.check(self.lightning_module)
+        self._late = is_deferred(self.lightning_module)
         world = self.num_nodes * self.num_processes
         shards = world // (self.tensor_size * self.replicas)
         self.mesh = init_device_mesh(
@@ -152,7 +156,8 @@ class Divided(DDPStrategy):
             if fits and self._layer_sync:
                 self._layer_sync.apply(module)
             self.precision_plugin.convert_module(module)
-            self._agree(module)
+            if not is_deferred(module):
+                self._agree(module)
             if fits:
                 self._divide(module)
             else:
@@ -172,6 +177,21 @@ class Divided(DDPStrategy):
                 if len(meshes) > 1:  # torch steps parameters of one mesh alone together
                     group.update(foreach=False, fused=False)
 
+    @property
+    def parts(self) -> int:
+        """Devices that share one copy of what is trained."""
+        return self.num_nodes * self.num_processes // self.replicas
+
+    @property
+    def fills(self) -> bool:
+        """Whether it reads the weights of a network that has none yet, once that is divided."""
+        return True
+
+    @property
+    def restore_checkpoint_after_setup(self) -> bool:
+        """Whether a checkpoint can be taken only once the network has its own weights."""
+        return self._late
+
     def _agree(self, module: LightningModule) -> None:
         """Let every rank begin with the first one's weights."""
         for one in (*module.parameters(), *module.buffers()):
@@ -182,6 +202,7 @@ class Divided(DDPStrategy):
     def _divide(self, module: LightningModule) -> None:
         net: Any = module.net
         assert self.mesh is not None
+        deferred = is_deferred(module)
         self._undivided = Undivided(net)
         if self.tensor_size > 1:
             tensor(net.to(self.root_device), self.mesh["tensor"])
@@ -196,6 +217,9 @@ class Divided(DDPStrategy):
                 torch.bfloat16 if self.bf16_gradients else torch.float32,
                 self.cpu_offload,
             )
+        if deferred:
+            net.empty(torch.device("cpu") if self.cpu_offload else self.root_device)
+            fill(net, net.stored())
         for child in module.children():  # what computes scores, say
             if child is not net:
                 child.to(self.root_device)

@@ -1,9 +1,10 @@
 """What this machine cannot do, said before any process starts."""
 
 import os
+from typing import Any
 
 import torch
-from lightning import Trainer
+from lightning import LightningModule, Trainer
 from lightning.pytorch.accelerators import CUDAAccelerator, MPSAccelerator
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from torch import distributed
@@ -86,6 +87,43 @@ def check_batch(batch_size: object, trainer: Trainer) -> None:
             f"--data.batch_size is {batch_size}; devices times accumulated batches are {parts}.",
             "It is the size of a whole step, divided among them: give at least as many.",
         )
+
+
+def check_memory(module: LightningModule, trainer: Trainer) -> None:
+    """Refuse a trained model that is larger than the devices, before anything of it is read.
+
+    Counted are parameters, gradients and what AdamW knows, in float32; activations come on top.
+
+    Args:
+        module: A task whose network may still have to read its weights.
+        trainer: Trains it.
+
+    Raises:
+        ConfigError: They do not fit.
+    """
+    strategy: Any = trainer.strategy
+    if not is_deferred(module) or getattr(strategy, "cpu_offload", False):
+        return
+    sizes = [(one.numel(), one.requires_grad) for one in module.parameters()]
+    held = sum(4 * size + 12 * size * trained for size, trained in sizes)
+    held //= getattr(strategy, "parts", 1)
+    if isinstance(trainer.accelerator, CUDAAccelerator):
+        there = torch.cuda.get_device_properties(0).total_memory
+    else:
+        there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // trainer.num_devices
+    if held > there:
+        billions = sum(size for size, _ in sizes) / 1e9
+        raise ConfigError(
+            f"the model's {billions:.2f} billion parameters take {held / 1e9:,.1f} GB on each "
+            f"device to train, and there are {there / 1e9:,.1f}.",
+            "Use more devices and --trainer.strategy fsdp, --model.net.lora_rank 16, or a smaller "
+            "model.",
+        )
+
+
+def is_deferred(module: LightningModule) -> bool:
+    """Return whether a task's network still has to read its weights."""
+    return bool(getattr(getattr(module, "net", None), "deferred", False))
 
 
 def device_kind(accelerator: object) -> str:

@@ -3,6 +3,7 @@
 from torchedu.tasks.at_risk import AtRisk
 from torchedu.tasks.base import Task
 from torchedu.tasks.essay_grading import EssayGrading
+from torchedu.tasks.explanation import MathExplanation
 from torchedu.tasks.opening import open_task
 from torchedu.tasks.recommendation import CourseRecommendation
 from torchedu.tasks.tracing import KnowledgeTracing
@@ -13,6 +14,7 @@ __all__ = [
     "CourseRecommendation",
     "EssayGrading",
     "KnowledgeTracing",
+    "MathExplanation",
     "Task",
     "TranscriptTagging",
     "open_task",

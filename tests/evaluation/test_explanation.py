@@ -1,0 +1,20 @@
+import json
+from pathlib import Path
+
+
+def test_the_scores_stand_beside_those_of_counting(explaining_run: Path) -> None:
+    told = json.loads((explaining_run / "evaluation.json").read_text("utf-8"))
+    names = [row["name"] for row in told["scores"]]
+    assert names == ["CausalLM", "Kneser-Ney 1-grams", "Kneser-Ney 5-grams"]
+    assert told["counts"]["conversations"] == 6
+    costs = {row["name"]: row["cost"] for row in told["scores"]}
+    assert 0 < costs["Kneser-Ney 5-grams"] < costs["Kneser-Ney 1-grams"]
+
+
+def test_the_report_shows_examples(explaining_run: Path) -> None:
+    told = json.loads((explaining_run / "evaluation.json").read_text("utf-8"))
+    assert len(told["examples"]) == 3
+    page = (explaining_run / "report.html").read_text("utf-8")
+    for one in told["examples"]:
+        assert one["prompt"].splitlines()[0] in page
+        assert one["tutor"].splitlines()[0] in page

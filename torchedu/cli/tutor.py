@@ -1,0 +1,90 @@
+"""A conversation between a trained language model and one student."""
+
+from collections.abc import Callable
+
+import torch
+
+from torchedu.checkpoints import find_checkpoint
+from torchedu.datamodules.chat_tokenizer import ChatTokenizer
+from torchedu.datasets.chats import ANSWERED_BY, Message
+from torchedu.datasets.prompts import Intent, Profile, student_says, tutor_prompt
+from torchedu.errors import CheckpointError, ConfigError
+from torchedu.tasks import MathExplanation, open_task
+
+
+class Tutor:
+    """Explains a problem, and goes on as the student asks back.
+
+    A tutor has one student: what another one said is never among what it reads.
+
+    Args:
+        checkpoint: A checkpoint or a run's folder.
+        max_new_tokens: Most tokens of an answer.
+        temperature: 0 takes the likeliest token each time; above, tokens are drawn.
+        seed: Decides what is drawn.
+
+    Raises:
+        CheckpointError: It holds no language model.
+        ConfigError: A value is out of range.
+    """
+
+    def __init__(
+        self, checkpoint: str, max_new_tokens: int = 256, temperature: float = 0.0, seed: int = 0
+    ) -> None:
+        if max_new_tokens < 1 or temperature < 0:
+            raise ConfigError(
+                f"max_new_tokens is {max_new_tokens}, temperature {temperature}.",
+                "max_new_tokens is at least 1, temperature at least 0.",
+            )
+        file = find_checkpoint(checkpoint)
+        task = open_task(file)
+        if not isinstance(task, MathExplanation) or task.tokenizer is None:
+            raise CheckpointError(
+                f"{file} holds a {type(task).__name__}, which explains nothing.",
+                "Give a run of MathExplanation.",
+            )
+        self._net = task.net.to("cuda" if torch.cuda.is_available() else "cpu")
+        self._tokenizer = ChatTokenizer(task.tokenizer)
+        self._most = max_new_tokens
+        self._temperature = temperature
+        self.messages: list[Message] = []
+        torch.manual_seed(seed)
+
+    def begin(self, problem: str, intent: Intent, profile: Profile | None = None) -> None:
+        """Begin a new conversation; see ``tutor_prompt``."""
+        self.messages = list(tutor_prompt(problem, intent, profile))
+
+    def hear(self, text: str) -> None:
+        """Take what the student says."""
+        self.messages.append(student_says(text))
+
+    def speak(self, told: Callable[[str], None]) -> str:
+        """Say something, piece by piece.
+
+        Args:
+            told: Called with each further piece of the text.
+
+        Returns:
+            All of it.
+
+        Raises:
+            ConfigError: The conversation leaves no room in what the model reads.
+        """
+        ids: list[int] = []
+        shown = ""
+
+        def more(new: list[int]) -> None:
+            nonlocal shown
+            ids.extend(one for one in new if one != self._tokenizer.end)
+            text = self._tokenizer.decode(ids)
+            if not text.endswith("\ufffd"):  # a character may take several tokens
+                told(text[len(shown) :])
+                shown = text
+
+        prompt = self._tokenizer.prompt(self.messages)
+        (answer,) = self._net.generate(
+            [prompt], self._tokenizer.end, self._most, self._temperature, more
+        )
+        text = self._tokenizer.decode(answer)
+        self.messages.append(Message(ANSWERED_BY, text))
+        return text

@@ -1,0 +1,90 @@
+"""How well explanations are predicted: a language model beside counted n-grams."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lightning import Trainer
+
+from torchedu.baselines.kneser_ney import KneserNey
+from torchedu.datamodules import Explanations
+from torchedu.datamodules.token_batches import TokenBatches
+from torchedu.evaluation.any_task import evaluate, keep
+from torchedu.tasks import MathExplanation
+
+ORDERS = (1, 5)
+EXAMPLES = 3
+"""Explanations that the report shows."""
+
+
+@evaluate.register
+def _(
+    task: MathExplanation,
+    data: Explanations,
+    trainer: Trainer,
+    part: str = "test",
+    folder: str | Path | None = None,
+    baselines: bool = True,
+) -> dict[str, Any]:
+    """Score what the tutor says, token by token; ``evaluate`` tells the rest.
+
+    The n-grams learn from all tokens of the training part, the prompts' too, and are scored on the
+    same tokens as the network.
+    """
+    run = trainer.test if part == "test" else trainer.validate
+    (logged,) = run(task, datamodule=data, verbose=False)
+    if not trainer.is_global_zero:
+        return {}
+    name = "LoRA" if task.net.arguments()["lora_rank"] else type(task.net).__name__
+    rows = [_row(name, "network", -logged[f"{part}/log_likelihood"])]
+    batches = data.batches(part)
+    if baselines:
+        for order in ORDERS:
+            one = KneserNey(data.num_tokens, order)
+            rows.append(_row(one.name, "baseline", ngram_cost(one, data.batches("train"), batches)))
+    evaluation = {
+        "task": type(task).__name__,
+        "data": data.name,
+        "split": part,
+        "counts": {
+            "conversations": len(batches.windows.student),
+            "tokens scored": int((batches.windows.stop - batches.windows.first).sum()),
+        },
+        "columns": {"cost": "nats a token", "perplexity": "perplexity"},
+        "scores": rows,
+        "examples": examples(task, data, part),
+    }
+    return keep(evaluation, trainer, folder)
+
+
+def ngram_cost(ngrams: KneserNey, train: TokenBatches, scored: TokenBatches) -> float:
+    """Return the mean cost of the scored tokens of a part under n-grams, in nats.
+
+    Args:
+        ngrams: Not yet fitted.
+        train: What they learn from.
+        scored: What they are scored on.
+    """
+    ngrams.fit(*train.tokens()[:2])
+    offsets, token, counts = scored.tokens()
+    return -float(ngrams.log_likelihood(offsets, token)[counts].mean())
+
+
+def examples(task: MathExplanation, data: Explanations, part: str) -> list[dict[str, str]]:
+    """Return what a network says to the first prompts of a part, beside what the tutor said."""
+    rows = data.parts[part][:EXAMPLES].tolist()
+    asked = {row: data.asked(row) for row in rows}
+    prompts = [data.tokenizer.prompt(before) for before, _ in asked.values()]
+    said = task.eval().net.generate(prompts, data.tokenizer.end, task.max_new_tokens)
+    return [
+        {
+            "prompt": before[-1].content,
+            "explanation": data.tokenizer.decode(ids),
+            "tutor": tutor.content,
+        }
+        for (before, tutor), ids in zip(asked.values(), said, strict=True)
+    ]
+
+
+def _row(name: str, kind: str, cost: float) -> dict[str, Any]:
+    return {"name": name, "kind": kind, "cost": cost, "perplexity": float(np.exp(cost))}
