@@ -102,7 +102,7 @@ def against_recbole(
         store, parts = measures.for_recbole(real_data() / "rec" / "mooccubex", folder, students)
         fit = [sys.executable, here / "recommendation_fit.py", "--store", store]
         commands = {
-            "ours": [*fit, "--sparse", "--lr", "0.02"],
+            "ours": [*fit, "--sparse", "--lr", "0.05"],
             "ours_dense": fit,
             "recbole": [peer, here / "peers" / "recbole_train.py", "--enrolments", parts],
         }
