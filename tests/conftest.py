@@ -112,6 +112,7 @@ def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_encoder(tmp_path_factory.mktemp("encoder") / "encoder")
 
 
+@pytest.fixture(scope="session")
 def chat_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give 60 conversations about sums, each of which names its row."""
     from torchedu.datasets.chats import Chat, Message, write_chats

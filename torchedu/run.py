@@ -278,11 +278,10 @@ class RunCLI(LightningCLI):
                 "Give one of the two.",
             )
         self.trainer_defaults = AnswersProgressBar.unless_off(self.trainer_defaults, asked)
-        limits = self.config.trainer
         kwargs.setdefault("strategy", named_strategy(asked["strategy"]))
         where, nodes = asked["accelerator"], asked["num_nodes"]
         check_machine(where, asked["devices"], asked["precision"], nodes, kwargs["strategy"])
-        if self.checkpoint is None and limits.max_epochs is None and limits.max_steps == -1:
+        if self.checkpoint is None and (asked["max_epochs"], asked["max_steps"]) == (None, -1):
             kwargs.setdefault("max_epochs", self._epochs())
         plugins = asked["plugins"] or []
         plugins = [*plugins] if isinstance(plugins, list) else [plugins]
@@ -316,8 +315,8 @@ class RunCLI(LightningCLI):
 
     def _usual_data(self) -> str:
         """Return the import path of the data module that the task takes if no other is named."""
-        known = self.checkpoint is not None and self.checkpoint.is_file()
-        task = type(open_task(self.checkpoint)) if known and self.checkpoint else self.task
+        file = self.checkpoint
+        task = self.task if file is None or not file.is_file() else type(open_task(file))
         return str(task.usual.get("data", DEFAULT_TASK.usual["data"]))
 
     def _grown(self, checkpoint: Path) -> Task:
