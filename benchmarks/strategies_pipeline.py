@@ -1,49 +1,17 @@
-"""What the pipeline strategy costs beside a loop written by hand on torch.distributed.pipelining.
+"""A pipeline of two stages, written by hand on torch.distributed.pipelining."""
 
-Both train the same network on the same batches in the same two processes, in turns.
-"""
-
-import time
-from functools import partial
-from statistics import median
 from typing import Any
 
 import torch
-from lightning import LightningModule, Trainer, seed_everything
-from lightning.pytorch.callbacks import Callback
 from torch import Tensor, distributed, nn
 from torch.distributed.pipelining import PipelineStage, Schedule1F1B
 from torch.nn import functional as F
-from torch.utils.data import DataLoader
 
-from torchedu import SAKT, KnowledgeTracing
+from torchedu import SAKT
 from torchedu.batch import AnswerBatch
-from torchedu.run import quiet
-from torchedu.strategies.pipeline import Pipeline
-from torchedu.testing.launch import LaunchServer
 
 MICROBATCHES = 4
 SKILLS, ROWS, STEPS = 50, 72, 64
-WARM = 5
-"""Steps that are not counted."""
-
-
-def overhead(steps: int) -> dict[str, Any]:
-    """Measure the strategy's time a step beside that of a loop by hand.
-
-    Args:
-        steps: Pairs of steps, one of each, that are counted.
-
-    Returns:
-        ``wall`` and ``cpu``, the medians of the extra time in percent; the seconds of each, and how
-        far the losses of the two differ.
-    """
-    with LaunchServer(modules=["torchedu.run", "torch.distributed.pipelining"]) as server:
-        launch = server.start(measure, steps, ranks=2)
-        if any(launch.wait(1200)):
-            raise RuntimeError(launch.output() + launch.output(1))
-        found: dict[str, Any] = launch.result()
-    return found
 
 
 def batches(number: int) -> list[AnswerBatch]:
@@ -91,10 +59,10 @@ class Part(nn.Module):
         return self.out(q_BLD).squeeze(-1) if hasattr(self, "out") else (q_BLD, memory_BLD.clone())
 
 
-class ByHand:
+class PipelineByHand:
     """A training step of a pipeline of two ranks, written out."""
 
-    def __init__(self, net: SAKT, lr: float) -> None:
+    def __init__(self, strategy: str, net: SAKT, lr: float) -> None:
         self.rank = distributed.get_rank()
         part = Part(net, self.rank == 0)
         self.optimizer = torch.optim.AdamW(part.parameters(), lr, weight_decay=0.0)
@@ -108,6 +76,7 @@ class ByHand:
         return (each_BL * scored_BL).sum() / self.mean
 
     def step(self, batch: Any) -> float:
+        """Return the loss before the step; 0 on the rank that does not see it."""
         self.mean = batch.mean_over_B[0]
         self.optimizer.zero_grad()
         losses: list[Tensor] = []
@@ -118,69 +87,3 @@ class ByHand:
             self.schedule.step(target=target_BL2, losses=losses, return_outputs=False)
         self.optimizer.step()
         return float(sum(losses))
-
-
-class Turns(Callback):
-    """Takes a step by hand after each of the trainer's, and the time of both."""
-
-    def __init__(self, by_hand: SAKT, lr: float) -> None:
-        self.net = by_hand
-        self.lr = lr
-        self.seconds: list[tuple[float, float, float, float]] = []
-        self.losses: list[tuple[float, float]] = []
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.hand = ByHand(self.net, self.lr)
-        self._begin = time.perf_counter(), time.process_time()
-
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        wall, cpu = time.perf_counter(), time.process_time()
-        loss = self.hand.step(batch)
-        end = time.perf_counter(), time.process_time()
-        began = self._begin
-        self.seconds.append((wall - began[0], end[0] - wall, cpu - began[1], end[1] - cpu))
-        self.losses.append((float(outputs["loss"]), loss))
-        self._begin = end
-
-
-def measure(steps: int) -> dict[str, Any]:
-    """Train in turns, on one of two ranks."""
-    quiet()
-    seed_everything(0, verbose=False)
-    net = partial(SAKT, dim=256, heads=4, blocks=4, dropout=0.0, max_steps=STEPS)
-    task = KnowledgeTracing(net, SKILLS, SKILLS, lr=1e-4)
-    turns = Turns(net(SKILLS, SKILLS), 1e-4)
-    turns.net.load_state_dict(task.net.state_dict())
-    Trainer(
-        max_steps=steps + WARM,
-        max_epochs=-1,
-        accelerator="cpu",
-        devices=2,
-        strategy=Pipeline("1F1B", MICROBATCHES),
-        use_distributed_sampler=False,
-        callbacks=[turns],
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    ).fit(task, DataLoader(batches(8), batch_size=None))  # type: ignore[arg-type]
-    warm = turns.seconds[WARM:]
-    wall, hand_wall, cpu, hand_cpu = (median(column) for column in zip(*warm, strict=True))
-    # Both ranks work at once: what counts is the processor time of the two.
-    both = torch.tensor([cpu, hand_cpu])
-    distributed.all_reduce(both)
-    last = distributed.get_rank() == 1
-    gap = max(abs(own - hand) / own for own, hand in turns.losses) if last else 0.0
-    gaps = torch.tensor(gap)
-    distributed.all_reduce(gaps)
-    return {
-        "wall": 100 * (median(own / hand for own, hand, *_ in warm) - 1),
-        "cpu": 100 * (float(both[0] / both[1]) - 1),
-        "wall_seconds": wall,
-        "wall_seconds_by_hand": hand_wall,
-        "cpu_seconds": float(both[0]),
-        "cpu_seconds_by_hand": float(both[1]),
-        "losses_differ": float(gaps),
-    }
