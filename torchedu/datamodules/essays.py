@@ -1,6 +1,6 @@
 """Graded texts for training and scoring: essays, and short answers beside their references."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from torchedu.datamodules.essay_batches import EssayBatches
 from torchedu.datamodules.stream import BatchStream, EpochLoader, ranks_of
 from torchedu.datasets.importers.graded_texts import TEXT_FORMATS, import_texts
 from torchedu.datasets.order import Order
-from torchedu.datasets.surface import surface
 from torchedu.datasets.texts import TextStore, split_texts
 from torchedu.errors import ConfigError, DataError, allowed
 from torchedu.features import embed, tokenize
@@ -76,7 +75,7 @@ class Essays(LightningDataModule):
         precision: Precision = "bf16",
         features: str | None = None,
         batch_size: int = 64,
-        prompts: list[str] | None = None,
+        prompts: Sequence[str | int] | None = None,
         split: str | None = None,
         val: float = 0.1,
         test: float = 0.2,
@@ -104,7 +103,7 @@ class Essays(LightningDataModule):
         self.window = window
         self.precision = precision
         self.batch_size = batch_size
-        self.prompts = prompts
+        self.prompts = None if prompts is None else [str(one) for one in prompts]
         self.split = split
         self.val = val
         self.test = test
@@ -117,7 +116,7 @@ class Essays(LightningDataModule):
         self.vocabulary = self._with_encoder(self.store.vocabulary)
         self.predict_part: str | None = None
         known = list(self.vocabulary[PROMPT])
-        for one in prompts or []:
+        for one in self.prompts or []:
             if one not in known:
                 raise ConfigError(f"prompts names {one!r}.", allowed(one, known))
 
@@ -180,12 +179,6 @@ class Essays(LightningDataModule):
         ids = self.store.vocabulary[PROMPT].ids(self.prompts or self.store.vocabulary[PROMPT])
         return np.isin(self.store.prompt[rows], ids)
 
-    @cached_property
-    def surface(self) -> NDArray[np.float32]:
-        """What is counted on the surface of each text; shape (texts, F)."""
-        beside = (self.store.references, self.store.questions) if self.num_labels else ()
-        return surface(self.store.all_texts, *beside)
-
     @property
     def _beside(self) -> list[str] | None:
         """What each answer is held against: its references, else its question."""
@@ -205,15 +198,13 @@ class Essays(LightningDataModule):
         texts, beside = self.store.all_texts, self._beside
         if not self.frozen:
             tokens = tokenize(texts, self.encoder, self.features, pairs=beside, window=self.window)
-            return EssayBatches(self.store, self.surface, tokens=tokens)
+            return EssayBatches(self.store, tokens=tokens)
         lines = [one.splitlines() or [""] for one in beside or ()]
         vectors = embed(
             [*texts, *(line for one in lines for line in one)], self.encoder, self.features,
             pooling=self.pooling, layers=self.layers, window=self.window, precision=self.precision,
         )  # fmt: skip
-        return EssayBatches(
-            self.store, self.surface, vectors=vectors, lines=[len(one) for one in lines]
-        )
+        return EssayBatches(self.store, vectors=vectors, lines=[len(one) for one in lines])
 
     def use(self, vocabulary: Vocabulary, ranges: NDArray[np.float32]) -> None:
         """Give batches in the ids of another vocabulary, that of a trained network, say.
