@@ -64,6 +64,7 @@ class TextEncoder(nn.Module):
             )
         self.pooling = pooling
         self.layers = tuple(layers)
+        self.model.config.use_cache = False  # a decoder would keep what a text alone needs no more
 
     @classmethod
     def pretrained(
@@ -108,6 +109,12 @@ class TextEncoder(nn.Module):
     def config(self) -> dict[str, Any]:
         """What builds a model of the same sizes again; plain JSON."""
         return plain_config(self.model.config.to_dict())
+
+    @property
+    def blocks(self) -> str:
+        """Name of the model's repeated blocks, the longest list of modules in it."""
+        lists = {k: m for k, m in self.model.named_modules() if isinstance(m, nn.ModuleList)}
+        return max(lists, key=lambda name: len(lists[name]))
 
     @property
     def dim(self) -> int:

@@ -66,6 +66,7 @@ class EssayGrading(NamedTask):
     monitor = "val/score"
     sizes = ("num_prompts", "num_scores", "num_labels", "num_steps", "num_roles", "dim", "encoder")
     nets = Grader
+    trained_by = (*NamedTask.trained_by, "encoder_lr", "layer_decay")
     usual: ClassVar = {
         "net": "torchedu.models.FrozenGrader",
         "data": "torchedu.datamodules.Essays",
