@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torchedu.batch import EssayBatch
 from torchedu.errors import ConfigError
 from torchedu.models.grader import Grader, Head
+from torchedu.models.low_rank import LowRank
 from torchedu.models.text_encoder import Pooling, TextEncoder
 from torchedu.schema import SURFACE_NUMBERS
 
@@ -16,6 +17,8 @@ class TextGrader(Grader):
     """Grades texts by an encoder or decoder of Hugging Face that is trained along.
 
     A text of several windows is the mean of theirs, weighed by their tokens: nothing is cut off.
+    With ``lora_rank``, the encoder's own weights stay as they are, and only low-rank additions to
+    its linear layers are trained.
 
     Args:
         num_prompts: Number of prompt ids, the reserved ones included.
@@ -31,9 +34,14 @@ class TextGrader(Grader):
         with_surface: Whether what is counted on the surface is seen.
         by_prompt: Whether each prompt has weights of its own; without, answers to questions that
             nobody was trained on are graded like all others.
+        lora_rank: Rank of the additions; 0 trains all weights.
+        lora_alpha: The additions are multiplied by this over their rank.
+        lora_dropout: Share of the additions' inputs that is dropped.
 
     Raises:
-        ConfigError: There is no such model, or its vectors are of another width.
+        ConfigError: There is no such model, its vectors are of another width, or a value is out of
+            range.
+        MissingExtraError: transformers, or for ``lora_rank`` peft, is not installed.
     """
 
     reads = "tokens"
@@ -52,7 +60,12 @@ class TextGrader(Grader):
         head: Head = "regression",
         with_surface: bool = True,
         by_prompt: bool = True,
+        lora_rank: int = 0,
+        lora_alpha: float = 16.0,
+        lora_dropout: float = 0.0,
     ) -> None:
+        low_rank = LowRank(lora_rank, lora_alpha, lora_dropout)
+        low_rank.check()
         width = dim + len(SURFACE_NUMBERS) * with_surface
         sizes = (num_prompts, num_scores, num_steps, num_roles, dim, encoder)
         super().__init__(sizes, head, by_prompt, width, 1)
@@ -67,6 +80,9 @@ class TextGrader(Grader):
                 "Pool one layer alone: --data.layers '[-1]'.",
             )
         self.config = self.reader.config
+        self.lora_rank, self.lora_alpha, self.lora_dropout = lora_rank, lora_alpha, lora_dropout
+        if lora_rank:
+            low_rank.add(self.reader.model, None, self.reader.blocks)
         self.pooling = pooling
         self.dropout = nn.Dropout(dropout)
         self.share = dropout
@@ -92,16 +108,14 @@ class TextGrader(Grader):
         return {**super().arguments(), "dropout": self.share}
 
     def depths(self) -> list[tuple[int, list[nn.Parameter]]]:
-        """Return the parameters by their depth: blocks below the top, 0 for the head."""
-        blocks = max(
-            (one for one in self.reader.modules() if isinstance(one, nn.ModuleList)), key=len
-        )
-        deep = {
-            id(p): len(blocks) - i for i, block in enumerate(blocks) for p in block.parameters()
-        }
+        """Return what is trained by its depth: blocks below the top, 0 for the head."""
         found: dict[int, list[nn.Parameter]] = {}
-        inside = {id(p) for p in self.reader.parameters()}
-        for parameter in self.parameters():
-            lowest = len(blocks) + 1 if id(parameter) in inside else 0
-            found.setdefault(deep.get(id(parameter), lowest), []).append(parameter)
+        begin = f"reader.model.{self.reader.blocks}."
+        blocks = len(self.reader.model.get_submodule(self.reader.blocks))
+        for name, parameter in self.named_parameters():
+            depth = blocks + 1 if name.startswith("reader.") else 0
+            if name.startswith(begin):
+                depth = blocks - int(name.removeprefix(begin).split(".")[0])
+            if parameter.requires_grad:
+                found.setdefault(depth, []).append(parameter)
         return sorted(found.items())
