@@ -74,7 +74,7 @@ def test_arguments_and_weights_are_all_that_the_network_is(
     ("wrong", "said"),
     [
         (lambda folder: build(folder, lora_rank=-1), "lora_rank is -1"),
-        (lambda folder: TextGrader(4, 1, 5, 1, 32, str(folder)), "vectors of 16 numbers"),
+        (lambda folder: TextGrader(4, 1, 5, 1, 32, str(folder)), "vectors of 48 numbers"),
     ],
 )
 def test_what_cannot_be_is_told(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from lightning import LightningDataModule
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from numpy.typing import NDArray
@@ -39,8 +40,8 @@ class Essays(LightningDataModule):
         frozen: Whether the encoder stays as it is: texts then come as vectors that are made once;
             else as tokens.
         pooling: How the vectors of tokens become one, where the encoder is frozen.
-        layers: Whose outputs are pooled, where the encoder is frozen: 0 is what enters the first,
-            -1 the last; all where it is None. The lower ones tell words, the upper ones meaning.
+        layers: Whose outputs are pooled: 0 is what enters the first, -1 the last; all where it is
+            None. The lower ones tell words, the upper ones meaning.
         window: Most tokens that the encoder sees at once; a longer text has several windows.
         precision: ``32``, or ``bf16`` for a frozen encoder of half the size.
         features: Where vectors and tokens are kept; beside the store where it is None.
@@ -99,7 +100,7 @@ class Essays(LightningDataModule):
         self.frozen = frozen
         self.pooling = pooling
         num = int(encoder_config(encoder)["num_hidden_layers"])
-        self.layers = layers or (list(range(num + 1)) if frozen else [-1])
+        self.layers = layers or list(range(num + 1))
         self.window = window
         self.precision = precision
         self.batch_size = batch_size
@@ -231,9 +232,22 @@ class Essays(LightningDataModule):
         self.vocabulary = vocabulary
         self.batches.use(vocabulary, ranges)
 
-    def training_texts(self) -> EssayBatch:
-        """Return the texts of the training part as one batch, without their tokens."""
-        return self.batches.of(self.parts["train"]).everything()
+    def training_texts(self, pooling: Pooling | None = None) -> EssayBatch:
+        """Return the texts of the training part as one batch, without their tokens.
+
+        Args:
+            pooling: Pools vectors of the encoder as it is before it is trained; texts that come as
+                tokens have none where it is None.
+        """
+        texts = self.batches.of(self.parts["train"]).everything()
+        if self.frozen or pooling is None or self._beside is not None:  # a pair is no one text
+            return texts
+        rows = self.parts["train"].tolist()
+        found = embed(
+            [self.store.all_texts[i] for i in rows], self.encoder, self.features,
+            pooling=pooling, layers=self.layers, window=self.window, precision=self.precision,
+        )  # fmt: skip
+        return texts._replace(vector_BRD=torch.from_numpy(found[:]).unsqueeze(1))
 
     @property
     def steps_per_epoch(self) -> int:
