@@ -57,6 +57,7 @@ def fitted(name: str, words: Sequence[object]) -> tuple[dict[str, Any], float]:
     """Train and score with one command; its evaluation and its processor seconds."""
     run = RUNS / name
     if not (run / "cpu.json").is_file():
+        shutil.rmtree(run, ignore_errors=True)  # what a campaign that was ended left
         common = ["--data.encoder", encoder(), "--run", run, "--trainer.accelerator", "cpu"]
         command = [harness.script("torchedu"), "fit", *map(str, words), *common]
         done = harness.run(command, environment={"HF_HUB_OFFLINE": "1"})

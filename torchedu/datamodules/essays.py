@@ -21,7 +21,7 @@ from torchedu.errors import ConfigError, DataError, allowed
 from torchedu.features import embed, tokenize
 from torchedu.features.embedding import Precision, vectors_key
 from torchedu.features.tokens import tokenizer_key
-from torchedu.models.text_encoder import Pooling, encoder_config
+from torchedu.models.text_encoder import Pooling, encoder_config, encoder_sizes
 from torchedu.schema import ENCODER, PROMPT, RESERVED, Names, Vocabulary
 
 
@@ -99,7 +99,7 @@ class Essays(LightningDataModule):
         self.encoder = encoder
         self.frozen = frozen
         self.pooling = pooling
-        num = int(encoder_config(encoder)["num_hidden_layers"])
+        num, self._width = encoder_sizes(encoder_config(encoder))
         self.layers = layers or list(range(num + 1))
         self.window = window
         self.precision = precision
@@ -153,10 +153,10 @@ class Essays(LightningDataModule):
         """Number of texts read at once: 2 where answers have references."""
         return 1 + (self._beside is not None)
 
-    @cached_property
+    @property
     def dim(self) -> int:
         """Width of the vectors."""
-        return int(encoder_config(self.encoder)["hidden_size"]) * len(self.layers)
+        return self._width * len(self.layers)
 
     def _with_encoder(self, vocabulary: Vocabulary) -> Vocabulary:
         """Return the names of the data, with the checksum of what reads it."""

@@ -27,9 +27,10 @@ class Grader(nn.Module, ABC):
     every argument as an attribute of the same name, plain JSON values all; a checkpoint stores them
     and builds the network again.
 
-    A text is seen as numbers: its vectors and what is counted on its surface, each beside that of
-    other texts of the prompt. Where scores are regressed, a ridge regression a prompt on these is
-    found in closed form before training, and the network learns what such a line leaves over.
+    A text is seen as numbers: its vector, that of what stands beside it, how the two differ and
+    agree, and what is counted on its surface, each beside that of other texts of the prompt. Where
+    scores are regressed, a ridge regression a prompt on these is found in closed form before
+    training, and the network learns what such a line leaves over.
 
     Attributes:
         reads: ``vectors`` of a frozen encoder, or ``tokens``.
@@ -57,7 +58,7 @@ class Grader(nn.Module, ABC):
         head: Head,
         by_prompt: bool,
         with_surface: bool,
-        vectors: int,
+        roles: int,
         members: int = 1,
         width: int | None = None,
     ) -> None:
@@ -71,7 +72,8 @@ class Grader(nn.Module, ABC):
         self.with_surface = with_surface
         self.head = head
         asked, few = num_prompts if by_prompt else RESERVED, len(SURFACE_NUMBERS)
-        self.inputs = dim * vectors + (few + vectors - 1) * with_surface
+        vectors = 3 * roles - 2
+        self.inputs = dim * vectors + (few + roles - 1) * with_surface
         self.output = KINDS[head](members, width or self.inputs, asked, num_scores, num_steps)
         lines = num_scores if head == "regression" else 0
         if lines:
@@ -107,8 +109,9 @@ class Grader(nn.Module, ABC):
         self.centre_PF[prompt] = batch.surface_BF.mean(0)
         self.spread_PF[prompt] = batch.surface_BF.std(0, correction=0).clamp(min=1e-3)
         if batch.vector_BRD.numel():
-            self.middle_PRD[prompt] = batch.vector_BRD.mean(0)
-            self.scale_PRD[prompt] = 1 / batch.vector_BRD.std(0, correction=0).clamp(min=1e-4)
+            vector_BRD = _compared(batch.vector_BRD)
+            self.middle_PRD[prompt] = vector_BRD.mean(0)
+            self.scale_PRD[prompt] = 1 / vector_BRD.std(0, correction=0).clamp(min=1e-4)
 
     def _line(self, prompt: int, batch: EssayBatch) -> None:
         """Find a line through the scores of a prompt's texts."""
@@ -128,7 +131,8 @@ class Grader(nn.Module, ABC):
             batch: The texts.
         """
         asked_B = self.asked(batch)
-        beside_BRD = (vector_BRD - self.middle_PRD[asked_B]) * self.scale_PRD[asked_B]
+        beside_BRD = _compared(vector_BRD) - self.middle_PRD[asked_B]
+        beside_BRD = beside_BRD * self.scale_PRD[asked_B]
         parts = [beside_BRD.flatten(1).clamp(-6, 6)]
         if self.with_surface:
             surface_BF = (batch.surface_BF - self.centre_PF[asked_B]) / self.spread_PF[asked_B]
@@ -177,3 +181,14 @@ class Grader(nn.Module, ABC):
         """
         names = list(inspect.signature(type(self).__init__).parameters)[1:]
         return {name: getattr(self, name) for name in names if name not in self.sizes}
+
+
+def _compared(vector_BRD: Tensor) -> Tensor:
+    """Return vectors, then how the first differs from and agrees with each other one.
+
+    As sentence encoders compare two texts (Conneau et al., https://arxiv.org/abs/1705.02364): the
+    distance and the product, number by number, here of vectors of length 1.
+    """
+    unit_BRD = F.normalize(vector_BRD, dim=-1)
+    first_B1D, other_BRD = unit_BRD[:, :1], unit_BRD[:, 1:]
+    return torch.cat([vector_BRD, (first_B1D - other_BRD).abs(), first_B1D * other_BRD], 1)

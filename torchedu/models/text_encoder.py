@@ -190,6 +190,22 @@ def encoder_config(name: str) -> dict[str, Any]:
     return plain_config(json.loads((model_folder(name) / "config.json").read_text("utf-8")))
 
 
+def encoder_sizes(config: dict[str, Any]) -> tuple[int, int]:
+    """Return the number of layers and the width of a model, by whatever names its family has.
+
+    Args:
+        config: What its ``config.json`` holds.
+
+    Raises:
+        ConfigError: No model can be built of it.
+    """
+    auto, family = _transformers(), str(config.get("model_type"))
+    if family not in auto.CONFIG_MAPPING:
+        raise ConfigError(f"model_type is {family!r}.", allowed(family, auto.CONFIG_MAPPING, 5))
+    parsed = auto.AutoConfig.for_model(**config)
+    return int(parsed.num_hidden_layers), int(parsed.hidden_size)
+
+
 def plain_config(config: dict[str, Any]) -> dict[str, Any]:
     """Return a configuration without where it was and how it was saved."""
     dropped = ("_name_or_path", "auto_map", "dtype", "torch_dtype", "transformers_version")

@@ -9,7 +9,7 @@ from torchedu.batch import EssayBatch
 from torchedu.errors import ConfigError
 from torchedu.models.grader import Grader, Head
 from torchedu.models.low_rank import LowRank
-from torchedu.models.text_encoder import Pooling, TextEncoder, encoder_config
+from torchedu.models.text_encoder import Pooling, TextEncoder, encoder_config, encoder_sizes
 
 
 class TextGrader(Grader):
@@ -18,7 +18,8 @@ class TextGrader(Grader):
     A text of several windows is the mean of theirs, weighed by their tokens: nothing is cut off.
     Where it regresses, it begins with the lines through the vectors of the pretrained encoder, as
     ``FrozenGrader`` does, so that training does not first undo what the encoder knows (Kumar et
-    al., "Fine-Tuning can Distort Pretrained Features", https://arxiv.org/abs/2202.10054).
+    al., "Fine-Tuning can Distort Pretrained Features", https://arxiv.org/abs/2202.10054). The
+    encoder drops nothing in training: a line through its vectors would take that for meaning.
 
     With ``lora_rank``, the encoder's own weights stay as they are, and only low-rank additions to
     its linear layers are trained.
@@ -39,7 +40,6 @@ class TextGrader(Grader):
             nobody was trained on are graded like all others.
         lora_rank: Rank of the additions; 0 trains all weights.
         lora_alpha: The additions are multiplied by this over their rank.
-        lora_dropout: Share of the additions' inputs that is dropped.
 
     Raises:
         ConfigError: There is no such model, its vectors are of another width, or a value is out of
@@ -65,19 +65,21 @@ class TextGrader(Grader):
         by_prompt: bool = True,
         lora_rank: int = 0,
         lora_alpha: float = 16.0,
-        lora_dropout: float = 0.0,
     ) -> None:
-        low_rank = LowRank(lora_rank, lora_alpha, lora_dropout)
+        low_rank = LowRank(lora_rank, lora_alpha, dropout=0.0)
         low_rank.check()
         sizes = (num_prompts, num_scores, num_steps, num_roles, dim, encoder)
         super().__init__(sizes, head, by_prompt, with_surface, 1)
         self.start = pooling if config is None else None
-        own = encoder_config(encoder) if config is None else config
-        layers = (-1,) if dim == own["hidden_size"] else range(int(own["num_hidden_layers"]) + 1)
+        num, wide = encoder_sizes(encoder_config(encoder) if config is None else config)
+        layers = (-1,) if dim == wide else range(num + 1)
         if config is None:
             self.reader = TextEncoder.pretrained(encoder, pooling, layers).train()
         else:
             self.reader = TextEncoder(config, pooling, layers)
+        for one in self.reader.modules():
+            if isinstance(one, nn.Dropout):
+                one.p = 0.0
         if self.reader.dim != dim:
             raise ConfigError(
                 f"the network's encoder gives vectors of {self.reader.dim} numbers, the data's "
@@ -85,7 +87,7 @@ class TextGrader(Grader):
                 "Pool the last layer, --data.layers '[-1]', or all of them.",
             )
         self.config = self.reader.config
-        self.lora_rank, self.lora_alpha, self.lora_dropout = lora_rank, lora_alpha, lora_dropout
+        self.lora_rank, self.lora_alpha = lora_rank, lora_alpha
         if lora_rank:
             low_rank.add(self.reader.model, None, self.reader.blocks)
         self.pooling = pooling
