@@ -30,7 +30,7 @@ FROZEN, ABOVE_SURFACE = 0.79, 0.02
 BEETLE = {"unseen-answers": 0.67, "unseen-questions": 0.62}
 PROMPT = "4"
 """Of which an encoder is fine-tuned."""
-SAMPLE = 300
+SAMPLE = 600
 """Essays whose embedding is timed beside the bare encoder's."""
 
 
