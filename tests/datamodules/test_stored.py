@@ -7,10 +7,13 @@ import pytest
 
 from tests.datasets.importers.fake import answers, write_csv
 from tests.datasets.lesson_files import write_lessons
+from tests.datasets.oulad_files import write_oulad
 from tests.essays import write_essays
+from torchedu.datamodules.course_events import open_events
 from torchedu.datamodules.essays import open_texts
 from torchedu.datamodules.interactions import open_answers
 from torchedu.datamodules.transcripts import open_transcripts
+from torchedu.datasets.events import CLICKED
 from torchedu.errors import ConfigError
 
 
@@ -38,6 +41,17 @@ def test_it_is_made_again_where_anything_changed(tmp_path: Path) -> None:
     assert len(set(made)) == 4
 
 
+def test_a_folder_is_read_again_where_a_file_came_to_it(tmp_path: Path) -> None:
+    folder = write_oulad(tmp_path / "oulad")
+    open_events(str(folder))
+    made = number(tmp_path / "oulad.store")
+    open_events(str(folder))
+    assert number(tmp_path / "oulad.store") == made
+    write_oulad(tmp_path / "with", clicks=True)
+    (tmp_path / "with" / "studentVle.csv").rename(folder / "studentVle.csv")
+    assert (open_events(str(folder)).events.kind == CLICKED).any()
+
+
 def test_a_store_of_another_file_is_never_replaced(tmp_path: Path) -> None:
     for write, opener, kind in (
         (lambda file: write_csv(file, answers()), open_answers, "csv"),
@@ -53,16 +67,3 @@ def test_a_store_of_another_file_is_never_replaced(tmp_path: Path) -> None:
             opener(str(folder / "a.tsv"))
         assert f"data import {kind} {folder / 'a.tsv'} OUT" in caught.value.remedy
         assert number(folder / "a.store") == before
-
-
-def test_a_file_of_a_folder_that_is_new_is_read(tmp_path: Path) -> None:
-    folder = tmp_path / "lessons"
-    folder.mkdir()
-    write_lessons(folder / "a.csv", 2)
-    assert open_transcripts(str(folder)).num_lessons == 2
-    text = (folder / "a.csv").read_text()
-    (folder / "b.csv").write_text(text.replace("lesson", "other"))
-    os.utime(folder / "b.csv", (0, 0))
-    assert open_transcripts(str(folder)).num_lessons >= 2
-    sources = open_transcripts(str(folder)).about["source"]
-    assert [one["file"] for one in sources] == ["a.csv", "b.csv"]

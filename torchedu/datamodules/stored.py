@@ -52,13 +52,17 @@ def stored(
                 f"Import it elsewhere: torchedu data import {kind.made_by} {raw} OUT, "
                 "then --data.path OUT.",
             )
-        said = {name: value for name, value in (options or {}).items() if value}
         as_said = format in (None, store.about.get("importer"))
-        if as_said and said == store.about.get("options", {}) and _is_of(store, raw):
+        as_said &= _given(options) == _given(store.about.get("options"))
+        if as_said and _is_of(store, raw):
             return store
     store = read(path, out)
     rank_zero_info(f"Imported {raw.name}: {store.summary}.")
     return store
+
+
+def _given(options: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {name: value for name, value in (options or {}).items() if value}
 
 
 def _sources(store: Store) -> list[dict[str, Any]]:

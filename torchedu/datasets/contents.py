@@ -39,15 +39,17 @@ def describe_enrolments(store: EnrolmentStore) -> dict[str, Any]:
 
 def describe_events(store: EventStore) -> dict[str, Any]:
     """Count what a store of courses and their students' events holds."""
+    events = np.diff(store.event_offsets)
     return {
         **store.counts,
-        "events_per_enrolment": spread(np.diff(store.event_offsets)),
+        "events_per_enrolment": spread(events),
         "enrolments_per_course": spread(np.bincount(store.column("course"))),
         "groups": {
             OUTCOME: by_name(store.vocabulary[OUTCOME], store.column(OUTCOME)),
             **_groups(store),
         },
         "unit": "enrolments",
+        "facts": {"enrolments without an event": f"{(events == 0).sum():,}"},
     }
 
 
@@ -57,7 +59,6 @@ def describe_texts(store: TextStore) -> dict[str, Any]:
     facts = {}
     if store.score_names:
         facts["scores"] = ", ".join(store.score_names)
-    if not np.isnan(store.target).all():
         facts["mean, 0 the lowest and 1 the highest"] = f"{np.nanmean(store.target):.3f}"
     return {
         **store.counts,
