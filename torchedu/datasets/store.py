@@ -56,7 +56,7 @@ class Store:
     """
 
     holds: ClassVar[str] = ""
-    made_by: ClassVar[str] = "FORMAT"
+    made_by: ClassVar[str] = ""
     mark: ClassVar[tuple[str, str]] = ("", "")
 
     def __init__(self, path: str | Path) -> None:
