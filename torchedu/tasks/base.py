@@ -87,7 +87,7 @@ class Task(LightningModule, ABC):
     def grown(self, names: Vocabulary) -> "Task":
         """Return this task with parameters for new names, to go on with other data."""
 
-    def suit(self, data: LightningDataModule) -> None:  # noqa: B027 - most networks take any
+    def suit(self, data: LightningDataModule) -> None:
         """Let data that was asked for nothing else cut its batches as they suit the network."""
 
     @abstractmethod
