@@ -70,6 +70,21 @@ def with_net(words: Sequence[str], task: type[Task]) -> list[str]:
     return [*net, *words]
 
 
+def refuse_sizes(words: Sequence[str], task: type[Task]) -> None:
+    """Refuse sizes of the data among the words, which would be of no effect.
+
+    Raises:
+        ConfigError: One is given.
+    """
+    options = {word.partition("=")[0].replace(".init_args.", ".") for word in words}
+    for size in task.sizes:
+        if f"--model.{size}" in options or any(size in _init_args(one) for one in _models(words)):
+            raise ConfigError(
+                f"model.{size} is given, which is not yours to choose: it is the data's.",
+                "Leave it out; it is counted in what --data.path names.",
+            )
+
+
 def configurations(words: Sequence[str]) -> list[dict[str, Any]]:
     """Return what stands in each configuration file among the words, recipes by name included.
 

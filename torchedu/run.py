@@ -30,6 +30,7 @@ from torchedu.chosen import (
     chooses_net,
     chosen_task,
     configurations,
+    refuse_sizes,
     subclasses,
     with_net,
     with_recipes,
@@ -231,6 +232,8 @@ class RunCLI(LightningCLI):
         """Parse the words; recipes may be given by their name alone."""
         words = with_recipes(args)
         words = with_strategy(words, configurations(words))
+        if self.checkpoint is None:
+            refuse_sizes(words, self.task)
         if self.checkpoint is None and not chooses_net(words):
             # Not a default of the parser: that would hand its arguments on to the net of one's own.
             words = with_net(words, self.task)
@@ -251,6 +254,7 @@ class RunCLI(LightningCLI):
         else:
             self.model = self._get(self.config_init, "model")
         if self.checkpoint is None:
+            self.model.suit(self.datamodule)
             self.resume = resume_from(self.config.resume, self.config.run, self.model)
             self._add_configure_optimizers_method_to_model(self.subcommand)
         self.trainer = self.instantiate_trainer()

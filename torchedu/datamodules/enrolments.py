@@ -23,6 +23,9 @@ from torchedu.datasets.splits import Part
 from torchedu.errors import ConfigError
 from torchedu.schema import GROUP, ITEM, RESERVED, SKILL, Vocabulary
 
+WINDOW, WITHOUT_HISTORY = 50, 2
+"""Courses at once where nothing is asked for: usually, and for networks that read no history."""
+
 
 class Enrolments(LightningDataModule):
     """Enrolments of students, from a store or straight from raw files.
@@ -39,7 +42,9 @@ class Enrolments(LightningDataModule):
             and accumulated batches. On average in training, whose batches have like numbers of
             courses.
         window: Most courses that the network takes at once; longer histories are cut in training,
-            and in evaluation the last ``window`` are seen.
+            and in evaluation the last ``window`` are seen. Where it is None: 50, or as many as the
+            network takes; 2 where the network reads no history, so that a student's courses come in
+            different steps, each of which moves the student.
         split: ``last``, ``time`` or ``fold``; see ``torchedu.datasets.enrolment_splits``.
         val: The share for validation: by last, of the students, of whom the last course but one
             chooses; by time, of the enrolments; by fold, of the other students.
@@ -65,7 +70,7 @@ class Enrolments(LightningDataModule):
         columns: dict[str, str] | None = None,
         groups: list[str] | None = None,
         batch_size: int = 256,
-        window: int = 50,
+        window: int | None = None,
         split: str = "last",
         val: float = 0.1,
         test: float = 0.2,
@@ -79,7 +84,7 @@ class Enrolments(LightningDataModule):
         super().__init__()
         for name, value, least in (
             ("batch_size", batch_size, 1),
-            ("window", window, 2),
+            ("window", WINDOW if window is None else window, 2),
             ("num_workers", num_workers, 0),
             ("sampled", sampled, 0),
             ("seed", seed, 0),
@@ -89,7 +94,8 @@ class Enrolments(LightningDataModule):
         self.path = path
         self.name = Path(path).stem  # in reports
         self.batch_size = batch_size
-        self.window = window
+        self.window = WINDOW if window is None else window
+        self._window_asked = window is not None
         self.split = split
         self.val = val
         self.test = test
@@ -203,6 +209,16 @@ class Enrolments(LightningDataModule):
         student = np.repeat(np.arange(self.num_students), lengths)
         size = len(self.store.vocabulary[ITEM])
         return NegativeSampler(student, self.store.item.astype(np.int64), size, seed=self.seed)
+
+    def suit(self, reads_history: bool, max_steps: int | None) -> None:
+        """Take as many courses at once as suit a network, unless ``window`` was asked for.
+
+        Args:
+            reads_history: Whether the network goes by the courses before.
+            max_steps: The most courses that it takes at once; None where any number will do.
+        """
+        if not self._window_asked:
+            self.window = min(WINDOW if reads_history else WITHOUT_HISTORY, max_steps or WINDOW)
 
     def use(self, vocabulary: Vocabulary) -> None:
         """Give batches in the ids of another vocabulary, that of a trained network, say.
