@@ -23,6 +23,9 @@ from torchedu.datasets.splits import Part
 from torchedu.errors import ConfigError
 from torchedu.schema import GROUP, ITEM, RESERVED, SKILL, Vocabulary
 
+WINDOW, WITHOUT_HISTORY = 50, 2
+"""Courses at once where nothing is asked for: usually, and for networks that read no history."""
+
 
 class Enrolments(DataModule):
     """Enrolments of students, from a store or straight from raw files.
@@ -39,7 +42,9 @@ class Enrolments(DataModule):
             and accumulated batches. On average in training, whose batches have like numbers of
             courses.
         window: Most courses that the network takes at once; longer histories are cut in training,
-            and in evaluation the last ``window`` are seen.
+            and in evaluation the last ``window`` are seen. Where it is None: 50, or as many as the
+            network takes; 2 where the network reads no history, so that a student's courses come in
+            different steps, each of which moves the student.
         split: ``last``, ``time`` or ``fold``; see ``torchedu.datasets.enrolment_splits``.
         val: The share for validation: by last, of the students, of whom the last course but one
             chooses; by time, of the enrolments; by fold, of the other students.
@@ -67,7 +72,7 @@ class Enrolments(DataModule):
         columns: dict[str, str] | None = None,
         groups: list[str] | None = None,
         batch_size: int = 256,
-        window: int = 50,
+        window: int | None = None,
         split: str = "last",
         val: float = 0.1,
         test: float = 0.2,
@@ -79,9 +84,10 @@ class Enrolments(DataModule):
         num_workers: int = 0,
     ) -> None:
         super().__init__(path, seed, num_workers)
-        at_least(("batch_size", batch_size, 1), ("window", window, 2), ("sampled", sampled, 0))
+        self.window = WINDOW if window is None else window
+        at_least(("batch_size", batch_size, 1), ("window", self.window, 2), ("sampled", sampled, 0))
+        self._window_asked = window is not None
         self.batch_size = batch_size
-        self.window = window
         self.prerequisites = prerequisites
         self.sampled = sampled
         self.store = open_enrolments(path, format, columns, groups)
@@ -176,6 +182,16 @@ class Enrolments(DataModule):
         student = np.repeat(np.arange(self.num_students), lengths)
         size = len(self.store.vocabulary[ITEM])
         return NegativeSampler(student, self.store.item.astype(np.int64), size, seed=self.seed)
+
+    def suit(self, reads_history: bool, max_steps: int | None) -> None:
+        """Take as many courses at once as suit a network, unless ``window`` was asked for.
+
+        Args:
+            reads_history: Whether the network goes by the courses before.
+            max_steps: The most courses that it takes at once; None where any number will do.
+        """
+        if not self._window_asked:
+            self.window = min(WINDOW if reads_history else WITHOUT_HISTORY, max_steps or WINDOW)
 
     def use(self, vocabulary: Vocabulary) -> None:
         """Give batches in the ids of another vocabulary, that of a trained network, say.
