@@ -60,7 +60,9 @@ def chooses_net(words: Sequence[str]) -> bool:
 
 
 def with_net(words: Sequence[str], task: type[Task]) -> list[str]:
-    """Name the task's usual network, right after the task where the words name that."""
+    """Name the task's usual network, right after the task, unless the words choose one."""
+    if chooses_net(words):
+        return list(words)
     net = [f"--model.net={task.usual['net']}"] if "net" in task.usual else []
     for i, word in enumerate(words):
         if word == "--model":
