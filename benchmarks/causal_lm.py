@@ -1,7 +1,7 @@
 """Does a small language model learn to explain, and what does its training cost?
 
-    python benchmarks/causal_lm.py                    # about two hours of a processor's time
-    python benchmarks/causal_lm.py --only lm.vs_hf    # ten minutes
+    python benchmarks/causal_lm.py                    # half an hour of a processor's time
+    python benchmarks/causal_lm.py --only lm.vs_hf    # ten minutes of it
     python benchmarks/causal_lm.py --short            # four minutes: lm.vs_hf, one turn each
 
 ``lm.learns`` trains the recipe ``math_small`` on GSM8K under ``fsdp`` on 2 processes of one thread,

@@ -34,7 +34,10 @@ def test_a_batch_holds_each_text_whole_and_scores_what_the_tutor_says(
     batches = TokenBatches(tokens, np.arange(60), 128, packed)
     index = np.array([3, 50, 7, 20])
     batch = batches(index)
-    assert batch.place_BL.shape[1] == (batch.token_BL.shape[1] if packed else 0)
+    width = batch.token_BL.shape[1]
+    assert width % 8 == 0
+    assert width - int(batches.windows.stop[index].max()) < 8 or packed
+    assert batch.place_BL.shape[1] == (width if packed else 0)
     for text in index.tolist():
         here = batch.text_BL == text
         bounds = tokens.offsets("texts", "token")[text : text + 2]

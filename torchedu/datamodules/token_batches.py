@@ -16,6 +16,9 @@ from torchedu.errors import DataError
 
 BLOCK = 2000
 """Conversations that are tokenised together."""
+WIDTHS = 8
+"""Widths of batches are multiples of it, so that shapes come again: a processor keeps kernels and
+memory by shape, which ever new ones would fill. GPUs multiply such matrices fastest."""
 Ids = NDArray[np.int64]
 
 
@@ -110,7 +113,7 @@ class TokenBatches:
         """
         length, text = self.windows.stop[index], self.windows.student[index]
         row, start = pack(length, self.most) if self.packed else own_rows(len(index))
-        width = int((start + length).max())
+        width = min(-(-int((start + length).max()) // WIDTHS) * WIDTHS, self.most)
         shape = int(row.max()) + 1, width
         place = np.arange(int(length.sum())) - np.repeat(np.cumsum(length) - length, length)
         at = np.repeat(row * width + start, length) + place
