@@ -53,18 +53,18 @@ def main() -> None:
 
     torch.set_num_threads(1)
     seed_everything(given.seed, verbose=False)
-    # As RecBole does, a student's courses go into different steps: twice the NDCG of one pass.
-    data = torchedu.Enrolments(given.store, window=2)
-    enrolments = data.parts["train"].num_answers
-    # A batch is counted in windows: as many as hold the enrolments of so many instances.
-    steps = enrolments * (1 + given.negatives) / given.batch_size
-    windows = len(cut_windows(data.parts["train"], data.window).length)
-    data.batch_size = max(1, round(windows / steps))
+    data = torchedu.Enrolments(given.store)
     sizes = data.num_items, data.num_students, data.num_groups
     net = partial(NeuMF, dim=given.dim, hidden=given.hidden)
     task = torchedu.CourseRecommendation(
         net, *sizes, loss="bce", negatives=given.negatives, sparse=given.sparse, lr=given.lr
     )
+    task.suit(data)
+    enrolments = data.parts["train"].num_answers
+    # A batch is counted in windows: as many as hold the enrolments of so many instances.
+    steps = enrolments * (1 + given.negatives) / given.batch_size
+    windows = len(cut_windows(data.parts["train"], data.window).length)
+    data.batch_size = max(1, round(windows / steps))
     epochs = Epochs()
     with TemporaryDirectory(prefix="neumf-") as folder:
         trainer = Trainer(

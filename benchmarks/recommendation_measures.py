@@ -119,7 +119,7 @@ def sampling(source: Path, negatives: int = 4, loop: int = 40_000) -> dict[str, 
     ones = np.ones(len(item), np.float32)
     taken = sparse.coo_array((ones, (student, item)), shape=(students, size)).todok()
     begin, found = time.process_time(), []
-    for u in student[drawn[:loop]]:
+    for u in student[drawn[:loop]].tolist():
         for _ in range(negatives):
             j = np.random.randint(size)  # noqa: NPY002 - as its code has it
             while (u, j) in taken:

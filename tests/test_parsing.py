@@ -50,6 +50,8 @@ WRONG: list[tuple[list[str], str, str]] = [
     (["--data.windw", "9"], "Interactions has no option --data.windw", "Did you mean window?"),
     (["--model.net.dim", "many"], "--model.net.dim is 'many'", "Allowed: a whole number."),
     (["--trainer.max_epochs", "three"], "--trainer.max_epochs is 'three'", "a whole number, null"),
+    (["--model.num_items", "3"], "model.num_items is given", "Leave it out"),
+    (["--model.init_args.num_skills=3"], "model.num_skills is given", "Leave it out"),
     (["--model.lr", "fast"], "--model.lr is 'fast'", "Allowed: a number."),
     (["--model.schedule", "onecycle"], "--model.schedule is 'onecycle'", "mean one_cycle?"),
     (["--lr_find", "maybe"], "--lr_find is 'maybe'", "Allowed: true, false."),
@@ -99,6 +101,11 @@ def test_a_path_that_is_no_data_is_told() -> None:
             "model:\n  class_path: torchedu.KnowledgeTracing\n  init_args: {net: DTK}\n",
             "'DTK'",
             "mean DKT?",
+        ),
+        (
+            "model:\n  class_path: torchedu.KnowledgeTracing\n  init_args: {num_items: 3}\n",
+            "model.num_items is given",
+            "Leave it out",
         ),
     ],
 )

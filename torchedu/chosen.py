@@ -60,7 +60,9 @@ def chooses_net(words: Sequence[str]) -> bool:
 
 
 def with_net(words: Sequence[str], task: type[Task]) -> list[str]:
-    """Name the task's usual network, right after the task where the words name that."""
+    """Name the task's usual network, right after the task, unless the words choose one."""
+    if chooses_net(words):
+        return list(words)
     net = [f"--model.net={task.usual['net']}"] if "net" in task.usual else []
     for i, word in enumerate(words):
         if word == "--model":
@@ -68,6 +70,21 @@ def with_net(words: Sequence[str], task: type[Task]) -> list[str]:
         if word.startswith("--model="):
             return [*words[: i + 1], *net, *words[i + 1 :]]
     return [*net, *words]
+
+
+def refuse_sizes(words: Sequence[str], task: type[Task]) -> None:
+    """Refuse sizes of the data among the words, which would be of no effect.
+
+    Raises:
+        ConfigError: One is given.
+    """
+    options = {word.partition("=")[0].replace(".init_args.", ".") for word in words}
+    for size in task.sizes:
+        if f"--model.{size}" in options or any(size in _init_args(one) for one in _models(words)):
+            raise ConfigError(
+                f"model.{size} is given, which is not yours to choose: it is the data's.",
+                "Leave it out; it is counted in what --data.path names.",
+            )
 
 
 def configurations(words: Sequence[str]) -> list[dict[str, Any]]:

@@ -1,11 +1,16 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and folders that go with the process."""
 
 import errno
 import os
+import platform
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from torchedu.errors import ConfigError
 
 _PART = re.compile(r"\..*\.\d+\.part")
 
@@ -27,9 +32,9 @@ def whole(file: Path) -> Iterator[Path]:
     part.unlink(missing_ok=True)  # of a dead process of the same number, or a link laid there
     try:
         yield part
-        _to_disk(part)
+        to_disk(part)
         part.replace(file)
-        _to_disk(file.parent)
+        to_disk(file.parent)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
@@ -66,8 +71,72 @@ def sweep(folder: Path) -> int:
     return len(stale)
 
 
-def _to_disk(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
+@contextmanager
+def scratch(path: Path) -> Iterator[Path]:
+    """Make a hidden folder beside a path, to work in while what stands at the path is made.
+
+    What processes of this machine that were killed left beside the same path is removed first.
+
+    Args:
+        path: What is going to be made; folders above it are made too.
+
+    Yields:
+        The folder. In the end it is removed, and with it those above that hold nothing.
+
+    Raises:
+        ConfigError: It cannot be made there.
+    """
+    beside = path.absolute().parent
+    missing = [folder for folder in (beside, *beside.parents) if not folder.exists()]
+    name = f".{path.name[:60]}.{platform.node()}"  # another machine may share the disk
+    try:
+        beside.mkdir(parents=True, exist_ok=True)
+        remove_left(beside, name)
+        folder = Path(tempfile.mkdtemp(prefix=f"{name}-{os.getpid()}-", dir=beside))
+        folder.chmod(0o755)
+    except OSError as error:
+        raise ConfigError(
+            f"{path.parent} cannot be written ({error.strerror}).",
+            "Name a folder that you may write to.",
+        ) from None
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # the first one that holds something ends it
+            for one in missing:
+                one.rmdir()
+
+
+def remove_left(folder: Path, name: str) -> None:
+    """Remove the folders ``NAME-PID-...`` whose process was killed.
+
+    Args:
+        folder: Where they stand.
+        name: What their names begin with; those of one machine, where several share the disk.
+    """
+    for left in folder.iterdir():
+        pid = left.name.removeprefix(f"{name}-").partition("-")[0]
+        if left.name.startswith(f"{name}-{pid}-") and pid.isdigit() and not _lives(int(pid)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's, or a system that cannot tell
+        return True
+    return True
+
+
+def to_disk(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk.
+
+    Args:
+        path: The file or folder.
+    """
     if os.name != "posix" and path.is_dir():
         return  # only there can a folder be opened
     handle = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser, auto_cli
 
-from torchedu.errors import ConfigError, allowed
+from torchedu.errors import ConfigError, TorcheduError, allowed
 
 
 class TwoLineErrors(ArgumentParser):
@@ -36,6 +36,23 @@ class TwoLineErrors(ArgumentParser):
         """Return the help, which begins with the options of the classes known."""
         own = describe(self.classes, self.class_defaults)
         return f"{own}\n\n{super().format_help()}" if own else super().format_help()
+
+
+def cause_of(error: BaseException, prog: str) -> BaseException:
+    """Return the user's mistake that a chain of errors began with, or the error itself."""
+    link: BaseException | None = error
+    while link is not None:
+        if isinstance(link, TorcheduError):
+            return link
+        link = link.__cause__ or link.__context__
+    # What a constructor said to jsonargparse: our own errors in two lines, torch's of a width of 0.
+    ours = re.findall(r"^\s*- (.+)\n    (\S.*)$", str(error), re.M)
+    if ours:
+        return ConfigError(*ours[-1])
+    said = re.search(r"^Errors:\n\s*- (.+)$", str(error), re.M)
+    if said:
+        return ConfigError(f"the run cannot be built: {said[1]}", f"All options: {prog} --help")
+    return error
 
 
 def run_functions(

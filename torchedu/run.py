@@ -1,7 +1,6 @@
 """From a configuration to a task, its data and a trainer: the only builder of the commands."""
 
 import logging
-import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,16 +26,16 @@ from torchedu.checkpoints import (
 )
 from torchedu.chosen import (
     DEFAULT_TASK,
-    chooses_net,
     chosen_task,
     configurations,
+    refuse_sizes,
     subclasses,
     with_net,
     with_recipes,
 )
-from torchedu.errors import ConfigError, TorcheduError
+from torchedu.errors import ConfigError
 from torchedu.metrics_log import metrics_log
-from torchedu.parsing import TwoLineErrors
+from torchedu.parsing import TwoLineErrors, cause_of
 from torchedu.strategies.ddp import keep_sums
 from torchedu.strategies.limits import check_batch, check_machine, check_memory, device_kind
 from torchedu.strategies.named import Checks, named_strategy, strategies_help, with_strategy
@@ -231,7 +230,8 @@ class RunCLI(LightningCLI):
         """Parse the words; recipes may be given by their name alone."""
         words = with_recipes(args)
         words = with_strategy(words, configurations(words))
-        if self.checkpoint is None and not chooses_net(words):
+        if self.checkpoint is None:
+            refuse_sizes(words, self.task)
             # Not a default of the parser: that would hand its arguments on to the net of one's own.
             words = with_net(words, self.task)
         self.config = parser.parse_args(words)
@@ -241,7 +241,7 @@ class RunCLI(LightningCLI):
         try:
             self.config_init = self.parser.instantiate(self.config)
         except (ValueError, TypeError, ArgumentError) as error:
-            raise _cause(error, self.parser.prog) from None
+            raise cause_of(error, self.parser.prog) from None
         self.datamodule = self._get(self.config_init, "data")
         init_from = None if self.checkpoint else self.config.init_from
         if self.checkpoint is not None:
@@ -251,6 +251,7 @@ class RunCLI(LightningCLI):
         else:
             self.model = self._get(self.config_init, "model")
         if self.checkpoint is None:
+            self.model.suit(self.datamodule)
             self.resume = resume_from(self.config.resume, self.config.run, self.model)
             self._add_configure_optimizers_method_to_model(self.subcommand)
         self.trainer = self.instantiate_trainer()
@@ -366,23 +367,6 @@ def _callbacks(monitor: str) -> list[Callback]:
         auto_insert_metric_name=False,
     )
     return [best, VocabularyFile(), AnswersProgressBar()]
-
-
-def _cause(error: BaseException, prog: str) -> BaseException:
-    """Return the user's mistake that a chain of errors began with, or the error itself."""
-    link: BaseException | None = error
-    while link is not None:
-        if isinstance(link, TorcheduError):
-            return link
-        link = link.__cause__ or link.__context__
-    # What a constructor said to jsonargparse: our own errors in two lines, torch's of a width of 0.
-    ours = re.findall(r"^\s*- (.+)\n    (\S.*)$", str(error), re.M)
-    if ours:
-        return ConfigError(*ours[-1])
-    said = re.search(r"^Errors:\n\s*- (.+)$", str(error), re.M)
-    if said:
-        return ConfigError(f"the run cannot be built: {said[1]}", f"All options: {prog} --help")
-    return error
 
 
 def _worth_saying(record: logging.LogRecord) -> bool:

@@ -36,8 +36,7 @@ def stages(data: str, runs: Path, more: Sequence[str] = ()) -> list[list[str]]:
         words += [] if net == "GMF" else ["--model.net.hidden", HIDDEN]
         words += ["--model.loss", "bce", "--model.negatives", "4"]
         words += ["--model.weight_decay", "0.0", "--model.schedule", "constant"]
-        # Networks that read no history: a student's courses come in different steps.
-        words += ["--data.window", "2", "--data.batch_size", "512"]
+        words += ["--data.batch_size", "512"]
         if net in HALF:
             words += ["--model.lr", "0.001", "--run", str(runs / HALF[net])]
         else:

@@ -80,17 +80,26 @@ def test_ease_is_the_ridge_with_a_zero_diagonal() -> None:
     assert fitted.weights[7, 7] == 0
 
 
-def test_ridge_is_the_regression_it_says() -> None:
+@pytest.mark.parametrize("recency", [0.0, 0.5])
+def test_ridge_is_the_regression_it_says(recency: float) -> None:
     data = histories([2, 3, 4], [3, 4])
-    fitted = NextCourseRidge(penalty=1.0, decay=1.0, window=2).fit(data)
+    fitted = NextCourseRidge(penalty=1.0, decay=1.0, window=2, recency=recency).fit(data)
     bag = np.zeros((5, SIZE))
     bag[1, 2] = 1
     bag[2, 3], bag[2, 2] = 1, 0.5
     bag[4, 3] = 1
     target = np.zeros((5, SIZE))
     target[np.arange(5), data.item] = 1
-    expected = np.linalg.solve(bag.T @ bag + np.eye(SIZE), bag.T @ target)
+    weight = np.array([3.0, 2, 1, 2, 1]) ** -recency
+    rows = bag.T * (weight / weight.mean())
+    expected = np.linalg.solve(rows @ bag + np.eye(SIZE), rows @ target)
     assert np.allclose(fitted.weights, expected, atol=1e-5)
+
+
+def test_markov_weighs_the_newest_transitions_most() -> None:
+    data = histories([2, 3, 2, 4], [5])
+    older, newer = Markov(prior=1e-9, recency=1.0).fit(data).scores(histories([2]))[0, [3, 4]]
+    assert np.isclose(newer / older, 3)
 
 
 def test_recent_weighs_by_lag() -> None:

@@ -82,6 +82,24 @@ def test_weights_that_are_not_numbers_replace_none_that_are(run: Path) -> None:
     assert steps(run) == {"best.ckpt": 10, "last.ckpt": 20}
 
 
+def test_what_goes_on_changing_is_copied_and_names_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[dict[str, object]] = []
+    monkeypatch.setattr(verified_io, "write_sealed", lambda *args: written.append(args[2]))
+    saved = {**content(5), "vocabulary": {"item": ["q1", "q2"]}}
+    writer = VerifiedCheckpointIO()
+    writer.asynchronous = True
+    writer.save_checkpoint(saved, tmp_path / "last.ckpt")
+    weights = next(iter(saved["state_dict"].values()))
+    kept = weights.clone()
+    weights += 1
+    writer.wait()
+    assert list(written[0]) == list(saved)
+    assert written[0]["vocabulary"] is saved["vocabulary"]
+    assert torch.equal(next(iter(written[0]["state_dict"].values())), kept)
+
+
 def test_loading_uses_another_of_the_run_where_one_is_damaged(run: Path) -> None:
     last = run / "checkpoints" / "last.ckpt"
     last.write_bytes(last.read_bytes()[:-1000])

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.datasets.importers.fake import answers, write_csv
+from tests.datasets.lesson_files import write_lessons
+from tests.essays import write_essays
 from torchedu.cli import main
 
 
@@ -41,6 +43,24 @@ def test_describe_prints_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture
     assert (tmp_path / "p.svg").read_text().lstrip().startswith("<?xml")
 
 
+def test_any_kind_of_data_is_imported_and_described(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    essays, lessons = write_essays(tmp_path / "e.csv"), write_lessons(tmp_path / "l.csv", 4)
+    assert run("import", "texts", str(essays), str(tmp_path / "e"), "--groups=sex") == 0
+    assert run("import", "transcripts", str(lessons), str(tmp_path / "l")) == 0
+    said = capsys.readouterr().out
+    assert "160 texts, 2 prompts" in said
+    assert "4 lessons" in said
+    picture = tmp_path / "p.svg"
+    assert run("describe", str(tmp_path / "e"), "--picture", str(picture)) == 0
+    assert "Words a text" in picture.read_text()
+    assert run("describe", str(tmp_path / "l"), "--picture", str(picture)) == 0
+    said = capsys.readouterr().out
+    for text in ("words per text", "cats", "teacher's tag", "press for reasoning"):
+        assert text in said
+
+
 def test_describe_of_what_is_no_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("describe", str(tmp_path / "nothing")) == 2
     assert capsys.readouterr().err.count("\n") == 2
@@ -58,6 +78,7 @@ def test_simulate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (["import", "csv", "a", "b", "--on_bad_row", "keep"], "error, drop"),
         (["import", "csv", "a", "b", "--delimeter", ";"], "Did you mean --delimiter?"),
         (["import", "csv"], "torchedu data"),
+        (["import", "gsm8k", "a", "b", "--merge_skill_rows", "true"], "Its own: none"),
     ],
 )
 def test_mistakes_take_two_lines(

@@ -32,6 +32,19 @@ def test_taken_is_exact() -> None:
     assert np.array_equal(found.reshape(300, 300), truth)
 
 
+def test_hints_miss_no_course_taken_and_few_draws_are_searched_for() -> None:
+    drawn = np.random.default_rng(0)
+    pairs = np.unique(drawn.integers(2, [4000, 3000], (60_000, 2)), axis=0)
+    student, item = torch.from_numpy(pairs).unbind(1)
+    sampler = NegativeSampler(pairs[:, 0], pairs[:, 1], 3000)
+    assert sampler.may_be_taken(student, item).all()
+    other = torch.randint(2, 3000, (len(pairs), 8), generator=torch.Generator().manual_seed(0))
+    unsure = sampler.may_be_taken(student.unsqueeze(1), other)
+    truth = sampler.taken(student.unsqueeze(1), other)
+    assert not (truth & ~unsure).any()
+    assert (unsure & ~truth).float().mean() < 0.02
+
+
 def test_a_draw_depends_on_the_case_and_not_on_its_batch() -> None:
     student, item = np.arange(50) % 7, 2 + np.arange(50) % 20
     sampler = NegativeSampler(student, item, 40, seed=3)

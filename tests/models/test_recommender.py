@@ -58,6 +58,13 @@ def test_a_slot_sees_the_courses_before_it_alone(kind: type[Recommender]) -> Non
 
 
 @pytest.mark.parametrize("kind", discovered())
+def test_it_tells_whether_it_reads_history(kind: type[Recommender]) -> None:
+    net, batch = built(kind), a_batch()
+    other = batch._replace(item_BL=torch.where(batch.item_BL > 0, 13 - batch.item_BL, 0))
+    assert torch.equal(net(batch), net(other)) == (not kind.reads_history)
+
+
+@pytest.mark.parametrize("kind", discovered())
 def test_padding_changes_nothing(kind: type[Recommender]) -> None:
     net, batch = built(kind), a_batch()
     short = batch._replace(item_BL=batch.item_BL[2:, :3])._replace(

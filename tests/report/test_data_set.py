@@ -39,6 +39,21 @@ def test_each_distribution_and_attribute_has_a_panel() -> None:
     ]
 
 
+def test_data_of_any_kind_is_drawn_by_what_it_counts() -> None:
+    found = {
+        "courses": 3,
+        "events_per_enrolment": {"quantiles": {}, "histogram": COUNTS},
+        "groups": {"outcome": {"Pass": 3, "Fail": 1}, "age": {}},
+        "unit": "enrolments",
+    }
+    assert titles(found) == ["Events an enrolment", "outcome"]
+    with drawing():
+        figure = data_set_figure(found)
+    assert figure.get_suptitle() == "3 courses"
+    histogram, bars = figure.axes[:2]
+    assert (histogram.get_ylabel(), bars.get_xlabel()) == ("enrolments", "enrolments")
+
+
 def test_what_is_missing_or_empty_is_not_drawn() -> None:
     assert titles({}) == []
     empty = {"answers_per_student": {"histogram": {"edges": [], "counts": []}}, "groups": {}}

@@ -20,6 +20,7 @@ from torchmetrics import MeanMetric, MetricCollection
 
 from torchedu import DKT, SAKT, Interactions, KnowledgeTracing
 from torchedu.batch import TokenBatch
+from torchedu.callbacks.gradients import layers, norms
 from torchedu.checkpoints import VerifiedCheckpointIO
 from torchedu.datamodules.stream import BatchStream, EpochLoader, ranks_of
 from torchedu.datasets.order import Order, Windows
@@ -166,12 +167,14 @@ class Seen(NamedTuple):
 
     Attributes:
         gradients: Of the first step, by the parameter's name.
+        norms: Of them, by layer, as ``GradientGuard`` sees them.
         losses: By step.
         weights: At the end, as a checkpoint has them.
         scores: Of the last validation.
     """
 
     gradients: dict[str, Tensor]
+    norms: dict[str, Tensor]
     losses: dict[int, float]
     weights: dict[str, Tensor]
     scores: dict[str, float]
@@ -183,6 +186,7 @@ class Watch(Callback):
     def __init__(self, save: Path | None) -> None:
         self.save = save
         self.gradients: dict[str, Tensor] = {}
+        self.norms: dict[str, Tensor] = {}
         self.losses: dict[int, float] = {}
         self.weights: dict[str, Tensor] = {}
         self._parts = torch.zeros(())
@@ -198,6 +202,9 @@ class Watch(Callback):
         if not self.gradients:
             found = {name: _gradient(trainer, one) for name, one in pl_module.named_parameters()}
             self.gradients = {name: one for name, one in found.items() if one is not None}
+            groups = layers(pl_module)
+            each = getattr(trainer.strategy, "norms", norms)(list(groups.values())).cpu()
+            self.norms = dict(zip(groups, each, strict=True))
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -259,7 +266,7 @@ def train(store: Path, run: Run) -> Seen:
         distributed.all_gather_object(ranks, gradients)
         gradients = {name: one for rank in reversed(ranks) for name, one in rank.items()}
     scores = {name: float(value) for name, value in trainer.callback_metrics.items()}
-    return Seen(gradients, watch.losses, watch.weights, scores)
+    return Seen(gradients, watch.norms, watch.losses, watch.weights, scores)
 
 
 def train_each(store: Path, runs: list[Run]) -> list[Seen]:
@@ -291,5 +298,6 @@ def assert_equal(
     """Check that a run by SGD computed what another did, within the shares given."""
     assert own.losses.keys() == wanted.losses.keys()
     assert apart(own.gradients, wanted.gradients) <= gradients
+    assert apart(own.norms, wanted.norms) <= gradients
     assert losses_apart(own.losses, wanted.losses) <= losses
     assert apart(own.weights, wanted.weights) <= weights

@@ -137,6 +137,7 @@ def test_a_strategy_computes_what_one_process_does(name: str, first: Finder) -> 
         wanted, most = one[run.net, run.precision, run.sgd], PRECISIONS[run.precision]
         assert list(seen.losses) == list(wanted.losses) == list(range(1, STEPS + 1)), told
         assert apart(seen.gradients, wanted.gradients) <= most["gradients"], told
+        assert apart(seen.norms, wanted.norms) <= most["gradients"], told
         assert losses_apart(seen.losses, wanted.losses) <= most["losses"], told
         if most is FP32:
             assert seen.scores == pytest.approx(wanted.scores, abs=1e-5), told

@@ -143,3 +143,21 @@ def test_sizes_and_windows_that_do_not_fit_are_said(data: Enrolments, tmp_path: 
     few = CourseRecommendation(MF, data.num_items, 3, data.num_groups)
     with pytest.raises(ConfigError, match="knows the 3 students"):
         runs(tmp_path / "b").fit(few, datamodule=data)
+
+
+@pytest.mark.parametrize(
+    ("net", "asked", "window"),
+    [
+        (TOWER, None, 50),
+        (partial(SASRec, dim=8, max_steps=12), None, 12),
+        (partial(NeuMF, dim=4), None, 2),
+        (partial(NeuMF, dim=4), 7, 7),
+    ],
+)
+def test_windows_suit_the_network_unless_asked_for(
+    net: object, asked: int | None, window: int, enrolment_store: Path, tmp_path: Path
+) -> None:
+    data = Enrolments(str(enrolment_store), window=asked, batch_size=64)
+    runs(tmp_path / "run").validate(a_task(data, net), datamodule=data, verbose=False)
+    assert data.window == window
+    assert max(batch.item_BL.shape[1] for batch in data.train_dataloader()) <= window

@@ -6,7 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
-from torchedu.baselines.recommender import RecommenderBaseline, lags, recent, refuse_nothing
+from torchedu.baselines.recommender import (
+    RecommenderBaseline,
+    lags,
+    newness,
+    recent,
+    refuse_nothing,
+)
 from torchedu.datasets.enrolments import Enrolled
 
 STUDENTS = 16_384
@@ -18,12 +24,14 @@ class Markov(RecommenderBaseline):
 
     Args:
         prior: Transitions' worth of mere popularity that each course's own are mixed with.
+        recency: How much more the newest enrolments of each student count; see ``newness``.
     """
 
     name = "last-course Markov"
 
-    def __init__(self, prior: float = 5.0) -> None:
+    def __init__(self, prior: float = 5.0, recency: float = 0.5) -> None:
         self.prior = prior
+        self.recency = recency
 
     def fit(self, enrolled: Enrolled) -> Self:
         """Count transitions; see ``RecommenderBaseline.fit``."""
@@ -31,8 +39,9 @@ class Markov(RecommenderBaseline):
         size = enrolled.num_items
         later, before = lags(enrolled, 1)
         pair = enrolled.item[before].astype(np.int64) * size + enrolled.item[later]
-        count = np.bincount(pair, minlength=size * size).reshape(size, size)
-        share = np.bincount(enrolled.item, minlength=size) / len(enrolled.item)
+        weight = newness(enrolled, self.recency)
+        count = np.bincount(pair, weight[later], size * size).reshape(size, size)
+        share = np.bincount(enrolled.item, weight, size) / weight.sum()
         total = count.sum(1, keepdims=True) + self.prior
         self.probability = ((count + self.prior * share) / total).astype(np.float32)
         return self
@@ -56,12 +65,16 @@ class NextCourseRidge(RecommenderBaseline):
         penalty: The L2 penalty.
         decay: How fast older courses lose weight: 1 / lag ** decay.
         window: How many of the last courses count.
+        recency: How much more the newest rows of each student count; see ``newness``.
     """
 
     name = "next-course ridge"
 
-    def __init__(self, penalty: float = 30.0, decay: float = 1.0, window: int = 20) -> None:
+    def __init__(
+        self, penalty: float = 30.0, decay: float = 1.0, window: int = 20, recency: float = 0.5
+    ) -> None:
         self.penalty = penalty
+        self.recency = recency
         self.weights_of_lags = np.arange(1, window + 1, dtype=np.float32) ** np.float32(-decay)
 
     def fit(self, enrolled: Enrolled) -> Self:
@@ -69,10 +82,12 @@ class NextCourseRidge(RecommenderBaseline):
         refuse_nothing(enrolled, self.name)
         size = enrolled.num_items
         gram, moment = np.zeros((size, size)), np.zeros((size, size))
+        root = np.sqrt(newness(enrolled, self.recency))
         for first in range(0, len(enrolled.offsets) - 1, STUDENTS):  # else their bags fill memory
             offsets = enrolled.offsets[first : first + STUDENTS + 1]
-            item = enrolled.item[offsets[0] : offsets[-1]]
-            bag, target = self._rows(Enrolled(offsets - offsets[0], item, size))
+            rows = slice(offsets[0], offsets[-1])
+            some = Enrolled(offsets - offsets[0], enrolled.item[rows], size)
+            bag, target = self._rows(some, root[rows])
             gram += (bag.T @ bag).toarray()
             moment += (bag.T @ target).toarray()
         gram[np.diag_indices_from(gram)] += self.penalty
@@ -85,14 +100,18 @@ class NextCourseRidge(RecommenderBaseline):
         """Score the courses; see ``RecommenderBaseline.scores``."""
         return np.asarray(recent(histories, self.weights_of_lags) @ self.weights)
 
-    def _rows(self, enrolled: Enrolled) -> tuple[sparse.csr_array, sparse.csr_array]:
-        """Return a row an enrolment: the bag of the courses before it, and the course itself."""
+    def _rows(
+        self, enrolled: Enrolled, root: NDArray[np.float32]
+    ) -> tuple[sparse.csr_array, sparse.csr_array]:
+        """Return a row an enrolment: the bag of the courses before it, and the course itself.
+
+        Both are scaled by the root of how much the row counts.
+        """
         rows, each = len(enrolled.item), []
         for lag, weight in enumerate(self.weights_of_lags, 1):
             later, before = lags(enrolled, lag)
-            each.append((np.full(len(later), weight), later, enrolled.item[before]))
+            each.append((weight * root[later], later, enrolled.item[before]))
         value, row, column = (np.concatenate(part) for part in zip(*each, strict=True))
         shape = (rows, enrolled.num_items)
-        ones = np.ones(rows, np.float32)
-        target = sparse.csr_array((ones, enrolled.item, np.arange(rows + 1)), shape=shape)
+        target = sparse.csr_array((root, enrolled.item, np.arange(rows + 1)), shape=shape)
         return sparse.csr_array((value, (row, column)), shape=shape), target

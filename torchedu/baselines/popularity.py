@@ -10,16 +10,18 @@ from torchedu.datasets.enrolments import Enrolled
 
 
 class Popularity(RecommenderBaseline):
-    """Scores a course by how many students took it."""
+    """Scores a course by how many students took it, or rather by the logarithm of that."""
 
     name = "popularity"
+    gives_logs = True
 
     def fit(self, enrolled: Enrolled) -> Self:
         """Count; see ``RecommenderBaseline.fit``."""
         refuse_nothing(enrolled, self.name)
-        self.count = np.bincount(enrolled.item, minlength=enrolled.num_items).astype(np.float32)
+        count = np.bincount(enrolled.item, minlength=enrolled.num_items)
+        self.log_count = np.log1p(count).astype(np.float32)
         return self
 
     def scores(self, histories: Enrolled) -> NDArray[np.float32]:
         """Score the courses; see ``RecommenderBaseline.scores``."""
-        return np.tile(self.count, (len(histories.offsets) - 1, 1))
+        return np.tile(self.log_count, (len(histories.offsets) - 1, 1))

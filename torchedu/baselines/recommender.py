@@ -17,9 +17,11 @@ class RecommenderBaseline(ABC):
 
     Attributes:
         name: What reports call it.
+        gives_logs: Whether its scores are logarithms of chances, and no chances or near ones.
     """
 
     name: ClassVar[str]
+    gives_logs: ClassVar[bool] = False
 
     @abstractmethod
     def fit(self, enrolled: Enrolled) -> Self:
@@ -62,6 +64,25 @@ def lags(enrolled: Enrolled, lag: int) -> tuple[NDArray[np.int64], NDArray[np.in
     place = np.arange(len(enrolled.item)) - np.repeat(enrolled.offsets[:-1], lengths)
     later = np.flatnonzero(place >= lag)
     return later, later - lag
+
+
+def newness(enrolled: Enrolled, recency: float) -> NDArray[np.float32]:
+    """Return how much each enrolment counts, 1 on average, the newest of each student the most.
+
+    What is to be recommended is newer than all that is learned from, and what students take
+    changes.
+
+    Args:
+        enrolled: The histories.
+        recency: Counted back from a student's newest enrolment, the nth weighs 1 / n ** recency.
+
+    Returns:
+        Shape (enrolments,).
+    """
+    places = np.arange(len(enrolled.item))
+    back = np.repeat(enrolled.offsets[1:], np.diff(enrolled.offsets)) - places
+    weights = back ** np.float64(-recency)
+    return (weights / weights.mean()).astype(np.float32)
 
 
 def recent(histories: Enrolled, weights: NDArray[np.float32]) -> sparse.csr_array:

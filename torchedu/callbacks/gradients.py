@@ -211,30 +211,51 @@ def layers(module: nn.Module) -> dict[str, list[nn.Parameter]]:
     return found
 
 
+@torch.no_grad()
 def norms(groups: Sequence[Sequence[nn.Parameter]]) -> Tensor:
-    """Return the norm of the gradients of each group of parameters; shape (groups,)."""
-    found = [norm(parameters) for parameters in groups]
-    return torch.stack([one.to(found[0].device) for one in found]) if found else torch.zeros(0)
+    """Return the norm of the gradients of each group of parameters; shape (groups,).
+
+    Gradients whose parts lie on several devices are brought together for all groups at once: every
+    rank of their mesh has to take part.
+    """
+    squares: dict[Any, Tensor] = {}
+    for number, parameters in enumerate(groups):
+        for (mesh, copies), parts in _parts(parameters).items():
+            square = nn.utils.get_total_norm(parts).to(_widest(parts[0].device)) ** 2
+            if mesh not in squares:
+                squares[mesh] = square.new_zeros(len(groups))
+            squares[mesh][number] += square / copies
+    for mesh, square_G in squares.items():
+        for group in [] if mesh is None else mesh.get_all_groups():
+            distributed.all_reduce(square_G, group=group)
+    found = list(squares.values()) or [torch.zeros(len(groups))]
+    return torch.stack([one.to(found[0].device) for one in found]).sum(0).sqrt().float()
 
 
-def norm(parameters: Sequence[nn.Parameter]) -> Tensor:
-    """Return the Euclidean norm of the gradients of some parameters; zero where there are none."""
-    gradients = []
+def _parts(parameters: Sequence[nn.Parameter]) -> dict[tuple[Any, int], list[Tensor]]:
+    """Return what this rank holds of gradients, by their mesh and how many ranks hold the same."""
+    found: dict[tuple[Any, int], list[Tensor]] = {}
     for parameter in parameters:
         gradient = parameter.grad
-        if gradient is not None and gradient.is_sparse:
+        if gradient is None:
+            continue
+        if gradient.is_sparse:
             # Kept, so that the optimizer need not sort its rows again.
             parameter.grad = gradient = gradient.coalesce()
             gradient = gradient.values()
-        if gradient is not None:
-            gradients.append(gradient)
-    if not gradients:
-        return torch.zeros(())
-    totals = []
-    for some in of_one_mesh(gradients).values():
-        total = nn.utils.get_total_norm(some).detach()
-        totals.append(total.full_tensor() if isinstance(total, DTensor) else total)
-    return torch.stack([one.float().to(totals[0].device) for one in totals]).norm()
+        mesh, copies = None, 1
+        if isinstance(gradient, DTensor):
+            mesh = gradient.device_mesh
+            whole = [place.is_replicate() for place in gradient.placements]
+            copies = math.prod(n for n, same in zip(mesh.shape, whole, strict=True) if same)
+            gradient = gradient.to_local()
+        found.setdefault((mesh, copies), []).append(gradient)
+    return found
+
+
+def _widest(device: torch.device) -> torch.dtype:
+    """Return a type whose squares of a float32's norm do not overflow; Apple's GPUs have none."""
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def of_one_mesh(tensors: Sequence[Tensor]) -> dict[Any, list[Tensor]]:
@@ -259,7 +280,7 @@ def clip(parameters: Sequence[nn.Parameter], most: float) -> None:
         parameters: The parameters; a norm of all their gradients together is taken.
         most: The largest norm left as it is.
     """
-    total = norm(parameters)
+    total = norms([parameters])[0]
     with_gradient = [one for one in parameters if one.grad is not None]
     for some in of_one_mesh(with_gradient).values():
         nn.utils.clip_grads_with_norm_(some, most, total)

@@ -1,31 +1,21 @@
-"""``torchedu data``: import a file of answers, describe a store, simulate a class."""
+"""``torchedu data``: import raw files, describe a store, simulate a class."""
 
+import inspect
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from torchedu.datasets import AnswerStore
-from torchedu.datasets.chats import PARTS, ChatStore
-from torchedu.datasets.describe import describe as count
-from torchedu.datasets.enrolments import EnrolmentStore
-from torchedu.datasets.events import EventStore
-from torchedu.datasets.importers import EVENT_FORMATS, import_answers
-from torchedu.datasets.importers.chats import CHAT_FORMATS, import_chats
-from torchedu.datasets.importers.enrolments import ENROLMENT_FORMATS, import_enrolments
-from torchedu.datasets.importers.graded_texts import TEXT_FORMATS, import_texts
-from torchedu.datasets.importers.transcripts import TRANSCRIPT_FORMATS, import_transcripts
-from torchedu.datasets.texts import TextStore
-from torchedu.datasets.transcripts import TranscriptStore
+from torchedu.datasets import Store
+from torchedu.datasets.kinds import describe_data, import_data
 from torchedu.errors import MissingExtraError
 from torchedu.parsing import run_functions
-from torchedu.schema import GROUP, ITEM, PROMPT, RESERVED, ROLES, SKILL, TAG
+from torchedu.schema import GROUP, RESERVED, ROLES, TAG
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -56,7 +46,7 @@ def import_(
     response_time_unit: Literal["s", "ms"] = "s",
     on_bad_row: Literal["error", "drop"] = "error",
 ) -> None:
-    """Read answers, enrolments, events, graded texts or transcripts from raw files into a store.
+    """Read answers, enrolments, events, texts, lessons or explanations into a store.
 
     Args:
         format: Of answers csv, parquet, jsonl, ednet, ednet_kt1, tsv or dkt_synthetic; of
@@ -86,13 +76,25 @@ def import_(
     """
     begin = time.perf_counter()
     console = Console()
-    if format in EVENT_FORMATS:
-        events = EVENT_FORMATS[format](raw, out)
-        _print_event_import(console, events, time.perf_counter() - begin)
-        return
-    if format in CHAT_FORMATS:
-        _print_chat_import(console, import_chats(format, raw, out), time.perf_counter() - begin)
-        return
+    options = {
+        "columns": columns,
+        "groups": _listed(groups),
+        "traits": _listed(traits),
+        "answer_id": answer_id,
+        "merge_skill_rows": merge_skill_rows,
+        "skills": skills,
+        "skill_separator": skill_separator,
+        "item_skills": item_skills,
+        "delimiter": delimiter,
+        "encoding": encoding,
+        "time_unit": time_unit,
+        "response_time_unit": response_time_unit,
+        "on_bad_row": on_bad_row,
+    }
+    usual = inspect.signature(import_).parameters
+    given = {
+        name: value for name, value in options.items() if value and value != usual[name].default
+    }
     columns_shown = (
         SpinnerColumn(),
         TextColumn("reading {task.completed:,.0f} rows"),
@@ -101,68 +103,7 @@ def import_(
     quiet = not console.is_terminal
     with Progress(*columns_shown, console=console, transient=True, disable=quiet) as bar:
         task = bar.add_task("reading", total=None)
-        attributes = [name.strip() for name in groups.split(",") if name.strip()]
-        if format in ENROLMENT_FORMATS:
-            enrolments = import_enrolments(
-                format,
-                raw,
-                out,
-                columns=columns,
-                groups=attributes,
-                delimiter=delimiter,
-                encoding=encoding,
-                time_unit=time_unit,
-                on_bad_row=on_bad_row,
-                progress=lambda rows: bar.update(task, completed=rows),
-            )
-            _print_import(console, enrolments, time.perf_counter() - begin)
-            return
-        if format in TRANSCRIPT_FORMATS:
-            lessons = import_transcripts(
-                format,
-                raw,
-                out,
-                columns=columns,
-                delimiter=delimiter,
-                encoding=encoding,
-                on_bad_row=on_bad_row,
-                progress=lambda rows: bar.update(task, completed=rows),
-            )
-            _print_import(console, lessons, time.perf_counter() - begin)
-            return
-        if format in TEXT_FORMATS:
-            texts = import_texts(
-                format,
-                raw,
-                out,
-                columns=columns,
-                groups=attributes,
-                traits=[name.strip() for name in traits.split(",") if name.strip()],
-                delimiter=delimiter,
-                encoding=encoding,
-                on_bad_row=on_bad_row,
-                progress=lambda rows: bar.update(task, completed=rows),
-            )
-            _print_import(console, texts, time.perf_counter() - begin)
-            return
-        store = import_answers(
-            format,
-            raw,
-            out,
-            columns=columns,
-            groups=attributes,
-            answer_id=answer_id,
-            merge_skill_rows=merge_skill_rows,
-            skills=skills,
-            skill_separator=skill_separator,
-            item_skills=item_skills,
-            delimiter=delimiter,
-            encoding=encoding,
-            time_unit=time_unit,
-            response_time_unit=response_time_unit,
-            on_bad_row=on_bad_row,
-            progress=lambda rows: bar.update(task, completed=rows),
-        )
+        store = import_data(format, raw, out, given, lambda rows: bar.update(task, completed=rows))
     _print_import(console, store, time.perf_counter() - begin)
 
 
@@ -175,7 +116,7 @@ def describe(store: str, picture: str | None = None) -> None:
     """
     console = Console()
     path = Path(store)
-    found = count(AnswerStore(path))
+    found = describe_data(path)
     for table in _tables(path.name, found):
         console.print(table)
     file = Path(picture) if picture else path.with_name(f"{path.name}.describe.png")
@@ -234,25 +175,17 @@ def simulate(
     _print_import(Console(), store, time.perf_counter() - begin)
 
 
-def _print_import(
-    console: Console,
-    store: AnswerStore | EnrolmentStore | TextStore | TranscriptStore,
-    seconds: float,
-) -> None:
+def _listed(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
+def _print_import(console: Console, store: Store, seconds: float) -> None:
     """Print what an import made: counts, what was taken for what, what was dropped and why."""
     about, vocabulary = store.about, store.vocabulary
-    items, skills, prompts = (len(vocabulary[kind]) - RESERVED for kind in (ITEM, SKILL, PROMPT))
-    if isinstance(store, TranscriptStore):
-        counts = f"{store.num_lessons:,} lessons, {store.num_sentences:,} sentences"
-    elif isinstance(store, TextStore):
-        counts = f"{store.num_texts:,} texts, {prompts:,} prompts"
-    elif isinstance(store, EnrolmentStore):
-        counts = f"{store.num_students:,} students, {store.num_enrolments:,} enrolments, "
-        counts += f"{items:,} courses"
-    else:
-        counts = f"{store.num_students:,} students, {store.num_answers:,} answers, "
-        counts += f"{items:,} items, {skills:,} skills"
-    lines = [("store", f"{store.path}: {counts}, in {seconds:.1f} s")]
+    lines = [("store", f"{store.path}: {store.summary}, in {seconds:.1f} s")]
+    if store.parts:
+        parts = (f"{name} {number:,}" for name, number in store.parts.items())
+        lines.append(("parts", ", ".join(parts)))
     tags = {role: ", ".join(vocabulary[TAG + role]) for role in ROLES}
     lines += [("tags", f"{role}s': {names}") for role, names in tags.items() if names]
     if vocabulary.groups:
@@ -268,38 +201,12 @@ def _print_import(
     if about.get("time_unit"):
         lines.append(("time", about["time_unit"]))
     for reason, dropped in about.get("dropped", {}).items():
-        first = "; ".join(dropped["first"])
-        lines.append(("dropped", f"{dropped['rows']:,} rows: {reason} (first: {first})"))
+        rows, first = (dropped, ()) if isinstance(dropped, int) else dropped.values()
+        where = f" (first: {'; '.join(first)})" if first else ""
+        lines.append(("dropped", f"{rows:,} rows: {reason}{where}"))
     lines += [("note", note) for note in about.get("notes", ())]
     if about.get("licence"):
         lines.append(("licence", about["licence"]))
-    for name, text in lines:
-        console.print(Text(f"{name:9} {text}"), soft_wrap=True)
-
-
-def _print_event_import(console: Console, store: EventStore, seconds: float) -> None:
-    """Print what an import of courses made, and what was dropped and why."""
-    about = store.about
-    counts = (
-        f"{store.num_enrolments:,} enrolments in {len(store.courses.name)} courses, "
-        f"{len(store.work.name):,} pieces of work, {len(store.events.day):,} events"
-    )
-    lines = [("store", f"{store.path}: {counts}, in {seconds:.1f} s")]
-    lines += [("dropped", f"{rows:,} rows: {why}") for why, rows in about["dropped"].items()]
-    lines += [("note", note) for note in about["notes"]]
-    lines.append(("licence", about["licence"]))
-    for name, text in lines:
-        console.print(Text(f"{name:9} {text}"), soft_wrap=True)
-
-
-def _print_chat_import(console: Console, store: ChatStore, seconds: float) -> None:
-    """Print what an import of conversations made."""
-    counts = np.bincount(store.part, minlength=len(PARTS)).tolist()
-    parts = ", ".join(
-        f"{name} {count:,}" for name, count in zip(PARTS, counts, strict=True) if count
-    )
-    lines = [("store", f"{store.path}: {store.num_chats:,} conversations, in {seconds:.1f} s")]
-    lines += [("parts", parts), ("licence", store.about["licence"] or "the file's own")]
     for name, text in lines:
         console.print(Text(f"{name:9} {text}"), soft_wrap=True)
 
@@ -313,19 +220,22 @@ def _counts(name: str, found: dict[str, Any]) -> Table:
     table = Table(title=Text(name), show_header=False, title_justify="left")
     table.add_column()
     table.add_column(justify="right")
-    for key in ("students", "answers", "items", "skills"):
-        table.add_row(key, f"{found[key]:,}")
-    if found["share_correct"] is not None:
+    for what, number in found.items():
+        if isinstance(number, int):
+            table.add_row(what, f"{number:,}")
+    if found.get("share_correct") is not None:
         table.add_row("share correct", f"{found['share_correct']:.3f} ({found['marks']})")
-    skills = ", ".join(f"{n}: {items:,}" for n, items in found["skills_per_item"].items())
-    table.add_row("items by number of skills", skills)
-    if found["time"]:
-        span = found["time"]
+    if "skills_per_item" in found:
+        skills = ", ".join(f"{n}: {items:,}" for n, items in found["skills_per_item"].items())
+        table.add_row("items by number of skills", skills)
+    if span := found.get("time"):
         table.add_row("time", f"{span['days']:,.0f} days")
         if span["first"] >= "1980":  # earlier ones count from some beginning, not from 1970
             table.add_row("first and last", f"{span['first']}, {span['last']}")
-    for what, number in _missing(found["missing"]):
-        table.add_row(what, number)
+    for what, said in found.get("facts", {}).items():
+        table.add_row(what, Text(said))
+    for what, said in _missing(found["missing"]) if "missing" in found else ():
+        table.add_row(what, said)
     return table
 
 
@@ -346,24 +256,22 @@ def _missing(missing: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _spreads(found: dict[str, Any]) -> Table:
-    names = ("least", "5 %", "25 %", "median", "75 %", "95 %", "most", "mean")
-    table = Table("answers per", *names)
+    table = Table("", "least", "5 %", "25 %", "median", "75 %", "95 %", "most", "mean")
     for column in table.columns[1:]:
         column.justify = "right"
-    for key in ("answers_per_student", "answers_per_item"):
-        spread = found[key]
-        if spread["quantiles"]:
+    for name, spread in found.items():
+        if "_per_" in name and spread.get("quantiles"):
             values = (f"{value:,.0f}" for value in spread["quantiles"].values())
-            table.add_row(key.removeprefix("answers_per_"), *values, f"{spread['mean']:,.1f}")
+            table.add_row(name.replace("_", " "), *values, f"{spread['mean']:,.1f}")
     return table
 
 
 def _groups(found: dict[str, Any]) -> Table | None:
-    if not found["groups"]:
+    if not any(found["groups"].values()):
         return None
-    table = Table("attribute", "group", "students")
+    table = Table("attribute", "group", found["unit"])
     table.columns[2].justify = "right"
     for attribute, groups in found["groups"].items():
-        for group, students in groups.items():
-            table.add_row(Text(attribute), Text(group), f"{students:,}")
+        for group, number in groups.items():
+            table.add_row(Text(attribute), Text(group), f"{number:,}")
     return table

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from lightning import LightningDataModule
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from numpy.typing import NDArray
 
+from torchedu.datamodules.base import DataModule, at_least
 from torchedu.datamodules.risk_batches import RiskBatches
-from torchedu.datamodules.stream import BatchStream, EpochLoader, ranks_of
+from torchedu.datamodules.stored import stored
+from torchedu.datamodules.stream import EpochLoader
 from torchedu.datasets.course_view import WEEK, Moments, View, view
 from torchedu.datasets.events import PRESENTATION, EventStore
 from torchedu.datasets.fair_weights import fair_weights
@@ -34,7 +35,7 @@ Ids = NDArray[np.int64]
 Mitigation = Literal["none", "reweighing", "balanced_batches"]
 
 
-class CourseEvents(LightningDataModule):
+class CourseEvents(DataModule):
     """Students in courses, from a store of events or straight from the folder of OULAD.
 
     The parts are by presentation: a model is for the courses of next year, so it is scored on the
@@ -69,6 +70,8 @@ class CourseEvents(LightningDataModule):
         DataError: The data cannot be read, or a part is empty.
     """
 
+    store: EventStore
+
     def __init__(
         self,
         path: str,
@@ -87,31 +90,23 @@ class CourseEvents(LightningDataModule):
         seed: int = 0,
         num_workers: int = 0,
     ) -> None:
-        super().__init__()
-        for name, value, least in (
+        super().__init__(path, seed, num_workers)
+        at_least(
             ("batch_size", batch_size, 1),
-            ("num_workers", num_workers, 0),
-            ("seed", seed, 0),
             ("every_days", every_days, 1),
             ("capacity", capacity, 1),
             ("mark_delay_days", mark_delay_days, 0),
-        ):
-            if value < least:
-                raise ConfigError(f"{name} is {value}.", f"It is at least {least}.")
+        )
         if not 0 < val < 1:
             raise ConfigError(f"val is {val}.", "It is a share between 0 and 1.")
         if not cutoffs or not all(0 <= one <= 1 for one in cutoffs):
             raise ConfigError(f"cutoffs are {list(cutoffs)}.", "Each is a share of 0 to 1.")
-        self.path = path
-        self.name = Path(path).stem
         self.cutoffs = tuple(cutoffs)
         self.mark_delay_days = mark_delay_days
         self.every_days = every_days
         self.day = day
         self.capacity = capacity
         self.batch_size = batch_size
-        self.seed = seed
-        self.num_workers = num_workers
         self.store = open_events(path)
         self.attributes = list(dict.fromkeys(attributes or []))
         self.fair_to = fair_to
@@ -131,7 +126,6 @@ class CourseEvents(LightningDataModule):
             for name in self.store.vocabulary[GROUP + one]
         ]
         self.vocabulary = self.store.vocabulary.grown(Vocabulary({ATTRIBUTE: Names(told)}))
-        self.predict_part: str | None = None
         self.predict_by_week = False
         self._parts = self._split(test, val, val_presentations)
         size = self.store.num_enrolments
@@ -145,10 +139,6 @@ class CourseEvents(LightningDataModule):
             learned = self._parts["train"]
             self._weight[learned] = fair_weights(self.group[learned], self.store.at_risk[learned])
         self._views: dict[bool, tuple[Moments, View]] = {}
-
-    def __str__(self) -> str:
-        """Say what the data is; Lightning's own text takes loaders apart."""
-        return f"CourseEvents: {self.name}, {self.store.num_enrolments:,} enrolments"
 
     @property
     def num_modules(self) -> int:
@@ -208,11 +198,6 @@ class CourseEvents(LightningDataModule):
             rank_zero_info(f"{len(new)} modules are unknown to the network, such as {new[0]!r}.")
         self.vocabulary = vocabulary
 
-    @property
-    def steps_per_epoch(self) -> int:
-        """Number of global batches in a pass over the training part."""
-        return len(self._training()[1])
-
     def moments(self, part: str, by_week: bool = False) -> tuple[Moments, View]:
         """Return the moments that are scored in a part, and all that is known at each.
 
@@ -229,27 +214,34 @@ class CourseEvents(LightningDataModule):
         kept &= ~np.isnan(self.store.at_risk[moments.enrolment])
         return _take(moments, seen, kept)
 
-    def train_dataloader(self) -> EpochLoader:
-        """Return the training batches, in another order each epoch."""
-        return self._loader(*self._training())
+    def training(self) -> tuple[RiskBatches, Order]:
+        """Return what builds the training batches, and their order."""
+        batches = self._batches(*self.moments("train", by_week=True))
+        if self.mitigation == "balanced_batches":
+            group = self.group[batches.windows.student]
+            return batches, BalancedOrder(batches.lengths, self.batch_size, group, self.seed)
+        return batches, Order(batches.lengths, self.batch_size, self.seed)
 
-    def val_dataloader(self) -> EpochLoader:
-        """Return the validation batches."""
-        return self._evaluation("val")
+    def evaluation(self, part: str | None) -> tuple[RiskBatches, Order]:
+        """Return what builds the moments of a part or of everyone, and their order.
 
-    def test_dataloader(self) -> EpochLoader:
-        """Return the test batches."""
-        return self._evaluation("test")
+        Args:
+            part: ``train``, ``val`` or ``test``, at the cutoffs; everyone, every ``every_days``,
+                where it is None.
+        """
+        if part is not None:
+            return self._scored(*self.moments(part))
+        moments, seen = self._view(weekly=True)
+        return self._scored(*_take(moments, seen, seen.registered))
 
     def predict_dataloader(self) -> EpochLoader:
         """Return the moments of ``predict_part``, by default every ``every_days`` of everyone.
 
         Those of a part are at the cutoffs, or with ``predict_by_week`` every ``every_days`` too.
         """
-        if self.predict_part is None:
-            moments, seen = self._view(weekly=True)
-            return self.at(*_take(moments, seen, seen.registered))
-        return self.at(*self.moments(self.predict_part, self.predict_by_week))
+        if self.predict_part is None or not self.predict_by_week:
+            return super().predict_dataloader()
+        return self.at(*self.moments(self.predict_part, by_week=True))
 
     def at(self, moments: Moments, seen: View) -> EpochLoader:
         """Return batches of any moments.
@@ -258,22 +250,15 @@ class CourseEvents(LightningDataModule):
             moments: When, by enrolment.
             seen: The view of them.
         """
+        return self.loader(*self._scored(moments, seen))
+
+    def _scored(self, moments: Moments, seen: View) -> tuple[RiskBatches, Order]:
         batches = self._batches(moments, seen)
-        return self._loader(batches, Order(batches.lengths, 1024, shuffle=False))
+        return batches, Order(batches.lengths, 1024, shuffle=False)
 
-    def _training(self) -> tuple["RiskBatches", Order]:
-        batches = self._batches(*self.moments("train", by_week=True))
-        if self.mitigation == "balanced_batches":
-            group = self.group[batches.windows.student]
-            return batches, BalancedOrder(batches.lengths, self.batch_size, group, self.seed)
-        return batches, Order(batches.lengths, self.batch_size, self.seed)
-
-    def _batches(self, moments: Moments, seen: View) -> "RiskBatches":
+    def _batches(self, moments: Moments, seen: View) -> RiskBatches:
         names, told = self.vocabulary, self.attribute
         return RiskBatches(self.store, moments, seen, names, told, self._weight, self.group)
-
-    def _evaluation(self, part: str) -> EpochLoader:
-        return self.at(*self.moments(part))
 
     def _view(self, weekly: bool) -> tuple[Moments, View]:
         if weekly not in self._views:
@@ -339,12 +324,6 @@ class CourseEvents(LightningDataModule):
                 )
         return parts
 
-    def _loader(self, batches: "RiskBatches", order: Order) -> EpochLoader:
-        stream = BatchStream(batches, order, *ranks_of(self.trainer))
-        return EpochLoader(
-            stream, self.num_workers, lambda: self.trainer.current_epoch if self.trainer else 0
-        )
-
 
 def open_events(path: str) -> EventStore:
     """Open a store of events, or import the folder of OULAD beside itself first.
@@ -364,13 +343,8 @@ def open_events(path: str) -> EventStore:
         return EventStore(raw)
     beside = raw.resolve().with_suffix(".store")
     out = beside if _writable(beside.parent) else Path(beside.name)
-    if (out / "manifest.json").is_file():
-        store = EventStore(out)
-        if all((raw / one["file"]).stat().st_size == one["bytes"] for one in store.about["source"]):
-            return store
-    store = import_oulad(raw, out)
-    rank_zero_info(f"Imported {raw}: {store.num_enrolments:,} enrolments, into {out}.")
-    return store
+    options = {"clicks": (raw / "studentVle.csv").is_file()}
+    return stored(EventStore, path, import_oulad, options=options, out=out)
 
 
 def _writable(folder: Path) -> bool:

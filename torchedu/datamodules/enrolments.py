@@ -1,19 +1,19 @@
 """Students' enrolments as a Lightning data module."""
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from lightning import LightningDataModule
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from numpy.typing import NDArray
 
+from torchedu.datamodules.base import DataModule, at_least
 from torchedu.datamodules.batches import pad_lists
 from torchedu.datamodules.enrolment_batches import EnrolmentBatches, popularity
 from torchedu.datamodules.negatives import NegativeSampler
-from torchedu.datamodules.stream import BatchStream, EpochLoader, ranks_of
+from torchedu.datamodules.stored import stored
 from torchedu.datasets.enrolment_splits import split_enrolments
 from torchedu.datasets.enrolments import EnrolmentStore
 from torchedu.datasets.importers.enrolments import ENROLMENT_FORMATS, import_enrolments
@@ -23,8 +23,11 @@ from torchedu.datasets.splits import Part
 from torchedu.errors import ConfigError
 from torchedu.schema import GROUP, ITEM, RESERVED, SKILL, Vocabulary
 
+WINDOW, WITHOUT_HISTORY = 50, 2
+"""Courses at once where nothing is asked for: usually, and for networks that read no history."""
 
-class Enrolments(LightningDataModule):
+
+class Enrolments(DataModule):
     """Enrolments of students, from a store or straight from raw files.
 
     Before anything is scored it looks for leaks: held-out courses that the data gives away.
@@ -39,7 +42,9 @@ class Enrolments(LightningDataModule):
             and accumulated batches. On average in training, whose batches have like numbers of
             courses.
         window: Most courses that the network takes at once; longer histories are cut in training,
-            and in evaluation the last ``window`` are seen.
+            and in evaluation the last ``window`` are seen. Where it is None: 50, or as many as the
+            network takes; 2 where the network reads no history, so that a student's courses come in
+            different steps, each of which moves the student.
         split: ``last``, ``time`` or ``fold``; see ``torchedu.datasets.enrolment_splits``.
         val: The share for validation: by last, of the students, of whom the last course but one
             chooses; by time, of the enrolments; by fold, of the other students.
@@ -58,6 +63,8 @@ class Enrolments(LightningDataModule):
         DataError: The data cannot be read or divided, or gives held-out courses away.
     """
 
+    store: EnrolmentStore
+
     def __init__(
         self,
         path: str,
@@ -65,7 +72,7 @@ class Enrolments(LightningDataModule):
         columns: dict[str, str] | None = None,
         groups: list[str] | None = None,
         batch_size: int = 256,
-        window: int = 50,
+        window: int | None = None,
         split: str = "last",
         val: float = 0.1,
         test: float = 0.2,
@@ -76,39 +83,19 @@ class Enrolments(LightningDataModule):
         seed: int = 0,
         num_workers: int = 0,
     ) -> None:
-        super().__init__()
-        for name, value, least in (
-            ("batch_size", batch_size, 1),
-            ("window", window, 2),
-            ("num_workers", num_workers, 0),
-            ("sampled", sampled, 0),
-            ("seed", seed, 0),
-        ):
-            if value < least:
-                raise ConfigError(f"{name} is {value}.", f"It is at least {least}.")
-        self.path = path
-        self.name = Path(path).stem  # in reports
+        super().__init__(path, seed, num_workers)
+        self.window = WINDOW if window is None else window
+        at_least(("batch_size", batch_size, 1), ("window", self.window, 2), ("sampled", sampled, 0))
+        self._window_asked = window is not None
         self.batch_size = batch_size
-        self.window = window
-        self.split = split
-        self.val = val
-        self.test = test
-        self.folds = folds
-        self.fold = fold
         self.prerequisites = prerequisites
         self.sampled = sampled
-        self.seed = seed
-        self.num_workers = num_workers
         self.store = open_enrolments(path, format, columns, groups)
         self.vocabulary = self.store.vocabulary
-        self.predict_part: str | None = None
-
-    def __str__(self) -> str:
-        """Say what the data is; Lightning's own text takes loaders apart."""
-        return (
-            f"Enrolments: {self.name}, {self.store.num_students:,} students, "
-            f"{self.store.num_enrolments:,} enrolments"
-        )
+        self._split = partial(
+            split_enrolments, self.store, split, val=val, test=test, seed=seed,
+            folds=folds, fold=fold,
+        )  # fmt: skip
 
     @property
     def num_items(self) -> int:
@@ -147,15 +134,7 @@ class Enrolments(LightningDataModule):
     @cached_property
     def parts(self) -> Mapping[str, Part]:
         """The parts ``train``, ``val`` and ``test``, in which no leak was found."""
-        parts = split_enrolments(
-            self.store,
-            self.split,
-            val=self.val,
-            test=self.test,
-            seed=self.seed,
-            folds=self.folds,
-            fold=self.fold,
-        )
+        parts = self._split()
         refuse_leaks(self.store, parts)
         return parts
 
@@ -204,6 +183,16 @@ class Enrolments(LightningDataModule):
         size = len(self.store.vocabulary[ITEM])
         return NegativeSampler(student, self.store.item.astype(np.int64), size, seed=self.seed)
 
+    def suit(self, reads_history: bool, max_steps: int | None) -> None:
+        """Take as many courses at once as suit a network, unless ``window`` was asked for.
+
+        Args:
+            reads_history: Whether the network goes by the courses before.
+            max_steps: The most courses that it takes at once; None where any number will do.
+        """
+        if not self._window_asked:
+            self.window = min(WINDOW if reads_history else WITHOUT_HISTORY, max_steps or WINDOW)
+
     def use(self, vocabulary: Vocabulary) -> None:
         """Give batches in the ids of another vocabulary, that of a trained network, say.
 
@@ -219,45 +208,25 @@ class Enrolments(LightningDataModule):
             )
         self.vocabulary = vocabulary
 
-    @property
-    def steps_per_epoch(self) -> int:
-        """Number of global batches in a pass over the training part."""
-        windows = cut_windows(self.parts["train"], self.window)
-        return len(Order(windows.length, self.batch_size, self.seed))
-
-    def train_dataloader(self) -> EpochLoader:
-        """Return the training batches, in another order each epoch."""
+    def training(self) -> tuple[EnrolmentBatches, Order]:
+        """Return what builds the training batches, and their order."""
         windows = cut_windows(self.parts["train"], self.window)
         batches = EnrolmentBatches(self.store, windows, self.vocabulary)
-        return self._loader(batches, Order(windows.length, self.batch_size, self.seed))
+        return batches, Order(windows.length, self.batch_size, self.seed)
 
-    def val_dataloader(self) -> EpochLoader:
-        """Return the validation batches."""
-        return self._evaluation(self.parts["val"])
+    def evaluation(self, part: str | None) -> tuple[EnrolmentBatches, Order]:
+        """Return what builds the batches of a part, and their order.
 
-    def test_dataloader(self) -> EpochLoader:
-        """Return the test batches."""
-        return self._evaluation(self.parts["test"])
-
-    def predict_dataloader(self) -> EpochLoader:
-        """Return the batches of the part that ``predict_part`` names; ``test`` by default."""
-        return self._evaluation(self.parts[self.predict_part or "test"])
+        Args:
+            part: ``train``, ``val`` or ``test``; the test part where it is None.
+        """
+        batches = self.cases(self.parts[part or "test"])
+        return batches, Order(batches.windows.length, self.batch_size, shuffle=False)
 
     def cases(self, part: Part) -> EnrolmentBatches:
         """Return batches in which each held-out course is seen after all it may be told by."""
         windows = cut_windows(part, self.window, self.window - 1)
         return EnrolmentBatches(self.store, windows, self.vocabulary, with_history=True)
-
-    def _evaluation(self, part: Part) -> EpochLoader:
-        batches = self.cases(part)
-        order = Order(batches.windows.length, self.batch_size, shuffle=False)
-        return self._loader(batches, order)
-
-    def _loader(self, batches: EnrolmentBatches, order: Order) -> EpochLoader:
-        stream = BatchStream(batches, order, *ranks_of(self.trainer))
-        return EpochLoader(
-            stream, self.num_workers, lambda: self.trainer.current_epoch if self.trainer else 0
-        )
 
 
 def open_enrolments(
@@ -281,24 +250,13 @@ def open_enrolments(
         ConfigError: Nothing tells the format.
         DataError: The files cannot be read.
     """
-    raw = Path(path)
-    if (raw / "manifest.json").is_file():
-        return EnrolmentStore(raw)
-    out = raw.with_suffix(".store")
-    if (out / "manifest.json").is_file() and raw.exists():
-        store = EnrolmentStore(out)
-        newest = max(file.stat().st_mtime for file in (raw, *raw.glob("*")))
-        options = {k: v for k, v in (("columns", columns), ("groups", groups)) if v}
-        if newest < (out / "manifest.json").stat().st_mtime and store.about["options"] == options:
-            return store
-    store = import_enrolments(
-        format or guess_enrolments(raw), raw, out, columns=columns, groups=groups
-    )
-    rank_zero_info(
-        f"Imported {raw.name}: {store.num_students:,} students, {store.num_enrolments:,} "
-        f"enrolments, {len(store.vocabulary[ITEM]) - RESERVED:,} courses."
-    )
-    return store
+    given = {"columns": columns, "groups": groups}
+
+    def read(raw: str, out: Path) -> EnrolmentStore:
+        kind = format or guess_enrolments(Path(raw))
+        return import_enrolments(kind, raw, out, columns=columns, groups=groups)
+
+    return stored(EnrolmentStore, path, read, format=format, options=given)
 
 
 def guess_enrolments(raw: Path) -> str:

@@ -1,18 +1,16 @@
 """Graded texts for training and scoring: essays, and short answers beside their references."""
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from lightning import LightningDataModule
-from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from numpy.typing import NDArray
 
 from torchedu.batch import EssayBatch
+from torchedu.datamodules.base import DataModule, at_least
 from torchedu.datamodules.essay_batches import EssayBatches
-from torchedu.datamodules.stream import BatchStream, EpochLoader, ranks_of
+from torchedu.datamodules.stored import stored
 from torchedu.datasets.importers.graded_texts import TEXT_FORMATS, import_texts
 from torchedu.datasets.order import Order
 from torchedu.datasets.surface import surface
@@ -22,10 +20,10 @@ from torchedu.features import embed, tokenize
 from torchedu.features.embedding import Precision, vectors_key
 from torchedu.features.tokens import tokenizer_key
 from torchedu.models.text_encoder import Pooling, encoder_config
-from torchedu.schema import ENCODER, PROMPT, RESERVED, Names, Vocabulary
+from torchedu.schema import ENCODER, PROMPT, Names, Vocabulary
 
 
-class Essays(LightningDataModule):
+class Essays(DataModule):
     """Graded texts from a store or straight from raw files, as vectors or as tokens.
 
     Args:
@@ -61,6 +59,8 @@ class Essays(LightningDataModule):
         DataError: The data cannot be read or divided.
     """
 
+    store: TextStore
+
     def __init__(
         self,
         path: str,
@@ -85,17 +85,8 @@ class Essays(LightningDataModule):
         seed: int = 0,
         num_workers: int = 0,
     ) -> None:
-        super().__init__()
-        for name, value, least in (
-            ("batch_size", batch_size, 1),
-            ("window", window, 8),
-            ("num_workers", num_workers, 0),
-            ("seed", seed, 0),
-        ):
-            if value < least:
-                raise ConfigError(f"{name} is {value}.", f"It is at least {least}.")
-        self.path = path
-        self.name = Path(path).stem  # in reports
+        super().__init__(path, seed, num_workers)
+        at_least(("batch_size", batch_size, 1), ("window", window, 8))
         self.encoder = encoder
         self.frozen = frozen
         self.pooling = pooling
@@ -105,25 +96,16 @@ class Essays(LightningDataModule):
         self.precision = precision
         self.batch_size = batch_size
         self.prompts = prompts
-        self.split = split
-        self.val = val
-        self.test = test
-        self.folds = folds
-        self.fold = fold
-        self.seed = seed
-        self.num_workers = num_workers
         self.store = open_texts(path, format, columns, groups, traits)
         self.features = Path(features) if features else self.store.path.with_suffix(".features")
         self.vocabulary = self._with_encoder(self.store.vocabulary)
-        self.predict_part: str | None = None
+        self._split = partial(
+            split_texts, self.store, split, val=val, test=test, seed=seed, folds=folds, fold=fold
+        )
         known = list(self.vocabulary[PROMPT])
         for one in prompts or []:
             if one not in known:
                 raise ConfigError(f"prompts names {one!r}.", allowed(one, known))
-
-    def __str__(self) -> str:
-        """Say what the data is; Lightning's own text takes loaders apart."""
-        return f"Essays: {self.name}, {self.store.num_texts:,} texts"
 
     @property
     def num_prompts(self) -> int:
@@ -170,10 +152,7 @@ class Essays(LightningDataModule):
     @cached_property
     def parts(self) -> Mapping[str, NDArray[np.int64]]:
         """Rows of the parts ``train``, ``val`` and ``test``."""
-        parts = split_texts(
-            self.store, self.split, val=self.val, test=self.test, seed=self.seed,
-            folds=self.folds, fold=self.fold,
-        )  # fmt: skip
+        parts = self._split()
         return {name: rows[self._wanted(rows)] for name, rows in parts.items()}
 
     def _wanted(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -244,43 +223,25 @@ class Essays(LightningDataModule):
         """Return the texts of the training part as one batch, without their tokens."""
         return self.batches.of(self.parts["train"]).everything()
 
-    @property
-    def steps_per_epoch(self) -> int:
-        """Number of global batches in a pass over the training part."""
-        return len(self._order("train"))
+    def training(self) -> tuple[EssayBatches, Order]:
+        """Return what builds the training batches, and their order."""
+        rows = self.parts["train"]
+        order = Order(self.batches.lengths(rows), self.batch_size, self.seed)
+        return self.batches.of(rows), order
 
-    def train_dataloader(self) -> EpochLoader:
-        """Return the training batches, in another order each epoch."""
-        return self._loader("train", self._order("train"))
+    def evaluation(self, part: str | None) -> tuple[EssayBatches, Order]:
+        """Return what builds the batches of a part, or of all texts, and their order.
 
-    def val_dataloader(self) -> EpochLoader:
-        """Return the validation batches."""
-        return self._evaluation("val")
-
-    def test_dataloader(self) -> EpochLoader:
-        """Return the test batches."""
-        return self._evaluation("test")
-
-    def predict_dataloader(self) -> EpochLoader:
-        """Return the batches of the part that ``predict_part`` names; of all texts by default."""
-        return self._evaluation(self.predict_part)
+        Args:
+            part: ``train``, ``val`` or ``test``; all texts where it is None.
+        """
+        rows = self._rows(part)
+        order = Order(self.batches.lengths(rows), 4 * self.batch_size, shuffle=False)
+        return self.batches.of(rows), order
 
     def _rows(self, part: str | None) -> NDArray[np.int64]:
         everything = np.arange(self.store.num_texts)
         return everything[self._wanted(everything)] if part is None else self.parts[part]
-
-    def _order(self, part: str) -> Order:
-        return Order(self.batches.lengths(self._rows(part)), self.batch_size, self.seed)
-
-    def _evaluation(self, part: str | None) -> EpochLoader:
-        lengths = self.batches.lengths(self._rows(part))
-        return self._loader(part, Order(lengths, 4 * self.batch_size, shuffle=False))
-
-    def _loader(self, part: str | None, order: Order) -> EpochLoader:
-        stream = BatchStream(self.batches.of(self._rows(part)), order, *ranks_of(self.trainer))
-        return EpochLoader(
-            stream, self.num_workers, lambda: self.trainer.current_epoch if self.trainer else 0
-        )
 
 
 def open_texts(
@@ -306,23 +267,13 @@ def open_texts(
         ConfigError: The format is not known.
         DataError: The files cannot be read.
     """
-    raw = Path(path)
-    if (raw / "manifest.json").is_file():
-        return TextStore(raw)
-    out = raw.with_suffix(".store")
-    given: dict[str, Any] = {"columns": columns, "groups": groups, "traits": traits}
-    given = {name: value for name, value in given.items() if value}
-    if (out / "manifest.json").is_file() and raw.exists():
-        store = TextStore(out)
-        newest = max(file.stat().st_mtime for file in (raw, *raw.rglob("*")))
-        if newest < (out / "manifest.json").stat().st_mtime and store.about["options"] == given:
-            return store
-    store = import_texts(format or guess_texts(raw), raw, out, **given)
-    rank_zero_info(
-        f"Imported {raw.name}: {store.num_texts:,} texts, "
-        f"{len(store.vocabulary[PROMPT]) - RESERVED:,} prompts."
-    )
-    return store
+    given = {"columns": columns, "groups": groups, "traits": traits}
+
+    def read(raw: str, out: Path) -> TextStore:
+        kind = format or guess_texts(Path(raw))
+        return import_texts(kind, raw, out, columns=columns, groups=groups, traits=traits)
+
+    return stored(TextStore, path, read, format=format, options=given)
 
 
 def guess_texts(raw: Path) -> str:

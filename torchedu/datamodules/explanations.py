@@ -1,15 +1,16 @@
 """Explanations of mathematics as a Lightning data module."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from lightning import LightningDataModule
-from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
+from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from numpy.typing import NDArray
 
+from torchedu.datamodules.base import DataModule, at_least
 from torchedu.datamodules.chat_tokenizer import ChatTokenizer
-from torchedu.datamodules.stream import BatchStream, EpochLoader, ranks_of
+from torchedu.datamodules.stored import stored
 from torchedu.datamodules.token_batches import TokenBatches, token_store
 from torchedu.datasets.chats import ANSWERED_BY, ChatStore, Message, chat_parts
 from torchedu.datasets.importers.chats import import_chats
@@ -27,7 +28,7 @@ MOST_TEXTS = 50_000
 Ids = NDArray[np.int64]
 
 
-class Explanations(LightningDataModule):
+class Explanations(DataModule):
     """Conversations in which a tutor explains, as tokens.
 
     Args:
@@ -52,6 +53,8 @@ class Explanations(LightningDataModule):
         DataError: The data cannot be read or divided, or a prompt is too long.
     """
 
+    store: ChatStore
+
     def __init__(
         self,
         path: str,
@@ -65,38 +68,25 @@ class Explanations(LightningDataModule):
         seed: int = 0,
         num_workers: int = 0,
     ) -> None:
-        super().__init__()
-        for name, value, least in (
+        super().__init__(path, seed, num_workers)
+        at_least(
             ("vocab_size", vocab_size, LEAST_VOCABULARY),
             ("max_tokens", max_tokens, 8),
             ("batch_tokens", batch_tokens, max_tokens),
-            ("num_workers", num_workers, 0),
-            ("seed", seed, 0),
-        ):
-            if value < least:
-                raise ConfigError(f"{name} is {value}.", f"It is at least {least}.")
+        )
         for name, share in (("val", val), ("test", test)):
             if not 0 < share < 0.5:
                 raise ConfigError(f"{name} is {share}.", "It is a share between 0 and .5.")
-        self.path = path
-        self.name = Path(path).stem
         self.max_tokens = max_tokens
         self.batch_tokens = batch_tokens
         self.packing = packing
-        self.seed = seed
-        self.num_workers = num_workers
         self.store = open_chats(path)
         self.vocabulary = Vocabulary()  # tokens are named by their tokenizer
-        self.predict_part = "test"
         self._parts = chat_parts(self.store, val, test, seed)
         self.tokenizer = (
             self._trained(vocab_size) if tokenizer is None else ChatTokenizer.open(tokenizer)
         )
         self._batches: dict[str, TokenBatches] = {}
-
-    def __str__(self) -> str:
-        """Say what the data is; Lightning's own text takes loaders apart."""
-        return f"Explanations: {self.name}, {self.store.num_chats:,} conversations"
 
     @property
     def num_tokens(self) -> int:
@@ -113,11 +103,6 @@ class Explanations(LightningDataModule):
         """Conversations of an optimizer step, on average."""
         length = self.batches("train").windows.length
         return max(1, round(self.batch_tokens / float(length.mean())))
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Number of global batches in a pass over the training part."""
-        return len(self._order("train"))
 
     def asked(self, row: int) -> tuple[tuple[Message, ...], Message]:
         """Return what stands before the first answer of a conversation, and this answer."""
@@ -154,33 +139,20 @@ class Explanations(LightningDataModule):
             self._batches[part] = found
         return self._batches[part]
 
-    def train_dataloader(self) -> EpochLoader:
-        """Return the training batches, in another order each epoch."""
-        return self._loader("train")
+    def training(self) -> tuple[TokenBatches, Order]:
+        """Return what builds the training batches, and their order."""
+        batches = self.batches("train")
+        return batches, Order(batches.windows.length, self.batch_size, self.seed)
 
-    def val_dataloader(self) -> EpochLoader:
-        """Return the validation batches."""
-        return self._loader("val")
+    def evaluation(self, part: str | None) -> tuple[TokenBatches, Order]:
+        """Return what builds the batches of a part, and their order.
 
-    def test_dataloader(self) -> EpochLoader:
-        """Return the test batches."""
-        return self._loader("test")
-
-    def predict_dataloader(self) -> EpochLoader:
-        """Return the batches of ``predict_part``."""
-        return self._loader(self.predict_part)
-
-    def _order(self, part: str) -> Order:
-        length = self.batches(part).windows.length
-        if part == "train":
-            return Order(length, self.batch_size, self.seed)
-        return Order(length, max(1, MOST_SCORED // int(length.max())), shuffle=False)
-
-    def _loader(self, part: str) -> EpochLoader:
-        stream = BatchStream(self.batches(part), self._order(part), *ranks_of(self.trainer))
-        return EpochLoader(
-            stream, self.num_workers, lambda: self.trainer.current_epoch if self.trainer else 0
-        )
+        Args:
+            part: ``train``, ``val`` or ``test``; the test part where it is None.
+        """
+        batches = self.batches(part or "test")
+        length = batches.windows.length
+        return batches, Order(length, max(1, MOST_SCORED // int(length.max())), shuffle=False)
 
     def _trained(self, vocab_size: int) -> ChatTokenizer:
         """Return the tokenizer that stands beside the store, or train one."""
@@ -203,19 +175,4 @@ def open_chats(path: str) -> ChatStore:
     """
     if Path(path).is_dir():
         return ChatStore(path)
-    raw = Path(path)
-    out = raw.with_suffix(".store")
-    if out.exists():
-        store = ChatStore(out)
-        (source,) = store.about["source"]
-        if source["file"] != raw.name:
-            raise ConfigError(
-                f"{out} holds other data than {raw.name}.",
-                f"Import it elsewhere: torchedu data import chats {raw} OUT, then --data.path OUT.",
-            )
-        fresh = raw.is_file() and raw.stat().st_mtime < (out / "manifest.json").stat().st_mtime
-        if fresh and source["bytes"] == raw.stat().st_size:
-            return store
-    store = import_chats("chats", path, out)
-    rank_zero_info(f"Imported {raw.name}: {store.num_chats:,} conversations.")
-    return store
+    return stored(ChatStore, path, partial(import_chats, "chats"))

@@ -3,30 +3,32 @@
 import os
 import re
 from collections.abc import Mapping
+from functools import cached_property, partial
 from pathlib import Path
 from shutil import rmtree
 from tempfile import gettempdir, mkdtemp
 from weakref import finalize
 
 import numpy as np
-from lightning import LightningDataModule
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
+from torchedu.datamodules.base import DataModule, at_least
 from torchedu.datamodules.batches import AnswerBatches
-from torchedu.datamodules.stream import BatchStream, EpochLoader, ranks_of
-from torchedu.datasets import AnswerStore
+from torchedu.datamodules.stored import stored
+from torchedu.datasets import AnswerStore, splits
 from torchedu.datasets.importers import guess_format, import_answers
-from torchedu.datasets.order import Order, Windows, cut_windows
+from torchedu.datasets.order import Order, cut_windows
 from torchedu.datasets.simulator import simulate
-from torchedu.datasets.splits import Part, split
+from torchedu.datasets.splits import Part
 from torchedu.errors import ConfigError, TorcheduError
-from torchedu.schema import ITEM, RESERVED, SKILL, Vocabulary
+from torchedu.files import remove_left
+from torchedu.schema import ITEM, SKILL, Vocabulary
 
 MOST_WINDOWS = 64
 """Windows in a batch whose size nobody said."""
 
 
-class Interactions(LightningDataModule):
+class Interactions(DataModule):
     """Answers of students, from a store, straight from a raw file, or of a simulated class.
 
     Args:
@@ -58,6 +60,8 @@ class Interactions(LightningDataModule):
         DataError: The data cannot be read or divided.
     """
 
+    store: AnswerStore
+
     def __init__(
         self,
         path: str | None = None,
@@ -75,45 +79,28 @@ class Interactions(LightningDataModule):
         seed: int = 0,
         num_workers: int = 0,
     ) -> None:
-        super().__init__()
-        for name, value, least in (
+        super().__init__(path, seed, num_workers)
+        at_least(
             ("batch_size", 1 if batch_size is None else batch_size, 1),
             ("window", window, 2),
             ("context", context, 0),
-            ("num_workers", num_workers, 0),
-            ("seed", seed, 0),
-        ):
-            if value < least:
-                raise ConfigError(f"{name} is {value}.", f"It is at least {least}.")
+        )
         if context >= window:
             raise ConfigError(
                 f"context {context} leaves no answer to score in a window of {window}.",
                 "context is below window.",
             )
-        self.path = path
-        self.name = "simulated class" if path is None else Path(path).stem  # in reports
         self.batch_size = batch_size
         self.window = window
         self.context = context
-        self.split = split
-        self.val = val
-        self.test = test
-        self.folds = folds
-        self.fold = fold
-        self.split_column = split_column
-        self.seed = seed
-        self.num_workers = num_workers
+        if path is None:
+            self.name = "simulated class"
         self.store = self._simulated() if path is None else open_answers(path, columns, groups)
         self.vocabulary = self.store.vocabulary
-        self.predict_part: str | None = None
-        self._parts: dict[str, Part] | None = None
-
-    def __str__(self) -> str:
-        """Say what the data is; Lightning's own text takes loaders apart."""
-        return (
-            f"Interactions: {self.name}, {self.store.num_students:,} students, "
-            f"{self.store.num_answers:,} answers"
-        )
+        self._split = partial(
+            splits.split, self.store, split, val=val, test=test, seed=seed,
+            folds=folds, fold=fold, column=split_column,
+        )  # fmt: skip
 
     @property
     def num_items(self) -> int:
@@ -125,21 +112,10 @@ class Interactions(LightningDataModule):
         """Number of skill ids of the vocabulary in use, the reserved ones included."""
         return len(self.vocabulary[SKILL])
 
-    @property
+    @cached_property
     def parts(self) -> Mapping[str, Part]:
         """The parts ``train``, ``val`` and ``test``."""
-        if self._parts is None:
-            self._parts = split(
-                self.store,
-                self.split,
-                val=self.val,
-                test=self.test,
-                seed=self.seed,
-                folds=self.folds,
-                fold=self.fold,
-                column=self.split_column,
-            )
-        return self._parts
+        return self._split()
 
     def use(self, vocabulary: Vocabulary) -> None:
         """Give batches in the ids of another vocabulary, that of a trained network, say.
@@ -160,69 +136,36 @@ class Interactions(LightningDataModule):
                 )
         self.vocabulary = vocabulary
 
-    @property
-    def steps_per_epoch(self) -> int:
-        """Number of global batches in a pass over the training part."""
-        return len(self._training_order(cut_windows(self.parts["train"], self.window)))
-
-    def train_dataloader(self) -> EpochLoader:
-        """Return the training batches, in another order each epoch."""
+    def training(self) -> tuple[AnswerBatches, Order]:
+        """Return what builds the training batches, and their order."""
         windows = cut_windows(self.parts["train"], self.window)
-        batches = AnswerBatches(self.store, windows, self.vocabulary)
-        return self._loader(batches, self._training_order(windows))
+        some = min(max(len(windows.student) // 16, 8), MOST_WINDOWS)
+        order = Order(windows.length, self.batch_size or some, self.seed)
+        return AnswerBatches(self.store, windows, self.vocabulary), order
 
-    def val_dataloader(self) -> EpochLoader:
-        """Return the validation batches."""
-        return self._evaluation(self.parts["val"])
+    def evaluation(self, part: str | None) -> tuple[AnswerBatches, Order]:
+        """Return what builds the batches of a part, or of everyone, and their order.
 
-    def test_dataloader(self) -> EpochLoader:
-        """Return the test batches."""
-        return self._evaluation(self.parts["test"])
+        Args:
+            part: ``train``, ``val`` or ``test``; everyone where it is None.
+        """
+        windows = cut_windows(
+            self._everyone if part is None else self.parts[part], self.window, self.context
+        )
+        order = Order(windows.length, self.batch_size or MOST_WINDOWS, shuffle=False)
+        return AnswerBatches(self.store, windows, self.vocabulary), order
 
-    def predict_dataloader(self) -> EpochLoader:
-        """Return what ``predict_part`` names: ``val``, ``test`` or, by default, everyone."""
-        if self.predict_part is not None:
-            return self._evaluation(self.parts[self.predict_part])
+    @property
+    def _everyone(self) -> Part:
         lengths = np.diff(self.store.history_offsets)
         students = np.flatnonzero(lengths)
-        return self._evaluation(
-            Part(students, np.zeros_like(students), lengths[students].astype(np.int64))
-        )
+        return Part(students, np.zeros_like(students), lengths[students].astype(np.int64))
 
     def _simulated(self) -> AnswerStore:
-        for left in Path(gettempdir()).glob("torchedu-*-*"):  # by processes that were killed
-            pid = left.name.split("-")[1]
-            if pid.isdigit() and not _lives(int(pid)):
-                rmtree(left, ignore_errors=True)
+        remove_left(Path(gettempdir()), "torchedu")
         folder = mkdtemp(prefix=f"torchedu-{os.getpid()}-")
         finalize(self, rmtree, folder, ignore_errors=True)  # it goes with this object
         return simulate(Path(folder) / "class.store", seed=self.seed)
-
-    def _evaluation(self, part: Part) -> EpochLoader:
-        windows = cut_windows(part, self.window, self.context)
-        batches = AnswerBatches(self.store, windows, self.vocabulary)
-        order = Order(windows.length, self.batch_size or MOST_WINDOWS, shuffle=False)
-        return self._loader(batches, order)
-
-    def _training_order(self, windows: Windows) -> Order:
-        some = min(max(len(windows.student) // 16, 8), MOST_WINDOWS)
-        return Order(windows.length, self.batch_size or some, self.seed)
-
-    def _loader(self, batches: AnswerBatches, order: Order) -> EpochLoader:
-        stream = BatchStream(batches, order, *ranks_of(self.trainer))
-        return EpochLoader(
-            stream, self.num_workers, lambda: self.trainer.current_epoch if self.trainer else 0
-        )
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # another user's, or a system that cannot tell
-        return True
-    return True
 
 
 def open_answers(
@@ -244,32 +187,17 @@ def open_answers(
     """
     if Path(path).is_dir():
         return AnswerStore(path)
-    raw = Path(path)
-    out = (Path(raw.name) if "://" in path else raw).with_suffix(".store")
-    options = {name: value for name, value in (("columns", columns), ("groups", groups)) if value}
-    if out.exists():
-        store = AnswerStore(out)
-        source = store.about.get("source", [{}])[0]
-        if source.get("file") != raw.name:
-            raise ConfigError(
-                f"{out} holds other data than {raw.name}.",
-                f"Import it elsewhere: torchedu data import csv {raw} OUT, then --data.path OUT.",
-            )
-        fresh = raw.is_file() and raw.stat().st_mtime < (out / "manifest.json").stat().st_mtime
-        if fresh and source["bytes"] == raw.stat().st_size and store.about["options"] == options:
-            return store
-    form = guess_format(path)
-    try:
-        store = import_answers(form, path, out, columns=columns, groups=groups)
-    except TorcheduError as error:
-        error.remedy = _own_remedy(error.remedy, f"torchedu data import {form} {path} {out}", out)
-        raise
-    rank_zero_info(
-        f"Imported {raw.name}: {store.num_students:,} students, {store.num_answers:,} answers, "
-        f"{len(store.vocabulary[ITEM]) - RESERVED:,} items, "
-        f"{len(store.vocabulary[SKILL]) - RESERVED:,} skills."
-    )
-    return store
+
+    def read(raw: str, out: Path) -> AnswerStore:
+        form = guess_format(raw)
+        try:
+            return import_answers(form, raw, out, columns=columns, groups=groups)
+        except TorcheduError as error:
+            command = f"torchedu data import {form} {raw} {out}"
+            error.remedy = _own_remedy(error.remedy, command, out)
+            raise
+
+    return stored(AnswerStore, path, read, options={"columns": columns, "groups": groups})
 
 
 def _own_remedy(remedy: str, command: str, store: Path) -> str:

@@ -11,20 +11,22 @@ from torch import Tensor
 
 from torchedu.schema import RESERVED
 
-ROUNDS, AT_ONCE = 16, 4
+ROUNDS, AT_ONCE = 32, 2
 """How often, and how many at once, courses are drawn anew for one that the student has taken."""
-CASES = 8192
+CASES = 16_384
 """Cases that are drawn for at once: what is in between then stays in the processor's cache."""
 _ODD = -0x61C8864680B583EB  # 2**64 over the golden ratio, as a signed number
+_OTHER = -0x6B2FB644ECCEEE15
 
 
 class NegativeSampler:
     """Draws courses that students have not taken.
 
-    What has been taken stands in one sorted list, with hints beside it, 16 to 32 bits an enrolment:
-    10 to 12 bytes an enrolment, whatever the numbers of students and courses. The hints tell of
-    nearly every draw that the course was not taken; the list is searched for the few others. A
-    student who has taken nearly everything may be given a course they have taken.
+    What has been taken stands in one sorted list, with hints beside it, 32 to 64 bits an enrolment:
+    12 to 16 bytes an enrolment, whatever the numbers of students and courses. The hints, a Bloom
+    filter whose two bits a course stand in one word (Putze et al., WEA 2007), tell of nearly every
+    draw that the course was not taken; the list is searched for the few others. A student who has
+    taken nearly everything may be given a course they have taken.
 
     Args:
         student: Each enrolment's student; shape (enrolments,).
@@ -46,13 +48,13 @@ class NegativeSampler:
     ) -> None:
         self.num_items = num_items
         self.seed = seed
-        owner = torch.from_numpy(np.asarray(student, np.int64))
+        owner, course = torch.from_numpy(np.asarray(student, np.int64)), torch.from_numpy(item)
         end = torch.tensor([torch.iinfo(torch.int64).max])  # every search ends at a key
-        self.keys = torch.cat([(owner * num_items + torch.from_numpy(item)).unique(), end])
-        size = 1 << max(4, int(2 * len(item)).bit_length())  # bytes: a cache can hold them
-        bit = (_begin(owner).numpy() + item) & (8 * size - 1)
-        hint = np.zeros(size, np.uint8)
-        np.bitwise_or.at(hint, bit >> 3, np.uint8(1) << (bit & 7).astype(np.uint8))
+        self.keys = torch.cat([(owner * num_items + course).unique(), end])
+        hint = np.zeros(1 << max(0, len(item).bit_length() - 1), np.int64)
+        places = _places(owner, course, len(hint))
+        word, first, second = (place.numpy() for place in places)
+        np.bitwise_or.at(hint, word, (1 << first) | (1 << second))
         self.hint = torch.from_numpy(hint)
         self.bounds: Tensor | None = None
         if power and popularity is not None:
@@ -74,31 +76,39 @@ class NegativeSampler:
         if self.keys.device != student_M.device:
             self.keys, self.hint = (one.to(student_M.device) for one in (self.keys, self.hint))
             self.bounds = None if self.bounds is None else self.bounds.to(student_M.device)
-        parts = zip(student_M.split(CASES), position_M.split(CASES), strict=True)
-        return torch.cat([self._drawn(*part, num, epoch) for part in parts])
+        case_M = _mix(student_M * _ODD + position_M * _OTHER + _word(self.seed, epoch))
+        drawn, unsure = [], []
+        for student, case in zip(student_M.split(CASES), case_M.split(CASES), strict=True):
+            drawn.append(self._courses(case, num))
+            unsure.append(self.may_be_taken(student.unsqueeze(1), drawn[-1]))
+        item_MK = torch.cat(drawn)
+        again = torch.cat(unsure).flatten().nonzero().squeeze(1)
+        self._exchange(item_MK.view(-1), again, student_M, case_M)
+        return item_MK
 
-    def _drawn(self, student_M: Tensor, position_M: Tensor, num: int, epoch: int) -> Tensor:
-        case_M = _mix(student_M + _mix(position_M + _word(self.seed, epoch)))
-        drawn_MK = self._courses(case_M, num)
-        hint_MK = (_begin(student_M).unsqueeze(1) + drawn_MK).bitwise_and_(8 * len(self.hint) - 1)
-        hint = self.hint.index_select(0, (hint_MK >> 3).flatten())
-        hint = hint.bitwise_right_shift_((hint_MK & 7).flatten().to(torch.uint8)).bitwise_and_(1)
-        again, drawn = hint.nonzero().squeeze(1), drawn_MK.flatten()
-        owner = student_M.index_select(0, again // num)
-        wrong = self.taken(owner, drawn.index_select(0, again)).nonzero().squeeze(1)
-        again, owner = again.index_select(0, wrong), owner.index_select(0, wrong)
+    def _exchange(self, item: Tensor, again: Tensor, student_M: Tensor, case_M: Tensor) -> None:
+        """Draw anew, in place, those of some draws that were taken indeed."""
+        num = len(item) // max(1, len(case_M))
+        student = student_M.index_select(0, again // num)
+        wrong = self.taken(student, item.index_select(0, again)).nonzero().squeeze(1)
+        again, student = again.index_select(0, wrong), student.index_select(0, wrong)
         bits = case_M.index_select(0, again // num) + again % num
         for _ in range(ROUNDS):
             if not len(again):
                 break
             bits = _mix(bits)
             other = self._courses(bits, AT_ONCE)
-            taken = self.taken(owner.unsqueeze(1), other)
+            taken = self.taken(student.unsqueeze(1), other)
             first = taken.byte().argmin(1, keepdim=True)
-            drawn[again] = other.gather(1, first).squeeze(1)
+            item[again] = other.gather(1, first).squeeze(1)
             wrong = taken.all(1).nonzero().squeeze(1)
-            again, owner, bits = (one.index_select(0, wrong) for one in (again, owner, bits))
-        return drawn.view(-1, num)
+            again, student, bits = (one.index_select(0, wrong) for one in (again, student, bits))
+
+    def may_be_taken(self, student: Tensor, item: Tensor) -> Tensor:
+        """Say by the hints which students may have taken which course: all who did, few others."""
+        word, first, second = _places(student, item, len(self.hint))
+        hint = self.hint.index_select(0, word.flatten()).view_as(word)
+        return (hint >> first).bitwise_and_(hint >> second).bitwise_and_(1).bool()
 
     def taken(self, student: Tensor, item: Tensor) -> Tensor:
         """Say which students have taken which course, for tensors of one shape."""
@@ -117,9 +127,14 @@ class NegativeSampler:
         return RESERVED + place.clamp(max=len(self.bounds) - 1)
 
 
-def _begin(student: Tensor) -> Tensor:
-    """Return where a student's hints begin: one stretch, a bit a course (Knuth's hashing)."""
-    return (student * _ODD).bitwise_right_shift_(24)
+def _places(student: Tensor, item: Tensor, words: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return where the hints of a student's courses are: in which of the words, and its two bits.
+
+    A student's courses are one stretch, which begins anywhere (Knuth's multiplicative hashing).
+    """
+    begin = student * _ODD
+    place, other = (begin >> 24) + item, (begin >> 56) + item
+    return (place >> 6) & (words - 1), place & 63, other & 63
 
 
 def _word(seed: int, epoch: int) -> int:
@@ -141,6 +156,6 @@ def _mix(x: Tensor) -> Tensor:
 def _stirred(x: Tensor) -> Tensor:
     """Spread the bits of words that are well spread already, in place and with one product."""
     x ^= x >> 32
-    x *= -0x6B2FB644ECCEEE15
+    x *= _OTHER
     x ^= x >> 29
     return x

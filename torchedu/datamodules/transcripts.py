@@ -1,29 +1,28 @@
 """Transcripts of lessons as a Lightning data module, their sentences as vectors."""
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from lightning import LightningDataModule
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from numpy.typing import NDArray
 
 from torchedu.batch import LessonBatch
-from torchedu.datamodules.stream import BatchStream, EpochLoader, ranks_of
-from torchedu.datasets.importers.transcripts import TRANSCRIPT_FORMATS, import_transcripts
+from torchedu.datamodules.base import DataModule, at_least
+from torchedu.datamodules.stored import stored
+from torchedu.datasets.importers.transcripts import import_transcripts
 from torchedu.datasets.order import Order, Windows, cut_windows
 from torchedu.datasets.splits import Part
 from torchedu.datasets.transcripts import TranscriptStore, split_transcripts
-from torchedu.errors import ConfigError
 from torchedu.features import Embeddings, embed
 from torchedu.features.embedding import Precision, vectors_key
 from torchedu.models.text_encoder import Pooling, encoder_config
 from torchedu.schema import ENCODER, RESERVED, ROLES, TAG, Names, Vocabulary
 
 
-class Transcripts(LightningDataModule):
+class Transcripts(DataModule):
     """Lessons sentence by sentence, from a store or straight from raw files.
 
     Each sentence is embedded once by a frozen encoder, and its vector kept beside the store.
@@ -58,6 +57,8 @@ class Transcripts(LightningDataModule):
         DataError: The data cannot be read.
     """
 
+    store: TranscriptStore
+
     def __init__(
         self,
         path: str,
@@ -78,44 +79,23 @@ class Transcripts(LightningDataModule):
         seed: int = 0,
         num_workers: int = 0,
     ) -> None:
-        super().__init__()
-        for name, value, least in (
-            ("batch_size", batch_size, 1),
-            ("tokens", tokens, 8),
-            ("window", window, 2),
-            ("num_workers", num_workers, 0),
-            ("seed", seed, 0),
-        ):
-            if value < least:
-                raise ConfigError(f"{name} is {value}.", f"It is at least {least}.")
-        self.path = path
-        self.name = Path(path).stem  # in reports
+        super().__init__(path, seed, num_workers)
+        at_least(("batch_size", batch_size, 1), ("tokens", tokens, 8), ("window", window, 2))
         self.encoder = encoder
         self.pooling = pooling
         self.tokens = tokens
         self.precision = precision
-        self.split = split
-        self.val = val
-        self.test = test
-        self.folds = folds
-        self.fold = fold
         self.batch_size = batch_size
         self.window = window
-        self.seed = seed
-        self.num_workers = num_workers
         self.store = open_transcripts(path, format, columns)
         self.features = Path(features) if features else self.store.path.with_suffix(".features")
         key = vectors_key(encoder, pooling, (-1,), tokens, precision)
         read_by = Vocabulary({ENCODER: Names([key])})
         self.vocabulary = self.store.vocabulary.grown(read_by)
-        self.predict_part: str | None = None
-
-    def __str__(self) -> str:
-        """Say what the data is; Lightning's own text takes loaders apart."""
-        return (
-            f"Transcripts: {self.name}, {self.store.num_lessons:,} lessons, "
-            f"{self.store.num_sentences:,} sentences"
-        )
+        self._split = partial(
+            split_transcripts, self.store, split, val=val, test=test, seed=seed,
+            folds=folds, fold=fold,
+        )  # fmt: skip
 
     @property
     def num_teacher_tags(self) -> int:
@@ -135,15 +115,7 @@ class Transcripts(LightningDataModule):
     @cached_property
     def parts(self) -> Mapping[str, Part]:
         """The lessons of ``train``, ``val`` and ``test``."""
-        return split_transcripts(
-            self.store,
-            self.split,
-            val=self.val,
-            test=self.test,
-            seed=self.seed,
-            folds=self.folds,
-            fold=self.fold,
-        )
+        return self._split()
 
     @cached_property
     def everything(self) -> Part:
@@ -200,8 +172,8 @@ class Transcripts(LightningDataModule):
 
     @property
     def steps_per_epoch(self) -> int:
-        """Number of global batches in a pass over the training part."""
-        return len(self._order(cut_windows(self.parts["train"], self.window)))
+        """Number of global batches in a pass over the training part; embeds nothing."""
+        return len(self._order(self._windows(self.parts["train"])))
 
     def setup(self, stage: str) -> None:
         """Embed the sentences, all ranks together.
@@ -211,23 +183,19 @@ class Transcripts(LightningDataModule):
         """
         _ = self.embeddings
 
-    def train_dataloader(self) -> EpochLoader:
-        """Return the training batches, in another order each epoch."""
+    def training(self) -> tuple["LessonBatches", Order]:
+        """Return what builds the training batches, and their order."""
         windows = self._windows(self.parts["train"])
-        return self._loader(windows, self._order(windows))
+        return self._batches(windows), self._order(windows)
 
-    def val_dataloader(self) -> EpochLoader:
-        """Return the validation batches."""
-        return self._evaluation(self.parts["val"])
+    def evaluation(self, part: str | None) -> tuple["LessonBatches", Order]:
+        """Return what builds the batches of a part, or of all lessons, and their order.
 
-    def test_dataloader(self) -> EpochLoader:
-        """Return the test batches."""
-        return self._evaluation(self.parts["test"])
-
-    def predict_dataloader(self) -> EpochLoader:
-        """Return the batches of the part that ``predict_part`` names; all lessons by default."""
-        part = self.everything if self.predict_part is None else self.parts[self.predict_part]
-        return self._evaluation(part)
+        Args:
+            part: ``train``, ``val`` or ``test``; all lessons where it is None.
+        """
+        windows = self._windows(self.everything if part is None else self.parts[part])
+        return self._batches(windows), Order(windows.length, self.batch_size, shuffle=False)
 
     def _windows(self, part: Part) -> Windows:
         return cut_windows(part, self.window, self.window // 10)
@@ -235,17 +203,9 @@ class Transcripts(LightningDataModule):
     def _order(self, windows: Windows) -> Order:
         return Order(windows.length, self.batch_size, self.seed)
 
-    def _evaluation(self, part: Part) -> EpochLoader:
-        windows = self._windows(part)
-        return self._loader(windows, Order(windows.length, self.batch_size, shuffle=False))
-
-    def _loader(self, windows: Windows, order: Order) -> EpochLoader:
+    def _batches(self, windows: Windows) -> "LessonBatches":
         tag_ids = [self._tag_ids(role) for role in ROLES]
-        batches = LessonBatches(self.store, windows, self.embeddings, tag_ids)
-        stream = BatchStream(batches, order, *ranks_of(self.trainer))
-        return EpochLoader(
-            stream, self.num_workers, lambda: self.trainer.current_epoch if self.trainer else 0
-        )
+        return LessonBatches(self.store, windows, self.embeddings, tag_ids)
 
     def _tag_ids(self, role: str) -> NDArray[np.int64]:
         """Return the id in use of each of the store's ids of a role's tags."""
@@ -338,20 +298,8 @@ def open_transcripts(
         ConfigError: The format is not known.
         DataError: The files cannot be read.
     """
-    raw = Path(path)
-    if (raw / "manifest.json").is_file():
-        return TranscriptStore(raw)
-    out = raw.with_suffix(".store")
-    if (out / "manifest.json").is_file() and raw.exists():
-        store = TranscriptStore(out)
-        newest = max(file.stat().st_mtime for file in (raw, *raw.glob("**/*")))
-        same = store.about["importer"] == format
-        same &= store.about["options"] == ({"columns": columns} if columns else {})
-        if same and newest < (out / "manifest.json").stat().st_mtime:
-            return store
-    store = import_transcripts(format, raw, out, columns=columns)
-    rank_zero_info(
-        f"Imported {raw} as {TRANSCRIPT_FORMATS[format].name}: {store.num_lessons:,} lessons, "
-        f"{store.num_sentences:,} sentences, into {out}."
-    )
-    return store
+
+    def read(raw: str, out: Path) -> TranscriptStore:
+        return import_transcripts(format, raw, out, columns=columns)
+
+    return stored(TranscriptStore, path, read, format=format, options={"columns": columns})

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from torchedu.datasets.store import Store, StoreWriter, encode_texts
-from torchedu.schema import GROUP, ITEM, SKILL, Vocabulary
+from torchedu.schema import GROUP, ITEM, RESERVED, SKILL, Vocabulary
 
 OPTIONAL_COLUMNS = {
     "time": "int64",
@@ -47,7 +47,16 @@ class Answers(NamedTuple):
 
 
 class AnswerStore(Store):
-    """A store of students' answers, a row a student, each history in the order it happened."""
+    """A store of students' answers, a row a student, each history in the order it happened.
+
+    Args:
+        path: The store's folder.
+
+    Raises:
+        DataError: The folder is no store, or one of something else.
+    """
+
+    holds, made_by, mark = "answers", "csv", ("students", "answer.item")
 
     @cached_property
     def num_students(self) -> int:
@@ -58,6 +67,15 @@ class AnswerStore(Store):
     def num_answers(self) -> int:
         """Number of answers of all students."""
         return len(self.item)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many students, answers, items and skills it holds."""
+        items, skills = (len(self.vocabulary[kind]) - RESERVED for kind in (ITEM, SKILL))
+        return {
+            "students": self.num_students, "answers": self.num_answers,
+            "items": items, "skills": skills,
+        }  # fmt: skip
 
     @cached_property
     def history_offsets(self) -> NDArray[np.int64]:

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from torchedu.datasets.splits import PARTS, part_sizes
 from torchedu.datasets.store import Store, StoreWriter, encode_texts
 from torchedu.errors import DataError
 
 ROLES = ("system", "user", "assistant")
 ANSWERED_BY = "assistant"
 """The role whose words are learned."""
-PARTS = ("train", "val", "test")
 BLOCK = 10_000
 """Conversations that are in memory at once while a store is written."""
 
@@ -58,19 +58,22 @@ class ChatStore(Store):
         DataError: The folder is no store, or one of something else.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        super().__init__(path)
-        if "chats" not in self.manifest["tables"]:
-            raise DataError(
-                "the store holds no conversations.",
-                "Import them with: torchedu data import chats RAW OUT",
-                file=self.path,
-            )
+    holds, made_by, mark = "conversations", "chats", ("chats", "message.role")
 
     @cached_property
     def num_chats(self) -> int:
         """Number of conversations."""
         return self.num_rows("chats")
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many conversations it holds."""
+        return {"conversations": self.num_chats}
+
+    @property
+    def parts(self) -> dict[str, int]:
+        """How many conversations are of each part."""
+        return part_sizes(self.part)
 
     @cached_property
     def part(self) -> NDArray[np.int8]:

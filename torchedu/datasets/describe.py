@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from torchedu.datasets.answers import OPTIONAL_COLUMNS, AnswerStore
-from torchedu.schema import ANSWER_COLUMNS, GROUP, ITEM, RESERVED, SKILL, UNKNOWN
+from torchedu.schema import ANSWER_COLUMNS, GROUP, ITEM, RESERVED, SKILL, UNKNOWN, Names
 
 STRETCH = 1 << 22
 """Answers read at a time."""
@@ -29,8 +29,9 @@ def describe(store: AnswerStore) -> dict[str, Any]:
         ``answers_per_item``, each with ``mean``, ``quantiles`` and a ``histogram`` of ``edges`` and
         ``counts``; ``item_share_correct``, a histogram over items with at least ``ENOUGH``
         answers; ``skills_per_item`` (items by number of skills); ``groups`` (students by attribute
-        and name); ``time`` with ``first`` and ``last`` (ISO, UTC) and ``days``, or None;
-        ``missing`` (what could be there and is not); ``source`` (what the import noted).
+        and name) and ``unit``, what they count; ``time`` with ``first`` and ``last`` (ISO, UTC) and
+        ``days``, or None; ``missing`` (what could be there and is not); ``source`` (what the import
+        noted).
     """
     lengths = np.diff(store.history_offsets)
     answers, right, unknown_times = _by_item(store)
@@ -45,8 +46,8 @@ def describe(store: AnswerStore) -> dict[str, Any]:
         "skills": len(store.vocabulary[SKILL]) - RESERVED,
         "share_correct": _share(float(right.sum()), store.num_answers),
         "marks": "shares" if store.correct.dtype.kind == "f" else "right or wrong",
-        "answers_per_student": _spread(lengths),
-        "answers_per_item": _spread(answers[asked]),
+        "answers_per_student": spread(lengths),
+        "answers_per_item": spread(answers[asked]),
         "item_share_correct": {
             **_histogram(right[often] / answers[often], np.linspace(0.0, 1.0, 21)),
             "at_least_answers": ENOUGH,
@@ -57,7 +58,8 @@ def describe(store: AnswerStore) -> dict[str, Any]:
             if count
         },
         "groups": groups,
-        "time": _time(store),
+        "unit": "students",
+        "time": time_span(store.answer_column("time")) if store.has("time") else None,
         "missing": {
             "columns": [
                 column.name
@@ -92,9 +94,13 @@ def _by_item(store: AnswerStore) -> tuple[NDArray[np.int64], NDArray[np.float64]
     return answers, right, unknown
 
 
-def _spread(counts: NDArray[np.int64]) -> dict[str, Any]:
-    """Return quantiles and a histogram whose bins widen, since a few students answer very much."""
-    if len(counts) == 0:
+def spread(counts: NDArray[np.integer[Any]]) -> dict[str, Any]:
+    """Return mean, quantiles and a histogram whose bins widen, since a few have very much.
+
+    Args:
+        counts: How many answers each student gave, say.
+    """
+    if not counts.any():
         return {"mean": None, "quantiles": {}, "histogram": {"edges": [], "counts": []}}
     edges = np.unique(np.rint(np.geomspace(max(int(counts.min()), 1), int(counts.max()) + 1, 25)))
     quantiles = np.quantile(counts, _QUANTILES)
@@ -118,16 +124,21 @@ def _groups(store: AnswerStore) -> tuple[dict[str, dict[str, int]], dict[str, in
     found, without = {}, {}
     for attribute in store.vocabulary.groups:
         names = store.vocabulary[GROUP + attribute]
-        counts = np.bincount(store.group(attribute), minlength=len(names)).tolist()
-        found[attribute] = dict(zip(names, counts[RESERVED:], strict=True))
-        without[attribute] = counts[UNKNOWN]
+        found[attribute] = by_name(names, store.group(attribute))
+        without[attribute] = int((store.group(attribute) == UNKNOWN).sum())
     return found, without
 
 
-def _time(store: AnswerStore) -> dict[str, Any] | None:
-    if not store.has("time") or store.num_answers == 0:
+def by_name(names: Names, ids: NDArray[np.integer[Any]]) -> dict[str, int]:
+    """Return how often each name stands among ids."""
+    counts = np.bincount(ids, minlength=len(names)).tolist()
+    return dict(zip(names, counts[RESERVED:], strict=True))
+
+
+def time_span(times: NDArray[np.int64]) -> dict[str, Any] | None:
+    """Return the first and the last of some times, in milliseconds, and the days between them."""
+    if len(times) == 0:
         return None
-    times = store.answer_column("time")
     parts = list(_stretches(len(times)))
     first = min(int(times[part].min()) for part in parts)
     last = max(int(times[part].max()) for part in parts)

@@ -3,8 +3,8 @@
 import numpy as np
 
 from torchedu.datasets.enrolments import EnrolmentStore
-from torchedu.datasets.splits import PARTS, Part, random_places
-from torchedu.errors import ConfigError, DataError, allowed
+from torchedu.datasets.splits import PARTS, Part, check_fold, check_split, random_places
+from torchedu.errors import DataError
 
 KINDS = ("last", "time", "fold")
 CHOOSERS = 1000
@@ -45,18 +45,8 @@ def split_enrolments(
         ConfigError: A share, fold or kind of split is not possible.
         DataError: A part is empty, or the data has no time for a split by it.
     """
-    if by not in KINDS:
-        raise ConfigError(f"split {by!r} is not known.", allowed(by, KINDS))
-    if not (0 < val < 1 and 0 < test < 1) or (by == "time" and val + test >= 1):
-        raise ConfigError(
-            f"val {val} and test {test} leave no part for each of train, val and test.",
-            "Both are shares above 0 whose sum is below 1.",
-        )
-    if folds < 2 or not 0 <= fold < folds:
-        raise ConfigError(
-            f"fold {fold} of {folds} folds does not exist.",
-            "folds is at least 2, fold counts from 0.",
-        )
+    check_split(by, KINDS, val, test, disjoint=by == "time")
+    check_fold(fold, folds)
     lengths = np.diff(store.history_offsets)
     students = np.arange(store.num_students)
     if by == "last":

@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from torchedu.datasets.answers import stretch_index
 from torchedu.datasets.store import Store, StoreWriter, encode_texts
-from torchedu.errors import DataError
 from torchedu.schema import GROUP, ITEM, RESERVED, SKILL, Vocabulary
 
 
@@ -38,14 +37,7 @@ class EnrolmentStore(Store):
         DataError: The folder is no store, or one of something else.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        super().__init__(path)
-        if "enrolment.item" not in self.columns("students"):
-            raise DataError(
-                "the store holds no enrolments.",
-                "Import them with: torchedu data import enrolments RAW OUT",
-                file=self.path,
-            )
+    holds, made_by, mark = "enrolments", "enrolments", ("students", "enrolment.item")
 
     @cached_property
     def num_students(self) -> int:
@@ -56,6 +48,14 @@ class EnrolmentStore(Store):
     def num_enrolments(self) -> int:
         """Number of enrolments of all students."""
         return len(self.item)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many students, enrolments and courses it holds."""
+        courses = len(self.vocabulary[ITEM]) - RESERVED
+        return {
+            "students": self.num_students, "enrolments": self.num_enrolments, "courses": courses
+        }  # fmt: skip
 
     @cached_property
     def history_offsets(self) -> NDArray[np.int64]:

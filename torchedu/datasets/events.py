@@ -102,12 +102,29 @@ class Events(NamedTuple):
 
 
 class EventStore(Store):
-    """A store of enrolments and their events, a row an enrolment, each in the order of its days."""
+    """A store of enrolments and their events, a row an enrolment, each in the order of its days.
+
+    Args:
+        path: The store's folder.
+
+    Raises:
+        DataError: The folder is no store, or one of something else.
+    """
+
+    holds, made_by, mark = "events in courses", "events", ("enrolments", "event.kind")
 
     @cached_property
     def num_enrolments(self) -> int:
         """Number of enrolments."""
         return self.num_rows("enrolments")
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many enrolments, courses, pieces of work and events it holds."""
+        return {
+            "enrolments": self.num_enrolments, "courses": self.num_rows("courses"),
+            "pieces of work": self.num_rows("work"), "events": int(self.event_offsets[-1]),
+        }  # fmt: skip
 
     @cached_property
     def courses(self) -> Courses:

@@ -3,6 +3,7 @@
 A split never depends on the order of rows in a file: students are drawn by a hash of their names.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -71,13 +72,7 @@ def split(
         ConfigError: A share, fold, column or kind of split is not possible.
         DataError: The data is too small, or has no time, for this split.
     """
-    if by not in KINDS:
-        raise ConfigError(f"split {by!r} is not known.", allowed(by, KINDS))
-    if not (0 < val < 1 and 0 < test < 1 and val + test < 1):
-        raise ConfigError(
-            f"val {val} and test {test} leave no part for each of train, val and test.",
-            "Both are shares above 0 whose sum is below 1.",
-        )
+    check_split(by, KINDS, val, test)
     if by == "time":
         parts = _by_time(store, val, test)
     else:
@@ -94,6 +89,47 @@ def split(
                 file=store.path,
             )
     return parts
+
+
+def check_split(
+    by: str, kinds: Sequence[str], val: float, test: float, disjoint: bool = True
+) -> None:
+    """Refuse a kind of split that is not known, and shares that leave a part empty.
+
+    Args:
+        by: The kind.
+        kinds: Those that there are.
+        val: Share for validation.
+        test: Share for test.
+        disjoint: Whether both are shares of the same.
+
+    Raises:
+        ConfigError: It cannot be.
+    """
+    if by not in kinds:
+        raise ConfigError(f"split {by!r} is not known.", allowed(by, kinds))
+    if not (0 < val < 1 and 0 < test < 1) or (disjoint and val + test >= 1):
+        raise ConfigError(
+            f"val {val} and test {test} leave no part for each of train, val and test.",
+            "Both are shares above 0 whose sum is below 1.",
+        )
+
+
+def check_fold(fold: int, folds: int) -> None:
+    """Refuse a fold that does not exist.
+
+    Args:
+        fold: Which it is, from 0.
+        folds: How many there are.
+
+    Raises:
+        ConfigError: There is no such fold.
+    """
+    if folds < 2 or not 0 <= fold < folds:
+        raise ConfigError(
+            f"fold {fold} of {folds} folds does not exist.",
+            "folds is at least 2, fold counts from 0.",
+        )
 
 
 def _students(
@@ -113,11 +149,7 @@ def _students(
         if in_val.any():
             return {"train": ~in_test & ~in_val, "val": in_val, "test": in_test}
     elif by == "fold":
-        if folds < 2 or not 0 <= fold < folds:
-            raise ConfigError(
-                f"fold {fold} of {folds} folds does not exist.",
-                "folds is at least 2, fold counts from 0.",
-            )
+        check_fold(fold, folds)
         in_test = place * folds // max(num, 1) == fold
     else:
         in_test = place < round(num * test)
@@ -175,6 +207,12 @@ def _by_time(store: AnswerStore, val: float, test: float) -> dict[str, Part]:
         some = stop > first
         parts[name] = Part(students[some], first[some], stop[some])
     return parts
+
+
+def part_sizes(part: NDArray[np.uint8 | np.int8]) -> dict[str, int]:
+    """Return how often each of ``PARTS`` stands among numbers of parts, where one does."""
+    counts = {name: int((part == number).sum()) for number, name in enumerate(PARTS)}
+    return {name: count for name, count in counts.items() if count}
 
 
 def random_places(

@@ -19,18 +19,18 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from torchedu.errors import ConfigError, DataError, allowed
+from torchedu.files import scratch, to_disk, write_whole
 from torchedu.schema import Vocabulary
 
 FORMAT = "torchedu-store"
@@ -45,9 +45,19 @@ class Store:
     Args:
         path: The store's folder.
 
+    Attributes:
+        holds: What a store of this kind holds, in words; nothing where any store will do.
+        made_by: A format that ``torchedu data import`` makes one of.
+        mark: A table and a column of it that no other kind of store has.
+
     Raises:
-        DataError: The folder is no store, is of a newer version, or a file is missing or cut.
+        DataError: The folder is no store, is of a newer version or of another kind, or a file is
+            missing or cut.
     """
+
+    holds: ClassVar[str] = ""
+    made_by: ClassVar[str] = ""
+    mark: ClassVar[tuple[str, str]] = ("", "")
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -65,17 +75,40 @@ class Store:
             self.manifest: dict[str, Any] = json.loads(manifest.read_text("utf-8"))
             form, version = self.manifest["format"], self.manifest["version"]
         except (ValueError, KeyError, TypeError) as error:
-            raise DataError(
-                f"the manifest cannot be read ({type(error).__name__}).",
-                "The store is damaged: import the raw file again.",
-                file=manifest,
-            ) from None
+            problem = f"the manifest cannot be read ({type(error).__name__})."
+            raise _damaged(problem, manifest) from None
         if form != FORMAT or version > VERSION:
             raise DataError(
                 f"format {form!r} version {version!r} is not known here.",
                 f"This release reads {FORMAT} up to version {VERSION}: upgrade torchedu.",
                 file=manifest,
             )
+        if self.holds and not self.is_kind(type(self)):
+            raise DataError(
+                f"the store holds no {self.holds}.",
+                f"Import them with: torchedu data import {self.made_by} RAW OUT",
+                file=self.path,
+            )
+
+    def is_kind(self, kind: type["Store"]) -> bool:
+        """Say whether the store holds what a kind of store does."""
+        table, column = kind.mark
+        return column in self.manifest["tables"].get(table, {}).get("columns", {})
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How much it holds, by what that is, such as students."""
+        return {}
+
+    @property
+    def parts(self) -> dict[str, int]:
+        """How much of it the data's source gives to each part, where it does."""
+        return {}
+
+    @property
+    def summary(self) -> str:
+        """How much it holds, in one line."""
+        return ", ".join(f"{number:,} {name}" for name, number in self.counts.items())
 
     def __reduce__(self) -> tuple[type["Store"], tuple[Path]]:
         """Cross to another process as a path: the maps are made there, not copied."""
@@ -146,11 +179,7 @@ class Store:
                 or file.stat().st_size != known["bytes"]
                 or _sha256(file) != known["sha256"]
             ):
-                raise DataError(
-                    "the file does not match its checksum.",
-                    "The store is damaged: import the raw file again.",
-                    file=file,
-                )
+                raise _damaged("the file does not match its checksum.", file)
 
     def _table(self, table: str) -> dict[str, Any]:
         tables: dict[str, dict[str, Any]] = self.manifest["tables"]
@@ -167,11 +196,11 @@ class Store:
                 raise ValueError
             return np.memmap(file, dtype, mode="r", shape=(size,))
         except (OSError, ValueError):
-            raise DataError(
-                "the file is missing or cut.",
-                "The store is damaged: import the raw file again.",
-                file=file,
-            ) from None
+            raise _damaged("the file is missing or cut.", file) from None
+
+
+def _damaged(problem: str, file: Path) -> DataError:
+    return DataError(problem, "The store is damaged: import the raw file again.", file=file)
 
 
 class TableWriter:
@@ -277,6 +306,7 @@ class StoreWriter:
         self.vocabulary = Vocabulary()
         self.about: dict[str, Any] = {}
         self._tables: dict[str, TableWriter] = {}
+        self._scratch = scratch(self.path)
         self._folder = Path()
 
     def __enter__(self) -> Self:
@@ -287,17 +317,7 @@ class StoreWriter:
                 f"{self.path} exists and is not a store.",
                 "Name a folder that does not exist yet; nothing was changed.",
             )
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._folder = Path(
-                tempfile.mkdtemp(prefix=f".{self.path.name}.", dir=self.path.parent)
-            )
-            self._folder.chmod(0o755)
-        except OSError as error:
-            raise ConfigError(
-                f"{self.path.parent} cannot be written ({error.strerror}).",
-                "Name a folder that you may write to.",
-            ) from None
+        self._folder = self._scratch.__enter__()
         return self
 
     def table(
@@ -323,7 +343,7 @@ class StoreWriter:
         finally:
             for table in self._tables.values():
                 table.abandon()
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._scratch.__exit__(None, None, None)
 
     def _finish(self) -> None:
         tables = {name: table.close() for name, table in self._tables.items()}
@@ -344,11 +364,8 @@ class StoreWriter:
             "files": files,
         }
         _write_json(self._folder / MANIFEST, manifest)
-        for folder in (
-            *{file.parent for file in self._folder.rglob("*")},
-            self._folder,
-        ):
-            _sync_folder(folder)
+        for folder in {file.parent for file in self._folder.rglob("*")}:
+            to_disk(folder)
         old = self._folder.with_name(self._folder.name + ".old")
         while True:  # another process may put its store here between the two renames
             with suppress(FileNotFoundError):
@@ -360,7 +377,7 @@ class StoreWriter:
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                     raise
                 shutil.rmtree(old, ignore_errors=True)
-        _sync_folder(self.path.parent)
+        to_disk(self.path.parent)
         shutil.rmtree(old, ignore_errors=True)
 
 
@@ -379,15 +396,4 @@ def _sha256(file: Path) -> str:
 
 
 def _write_json(file: Path, value: object) -> None:
-    with file.open("w", encoding="utf-8") as stream:
-        json.dump(value, stream, ensure_ascii=False, indent=1)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    write_whole(file, json.dumps(value, ensure_ascii=False, indent=1).encode())

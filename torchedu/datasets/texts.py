@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from torchedu.datasets.splits import random_places
+from torchedu.datasets.splits import check_split, random_places
 from torchedu.datasets.store import Store, StoreWriter, encode_texts
-from torchedu.errors import ConfigError, DataError, allowed
+from torchedu.errors import ConfigError, DataError
 from torchedu.schema import FOLD, GROUP, LABEL, PART, PROMPT, RESERVED, SCORE, Vocabulary
 
 EDGES = ("low", "high", "step")
@@ -47,19 +47,17 @@ class TextStore(Store):
         DataError: The folder is no store, or one of something else.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        super().__init__(path)
-        if "texts" not in self.manifest["tables"] or "text.utf8" not in self.columns("texts"):
-            raise DataError(
-                "the store holds no graded texts.",
-                "Import them with: torchedu data import texts RAW OUT",
-                file=self.path,
-            )
+    holds, made_by, mark = "graded texts", "texts", ("texts", "text.utf8")
 
     @cached_property
     def num_texts(self) -> int:
         """Number of texts."""
         return self.num_rows("texts")
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many texts and prompts it holds."""
+        return {"texts": self.num_texts, "prompts": len(self.vocabulary[PROMPT]) - RESERVED}
 
     @property
     def score_names(self) -> tuple[str, ...]:
@@ -237,13 +235,7 @@ def split_texts(
         DataError: A part is empty.
     """
     by = by or ("part" if len(store.vocabulary[PART]) > RESERVED else "random")
-    if by not in KINDS:
-        raise ConfigError(f"split {by!r} is not known.", allowed(by, KINDS))
-    if not (0 < val < 1 and 0 < test < 1 and val + test < 1):
-        raise ConfigError(
-            f"val {val} and test {test} leave no part for each of train, val and test.",
-            "Both are shares above 0 whose sum is below 1.",
-        )
+    check_split(by, KINDS, val, test)
     place, num = random_places(store, seed, "texts", "text"), store.num_texts
     published = len(store.vocabulary[FOLD]) - RESERVED
     folds = published if by == "fold" and published else folds

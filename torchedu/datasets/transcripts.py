@@ -8,9 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from torchedu.datasets.splits import PARTS, Part, random_places
+from torchedu.datasets.splits import (
+    PARTS,
+    Part,
+    check_fold,
+    check_split,
+    part_sizes,
+    random_places,
+)
 from torchedu.datasets.store import Store, StoreWriter, encode_texts
-from torchedu.errors import ConfigError, DataError, allowed
+from torchedu.errors import DataError
 from torchedu.schema import Vocabulary
 
 SENTENCE = {"role": "uint8", "turn": "int32", "speaker": "int32", "tag": "int32", "words": "int32"}
@@ -30,14 +37,7 @@ class TranscriptStore(Store):
         DataError: The folder is no store, or one of something else.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        super().__init__(path)
-        if "lessons" not in self.manifest["tables"]:
-            raise DataError(
-                "the store holds no transcripts.",
-                "Import them with: torchedu data import transcripts RAW OUT",
-                file=self.path,
-            )
+    holds, made_by, mark = "transcripts", "transcripts", ("lessons", "sentence.role")
 
     @property
     def num_lessons(self) -> int:
@@ -48,6 +48,16 @@ class TranscriptStore(Store):
     def num_sentences(self) -> int:
         """Number of sentences of all lessons."""
         return self.num_rows("sentences")
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many lessons and sentences it holds."""
+        return {"lessons": self.num_lessons, "sentences": self.num_sentences}
+
+    @property
+    def parts(self) -> dict[str, int]:
+        """How many lessons are of each part by the data's source; nothing where it names none."""
+        return part_sizes(self.part)
 
     @cached_property
     def lesson_offsets(self) -> NDArray[np.int64]:
@@ -165,18 +175,8 @@ def split_transcripts(
     """
     published = bool((store.part != NO_PART).any())
     by = by or ("published" if published else "random")
-    if by not in SPLITS:
-        raise ConfigError(f"split {by!r} is not known.", allowed(by, SPLITS))
-    if not (0 < val < 1 and 0 < test < 1 and val + test < 1):
-        raise ConfigError(
-            f"val {val} and test {test} leave no part for each of train, val and test.",
-            "Both are shares above 0 whose sum is below 1.",
-        )
-    if folds < 2 or not 0 <= fold < folds:
-        raise ConfigError(
-            f"fold {fold} of {folds} folds does not exist.",
-            "folds is at least 2, fold counts from 0.",
-        )
+    check_split(by, SPLITS, val, test)
+    check_fold(fold, folds)
     if by == "published" and not published:
         raise DataError(
             "its source names no parts.",

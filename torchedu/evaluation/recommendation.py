@@ -42,7 +42,7 @@ COLUMNS = {
     "novelty10": "novelty",
 }
 BASELINES = (Popularity, ItemKNN, IALS, EASE, RecentEASE, Markov, NextCourseRidge)
-BLENDED = (EASE, RecentEASE, Markov, NextCourseRidge)
+BLENDED = (Popularity, EASE, RecentEASE, Markov, NextCourseRidge)
 
 
 class Cases:
@@ -193,10 +193,11 @@ def _blends(
     drawn = np.random.default_rng(0).permutation(len(cases))
     index = np.sort(drawn[:CHOSEN_ON])
     scores = [cases.scores(baseline, index) for baseline in linear]
-    blends = {"linear blend": Blend([False] * len(linear)).fit(scores, cases.target[index])}
+    logs = [baseline.gives_logs for baseline in linear]
+    blends = {"linear blend": Blend(logs).fit(scores, cases.target[index])}
     if task:
         scores.append(_network(cases, data, task, index))
-        blend = Blend([False] * len(linear) + [True])
+        blend = Blend([*logs, True])
         blends[f"{type(task.net).__name__} + linear"] = blend.fit(scores, cases.target[index])
     return blends
 

@@ -27,6 +27,7 @@ class MF(DotProduct):
     """
 
     knows_students = True
+    reads_history = False
 
     def __init__(
         self,

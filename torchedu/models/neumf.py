@@ -31,6 +31,7 @@ class MLP(Recommender):
     """
 
     knows_students = True
+    reads_history = False
 
     def __init__(
         self,
@@ -89,6 +90,7 @@ class NeuMF(Recommender):
     """
 
     knows_students = True
+    reads_history = False
 
     def __init__(
         self,

@@ -34,6 +34,8 @@ class Recommender(nn.Module, ABC):
     """What each course teaches, filled up with 0; S is 0 where the data does not say."""
     knows_students: ClassVar[bool] = False
     """Whether it has parameters of each student, and so can recommend to those alone."""
+    reads_history: ClassVar[bool] = True
+    """Whether what it says of a student depends on the courses before."""
 
     def __init__(self, num_items: int, num_students: int, num_groups: int) -> None:
         super().__init__()

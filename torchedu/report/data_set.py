@@ -1,4 +1,4 @@
-"""The picture of a data set: how much its students answered, and how hard its items are."""
+"""The picture of a data set: how much of what it holds, and how that is spread."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,25 +17,24 @@ _COLUMNS = 3
 
 
 def data_set_figure(description: Mapping[str, Any]) -> Figure:
-    """Draw the counts and distributions that ``torchedu.datasets.describe`` found.
+    """Draw the counts and distributions that were found in a store of any kind.
 
     Args:
         description: See :func:`torchedu.report.describe.draw`.
 
     Returns:
-        One figure with a panel for each distribution and student attribute.
+        One figure with a panel for each distribution and attribute.
     """
     histograms = [
-        (heading, of, found)
-        for heading, of, found in (
-            ("Answers a student", "students", _histogram(description, "answers_per_student")),
-            ("Answers an item", "items", _histogram(description, "answers_per_item")),
-            ("Share of right answers", "items", description.get("item_share_correct") or {}),
-        )
-        if len(found.get("counts", ()))
+        (*_heading(name), found["histogram"])
+        for name, found in description.items()
+        if "_per_" in name and "histogram" in (found or {})
     ]
-    groups = dict(description.get("groups") or {})
-    bars = [(clean_name(name), "students", _largest(found)) for name, found in groups.items()]
+    right = description.get("item_share_correct") or {}
+    histograms.append(("Share of right answers", "items", right))
+    histograms = [panel for panel in histograms if len(panel[2].get("counts", ()))]
+    groups, unit = description.get("groups") or {}, description.get("unit", "students")
+    bars = [(clean_name(name), unit, _largest(found)) for name, found in groups.items() if found]
     if len(skills := dict(description.get("skills_per_item") or {})) > 1:
         ordered = dict(sorted(skills.items(), key=lambda pair: int(pair[0])))
         bars.insert(0, ("Skills an item", "items", ordered))
@@ -49,7 +48,7 @@ def data_set_figure(description: Mapping[str, Any]) -> Figure:
         _draw_histogram(axes, found["edges"], found["counts"])
         _label(axes, heading, of)
     for axes, (heading, of, named) in zip(grid[len(histograms) :], bars, strict=False):
-        _draw_bars(axes, named, across=of == "students")
+        _draw_bars(axes, named, across=of == unit)
         _label(axes, heading, of)
     for axes in grid[panels:]:
         axes.set_axis_off()
@@ -58,18 +57,19 @@ def data_set_figure(description: Mapping[str, Any]) -> Figure:
 
 def _headline(description: Mapping[str, Any]) -> str:
     said = [
-        f"{description[what]:,} {what}"
-        for what in ("students", "answers", "items", "skills")
-        if description.get(what)
+        f"{number:,} {what}"
+        for what, number in description.items()
+        if isinstance(number, int) and number
     ]
     if description.get("share_correct") is not None:
         said.append(f"{description['share_correct']:.0%} right")
     return "  ·  ".join(said)
 
 
-def _histogram(description: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = (description.get(name) or {}).get("histogram") or {}
-    return found
+def _heading(name: str) -> tuple[str, str]:
+    """Return ``answers_per_item`` as a heading, and what it counts: items."""
+    many, _, one = name.partition("_per_")
+    return f"{many.capitalize()} {'an' if one[0] in 'aeiou' else 'a'} {one}", f"{one}s"
 
 
 def _largest(groups: Mapping[str, int]) -> dict[str, int]:

@@ -15,12 +15,12 @@ def draw(description: Mapping[str, Any], file: Path) -> None:
     """Draw what a data set holds, as one picture for a talk or a paper.
 
     Args:
-        description: What ``torchedu.datasets.describe`` counts: ``students``, ``answers``,
-            ``items``, ``skills``, ``share_correct``; ``answers_per_student`` and
-            ``answers_per_item``, each with a ``histogram`` of ``edges`` and ``counts``;
-            ``item_share_correct`` with ``edges`` and ``counts``; ``skills_per_item`` (items by
-            number of skills); ``groups`` (students by attribute and group). What is missing or
-            empty is not drawn.
+        description: What ``torchedu.datasets.kinds.describe_data`` counts: whole numbers, such as
+            ``students``; spreads, such as ``answers_per_item``, each with a ``histogram`` of
+            ``edges`` and ``counts``; ``groups`` (how many ``unit``, which are students where it
+            does not say, by attribute and group); of answers ``share_correct``,
+            ``item_share_correct`` with ``edges`` and ``counts``, and ``skills_per_item`` (items by
+            number of skills). What is missing or empty is not drawn.
         file: The picture to write; its suffix says the format: png, svg or pdf.
 
     Raises:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TypeVar, cast
 
 import torch
-from lightning import LightningModule
+from lightning import LightningDataModule, LightningModule
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
@@ -86,6 +86,9 @@ class Task(LightningModule, ABC):
     @abstractmethod
     def grown(self, names: Vocabulary) -> "Task":
         """Return this task with parameters for new names, to go on with other data."""
+
+    def suit(self, data: LightningDataModule) -> None:
+        """Let data that was asked for nothing else cut its batches as they suit the network."""
 
     @abstractmethod
     def outcome(self, batch: Any) -> tuple[Tensor, ...]:

@@ -164,6 +164,10 @@ class CourseRecommendation(NamedTask):
             )
         self.started = True
 
+    def suit(self, data: Any) -> None:
+        """Let the data take as many courses at once as suit the network; see ``Task``."""
+        data.suit(self.net.reads_history, self.net.max_steps)
+
     def setup(self, stage: str) -> None:
         """Agree with the data on names and lengths, and learn how popular each course is.
 
@@ -176,6 +180,7 @@ class CourseRecommendation(NamedTask):
         data = getattr(self.trainer, "datamodule", None)
         if data is None:
             return
+        self.suit(data)
         most = self.net.max_steps
         if most is not None and data.window > most:
             raise ConfigError(

@@ -90,7 +90,7 @@ def test_files_that_cannot_be_read_are_named(
 def test_the_command_imports_and_tells(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = write_oulad(tmp_path / "oulad")
     assert main(["data", "import", "oulad", str(folder), str(tmp_path / "out.store")]) == 0
-    assert "300 enrolments in 6 courses" in capsys.readouterr().out
+    assert "300 enrolments, 6 courses" in capsys.readouterr().out
 
 
 def test_the_real_data_set(real_data: Path, tmp_path: Path) -> None:

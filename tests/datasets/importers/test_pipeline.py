@@ -291,6 +291,22 @@ def test_every_format_says_what_it_is() -> None:
             assert importer.licence
 
 
+KILLED = """
+import os, sys
+from torchedu.datasets.importers import import_answers
+import_answers("csv", *sys.argv[1:], progress=lambda rows: os._exit(9))
+"""
+
+
+def test_what_a_killed_import_leaves_goes_with_the_next(tmp_path: Path) -> None:
+    raw, out = write_csv(tmp_path / "a.csv", answers()), tmp_path / "a.store"
+    assert subprocess.run([sys.executable, "-c", KILLED, str(raw), str(out)]).returncode == 9
+    (left,) = set(tmp_path.iterdir()) - {raw}
+    assert list(left.iterdir())
+    import_answers("csv", raw, out)
+    assert set(tmp_path.iterdir()) == {raw, out}
+
+
 CHILD = """
 import sys, threading, time
 from torchedu.datasets import grouping

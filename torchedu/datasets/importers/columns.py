@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from torchedu.errors import ConfigError, DataError, allowed
-from torchedu.schema import ANSWER_COLUMNS, GROUP, Column
+from torchedu.schema import ANSWER_COLUMNS, GROUP, TRAIT, Column
 
 ANSWER_ID = "answer_id"
 """Rows with the same answer id are one answer, told once for each of its skills."""
-REQUIRED = tuple(column.name for column in ANSWER_COLUMNS if column.required)
 
 
 class ColumnMap(NamedTuple):
@@ -29,9 +28,10 @@ def match_columns(
     *,
     columns: Mapping[str, str] | None = None,
     groups: Sequence[str] = (),
+    traits: Sequence[str] = (),
     answer_id: str | None = None,
     row: int | None = None,
-    needed: Sequence[str] = REQUIRED,
+    needed: Sequence[str] | None = None,
     schema: Sequence[Column] = ANSWER_COLUMNS,
 ) -> ColumnMap:
     """Find the columns of answers, say, among a table's headings.
@@ -41,9 +41,11 @@ def match_columns(
         file: Its name, for messages.
         columns: Headings given by the user for columns of the schema, by the schema's name.
         groups: Headings of student attributes.
+        traits: Headings of further scores.
         answer_id: The heading of the answer's id, where one answer fills several rows.
         row: The row the headings stand in, where the file has one.
-        needed: The columns that must be there.
+        needed: The columns that must be there; where it is None, what the schema
+            requires.
         schema: The columns that there are.
 
     Returns:
@@ -54,6 +56,8 @@ def match_columns(
         DataError: A needed column is missing, or its heading stands twice.
     """
     known = [column.name for column in schema]
+    if needed is None:
+        needed = [column.name for column in schema if column.required]
     for name in columns or {}:
         if name not in known:
             raise ConfigError(f"columns.{name} is not a column of this data.", allowed(name, known))
@@ -78,6 +82,8 @@ def match_columns(
                 file=file,
                 row=row,
             )
+    for trait in traits:
+        taken[TRAIT + trait] = _given(trait, "--traits", headings, file, row)
     for name, heading in taken.items():
         if list(headings).count(heading) > 1:
             raise DataError(

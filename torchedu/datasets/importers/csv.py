@@ -1,8 +1,8 @@
-"""Answers from a CSV file, a row an answer, in any column order and under any headings."""
+"""CSV files with headings, block by block, in which each record knows its line."""
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -10,62 +10,13 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
-from torchedu.datasets.importers.columns import ColumnMap, match_columns
-from torchedu.datasets.importers.importer import Importer, Reading
+from torchedu.datasets.importers.columns import ColumnMap
 from torchedu.datasets.importers.rows import BadRows, Piece
-from torchedu.datasets.importers.text import Block, Source, blocks, files, locate
+from torchedu.datasets.importers.text import Block, Source, blocks
 from torchedu.errors import ConfigError, DataError
 
 DELIMITERS = {",": "','", ";": "';'", "\t": "$'\\t'", "|": "'|'"}
 """Delimiters that are tried when the given one finds no columns, as a shell writes them."""
-
-
-def read(
-    raw: str,
-    bad: BadRows,
-    *,
-    columns: Mapping[str, str] | None = None,
-    groups: Sequence[str] = (),
-    answer_id: str | None = None,
-    delimiter: str | None = None,
-    encoding: str = "utf-8",
-) -> Reading:
-    """Read a CSV file, or all ``.csv`` and ``.tsv`` files of a folder.
-
-    Args:
-        raw: The file or folder; also a URI such as ``s3://bucket/answers.csv``.
-        bad: What becomes of bad rows.
-        columns: Headings by the schema's names, where they are not the common ones.
-        groups: Headings of student attributes.
-        answer_id: Heading of the answer's id, where an answer fills a row for each of its skills.
-        delimiter: What stands between fields; a comma, or a tab in a file ending in ``.tsv``.
-        encoding: The text's encoding.
-
-    Returns:
-        What is read, piece by piece.
-
-    Raises:
-        DataError: The file cannot be read as it stands.
-    """
-    sources = files(locate(raw), (".csv", ".tsv", ".csv.gz", ".tsv.gz"))
-    tables = [Table(source, delimiter, encoding) for source in sources]
-    maps = [
-        match_columns(
-            table.headings,
-            table.source.name,
-            columns=columns,
-            groups=groups,
-            answer_id=answer_id,
-            row=table.heading_row,
-        )
-        for table in tables
-    ]
-
-    def pieces() -> Iterator[Piece]:
-        for table, found in zip(tables, maps, strict=True):
-            yield from table.pieces(found, bad)
-
-    return Reading(pieces(), tuple(sources), maps[0].taken, maps[0].ignored)
 
 
 class Table:
@@ -221,11 +172,3 @@ def _without_lines(block: Block, last: int) -> Block:
     for _ in range(last - block.line + 1):
         data = data.partition(b"\n")[2]
     return Block(last + 1, data)
-
-
-IMPORTER = Importer(
-    name="csv",
-    reads="one or more CSV files with headings, a row an answer",
-    suffixes=(".csv", ".tsv", ".csv.gz", ".tsv.gz", ".txt"),
-    read=read,
-)

@@ -1,17 +1,14 @@
 """Enrolments from CSV or Parquet files, a row an enrolment, under any headings."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from torchedu.datasets.importers import parquet
-from torchedu.datasets.importers.columns import match_columns
-from torchedu.datasets.importers.csv import Table
 from torchedu.datasets.importers.importer import Importer, Reading
-from torchedu.datasets.importers.rows import BadRows, Piece
+from torchedu.datasets.importers.rows import BadRows
+from torchedu.datasets.importers.tables import CSV, PARQUET, open_tables, read_tables
 from torchedu.datasets.importers.text import files, locate
 from torchedu.schema import ENROLMENT_COLUMNS
 
-PARQUET = (".parquet", ".pq")
-NEEDED = tuple(column.name for column in ENROLMENT_COLUMNS if column.required)
+SUFFIXES = (*CSV, ".txt", *PARQUET)
 
 
 def read(
@@ -39,38 +36,13 @@ def read(
     Raises:
         DataError: A file cannot be read as it stands.
     """
-    sources = files(locate(raw), (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".txt", *PARQUET))
-    readers = []
-    for source in sources:
-        if source.base.endswith(PARQUET):
-            with parquet.open_file(source) as file:
-                headings, row, table = file.schema_arrow.names, None, None
-        else:
-            table = Table(source, delimiter, encoding)
-            headings, row = table.headings, table.heading_row
-        found = match_columns(
-            headings,
-            source.name,
-            columns=columns,
-            groups=groups,
-            row=row,
-            needed=NEEDED,
-            schema=ENROLMENT_COLUMNS,
-        )
-        readers.append((source, table, found))
-
-    def pieces() -> Iterator[Piece]:
-        for source, table, found in readers:
-            read = parquet.pieces(source, found, bad) if table is None else table.pieces(found, bad)
-            yield from read
-
-    found = readers[0][2]
-    return Reading(pieces(), tuple(sources), found.taken, found.ignored)
+    tables = open_tables(files(locate(raw), SUFFIXES), delimiter, encoding)
+    return read_tables(tables, bad, ENROLMENT_COLUMNS, columns=columns, groups=groups)
 
 
 IMPORTER = Importer(
     name="enrolments",
     reads="one or more CSV or Parquet files with headings, a row an enrolment",
     read=read,
-    suffixes=(".csv", ".tsv", ".csv.gz", ".tsv.gz", ".txt", *PARQUET),
+    suffixes=SUFFIXES,
 )

@@ -14,13 +14,12 @@ from torchedu.datasets.enrolment_splits import split_enrolments
 from torchedu.datasets.enrolments import EnrolmentStore, write_enrolments
 from torchedu.datasets.importers import enrolment_table, movielens, ncf, user_lists, values
 from torchedu.datasets.importers.clock import Clock
-from torchedu.datasets.importers.importer import Importer
+from torchedu.datasets.importers.importer import Importer, open_raw
 from torchedu.datasets.importers.numbering import Groups, Numbering
-from torchedu.datasets.importers.pipeline import about_source, check_options
 from torchedu.datasets.importers.rows import BadRows, OnBadRow, Piece, Places, Sieve
 from torchedu.datasets.importers.skills import Skills
 from torchedu.datasets.leaks import refuse_leaks
-from torchedu.errors import ConfigError, DataError, allowed
+from torchedu.errors import DataError
 from torchedu.schema import GROUP, HELD_OUT, ITEM, RESERVED, SKILL, Names, Vocabulary
 
 ENROLMENT_FORMATS: dict[str, Importer] = {
@@ -76,28 +75,19 @@ def import_enrolments(
             told from the training rows; nothing is written.
         ConfigError: An option has an unknown value, or the format does not have it.
     """
-    if format not in ENROLMENT_FORMATS:
-        raise ConfigError(
-            f"the format {format!r} is not known.", allowed(format, ENROLMENT_FORMATS)
-        )
-    importer = ENROLMENT_FORMATS[format]
     options = {
         "columns": columns,
-        "groups": tuple(groups or ()),
+        "groups": groups,
         "delimiter": delimiter,
         "encoding": encoding,
     }
-    given = {name: value for name, value in options.items() if value}
-    check_options(importer, given, ENROLMENT_FORMATS)
     bad = BadRows(Places(), on_bad_row)
-    reading = importer.read(str(raw), bad, **given)
-    about = about_source(importer, reading, given)
+    reading, about = open_raw(ENROLMENT_FORMATS, format, raw, bad, options)
     rows = _Rows(bad, reading.unit or time_unit, [c for c in reading.columns if GROUP in c])
     for piece in reading.pieces:
         rows.take(piece)
         if progress is not None:
             progress(rows.number)
-    about |= {"columns": reading.columns, "ignored_columns": list(reading.ignored)}
     return rows.write(Path(out), about, str(raw), list(reading.notes))
 
 

@@ -9,12 +9,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from torchedu.datasets.importers import asap, semeval, text_table, values
-from torchedu.datasets.importers.importer import Importer
-from torchedu.datasets.importers.pipeline import about_source, check_options
+from torchedu.datasets.importers.importer import Importer, open_raw
 from torchedu.datasets.importers.rows import BadRows, OnBadRow, Piece, Places, Sieve
 from torchedu.datasets.natural import natural_order
 from torchedu.datasets.texts import TextStore, write_texts
-from torchedu.errors import ConfigError, DataError, allowed
+from torchedu.errors import DataError
 from torchedu.schema import (
     FOLD,
     GROUP,
@@ -86,24 +85,17 @@ def import_texts(
         DataError: The files cannot be read as they stand; nothing is written.
         ConfigError: An option has an unknown value, or the format does not have it.
     """
-    if format not in TEXT_FORMATS:
-        raise ConfigError(f"the format {format!r} is not known.", allowed(format, TEXT_FORMATS))
-    importer = TEXT_FORMATS[format]
     options = {
-        "columns": columns, "groups": tuple(groups or ()), "traits": tuple(traits or ()),
+        "columns": columns, "groups": groups, "traits": traits,
         "delimiter": delimiter, "encoding": encoding,
     }  # fmt: skip
-    given = {name: value for name, value in options.items() if value}
-    check_options(importer, given, TEXT_FORMATS)
     bad = BadRows(Places(), on_bad_row)
-    reading = importer.read(str(raw), bad, **given)
-    about = about_source(importer, reading, given)
+    reading, about = open_raw(TEXT_FORMATS, format, raw, bad, options)
     rows = _Rows(bad)
     for piece in reading.pieces:
         rows.take(piece)
         if progress is not None:
             progress(len(rows.names))
-    about |= {"columns": reading.columns, "ignored_columns": list(reading.ignored)}
     return rows.write(Path(out), about, str(raw))
 
 

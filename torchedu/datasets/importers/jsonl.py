@@ -9,11 +9,13 @@ import pyarrow as pa
 import pyarrow.json as arrow_json
 from numpy.typing import NDArray
 
-from torchedu.datasets.importers.columns import ColumnMap, match_columns
+from torchedu.datasets.importers.columns import ColumnMap
 from torchedu.datasets.importers.importer import Importer, Reading
 from torchedu.datasets.importers.rows import BadRows, Piece
+from torchedu.datasets.importers.tables import read_tables
 from torchedu.datasets.importers.text import Block, Source, blocks, files, locate
 from torchedu.errors import DataError
+from torchedu.schema import ANSWER_COLUMNS
 
 SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 
@@ -43,25 +45,23 @@ def read(
     Raises:
         DataError: A line is no JSON object, or a key that is needed is in none of the first lines.
     """
-    sources = files(locate(raw), SUFFIXES)
-    maps = [
-        match_columns(
-            _keys(source, encoding),
-            source.name,
-            columns=columns,
-            groups=groups,
-            answer_id=answer_id,
-        )
-        for source in sources
-    ]
+    tables = [_Lines(source, encoding) for source in files(locate(raw), SUFFIXES)]
+    return read_tables(
+        tables, bad, ANSWER_COLUMNS, columns=columns, groups=groups, answer_id=answer_id
+    )
 
-    def pieces() -> Iterator[Piece]:
-        for source, found in zip(sources, maps, strict=True):
-            number = bad.places.file(source.name)
-            for block in blocks(source, encoding):
-                yield from _pieces(block, found, bad, number)
 
-    return Reading(pieces(), tuple(sources), maps[0].taken, maps[0].ignored)
+class _Lines:
+    """A file of JSON lines, whose keys are its headings."""
+
+    def __init__(self, source: Source, encoding: str) -> None:
+        self.source, self._encoding = source, encoding
+        self.headings, self.heading_row = _keys(source, encoding), None
+
+    def pieces(self, found: ColumnMap, bad: BadRows) -> Iterator[Piece]:
+        number = bad.places.file(self.source.name)
+        for block in blocks(self.source, self._encoding):
+            yield from _pieces(block, found, bad, number)
 
 
 def _keys(source: Source, encoding: str) -> list[str]:

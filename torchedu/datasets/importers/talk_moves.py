@@ -17,8 +17,9 @@ from torchedu.datasets.importers.csv import Table
 from torchedu.datasets.importers.importer import Importer, Reading
 from torchedu.datasets.importers.rows import BadRows, Piece, Sieve
 from torchedu.datasets.importers.spreadsheet import SUFFIX
+from torchedu.datasets.importers.tables import PARQUET
 from torchedu.datasets.importers.text import Source, files, is_folder, locate
-from torchedu.datasets.importers.transcript_table import PARQUET, tables
+from torchedu.datasets.importers.transcript_table import tables
 from torchedu.errors import DataError, allowed
 from torchedu.schema import ROLES
 

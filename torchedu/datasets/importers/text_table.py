@@ -1,18 +1,14 @@
 """Graded texts from CSV or Parquet files, a row a text, under any headings."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from torchedu.datasets.importers import parquet
-from torchedu.datasets.importers.columns import match_columns
-from torchedu.datasets.importers.csv import Table
 from torchedu.datasets.importers.importer import Importer, Reading
-from torchedu.datasets.importers.rows import BadRows, Piece
+from torchedu.datasets.importers.rows import BadRows
+from torchedu.datasets.importers.tables import CSV, PARQUET, open_tables, read_tables
 from torchedu.datasets.importers.text import files, locate
-from torchedu.errors import DataError, allowed
-from torchedu.schema import TEXT_COLUMNS, TRAIT
+from torchedu.schema import TEXT_COLUMNS
 
-PARQUET = (".parquet", ".pq")
-SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".txt", *PARQUET)
+SUFFIXES = (*CSV, ".txt", *PARQUET)
 ELLIPSE_TRAITS = ("Cohesion", "Syntax", "Vocabulary", "Phraseology", "Grammar", "Conventions")
 PERSON = (
     "gender", "race_ethnicity", "ell_status", "economically_disadvantaged",
@@ -48,38 +44,8 @@ def read(
     Raises:
         DataError: A file cannot be read as it stands.
     """
-    sources = files(locate(raw), SUFFIXES)
-    readers = []
-    for source in sources:
-        if source.base.endswith(PARQUET):
-            with parquet.open_file(source) as file:
-                headings, row, table = file.schema_arrow.names, None, None
-        else:
-            table = Table(source, delimiter, encoding)
-            headings, row = table.headings, table.heading_row
-        found = match_columns(
-            headings, source.name, columns=columns, groups=groups, row=row,
-            needed=("text",), schema=TEXT_COLUMNS,
-        )  # fmt: skip
-        for trait in traits:
-            if trait not in headings:
-                raise DataError(
-                    f"no column is called {trait!r} (--traits).",
-                    allowed(trait, headings),
-                    file=source.name,
-                    row=row,
-                )
-            found.taken[TRAIT + trait] = trait
-        readers.append((source, table, found))
-
-    def pieces() -> Iterator[Piece]:
-        for source, table, found in readers:
-            read = parquet.pieces(source, found, bad) if table is None else table.pieces(found, bad)
-            yield from read
-
-    found = readers[0][2]
-    ignored = tuple(one for one in found.ignored if one not in traits)
-    return Reading(pieces(), tuple(sources), found.taken, ignored)
+    tables = open_tables(files(locate(raw), SUFFIXES), delimiter, encoding)
+    return read_tables(tables, bad, TEXT_COLUMNS, columns=columns, groups=groups, traits=traits)
 
 
 def _read_ellipse(

@@ -1,34 +1,35 @@
 """Transcripts from CSV, Parquet or Excel files, a row a sentence, under any headings."""
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple, Protocol
 
 import pyarrow as pa
 
-from torchedu.datasets.importers import parquet
-from torchedu.datasets.importers.columns import ColumnMap, match_columns
-from torchedu.datasets.importers.csv import Table
+from torchedu.datasets.importers.columns import ColumnMap
 from torchedu.datasets.importers.importer import Importer, Reading
 from torchedu.datasets.importers.rows import BadRows, Piece
-from torchedu.datasets.importers.spreadsheet import SUFFIX, Workbook
+from torchedu.datasets.importers.spreadsheet import SUFFIX
+from torchedu.datasets.importers.tables import CSV, PARQUET, Table, open_tables, read_tables
 from torchedu.datasets.importers.text import Source, files, locate
 from torchedu.schema import SENTENCE_COLUMNS
 
-PARQUET = (".parquet", ".pq")
-SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", SUFFIX, *PARQUET)
-NEEDED = tuple(column.name for column in SENTENCE_COLUMNS if column.required)
+SUFFIXES = (*CSV, SUFFIX, *PARQUET)
 TRANSCRIPT = "transcript"
 
 
-class _Reader(Protocol):
-    def pieces(self, found: ColumnMap, bad: BadRows) -> Iterator[Piece]: ...
+class _Lessons:
+    """A table of sentences, which is one lesson where no column tells lessons apart."""
 
-
-class _Parquet(NamedTuple):
-    source: Source
+    def __init__(self, table: Table) -> None:
+        self.source, self._table = table.source, table
+        self.headings, self.heading_row = table.headings, table.heading_row
 
     def pieces(self, found: ColumnMap, bad: BadRows) -> Iterator[Piece]:
-        return parquet.pieces(self.source, found, bad)
+        name = self.source.base.rsplit(".", 1)[0]
+        for batch, place in self._table.pieces(found, bad):
+            if TRANSCRIPT not in found.taken:
+                names = pa.array([name] * batch.num_rows, pa.string())
+                batch = batch.append_column(TRANSCRIPT, names)
+            yield Piece(batch, place)
 
 
 def read(
@@ -66,40 +67,8 @@ def tables(
 ) -> Reading:
     """Read files of transcripts one after the other; see ``read``."""
     sources = [source for source in sources if not source.base.startswith("~$")]  # Excel's locks
-    opened = [_open(source, columns, delimiter, encoding) for source in sources]
-
-    def pieces() -> Iterator[Piece]:
-        for source, (reader, found) in zip(sources, opened, strict=True):
-            for batch, place in reader.pieces(found, bad):
-                if TRANSCRIPT not in found.taken:
-                    name = source.base.rsplit(".", 1)[0]
-                    batch = batch.append_column(
-                        TRANSCRIPT, pa.array([name] * batch.num_rows, pa.string())
-                    )
-                yield Piece(batch, place)
-
-    found = opened[0][1]
-    return Reading(pieces(), tuple(sources), found.taken, found.ignored)
-
-
-def _open(
-    source: Source, columns: Mapping[str, str] | None, delimiter: str | None, encoding: str
-) -> tuple[_Reader, ColumnMap]:
-    """Return what reads a file, and which of its columns are taken."""
-    reader: _Reader
-    row = None
-    if source.base.endswith(PARQUET):
-        reader = _Parquet(source)
-        with parquet.open_file(source) as file:
-            headings = file.schema_arrow.names
-    else:
-        sheet = (
-            Workbook(source) if source.base.endswith(SUFFIX) else Table(source, delimiter, encoding)
-        )
-        reader, headings, row = sheet, sheet.headings, sheet.heading_row
-    return reader, match_columns(
-        headings, source.name, columns=columns, row=row, needed=NEEDED, schema=SENTENCE_COLUMNS
-    )
+    lessons = [_Lessons(table) for table in open_tables(sources, delimiter, encoding)]
+    return read_tables(lessons, bad, SENTENCE_COLUMNS, columns=columns)
 
 
 IMPORTER = Importer(

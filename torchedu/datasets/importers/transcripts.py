@@ -13,13 +13,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from torchedu.datasets.importers import talk_moves, transcript_table, values
-from torchedu.datasets.importers.importer import Importer
+from torchedu.datasets.importers.importer import Importer, open_raw
 from torchedu.datasets.importers.numbering import Numbering
-from torchedu.datasets.importers.pipeline import about_source, check_options
 from torchedu.datasets.importers.rows import BadRows, OnBadRow, Piece, Places, Sieve
 from torchedu.datasets.splits import PARTS
 from torchedu.datasets.transcripts import NO_PART, TranscriptStore, write_transcripts
-from torchedu.errors import ConfigError, DataError, allowed
+from torchedu.errors import DataError, allowed
 from torchedu.schema import RESERVED, ROLES, TAG, Names, Vocabulary
 
 TRANSCRIPT_FORMATS: dict[str, Importer] = {
@@ -75,18 +74,9 @@ def import_transcripts(
             nothing is written.
         ConfigError: An option has an unknown value, or the format does not have it.
     """
-    if format not in TRANSCRIPT_FORMATS:
-        raise ConfigError(
-            f"the format {format!r} is not known.", allowed(format, TRANSCRIPT_FORMATS)
-        )
-    importer = TRANSCRIPT_FORMATS[format]
     options = {"columns": columns, "delimiter": delimiter, "encoding": encoding}
-    given = {name: value for name, value in options.items() if value}
-    check_options(importer, given, TRANSCRIPT_FORMATS)
     bad = BadRows(Places(), on_bad_row)
-    reading = importer.read(str(raw), bad, **given)
-    about = about_source(importer, reading, given)
-    about |= {"columns": reading.columns, "ignored_columns": list(reading.ignored)}
+    reading, about = open_raw(TRANSCRIPT_FORMATS, format, raw, bad, options)
     rows = _Rows(bad)
     for piece in reading.pieces:
         rows.take(piece)

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from torchedu.datasets.importers import csv
+from torchedu.datasets.importers.answer_table import read_csv
 from torchedu.datasets.importers.importer import Importer, Reading
 from torchedu.datasets.importers.rows import BadRows, Piece
 from torchedu.datasets.importers.text import Source, files, inside, is_folder, locate
@@ -47,7 +47,7 @@ def read(raw: str, bad: BadRows, *, skills: Literal["column", "q_mat"] = "column
     if skills not in ("column", "q_mat"):
         raise ConfigError(f"skills is {skills!r}.", "Allowed: column, q_mat.")
     source = _table(locate(raw), raw)
-    reading = csv.read(source.name, bad, columns=COLUMNS, delimiter="\t")
+    reading = read_csv(source.name, bad, columns=COLUMNS, delimiter="\t")
     if skills == "column":
         return reading._replace(separator="", unit="s")
     matrix = source.sibling(Q_MATRIX)

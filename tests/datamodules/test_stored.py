@@ -1,0 +1,69 @@
+"""A store of raw files is made once, and again where the files or what was said of them change."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.datasets.importers.fake import answers, write_csv
+from tests.datasets.lesson_files import write_lessons
+from tests.datasets.oulad_files import write_oulad
+from tests.essays import write_essays
+from torchedu.datamodules.course_events import open_events
+from torchedu.datamodules.essays import open_texts
+from torchedu.datamodules.interactions import open_answers
+from torchedu.datamodules.transcripts import open_transcripts
+from torchedu.datasets.events import CLICKED
+from torchedu.errors import ConfigError
+
+
+def number(store: Path) -> int:
+    """Return what tells one making of a store from another."""
+    return (store / "manifest.json").stat().st_mtime_ns
+
+
+def test_it_is_made_again_where_anything_changed(tmp_path: Path) -> None:
+    raw, out = write_essays(tmp_path / "e.csv"), tmp_path / "e.store"
+    made = [(open_texts(str(raw)), number(out))[1]]
+    open_texts(str(raw))
+    assert number(out) == made[0]
+    open_texts(str(raw), format="texts")  # as it was taken without being told
+    assert number(out) == made[0]
+    assert open_texts(str(raw), groups=["sex"]).vocabulary.groups == ("sex",)
+    made.append(number(out))
+    raw.write_text(raw.read_text().replace("e0,", "e00,"))
+    os.utime(raw, (0, 0))  # older, but of another size
+    assert open_texts(str(raw), groups=["sex"]).names([0]) == ["e00"]
+    made.append(number(out))
+    os.utime(raw)  # newer, of the same size
+    open_texts(str(raw), groups=["sex"])
+    made.append(number(out))
+    assert len(set(made)) == 4
+
+
+def test_a_folder_is_read_again_where_a_file_came_to_it(tmp_path: Path) -> None:
+    folder = write_oulad(tmp_path / "oulad")
+    open_events(str(folder))
+    made = number(tmp_path / "oulad.store")
+    open_events(str(folder))
+    assert number(tmp_path / "oulad.store") == made
+    write_oulad(tmp_path / "with", clicks=True)
+    (tmp_path / "with" / "studentVle.csv").rename(folder / "studentVle.csv")
+    assert (open_events(str(folder)).events.kind == CLICKED).any()
+
+
+def test_a_store_of_another_file_is_never_replaced(tmp_path: Path) -> None:
+    for write, opener, kind in (
+        (lambda file: write_csv(file, answers()), open_answers, "csv"),
+        (write_essays, open_texts, "texts"),
+        (lambda file: write_lessons(file, 2), open_transcripts, "transcripts"),
+    ):
+        folder = tmp_path / kind
+        folder.mkdir()
+        opener(str(write(folder / "a.csv")))
+        before = number(folder / "a.store")
+        (folder / "a.csv").rename(folder / "a.tsv")
+        with pytest.raises(ConfigError, match=r"a.store holds other data than a.tsv") as caught:
+            opener(str(folder / "a.tsv"))
+        assert f"data import {kind} {folder / 'a.tsv'} OUT" in caught.value.remedy
+        assert number(folder / "a.store") == before
