@@ -40,8 +40,8 @@ class CausalLM(nn.Module):
     for padding is needed.
 
     With ``source``, the weights of a trained model are read from safetensors alone, one tensor at a
-    time, when training begins: until then the parameters are on the meta device, and under ``fsdp``
-    no process ever holds more than its part of them and one tensor.
+    time, when training begins: until then the parameters are on the meta device, and where devices
+    share them no process ever holds more than its part and one tensor.
 
     With ``lora_rank``, the model's own weights stay as they are, and only low-rank additions to its
     linear layers are trained, as ``LowRank`` tells.
