@@ -19,8 +19,8 @@ _USES = {
     "show what is mastered. Not to mark a student.",
     "CourseRecommendation": "To order courses that a student may want next. Not to keep anyone out "
     "of one.",
-    "MathExplanation": "To explain mathematics to a student beside a teacher who checks it: it may be "
-    "wrong, and sound sure. Not to mark a student.",
+    "MathExplanation": "To explain mathematics to a student beside a teacher who checks it: it may "
+    "be wrong, and sound sure. Not to mark a student.",
     "AtRisk": "To tell teachers whom to call while help still matters. Not to grade, to refuse or "
     "to exclude anyone: a risk is no verdict.",
 }
