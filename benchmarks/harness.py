@@ -102,6 +102,12 @@ class Running:
             stderr=subprocess.STDOUT,
         )
 
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended, well or not."""
+        options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, self._process.pid, options) is not None
+
     def kill(self) -> None:
         """Kill it, as a machine that goes down does."""
         self._process.kill()

@@ -15,8 +15,8 @@ from transformers import (
 WORDS = ("the", "a", "cat", "dog", "sat", "ran", "home", "bulb", "gap", "battery", "is", "closed")
 
 
-def write_encoder(folder: Path, seed: int = 0) -> Path:
-    """Write an encoder: 2 layers, width 16, 64 positions."""
+def write_encoder(folder: Path, seed: int = 0, layers: int = 2) -> Path:
+    """Write an encoder: width 16, 64 positions."""
     torch.manual_seed(seed)
     tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS, *map(chr, range(97, 123))]
     tokens += [f"##{chr(i)}" for i in range(97, 123)]
@@ -30,7 +30,7 @@ def write_encoder(folder: Path, seed: int = 0) -> Path:
         special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
     )  # fmt: skip
     config = BertConfig(
-        vocab_size=len(tokens), hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
+        vocab_size=len(tokens), hidden_size=16, num_hidden_layers=layers, num_attention_heads=2,
         intermediate_size=32, max_position_embeddings=64,
     )  # fmt: skip
     BertModel(config).save_pretrained(folder)

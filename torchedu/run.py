@@ -327,7 +327,7 @@ class RunCLI(LightningCLI):
         if start.hparams["net"] != given.hparams["net"]:
             rank_zero_info(f"The network is the checkpoint's: {start.hparams['net']}")
         grown: Task = start.grown(self.datamodule.vocabulary)
-        for name in ("lr", "weight_decay", "schedule"):  # how to train is said by the words
+        for name in grown.trained_by:  # how to train is said by the words
             setattr(grown, name, getattr(given, name))
             grown.hparams[name] = getattr(given, name)
         return grown

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.csv as pa_csv
 import pytest
+import torch
 
 from tests.conftest import FAST
 from tests.encoders import write_encoder
@@ -13,6 +14,7 @@ from tests.essays import write_answers, write_essays
 from torchedu.cli import main
 from torchedu.tasks import open_task
 
+TEXTS = 400
 TASK = ("--model", "EssayGrading", "--trainer.accelerator", "cpu")
 
 
@@ -20,7 +22,7 @@ TASK = ("--model", "EssayGrading", "--trainer.accelerator", "cpu")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("desk")
     write_encoder(folder / "encoder")
-    write_essays(folder / "essays.csv")
+    write_essays(folder / "essays.csv", TEXTS)
     write_answers(folder / "answers")
     return folder
 
@@ -51,7 +53,20 @@ def test_essays_are_graded_beside_baselines_and_raters(run: Path) -> None:
     mean = np.mean([one["qwk"]["FrozenGrader"] for one in found["by_prompt"]])
     assert rows["FrozenGrader"]["qwk"] == pytest.approx(mean)
     assert set(found["stretch"]) == {"hats", "cats"}
-    assert (run / "report.html").is_file()
+
+
+def test_groups_of_writers_are_audited_and_drawn(run: Path) -> None:
+    found, page = read(run), (run / "report.html").read_text("utf-8")
+    sexes = {one["name"]: one["texts"] for one in found["essays_by_group"]["sex"]}
+    assert set(sexes) == {"f", "m"}
+    audited = found["fairness"]["attributes"]["sex"]["groups"]
+    assert {one["group"]: one["students"] for one in audited} == sexes
+    assert not any(one["too_few"] for one in audited)
+    asked, *words = found["fairness"]["words"]
+    assert asked == "Asked of each text: whether people gave it more than the mean of its prompt."
+    for line in (asked, *words):
+        assert line in page
+    assert {one.stem for one in (run / "pictures").iterdir()} >= {"prompts", "writers"}
 
 
 def test_testing_again_gives_the_same_scores_from_the_same_vectors(run: Path, desk: Path) -> None:
@@ -66,7 +81,7 @@ def test_grades_are_written_on_each_prompts_own_scale(run: Path, desk: Path) -> 
     words = ["--format", "csv", "--run", str(desk / "graded"), "--trainer.accelerator", "cpu"]
     assert main(["predict", str(run), *words]) == 0
     table = pa_csv.read_csv(desk / "graded" / "grades.csv").to_pydict()
-    assert table["text"] == [f"e{i}" for i in range(160)]
+    assert table["text"] == [f"e{i}" for i in range(TEXTS)]
     scores = np.array(table["score"])
     cats = np.array(table["prompt"]) == "cats"
     assert scores[cats].max() <= 30
@@ -96,6 +111,28 @@ def test_what_does_not_fit_the_network_is_told_in_two_lines(
     error = capsys.readouterr().err.strip().splitlines()
     assert len(error) == 2
     assert said in error[0]
+
+
+def test_a_network_goes_on_with_new_prompts_and_keeps_the_old_ones(run: Path, desk: Path) -> None:
+    write_essays(desk / "next_year.csv", prompts=("7", "cats"))
+    more = desk / "runs" / "more"
+    words = ["--data.path", str(desk / "next_year.csv"), "--data.encoder", str(desk / "encoder")]
+    words += ["--init_from", str(run), "--run", str(more), "--model.lr", "0.01", *FAST]
+    assert main(["fit", "--model", "EssayGrading", *words]) == 0
+    assert {one["prompt"] for one in read(more)["by_prompt"]} == {"cats", "7"}
+    assert read(more)["scores"][0]["qwk"] > 0.5
+    before, after = (open_task(one / "checkpoints" / "best.ckpt") for one in (run, more))
+    assert list(after.vocabulary["prompt"]) == [*before.vocabulary["prompt"], "7"]
+    kept = len(before.ranges)
+    torch.testing.assert_close(after.ranges[:kept], before.ranges)
+    torch.testing.assert_close(after.net.line_PIY[:kept], before.net.line_PIY)
+    assert after.net.line_PIY[kept:].any()
+    again = ["test", str(more), "--data.prompts", "[7]", "--run", str(desk / "one"), *FAST[2:]]
+    assert main(again) == 0
+    assert [one["prompt"] for one in read(desk / "one")["by_prompt"]] == ["7"]
+    words = ["--data.path", str(desk / "essays.csv"), "--data.groups", "[sex]", *FAST[2:]]
+    assert main(["test", str(more), *words]) == 0
+    assert {one["prompt"] for one in read(more / "test-essays")["by_prompt"]} == {"hats", "cats"}
 
 
 def test_short_answers_are_labelled_beside_their_references(desk: Path) -> None:

@@ -6,7 +6,7 @@ import torch
 
 from tests.encoders import write_decoder, write_encoder
 from torchedu.errors import ConfigError
-from torchedu.models.text_encoder import TextEncoder, model_folder, tokenizer
+from torchedu.models.text_encoder import TextEncoder, encoder_sizes, model_folder, tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,13 @@ def test_a_config_builds_the_same_network_without_weights(encoder: Path) -> None
     token_BL, seen_BL = batch([5])
     with torch.no_grad():
         assert torch.equal(built.eval()(token_BL, seen_BL), pretrained(token_BL, seen_BL))
+
+
+def test_sizes_are_known_by_the_names_of_every_family() -> None:
+    assert encoder_sizes({"model_type": "distilbert", "dim": 24, "n_layers": 3}) == (3, 24)
+    assert encoder_sizes({"model_type": "gpt2", "n_embd": 32, "n_layer": 5}) == (5, 32)
+    with pytest.raises(ConfigError, match="model_type is 'brt'"):
+        encoder_sizes({"model_type": "brt"})
 
 
 def test_no_pickle_and_no_code_is_read(encoder: Path, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def data(
         "Essays": write_essays(folder / "essays.csv"),
         "Transcripts": lesson_store,
         "answers": write_answers(folder / "answers"),
-        "encoder": write_encoder(folder / "encoder"),
+        "encoder": write_encoder(folder / "encoder", layers=3),
         "Explanations": chat_store,
     }
 

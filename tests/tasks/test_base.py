@@ -1,5 +1,6 @@
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -57,6 +58,13 @@ def test_the_schedule_ends_where_it_says(class_store: Path, schedule: Schedule) 
         assert max(rates) == pytest.approx(0.003, rel=0.05)
         assert rates.index(max(rates)) <= 2
         assert rates[-1] < 1e-6
+
+
+@pytest.mark.parametrize("steps", [1, 5, 10, 20])
+def test_a_schedule_of_few_steps_is_no_trouble(steps: int) -> None:
+    task = KnowledgeTracing(partial(DKT, dim=4), 5, 5, schedule="one_cycle")
+    task._trainer = SimpleNamespace(estimated_stepping_batches=steps)  # type: ignore[assignment]
+    assert task.configure_optimizers()["lr_scheduler"]["scheduler"].total_steps == steps
 
 
 def test_what_is_logged_has_the_parts_name(class_store: Path) -> None:

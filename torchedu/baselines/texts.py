@@ -11,7 +11,6 @@ from sklearn.linear_model import LogisticRegression, Ridge, RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from torchedu.datasets.surface import surface
 from torchedu.datasets.texts import Graded
 from torchedu.errors import DataError
 
@@ -98,7 +97,7 @@ class SurfaceScore(ScoreBaseline):
     name = "surface counts"
 
     def _table(self, texts: Graded) -> Any:
-        return surface(texts.text)
+        return texts.surface
 
     def _model(self) -> Any:
         return make_pipeline(StandardScaler(), RidgeCV(np.logspace(0, 3, 13)))
@@ -112,11 +111,11 @@ class WordScore(ScoreBaseline):
     def _learn(self, texts: Graded) -> Any:
         self._words = TfidfVectorizer(ngram_range=(1, 2), min_df=3, sublinear_tf=True)
         self._words.fit(texts.text)
-        self._scale = StandardScaler().fit(surface(texts.text))
+        self._scale = StandardScaler().fit(texts.surface)
         return self._table(texts)
 
     def _table(self, texts: Graded) -> Any:
-        counts = self._scale.transform(surface(texts.text)) / 8
+        counts = self._scale.transform(texts.surface) / 8
         return sparse.hstack([self._words.transform(texts.text), counts]).tocsr()
 
     def _model(self) -> Any:

@@ -23,7 +23,6 @@ class EssayBatches:
 
     Args:
         store: The texts.
-        surface: What is counted on the surface of each; shape (texts, F).
         vectors: Frozen vectors of all texts, then of the lines that stand beside them; of several
             lines a text has the one nearest to itself beside it.
         lines: How many lines stand beside each text; shape (texts,), or none.
@@ -33,13 +32,11 @@ class EssayBatches:
     def __init__(
         self,
         store: TextStore,
-        surface: NDArray[np.float32],
         vectors: Embeddings | None = None,
         lines: Sequence[int] = (),
         tokens: Tokens | None = None,
     ) -> None:
-        self.store, self.surface = store, surface
-        self.vectors, self.tokens = vectors, tokens
+        self.store, self.vectors, self.tokens = store, vectors, tokens
         self._beside = self._nearest(np.array(lines, np.int64))
         self.prompt = np.asarray(store.prompt, np.int64)
         self._known = np.isfinite(store.target)
@@ -101,7 +98,7 @@ class EssayBatches:
             token_BWL,
             seen_BWL,
             self._vectors(rows),
-            torch.from_numpy(self.surface[rows]),
+            torch.from_numpy(self.store.surface[rows]),
             torch.from_numpy(self.prompt[rows]),
             torch.from_numpy(np.nan_to_num(self.target[rows]).astype(np.float32)),
             torch.from_numpy(scored_BY),

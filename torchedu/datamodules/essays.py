@@ -1,10 +1,11 @@
 """Graded texts for training and scoring: essays, and short answers beside their references."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from torchedu.batch import EssayBatch
@@ -13,13 +14,12 @@ from torchedu.datamodules.essay_batches import EssayBatches
 from torchedu.datamodules.stored import stored
 from torchedu.datasets.importers.graded_texts import TEXT_FORMATS, import_texts
 from torchedu.datasets.order import Order
-from torchedu.datasets.surface import surface
 from torchedu.datasets.texts import TextStore, split_texts
 from torchedu.errors import ConfigError, DataError, allowed
 from torchedu.features import embed, tokenize
 from torchedu.features.embedding import Precision, vectors_key
 from torchedu.features.tokens import tokenizer_key
-from torchedu.models.text_encoder import Pooling, encoder_config
+from torchedu.models.text_encoder import Pooling, encoder_config, encoder_sizes
 from torchedu.schema import ENCODER, PROMPT, Names, Vocabulary
 
 
@@ -38,8 +38,8 @@ class Essays(DataModule):
         frozen: Whether the encoder stays as it is: texts then come as vectors that are made once;
             else as tokens.
         pooling: How the vectors of tokens become one, where the encoder is frozen.
-        layers: Whose outputs are pooled, where the encoder is frozen: 0 is what enters the first,
-            -1 the last; all where it is None. The lower ones tell words, the upper ones meaning.
+        layers: Whose outputs are pooled: 0 is what enters the first, -1 the last; all where it is
+            None. The lower ones tell words, the upper ones meaning.
         window: Most tokens that the encoder sees at once; a longer text has several windows.
         precision: ``32``, or ``bf16`` for a frozen encoder of half the size.
         features: Where vectors and tokens are kept; beside the store where it is None.
@@ -76,7 +76,7 @@ class Essays(DataModule):
         precision: Precision = "bf16",
         features: str | None = None,
         batch_size: int = 64,
-        prompts: list[str] | None = None,
+        prompts: Sequence[str | int] | None = None,
         split: str | None = None,
         val: float = 0.1,
         test: float = 0.2,
@@ -90,12 +90,12 @@ class Essays(DataModule):
         self.encoder = encoder
         self.frozen = frozen
         self.pooling = pooling
-        num = int(encoder_config(encoder)["num_hidden_layers"])
-        self.layers = layers or (list(range(num + 1)) if frozen else [-1])
+        num, self._width = encoder_sizes(encoder_config(encoder))
+        self.layers = layers or list(range(num + 1))
         self.window = window
         self.precision = precision
         self.batch_size = batch_size
-        self.prompts = prompts
+        self.prompts = None if prompts is None else [str(one) for one in prompts]
         self.store = open_texts(path, format, columns, groups, traits)
         self.features = Path(features) if features else self.store.path.with_suffix(".features")
         self.vocabulary = self._with_encoder(self.store.vocabulary)
@@ -103,7 +103,7 @@ class Essays(DataModule):
             split_texts, self.store, split, val=val, test=test, seed=seed, folds=folds, fold=fold
         )
         known = list(self.vocabulary[PROMPT])
-        for one in prompts or []:
+        for one in self.prompts or []:
             if one not in known:
                 raise ConfigError(f"prompts names {one!r}.", allowed(one, known))
 
@@ -135,10 +135,10 @@ class Essays(DataModule):
         """Number of texts read at once: 2 where answers have references."""
         return 1 + (self._beside is not None)
 
-    @cached_property
+    @property
     def dim(self) -> int:
         """Width of the vectors."""
-        return int(encoder_config(self.encoder)["hidden_size"]) * len(self.layers)
+        return self._width * len(self.layers)
 
     def _with_encoder(self, vocabulary: Vocabulary) -> Vocabulary:
         """Return the names of the data, with the checksum of what reads it."""
@@ -159,12 +159,6 @@ class Essays(DataModule):
         ids = self.store.vocabulary[PROMPT].ids(self.prompts or self.store.vocabulary[PROMPT])
         return np.isin(self.store.prompt[rows], ids)
 
-    @cached_property
-    def surface(self) -> NDArray[np.float32]:
-        """What is counted on the surface of each text; shape (texts, F)."""
-        beside = (self.store.references, self.store.questions) if self.num_labels else ()
-        return surface(self.store.all_texts, *beside)
-
     @property
     def _beside(self) -> list[str] | None:
         """What each answer is held against: its references, else its question."""
@@ -184,15 +178,13 @@ class Essays(DataModule):
         texts, beside = self.store.all_texts, self._beside
         if not self.frozen:
             tokens = tokenize(texts, self.encoder, self.features, pairs=beside, window=self.window)
-            return EssayBatches(self.store, self.surface, tokens=tokens)
+            return EssayBatches(self.store, tokens=tokens)
         lines = [one.splitlines() or [""] for one in beside or ()]
         vectors = embed(
             [*texts, *(line for one in lines for line in one)], self.encoder, self.features,
             pooling=self.pooling, layers=self.layers, window=self.window, precision=self.precision,
         )  # fmt: skip
-        return EssayBatches(
-            self.store, self.surface, vectors=vectors, lines=[len(one) for one in lines]
-        )
+        return EssayBatches(self.store, vectors=vectors, lines=[len(one) for one in lines])
 
     def use(self, vocabulary: Vocabulary, ranges: NDArray[np.float32]) -> None:
         """Give batches in the ids of another vocabulary, that of a trained network, say.
@@ -219,9 +211,22 @@ class Essays(DataModule):
         self.vocabulary = vocabulary
         self.batches.use(vocabulary, ranges)
 
-    def training_texts(self) -> EssayBatch:
-        """Return the texts of the training part as one batch, without their tokens."""
-        return self.batches.of(self.parts["train"]).everything()
+    def training_texts(self, pooling: Pooling | None = None) -> EssayBatch:
+        """Return the texts of the training part as one batch, without their tokens.
+
+        Args:
+            pooling: Pools vectors of the encoder as it is before it is trained; texts that come as
+                tokens have none where it is None.
+        """
+        texts = self.batches.of(self.parts["train"]).everything()
+        if self.frozen or pooling is None or self._beside is not None:  # a pair is no one text
+            return texts
+        rows = self.parts["train"].tolist()
+        found = embed(
+            [self.store.all_texts[i] for i in rows], self.encoder, self.features,
+            pooling=pooling, layers=self.layers, window=self.window, precision=self.precision,
+        )  # fmt: skip
+        return texts._replace(vector_BRD=torch.from_numpy(found[:]).unsqueeze(1))
 
     def training(self) -> tuple[EssayBatches, Order]:
         """Return what builds the training batches, and their order."""

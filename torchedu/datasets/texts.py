@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from torchedu.datasets.splits import check_split, random_places
 from torchedu.datasets.store import Store, StoreWriter, encode_texts
+from torchedu.datasets.surface import surface
 from torchedu.errors import ConfigError, DataError
 from torchedu.schema import FOLD, GROUP, LABEL, PART, PROMPT, RESERVED, SCORE, Vocabulary
 
@@ -28,6 +29,7 @@ class Graded(NamedTuple):
         target: Scores in 0..1 of the prompt's range, NaN where missing; shape (texts, scores).
         label: Labels from 0, -1 where missing; shape (texts,).
         num_labels: How many labels there are.
+        surface: What is counted on the surface of each; shape (texts, F).
     """
 
     text: list[str]
@@ -35,6 +37,7 @@ class Graded(NamedTuple):
     target: NDArray[np.float64]
     label: NDArray[np.int64]
     num_labels: int
+    surface: NDArray[np.float32]
 
 
 class TextStore(Store):
@@ -121,6 +124,7 @@ class TextStore(Store):
             self.target[rows],
             self.label[rows],
             len(self.label_names),
+            self.surface[rows],
         )
 
     def group(self, attribute: str) -> NDArray[np.int32]:
@@ -149,6 +153,12 @@ class TextStore(Store):
         if "question.utf8" not in self.columns("texts"):
             return None
         return self.texts("texts", "question", range(self.num_texts))
+
+    @cached_property
+    def surface(self) -> NDArray[np.float32]:
+        """What is counted on the surface of each text, and of a pair; shape (texts, F)."""
+        beside = (self.references, self.questions) if self.label_names else ()
+        return surface(self.all_texts, *beside)
 
     def names(self, rows: ArrayLike) -> list[str]:
         """Return the names of some texts."""

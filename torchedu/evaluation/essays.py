@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from torchedu.baselines.texts import LengthScore, ScoreBaseline, SurfaceScore, WordLabel, WordScore
 from torchedu.datamodules import Essays
 from torchedu.evaluation.any_task import evaluate, keep
+from torchedu.metrics.above import above_mean
 from torchedu.metrics.agreement import agreement
 from torchedu.metrics.essay_scores import EssayScores, mean_of
-from torchedu.prediction.essays import predicted_grades
-from torchedu.schema import GROUP, PART, PROMPT, RESERVED, SCORE
+from torchedu.metrics.fairness import Attribute, audit
+from torchedu.prediction.essays import PredictedGrades, predicted_grades
+from torchedu.schema import GROUP, LABEL, PART, PROMPT, RESERVED, SCORE
 from torchedu.tasks import EssayGrading
 
 BASELINES: tuple[type[ScoreBaseline], ...] = (LengthScore, SurfaceScore, WordScore)
@@ -41,9 +43,12 @@ def _(
 
     Baselines learn from the training part, and are stretched on the validation part as the network
     is. Adds ``by_prompt`` (of scores), ``by_part`` (where several test parts are published),
-    ``essays_by_group`` and, where two people rated each text, their own agreement as a row.
+    ``essays_by_group``, ``fairness`` (the audit of the writers' groups, within prompts) and, where
+    two people rated each text, their own agreement as a row.
     """
     predicted = predicted_grades(task, data, trainer, part)
+    grouped = bool(data.store.vocabulary.groups)
+    chosen = predicted_grades(task, data, trainer, "val") if grouped else None
     if not trainer.is_global_zero:
         return {}
     models = {type(task.net).__name__: ("network", predicted.value, task.metrics)}
@@ -86,6 +91,7 @@ def _(
             name: _by(models, scored, data.store, GROUP + name, predicted.text, next(iter(columns)))
             for name in data.store.vocabulary.groups
         },
+        "fairness": None if chosen is None else _fairness(task, data, predicted, chosen),
     }
     if not task.num_labels:
         evaluation["by_prompt"] = _by_prompt(task, models, target, predicted.prompt)
@@ -123,6 +129,40 @@ def _raters(
         agreement(*pair[known & (prompt == one)].T.astype(np.float64)) for one in np.unique(prompt)
     ]
     return {name: mean_of([one[name] for one in found]) for name in found[0]}
+
+
+def _fairness(
+    task: EssayGrading, data: Essays, predicted: PredictedGrades, chosen: PredictedGrades
+) -> dict[str, Any]:
+    """Audit the chance of a score above the prompt's mean, or of the commonest label."""
+    assert task.vocabulary is not None
+    target, known = (data.batches.target[one.text, 0] for one in (predicted, chosen))
+    if task.num_labels:
+        label = np.rint(target * (task.num_labels - 1))
+        common = int(np.bincount(label[np.isfinite(label)].astype(np.int64)).argmax())
+        chance, outcome = predicted.value[:, common], label == common
+        asked = f"labelled it {task.vocabulary[LABEL].name(RESERVED + common)!r}"
+    else:
+        chance, outcome = np.full(len(target), np.nan), np.zeros(len(target), bool)
+        for one in np.unique(predicted.prompt).tolist():
+            mine, own = predicted.prompt == one, (chosen.prompt == one) & np.isfinite(known)
+            if own.any():
+                steps = float(task.metrics.steps_PY[one, 0])
+                told = above_mean(predicted.value[mine, 0], chosen.value[own, 0], known[own], steps)
+                chance[mine], outcome[mine] = told[0], target[mine] > told[1]
+        asked = "gave it more than the mean of its prompt"
+    some = np.isfinite(chance) & np.isfinite(target)
+    rows, names = predicted.text[some], data.store.vocabulary
+    prompts = Attribute(data.store.prompt[rows] - RESERVED, list(names[PROMPT]))
+    attributes = {
+        name: Attribute(data.store.group(name)[rows] - RESERVED, list(names[GROUP + name]))
+        for name in names.groups
+    }
+    found = audit(
+        chance[some], outcome[some], attributes, stratum=prompts, stratum_noun="prompt",
+        intersections=False,
+    )  # fmt: skip
+    return {**found, "words": [f"Asked of each text: whether people {asked}.", *found["words"]]}
 
 
 def _by_prompt(

@@ -30,7 +30,13 @@ from torchedu.datasets.order import token_batches
 from torchedu.errors import ConfigError
 from torchedu.features.tokens import Tokens, text_keys, tokenize
 from torchedu.files import write_whole
-from torchedu.models.text_encoder import Pooling, TextEncoder, encoder_config, model_folder
+from torchedu.models.text_encoder import (
+    Pooling,
+    TextEncoder,
+    encoder_config,
+    encoder_sizes,
+    model_folder,
+)
 
 Precision = Literal["32", "bf16"]
 TYPES = {"32": torch.float32, "bf16": torch.bfloat16}
@@ -251,7 +257,7 @@ def _bar(rank: int) -> Progress:
 
 
 def _dim(encoder: str, layers: Sequence[int]) -> int:
-    return int(encoder_config(encoder)["hidden_size"]) * len(layers)
+    return encoder_sizes(encoder_config(encoder))[1] * len(layers)
 
 
 def _checksum(encoder: str) -> str:

@@ -71,7 +71,7 @@ class EssayScores(Metric):
 
     def compute(self) -> dict[str, float | None]:
         """Return the scores: ``score``, the one that chooses, and the rest by name."""
-        if not self.value:
+        if not len(self.value):  # a list, or one tensor of several ranks
             return {"score": None}
         value, target, prompt = (
             dim_zero_cat(one).cpu().numpy() for one in (self.value, self.target, self.prompt)

@@ -116,6 +116,7 @@ class CausalLM(nn.Module):
             )
         if lora_rank:
             self.lora_config = self.low_rank.add(self.lm, source)
+            self.lora_config.task_type = "CAUSAL_LM"  # for peft, when it opens an export
 
     def arguments(self) -> dict[str, Any]:
         """Return what builds this network again, beside the number of tokens, as plain values.

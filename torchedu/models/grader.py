@@ -6,10 +6,13 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from torchedu.batch import EssayBatch
 from torchedu.errors import ConfigError, allowed
+from torchedu.layers.ridge import ridge
 from torchedu.layers.score_head import KINDS, ScoreHead
+from torchedu.models.text_encoder import Pooling
 from torchedu.schema import RESERVED, SURFACE_NUMBERS, UNKNOWN
 
 Head = Literal["regression", "ordinal", "classes"]
@@ -24,41 +27,64 @@ class Grader(nn.Module, ABC):
     every argument as an attribute of the same name, plain JSON values all; a checkpoint stores them
     and builds the network again.
 
+    A text is seen as numbers: its vector, that of what stands beside it, how the two differ and
+    agree, and what is counted on its surface, each beside that of other texts of the prompt. Where
+    scores are regressed, a ridge regression a prompt on these is found in closed form before
+    training, and the network learns what such a line leaves over.
+
     Attributes:
         reads: ``vectors`` of a frozen encoder, or ``tokens``.
+        start: How vectors of the pretrained encoder are pooled, from which what is usual and lines
+            are learnt though ``tokens`` are read; None where they are not.
         output: The last layer.
     """
 
     reads: ClassVar[Literal["vectors", "tokens"]]
+    start: Pooling | None = None
     output: ScoreHead
     sizes: ClassVar = ("num_prompts", "num_scores", "num_steps", "num_roles", "dim", "encoder")
 
     known_P: Tensor
     centre_PF: Tensor
     spread_PF: Tensor
+    middle_PRD: Tensor
+    scale_PRD: Tensor
+    line_PIY: Tensor
+    start_PY: Tensor
 
     def __init__(
         self,
         sizes: tuple[int, int, int, int, int, str],
         head: Head,
         by_prompt: bool,
-        width: int,
-        members: int,
+        with_surface: bool,
+        roles: int,
+        members: int = 1,
+        width: int | None = None,
     ) -> None:
         super().__init__()
         for name, size in zip(self.sizes, sizes, strict=True):
             setattr(self, name, size)
         if head not in KINDS:
             raise ConfigError(f"head is {head!r}.", allowed(head, KINDS))
-        num_prompts, num_scores, num_steps = sizes[:3]
+        num_prompts, num_scores, num_steps, _, dim, _ = sizes
         self.by_prompt = by_prompt
-        num_prompts = num_prompts if by_prompt else RESERVED
+        self.with_surface = with_surface
         self.head = head
-        self.output = KINDS[head](members, width, num_prompts, num_scores, num_steps)
-        numbers = len(SURFACE_NUMBERS)
-        self.register_buffer("known_P", torch.zeros(num_prompts, dtype=torch.bool))
-        self.register_buffer("centre_PF", torch.zeros(num_prompts, numbers))
-        self.register_buffer("spread_PF", torch.ones(num_prompts, numbers))
+        asked, few = num_prompts if by_prompt else RESERVED, len(SURFACE_NUMBERS)
+        vectors = 3 * roles - 2
+        self.inputs = dim * vectors + (few + roles - 1) * with_surface
+        self.output = KINDS[head](members, width or self.inputs, asked, num_scores, num_steps)
+        lines = num_scores if head == "regression" else 0
+        if lines:
+            nn.init.zeros_(self.output.shared)  # at first it adds nothing to the lines
+        self.register_buffer("known_P", torch.zeros(asked, dtype=torch.bool))
+        self.register_buffer("centre_PF", torch.zeros(asked, few))
+        self.register_buffer("spread_PF", torch.ones(asked, few))
+        self.register_buffer("middle_PRD", torch.zeros(asked, vectors, dim))
+        self.register_buffer("scale_PRD", torch.ones(asked, vectors, dim))
+        self.register_buffer("line_PIY", torch.zeros(asked, self.inputs, lines))
+        self.register_buffer("start_PY", torch.zeros(asked, lines))
 
     @torch.no_grad()
     def begin(self, batch: EssayBatch) -> None:
@@ -67,28 +93,70 @@ class Grader(nn.Module, ABC):
         Args:
             batch: The texts of the training part, without their tokens.
         """
-        if not self.known_P.any():
-            self.begin_all(batch)
+        if not self.known_P.any():  # what is usual in all stands for prompts that are never known
+            self._usual(slice(None), batch)
         asked_B = self.asked(batch)
         for prompt in asked_B.unique().tolist():
             if not self.known_P[prompt]:
-                self.begin_prompt(prompt, EssayBatch(*(one[asked_B == prompt] for one in batch)))
+                mine = EssayBatch(*(one[asked_B == prompt] for one in batch))
+                self._usual(prompt, mine)
+                if batch.vector_BRD.numel():
+                    self._line(prompt, mine)
                 self.known_P[prompt] = True
 
-    def begin_all(self, batch: EssayBatch) -> None:
-        """Learn what is usual in all texts, which stands for prompts that are never known."""
-        self.centre_PF.copy_(batch.surface_BF.mean(0))
-        self.spread_PF.copy_(batch.surface_BF.std(0, correction=0).clamp(min=1e-3))
-
-    def begin_prompt(self, prompt: int, batch: EssayBatch) -> None:
-        """Learn what is usual in the texts of a prompt."""
+    def _usual(self, prompt: int | slice, batch: EssayBatch) -> None:
+        """Take mean and spread of what is seen of some texts."""
         self.centre_PF[prompt] = batch.surface_BF.mean(0)
         self.spread_PF[prompt] = batch.surface_BF.std(0, correction=0).clamp(min=1e-3)
+        if batch.vector_BRD.numel():
+            vector_BRD = _compared(batch.vector_BRD)
+            self.middle_PRD[prompt] = vector_BRD.mean(0)
+            self.scale_PRD[prompt] = 1 / vector_BRD.std(0, correction=0).clamp(min=1e-4)
 
-    def surface(self, batch: EssayBatch) -> Tensor:
-        """Return the surface beside that of other texts of the prompt; shape (B, F)."""
-        centre_BF, spread_BF = self.centre_PF[self.asked(batch)], self.spread_PF[self.asked(batch)]
-        return ((batch.surface_BF - centre_BF) / spread_BF).clamp(-4, 4)
+    def _line(self, prompt: int, batch: EssayBatch) -> None:
+        """Find a line through the scores of a prompt's texts."""
+        x_BI = self.numbers(batch.vector_BRD, batch)
+        for score in range(self.line_PIY.shape[-1]):
+            known_B = batch.scored_BY[:, score]
+            if known_B.sum() > 1:
+                line, start = ridge(x_BI[known_B], batch.target_BY[known_B, score] - 0.5)
+                self.line_PIY[prompt, :, score] = line.to(self.line_PIY)
+                self.start_PY[prompt, score] = start.to(self.start_PY)
+
+    def numbers(self, vector_BRD: Tensor, batch: EssayBatch) -> Tensor:
+        """Return what is seen of texts, each number about zero; shape (B, I).
+
+        Args:
+            vector_BRD: Vectors of the texts, and of what stands beside them.
+            batch: The texts.
+        """
+        asked_B = self.asked(batch)
+        beside_BRD = _compared(vector_BRD) - self.middle_PRD[asked_B]
+        beside_BRD = beside_BRD * self.scale_PRD[asked_B]
+        parts = [beside_BRD.flatten(1).clamp(-6, 6)]
+        if self.with_surface:
+            surface_BF = (batch.surface_BF - self.centre_PF[asked_B]) / self.spread_PF[asked_B]
+            unit_BRD = F.normalize(vector_BRD, dim=-1)
+            cosine_BR = (unit_BRD[:, :1] * unit_BRD[:, 1:]).sum(-1)
+            few_BF = torch.cat([surface_BF.clamp(-4, 4), 4 * cosine_BR - 2], 1)
+            # As much room as all vectors have, whose numbers are many.
+            parts.append(few_BF * (parts[0].shape[1] / few_BF.shape[1]) ** 0.5)
+        return torch.cat(parts, 1)
+
+    def graded(self, x_BI: Tensor, state_MBD: Tensor, batch: EssayBatch) -> Tensor:
+        """Return what the last layer tells, with the lines; see ``forward``.
+
+        Args:
+            x_BI: What ``numbers`` returned.
+            state_MBD: What each member knows of each text.
+            batch: The texts.
+        """
+        asked_B = self.asked(batch)
+        raw_MBYK: Tensor = self.output(state_MBD, asked_B)
+        if self.head == "regression":
+            line_BY = torch.einsum("bi,biy->by", x_BI, self.line_PIY[asked_B])
+            raw_MBYK = raw_MBYK + (line_BY + self.start_PY[asked_B]).unsqueeze(-1)
+        return raw_MBYK
 
     @abstractmethod
     def forward(self, batch: EssayBatch) -> Tensor:
@@ -113,3 +181,14 @@ class Grader(nn.Module, ABC):
         """
         names = list(inspect.signature(type(self).__init__).parameters)[1:]
         return {name: getattr(self, name) for name in names if name not in self.sizes}
+
+
+def _compared(vector_BRD: Tensor) -> Tensor:
+    """Return vectors, then how the first differs from and agrees with each other one.
+
+    As sentence encoders compare two texts (Conneau et al., https://arxiv.org/abs/1705.02364): the
+    distance and the product, number by number, here of vectors of length 1.
+    """
+    unit_BRD = F.normalize(vector_BRD, dim=-1)
+    first_B1D, other_BRD = unit_BRD[:, :1], unit_BRD[:, 1:]
+    return torch.cat([vector_BRD, (first_B1D - other_BRD).abs(), first_B1D * other_BRD], 1)

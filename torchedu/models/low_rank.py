@@ -1,4 +1,4 @@
-"""Low-rank additions to a language model's linear layers, whose own weights stay as they are."""
+"""Low-rank additions to the linear layers of a model, whose own weights stay as they are."""
 
 from importlib.util import find_spec
 from typing import Any, NamedTuple
@@ -24,13 +24,13 @@ class LowRank(NamedTuple):
     rank: int
     alpha: float
     dropout: float
-    four_bits: bool
+    four_bits: bool = False
 
-    def check(self, source: str | None) -> None:
+    def check(self, source: str | None = None) -> None:
         """Refuse what cannot be.
 
         Args:
-            source: The trained model, if there is one.
+            source: The trained model whose weights are still to be read, if there is one.
 
         Raises:
             ConfigError: A value is out of range, or there are no weights that could stay.
@@ -51,33 +51,32 @@ class LowRank(NamedTuple):
         if self.four_bits and find_spec("bitsandbytes") is None:
             raise MissingExtraError("four_bits", "bitsandbytes", "qlora")
 
-    def add(self, lm: nn.Module, source: str | None) -> Any:
+    def add(self, model: nn.Module, source: str | None, blocks: str = "model.layers") -> Any:
         """Give each linear layer of a model's blocks an addition, as peft has them.
 
         Args:
-            lm: The model, changed in place.
-            source: Where its weights come from; they are then on the meta device.
+            model: The model, changed in place.
+            source: Where its weights come from, if they are still on the meta device.
+            blocks: Name of its repeated blocks.
 
         Returns:
             What peft calls ``LoraConfig``.
         """
         from peft import LoraConfig, inject_adapter_in_model
 
-        blocks = lm.get_submodule("model.layers")
-        linear = {
-            name.rpartition(".")[2]
-            for name, module in blocks.named_modules()
-            if isinstance(module, nn.Linear)
-        }
+        linear = [name for name, one in model.named_modules() if isinstance(one, nn.Linear)]
+        inside = {name for name in linear if name.startswith(f"{blocks}.")}
+        own = {name.rpartition(".")[2] for name in inside}
+        others = [name for name in linear if name not in inside and name.rpartition(".")[2] in own]
         config = LoraConfig(
             r=self.rank,
             lora_alpha=self.alpha,  # type: ignore[arg-type]  # a ratio need not be whole
             lora_dropout=self.dropout,
-            target_modules=sorted(linear),
-            task_type="CAUSAL_LM",
+            target_modules=sorted(own),
+            exclude_modules=others or None,  # an encoder's pooler, say
             base_model_name_or_path=source,
         )
-        inject_adapter_in_model(config, lm, low_cpu_mem_usage=source is not None)
+        inject_adapter_in_model(config, model, low_cpu_mem_usage=source is not None)
         return config
 
 

@@ -65,6 +65,7 @@ class TextEncoder(nn.Module):
             )
         self.pooling = pooling
         self.layers = tuple(layers)
+        self.model.config.use_cache = False  # a decoder would keep what a text alone needs no more
 
     @classmethod
     def pretrained(
@@ -109,6 +110,12 @@ class TextEncoder(nn.Module):
     def config(self) -> dict[str, Any]:
         """What builds a model of the same sizes again; plain JSON."""
         return plain_config(self.model.config.to_dict())
+
+    @property
+    def blocks(self) -> str:
+        """Name of the model's repeated blocks, the longest list of modules in it."""
+        lists = {k: m for k, m in self.model.named_modules() if isinstance(m, nn.ModuleList)}
+        return max(lists, key=lambda name: len(lists[name]))
 
     @property
     def dim(self) -> int:
@@ -169,6 +176,22 @@ def model_folder(name: str) -> Path:
 def encoder_config(name: str) -> dict[str, Any]:
     """Return the configuration of a model, without its weights; see ``model_folder``."""
     return plain_config(json.loads((model_folder(name) / "config.json").read_text("utf-8")))
+
+
+def encoder_sizes(config: dict[str, Any]) -> tuple[int, int]:
+    """Return the number of layers and the width of a model, by whatever names its family has.
+
+    Args:
+        config: What its ``config.json`` holds.
+
+    Raises:
+        ConfigError: No model can be built of it.
+    """
+    auto, family = _transformers(), str(config.get("model_type"))
+    if family not in auto.CONFIG_MAPPING:
+        raise ConfigError(f"model_type is {family!r}.", allowed(family, auto.CONFIG_MAPPING, 5))
+    parsed = auto.AutoConfig.for_model(**config)
+    return int(parsed.num_hidden_layers), int(parsed.hidden_size)
 
 
 def plain_config(config: dict[str, Any]) -> dict[str, Any]:

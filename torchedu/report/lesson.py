@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from torchedu.report.dots import Row, draw_dots
 from torchedu.report.folder import clean_name
 from torchedu.report.style import (
     BASELINE,
@@ -17,7 +18,6 @@ from torchedu.report.style import (
     NETWORK,
     OTHERS,
     Picture,
-    blank,
     short,
 )
 
@@ -99,24 +99,10 @@ def _colours(names: list[str]) -> list[str]:
 
 def _tags(by_tag: dict[str, list[dict[str, Any]]], network: str) -> Picture:
     """Draw the F1 of each tag, the network's beside the baselines'."""
-    rows = [(who, one) for who, tags in by_tag.items() for one in tags]
-    figure, axes = blank(2 * HALF, 0.8 + 0.3 * len(rows))
-    told = []
-    for y, (who, one) in enumerate(rows):
-        for name, f1 in one["f1"].items():
-            if f1 is not None:
-                mine = name == network
-                axes.plot(
-                    [f1], [y], marker="o" if mine else "|", markersize=7 if mine else 9,
-                    color=NETWORK if mine else BASELINE, linestyle="", zorder=3 if mine else 2,
-                    label=clean_name(name) if y == 0 else None,
-                )  # fmt: skip
-        own = one["f1"].get(network)
-        told.append(f"{who}s' {one['tag']}: " + ("–" if own is None else f"{own:.2f}"))
-    labels = [f"{who}s: {short(clean_name(one['tag']), 34)} ({one['sentences']:,})"
-              for who, one in rows]  # fmt: skip
-    axes.set_yticks(range(len(rows)), labels, color=INK)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_xlim(0, 1)
-    axes.set_xlabel("F1 (sentences with the tag in brackets)")
-    return Picture("tags", figure, f"F1 of each tag. {'; '.join(told)}.")
+    rows = [
+        Row(f"{who}s: {one['tag']} ({one['sentences']:,})", f"{who}s' {one['tag']}", one["f1"])
+        for who, tags in by_tag.items()
+        for one in tags
+    ]
+    axis = "F1 (sentences with the tag in brackets)"
+    return draw_dots("tags", "F1 of each tag", axis, network, rows)

@@ -17,6 +17,8 @@ from torchedu.report.curves import (
     draw_roc,
 )
 from torchedu.report.folder import Evaluation, Run, clean_name, read_run
+from torchedu.report.grades import NAMES as GRADE_NAMES
+from torchedu.report.grades import draw_grades
 from torchedu.report.heat_map import draw_mastery, excerpt
 from torchedu.report.lesson import NAMES as LESSON_NAMES
 from torchedu.report.lesson import draw_lessons
@@ -29,7 +31,7 @@ PAGE = "report.html"
 PICTURES = "pictures"
 _NAMES = (
     "scores", "learning_loss", "learning_auc", "gradients", "roc", "calibration", "history",
-    "groups", "mastery", *NAMES, *LESSON_NAMES,
+    "groups", "mastery", *NAMES, *LESSON_NAMES, *GRADE_NAMES,
 )  # fmt: skip
 
 
@@ -68,7 +70,8 @@ def _draw(run: Run) -> list[Picture]:
             draw_groups(found.by_group, _overall(found)),
         ]
     if run.table:
-        pictures += [*draw_risks(run.evaluated), *draw_lessons(run.evaluated)]
+        for draw in (draw_risks, draw_lessons, draw_grades):
+            pictures += draw(run.evaluated)
     if run.mastery:
         pictures.append(draw_mastery(excerpt(run.mastery)))
     return [picture for picture in pictures if picture]

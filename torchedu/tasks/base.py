@@ -38,6 +38,7 @@ class Task(LightningModule, ABC):
         monitor: The score, the higher the better, that chooses the best epoch and ends training.
         sizes: Arguments that are sizes of the data, each an attribute of its data module.
         nets: What its networks are.
+        trained_by: Arguments that say how it is trained, not what it is.
         usual: What the command line takes where nothing else is said: import paths of ``net`` and
             ``data``, and ``init_args`` of the task.
 
@@ -53,6 +54,7 @@ class Task(LightningModule, ABC):
     monitor: ClassVar[str] = "val/auc"
     sizes: ClassVar[tuple[str, ...]] = ()
     nets: ClassVar[type[nn.Module]] = nn.Module
+    trained_by: ClassVar[tuple[str, ...]] = ("lr", "weight_decay", "schedule")
     usual: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, lr: float, weight_decay: float, schedule: Schedule) -> None:
@@ -266,7 +268,8 @@ class Task(LightningModule, ABC):
             return optimizer
         steps = int(self.trainer.estimated_stepping_batches)
         most = [group["lr"] for group in optimizer.param_groups]
-        cycle = OneCycleLR(optimizer, most, total_steps=steps, pct_start=0.1)
+        rise = 0.1 if steps != 10 else 0.2  # a tenth of ten is a rise of no length to torch
+        cycle = OneCycleLR(optimizer, most, total_steps=steps, pct_start=rise)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": cycle, "interval": "step"}}
 
     def parameter_groups(self) -> list[dict[str, Any]]:

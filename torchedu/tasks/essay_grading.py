@@ -66,6 +66,7 @@ class EssayGrading(NamedTask):
     monitor = "val/score"
     sizes = ("num_prompts", "num_scores", "num_labels", "num_steps", "num_roles", "dim", "encoder")
     nets = Grader
+    trained_by = (*NamedTask.trained_by, "encoder_lr", "layer_decay")
     usual: ClassVar = {
         "net": "torchedu.models.FrozenGrader",
         "data": "torchedu.datamodules.Essays",
@@ -168,7 +169,7 @@ class EssayGrading(NamedTask):
         if self.vocabulary[PROMPT] != data.vocabulary[PROMPT]:
             data.use(self.vocabulary, self.ranges.cpu().numpy())
         if first or stage == "fit":
-            self.net.begin(data.training_texts())
+            self.net.begin(data.training_texts(self.net.start))
 
     def _take_ranges(self, data: Any) -> None:
         """Take the ranges of the scores of prompts that have none yet."""
