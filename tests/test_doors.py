@@ -22,13 +22,14 @@ DOORS = {
     "batch": "torch",
     "datasets": "schema numpy pyarrow scipy rich defusedxml openpyxl",
     "layers": "schema torch",
-    "models": "layers schema batch torch transformers peft safetensors huggingface_hub",
+    "models": "layers schema batch torch transformers peft bitsandbytes safetensors "
+    "huggingface_hub",
     "features": "models datasets numpy torch rich",
     "baselines": "datasets schema numpy scipy sklearn",
     "metrics": "numpy torch torchmetrics",
     "optimizers": "torch",
     "datamodules": "features models datasets schema batch numpy torch lightning transformers "
-    "tokenizers huggingface_hub",
+    "tokenizers",
     "tasks": "callbacks checkpoints models layers metrics optimizers batch schema torch "
     "numpy torchmetrics lightning",
     "callbacks": "parallel batch schema numpy torch lightning rich",

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from torchedu.datamodules.chat_tokenizer import ChatTokenizer
-from torchedu.datamodules.token_batches import TokenBatches, pack, token_store
+from torchedu.datamodules.token_batches import TokenBatches, pack, rounded, token_store
 from torchedu.datasets.chats import ChatStore
 from torchedu.datasets.store import Store
 from torchedu.errors import DataError
@@ -35,8 +35,7 @@ def test_a_batch_holds_each_text_whole_and_scores_what_the_tutor_says(
     index = np.array([3, 50, 7, 20])
     batch = batches(index)
     width = batch.token_BL.shape[1]
-    assert width % 8 == 0
-    assert width - int(batches.windows.stop[index].max()) < 8 or packed
+    assert width == rounded(int((batch.text_BL >= 0).sum(1).max()))
     assert batch.place_BL.shape[1] == (width if packed else 0)
     for text in index.tolist():
         here = batch.text_BL == text
@@ -54,6 +53,13 @@ def test_a_batch_holds_each_text_whole_and_scores_what_the_tutor_says(
     assert not batches(index, scored=False).scored_BL.any()
     length = batches.windows.stop[index]
     assert (len(batch.token_BL) < 4) == (packed and length.sum() <= 3 * 128)
+
+
+def test_widths_are_few_and_little_is_padded() -> None:
+    found = {rounded(width) for width in range(1, 4097)}
+    assert len(found) < 60
+    assert all(width % 8 == 0 for width in found)
+    assert all(width <= rounded(width) < max(width * 1.125, width + 8) for width in range(1, 4097))
 
 
 def test_a_prompt_longer_than_the_context_is_told(tokens: Store) -> None:

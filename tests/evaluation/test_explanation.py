@@ -18,3 +18,7 @@ def test_the_report_shows_examples(explaining_run: Path) -> None:
     for one in told["examples"]:
         assert one["prompt"].splitlines()[0] in page
         assert one["tutor"].splitlines()[0] in page
+    assert "Lines of loss over 2 epochs: training" in page
+    assert "validation from" in page
+    assert "Left out" not in page  # it lacks nothing that such a run has
+    assert "- epochs: 2" in (explaining_run / "model_card.md").read_text("utf-8")

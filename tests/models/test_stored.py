@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,31 @@ def test_weights_come_one_by_one_from_all_files(tmp_path: Path) -> None:
     assert found.keys() == kept.keys()
     assert all(torch.equal(found[name], kept[name]) for name in kept)
     assert list(dict(stored_weights(str(tmp_path), only="norm"))) == ["norm"]
+
+
+def test_of_the_hub_nothing_is_fetched_that_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub, here = tmp_path / "hub", tmp_path / "here"
+    hub.mkdir()
+    here.mkdir()
+    (hub / "config.json").write_text("{}")
+    (hub / "model.safetensors.index.json").write_text('{"weight_map": {"a": "1.safetensors"}}')
+    save_file({"a": torch.ones(2)}, hub / "1.safetensors")
+    save_file({"a": torch.zeros(2)}, hub / "consolidated.safetensors")
+
+    def fetch(name: str, allow_patterns: list[str]) -> str:
+        for file in hub.iterdir():
+            if any(file.match(pattern) for pattern in allow_patterns):
+                shutil.copy(file, here)
+        return str(here)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
+    assert read_config("some/model") == {}
+    assert [file.name for file in here.iterdir()] == ["config.json"]
+    ((name, value),) = stored_weights("some/model")
+    assert (name, value.tolist()) == ("a", [1, 1])
+    assert not (here / "consolidated.safetensors").exists()
 
 
 def test_what_executes_or_is_cut_is_refused(tmp_path: Path) -> None:

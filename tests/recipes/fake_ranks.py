@@ -1,19 +1,26 @@
 """The 13B recipe on one of 8 devices that are not there: all shapes, no numbers."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import torch
-from torch import distributed
+from torch import Tensor, distributed
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.distributed._tools.fsdp2_mem_tracker import FSDPMemTracker
+from torch.distributed._tools.mem_tracker import MemTracker
 from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.pipelining import PipelineStage
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from torchedu import run
 from torchedu.batch import TokenBatch
 from torchedu.models.causal_lm import CausalLM
+from torchedu.parallel.stages import on_meta, rows_of
+from torchedu.strategies import pipeline
 
 DEVICES = 8
 LLAMA_2_13B = {
@@ -29,55 +36,136 @@ LLAMA_2_13B = {
 }
 
 
-def measure(folder: Path, tokenizer: Path, chats: Path) -> dict[str, Any]:
-    """Return the bytes of one device at the recipe's peak, by kind, and its parameters."""
+def measure(
+    folder: Path, tokenizer: Path, chats: Path, words: Sequence[str], rank: int
+) -> dict[str, Any]:
+    """Return the bytes of one device at the recipe's peak, by kind, and its parameters.
+
+    Args:
+        folder: Where the model's configuration and the run go.
+        tokenizer: A tokenizer, of any size.
+        chats: Conversations, any.
+        words: What follows the recipe on the command line.
+        rank: Which of the devices.
+    """
+    folder.mkdir()
     (folder / "config.json").write_text(json.dumps(LLAMA_2_13B))
-    words = ["--config", "math_llama13b_fsdp", "--model.net.source", str(folder)]
+    words = ["--config", "math_llama13b_fsdp", *words, "--model.net.source", str(folder)]
     words += ["--data.path", str(chats), "--data.tokenizer", str(tokenizer)]
     # Flex attention runs on GPUs; the other one keeps no more.
     words += ["--model.net.attention", "sdpa"]
     words += ["--trainer.accelerator", "cpu", "--run", str(folder / "run")]
     run.check_memory = lambda *given: None  # of devices that are not there
     cli = run.RunCLI(words, "fit")
-    task, strategy = cli.model, cli.trainer.strategy
-    tokens = cli.datamodule.max_tokens
-    distributed.init_process_group("fake", store=FakeStore(), rank=0, world_size=DEVICES)
     # The recipe's network is divided as it stands; there are no weights to read into it.
     CausalLM.stored = lambda self: iter(())  # type: ignore[method-assign]
     CausalLM.empty = lambda self, device: None  # type: ignore[method-assign]
-    strategy.mesh = init_device_mesh(
-        "cpu", (1, DEVICES, 1), mesh_dim_names=("replicate", "shard", "tensor")
-    )
+    distributed.init_process_group("fake", store=FakeStore(), rank=rank, world_size=DEVICES)
+    measured = _in_stages if hasattr(cli.trainer.strategy, "microbatches") else _divided
+    try:
+        return {"tokens": cli.datamodule.max_tokens, **measured(cli)}
+    finally:
+        distributed.destroy_process_group()
+
+
+def _divided(cli: Any) -> dict[str, Any]:
+    """Take a step under a strategy that divides every block."""
+    task, strategy = cli.model, cli.trainer.strategy
+    shards = DEVICES // (strategy.replicas * strategy.tensor_size)
+    sizes = (strategy.replicas, shards, strategy.tensor_size)
+    strategy.mesh = init_device_mesh("cpu", sizes, mesh_dim_names=("replicate", "shard", "tensor"))
     strategy._divide(task)
-    net = task.net
     with FakeTensorMode(allow_non_fake_inputs=True):
-        net.to_empty(device="cpu")
-        local = {name: one.to_local().numel() for name, one in net.named_parameters()}
-        # Steps of several parameters at once make copies that no device needs to keep.
-        optimizer = torch.optim.AdamW(net.parameters(), 1e-5, foreach=False)
-        token_BL = torch.zeros(1, tokens, dtype=torch.int64)
-        batch = TokenBatch(token_BL, token_BL == 0, token_BL, token_BL[:, :0], torch.ones(1))
-        for one in net.parameters():  # a later step finds what the optimizer knows of the first
-            one.grad = torch.zeros_like(one)
-        optimizer.step()
-        optimizer.zero_grad()
-        tracker = FSDPMemTracker(net, optimizer)
+        task.net.to_empty(device="cpu")
+        parameters = list(task.net.parameters())
+        optimizer = _stepped(parameters)
+        tracker = FSDPMemTracker(task.net, optimizer)
         tracker.track_external(optimizer)
+        batch = _batch(cli)
         with tracker:
             with strategy.precision_plugin.forward_context():
                 loss = task.share(batch, task.loss(batch)[0])
             loss.backward()
-            (after,) = tracker.get_tracker_snapshot("current").values()
+            after = _by_name(tracker.get_tracker_snapshot("current"))
             optimizer.step()
-        (peak,) = tracker.get_tracker_snapshot("peak").values()
-    distributed.destroy_process_group()
+        peak = _by_name(tracker.get_tracker_snapshot("peak"))
     return {
-        "parameters": sum(local.values()),
-        "tokens": tokens,
-        "gradients": _by_name(after)["Sharded Grad"],
-        "peak": _by_name(peak),
+        "parameters": sum(one.to_local().numel() for one in parameters),
+        "kept": peak["Sharded Param"],
+        "gradients": after["Sharded Grad"],
+        "adam": peak["OptState"],
+        "peak": peak["Total"],
     }
 
 
-def _by_name(snapshot: dict[Any, int]) -> dict[str, int]:
+def _in_stages(cli: Any) -> dict[str, Any]:
+    """Take a step through one stage of a pipeline."""
+    task, strategy = cli.model, cli.trainer.strategy
+    strategy._lightning_module, strategy._late = task, True
+    strategy._pipe = distributed.group.WORLD
+    # Among fake tensors none can be read, and those that are none cannot be copied.
+    strategy._mesh = SimpleNamespace(mesh=np.arange(DEVICES)[None])
+    shadow = on_meta(task)
+    pipeline.on_meta = lambda task: shadow
+    # Its neighbours, which are not there, would be asked whether they know their shapes.
+    PipelineStage._warmup_forward_vote = lambda self, *given, **more: None
+    PipelineStage._warmup_backward_result = lambda self, **given: SimpleNamespace(item=lambda: 1)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        strategy.model_to_device()
+        parameters = strategy._holdings.parameters
+        optimizer = _stepped(parameters)
+        tracker = _Total()
+        tracker.track_external(task.net, optimizer)
+        batch = _batch(cli)
+
+        def loss(output: Tensor, row: Tensor) -> Tensor:
+            part = rows_of(batch, row)
+            sums = strategy._relay.of_output(output, strategy._methods["loss"], part)
+            return task.share(part, sums[0])
+
+        with tracker:
+            strategy._relay.train(batch, loss)
+            gradients = sum(one.grad.nbytes for one in parameters)
+            optimizer.step()
+        peak = _by_name(tracker.get_tracker_snapshot("peak"))
+    return {
+        "parameters": sum(one.numel() for one in parameters),
+        "kept": peak["Parameter"],
+        "gradients": gradients,
+        "adam": peak["Optstate"],
+        "peak": peak["Total"],
+    }
+
+
+class _Total(MemTracker):
+    """Counts what there is, of modules too that are called for one micro-batch after the other."""
+
+    def _nothing(self, *given: Any) -> None:
+        """Keep nothing of a module's own."""
+
+    _pre_fw_hook = _post_fw_hook = _pre_bw_hook = _post_bw_hook = _nothing
+
+
+def _stepped(parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
+    """Return an optimizer that knows what it knows after a first step."""
+    # Steps of several parameters at once make copies that no device needs to keep.
+    optimizer = torch.optim.AdamW(parameters, 1e-5, foreach=False)
+    for one in parameters:
+        one.grad = torch.zeros_like(one)
+    optimizer.step()
+    optimizer.zero_grad()
+    return optimizer
+
+
+def _batch(cli: Any) -> TokenBatch:
+    """Return what a device takes at once of the recipe's step."""
+    data, trainer = cli.datamodule, cli.trainer
+    parts = trainer.accumulate_grad_batches * trainer.distributed_sampler_kwargs["num_replicas"]
+    rows = data.batch_tokens // (data.max_tokens * parts)
+    token_BL = torch.zeros(rows, data.max_tokens, dtype=torch.int64)
+    return TokenBatch(token_BL, token_BL == 0, token_BL, token_BL[:, :0], torch.ones(rows))
+
+
+def _by_name(snapshots: dict[torch.device, dict[Any, int]]) -> dict[str, int]:
+    snapshot = snapshots[torch.device("cpu")]
     return {str(getattr(kind, "value", kind)): size for kind, size in snapshot.items()}

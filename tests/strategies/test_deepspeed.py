@@ -20,9 +20,12 @@ from tests.strategies.runs import (
     train,
     train_each,
 )
+from tests.tasks import explaining
 from torchedu import DKT, KnowledgeTracing
 from torchedu.callbacks import GradientGuard
+from torchedu.checkpoints import read_checkpoint
 from torchedu.cli import main
+from torchedu.datamodules.chat_tokenizer import ChatTokenizer
 from torchedu.errors import ConfigError, MissingExtraError, TrainingError
 from torchedu.strategies import deepspeed
 from torchedu.strategies.deepspeed import DeepSpeed
@@ -216,3 +219,18 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deepspeed, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"torchedu\[deepspeed\]"):
         DeepSpeed()
+
+
+def test_low_rank_additions_are_trained_and_saved_alone(
+    chat_store: Path, tokenizer: ChatTokenizer, launch: LaunchServer, tmp_path: Path
+) -> None:
+    pytest.importorskip("peft", reason="needs the package peft")
+    model, file = explaining.write_model(tmp_path / "model", tokenizer), tmp_path / "lora.ckpt"
+    net = {"source": str(model), "lora_rank": 4}
+    run = explaining.Run(net, "deepspeed", WAYS["3"], steps=4, save=file, save_at=2)
+    launched = launch.start(explaining.train_each, chat_store, model, [run], ranks=2)
+    codes = launched.wait(200)
+    assert not any(codes), launched.output(codes.index(next(filter(None, codes))))
+    alone = explaining.train(chat_store, model, explaining.Run(net, steps=4))
+    assert launched.result(0)[0].losses == pytest.approx(alone.losses, rel=1e-5)
+    assert set(read_checkpoint(file).content["state_dict"]) == set(alone.weights)

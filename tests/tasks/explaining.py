@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,9 @@ from lightning.pytorch.callbacks import Callback
 from torch.distributed.tensor import DTensor
 
 from torchedu import CausalLM, Explanations, MathExplanation
+from torchedu.callbacks import AnswersProgressBar
 from torchedu.checkpoints import VerifiedCheckpointIO
+from torchedu.cli import main
 from torchedu.datamodules.chat_tokenizer import ChatTokenizer
 from torchedu.strategies.named import strategy_class
 
@@ -85,6 +88,19 @@ class Watch(Callback):
         self._part = 0.0
         if self.run.save is not None and trainer.global_step == self.run.save_at:
             trainer.save_checkpoint(self.run.save)
+
+
+def fit_until_killed(words: list[str], step: int) -> None:
+    """Train as the command line does, and end at a step as where the power fails."""
+    drawn = AnswersProgressBar.on_train_batch_end
+
+    def die(self: AnswersProgressBar, trainer: Trainer, *args: Any) -> None:
+        drawn(self, trainer, *args)
+        if trainer.global_step == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    AnswersProgressBar.on_train_batch_end = die  # type: ignore[method-assign]
+    main(["fit", *words])
 
 
 class Seen(NamedTuple):

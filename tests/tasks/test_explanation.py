@@ -1,6 +1,7 @@
 """A language model trains the same however it is divided, by LoRA too, and goes on as it was."""
 
 import shutil
+import signal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,12 @@ from typing import Any
 import pytest
 import torch
 
+from tests.conftest import FAST
 from tests.tasks.explaining import (
     SMALL,
     Run,
     Seen,
+    fit_until_killed,
     train,
     train_each,
     with_changes,
@@ -22,6 +25,7 @@ from torchedu.checkpoints import read_checkpoint
 from torchedu.cli import main
 from torchedu.datamodules.chat_tokenizer import ChatTokenizer
 from torchedu.errors import CheckpointError, ConfigError
+from torchedu.models import low_rank
 from torchedu.testing.launch import LaunchServer
 
 pytest.importorskip("transformers", reason="needs the package transformers")
@@ -30,6 +34,8 @@ pytestmark = pytest.mark.timeout(300)
 
 STEPS = 50
 LORA = {"lora_rank": 4, "lora_alpha": 8.0}
+PIPELINE = {"microbatches": 2}
+FSDP = ["--trainer.strategy", "fsdp", "--trainer.devices", "2"]
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +66,13 @@ def on_two_ranks(
             save=folder / "two.ckpt", save_at=4,
         ),
         "lora again": Run({**source, **LORA}, "fsdp", go_on=folder / "two.ckpt"),
+        "tensor": Run(source, "tensor"),
+        "pipeline": Run(source, "pipeline", PIPELINE),
+        **{f"lora {name}": Run({**source, **LORA}, name, options)
+           for name, options in {"ddp": {}, "pipeline": PIPELINE}.items()},
+        "lora pipeline again": Run(
+            {**source, **LORA}, "pipeline", PIPELINE, go_on=folder / "two.ckpt"
+        ),
     }  # fmt: skip
     launched = launch.start(train_each, chat_store, model, list(runs.values()), ranks=2)
     codes = launched.wait(200)
@@ -106,6 +119,15 @@ def test_neither_packing_nor_accumulation_changes_a_step(
         assert on_two_ranks[name].scores == pytest.approx(alone["source"].scores, rel=1e-4)
 
 
+@pytest.mark.parametrize("name", ["tensor", "pipeline"])
+def test_a_model_that_is_read_in_parts_trains_as_one_that_is_read_whole(
+    on_two_ranks: dict[str, Seen], alone: dict[str, Seen], name: str
+) -> None:
+    assert apart(on_two_ranks[name].losses, alone["source"].losses) < 1e-4
+    for weight, one in alone["source"].weights.items():
+        assert torch.allclose(on_two_ranks[name].weights[weight], one, atol=1e-3), weight
+
+
 def test_each_rank_holds_half_of_a_model_that_is_read(
     on_two_ranks: dict[str, Seen], alone: dict[str, Seen]
 ) -> None:
@@ -115,11 +137,15 @@ def test_each_rank_holds_half_of_a_model_that_is_read(
 def test_lora_trains_its_additions_alone(
     on_two_ranks: dict[str, Seen], alone: dict[str, Seen], folder: Path
 ) -> None:
-    for seen in (on_two_ranks["lora"], alone["lora"]):
+    shared = [on_two_ranks[name] for name in ("lora", "lora ddp", "lora pipeline")]
+    for seen in (*shared, alone["lora"]):
         assert seen.weights
         assert all(".lora_" in name for name in seen.weights)
         assert seen.losses[10] < seen.losses[1]
-    assert apart(on_two_ranks["lora"].losses, alone["lora"].losses) < 1e-4
+        assert apart(seen.losses, alone["lora"].losses) < 1e-4
+    later = on_two_ranks["lora pipeline again"].losses  # from what fsdp saved
+    assert set(later) == set(range(5, 11))
+    assert apart(later, alone["lora"].losses) < 1e-4
     for name in ("one.ckpt", "two.ckpt"):
         kept = read_checkpoint(folder / name).content["state_dict"]
         assert set(kept) == set(alone["lora"].weights)
@@ -140,6 +166,30 @@ def test_a_lora_run_goes_on_exactly(
         assert set(later.losses) == set(range(5, 11))
         assert all(later.losses[step] == whole.losses[step] for step in later.losses)
         assert all(torch.equal(later.weights[name], one) for name, one in whole.weights.items())
+
+
+def test_a_lora_run_that_was_killed_ends_as_one_that_was_not(
+    model: Path, chat_store: Path, launch: LaunchServer, tmp_path: Path
+) -> None:
+    words = ["--model", "MathExplanation", "--model.net", "CausalLM", *FAST]
+    words += ["--model.net.source", str(model), "--data.tokenizer", str(model)]
+    words += ["--model.net.lora_rank", "4", "--model.net.lora_dropout", "0.2"]
+    words += ["--model.max_new_tokens", "4", "--data.path", str(chat_store)]
+    words += ["--data.max_tokens", "128", "--data.batch_tokens", "600"]
+    words += ["--save.every_n_steps", "2", "--resume", "auto", "--run"]
+    killed, whole = str(tmp_path / "killed"), str(tmp_path / "whole")
+    launched = launch.start(fit_until_killed, [*words, killed], 7)
+    assert launched.wait(100) == [-signal.SIGKILL], launched.output()
+    for run in (killed, whole):
+        assert main(["fit", *words, run]) == 0
+    for name in ("best.ckpt", "last.ckpt"):
+        own, other = (
+            read_checkpoint(Path(run) / "checkpoints" / name).content for run in (killed, whole)
+        )
+        assert own["global_step"] == other["global_step"] > 7
+        assert own["state_dict"].keys() == other["state_dict"].keys()
+        assert all(torch.equal(own["state_dict"][key], other["state_dict"][key])
+                   for key in other["state_dict"])  # fmt: skip
 
 
 def test_a_checkpoint_opens_with_its_tokenizer(
@@ -195,7 +245,9 @@ def test_mistakes_of_a_run_are_told_in_two_lines(
     chat_store: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(low_rank, "find_spec", lambda name: name)  # as if all were installed
     data = ["--data.path", str(chat_store), "--data.tokenizer", str(model)]
     base = ["--model", "MathExplanation", "--model.net", "CausalLM"]
     base += ["--model.net.source", str(model), *data]
@@ -221,6 +273,10 @@ def test_mistakes_of_a_run_are_told_in_two_lines(
                 "2",
             ],
             "tensor parallelism cannot share",
+        ),
+        (
+            ["--model.net.lora_rank", "4", "--model.net.four_bits", "true", *FSDP],
+            "FSDP trains no weights of 4 bits",
         ),
     ]
     for i, (words, said) in enumerate(cases):

@@ -55,6 +55,8 @@ def explain(
             console.print(mark, end="")
         return sys.stdin.readline().strip()
 
+    if asks:
+        console.print("Ask back line by line; an empty line ends the session.", style="dim")
     asked = problem or line("Problem: ")
     if not asked:
         return

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from torchedu.datasets.chats import ANSWERED_BY, Message
 from torchedu.errors import ConfigError, MissingExtraError
+from torchedu.models.stored import model_files
 
 END = "<|end|>"
 TEMPLATE = (
@@ -87,9 +88,7 @@ class ChatTokenizer:
         Raises:
             ConfigError: There is none.
         """
-        folder = Path(name)
-        if not folder.is_dir():
-            folder = _downloaded(name)
+        folder = model_files(name, FILES)
         files = {one: folder / one for one in FILES if (folder / one).is_file()}
         if "tokenizer.json" not in files:
             raise ConfigError(
@@ -245,19 +244,3 @@ class ChatTokenizer:
             if token in text:
                 text = text.replace(token, f"{token[:1]} {token[1:]}")
         return text
-
-
-def _downloaded(name: str) -> Path:
-    """Return the folder of a tokenizer of the hub."""
-    try:
-        from huggingface_hub import snapshot_download
-
-        return Path(snapshot_download(name, allow_patterns=list(FILES)))
-    except ImportError:
-        raise MissingExtraError("A tokenizer", "transformers", "language") from None
-    except Exception as error:  # noqa: BLE001  # no network, no such name, no right to it
-        raise ConfigError(
-            f"the tokenizer {name!r} is no folder, and the hub does not give it "
-            f"({type(error).__name__}).",
-            "Give a folder with its files, or its name as https://huggingface.co has it.",
-        ) from None

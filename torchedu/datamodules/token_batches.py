@@ -16,9 +16,6 @@ from torchedu.errors import DataError
 
 BLOCK = 2000
 """Conversations that are tokenised together."""
-WIDTHS = 8
-"""Widths of batches are multiples of it, so that shapes come again: a processor keeps kernels and
-memory by shape, which ever new ones would fill. GPUs multiply such matrices fastest."""
 Ids = NDArray[np.int64]
 
 
@@ -113,7 +110,7 @@ class TokenBatches:
         """
         length, text = self.windows.stop[index], self.windows.student[index]
         row, start = pack(length, self.most) if self.packed else own_rows(len(index))
-        width = min(-(-int((start + length).max()) // WIDTHS) * WIDTHS, self.most)
+        width = min(rounded(int((start + length).max())), self.most)
         shape = int(row.max()) + 1, width
         place = np.arange(int(length.sum())) - np.repeat(np.cumsum(length) - length, length)
         at = np.repeat(row * width + start, length) + place
@@ -134,6 +131,16 @@ class TokenBatches:
             torch.from_numpy(place_BL),
             torch.full((shape[0],), float(max(1, scored_BL.sum()))),
         )
+
+
+def rounded(width: int) -> int:
+    """Return the next of few widths, eight an octave, so that shapes come again.
+
+    A processor keeps kernels and memory by shape, which ever new ones would fill; a GPU multiplies
+    matrices of multiples of 8 fastest.
+    """
+    step = max(8, 1 << width.bit_length() >> 4)
+    return -(-width // step) * step
 
 
 def own_rows(texts: int) -> tuple[Ids, Ids]:

@@ -11,6 +11,7 @@ from torchedu.errors import CheckpointError, ConfigError, allowed
 from torchedu.export.check import Checked
 from torchedu.export.folder import WEIGHTS, whole_folder, write_tensors
 from torchedu.models.causal_lm import CausalLM
+from torchedu.models.low_rank import merge
 from torchedu.tasks import MathExplanation
 
 LANGUAGE_FORMATS = ("safetensors", "adapter")
@@ -52,7 +53,7 @@ def export_language(task: MathExplanation, out: str | Path, format: str) -> list
         if format == "adapter":
             _write_adapter(net, folder)
         else:
-            net.merge()
+            merge(net.lm)
             _write_whole(task, folder)
         for name, text in (task.tokenizer or {}).items():
             (folder / name).write_text(text, "utf-8")

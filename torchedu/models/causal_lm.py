@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from torchedu.batch import TokenBatch
 from torchedu.errors import ConfigError, MissingExtraError, allowed
 from torchedu.layers import BlockPlan
+from torchedu.models.low_rank import LowRank, narrow
 from torchedu.models.stored import read_config, stored_weights
 
 SMALL = {
@@ -39,11 +40,11 @@ class CausalLM(nn.Module):
     for padding is needed.
 
     With ``source``, the weights of a trained model are read from safetensors alone, one tensor at a
-    time, when training begins: until then the parameters are on the meta device, and under ``fsdp``
-    no process ever holds more than its part of them and one tensor.
+    time, when training begins: until then the parameters are on the meta device, and where devices
+    share them no process ever holds more than its part and one tensor.
 
     With ``lora_rank``, the model's own weights stay as they are, and only low-rank additions to its
-    linear layers are trained (Hu et al., https://arxiv.org/abs/2106.09685), as peft has them.
+    linear layers are trained, as ``LowRank`` tells.
 
     Args:
         num_tokens: Number of token ids.
@@ -53,13 +54,16 @@ class CausalLM(nn.Module):
         lora_rank: Rank of the additions; 0 trains all weights.
         lora_alpha: The additions are multiplied by this over their rank.
         lora_dropout: Share of the additions' inputs that is dropped.
+        four_bits: Keep the weights that additions belong to in 4 bits while training, under
+            ``auto`` and ``ddp``. The checkpoint knows nothing of it: it opens on whole weights.
         attention: How attention is computed: ``sdpa``, or ``flex_attention``, which skips what
             packed texts do not see of each other, on GPUs.
 
     Raises:
         ConfigError: The family is not known or not built like Llama, the model has fewer tokens
             than the tokenizer, or ``source`` holds no such model.
-        MissingExtraError: transformers, or for ``lora_rank`` peft, is not installed.
+        MissingExtraError: transformers, or for ``lora_rank`` peft, or for ``four_bits``
+            bitsandbytes, is not installed.
     """
 
     block_plan = BlockPlan(
@@ -74,14 +78,12 @@ class CausalLM(nn.Module):
         lora_rank: int = 0,
         lora_alpha: float = 16.0,
         lora_dropout: float = 0.0,
+        four_bits: bool = False,
         attention: str = "sdpa",
     ) -> None:
         super().__init__()
-        if lora_rank < 0 or not 0 <= lora_dropout < 1:
-            raise ConfigError(
-                f"lora_rank is {lora_rank}, lora_dropout {lora_dropout}.",
-                "lora_rank is at least 0, lora_dropout in 0..1.",
-            )
+        self.low_rank = LowRank(lora_rank, lora_alpha, lora_dropout, four_bits)
+        self.low_rank.check(source)
         if source is not None and config is not None:
             raise ConfigError(
                 "both config and source are given.", "A trained model brings its own config."
@@ -89,7 +91,6 @@ class CausalLM(nn.Module):
         self.num_tokens = num_tokens
         self.source = source
         self._given = config
-        self._lora = {"rank": lora_rank, "alpha": lora_alpha, "dropout": lora_dropout}
         self._attention = attention
         own: dict[str, Any]
         if source is None:
@@ -114,20 +115,21 @@ class CausalLM(nn.Module):
                 "Take one that is, such as llama, mistral or qwen2.",
             )
         if lora_rank:
-            self._add_lora()
+            self.lora_config = self.low_rank.add(self.lm, source)
+            self.lora_config.task_type = "CAUSAL_LM"  # for peft, when it opens an export
 
     def arguments(self) -> dict[str, Any]:
         """Return what builds this network again, beside the number of tokens, as plain values.
 
         One whose weights are all trained needs no more of its source than the sizes.
         """
-        whole = self.source is not None and not self._lora["rank"]
+        whole = self.source is not None and not self.low_rank.rank
         return {
             "config": read_config(str(self.source)) if whole else self._given,
             "source": None if whole else self.source,
-            "lora_rank": self._lora["rank"],
-            "lora_alpha": self._lora["alpha"],
-            "lora_dropout": self._lora["dropout"],
+            "lora_rank": self.low_rank.rank,
+            "lora_alpha": self.low_rank.alpha,
+            "lora_dropout": self.low_rank.dropout,
             "attention": self._attention,
         }
 
@@ -249,21 +251,22 @@ class CausalLM(nn.Module):
                     "Its files do not belong together: download them again.",
                 )
 
-    def load(self) -> None:
-        """Read the weights of ``source`` into this network, on the CPU."""
+    def load(self, device: torch.device | None = None) -> None:
+        """Read the weights of ``source`` into this network, on the CPU.
+
+        Args:
+            device: Where weights of 4 bits are rounded, and stay.
+        """
         self.empty(torch.device("cpu"))
         own = self.state_dict()
         with torch.no_grad():
             for name, value in self.stored():
-                own[name].copy_(value)
-
-    def merge(self) -> None:
-        """Make low-rank additions part of the weights that they belong to."""
-        for name, module in list(self.lm.named_modules()):
-            if hasattr(module, "lora_A"):
-                module.merge()
-                owner, _, own = name.rpartition(".")
-                setattr(self.lm.get_submodule(owner), own, module.get_base_layer())
+                place, _, stays = name.rpartition(".base_layer.")
+                if self.low_rank.four_bits and stays == "weight":
+                    owner = self.get_submodule(place)
+                    owner.base_layer = narrow(owner.base_layer, value, device or own[name].device)
+                else:
+                    own[name].copy_(value)
 
     def empty(self, device: torch.device) -> None:
         """Give the parameters a place on a device, with no numbers in it yet."""
@@ -356,28 +359,6 @@ class CausalLM(nn.Module):
                 "Give what the config.json of such a model holds, model_type among it.",
             ) from None
         return lm
-
-    def _add_lora(self) -> None:
-        try:
-            from peft import LoraConfig, inject_adapter_in_model
-        except ImportError:
-            raise MissingExtraError("lora_rank", "peft", "language") from None
-        linear = {
-            name.rpartition(".")[2]
-            for name, module in self.lm.model.layers.named_modules()
-            if isinstance(module, nn.Linear)
-        }
-        self.lora_config = LoraConfig(
-            r=int(self._lora["rank"]),
-            lora_alpha=self._lora["alpha"],  # type: ignore[arg-type]  # a ratio need not be whole
-            lora_dropout=self._lora["dropout"],
-            target_modules=sorted(linear),
-            task_type="CAUSAL_LM",
-            base_model_name_or_path=self.source,
-        )
-        inject_adapter_in_model(
-            self.lora_config, self.lm, low_cpu_mem_usage=self.source is not None
-        )
 
 
 class _Streamer:

@@ -3,7 +3,8 @@
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from torchedu.errors import ConfigError, MissingExtraError
 
@@ -15,18 +16,25 @@ class LowRank(NamedTuple):
         rank: Their rank; 0 makes none.
         alpha: They are multiplied by this over their rank.
         dropout: Share of their inputs that is dropped.
+        four_bits: Whether the layers' own weights are kept in 4 bits (QLoRA: Dettmers et al.,
+            https://arxiv.org/abs/2305.14314): NF4 with doubly quantised scales, computing in
+            bfloat16. Deviation: AdamW's state is not paged.
     """
 
     rank: int
     alpha: float
     dropout: float
+    four_bits: bool = False
 
-    def check(self) -> None:
+    def check(self, source: str | None = None) -> None:
         """Refuse what cannot be.
 
+        Args:
+            source: The trained model whose weights are still to be read, if there is one.
+
         Raises:
-            ConfigError: A value is out of range.
-            MissingExtraError: peft is not installed.
+            ConfigError: A value is out of range, or there are no weights that could stay.
+            MissingExtraError: What it needs is not installed.
         """
         if self.rank < 0 or not 0 <= self.dropout < 1:
             raise ConfigError(
@@ -35,6 +43,13 @@ class LowRank(NamedTuple):
             )
         if self.rank and find_spec("peft") is None:
             raise MissingExtraError("lora_rank", "peft", "language")
+        if self.four_bits and not (self.rank and source):
+            raise ConfigError(
+                "four_bits keeps a trained model's weights, and there are none that stay.",
+                "Give model.net.source and model.net.lora_rank, 16 say.",
+            )
+        if self.four_bits and find_spec("bitsandbytes") is None:
+            raise MissingExtraError("four_bits", "bitsandbytes", "qlora")
 
     def add(self, model: nn.Module, source: str | None, blocks: str = "model.layers") -> Any:
         """Give each linear layer of a model's blocks an addition, as peft has them.
@@ -63,3 +78,36 @@ class LowRank(NamedTuple):
         )
         inject_adapter_in_model(config, model, low_cpu_mem_usage=source is not None)
         return config
+
+
+def merge(lm: nn.Module) -> None:
+    """Make low-rank additions part of the weights that they belong to."""
+    for name, module in list(lm.named_modules()):
+        if hasattr(module, "lora_A"):
+            module.merge()
+            owner, _, own = name.rpartition(".")
+            setattr(lm.get_submodule(owner), own, module.get_base_layer())
+
+
+def narrow(layer: Any, weight: Tensor, device: torch.device) -> nn.Module:
+    """Return a linear layer whose weight is kept in 4 bits, as bitsandbytes has it.
+
+    Args:
+        layer: A linear layer of this shape, whose bias is taken.
+        weight: Its weight, on the CPU; rounded on the device.
+        device: Where it goes.
+    """
+    import bitsandbytes
+
+    made: Any = bitsandbytes.nn  # annotated in part only
+    new: nn.Module = made.Linear4bit(
+        layer.in_features,
+        layer.out_features,
+        bias=False,
+        compute_dtype=torch.bfloat16,
+        quant_type="nf4",
+        device="meta",
+    )
+    new.weight = made.Params4bit(weight, requires_grad=False, quant_type="nf4").to(device)
+    new.bias = layer.bias
+    return new

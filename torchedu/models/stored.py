@@ -1,15 +1,45 @@
-"""A trained model's files: its configuration, and its weights one by one."""
+"""A trained model's files: where they are, its configuration, and its weights one by one."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from torchedu.errors import ConfigError
+from torchedu.errors import ConfigError, MissingExtraError
 
+CONFIG = "config.json"
 INDEX, WEIGHTS = "model.safetensors.index.json", "model.safetensors"
+
+
+def model_files(source: str, files: Sequence[str]) -> Path:
+    """Return the folder of a model's files, fetched from the hub where the name is no folder.
+
+    Args:
+        source: A folder, or a name on the Hugging Face hub.
+        files: Those to fetch, by name or pattern; one that the model lacks is not in the folder.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ConfigError: There is no such model, or it cannot be fetched.
+        MissingExtraError: huggingface_hub is not installed.
+    """
+    if Path(source).is_dir():
+        return Path(source)
+    try:
+        from huggingface_hub import snapshot_download
+
+        return Path(snapshot_download(source, allow_patterns=list(files)))
+    except ImportError:
+        raise MissingExtraError("A model of the hub", "transformers", "language") from None
+    except Exception as error:  # noqa: BLE001  # no network, no such name, no right to it
+        raise ConfigError(
+            f"{source!r} is no folder, and the hub does not give it ({type(error).__name__}).",
+            "Check the name and the network, or give a folder with its files.",
+        ) from None
 
 
 def read_config(source: str) -> dict[str, Any]:
@@ -21,10 +51,10 @@ def read_config(source: str) -> dict[str, Any]:
     Raises:
         ConfigError: There is none.
     """
-    file = _file(source, "config.json")
-    if file is None:
+    file = model_files(source, [CONFIG]) / CONFIG
+    if not file.is_file():
         raise ConfigError(
-            f"{source} holds no config.json.", "Give the folder or hub name of a language model."
+            f"{source} holds no {CONFIG}.", "Give the folder or hub name of a language model."
         )
     try:
         found = json.loads(file.read_text("utf-8"))
@@ -45,13 +75,14 @@ def stored_weights(source: str, only: str = "") -> Iterator[tuple[str, Tensor]]:
     """
     from safetensors import SafetensorError, safe_open
 
-    index = _file(source, INDEX)
+    index = model_files(source, [INDEX]) / INDEX
     names = [WEIGHTS]
-    if index is not None:
+    if index.is_file():
         names = sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
+    folder = model_files(source, names)
     for name in names:
-        file = _file(source, name)
-        if file is None:
+        file = folder / name
+        if not file.is_file():
             raise ConfigError(
                 f"{source} holds no {name}.",
                 "Weights are read from safetensors, which execute nothing: give such a model.",
@@ -63,25 +94,3 @@ def stored_weights(source: str, only: str = "") -> Iterator[tuple[str, Tensor]]:
                         yield key, opened.get_tensor(key)
         except SafetensorError as error:
             raise ConfigError(f"{file} cannot be read ({error}).", "Download it again.") from None
-
-
-def _file(source: str, name: str) -> Path | None:
-    """Return a file of a model; None where it has no such."""
-    if Path(source).is_dir():
-        file = Path(source) / name
-        return file if file.is_file() else None
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
-
-    try:
-        return Path(hf_hub_download(source, name))
-    except LocalEntryNotFoundError as error:
-        cause: Exception = error
-    except EntryNotFoundError:
-        return None
-    except Exception as error:  # noqa: BLE001  # no network, no such name, no right to it
-        cause = error
-    raise ConfigError(
-        f"{source!r} is no folder, and the hub does not give it ({type(cause).__name__}).",
-        "Give a folder with its files, or its name as https://huggingface.co has it.",
-    ) from None

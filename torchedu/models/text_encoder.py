@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from torchedu.errors import ConfigError, MissingExtraError, allowed
+from torchedu.models.stored import model_files
 
 Pooling = Literal["mean", "cls", "last"]
 POOLINGS = ("mean", "cls", "last")
@@ -161,20 +162,7 @@ def model_folder(name: str) -> Path:
     Raises:
         ConfigError: There is no such model, it cannot be fetched, or it has no safetensors.
     """
-    folder = Path(name)
-    if not folder.is_dir():
-        try:
-            from huggingface_hub import snapshot_download
-
-            folder = Path(snapshot_download(name, allow_patterns=list(FILES)))
-        except ImportError:
-            raise MissingExtraError("A text encoder", "transformers", "language") from None
-        except Exception as error:  # noqa: BLE001  # no network, no such name, no right to it
-            raise ConfigError(
-                f"the encoder {name!r} is no folder, and the hub does not give it "
-                f"({type(error).__name__}).",
-                "Check the name and the network, or give the folder of a downloaded model.",
-            ) from None
+    folder = model_files(name, FILES)
     for pattern in ("config.json", "*.safetensors"):
         if not any(folder.glob(pattern)):
             raise ConfigError(

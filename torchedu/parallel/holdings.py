@@ -11,8 +11,8 @@ from torch.nn import Parameter
 class Holdings:
     """Brings what this rank holds of a module to its device, and leaves shapes alone of the rest.
 
-    Numbers are those of the first of all ranks. What is left out lies on the meta device, so that
-    parameters keep their names and order.
+    Numbers are those of the first of all ranks; where there are none yet, parameters get a place
+    alone. What is left out lies on the meta device, so that parameters keep their names and order.
 
     Args:
         module: What is divided, in place.
@@ -42,21 +42,25 @@ class Holdings:
         for name, parameter in module.named_parameters(remove_duplicate=False):
             used.setdefault(parameter, set()).update(stages_of(name))
         metas = dict(zip(module.parameters(), shadow.parameters(), strict=True))
-        dropped: dict[Parameter, Parameter] = {}
+        new: dict[Parameter, Parameter] = {}
         self.parameters: list[Parameter] = []
         self._holders: dict[Parameter, list[int]] = {}
-        for parameter, stages in used.items():
-            holders = [rank for rank, own in enumerate(held) if stages & set(own)]
-            on_device = parameter.detach().to(device).contiguous()
-            distributed.broadcast(on_device, 0)
+        for parameter, stages in list(used.items()):
+            holders = [rank for rank, its in enumerate(held) if stages & set(its)]
+            own = parameter if self.place in holders else metas[parameter]
+            if not parameter.is_meta:
+                on_device = parameter.detach().to(device).contiguous()
+                distributed.broadcast(on_device, 0)
+                if own is parameter:
+                    parameter.data = on_device
+            elif own is parameter:
+                own = Parameter(torch.empty_like(own, device=device), own.requires_grad)
             if self.place in holders:
-                parameter.data = on_device
-                self.parameters.append(parameter)
-                self._holders[parameter] = holders
-            else:
-                dropped[parameter] = metas[parameter]
-                self._holders[metas[parameter]] = holders
-        _replace(module, dropped)
+                self.parameters.append(own)
+            if own is not parameter:
+                new[parameter] = own
+            used[own], self._holders[own] = stages, holders
+        _replace(module, new)
         for part in module.modules():
             for name, buffer in part.named_buffers(recurse=False):
                 setattr(part, name, buffer.to(device))
@@ -76,12 +80,26 @@ class Holdings:
         return holders[0] == self.place
 
     def add_both_ends(self) -> None:
-        """Add up the gradients of parameters that several ranks hold."""
+        """Add up the gradients of parameters that several ranks hold and train."""
         for parameter in self.parameters:
-            if len(self._holders[parameter]) > 1:
+            if parameter.requires_grad and len(self._holders[parameter]) > 1:
                 if parameter.grad is None:
                     parameter.grad = torch.zeros_like(parameter)
                 distributed.all_reduce(parameter.grad, group=self._both_ends)
+
+    def average(self, copies: ProcessGroup) -> None:
+        """Average the gradients of what several pipelines train.
+
+        Args:
+            copies: The ranks that hold the same stages.
+        """
+        size = distributed.get_world_size(copies)
+        for parameter in self.parameters if size > 1 else ():
+            if parameter.requires_grad:
+                if parameter.grad is None:
+                    parameter.grad = torch.zeros_like(parameter)
+                distributed.all_reduce(parameter.grad, group=copies)
+                parameter.grad /= size
 
     def norms(self, groups: Sequence[Sequence[Parameter]]) -> Tensor:
         """Return the norms of the gradients of groups of parameters, over all stages.

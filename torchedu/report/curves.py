@@ -84,7 +84,9 @@ def draw_gradients(run: Run) -> Picture | None:
 
 def _validation_loss(run: Run) -> dict[int, float] | None:
     """Return the validation loss, by the name of whichever task logged it."""
-    return run.metrics.get("val/log_loss") or run.metrics.get("val/loss")
+    likely = run.metrics.get("val/log_likelihood", {})
+    cost = {epoch: -value for epoch, value in likely.items()}
+    return run.metrics.get("val/log_loss") or run.metrics.get("val/loss") or cost or None
 
 
 def _learning(run: Run, what: str, lines: dict[str, dict[int, float] | None]) -> Picture | None:

@@ -19,6 +19,8 @@ _USES = {
     "show what is mastered. Not to mark a student.",
     "CourseRecommendation": "To order courses that a student may want next. Not to keep anyone out "
     "of one.",
+    "MathExplanation": "To explain mathematics to a student beside a teacher who checks it: it may "
+    "be wrong, and sound sure. Not to mark a student.",
     "AtRisk": "To tell teachers whom to call while help still matters. Not to grade, to refuse or "
     "to exclude anyone: a risk is no verdict.",
 }
@@ -60,7 +62,7 @@ def model_card(run: Run) -> str:
         f"- network: {network or 'not known'}",
         f"- data: {_data(found, config)}",
         f"- seed: {run.seed if run.seed is not None else 'not known'}",
-        *[f"- epochs: {max(map(max, run.metrics.values()))}" for _ in [0] if run.metrics],
+        *[f"- epochs: {max(trained)}" for trained in [_epochs(run)] if trained],
         f"- again: `torchedu fit --config {shlex.quote(str(run.path.name))}/config.yaml`",
         "",
         "## Scores",
@@ -78,6 +80,16 @@ def model_card(run: Run) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _epochs(run: Run) -> set[int]:
+    """Return the epochs of which something was logged in training: a test's row is not one more."""
+    return {
+        epoch
+        for name, values in run.metrics.items()
+        if name.startswith(("train/", "val/"))
+        for epoch in values
+    }
 
 
 def _scores(found: dict[str, Any]) -> list[str]:

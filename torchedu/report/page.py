@@ -127,6 +127,16 @@ def left_out(run: Run, drawn: dict[str, Picture]) -> list[str]:
         lines.append("Learning curves: the run has no metrics.csv with values in it.")
     elif not {"learning_loss", "learning_auc"} & drawn.keys():
         lines.append("Learning curves: metrics.csv holds neither a loss nor an AUC.")
+    if not run.table:
+        lines += _left_out_of_tracing(run, drawn)
+    if run.config is None:
+        lines.append("Configuration: the run has no config.yaml.")
+    return lines
+
+
+def _left_out_of_tracing(run: Run, drawn: dict[str, Picture]) -> list[str]:
+    """Say what the page lacks of what knowledge tracing alone has."""
+    lines = []
     if not run.evaluation:
         lines.append("Scores, ROC, calibration, history and groups: not evaluated yet.")
     else:
@@ -141,8 +151,6 @@ def left_out(run: Run, drawn: dict[str, Picture]) -> list[str]:
         lines.append("Mastery over time: the run has no mastery.json.")
     elif "mastery" not in drawn:
         lines.append("Mastery over time: the student met no skill.")
-    if run.config is None:
-        lines.append("Configuration: the run has no config.yaml.")
     return lines
 
 

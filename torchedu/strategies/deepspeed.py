@@ -258,7 +258,9 @@ class DeepSpeed(DDPStrategy):
         assert self.lightning_module is not None
         if self._engine is None:
             return self.lightning_module.state_dict()
-        return self._whole_state(self.is_global_zero)
+        saved = self.lightning_module.state_dict().keys()  # all but what is not trained, say
+        whole = self._whole_state(self.is_global_zero)
+        return {name: one for name, one in whole.items() if name in saved}
 
     def _whole_state(self, keep: bool) -> dict[str, Any]:
         """Gather the whole weights, of 32 bits where they are trained; all ranks have to."""

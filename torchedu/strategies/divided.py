@@ -8,7 +8,6 @@ import torch
 from lightning import LightningModule, Trainer
 from lightning.fabric.utilities.optimizer import _optimizers_to_device
 from lightning.pytorch.plugins import MixedPrecision
-from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.trainer.states import TrainerFn, TrainerStatus
 from torch import nn
 from torch.distributed import broadcast
@@ -28,10 +27,11 @@ from torchedu.parallel import (
     tensor,
 )
 from torchedu.parallel.undivided import Undivided, copied
+from torchedu.strategies.filling import Filling
 from torchedu.strategies.limits import is_deferred
 
 
-class Divided(DDPStrategy):
+class Divided(Filling):
     """Trains one network that several devices share.
 
     Devices stand in a mesh of three dimensions: ``replicate`` (each keeps what the others of the
@@ -76,7 +76,6 @@ class Divided(DDPStrategy):
         self.sharded_checkpoints = sharded_checkpoints
         self.mesh: DeviceMesh | None = None
         self._undivided: Undivided | None = None
-        self._late = False  # whether the network has its weights only once it is divided
 
     @property
     def distributed_sampler_kwargs(self) -> dict[str, Any]:
@@ -137,7 +136,6 @@ class Divided(DDPStrategy):
         super().setup_environment()
         assert self.lightning_module is not None
         self.check(self.lightning_module)
-        self._late = is_deferred(self.lightning_module)
         world = self.num_nodes * self.num_processes
         shards = world // (self.tensor_size * self.replicas)
         self.mesh = init_device_mesh(
@@ -182,16 +180,6 @@ class Divided(DDPStrategy):
         """Devices that share one copy of what is trained."""
         return self.num_nodes * self.num_processes // self.replicas
 
-    @property
-    def fills(self) -> bool:
-        """Whether it reads the weights of a network that has none yet, once that is divided."""
-        return True
-
-    @property
-    def restore_checkpoint_after_setup(self) -> bool:
-        """Whether a checkpoint can be taken only once the network has its own weights."""
-        return self._late
-
     def _agree(self, module: LightningModule) -> None:
         """Let every rank begin with the first one's weights."""
         for one in (*module.parameters(), *module.buffers()):
@@ -205,7 +193,7 @@ class Divided(DDPStrategy):
         deferred = is_deferred(module)
         self._undivided = Undivided(net)
         if self.tensor_size > 1:
-            tensor(net.to(self.root_device), self.mesh["tensor"])
+            tensor(net if deferred else net.to(self.root_device), self.mesh["tensor"])
         if self.activation_checkpointing:
             checkpoint_activations(net)
         if self.tensor_size == 1 or self.mesh.size() > self.tensor_size:

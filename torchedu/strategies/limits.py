@@ -6,10 +6,12 @@ from typing import Any
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.accelerators import CUDAAccelerator, MPSAccelerator
+from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from torch import distributed
 
 from torchedu.errors import ConfigError
+from torchedu.strategies.ddp import DDP
 from torchedu.strategies.dp import DP
 
 PROCESSES = 8
@@ -92,7 +94,8 @@ def check_batch(batch_size: object, trainer: Trainer) -> None:
 def check_memory(module: LightningModule, trainer: Trainer) -> None:
     """Refuse a trained model that is larger than the devices, before anything of it is read.
 
-    Counted are parameters, gradients and what AdamW knows, in float32; activations come on top.
+    Counted are parameters, gradients and what AdamW knows, in float32, and half a byte of weights
+    that are kept in 4 bits; activations come on top.
 
     Args:
         module: A task whose network may still have to read its weights.
@@ -104,8 +107,14 @@ def check_memory(module: LightningModule, trainer: Trainer) -> None:
     strategy: Any = trainer.strategy
     if not is_deferred(module) or getattr(strategy, "cpu_offload", False):
         return
+    narrow = getattr(getattr(module.net, "low_rank", None), "four_bits", False)
+    if narrow and type(strategy) not in (SingleDeviceStrategy, DDPStrategy, DDP):
+        raise ConfigError(
+            f"{type(strategy).__name__} trains no weights of 4 bits.",
+            "Use --trainer.strategy auto or ddp, or leave model.net.four_bits out.",
+        )
     sizes = [(one.numel(), one.requires_grad) for one in module.parameters()]
-    held = sum(4 * size + 12 * size * trained for size, trained in sizes)
+    held = sum(size * (16 if trained else 0.5 if narrow else 4) for size, trained in sizes)
     held //= getattr(strategy, "parts", 1)
     if isinstance(trainer.accelerator, CUDAAccelerator):
         there = torch.cuda.get_device_properties(0).total_memory

@@ -19,10 +19,12 @@ from torch.utils._pytree import tree_map_only
 
 from torchedu.errors import ConfigError, allowed
 from torchedu.layers import BlockNetwork
+from torchedu.parallel import fill
 from torchedu.parallel.collect import collected
 from torchedu.parallel.holdings import Holdings
 from torchedu.parallel.schedule import Relay, stages_held
 from torchedu.parallel.stages import blocks_of, on_meta, rows_of, stages_of
+from torchedu.strategies.filling import Filling
 
 Schedule = Literal[
     "GPipe", "1F1B", "Interleaved1F1B", "LoopedBFS", "InterleavedZeroBubble", "ZBVZeroBubble"
@@ -31,13 +33,14 @@ ONE_STAGE = ("GPipe", "1F1B")
 """Schedules under which a rank holds one stage; under the others it holds several."""
 
 
-class Pipeline(DDPStrategy):
+class Pipeline(Filling):
     """Divides a network of repeated blocks into stages, and hands micro-batches through them.
 
     Every rank of a pipeline draws the same batch. Its rows are divided into micro-batches, whose
     losses add up to the batch's. The first stage has what comes before the blocks, the last what
     comes after them and the task's loss; a parameter that both ends use stands on both, and its
-    gradients are added up. Checkpoints are those that one process would have written.
+    gradients are added up. Checkpoints are those that one process would have written. Of a trained
+    model that is yet to be read, each rank reads what it holds.
 
     The schedules are those of ``torch.distributed.pipelining``. ``GPipe`` (Huang et al.,
     https://arxiv.org/abs/1811.06965) goes forward with all micro-batches, then backward; ``1F1B``
@@ -102,6 +105,11 @@ class Pipeline(DDPStrategy):
         """Which share of the batches this rank's pipeline takes, of how many."""
         ranks = self.num_nodes * self.num_processes
         return {"num_replicas": ranks // self.size, "rank": self.global_rank // self.size}
+
+    @property
+    def parts(self) -> int:
+        """Devices that share one copy of what is trained."""
+        return self.size
 
     def check(self, module: LightningModule) -> None:
         """Refuse what cannot be divided.
@@ -213,6 +221,8 @@ class Pipeline(DDPStrategy):
         for name in self._methods:
             setattr(task, name, partial(self._at_the_end, name))
         net.forward = self._relay.output
+        if self._late:
+            fill(net, net.stored())
 
     def training_step(self, batch: Any, batch_idx: int) -> STEP_OUTPUT:
         """Take a batch through the pipeline, forward and backward; return its loss on every rank.
@@ -265,20 +275,8 @@ class Pipeline(DDPStrategy):
                 parameter.grad += gradient
         self._gradients = []
         if not self._accumulates:
-            self._average_copies()
+            self._holdings.average(self._mesh.get_group("data"))
         return self.precision_plugin.post_backward(closure_loss, self.lightning_module)
-
-    def _average_copies(self) -> None:
-        """Average the gradients of several pipelines."""
-        group = self._mesh.get_group("data")
-        copies = distributed.get_world_size(group)
-        if copies == 1:
-            return
-        for parameter in self._holdings.parameters:
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-            distributed.all_reduce(parameter.grad, group=group)
-            parameter.grad /= copies
 
     @contextmanager
     def block_backward_sync(self) -> Generator[None, None, None]:

@@ -274,7 +274,7 @@ class Task(LightningModule, ABC):
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return what AdamW steps, by learning rate where that differs from ``lr``."""
-        return [{"params": list(self.parameters())}]
+        return [{"params": [one for one in self.parameters() if one.requires_grad]}]
 
     def _log_scores(self, split: str) -> None:
         scores = self.metrics.compute()

@@ -118,7 +118,7 @@ class MathExplanation(Task):
         """Read a trained model's weights, unless the strategy does once it has divided them."""
         strategy = None if self._trainer is None else self._trainer.strategy
         if self.net.deferred and not getattr(strategy, "fills", False):
-            self.net.load()
+            self.net.load(getattr(strategy, "root_device", None))
 
     def forward(self, batch: TokenBatch) -> Tensor:
         """Return what each token of a batch costs; see ``CausalLM.forward``."""
@@ -164,7 +164,8 @@ class MathExplanation(Task):
         """Return what is trained: the additions alone, where there are some."""
         whole: dict[str, Any] = super().state_dict(*args, **kwargs)
         frozen = {name for name, one in self.named_parameters() if not one.requires_grad}
-        for name in frozen & set(whole):
+        parts = tuple(f"{name}." for name in frozen)  # weights of 4 bits have their scales beside
+        for name in [one for one in whole if one in frozen or one.startswith(parts)]:
             del whole[name]
         return whole
 

@@ -1,0 +1,30 @@
+"""What strategies share that divide a trained model before they read its weights."""
+
+from lightning.pytorch.strategies import DDPStrategy
+
+from torchedu.strategies.limits import is_deferred
+
+
+class Filling(DDPStrategy):
+    """Lets a network whose weights are still to be read get them once it is divided.
+
+    No process then ever holds more of it than its part, and one tensor.
+    """
+
+    _late = False
+
+    @property
+    def fills(self) -> bool:
+        """Whether it reads the weights of a network that has none yet, once that is divided."""
+        return True
+
+    @property
+    def restore_checkpoint_after_setup(self) -> bool:
+        """Whether a checkpoint can be taken only once the network has its own weights."""
+        return self._late
+
+    def setup_environment(self) -> None:
+        """Join the processes, and note whether the network has its weights."""
+        super().setup_environment()
+        assert self.lightning_module is not None
+        self._late = is_deferred(self.lightning_module)
