@@ -9,11 +9,11 @@ import pytest
 from torchedu.report.curves import (
     MOST_CURVES,
     best_epoch,
-    draw_auc,
     draw_calibration,
     draw_gradients,
     draw_loss,
     draw_roc,
+    draw_score,
 )
 from torchedu.report.folder import Run, read_run
 from torchedu.report.style import NETWORK, drawing
@@ -31,9 +31,24 @@ def test_the_best_epoch_is_the_first_of_the_highest_auc(run: Run) -> None:
     assert best_epoch(replace(run, metrics={})) is None
 
 
+def test_the_score_that_was_monitored_is_the_one_drawn(run: Run) -> None:
+    told = {"columns": {"ndcg10": "NDCG@10"}}
+    metrics = {"val/ndcg10": {1: 0.1, 2: 0.3, 3: 0.2}, "val/hr10": {1: 0.4, 2: 0.3, 3: 0.5}}
+    config = "early_stopping: {monitor: val/ndcg10}"
+    of_courses = replace(run, config=config, metrics=metrics, evaluated=told)
+    assert best_epoch(of_courses) == 2
+    with drawing():
+        picture = draw_score(of_courses)
+        assert picture
+        assert picture.alt.startswith("Lines of NDCG@10 over 3 epochs: validation from 0.100")
+        likely = {"val/log_likelihood": {1: -2.0, 2: -1.5}}
+        of_tokens = replace(of_courses, config=config.replace("ndcg10", "log_likelihood"))
+        assert draw_score(replace(of_tokens, metrics=likely)) is None  # the loss is drawn
+
+
 def test_learning_curves_mark_the_best_epoch(run: Run) -> None:
     with drawing():
-        loss, auc = draw_loss(run), draw_auc(run)
+        loss, auc = draw_loss(run), draw_score(run)
     assert loss
     assert auc
     for picture in (loss, auc):
@@ -68,7 +83,7 @@ def test_one_epoch_is_enough_to_draw(run: Run) -> None:
 def test_no_values_are_no_picture(run: Run) -> None:
     with drawing():
         assert draw_loss(replace(run, metrics={"val/auc": {1: 0.7}})) is None
-        assert draw_auc(replace(run, metrics={"val/loss": {1: 0.7}})) is None
+        assert draw_score(replace(run, metrics={"val/loss": {1: 0.7}})) is None
 
 
 def test_roc_names_each_auc_and_draws_the_network_on_top(run: Run) -> None:

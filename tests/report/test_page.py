@@ -74,7 +74,7 @@ def test_a_whole_run_makes_a_whole_page(write_run: Callable[..., Path]) -> None:
     ]
     pictures = {file.name for file in (run / "pictures").iterdir()}
     assert pictures == {
-        "scores.png", "learning_loss.png", "learning_auc.png", "roc.png", "calibration.png",
+        "scores.png", "learning_loss.png", "learning_score.png", "roc.png", "calibration.png",
         "history.png", "groups.png", "mastery.png",
     }  # fmt: skip
     for said in ("0.738", "Best-LR", "best reachable", "23,950", "seed 7", "Epoch 3", "1f3a9c"):
@@ -166,7 +166,7 @@ def test_parts_without_values_are_said(
         "Calibration: the evaluation",
         "Length of history: no part",
         "Student groups: the data",
-        "neither a loss nor an AUC",
+        "neither a loss nor a score",
         "the student met no skill",
     ):
         assert said in page.text

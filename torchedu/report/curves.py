@@ -1,10 +1,13 @@
 """Pictures of curves: learning, ROC, calibration."""
 
+from contextlib import suppress
+
 import numpy as np
+import yaml
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-from torchedu.report.folder import Curves, Evaluation, Run
+from torchedu.report.folder import Curves, Evaluation, Run, clean_name
 from torchedu.report.style import (
     BASELINE,
     BOUND,
@@ -21,14 +24,26 @@ from torchedu.report.style import (
 
 MOST_CURVES = 5
 _MOST_POINTS = 400
+_LIKELIHOOD = "val/log_likelihood"
 _Line = str | tuple[float, tuple[float, ...]]
 _STYLES: tuple[_Line, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 2, 1.5, 2)), (0, (8, 2)))
 
 
+def monitored(run: Run) -> tuple[str, dict[int, float]]:
+    """Return what the score is called that chose the best epoch, and its values by epoch."""
+    name = "val/auc"
+    with suppress(yaml.YAMLError, KeyError, TypeError):
+        name = str(yaml.safe_load(run.config or "")["early_stopping"]["monitor"])
+    key = name.removeprefix("val/")
+    titles = {"auc": "AUC", **run.evaluated.get("columns", {})}
+    return clean_name(titles.get(key, key.replace("_", " "))), run.metrics.get(name, {})
+
+
 def best_epoch(run: Run) -> int | None:
-    """Return the epoch (from 1) with the highest validation AUC, else the lowest loss."""
-    if aucs := run.metrics.get("val/auc"):
-        return max(aucs, key=lambda epoch: (aucs[epoch], -epoch))
+    """Return the epoch (from 1) with the highest score that was monitored, else the lowest loss."""
+    _, scores = monitored(run)
+    if scores:
+        return max(scores, key=lambda epoch: (scores[epoch], -epoch))
     if losses := _validation_loss(run):
         return min(losses, key=lambda epoch: (losses[epoch], epoch))
     return None
@@ -37,15 +52,16 @@ def best_epoch(run: Run) -> int | None:
 def draw_loss(run: Run) -> Picture | None:
     """Draw training and validation loss by epoch; None where neither was logged."""
     train = run.metrics.get("train/loss") or run.metrics.get("train/loss_epoch")
-    return _learning(run, "loss", {"training": train, "validation": _validation_loss(run)})
+    lines = {"training": train, "validation": _validation_loss(run)}
+    return _learning(run, "loss", "loss", lines)
 
 
-def draw_auc(run: Run) -> Picture | None:
-    """Draw validation AUC by epoch, and training AUC where it was logged; None without either."""
-    metrics = run.metrics
-    return _learning(
-        run, "AUC", {"training": metrics.get("train/auc"), "validation": metrics.get("val/auc")}
-    )
+def draw_score(run: Run) -> Picture | None:
+    """Draw the validation score that chose the best epoch; None where that is the loss itself."""
+    what, scores = monitored(run)
+    if scores == run.metrics.get(_LIKELIHOOD):
+        return None
+    return _learning(run, "score", what, {"validation": scores})
 
 
 def draw_gradients(run: Run) -> Picture | None:
@@ -84,12 +100,14 @@ def draw_gradients(run: Run) -> Picture | None:
 
 def _validation_loss(run: Run) -> dict[int, float] | None:
     """Return the validation loss, by the name of whichever task logged it."""
-    likely = run.metrics.get("val/log_likelihood", {})
+    likely = run.metrics.get(_LIKELIHOOD, {})
     cost = {epoch: -value for epoch, value in likely.items()}
     return run.metrics.get("val/log_loss") or run.metrics.get("val/loss") or cost or None
 
 
-def _learning(run: Run, what: str, lines: dict[str, dict[int, float] | None]) -> Picture | None:
+def _learning(
+    run: Run, name: str, what: str, lines: dict[str, dict[int, float] | None]
+) -> Picture | None:
     drawn = {name: values for name, values in lines.items() if values}
     if not drawn:
         return None
@@ -99,12 +117,12 @@ def _learning(run: Run, what: str, lines: dict[str, dict[int, float] | None]) ->
         axes.axvline(
             best, color=BOUND, linewidth=1.2, linestyle=(0, (4, 3)), label=f"best epoch, {best}"
         )
-    for name, values in drawn.items():
+    for part, values in drawn.items():
         epochs, heights = list(values), list(values.values())
-        colour = NETWORK if name == "validation" else BASELINE
+        colour = NETWORK if part == "validation" else BASELINE
         mark = "o" if len(epochs) <= 30 else ""
-        axes.plot(epochs, heights, color=colour, marker=mark, markersize=4, label=name)
-        if name == "validation" and best in values:
+        axes.plot(epochs, heights, color=colour, marker=mark, markersize=4, label=part)
+        if part == "validation" and best in values:
             axes.plot(
                 [best], [values[best]], "o", markersize=9, markeredgewidth=2,
                 markerfacecolor=PAPER, markeredgecolor=BOUND,
@@ -117,13 +135,11 @@ def _learning(run: Run, what: str, lines: dict[str, dict[int, float] | None]) ->
         handlelength=1.6,
     )  # fmt: skip
     told = "; ".join(
-        f"{name} from {next(iter(values.values())):.3f} to {[*values.values()][-1]:.3f}"
-        for name, values in drawn.items()
+        f"{part} from {next(iter(values.values())):.3f} to {[*values.values()][-1]:.3f}"
+        for part, values in drawn.items()
     )
     epochs_told = f"{max(map(max, drawn.values()))} epochs"
-    return Picture(
-        f"learning_{what.lower()}", figure, f"Lines of {what} over {epochs_told}: {told}."
-    )
+    return Picture(f"learning_{name}", figure, f"Lines of {what} over {epochs_told}: {told}.")
 
 
 def draw_roc(evaluation: Evaluation) -> Picture | None:

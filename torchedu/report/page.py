@@ -10,11 +10,12 @@ import jinja2
 from torchedu.files import write_whole
 from torchedu.report.curves import (
     best_epoch,
-    draw_auc,
     draw_calibration,
     draw_gradients,
     draw_loss,
     draw_roc,
+    draw_score,
+    monitored,
 )
 from torchedu.report.folder import Evaluation, Run, clean_name, read_run
 from torchedu.report.grades import NAMES as GRADE_NAMES
@@ -30,7 +31,7 @@ from torchedu.report.style import Picture, drawing, short
 PAGE = "report.html"
 PICTURES = "pictures"
 _NAMES = (
-    "scores", "learning_loss", "learning_auc", "gradients", "roc", "calibration", "history",
+    "scores", "learning_loss", "learning_score", "gradients", "roc", "calibration", "history",
     "groups", "mastery", *NAMES, *LESSON_NAMES, *GRADE_NAMES,
 )  # fmt: skip
 
@@ -59,7 +60,7 @@ def write(path: Path) -> Path:
 
 
 def _draw(run: Run) -> list[Picture]:
-    pictures = [draw_loss(run), draw_auc(run), draw_gradients(run)]
+    pictures = [draw_loss(run), draw_score(run), draw_gradients(run)]
     if run.evaluation:
         found = run.evaluation
         pictures += [
@@ -93,7 +94,7 @@ def _render(run: Run, drawn: dict[str, Picture]) -> str:
         network=network_name(run.evaluation) if run.evaluation else "",
         shown=excerpt(run.mastery) if run.mastery else None,
         best_epoch=best_epoch(run),
-        validation=run.metrics.get("val/auc", {}),
+        monitored=monitored(run),
         pictures={name: (*picture.svg(), picture.alt) for name, picture in drawn.items()},
         most_groups=MOST_GROUPS,
         left_out=left_out(run, drawn),
@@ -125,8 +126,8 @@ def left_out(run: Run, drawn: dict[str, Picture]) -> list[str]:
     lines = []
     if not run.metrics:
         lines.append("Learning curves: the run has no metrics.csv with values in it.")
-    elif not {"learning_loss", "learning_auc"} & drawn.keys():
-        lines.append("Learning curves: metrics.csv holds neither a loss nor an AUC.")
+    elif not {"learning_loss", "learning_score"} & drawn.keys():
+        lines.append("Learning curves: metrics.csv holds neither a loss nor a score.")
     if not run.table:
         lines += _left_out_of_tracing(run, drawn)
     if run.config is None:
