@@ -122,11 +122,13 @@ def remove_left(folder: Path, name: str) -> None:
 
 
 def _lives(pid: int) -> bool:
+    if os.name != "posix":  # where signal 0 is no question
+        return True
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
-    except OSError:  # another user's, or a system that cannot tell
+    except OSError:  # another user's
         return True
     return True
 

@@ -78,7 +78,10 @@ def test_simulate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (["import", "csv", "a", "b", "--on_bad_row", "keep"], "error, drop"),
         (["import", "csv", "a", "b", "--delimeter", ";"], "Did you mean --delimiter?"),
         (["import", "csv"], "torchedu data"),
-        (["import", "gsm8k", "a", "b", "--merge_skill_rows", "true"], "Its own: none"),
+        (
+            ["import", "gsm8k", "a", "b", "--merge_skill_rows", "true"],
+            "its kind have: none",
+        ),
     ],
 )
 def test_mistakes_take_two_lines(

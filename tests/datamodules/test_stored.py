@@ -66,4 +66,10 @@ def test_a_store_of_another_file_is_never_replaced(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=r"a.store holds other data than a.tsv") as caught:
             opener(str(folder / "a.tsv"))
         assert f"data import {kind} {folder / 'a.tsv'} OUT" in caught.value.remedy
+        if opener is open_answers:  # which reads no folder
+            continue
+        (folder / "a").mkdir()
+        write(folder / "a" / "b.csv")
+        with pytest.raises(ConfigError, match=r"a.store holds other data than a\."):
+            opener(str(folder / "a"))
         assert number(folder / "a.store") == before

@@ -2,13 +2,16 @@
 
 import csv
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.encoders import write_encoder
 from torchedu.cli import main
 from torchedu.tasks import open_task
+from torchedu.testing.launch import LaunchServer
 
 ROLES = ("teacher", "student")
 
@@ -39,6 +42,39 @@ def test_a_run_is_scored_beside_baselines(run: Path) -> None:
     assert list(task.vocabulary["tag.teacher"]) == [
         "none", "press for accuracy", "press for reasoning",
     ]  # fmt: skip
+
+
+def fitted_on_ranks(words: list[str], run: Path) -> dict[str, Any]:
+    """Train and score by the command, on as many ranks as there are."""
+    ranks = os.environ.get("WORLD_SIZE", "1")
+    words = [*words, "--run", str(run), "--trainer.devices", ranks, "--trainer.strategy", "ddp"]
+    assert main(["fit", *words]) == 0
+    if os.environ.get("RANK", "0") != "0":  # the first one writes the files
+        return {}
+    found: dict[str, Any] = json.loads((run / "evaluation.json").read_text("utf-8"))
+    with (run / "metrics.csv").open(encoding="utf-8") as file:
+        found["losses"] = [
+            float(row["train/loss"]) for row in csv.DictReader(file) if row["train/loss"]
+        ]
+    return found
+
+
+def test_two_ranks_train_and_score_as_one(
+    lesson_store: Path, encoder_folder: Path, tmp_path: Path, launch: LaunchServer
+) -> None:
+    words = ["--config", "talk_moves", "--data.path", str(lesson_store), "--data.batch_size", "2"]
+    words += ["--data.encoder", str(encoder_folder), "--data.tokens", "64", "--model.lr", "0.01"]
+    words += ["--model.net.dropout", "0", "--trainer.max_epochs", "2"]
+    words += ["--trainer.accelerator", "cpu", "--trainer.precision", "32"]
+    alone = launch.start(fitted_on_ranks, words, tmp_path / "one")
+    both = launch.start(fitted_on_ranks, words, tmp_path / "two", ranks=2)
+    assert [*alone.wait(120), *both.wait(120)] == [0, 0, 0], both.output()
+    one, two = alone.result(), both.result()
+    assert two["losses"] == pytest.approx(one["losses"], rel=1e-4)
+    assert two["counts"] == one["counts"]
+    for mine, theirs in zip(two["scores"], one["scores"], strict=True):
+        for name, value in theirs.items():
+            assert mine[name] == (pytest.approx(value, abs=1e-6) if type(value) is float else value)
 
 
 def test_the_report_draws_the_lesson_and_the_tags(run: Path) -> None:

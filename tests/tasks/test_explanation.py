@@ -278,6 +278,13 @@ def test_mistakes_of_a_run_are_told_in_two_lines(
             ["--model.net.lora_rank", "4", "--model.net.four_bits", "true", *FSDP],
             "FSDP trains no weights of 4 bits",
         ),
+        (
+            [
+                *("--model.net.lora_rank", "4", "--model.net.four_bits", "true"),
+                *(*FSDP, "--trainer.strategy.cpu_offload", "true"),
+            ],
+            "FSDP trains no weights of 4 bits",
+        ),
     ]
     for i, (words, said) in enumerate(cases):
         words += ["--run", str(tmp_path / f"run{i}"), "--trainer.accelerator", "cpu"]

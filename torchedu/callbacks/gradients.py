@@ -11,7 +11,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from torch import Tensor, distributed, nn
-from torch.distributed.tensor import DTensor
+from torch.distributed.tensor import DTensor, Replicate
 from torch.optim import Optimizer
 
 from torchedu.errors import ConfigError, TrainingError, allowed
@@ -246,6 +246,8 @@ def _parts(parameters: Sequence[nn.Parameter]) -> dict[tuple[Any, int], list[Ten
         mesh, copies = None, 1
         if isinstance(gradient, DTensor):
             mesh = gradient.device_mesh
+            summed = [Replicate() if at.is_partial() else at for at in gradient.placements]
+            gradient = gradient.redistribute(placements=summed)  # nothing to do, as a rule
             whole = [place.is_replicate() for place in gradient.placements]
             copies = math.prod(n for n, same in zip(mesh.shape, whole, strict=True) if same)
             gradient = gradient.to_local()

@@ -201,7 +201,8 @@ def _print_import(console: Console, store: Store, seconds: float) -> None:
     if about.get("time_unit"):
         lines.append(("time", about["time_unit"]))
     for reason, dropped in about.get("dropped", {}).items():
-        rows, first = (dropped, ()) if isinstance(dropped, int) else dropped.values()
+        counted = isinstance(dropped, int)
+        rows, first = (dropped, ()) if counted else (dropped["rows"], dropped["first"])
         where = f" (first: {'; '.join(first)})" if first else ""
         lines.append(("dropped", f"{rows:,} rows: {reason}{where}"))
     lines += [("note", note) for note in about.get("notes", ())]

@@ -55,12 +55,12 @@ def explain(
             console.print(mark, end="")
         return sys.stdin.readline().strip()
 
-    if asks:
-        console.print("Ask back line by line; an empty line ends the session.", style="dim")
     asked = problem or line("Problem: ")
     if not asked:
         return
     tutor.begin(asked, intent, Profile(known, work, confusion))
+    if asks:
+        console.print("Ask back line by line; an empty line ends the session.", style="dim")
     while True:
         tutor.speak(lambda text: console.print(text, end=""))
         console.print()

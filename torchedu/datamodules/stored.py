@@ -46,7 +46,8 @@ def stored(
         out = (Path(raw.name) if "://" in path else raw).with_suffix(".store")
     if (out / MANIFEST).is_file():
         store = kind(out)
-        if not raw.is_dir() and raw.name not in [one["file"] for one in _sources(store)]:
+        there = {raw.name, *(file.name for file in raw.rglob("*"))}
+        if not there.intersection(one["file"] for one in _sources(store)):
             raise ConfigError(
                 f"{out} holds other data than {raw.name}.",
                 f"Import it elsewhere: torchedu data import {kind.made_by} {raw} OUT, "

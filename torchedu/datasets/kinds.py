@@ -92,7 +92,7 @@ def import_data(
             own = [option for option in kind.options if option != "progress"]
             raise ConfigError(
                 f"the format {format} has no option {name}.",
-                f"Its own: {', '.join(own) or 'none'}.",
+                f"Formats of its kind have: {', '.join(own) or 'none'}.",
             )
     follow = {"progress": progress} if "progress" in kind.options else {}
     return kind.read(format, raw, out, **options, **follow)

@@ -85,7 +85,8 @@ def stored_weights(source: str, only: str = "") -> Iterator[tuple[str, Tensor]]:
         if not file.is_file():
             raise ConfigError(
                 f"{source} holds no {name}.",
-                "Weights are read from safetensors, which execute nothing: give such a model.",
+                "Weights are read from safetensors, which execute nothing: give such a model"
+                + ("." if Path(source).is_dir() else ", or fetch its files while on the net."),
             )
         try:
             with safe_open(str(file), framework="pt") as opened:

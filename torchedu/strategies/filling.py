@@ -2,7 +2,7 @@
 
 from lightning.pytorch.strategies import DDPStrategy
 
-from torchedu.strategies.limits import is_deferred
+from torchedu.strategies.limits import check_narrow, is_deferred
 
 
 class Filling(DDPStrategy):
@@ -27,4 +27,5 @@ class Filling(DDPStrategy):
         """Join the processes, and note whether the network has its weights."""
         super().setup_environment()
         assert self.lightning_module is not None
+        check_narrow(self.lightning_module, self)  # a trainer of one's own has not asked before
         self._late = is_deferred(self.lightning_module)

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.accelerators import CUDAAccelerator, MPSAccelerator
-from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
+from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy, Strategy
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
-from torch import distributed
+from torch import distributed, nn
 
 from torchedu.errors import ConfigError
 from torchedu.strategies.ddp import DDP
@@ -105,29 +105,54 @@ def check_memory(module: LightningModule, trainer: Trainer) -> None:
         ConfigError: They do not fit.
     """
     strategy: Any = trainer.strategy
-    if not is_deferred(module) or getattr(strategy, "cpu_offload", False):
+    if not is_deferred(module):
         return
-    narrow = getattr(getattr(module.net, "low_rank", None), "four_bits", False)
-    if narrow and type(strategy) not in (SingleDeviceStrategy, DDPStrategy, DDP):
-        raise ConfigError(
-            f"{type(strategy).__name__} trains no weights of 4 bits.",
-            "Use --trainer.strategy auto or ddp, or leave model.net.four_bits out.",
-        )
-    sizes = [(one.numel(), one.requires_grad) for one in module.parameters()]
-    held = sum(size * (16 if trained else 0.5 if narrow else 4) for size, trained in sizes)
-    held //= getattr(strategy, "parts", 1)
+    check_narrow(module, strategy)
+    if getattr(strategy, "cpu_offload", False):
+        return
+
+    def held_by(name: str, one: nn.Parameter) -> float:
+        if one.requires_grad:
+            return 16 * one.numel()
+        added_to = name.endswith(".base_layer.weight")  # as peft names them
+        return (0.5 if added_to and in_four_bits(module) else 4) * one.numel()
+
+    parameters = list(module.named_parameters())
+    held = sum(held_by(*one) for one in parameters) // getattr(strategy, "parts", 1)
     if isinstance(trainer.accelerator, CUDAAccelerator):
         there = torch.cuda.get_device_properties(0).total_memory
     else:
         there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // trainer.num_devices
     if held > there:
-        billions = sum(size for size, _ in sizes) / 1e9
+        billions = sum(one.numel() for _, one in parameters) / 1e9
         raise ConfigError(
             f"the model's {billions:.2f} billion parameters take {held / 1e9:,.1f} GB on each "
             f"device to train, and there are {there / 1e9:,.1f}.",
             "Use more devices and --trainer.strategy fsdp, --model.net.lora_rank 16, or a smaller "
             "model.",
         )
+
+
+def check_narrow(module: LightningModule, strategy: Strategy) -> None:
+    """Refuse to keep weights in 4 bits under a strategy that would read them whole.
+
+    Args:
+        module: A task whose network may still have to read its weights.
+        strategy: Trains it.
+
+    Raises:
+        ConfigError: It does not go together.
+    """
+    if in_four_bits(module) and type(strategy) not in (SingleDeviceStrategy, DDPStrategy, DDP):
+        raise ConfigError(
+            f"{type(strategy).__name__} trains no weights of 4 bits.",
+            "Use --trainer.strategy auto or ddp, or leave model.net.four_bits out.",
+        )
+
+
+def in_four_bits(module: LightningModule) -> bool:
+    """Say whether a task's network keeps the weights that additions belong to in 4 bits."""
+    return bool(getattr(getattr(module.net, "low_rank", None), "four_bits", False))
 
 
 def is_deferred(module: LightningModule) -> bool:
