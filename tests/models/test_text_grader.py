@@ -103,18 +103,6 @@ def test_training_begins_with_what_the_frozen_network_tells(
     torch.testing.assert_close(tuned_BYK, frozen_BYK, atol=1e-3, rtol=0)
 
 
-def test_new_prompts_of_a_trained_encoder_are_seen_as_all_others_are(encoder_folder: Path) -> None:
-    net, texts = build(encoder_folder, head="ordinal"), batch()
-    drawn_BRD = torch.randn(len(texts.prompt_B), 1, 16) * 3 + 5
-    net.begin(texts._replace(vector_BRD=drawn_BRD))
-    new = texts._replace(prompt_B=torch.full_like(texts.prompt_B, 3))
-    net.begin(new)
-    assert net.known_P.tolist() == [False, False, True, True]
-    seen = [net.numbers(drawn_BRD, one) for one in (texts, new)]
-    torch.testing.assert_close(seen[1], seen[0])
-    assert seen[0][:, :16].abs().max() < 6
-
-
 def test_vectors_are_cut_only_where_it_is_known_what_is_usual(encoder_folder: Path) -> None:
     net, far_BRD = build(encoder_folder), torch.full((6, 1, 16), 100.0)
     net.begin(batch())
