@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from torchedu.datamodules import Enrolments
-from torchedu.errors import ConfigError
+from torchedu.errors import ConfigError, DataError
 
 
 def test_each_held_out_course_is_seen_once_after_all_before_it(enrolment_store: Path) -> None:
@@ -67,3 +67,12 @@ def test_negatives_are_courses_not_taken_in_training(enrolment_store: Path) -> N
     sampler = data.negative_sampler(0.0)
     student = torch.from_numpy(np.repeat(train.student, train.stop))
     assert sampler.taken(student, torch.from_numpy(taken.item.astype(np.int64))).all()
+
+
+def test_wrong_prerequisites_are_told_before_training(
+    enrolment_store: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "p.csv").write_text("course,needs\n")
+    data = Enrolments(str(enrolment_store), prerequisites=str(tmp_path / "p.csv"))
+    with pytest.raises(DataError, match="no column is called 'requires'"):
+        data.train_dataloader()

@@ -1,6 +1,7 @@
 """A store of raw files is made once, and again where the files or what was said of them change."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,13 @@ from tests.datasets.lesson_files import write_lessons
 from tests.datasets.oulad_files import write_oulad
 from tests.essays import write_essays
 from torchedu.datamodules.course_events import open_events
+from torchedu.datamodules.enrolments import open_enrolments
 from torchedu.datamodules.essays import open_texts
 from torchedu.datamodules.interactions import open_answers
 from torchedu.datamodules.transcripts import open_transcripts
+from torchedu.datasets import Store
 from torchedu.datasets.events import CLICKED
-from torchedu.errors import ConfigError
+from torchedu.errors import ConfigError, DataError
 
 
 def number(store: Path) -> int:
@@ -73,3 +76,27 @@ def test_a_store_of_another_file_is_never_replaced(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=r"a.store holds other data than a\."):
             opener(str(folder / "a"))
         assert number(folder / "a.store") == before
+
+
+@pytest.mark.parametrize(
+    ("opener", "form", "heading"),
+    [
+        (open_enrolments, "enrolments", "student,course"),
+        (open_texts, "texts", "text,score"),
+        (open_transcripts, "transcripts", "lesson,speaker,sentence"),
+    ],
+)
+def test_a_remedy_names_options_that_there_are(
+    tmp_path: Path, opener: Callable[[str], Store], form: str, heading: str
+) -> None:
+    raw = tmp_path / "a.csv"
+    rest = heading.rpartition(",")[0]
+    raw.write_text(f"{rest},other\n{rest},b\n")
+    with pytest.raises(DataError) as caught:
+        opener(str(raw))
+    assert "--data.columns." in caught.value.remedy
+    raw.write_text(f"{heading}\n{heading}\n".replace(",", ";"))
+    with pytest.raises(DataError) as caught:
+        opener(str(raw))
+    assert "--delimiter ';'" in caught.value.remedy
+    assert f"data import {form} {raw} {tmp_path / 'a.store'}" in caught.value.remedy

@@ -11,7 +11,7 @@ COMMANDS = {
     "fit": "train a model, then score it on students it has not seen and write the report",
     "validate": "score a trained model on the validation part",
     "test": "score a trained model on the test part, beside the baselines, and write the report",
-    "predict": "write the chance of each answer and each student's mastery of each skill",
+    "predict": "write what a network says: chances and mastery, courses, grades, tags, texts",
     "explain": "a tutoring session in the terminal with a trained language model",
     "data": "import, describe or simulate students' answers",
     "report": "write the report of a run again",

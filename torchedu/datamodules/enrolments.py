@@ -13,10 +13,11 @@ from torchedu.datamodules.base import DataModule, at_least
 from torchedu.datamodules.batches import pad_lists
 from torchedu.datamodules.enrolment_batches import EnrolmentBatches, popularity
 from torchedu.datamodules.negatives import NegativeSampler
-from torchedu.datamodules.stored import stored
+from torchedu.datamodules.stored import own_remedy, stored
 from torchedu.datasets.enrolment_splits import split_enrolments
 from torchedu.datasets.enrolments import EnrolmentStore
 from torchedu.datasets.importers.enrolments import ENROLMENT_FORMATS, import_enrolments
+from torchedu.datasets.importers.prerequisites import read_prerequisites
 from torchedu.datasets.leaks import refuse_leaks
 from torchedu.datasets.order import Order, cut_windows
 from torchedu.datasets.splits import Part
@@ -210,6 +211,8 @@ class Enrolments(DataModule):
 
     def training(self) -> tuple[EnrolmentBatches, Order]:
         """Return what builds the training batches, and their order."""
+        if self.prerequisites is not None:  # a wrong file is told before training, not after
+            read_prerequisites(self.prerequisites, self.vocabulary[ITEM])
         windows = cut_windows(self.parts["train"], self.window)
         batches = EnrolmentBatches(self.store, windows, self.vocabulary)
         return batches, Order(windows.length, self.batch_size, self.seed)
@@ -254,7 +257,8 @@ def open_enrolments(
 
     def read(raw: str, out: Path) -> EnrolmentStore:
         kind = format or guess_enrolments(Path(raw))
-        return import_enrolments(kind, raw, out, columns=columns, groups=groups)
+        with own_remedy(kind, raw, out):
+            return import_enrolments(kind, raw, out, columns=columns, groups=groups)
 
     return stored(EnrolmentStore, path, read, format=format, options=given)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torchedu.batch import EssayBatch
 from torchedu.datamodules.base import DataModule, at_least
 from torchedu.datamodules.essay_batches import EssayBatches
-from torchedu.datamodules.stored import stored
+from torchedu.datamodules.stored import own_remedy, stored
 from torchedu.datasets.importers.graded_texts import TEXT_FORMATS, import_texts
 from torchedu.datasets.order import Order
 from torchedu.datasets.texts import TextStore, split_texts
@@ -283,7 +283,8 @@ def open_texts(
 
     def read(raw: str, out: Path) -> TextStore:
         kind = format or guess_texts(Path(raw))
-        return import_texts(kind, raw, out, columns=columns, groups=groups, traits=traits)
+        with own_remedy(kind, raw, out):
+            return import_texts(kind, raw, out, columns=columns, groups=groups, traits=traits)
 
     return stored(TextStore, path, read, format=format, options=given)
 

@@ -1,7 +1,6 @@
 """Students' answers as a Lightning data module."""
 
 import os
-import re
 from collections.abc import Mapping
 from functools import cached_property, partial
 from pathlib import Path
@@ -14,13 +13,13 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from torchedu.datamodules.base import DataModule, at_least
 from torchedu.datamodules.batches import AnswerBatches
-from torchedu.datamodules.stored import stored
+from torchedu.datamodules.stored import own_remedy, stored
 from torchedu.datasets import AnswerStore, splits
 from torchedu.datasets.importers import guess_format, import_answers
 from torchedu.datasets.order import Order, cut_windows
 from torchedu.datasets.simulator import simulate
 from torchedu.datasets.splits import Part
-from torchedu.errors import ConfigError, TorcheduError
+from torchedu.errors import ConfigError
 from torchedu.files import remove_left
 from torchedu.schema import ITEM, SKILL, Vocabulary
 
@@ -190,19 +189,7 @@ def open_answers(
 
     def read(raw: str, out: Path) -> AnswerStore:
         form = guess_format(raw)
-        try:
+        with own_remedy(form, raw, out):
             return import_answers(form, raw, out, columns=columns, groups=groups)
-        except TorcheduError as error:
-            command = f"torchedu data import {form} {raw} {out}"
-            error.remedy = _own_remedy(error.remedy, command, out)
-            raise
 
     return stored(AnswerStore, path, read, options={"columns": columns, "groups": groups})
-
-
-def _own_remedy(remedy: str, command: str, store: Path) -> str:
-    """Return an importer's remedy as a user of ``--data.path`` can follow it."""
-    remedy = re.sub("--(columns|groups)", r"--data.\1", remedy)
-    if re.search(r"--(?!data\.)\w", remedy):
-        remedy += f" It is an option of: {command}. Then --data.path {store}."
-    return remedy

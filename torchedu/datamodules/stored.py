@@ -1,6 +1,8 @@
 """Stores that data modules open, or make of raw files once."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -8,7 +10,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from torchedu.datasets import Store
 from torchedu.datasets.store import MANIFEST
-from torchedu.errors import ConfigError
+from torchedu.errors import ConfigError, TorcheduError
 
 S = TypeVar("S", bound=Store)
 
@@ -60,6 +62,25 @@ def stored(
     store = read(path, out)
     rank_zero_info(f"Imported {raw.name}: {store.summary}.")
     return store
+
+
+@contextmanager
+def own_remedy(format: str, raw: str, out: Path) -> Iterator[None]:
+    """Word the remedies of an import as a user of ``--data.path`` can follow them.
+
+    Args:
+        format: The format that is read.
+        raw: The raw files.
+        out: The store that is made.
+    """
+    try:
+        yield
+    except TorcheduError as error:
+        error.remedy = re.sub("--(columns|groups|traits)", r"--data.\1", error.remedy)
+        if re.search(r"--(?!data\.)\w", error.remedy):
+            command = f"torchedu data import {format} {raw} {out}"
+            error.remedy += f" It is an option of: {command}. Then --data.path {out}."
+        raise
 
 
 def _given(options: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from torchedu.batch import LessonBatch
 from torchedu.datamodules.base import DataModule, at_least
-from torchedu.datamodules.stored import stored
+from torchedu.datamodules.stored import own_remedy, stored
 from torchedu.datasets.importers.transcripts import import_transcripts
 from torchedu.datasets.order import Order, Windows, cut_windows
 from torchedu.datasets.splits import Part
@@ -300,6 +300,7 @@ def open_transcripts(
     """
 
     def read(raw: str, out: Path) -> TranscriptStore:
-        return import_transcripts(format, raw, out, columns=columns)
+        with own_remedy(format, raw, out):
+            return import_transcripts(format, raw, out, columns=columns)
 
     return stored(TranscriptStore, path, read, format=format, options={"columns": columns})

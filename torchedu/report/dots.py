@@ -40,6 +40,7 @@ def draw_dots(name: str, title: str, axis: str, network: str, rows: Sequence[Row
                 axes.plot(
                     [score], [y], marker="o" if mine else "|", markersize=7 if mine else 9,
                     color=NETWORK if mine else BASELINE, linestyle="", zorder=3 if mine else 2,
+                    clip_on=False,  # a full score lies on the edge
                 )  # fmt: skip
         own = row.score.get(network)
         told.append(f"{row.told}: " + ("–" if own is None else f"{own:.2f}"))

@@ -36,7 +36,7 @@ class Table:
 
     def _refuse_delimiter(self, line: str) -> None:
         best = max(DELIMITERS, key=line.count)
-        if line.count(best) >= 2:
+        if line.count(best) >= 1:
             raise DataError(
                 f"only one column is found with the delimiter {self.delimiter!r}.",
                 f"With {best!r} there are {line.count(best) + 1}: give "
