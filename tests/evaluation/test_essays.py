@@ -1,6 +1,7 @@
 """From a file of essays, or of short answers, to scores, a report and grades by name."""
 
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,9 @@ from tests.conftest import FAST
 from tests.encoders import write_encoder
 from tests.essays import write_answers, write_essays
 from torchedu.cli import main
+from torchedu.datamodules import Essays
+from torchedu.prediction.essays import predicted_grades
+from torchedu.schema import UNKNOWN
 from torchedu.tasks import open_task
 
 TEXTS = 400
@@ -60,7 +64,7 @@ def test_groups_of_writers_are_audited_and_drawn(run: Path) -> None:
     sexes = {one["name"]: one["texts"] for one in found["essays_by_group"]["sex"]}
     assert set(sexes) == {"f", "m"}
     audited = found["fairness"]["attributes"]["sex"]["groups"]
-    assert {one["group"]: one["students"] for one in audited} == sexes
+    assert {one["group"]: one["texts"] for one in audited} == sexes
     assert not any(one["too_few"] for one in audited)
     asked, *words = found["fairness"]["words"]
     assert asked == "Asked of each text: whether people gave it more than the mean of its prompt."
@@ -133,6 +137,62 @@ def test_a_network_goes_on_with_new_prompts_and_keeps_the_old_ones(run: Path, de
     words = ["--data.path", str(desk / "essays.csv"), "--data.groups", "[sex]", *FAST[2:]]
     assert main(["test", str(more), *words]) == 0
     assert {one["prompt"] for one in read(more / "test-essays")["by_prompt"]} == {"hats", "cats"}
+
+
+def test_a_trained_encoder_goes_on_with_new_prompts(desk: Path) -> None:
+    write_essays(desk / "next_year.csv", prompts=("7", "cats"))
+    first, more = desk / "runs" / "tuned", desk / "runs" / "tuned-more"
+    words = ["--data.encoder", str(desk / "encoder"), "--data.frozen", "false", *FAST]
+    begin = ["--data.path", str(desk / "essays.csv"), "--model.net", "TextGrader"]
+    assert main(["fit", *TASK[:2], *begin, *words, "--run", str(first)]) == 0
+    words += ["--data.path", str(desk / "next_year.csv"), "--init_from", str(first)]
+    assert main(["fit", *TASK[:2], *words, "--run", str(more)]) == 0
+    before, after = (open_task(one / "checkpoints" / "best.ckpt").net for one in (first, more))
+    kept = before.num_prompts
+    for name in ("line_PIY", "middle_PRD", "scale_PRD", "centre_PF"):
+        torch.testing.assert_close(getattr(after, name)[:kept], getattr(before, name))
+    assert after.known_P[kept:].all()
+    assert not after.line_PIY[kept:].any()
+    assert before.scale_PRD[UNKNOWN].min() > 2
+    assert torch.equal(after.scale_PRD[kept], before.scale_PRD[UNKNOWN])
+    assert torch.equal(after.middle_PRD[kept], before.middle_PRD[UNKNOWN])
+
+
+def test_labels_are_audited_by_what_is_commonest_in_training(
+    desk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = ["text,label,sex,part"]
+    for part, good in (("train", 3), ("val", 1), ("test", 1)):
+        rows += [
+            f"a cat sat {'home' * (i % 4)},{'good' if i % 4 < good else 'bad'},{'fm'[i % 2]},{part}"
+            for i in range(24)
+        ]
+    (desk / "labelled.csv").write_text("\n".join(rows), "utf-8")
+    asked: list[str] = []
+
+    def predicted(task: object, data: object, trainer: object, part: str) -> object:
+        asked.append(part)
+        return predicted_grades(task, data, trainer, part)
+
+    monkeypatch.setattr("torchedu.evaluation.essays.predicted_grades", predicted)
+    run = desk / "runs" / "labelled"
+    words = ["--data.path", str(desk / "labelled.csv"), "--data.groups", "[sex]", "--run", str(run)]
+    words += ["--data.encoder", str(desk / "encoder"), "--model.net.head", "classes", *FAST]
+    assert main(["fit", *TASK[:2], *words]) == 0
+    assert asked == ["test"]
+    first, *others = read(run)["fairness"]["words"]
+    assert first == "Asked of each text: whether people labelled it 'good'."
+    assert "Too few texts or outcomes to compare: sex f (12), sex m (12)." in others
+    assert "| attribute | group | texts |" in (run / "model_card.md").read_text("utf-8")
+
+
+def test_no_worker_counts_the_surface_again(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = Essays(str(desk / "essays.csv"), encoder=str(desk / "encoder"))
+    sent = pickle.dumps(data.batches)
+    index = np.arange(3)
+    monkeypatch.setattr("torchedu.datasets.texts.surface", None)
+    there = pickle.loads(sent)(index)
+    assert torch.equal(there.surface_BF, data.batches(index).surface_BF)
 
 
 def test_short_answers_are_labelled_beside_their_references(desk: Path) -> None:

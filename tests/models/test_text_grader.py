@@ -3,12 +3,17 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from tests.encoders import write_decoder
+from tests.essays import write_essays
 from torchedu.batch import EssayBatch
+from torchedu.datamodules import Essays
 from torchedu.errors import ConfigError
-from torchedu.models import TextGrader
+from torchedu.models import FrozenGrader, TextGrader
+from torchedu.models.text_encoder import encoder_config
 from torchedu.schema import SURFACE_NUMBERS
 from torchedu.tasks import EssayGrading
 
@@ -16,6 +21,11 @@ from torchedu.tasks import EssayGrading
 def build(encoder: Path, **options: object) -> TextGrader:
     torch.manual_seed(0)
     return TextGrader(4, 1, 5, 1, 16, str(encoder), dropout=0.0, **options)
+
+
+def read(encoder: Path, layers: list[int]) -> Essays:
+    file = write_essays(encoder.parent / "essays.csv", 20)
+    return Essays(str(file), encoder=str(encoder), frozen=False, layers=layers)
 
 
 def batch(size: int = 6) -> EssayBatch:
@@ -70,15 +80,56 @@ def test_arguments_and_weights_are_all_that_the_network_is(
         assert torch.equal(again(batch()), net(batch()))
 
 
+@pytest.mark.parametrize("layers", [None, [-1]])
+def test_training_begins_with_what_the_frozen_network_tells(
+    layers: list[int] | None, encoder_folder: Path, tmp_path: Path
+) -> None:
+    file = write_essays(tmp_path / "essays.csv")
+
+    def begun(kind: type[FrozenGrader | TextGrader], frozen: bool) -> torch.Tensor:
+        data = Essays(
+            str(file), encoder=str(encoder_folder), layers=layers, window=16, precision="32",
+            frozen=frozen,
+        )  # fmt: skip
+        sizes = (data.num_prompts, 1, data.num_steps, 1, data.dim, str(encoder_folder))
+        net = kind(*sizes, head="regression").eval()
+        net.begin(data.training_texts(net.start))
+        batches, _ = data.evaluation("test")
+        with torch.no_grad():
+            return net(batches(np.arange(len(batches.rows)))).mean(0)
+
+    frozen_BYK, tuned_BYK = begun(FrozenGrader, True), begun(TextGrader, False)
+    assert frozen_BYK.std() > 0.05
+    torch.testing.assert_close(tuned_BYK, frozen_BYK, atol=1e-3, rtol=0)
+
+
+def test_vectors_are_cut_only_where_it_is_known_what_is_usual(encoder_folder: Path) -> None:
+    net, far_BRD = build(encoder_folder), torch.full((6, 1, 16), 100.0)
+    net.begin(batch())
+    assert net.numbers(far_BRD, batch())[:, :16].eq(100).all()
+    net = build(encoder_folder)
+    net.begin(batch()._replace(vector_BRD=torch.randn(6, 1, 16)))
+    assert net.numbers(far_BRD, batch())[:, :16].eq(6).all()
+
+
+def test_the_encoder_drops_nothing_in_training(tmp_path: Path) -> None:
+    config = encoder_config(str(write_decoder(tmp_path / "decoder")))
+    config["attention_dropout"] = 0.5
+    net = TextGrader(4, 1, 5, 1, 16, "", config).train()
+    first, second = (net.reader(*(one[:, 0] for one in batch()[:2])) for _ in range(2))
+    assert torch.equal(first, second)
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
         (lambda folder: build(folder, lora_rank=-1), "lora_rank is -1"),
         (lambda folder: TextGrader(4, 1, 5, 1, 32, str(folder)), "vectors of 48 numbers"),
+        (lambda folder: read(folder, [1]), r"layers are \[1\], and an encoder that is trained"),
     ],
 )
 def test_what_cannot_be_is_told(
-    wrong: Callable[[Path], TextGrader], said: str, encoder_folder: Path
+    wrong: Callable[[Path], object], said: str, encoder_folder: Path
 ) -> None:
     with pytest.raises(ConfigError, match=said):
         wrong(encoder_folder)

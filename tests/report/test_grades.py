@@ -37,8 +37,12 @@ def test_prompts_and_groups_are_drawn(found: dict[str, Any]) -> None:
     assert writers.alt == "QWK by group of writers. sex: f: 0.70."
 
 
-def test_long_lists_are_cut_and_others_evaluations_left(found: dict[str, Any]) -> None:
+def test_long_lists_are_cut_and_say_so_and_others_evaluations_left(found: dict[str, Any]) -> None:
     assert draw_grades({"scores": []}) == []
-    found["by_prompt"] *= MOST
     with drawing():
-        assert len(draw_grades(found)[0].figure.axes[0].get_yticks()) == MOST
+        (whole,) = draw_grades(found)[0].figure.axes
+        found["by_prompt"] *= MOST
+        (cut,) = draw_grades(found)[0].figure.axes
+    assert whole.get_xlabel() == "QWK (texts in brackets)"
+    assert cut.get_xlabel() == f"QWK (texts in brackets; the first {MOST} of {2 * MOST})"
+    assert len(cut.get_yticks()) == MOST

@@ -20,6 +20,7 @@ class EssayBatches:
     Attributes:
         prompt: The prompt of each text, an id of the vocabulary in use; shape (texts,).
         target: What people gave, in 0..1, NaN where missing; shape (texts, scores).
+        surface: What is counted on the surface of each text; shape (texts, F).
 
     Args:
         store: The texts.
@@ -40,6 +41,7 @@ class EssayBatches:
         self._beside = self._nearest(np.array(lines, np.int64))
         self.prompt = np.asarray(store.prompt, np.int64)
         self._known = np.isfinite(store.target)
+        self.surface = store.surface  # here, or each worker would count it again
         self.target = store.target
         self._choose(np.arange(store.num_texts))
 
@@ -98,7 +100,7 @@ class EssayBatches:
             token_BWL,
             seen_BWL,
             self._vectors(rows),
-            torch.from_numpy(self.store.surface[rows]),
+            torch.from_numpy(self.surface[rows]),
             torch.from_numpy(self.prompt[rows]),
             torch.from_numpy(np.nan_to_num(self.target[rows]).astype(np.float32)),
             torch.from_numpy(scored_BY),

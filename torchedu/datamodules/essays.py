@@ -1,6 +1,6 @@
 """Graded texts for training and scoring: essays, and short answers beside their references."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -39,7 +39,8 @@ class Essays(DataModule):
             else as tokens.
         pooling: How the vectors of tokens become one, where the encoder is frozen.
         layers: Whose outputs are pooled: 0 is what enters the first, -1 the last; all where it is
-            None. The lower ones tell words, the upper ones meaning.
+            None. The lower ones tell words, the upper ones meaning. An encoder that is trained is
+            read by its last layer, or by all.
         window: Most tokens that the encoder sees at once; a longer text has several windows.
         precision: ``32``, or ``bf16`` for a frozen encoder of half the size.
         features: Where vectors and tokens are kept; beside the store where it is None.
@@ -76,7 +77,7 @@ class Essays(DataModule):
         precision: Precision = "bf16",
         features: str | None = None,
         batch_size: int = 64,
-        prompts: Sequence[str | int] | None = None,
+        prompts: list[str | int] | None = None,
         split: str | None = None,
         val: float = 0.1,
         test: float = 0.2,
@@ -92,6 +93,12 @@ class Essays(DataModule):
         self.pooling = pooling
         num, self._width = encoder_sizes(encoder_config(encoder))
         self.layers = layers or list(range(num + 1))
+        if not frozen and self.layers not in ([-1], [num], list(range(num + 1))):
+            raise ConfigError(
+                f"layers are {self.layers}, and an encoder that is trained is read by its last "
+                "layer or by all.",
+                "Set --data.layers '[-1]', or leave it out to read all.",
+            )
         self.window = window
         self.precision = precision
         self.batch_size = batch_size

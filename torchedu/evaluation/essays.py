@@ -48,7 +48,8 @@ def _(
     """
     predicted = predicted_grades(task, data, trainer, part)
     grouped = bool(data.store.vocabulary.groups)
-    chosen = predicted_grades(task, data, trainer, "val") if grouped else None
+    by_score = grouped and not task.num_labels
+    chosen = predicted_grades(task, data, trainer, "val") if by_score else None
     if not trainer.is_global_zero:
         return {}
     models = {type(task.net).__name__: ("network", predicted.value, task.metrics)}
@@ -91,7 +92,7 @@ def _(
             name: _by(models, scored, data.store, GROUP + name, predicted.text, next(iter(columns)))
             for name in data.store.vocabulary.groups
         },
-        "fairness": None if chosen is None else _fairness(task, data, predicted, chosen),
+        "fairness": _fairness(task, data, predicted, chosen) if grouped else None,
     }
     if not task.num_labels:
         evaluation["by_prompt"] = _by_prompt(task, models, target, predicted.prompt)
@@ -132,17 +133,25 @@ def _raters(
 
 
 def _fairness(
-    task: EssayGrading, data: Essays, predicted: PredictedGrades, chosen: PredictedGrades
+    task: EssayGrading, data: Essays, predicted: PredictedGrades, chosen: PredictedGrades | None
 ) -> dict[str, Any]:
-    """Audit the chance of a score above the prompt's mean, or of the commonest label."""
+    """Audit the chance of a score above the prompt's mean, or of training's commonest label.
+
+    Args:
+        task: The trained task.
+        data: The texts.
+        predicted: The grades to audit.
+        chosen: Those of the validation part, which tells how scores spread; None for labels.
+    """
     assert task.vocabulary is not None
-    target, known = (data.batches.target[one.text, 0] for one in (predicted, chosen))
-    if task.num_labels:
-        label = np.rint(target * (task.num_labels - 1))
-        common = int(np.bincount(label[np.isfinite(label)].astype(np.int64)).argmax())
-        chance, outcome = predicted.value[:, common], label == common
+    target = data.batches.target[predicted.text, 0]
+    if chosen is None:
+        label, learnt = data.store.label, data.store.label[data.parts["train"]]
+        common = int(np.bincount(learnt[learnt >= 0]).argmax())
+        chance, outcome = predicted.value[:, common], label[predicted.text] == common
         asked = f"labelled it {task.vocabulary[LABEL].name(RESERVED + common)!r}"
     else:
+        known = data.batches.target[chosen.text, 0]
         chance, outcome = np.full(len(target), np.nan), np.zeros(len(target), bool)
         for one in np.unique(predicted.prompt).tolist():
             mine, own = predicted.prompt == one, (chosen.prompt == one) & np.isfinite(known)
@@ -160,7 +169,7 @@ def _fairness(
     }
     found = audit(
         chance[some], outcome[some], attributes, stratum=prompts, stratum_noun="prompt",
-        intersections=False,
+        intersections=False, noun="texts",
     )  # fmt: skip
     return {**found, "words": [f"Asked of each text: whether people {asked}.", *found["words"]]}
 

@@ -57,6 +57,7 @@ def audit(
     intersections: bool = True,
     least: int = LEAST,
     seed: int = 0,
+    noun: str = "students",
 ) -> dict[str, Any]:
     """Compare each group of students with all others, and each gap with its noise floor.
 
@@ -86,14 +87,15 @@ def audit(
         intersections: Whether to compare the intersections of every two attributes too.
         least: Students a group, and those beside it, need; smaller ones are told as too few.
         seed: Another seed deals otherwise.
+        noun: What is counted, where predictions are not of students.
 
     Returns:
         Plain JSON values: the settings, ``alarms`` (the decisive gaps above their floors: those
         within strata where there are strata), ``words`` (the findings in sentences) and
         ``attributes``: by attribute how many students are of ``unknown`` group, which leaves them
-        out there, and a list of ``groups``, each with ``students``, ``too_few``, its scores and
-        ``gaps``; a gap has ``value``, ``interval``, ``floor``, ``above`` and, with
-        strata, the same ``within``.
+        out there, and a list of ``groups``, each with how many ``students`` (their ``noun``) it
+        has, ``too_few``, its scores and ``gaps``; a gap has ``value``, ``interval``, ``floor``,
+        ``above`` and, with strata, the same ``within``.
 
     Raises:
         ValueError: Shapes differ, a value is out of range, or there are too few permutations for
@@ -134,7 +136,7 @@ def audit(
             _floors(np.abs(dealt), alpha),
             np.reshape(drawn, (resamples, *observed.shape)),
         )
-    result = frame.told(found)
+    result = frame.told(found, noun)
     decisive = "within" if stratum is not None else "pooled"
     return {
         "alpha": alpha,
@@ -142,7 +144,8 @@ def audit(
         "threshold": threshold,
         "stratum": stratum_noun if stratum is not None else None,
         "alarms": _alarms(result, decisive),
-        "words": words(result, stratum_noun if stratum is not None else None),
+        "noun": noun,
+        "words": words(result, stratum_noun if stratum is not None else None, noun),
         "attributes": result,
     }
 
@@ -214,7 +217,7 @@ class _Frame:
             rows.append(gaps(counts, self.mean, self.selected, self.compared[name]))
         return np.concatenate(rows) if rows else np.zeros((0, len(GAPS.names)))
 
-    def told(self, found: Mapping[str, tuple[Floats, Floats, Floats]]) -> dict[str, Any]:
+    def told(self, found: Mapping[str, tuple[Floats, Floats, Floats]], noun: str) -> dict[str, Any]:
         """Return the findings by attribute and group."""
         result: dict[str, Any] = {}
         row = 0
@@ -226,7 +229,7 @@ class _Frame:
                     continue
                 told: dict[str, Any] = {
                     "group": group,
-                    "students": len(np.unique(self.unit[mine])),
+                    noun: len(np.unique(self.unit[mine])),
                     "too_few": not self.compared[name][i],
                 }
                 if self.compared[name][i]:

@@ -15,12 +15,13 @@ MOST = 30
 """Sentences in a list."""
 
 
-def words(attributes: Mapping[str, Any], stratum: str | None) -> list[str]:
+def words(attributes: Mapping[str, Any], stratum: str | None, noun: str) -> list[str]:
     """Tell an audit's findings, what is above its floor first.
 
     Args:
         attributes: What ``audit`` found, by attribute.
         stratum: What a stratum is called; None where there are none.
+        noun: What is counted, ``students`` say.
 
     Returns:
         A sentence a finding; one that says so where no gap is above its floor.
@@ -30,13 +31,13 @@ def words(attributes: Mapping[str, Any], stratum: str | None) -> list[str]:
         told = ["No gap is above its noise floor: chance alone makes gaps as large."]
     told = [*told[:MOST], f"And {len(told) - MOST} more."] if len(told) > MOST else told
     few = [
-        f"{name} {group['group']} ({group['students']})"
+        f"{name} {group['group']} ({group[noun]})"
         for name, one in attributes.items()
         for group in one["groups"]
         if group["too_few"] and "×" not in name
     ]
     if few:
-        told.append(f"Too few students or outcomes to compare: {', '.join(few)}.")
+        told.append(f"Too few {noun} or outcomes to compare: {', '.join(few)}.")
     unknown = [
         f"{name} ({one['unknown']})"
         for name, one in attributes.items()
@@ -79,8 +80,8 @@ def _confounded(attributes: Mapping[str, Any], stratum: str | None) -> Iterator[
                 f"{name}: the {NOUNS[measure]} gap of {group} is {_number(gap['value'])} pooled, "
                 f"above its noise floor of {_number(gap['floor'])}, but "
                 f"{_number(within['value'])} within {stratum}, below its floor of "
-                f"{_number(within['floor'])}: it comes with the {stratum} that students take, "
-                f"and none is shown within one."
+                f"{_number(within['floor'])}: it comes with the {stratum}, and none is shown "
+                f"within one."
             )
 
 

@@ -16,6 +16,8 @@ from torchedu.models.text_encoder import Pooling
 from torchedu.schema import RESERVED, SURFACE_NUMBERS, UNKNOWN
 
 Head = Literal["regression", "ordinal", "classes"]
+LIMIT = 6.0
+"""Spreads from the middle beyond which a number of a vector is cut; without a spread none is."""
 
 
 class Grader(nn.Module, ABC):
@@ -49,6 +51,7 @@ class Grader(nn.Module, ABC):
     spread_PF: Tensor
     middle_PRD: Tensor
     scale_PRD: Tensor
+    limit_P: Tensor
     line_PIY: Tensor
     start_PY: Tensor
 
@@ -83,12 +86,16 @@ class Grader(nn.Module, ABC):
         self.register_buffer("spread_PF", torch.ones(asked, few))
         self.register_buffer("middle_PRD", torch.zeros(asked, vectors, dim))
         self.register_buffer("scale_PRD", torch.ones(asked, vectors, dim))
+        self.register_buffer("limit_P", torch.full((asked,), torch.inf))
         self.register_buffer("line_PIY", torch.zeros(asked, self.inputs, lines))
         self.register_buffer("start_PY", torch.zeros(asked, lines))
 
     @torch.no_grad()
     def begin(self, batch: EssayBatch) -> None:
         """Learn what is usual in texts of prompts that are not known yet.
+
+        Where texts come without vectors, what was learnt of all prompts' stands for a new one's, as
+        it does for prompts that are never known: all prompts share the head that reads them.
 
         Args:
             batch: The texts of the training part, without their tokens.
@@ -112,6 +119,10 @@ class Grader(nn.Module, ABC):
             vector_BRD = _compared(batch.vector_BRD)
             self.middle_PRD[prompt] = vector_BRD.mean(0)
             self.scale_PRD[prompt] = 1 / vector_BRD.std(0, correction=0).clamp(min=1e-4)
+            self.limit_P[prompt] = LIMIT
+        else:
+            for of_all in (self.middle_PRD, self.scale_PRD, self.limit_P):
+                of_all[prompt] = of_all[UNKNOWN].clone()
 
     def _line(self, prompt: int, batch: EssayBatch) -> None:
         """Find a line through the scores of a prompt's texts."""
@@ -133,7 +144,8 @@ class Grader(nn.Module, ABC):
         asked_B = self.asked(batch)
         beside_BRD = _compared(vector_BRD) - self.middle_PRD[asked_B]
         beside_BRD = beside_BRD * self.scale_PRD[asked_B]
-        parts = [beside_BRD.flatten(1).clamp(-6, 6)]
+        limit_B1 = self.limit_P[asked_B].unsqueeze(1)
+        parts = [beside_BRD.flatten(1).clamp(-limit_B1, limit_B1)]
         if self.with_surface:
             surface_BF = (batch.surface_BF - self.centre_PF[asked_B]) / self.spread_PF[asked_B]
             unit_BRD = F.normalize(vector_BRD, dim=-1)

@@ -78,8 +78,9 @@ class TextGrader(Grader):
         else:
             self.reader = TextEncoder(config, pooling, layers)
         for one in self.reader.modules():
-            if isinstance(one, nn.Dropout):
-                one.p = 0.0
+            for name, value in vars(one).items():  # some layers keep a plain number
+                if isinstance(value, float) and ("drop" in name or isinstance(one, nn.Dropout)):
+                    setattr(one, name, 0.0)
         if self.reader.dim != dim:
             raise ConfigError(
                 f"the network's encoder gives vectors of {self.reader.dim} numbers, the data's "

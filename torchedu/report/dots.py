@@ -48,6 +48,6 @@ def draw_dots(name: str, title: str, axis: str, network: str, rows: Sequence[Row
     axes.set_yticks(range(len(rows)), labels, color=INK)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     known = [score for row in rows for score in row.score.values() if score is not None]
-    axes.set_xlim(min(0, *known, 0), 1)
+    axes.set_xlim(min([0, *known]), 1)
     axes.set_xlabel(axis)
     return Picture(name, figure, f"{title}. {'; '.join(told)}.")

@@ -36,10 +36,15 @@ def draw_grades(found: dict[str, Any]) -> list[Picture]:
     pictures = zip(NAMES, ("prompt", "part", "group of writers"), (prompts, parts, writers),
                    strict=True)  # fmt: skip
     return [
-        draw_dots(name, f"{title} by {noun}", f"{title} (texts in brackets)", network, rows[:MOST])
+        draw_dots(name, f"{title} by {noun}", _axis(title, rows), network, rows[:MOST])
         for name, noun, rows in pictures
         if rows
     ]
+
+
+def _axis(title: str, rows: list[Row]) -> str:
+    cut = f"; the first {MOST} of {len(rows):,}" if len(rows) > MOST else ""
+    return f"{title} (texts in brackets{cut})"
 
 
 def _row(name: str, texts: int, score: dict[str, float | None]) -> Row:

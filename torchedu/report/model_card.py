@@ -110,11 +110,12 @@ def _scores(found: dict[str, Any]) -> list[str]:
 
 def _fairness(fairness: dict[str, Any] | None) -> list[str]:
     if not fairness:
-        return ["Not audited: the data names no groups of students, or has not been scored."]
+        return ["Not audited: the data names no groups, or has not been scored."]
+    noun = fairness.get("noun", "students")
     lines = [f"- {_text(words)}" for words in fairness["words"]]
     lines += [
         "",
-        "| attribute | group | students | AUC | ABROCA | noise floor |",
+        f"| attribute | group | {_text(noun)} | AUC | ABROCA | noise floor |",
         "|---|---|" + "---|" * 4,
     ]
     for attribute, one in fairness["attributes"].items():
@@ -130,7 +131,7 @@ def _fairness(fairness: dict[str, Any] | None) -> list[str]:
                 f"{_number(gap.get('floor'))}"
             )
             lines.append(
-                f"| {_text(attribute)} | {_text(group['group'])} | {group['students']:,} | {told} |"
+                f"| {_text(attribute)} | {_text(group['group'])} | {group[noun]:,} | {told} |"
             )
     if fairness.get("stratum"):
         lines += ["", f"ABROCA and its floor are those within {_text(fairness['stratum'])}."]
