@@ -34,6 +34,16 @@ def test_a_session_goes_on_until_the_student_says_nothing(
     assert [one.role for one in tutor.messages] == ["user", "assistant", "user", "assistant"]
 
 
+def test_a_long_session_forgets_what_was_said_first(explaining_run: Path) -> None:
+    tutor = Tutor(str(explaining_run), max_new_tokens=8)
+    tutor.begin("7 + 1?", "hint")
+    for _ in range(9):  # the model reads 128 tokens
+        tutor.speak(lambda _: None)
+        tutor.hear("Why is that so?")
+    assert tutor.speak(lambda _: None)
+    assert len(tutor.messages) == 20
+
+
 def test_a_student_is_told_of_by_what_tracing_knows(
     explaining_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

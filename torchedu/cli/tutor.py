@@ -53,6 +53,7 @@ class Tutor:
     def begin(self, problem: str, intent: Intent, profile: Profile | None = None) -> None:
         """Begin a new conversation; see ``tutor_prompt``."""
         self.messages = list(tutor_prompt(problem, intent, profile))
+        self._given = len(self.messages)
 
     def hear(self, text: str) -> None:
         """Take what the student says."""
@@ -61,6 +62,8 @@ class Tutor:
     def speak(self, told: Callable[[str], None]) -> str:
         """Say something, piece by piece.
 
+        What was said longest ago, the problem apart, is not read again where there is no room.
+
         Args:
             told: Called with each further piece of the text.
 
@@ -68,7 +71,7 @@ class Tutor:
             All of it.
 
         Raises:
-            ConfigError: The conversation leaves no room in what the model reads.
+            ConfigError: Problem and last question alone leave none.
         """
         ids: list[int] = []
         shown = ""
@@ -82,6 +85,12 @@ class Tutor:
                 shown = text
 
         prompt = self._tokenizer.prompt(self.messages)
+        room = min(self._most, self._net.max_steps // 4)
+        forgotten = self._given
+        while len(prompt) + room > self._net.max_steps and forgotten + 2 < len(self.messages):
+            forgotten += 2  # an answer, and what was said to it
+            heard = [*self.messages[: self._given], *self.messages[forgotten:]]
+            prompt = self._tokenizer.prompt(heard)
         (answer,) = self._net.generate(
             [prompt], self._tokenizer.end, self._most, self._temperature, more
         )
