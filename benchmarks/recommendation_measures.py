@@ -72,7 +72,8 @@ def planted_leaks(source: Path, students: int | None) -> dict[str, Any]:
                 import_enrolments("user_lists", data, Path(folder) / "out.store")
                 told[kind] = None
             except DataError as error:
-                told[kind] = error.problem if kind in error.problem else None
+                problem = error.problem.replace(f"{folder}/", "")
+                told[kind] = problem if kind in problem else None
     return told
 
 
