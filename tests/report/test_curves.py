@@ -80,6 +80,15 @@ def test_one_epoch_is_enough_to_draw(run: Run) -> None:
         assert picture.png()
 
 
+def test_differences_that_mean_nothing_stay_small(run: Run) -> None:
+    with drawing():
+        picture = draw_score(replace(run, metrics={"val/auc": {1: 0.79866, 2: 0.79845}}))
+    assert picture
+    low, high = picture.figure.axes[0].get_ylim()
+    assert high - low > 0.01
+    assert low < 0.79845 < 0.79866 < high
+
+
 def test_no_values_are_no_picture(run: Run) -> None:
     with drawing():
         assert draw_loss(replace(run, metrics={"val/auc": {1: 0.7}})) is None

@@ -24,6 +24,8 @@ from torchedu.report.style import (
 
 MOST_CURVES = 5
 _MOST_POINTS = 400
+_LEAST_SPAN = 0.02
+"""Of an axis of loss or score, as a share of its values."""
 _LIKELIHOOD = "val/log_likelihood"
 _Line = str | tuple[float, tuple[float, ...]]
 _STYLES: tuple[_Line, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 2, 1.5, 2)), (0, (8, 2)))
@@ -127,6 +129,10 @@ def _learning(
                 [best], [values[best]], "o", markersize=9, markeredgewidth=2,
                 markerfacecolor=PAPER, markeredgecolor=BOUND,
             )  # fmt: skip
+    low, high = axes.get_ylim()
+    least = _LEAST_SPAN * max(abs(low), abs(high))
+    if high - low < least:  # a hair's breadth would look like a fall
+        axes.set_ylim((low + high - least) / 2, (low + high + least) / 2)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_xlabel("epoch")
     axes.set_ylabel(what)
