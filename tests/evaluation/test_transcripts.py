@@ -26,6 +26,15 @@ def run(lesson_store: Path, encoder_folder: Path, tmp_path_factory: pytest.TempP
     return run
 
 
+def test_progress_counts_sentences(
+    lesson_store: Path, encoder_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--config", "talk_moves", "--data.path", str(lesson_store), "--run", str(tmp_path)]
+    words += ["--data.encoder", str(encoder_folder), "--trainer.accelerator", "cpu"]
+    assert main(["fit", *words, "--trainer.max_epochs", "1", "--data.batch_size", "2"]) == 0
+    assert "epoch 1 of 1: sentences/s " in capsys.readouterr().out
+
+
 def test_a_run_is_scored_beside_baselines(run: Path) -> None:
     found = json.loads((run / "evaluation.json").read_text("utf-8"))
     rows = {row["name"]: row for row in found["scores"]}

@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks import ProgressBar, RichProgressBar
 
 
 class AnswersProgressBar(RichProgressBar):
-    """A progress bar with the time left, answers a second and the current validation score.
+    """A progress bar with the time left, answers (or tokens, say) a second and the latest score.
 
     Where the output is no terminal (a log file, a cluster's job), it prints one line an epoch.
     """
@@ -68,7 +68,8 @@ class AnswersProgressBar(RichProgressBar):
         seconds = time.perf_counter() - self._began
         shares = (trainer.distributed_sampler_kwargs or {"num_replicas": 1})["num_replicas"]
         counted = (float(getattr(pl_module, "counted", 0)) - (self._before or 0)) * shares
-        shown: dict[str, Any] = {"answers/s": f"{counted / max(seconds, 1e-9):,.0f}"}
+        rate = f"{getattr(pl_module, 'counts', 'answers')}/s"
+        shown: dict[str, Any] = {rate: f"{counted / max(seconds, 1e-9):,.0f}"}
         mean_loss: Any = getattr(pl_module, "mean_loss", None)
         if mean_loss is not None:
             shown["train/loss"] = f"{float(mean_loss):.4f}"

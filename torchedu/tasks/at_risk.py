@@ -55,6 +55,7 @@ class AtRisk(NamedTask):
     """
 
     net: EventModel
+    counts = "moments"
     sizes = ("num_modules", "num_attributes")
     nets = EventModel
     usual: ClassVar = {

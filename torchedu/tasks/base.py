@@ -36,6 +36,7 @@ class Task(LightningModule, ABC):
 
     Attributes:
         monitor: The score, the higher the better, that chooses the best epoch and ends training.
+        counts: What its loss is a mean over.
         sizes: Arguments that are sizes of the data, each an attribute of its data module.
         nets: What its networks are.
         trained_by: Arguments that say how it is trained, not what it is.
@@ -52,6 +53,7 @@ class Task(LightningModule, ABC):
     net: nn.Module
     metrics: Metric
     monitor: ClassVar[str] = "val/auc"
+    counts: ClassVar[str] = "answers"
     sizes: ClassVar[tuple[str, ...]] = ()
     nets: ClassVar[type[nn.Module]] = nn.Module
     trained_by: ClassVar[tuple[str, ...]] = ("lr", "weight_decay", "schedule")

@@ -64,6 +64,7 @@ class EssayGrading(NamedTask):
     metrics: EssayScores
     ranges: Tensor
     monitor = "val/score"
+    counts = "scores"
     sizes = ("num_prompts", "num_scores", "num_labels", "num_steps", "num_roles", "dim", "encoder")
     nets = Grader
     trained_by = (*NamedTask.trained_by, "encoder_lr", "layer_decay")

@@ -49,6 +49,7 @@ class MathExplanation(Task):
     net: CausalLM
     metrics: TokenScores
     monitor = "val/log_likelihood"
+    counts = "tokens"
     sizes = ("num_tokens",)
     nets = CausalLM
     usual: ClassVar = {

@@ -80,6 +80,7 @@ class CourseRecommendation(NamedTask):
     popularity: Tensor
     negative_sampler: Callable[[Tensor, Tensor, int, int], Tensor]
     monitor = "val/ndcg10"
+    counts = "courses"
     sizes = ("num_items", "num_students", "num_groups", "num_skills")
     nets = Recommender
     usual: ClassVar = {

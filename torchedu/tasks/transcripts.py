@@ -54,6 +54,7 @@ class TranscriptTagging(NamedTask):
 
     net: LessonModel
     monitor = "val/macro_f1"
+    counts = "sentences"
     sizes = ("num_teacher_tags", "num_student_tags", "vector_dim")
     nets = LessonModel
     usual: ClassVar = {
