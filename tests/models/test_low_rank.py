@@ -29,7 +29,6 @@ def test_additions_that_are_merged_say_the_same_without_them() -> None:
 
 
 @pytest.mark.skipif(find_spec("bitsandbytes") is None, reason="needs the package bitsandbytes")
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_weights_of_four_bits_stay_close_to_whole_ones(
     tokenizer: ChatTokenizer, tmp_path: Path
 ) -> None:
