@@ -148,7 +148,8 @@ def test_headings_can_be_mapped(tmp_path: Path) -> None:
     rows = [{"wer": row["student"], "was": row["item"], "ok": row["correct"]} for row in answers(8)]
     raw = write_csv(tmp_path / "class.csv", rows)
     data = Interactions(str(raw), columns={"student": "wer", "item": "was", "correct": "ok"})
-    assert data.num_skills == 2  # the reserved ids alone
+    # The reserved ids, one skill of its own for each item, and the one that all share.
+    assert data.num_skills == data.num_items + 1
     assert len(scored(data.train_dataloader())) > 0
 
 

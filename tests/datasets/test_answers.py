@@ -5,7 +5,13 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torchedu.datasets.answers import AnswerStore, AnswerWriter, item_skill_lists, ragged_index
+from torchedu.datasets.answers import (
+    NO_SKILL,
+    AnswerStore,
+    AnswerWriter,
+    item_skill_lists,
+    ragged_index,
+)
 from torchedu.schema import Names, Vocabulary
 
 
@@ -33,8 +39,8 @@ def test_whole_students_in_order(tmp_path: Path) -> None:
     assert store.group("school").tolist() == [3, 1, 2]
     assert store.has("time")
     assert not store.has("attempt")
-    assert store.skill_offsets.tolist() == [0, 0, 0, 1, 1]
-    assert store.about == {"note": "at the end"}
+    assert store.skill_offsets.tolist() == [0, 0, 0, 1, 3]  # q2 has none: its own, and the shared
+    assert store.about["note"] == "at the end"
     assert store.correct.dtype == np.uint8
 
 
@@ -48,7 +54,24 @@ def test_answers_of_some_students(tmp_path: Path) -> None:
     assert some.correct.dtype == np.float32
     assert some.time is not None
     assert some.time.tolist() == [8, 5, 6]
-    assert (some.num_items, some.num_skills) == (4, 3)
+    assert (some.num_items, some.num_skills) == (4, 5)
+
+
+def test_an_item_without_a_skill_is_a_skill_of_its_own(tmp_path: Path) -> None:
+    names = {"item": Names(["a", "b", "c", "item b"]), "skill": Names(["b", "a;b"])}
+    with AnswerWriter(tmp_path / "s", Vocabulary(names), item_skill_lists(6, [2], [3])) as writer:
+        writer.append(["ann"], [1], {"item": [2], "correct": [1]})
+    store = AnswerStore(tmp_path / "s")
+    skills = store.vocabulary["skill"]
+    own = [
+        [skills.name(id) for id in store.skill[begin:end].tolist()]
+        for begin, end in pairwise(store.skill_offsets.tolist()[2:])
+    ]
+    # "b" is the name of a skill already, and "item b" of an item.
+    assert own == [["a;b"], [NO_SKILL, "item b"], [NO_SKILL, "c"], [NO_SKILL, "item item b"]]
+    assert list(skills)[:2] == ["b", "a;b"]
+    assert store.about["items_without_skill"] == 3
+    assert "3 items have no skill" in store.about["notes"][0]
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=8), st.data())

@@ -21,6 +21,9 @@ OPTIONAL_COLUMNS = {
 """Columns of an answer beside item and correct: milliseconds, seconds, a count from 1, and, of
 simulated students only, the probability of a right answer that their hidden state gave."""
 
+NO_SKILL = "(no skill named)"
+"""The skill that all items share for which the data names none."""
+
 
 class Answers(NamedTuple):
     """The histories of some students as plain arrays, for baselines and the exact filter.
@@ -71,11 +74,21 @@ class AnswerStore(Store):
     @property
     def counts(self) -> dict[str, int]:
         """How many students, answers, items and skills it holds."""
-        items, skills = (len(self.vocabulary[kind]) - RESERVED for kind in (ITEM, SKILL))
         return {
             "students": self.num_students, "answers": self.num_answers,
-            "items": items, "skills": skills,
+            "items": len(self.vocabulary[ITEM]) - RESERVED, "skills": self.num_named_skills,
         }  # fmt: skip
+
+    @property
+    def items_without_skill(self) -> int:
+        """Number of items for which the data names no skill; see ``own_skills``."""
+        return int(self.about.get("items_without_skill", 0))
+
+    @property
+    def num_named_skills(self) -> int:
+        """Number of skills that the data names: items' own ones and the shared one are not."""
+        without = self.items_without_skill
+        return len(self.vocabulary[SKILL]) - RESERVED - (without + 1 if without else 0)
 
     @cached_property
     def history_offsets(self) -> NDArray[np.int64]:
@@ -150,6 +163,9 @@ class AnswerStore(Store):
 class AnswerWriter:
     """Writes a store of answers, whole students at a time; use it as a context.
 
+    An item without a skill is written with two: one of its own, and one that all such items share;
+    see ``own_skills``. Networks follow students by skill, and would learn nothing from its marks.
+
     Args:
         path: The store to make or replace.
         vocabulary: Names of items, skills and groups.
@@ -171,9 +187,9 @@ class AnswerWriter:
         about: Mapping[str, Any] | None = None,
     ) -> None:
         self._writer = StoreWriter(path)
-        self._writer.vocabulary = vocabulary
+        self._writer.vocabulary, self._item_skills, without = own_skills(vocabulary, item_skills)
         self._writer.about = dict(about or {})
-        self._item_skills = item_skills
+        self._without_skill = without
         self._dtypes = {
             "item": "int32",
             "correct": "float32" if fractional else "uint8",
@@ -190,7 +206,7 @@ class AnswerWriter:
             {"name": {"utf8": "uint8"}, "answer": self._dtypes},
         )
         items = self._writer.table("items", ragged={"skill": {"skill": "int32"}})
-        lengths, values = map(np.asarray, self._item_skills)
+        lengths, values = self._item_skills
         items.append(len(lengths), {}, {"skill": (lengths, {"skill": values})})
         return self
 
@@ -225,6 +241,10 @@ class AnswerWriter:
         trace: TracebackType | None,
     ) -> None:
         """Put the store in its place, or leave no trace of it."""
+        if self._without_skill:
+            about = self._writer.about
+            about["items_without_skill"] = self._without_skill
+            about["notes"] = [*about.get("notes", ()), _told(self._without_skill)]
         self._writer.__exit__(kind, error, trace)
 
 
@@ -274,3 +294,54 @@ def item_skill_lists(num_items: int, items: ArrayLike, skills: ArrayLike) -> tup
     """
     pairs = np.unique(np.stack([np.asarray(items, np.int64), np.asarray(skills, np.int64)]), axis=1)
     return np.bincount(pairs[0], minlength=num_items), pairs[1].astype(np.int32)
+
+
+def own_skills(
+    vocabulary: Vocabulary, item_skills: tuple[ArrayLike, ArrayLike]
+) -> tuple[Vocabulary, tuple[NDArray[np.int64], NDArray[np.int32]], int]:
+    """Give items without a skill one of their own, and one that all of them share.
+
+    Its own skill bears the item's name (``item NAME`` where that is a skill already). What is known
+    of items that few have answered comes from the shared one, ``NO_SKILL``.
+
+    Args:
+        vocabulary: Names of items and skills.
+        item_skills: Lengths and values of each item's skill ids, for every item id from 0.
+
+    Returns:
+        The vocabulary with the new skills at the end, so that no id has moved; lengths and values
+        with them; and how many items had none.
+    """
+    lengths, values = np.asarray(item_skills[0], np.int64), np.asarray(item_skills[1], np.int32)
+    without = RESERVED + np.flatnonzero(lengths[RESERVED:] == 0)
+    if not len(without):
+        return vocabulary, (lengths, values), 0
+    skills = vocabulary[SKILL]
+    taken, new = {*skills, NO_SKILL}, []
+    for id in without.tolist():
+        name = vocabulary[ITEM].name(id)
+        while name in taken:
+            name = f"item {name}"
+        taken.add(name)
+        new.append(name)
+    grown = skills.grown([NO_SKILL, *new])
+    kinds = {kind: vocabulary[kind] for kind in vocabulary.kinds} | {SKILL: grown}
+    owner = np.repeat(np.arange(len(lengths)), lengths)
+    shared = np.full(len(without), grown.id(NO_SKILL))
+    return (
+        Vocabulary(kinds),
+        item_skill_lists(
+            len(lengths),
+            np.concatenate([owner, without, without]),
+            np.concatenate([values, shared, grown.ids(new)]),
+        ),
+        len(without),
+    )
+
+
+def _told(without: int) -> str:
+    one = without == 1
+    return (
+        f"{without} item{' has' if one else 's have'} no skill: each is followed as a skill of its "
+        f"own, and all of them together as {NO_SKILL!r}."
+    )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from torchedu.datasets.answers import OPTIONAL_COLUMNS, AnswerStore
+from torchedu.datasets.answers import NO_SKILL, OPTIONAL_COLUMNS, AnswerStore
 from torchedu.schema import ANSWER_COLUMNS, GROUP, ITEM, RESERVED, SKILL, UNKNOWN, Names
 
 STRETCH = 1 << 22
@@ -37,13 +37,17 @@ def describe(store: AnswerStore) -> dict[str, Any]:
     answers, right, unknown_times = _by_item(store)
     asked = answers > 0
     often = answers >= ENOUGH
-    skills_of = np.diff(store.skill_offsets)[RESERVED:]
+    skills_of = np.diff(store.skill_offsets)
+    if store.items_without_skill:  # its own skill, and the shared one, nobody named
+        owner = np.repeat(np.arange(len(skills_of)), skills_of)
+        skills_of[owner[np.asarray(store.skill) == store.vocabulary[SKILL].id(NO_SKILL)]] = 0
+    skills_of = skills_of[RESERVED:]
     groups, no_group = _groups(store)
     return {
         "students": store.num_students,
         "answers": store.num_answers,
         "items": int(asked.sum()),
-        "skills": len(store.vocabulary[SKILL]) - RESERVED,
+        "skills": store.num_named_skills,
         "share_correct": _share(float(right.sum()), store.num_answers),
         "marks": "shares" if store.correct.dtype.kind == "f" else "right or wrong",
         "answers_per_student": spread(lengths),
@@ -67,7 +71,7 @@ def describe(store: AnswerStore) -> dict[str, Any]:
                 if column.name in OPTIONAL_COLUMNS and not store.has(column.name)
             ],
             "answers_without_response_time": unknown_times,
-            "items_without_skill": int((skills_of[asked[RESERVED:]] == 0).sum()),
+            "items_without_skill": store.items_without_skill,
             "items_without_answer": len(store.vocabulary[ITEM]) - RESERVED - int(asked.sum()),
             "students_without_group": no_group,
         },

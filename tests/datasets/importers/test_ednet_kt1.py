@@ -18,7 +18,11 @@ def test_files_to_students(tmp_path: Path) -> None:
     raw = write_kt1(tmp_path / "raw", HISTORIES)
     store = import_answers("ednet_kt1", raw, tmp_path / "out")
     assert told(store) == {"u9": [("q3", 1), ("q1", 0)], "u10": [("q1", 1), ("q2", 0)]}
-    assert skills(store) == {"q1": ["1", "2", "179"], "q2": ["15"], "q3": []}
+    assert skills(store) == {
+        "q1": ["1", "2", "179"],
+        "q2": ["15"],
+        "q3": ["(no skill named)", "q3"],
+    }
     assert store.answer_column("time").tolist() == [START, START, START, START + 60_000]
     assert store.answer_column("response_time").tolist() == [5.5, 0, 38, 21]
 

@@ -117,7 +117,12 @@ def test_names_are_kept_as_names(tmp_path: Path) -> None:
         "7": [('say "no"\nnow', 0)],
         "10": [("NA", 1)],
     }
-    assert skills(store) == {"NA": ["β"], "q,1": ["α", "β"], 'say "no"\nnow': []}
+    nameless = 'say "no"\nnow'
+    assert skills(store) == {
+        "NA": ["β"],
+        "q,1": ["α", "β"],
+        nameless: ["(no skill named)", nameless],
+    }
 
 
 def test_numbers_are_the_same_names_in_every_format(tmp_path: Path) -> None:
