@@ -28,23 +28,25 @@ DOORS = {
     "baselines": "datasets schema numpy scipy sklearn",
     "metrics": "numpy torch torchmetrics",
     "optimizers": "torch",
-    "datamodules": "features models datasets schema batch numpy torch lightning transformers "
-    "tokenizers",
-    "tasks": "callbacks checkpoints models layers metrics optimizers batch schema torch "
-    "numpy torchmetrics lightning",
-    "callbacks": "parallel batch schema numpy torch lightning rich",
+    "companions": "schema numpy",
+    "domains": "checkpoints companions models layers metrics batch schema numpy torch torchmetrics",
+    "datamodules": "companions features models datasets parallel schema batch numpy torch "
+    "lightning transformers tokenizers",
+    "tasks": "domains callbacks checkpoints parallel optimizers torch lightning",
+    "callbacks": "domains parallel numpy torch lightning rich",
     "checkpoints": "schema torch lightning lightning_utilities",
     "metrics_log": "lightning",
     "chosen": "tasks yaml",
     "parallel": "layers torch lightning_utilities",
-    "strategies": "parallel layers torch lightning deepspeed horovod",
-    "run": "chosen tasks datamodules callbacks checkpoints strategies metrics_log metrics datasets "
-    "batch schema parsing numpy pyarrow torch lightning jsonargparse yaml",
-    "prediction": "tasks models datamodules datasets metrics schema batch numpy pyarrow torch "
-    "lightning rich",
-    "evaluation": "prediction tasks datamodules datasets baselines metrics schema numpy lightning",
-    "export": "tasks models checkpoints batch schema torch safetensors onnxscript onnxruntime "
-    "transformers peft",
+    "strategies": "parallel models layers torch lightning deepspeed horovod",
+    "run": "chosen domains tasks datamodules callbacks checkpoints strategies metrics_log metrics "
+    "datasets batch schema parsing numpy pyarrow torch lightning jsonargparse yaml",
+    "prediction": "domains tasks models datamodules datasets metrics schema batch numpy pyarrow "
+    "torch lightning rich",
+    "evaluation": "prediction domains tasks datamodules datasets baselines metrics schema numpy "
+    "lightning",
+    "export": "domains tasks models checkpoints batch schema torch safetensors onnxscript "
+    "onnxruntime transformers peft",
     "report": "schema numpy pyarrow matplotlib jinja2 yaml",
     "testing": "models datasets batch schema numpy torch",
     "cli": "run evaluation prediction export report testing tasks models datamodules datasets "

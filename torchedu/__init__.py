@@ -35,13 +35,13 @@ if TYPE_CHECKING:
         TwoTower,
     )
     from torchedu.run import trainer
-    from torchedu.tasks.at_risk import AtRisk
-    from torchedu.tasks.essay_grading import EssayGrading
     from torchedu.tasks.explanation import MathExplanation
+    from torchedu.tasks.grading import EssayGrading
+    from torchedu.tasks.lessons import TranscriptTagging
     from torchedu.tasks.opening import open_task
     from torchedu.tasks.recommendation import CourseRecommendation
+    from torchedu.tasks.risk import AtRisk
     from torchedu.tasks.tracing import KnowledgeTracing
-    from torchedu.tasks.transcripts import TranscriptTagging
 
 __version__ = "0.1.0"
 
@@ -87,12 +87,12 @@ _HOME = {
     "MF": "torchedu.models",
     "MLP": "torchedu.models",
     "SAKT": "torchedu.models",
-    "AtRisk": "torchedu.tasks.at_risk",
+    "AtRisk": "torchedu.tasks.risk",
     "CausalLM": "torchedu.models",
     "CourseEvents": "torchedu.datamodules.course_events",
     "CourseRecommendation": "torchedu.tasks.recommendation",
     "Enrolments": "torchedu.datamodules.enrolments",
-    "EssayGrading": "torchedu.tasks.essay_grading",
+    "EssayGrading": "torchedu.tasks.grading",
     "Essays": "torchedu.datamodules.essays",
     "EventGRU": "torchedu.models",
     "FrozenGrader": "torchedu.models",
@@ -107,7 +107,7 @@ _HOME = {
     "SASRec": "torchedu.models",
     "Store": "torchedu.datasets",
     "TextGrader": "torchedu.models",
-    "TranscriptTagging": "torchedu.tasks.transcripts",
+    "TranscriptTagging": "torchedu.tasks.lessons",
     "Transcripts": "torchedu.datamodules.transcripts",
     "TurnContext": "torchedu.models",
     "TwoTower": "torchedu.models",

@@ -81,6 +81,19 @@ class EnrolmentBatch(NamedTuple):
     mean_over_B: Tensor
 
 
+class CourseFacts(NamedTuple):
+    """What the data says of courses, before training.
+
+    Attributes:
+        popularity_N: How many students of the training part took each course, float32.
+        skill_NS: The skills that each course teaches, filled up with 0; S is 0 where the data does
+            not say.
+    """
+
+    popularity_N: Tensor
+    skill_NS: Tensor
+
+
 class RiskBatch(NamedTuple):
     """Students of courses: what each did, and the moments at which a risk is asked for.
 

@@ -11,7 +11,7 @@ import yaml
 
 from torchedu.errors import ConfigError, allowed
 from torchedu.tasks import KnowledgeTracing
-from torchedu.tasks.base import Task
+from torchedu.tasks.task import Task
 
 RECIPES = Path(__file__).parent / "recipes"
 DEFAULT_TASK = KnowledgeTracing

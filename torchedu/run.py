@@ -33,6 +33,7 @@ from torchedu.chosen import (
     with_net,
     with_recipes,
 )
+from torchedu.domains.building import class_path
 from torchedu.errors import ConfigError
 from torchedu.metrics_log import metrics_log
 from torchedu.parsing import TwoLineErrors, cause_of
@@ -41,7 +42,7 @@ from torchedu.strategies.limits import check_batch, check_machine, check_memory,
 from torchedu.strategies.named import Checks, named_strategy, strategies_help, with_strategy
 from torchedu.strategies.sync_batch_norm import SyncBatchNorm
 from torchedu.tasks import open_task
-from torchedu.tasks.base import Task, class_path
+from torchedu.tasks.task import Task
 
 MAX_EPOCHS = 12
 STEPS = 600

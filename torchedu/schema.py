@@ -318,6 +318,28 @@ class Vocabulary:
         """The student attributes, such as ``gender``."""
         return tuple(kind[len(GROUP) :] for kind in self._kinds if kind.startswith(GROUP))
 
+    def family(self, bound: str) -> tuple[str, ...]:
+        """Return a kind itself, or, where it ends in ``.``, all kinds here that begin with it."""
+        if not bound.endswith("."):
+            return (bound,)
+        return tuple(kind for kind in self._kinds if kind.startswith(bound))
+
+    def family_rows(self, grown: "Vocabulary", bound: str) -> list[int]:
+        """Return where the ids of a family of kinds, one kind after the other, have gone.
+
+        Args:
+            grown: This vocabulary with more names.
+            bound: What the kinds begin with.
+
+        Returns:
+            One row for each id here, among the rows of ``grown``.
+        """
+        begins, total = {}, 0
+        for kind in grown.family(bound):
+            begins[kind] = total
+            total += len(grown[kind])
+        return [begins[kind] + id for kind in self.family(bound) for id in range(len(self[kind]))]
+
     def grown(self, other: "Vocabulary") -> "Vocabulary":
         """Return this vocabulary with the new names of ``other`` at the end of each kind."""
         kinds = dict.fromkeys((*self._kinds, *other._kinds))

@@ -18,9 +18,9 @@ from torchedu.checkpoints import (
     read_checkpoint,
     resume_from,
 )
+from torchedu.domains import Schedule
 from torchedu.errors import ConfigError
 from torchedu.metrics_log import metrics_log
-from torchedu.tasks.base import Schedule
 
 # Going on in the folder of the broken run is what is tested.
 pytestmark = pytest.mark.filterwarnings("ignore:Checkpoint directory .* is not empty")

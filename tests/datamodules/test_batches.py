@@ -9,7 +9,7 @@ from torchedu.schema import ITEM, SKILL, UNKNOWN, Names, Vocabulary
 
 @pytest.fixture
 def store(tmp_path_factory: pytest.TempPathFactory) -> AnswerStore:
-    """Two students; item a has no skill, b has k, c has k and l."""
+    """Two students; item a has no skill (so its own and the shared one), b has k, c k and l."""
     path = tmp_path_factory.mktemp("batches") / "a.store"
     vocabulary = Vocabulary({ITEM: Names(["a", "b", "c"]), SKILL: Names(["k", "l"])})
     skills = ([0, 0, 0, 1, 2], [2, 2, 3])
@@ -31,7 +31,7 @@ def test_a_batch_holds_what_the_windows_say(store: AnswerStore) -> None:
     batch = batches(np.array([1, 0]))
     assert batch.item_BL.tolist() == [[3, 4, 3, 2], [4, 4, 0, 0]]
     assert batch.skill_BLS.tolist() == [
-        [[2, 0], [2, 3], [2, 0], [0, 0]],
+        [[2, 0], [2, 3], [2, 0], [4, 5]],
         [[2, 3], [2, 3], [0, 0], [0, 0]],
     ]
     assert batch.correct_BL.tolist() == [[1, 0.25, 1, 0], [0.5, 1, 0, 0]]
@@ -55,7 +55,7 @@ def test_ids_are_those_of_the_vocabulary_in_use(store: AnswerStore) -> None:
     batch = AnswerBatches(store, windows((0, 0, 0, 5)), other)(np.array([0]))
     assert batch.item_BL.tolist() == [[4, UNKNOWN, 3, UNKNOWN, 4]]
     assert batch.skill_BLS.tolist() == [
-        [[0, 0], [UNKNOWN, 0], [UNKNOWN, 2], [UNKNOWN, 0], [0, 0]],
+        [[UNKNOWN] * 2, [UNKNOWN, 0], [UNKNOWN, 2], [UNKNOWN, 0], [UNKNOWN] * 2],
     ]
 
 

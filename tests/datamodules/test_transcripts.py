@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from torchedu.companions import Companions
 from torchedu.datamodules import Transcripts
 from torchedu.datamodules.stream import BatchStream
 from torchedu.errors import ConfigError
@@ -63,7 +64,7 @@ def test_vectors_are_made_once(data: Transcripts, monkeypatch: pytest.MonkeyPatc
 
 def test_a_networks_tags_are_used_and_others_are_not_scored(data: Transcripts) -> None:
     known = Vocabulary({TAG + "teacher": Names(["press for reasoning", "none"])})
-    data.use(known)
+    data.use(Companions(known))
     assert (data.num_teacher_tags, data.num_student_tags) == (RESERVED + 2, RESERVED)
     batch = next(iter(data.predict_dataloader()))
     assert (batch.tag_BL[batch.role_BL == 1] <= 1).all()

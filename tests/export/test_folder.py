@@ -13,12 +13,12 @@ import pytest
 import torch
 
 from tests.export.networks import Remembering
+from torchedu.domains.building import class_path
 from torchedu.errors import CheckpointError, ConfigError
 from torchedu.export import open_export, open_vocabulary
 from torchedu.export.folder import whole_folder, write_config, write_network
 from torchedu.models import ItemDKT, KTModel
 from torchedu.schema import Names, Vocabulary
-from torchedu.tasks.base import class_path
 from torchedu.testing.contract import Subject
 
 VOCABULARY = Vocabulary(

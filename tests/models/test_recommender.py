@@ -12,7 +12,7 @@ import torchedu.models
 from torchedu.batch import EnrolmentBatch
 from torchedu.models import GMF, MLP, NeuMF, Recommender
 
-SIZES = (12, 7, 5)
+SIZES = (12, 7, 5, 2)
 
 
 def discovered() -> list[type[Recommender]]:

@@ -93,7 +93,7 @@ def test_training_begins_with_what_the_frozen_network_tells(
         )  # fmt: skip
         sizes = (data.num_prompts, 1, data.num_steps, 1, data.dim, str(encoder_folder))
         net = kind(*sizes, head="regression").eval()
-        net.begin(data.training_texts(net.start))
+        net.learn(data.training_texts(net.start), fresh=True)
         batches, _ = data.evaluation("test")
         with torch.no_grad():
             return net(batches(np.arange(len(batches.rows)))).mean(0)
@@ -105,10 +105,10 @@ def test_training_begins_with_what_the_frozen_network_tells(
 
 def test_vectors_are_cut_only_where_it_is_known_what_is_usual(encoder_folder: Path) -> None:
     net, far_BRD = build(encoder_folder), torch.full((6, 1, 16), 100.0)
-    net.begin(batch())
+    net.learn(batch(), fresh=True)
     assert net.numbers(far_BRD, batch())[:, :16].eq(100).all()
     net = build(encoder_folder)
-    net.begin(batch()._replace(vector_BRD=torch.randn(6, 1, 16)))
+    net.learn(batch()._replace(vector_BRD=torch.randn(6, 1, 16)), fresh=True)
     assert net.numbers(far_BRD, batch())[:, :16].eq(6).all()
 
 

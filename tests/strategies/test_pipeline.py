@@ -29,7 +29,7 @@ from torchedu.run import RunCLI
 from torchedu.schema import Vocabulary
 from torchedu.strategies.pipeline import Pipeline, Schedule
 from torchedu.tasks import CourseRecommendation
-from torchedu.tasks.base import Task
+from torchedu.tasks.task import Task
 from torchedu.testing.launch import LaunchServer
 
 SECONDS = 110.0

@@ -8,9 +8,10 @@ from lightning import Trainer
 from lightning.pytorch.callbacks import Callback
 
 from torchedu.datamodules import Interactions
+from torchedu.domains import Schedule
+from torchedu.domains.building import class_path
 from torchedu.models import DKT
 from torchedu.tasks import KnowledgeTracing
-from torchedu.tasks.base import Schedule, class_path
 
 
 def fitted(store: Path, *callbacks: Callback, **other: object) -> tuple[KnowledgeTracing, Trainer]:

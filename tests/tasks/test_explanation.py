@@ -257,7 +257,7 @@ def test_mistakes_of_a_run_are_told_in_two_lines(
     chats = tmp_path / "chats.jsonl"
     chats.write_text('{"messages": [{"role": "user", "content": "?"}]}\n')
     cases = [
-        (["--data.max_tokens", "512"], "512, and the network reads 256 tokens"),
+        (["--data.max_tokens", "512"], "max_tokens of 512 is longer than the network's 256 steps"),
         (["--data.max_tokens", "12"], "is longer than max_tokens, 12"),
         (["--model.net.source", str(large)], "billion parameters take"),
         (["--data.path", str(chats)], "the chat has no answer"),

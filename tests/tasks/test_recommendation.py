@@ -6,11 +6,11 @@ import torch
 from lightning import Trainer
 
 from torchedu import GMF, MF, MLP, CourseRecommendation, Enrolments, NeuMF, SASRec, TwoTower
+from torchedu.domains.recommendation import LOSSES
 from torchedu.errors import ConfigError
 from torchedu.run import trainer
 from torchedu.schema import ITEM, SKILL, Names, Vocabulary
 from torchedu.tasks import open_task
-from torchedu.tasks.recommendation import LOSSES
 
 TOWER = partial(TwoTower, dim=8)
 
@@ -120,7 +120,7 @@ def test_what_courses_teach_joins_their_vectors(tmp_path: Path) -> None:
     assert torch.equal(again.net.vectors(), net.vectors())
     grown = again.grown(Vocabulary({ITEM: Names(["new"]), SKILL: Names(["prose"])}))
     assert torch.equal(grown.net.vectors()[:-1], net.vectors())
-    with pytest.raises(ConfigError, match="the network has the sizes"):
+    with pytest.raises(ConfigError, match="the network has num_skills 2, the data 5"):
         runs(tmp_path / "other").fit(a_task(data), datamodule=data)
 
 

@@ -29,7 +29,7 @@ def with_data(one: TranscriptTagging, **of_data: object) -> TranscriptTagging:
     data = SimpleNamespace(
         vocabulary=names(), vector_dim=5, num_teacher_tags=5, num_student_tags=5,
         tag_counts=lambda: {"teacher": torch.tensor([90.0, 9, 1]), "student": torch.zeros(3)},
-        used=[],
+        used=[], longest="", facts=lambda net: None,
     )  # fmt: skip
     data.use = data.used.append
     vars(data).update(of_data)
@@ -77,9 +77,9 @@ def test_a_trained_network_gives_its_names_to_the_data() -> None:
     one.vocabulary = names("cab")
     one = with_data(one)
     one.setup("test")
-    assert one.trainer.datamodule.used == [one.vocabulary]
+    assert one.trainer.datamodule.used == [one.companions]
     one.vocabulary = names(encoder="y")
-    with pytest.raises(CheckpointError, match="another encoder"):
+    with pytest.raises(CheckpointError, match="the network was trained with y"):
         one.setup("test")
 
 

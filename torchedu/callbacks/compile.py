@@ -5,11 +5,10 @@ from typing import Any
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
-from torch import nn
 from torch._dynamo.exc import TorchDynamoException
 
 from torchedu.errors import ConfigError
-from torchedu.parallel import blocks
+from torchedu.parallel import blocks, network_of, traits_of
 
 
 class Compile(Callback):
@@ -31,13 +30,13 @@ class Compile(Callback):
         """
         if stage != "fit":
             return
-        net = getattr(pl_module, "net", None)
-        if not isinstance(net, nn.Module):
+        net = network_of(pl_module)
+        if net is None:
             raise ConfigError(
                 f"{type(pl_module).__name__} has no network `net` that could be compiled.",
                 "Leave --compile out.",
             )
-        if getattr(trainer.strategy, "tensor_size", 1) > 1:
+        if traits_of(trainer).together > 1:
             raise ConfigError(
                 "torch cannot compile blocks that devices share, for batches of unequal length.",
                 "Leave --compile out, or use ddp or fsdp.",

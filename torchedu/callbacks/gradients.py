@@ -9,12 +9,15 @@ from typing import Any, Literal, cast
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.plugins import MixedPrecision
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from torch import Tensor, distributed, nn
 from torch.distributed.tensor import DTensor, Replicate
 from torch.optim import Optimizer
 
+from torchedu.domains import Domain
 from torchedu.errors import ConfigError, TrainingError, allowed
+from torchedu.parallel import of_one_mesh, traits_of
 
 REMEMBERED = 100
 """Steps that a norm is compared with."""
@@ -102,7 +105,7 @@ class GradientGuard(Callback):
             TrainingError: They are not finite, and the step is not to be passed over.
         """
         # A strategy whose ranks hold different layers knows how to bring their norms together.
-        whole = getattr(trainer.strategy, "norms", norms)
+        whole = traits_of(trainer).norms or norms
         each = whole(list(self._layers.values())).tolist()
         total = math.hypot(*each)
         if math.isfinite(total):
@@ -166,12 +169,12 @@ class GradientGuard(Callback):
 
     def _culprits(self, module: LightningModule) -> list[str]:
         """Return the names of the samples of this rank whose loss or gradients are not finite."""
-        if not (hasattr(module, "loss") and hasattr(module, "pseudonyms")):
+        if not isinstance(module, Domain):
             return []
-        task: Any = module
+        task = module
         found: list[str] = []
         # A forward pass may need all ranks, and gradients of one sample cannot be told.
-        sharded = hasattr(module.trainer.strategy, "norms") or any(
+        sharded = traits_of(module.trainer).norms is not None or any(
             isinstance(one, DTensor) or one.is_meta for one in module.parameters()
         )
         with torch.random.fork_rng():
@@ -260,21 +263,6 @@ def _widest(device: torch.device) -> torch.dtype:
     return torch.float32 if device.type == "mps" else torch.float64
 
 
-def of_one_mesh(tensors: Sequence[Tensor]) -> dict[Any, list[Tensor]]:
-    """Group tensors by the devices that share each, since torch joins no others in one operation.
-
-    Args:
-        tensors: Any, shared or not.
-
-    Returns:
-        Them by their mesh; None stands for those that are not shared.
-    """
-    found: dict[Any, list[Tensor]] = {}
-    for one in tensors:
-        found.setdefault(getattr(one, "device_mesh", None), []).append(one)
-    return found
-
-
 def clip(parameters: Sequence[nn.Parameter], most: float) -> None:
     """Scale gradients down to a norm, wherever their parts are.
 
@@ -319,5 +307,6 @@ def _listed(names: list[str]) -> str:
 
 
 def _scaled(trainer: Trainer) -> bool:
-    by_strategy = bool(getattr(trainer.strategy, "scales", False))
-    return by_strategy or getattr(trainer.precision_plugin, "scaler", None) is not None
+    precision = trainer.precision_plugin
+    by_precision = isinstance(precision, MixedPrecision) and precision.scaler is not None
+    return by_precision or traits_of(trainer).scales

@@ -3,10 +3,29 @@
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar, RichProgressBar
+from torch import Tensor
+
+from torchedu.parallel import traits_of
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """What a task tells of how far it is; see ``Task``."""
+
+    counts: str
+    monitor: str
+
+    @property
+    def counted(self) -> Tensor:
+        """How much has counted in the loss so far in this epoch, on this rank."""
+
+    @property
+    def mean_loss(self) -> Tensor:
+        """The mean training loss so far in this epoch, of this rank."""
 
 
 class AnswersProgressBar(RichProgressBar):
@@ -53,7 +72,7 @@ class AnswersProgressBar(RichProgressBar):
         """Note where the epoch's count begins: after a resume it is not nothing."""
         super().on_train_batch_start(trainer, module, batch, batch_idx)
         if self._before is None:
-            self._before = float(getattr(module, "counted", 0))
+            self._before = float(module.counted) if isinstance(module, Counting) else 0.0
 
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Print a line for the epoch where no bar can be drawn."""
@@ -65,15 +84,14 @@ class AnswersProgressBar(RichProgressBar):
 
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         """Return what is shown beside the bar."""
+        if not isinstance(pl_module, Counting):
+            return {}
         seconds = time.perf_counter() - self._began
-        shares = (trainer.distributed_sampler_kwargs or {"num_replicas": 1})["num_replicas"]
-        counted = (float(getattr(pl_module, "counted", 0)) - (self._before or 0)) * shares
-        rate = f"{getattr(pl_module, 'counts', 'answers')}/s"
-        shown: dict[str, Any] = {rate: f"{counted / max(seconds, 1e-9):,.0f}"}
-        mean_loss: Any = getattr(pl_module, "mean_loss", None)
-        if mean_loss is not None:
-            shown["train/loss"] = f"{float(mean_loss):.4f}"
-        monitor = getattr(pl_module, "monitor", "val/auc")
-        if monitor in trainer.callback_metrics:
-            shown[monitor] = f"{trainer.callback_metrics[monitor]:.4f}"
+        counted = (float(pl_module.counted) - (self._before or 0)) * traits_of(trainer).shares
+        shown: dict[str, Any] = {
+            f"{pl_module.counts}/s": f"{counted / max(seconds, 1e-9):,.0f}",
+            "train/loss": f"{float(pl_module.mean_loss):.4f}",
+        }
+        if pl_module.monitor in trainer.callback_metrics:
+            shown[pl_module.monitor] = f"{trainer.callback_metrics[pl_module.monitor]:.4f}"
         return shown

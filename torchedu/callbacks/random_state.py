@@ -11,6 +11,8 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor, distributed
 
+from torchedu.parallel import traits_of
+
 
 class RandomState(Callback):
     """Keeps the random states of Python, numpy, torch and CUDA, of every rank, in the checkpoint.
@@ -27,7 +29,7 @@ class RandomState(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Note which share of the batches this rank takes."""
-        self._share = (trainer.distributed_sampler_kwargs or {"rank": 0})["rank"]
+        self._share = traits_of(trainer).share
 
     def state_dict(self) -> dict[str, Any]:
         """Return the states of all ranks; every rank has to call it."""
@@ -48,7 +50,7 @@ class RandomState(Callback):
         saved, self._saved = self._saved, []
         if not saved:
             return
-        shares = (trainer.distributed_sampler_kwargs or {"num_replicas": 1})["num_replicas"]
+        shares = traits_of(trainer).shares
         if len(saved) == shares:
             set_random_state(saved[self._share])
         else:

@@ -6,6 +6,7 @@ from pathlib import Path
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
+from torchedu.domains import Domain
 from torchedu.files import write_whole
 
 
@@ -14,8 +15,8 @@ class VocabularyFile(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write ``vocabulary.json``."""
-        vocabulary = getattr(pl_module, "vocabulary", None)
-        if vocabulary is None or trainer.fast_dev_run:  # type: ignore[attr-defined]
+        vocabulary = pl_module.vocabulary if isinstance(pl_module, Domain) else None
+        if vocabulary is None or not vocabulary.kinds or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         folder = Path(trainer.log_dir or trainer.default_root_dir)  # all ranks agree on it here
         if trainer.is_global_zero:

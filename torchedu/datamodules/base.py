@@ -2,13 +2,16 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
+from typing import Any, ClassVar
 
 from lightning import LightningDataModule
 
+from torchedu.companions import Companions
 from torchedu.datamodules.stream import Batches, BatchStream, EpochLoader, ranks_of
 from torchedu.datasets import Store
 from torchedu.datasets.order import Order
 from torchedu.errors import ConfigError
+from torchedu.models import Network
 from torchedu.schema import Vocabulary
 
 
@@ -22,6 +25,7 @@ class DataModule(LightningDataModule, ABC):
         vocabulary: The names in whose ids its batches are.
         name: What reports call it.
         predict_part: The part that is predicted; where it is None, what the subclass says.
+        longest: The option that says how long a batch's rows are at most; none where none does.
 
     Args:
         path: Where the data stands, if anywhere.
@@ -34,6 +38,7 @@ class DataModule(LightningDataModule, ABC):
 
     store: Store
     vocabulary: Vocabulary
+    longest: ClassVar[str] = ""
 
     def __init__(self, path: str | None, seed: int, num_workers: int) -> None:
         super().__init__()
@@ -55,6 +60,22 @@ class DataModule(LightningDataModule, ABC):
         Args:
             part: ``train``, ``val`` or ``test``; None for what is predicted by default.
         """
+
+    def use(self, companions: Companions) -> None:
+        """Give batches as a trained network's weights need them: in the ids of its names, say.
+
+        Args:
+            companions: What the weights belong to.
+        """
+        self.vocabulary = companions.vocabulary
+
+    def facts(self, net: Network) -> Any:
+        """Return what a network learns from the data before training; None by default.
+
+        Args:
+            net: It; see ``Network.learn``.
+        """
+        return None
 
     def __str__(self) -> str:
         """Say what the data is; Lightning's own text takes loaders apart."""

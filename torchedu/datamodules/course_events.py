@@ -10,6 +10,7 @@ import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from numpy.typing import NDArray
 
+from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, at_least
 from torchedu.datamodules.risk_batches import RiskBatches
 from torchedu.datamodules.stored import stored
@@ -177,15 +178,13 @@ class CourseEvents(DataModule):
         today: NDArray[np.float64] = np.minimum(day, length)
         return today
 
-    def use(self, vocabulary: Vocabulary) -> None:
-        """Give batches in the ids of another vocabulary, that of a trained network, say.
-
-        Args:
-            vocabulary: The names and ids to use from now on; modules that it lacks are unknown.
+    def use(self, companions: Companions) -> None:
+        """Give batches in the ids of a trained network, in which some modules may be unknown.
 
         Raises:
             ConfigError: The network was told other attributes of students.
         """
+        vocabulary = companions.vocabulary
         told = sorted({name.partition(": ")[0] for name in vocabulary[ATTRIBUTE]})
         if told != sorted(self.attributes):
             raise ConfigError(
@@ -196,7 +195,7 @@ class CourseEvents(DataModule):
         new = [name for name in self.store.vocabulary[MODULE] if name not in vocabulary[MODULE]]
         if new:
             rank_zero_info(f"{len(new)} modules are unknown to the network, such as {new[0]!r}.")
-        self.vocabulary = vocabulary
+        super().use(companions)
 
     def moments(self, part: str, by_week: bool = False) -> tuple[Moments, View]:
         """Return the moments that are scored in a part, and all that is known at each.

@@ -9,6 +9,8 @@ import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from numpy.typing import NDArray
 
+from torchedu.batch import CourseFacts
+from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, at_least
 from torchedu.datamodules.batches import pad_lists
 from torchedu.datamodules.enrolment_batches import EnrolmentBatches, popularity
@@ -22,7 +24,8 @@ from torchedu.datasets.leaks import refuse_leaks
 from torchedu.datasets.order import Order, cut_windows
 from torchedu.datasets.splits import Part
 from torchedu.errors import ConfigError
-from torchedu.schema import GROUP, ITEM, RESERVED, SKILL, Vocabulary
+from torchedu.models import Network
+from torchedu.schema import GROUP, ITEM, RESERVED, SKILL
 
 WINDOW, WITHOUT_HISTORY = 50, 2
 """Courses at once where nothing is asked for: usually, and for networks that read no history."""
@@ -65,6 +68,7 @@ class Enrolments(DataModule):
     """
 
     store: EnrolmentStore
+    longest = "window"
 
     def __init__(
         self,
@@ -194,20 +198,20 @@ class Enrolments(DataModule):
         if not self._window_asked:
             self.window = min(WINDOW if reads_history else WITHOUT_HISTORY, max_steps or WINDOW)
 
-    def use(self, vocabulary: Vocabulary) -> None:
-        """Give batches in the ids of another vocabulary, that of a trained network, say.
-
-        Args:
-            vocabulary: The names and ids to use from now on.
-        """
+    def use(self, companions: Companions) -> None:
+        """Give batches in the ids of a trained network; see ``DataModule.use``."""
         names = list(self.store.vocabulary[ITEM])
-        new = [name for name in names if name not in vocabulary[ITEM]]
+        new = [name for name in names if name not in companions.vocabulary[ITEM]]
         if new:
             rank_zero_info(
                 f"{len(new)} of {len(names)} courses are unknown to the network, such as "
                 f"{new[0]!r}: they are never recommended."
             )
-        self.vocabulary = vocabulary
+        super().use(companions)
+
+    def facts(self, net: Network) -> CourseFacts:
+        """Return how popular each course is, and what it teaches."""
+        return CourseFacts(self.popularity, self.skills)
 
     def training(self) -> tuple[EnrolmentBatches, Order]:
         """Return what builds the training batches, and their order."""

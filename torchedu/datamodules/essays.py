@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from torchedu.batch import EssayBatch
+from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, at_least
 from torchedu.datamodules.essay_batches import EssayBatches
 from torchedu.datamodules.stored import own_remedy, stored
@@ -19,6 +20,7 @@ from torchedu.errors import ConfigError, DataError, allowed
 from torchedu.features import embed, tokenize
 from torchedu.features.embedding import Precision, vectors_key
 from torchedu.features.tokens import tokenizer_key
+from torchedu.models import Grader, Network
 from torchedu.models.text_encoder import Pooling, encoder_config, encoder_sizes
 from torchedu.schema import ENCODER, PROMPT, Names, Vocabulary
 
@@ -193,17 +195,13 @@ class Essays(DataModule):
         )  # fmt: skip
         return EssayBatches(self.store, vectors=vectors, lines=[len(one) for one in lines])
 
-    def use(self, vocabulary: Vocabulary, ranges: NDArray[np.float32]) -> None:
-        """Give batches in the ids of another vocabulary, that of a trained network, say.
-
-        Args:
-            vocabulary: The names and ids to use from now on.
-            ranges: The ranges of its prompts' scores; shape (prompts, scores, 3).
+    def use(self, companions: Companions) -> None:
+        """Give batches in the ids and ranges of a trained network; see ``DataModule.use``.
 
         Raises:
             DataError: A prompt is not known, or a score is outside of the known prompt's range.
         """
-        own = self.store.vocabulary
+        own, vocabulary = self.store.vocabulary, companions.vocabulary
         if not self.num_labels:
             new = [name for name in own[PROMPT] if name not in vocabulary[PROMPT]]
             if new:
@@ -215,8 +213,14 @@ class Essays(DataModule):
                     file=self.path,
                     row=first + 1,
                 )
-        self.vocabulary = vocabulary
-        self.batches.use(vocabulary, ranges)
+        super().use(companions)
+        assert companions.ranges is not None
+        self.batches.use(vocabulary, companions.ranges)
+
+    def facts(self, net: Network) -> EssayBatch:
+        """Return the training part's texts as a grader learns from them before training."""
+        assert isinstance(net, Grader)
+        return self.training_texts(net.start)
 
     def training_texts(self, pooling: Pooling | None = None) -> EssayBatch:
         """Return the texts of the training part as one batch, without their tokens.

@@ -8,6 +8,7 @@ import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from numpy.typing import NDArray
 
+from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, at_least
 from torchedu.datamodules.chat_tokenizer import ChatTokenizer
 from torchedu.datamodules.stored import stored
@@ -54,6 +55,7 @@ class Explanations(DataModule):
     """
 
     store: ChatStore
+    longest = "max_tokens"
 
     def __init__(
         self,
@@ -110,12 +112,10 @@ class Explanations(DataModule):
         first = next(i for i, one in enumerate(chat) if one.role == ANSWERED_BY)
         return chat[:first], chat[first]
 
-    def use(self, tokenizer: Mapping[str, str]) -> None:
-        """Write conversations with another tokenizer, that of a trained network, say.
-
-        Args:
-            tokenizer: Its files, as ``ChatTokenizer`` takes them.
-        """
+    def use(self, companions: Companions) -> None:
+        """Write conversations with a trained network's tokenizer; see ``DataModule.use``."""
+        tokenizer = companions.tokenizer
+        assert tokenizer is not None
         if tokenizer != self.tokenizer.files:
             self.tokenizer = ChatTokenizer(tokenizer)
             self._batches = {}

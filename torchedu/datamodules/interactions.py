@@ -11,6 +11,7 @@ from weakref import finalize
 import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
+from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, at_least
 from torchedu.datamodules.batches import AnswerBatches
 from torchedu.datamodules.stored import own_remedy, stored
@@ -21,7 +22,7 @@ from torchedu.datasets.simulator import simulate
 from torchedu.datasets.splits import Part
 from torchedu.errors import ConfigError
 from torchedu.files import remove_left
-from torchedu.schema import ITEM, SKILL, Vocabulary
+from torchedu.schema import ITEM, SKILL
 
 MOST_WINDOWS = 64
 """Windows in a batch whose size nobody said."""
@@ -60,6 +61,7 @@ class Interactions(DataModule):
     """
 
     store: AnswerStore
+    longest = "window"
 
     def __init__(
         self,
@@ -116,15 +118,13 @@ class Interactions(DataModule):
         """The parts ``train``, ``val`` and ``test``."""
         return self._split()
 
-    def use(self, vocabulary: Vocabulary) -> None:
-        """Give batches in the ids of another vocabulary, that of a trained network, say.
+    def use(self, companions: Companions) -> None:
+        """Give batches in the ids of a trained network; see ``DataModule.use``.
 
-        Says how many of the data's names the vocabulary lacks; such an item is judged by its
-        skills, such a skill as an unknown one.
-
-        Args:
-            vocabulary: The names and ids to use from now on.
+        Says how many of the data's names the network lacks; such an item is judged by its skills,
+        such a skill as an unknown one.
         """
+        vocabulary = companions.vocabulary
         for kind in (ITEM, SKILL):
             names = list(self.store.vocabulary[kind])
             new = [name for name in names if name not in vocabulary[kind]]
@@ -133,7 +133,7 @@ class Interactions(DataModule):
                     f"{len(new)} of {len(names)} {kind}s are unknown to the network, "
                     f"such as {new[0]!r}."
                 )
-        self.vocabulary = vocabulary
+        super().use(companions)
 
     def training(self) -> tuple[AnswerBatches, Order]:
         """Return what builds the training batches, and their order."""

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from torchedu.datasets.order import Order, Windows, divided
 from torchedu.errors import ConfigError
+from torchedu.parallel import traits_of
 
 
 class Batches(Protocol):
@@ -202,6 +203,5 @@ def ranks_of(trainer: Trainer | None) -> tuple[int, int, int, bool]:
             "GradientAccumulationScheduler would divide batches in ever other ways.",
             "Set accumulate_grad_batches of the trainer instead; it changes no result.",
         )
-    share = trainer.distributed_sampler_kwargs or {"rank": 0, "num_replicas": 1}
-    counts = bool(getattr(trainer.strategy, "counts", True))
-    return share["rank"], share["num_replicas"], trainer.accumulate_grad_batches, counts
+    traits = traits_of(trainer)
+    return traits.share, traits.shares, trainer.accumulate_grad_batches, traits.counts

@@ -10,6 +10,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from numpy.typing import NDArray
 
 from torchedu.batch import LessonBatch
+from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, at_least
 from torchedu.datamodules.stored import own_remedy, stored
 from torchedu.datasets.importers.transcripts import import_transcripts
@@ -154,12 +155,9 @@ class Transcripts(DataModule):
         rows: NDArray[np.int64] = begin + np.arange(len(begin))
         return rows
 
-    def use(self, vocabulary: Vocabulary) -> None:
-        """Give batches in the ids of another vocabulary, that of a trained network, say.
-
-        Args:
-            vocabulary: The names and ids to use from now on; tags that it lacks are unknown.
-        """
+    def use(self, companions: Companions) -> None:
+        """Give batches in the ids of a trained network, in which some tags may be unknown."""
+        vocabulary = companions.vocabulary
         for role in ROLES:
             names = self.store.vocabulary[TAG + role]
             new = [name for name in names if name not in vocabulary[TAG + role]]
@@ -168,7 +166,7 @@ class Transcripts(DataModule):
                     f"{len(new)} of the {role}s' tags are unknown to the network, such as "
                     f"{new[0]!r}: sentences with them are not scored."
                 )
-        self.vocabulary = vocabulary
+        super().use(companions)
 
     @property
     def steps_per_epoch(self) -> int:

@@ -14,10 +14,10 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from torchedu import __version__
+from torchedu.domains.building import class_by_path
 from torchedu.errors import CheckpointError, ConfigError, TorcheduError
 from torchedu.models import KTModel
 from torchedu.schema import ITEM, SKILL, Vocabulary
-from torchedu.tasks.base import class_by_path
 
 FORMAT = 1
 CONFIG, WEIGHTS, NAMES = "config.json", "model.safetensors", "vocabulary.json"

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 
 from torchedu.checkpoints import Checkpoint, find_checkpoint, read_checkpoint
+from torchedu.domains.building import class_path
 from torchedu.errors import CheckpointError, ConfigError, MissingExtraError, TorcheduError, allowed
 from torchedu.export import onnx, torch_export
 from torchedu.export.capture import capture
@@ -27,7 +28,6 @@ from torchedu.export.language import LANGUAGE_FORMATS, export_language
 from torchedu.models import KTModel
 from torchedu.models.kt_model import State
 from torchedu.tasks import KnowledgeTracing, MathExplanation, open_task
-from torchedu.tasks.base import class_path
 
 GRAPHS: dict[str, ModuleType] = {"onnx": onnx, "torch_export": torch_export}
 """Formats that hold the network's code too, as graphs."""

@@ -14,6 +14,7 @@ from torchedu.batch import TokenBatch
 from torchedu.errors import ConfigError, MissingExtraError, allowed
 from torchedu.layers import BlockPlan
 from torchedu.models.low_rank import LowRank, narrow
+from torchedu.models.network import Network
 from torchedu.models.stored import read_config, stored_weights
 
 SMALL = {
@@ -32,7 +33,7 @@ MOST_LOGITS = 1 << 25
 """Above so many log odds, their loss is computed chunk by chunk, and they are never all kept."""
 
 
-class CausalLM(nn.Module):
+class CausalLM(Network):
     """Predicts each token from those before it, as a model of Hugging Face does.
 
     It serves families that are built like Llama (Touvron et al., https://arxiv.org/abs/2302.13971):
@@ -66,6 +67,7 @@ class CausalLM(nn.Module):
             bitsandbytes, is not installed.
     """
 
+    sizes = ("num_tokens",)
     block_plan = BlockPlan(
         "lm.model.layers", ("lm.model.embed_tokens",), ("lm.model.norm", "lm.lm_head")
     )
@@ -90,6 +92,7 @@ class CausalLM(nn.Module):
             )
         self.num_tokens = num_tokens
         self.source = source
+        self.four_bits = four_bits
         self._given = config
         self._attention = attention
         own: dict[str, Any]
@@ -134,7 +137,7 @@ class CausalLM(nn.Module):
         }
 
     @property
-    def max_steps(self) -> int:
+    def max_steps(self) -> int:  # type: ignore[override]  # the model's, not ours to set
         """Most tokens of a text."""
         return int(self.lm.config.max_position_embeddings)
 
@@ -262,7 +265,7 @@ class CausalLM(nn.Module):
         with torch.no_grad():
             for name, value in self.stored():
                 place, _, stays = name.rpartition(".base_layer.")
-                if self.low_rank.four_bits and stays == "weight":
+                if self.four_bits and stays == "weight":
                     owner = self.get_submodule(place)
                     owner.base_layer = narrow(owner.base_layer, value, device or own[name].device)
                 else:

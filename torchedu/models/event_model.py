@@ -1,25 +1,24 @@
 """What every network of at-risk students is: events so far in, a risk at any moment out."""
 
-import inspect
-from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from abc import abstractmethod
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from torchedu.batch import RiskBatch
+from torchedu.models.network import Network
 
 State = tuple[Tensor, ...]
 """What a network knows of B students; each tensor has B as its first dimension."""
 
 
-class EventModel(nn.Module, ABC):
+class EventModel(Network):
     """A network that gives a risk at any moment from the events before it.
 
     A subclass takes ``num_modules`` and ``num_attributes`` (reserved ids included) as its first
-    arguments and keeps every argument as an attribute of the same name, plain JSON values all; a
-    checkpoint stores them and builds the network again from them.
+    arguments; see ``Network``.
     """
 
+    sizes = ("num_modules", "num_attributes")
     num_modules: int
     num_attributes: int
 
@@ -73,14 +72,3 @@ class EventModel(nn.Module, ABC):
         Returns:
             What is known after it.
         """
-
-    def arguments(self) -> dict[str, Any]:
-        """Return the arguments that build this network again, sizes left out.
-
-        Returns:
-            Plain JSON values by the argument's name.
-        """
-        names = list(inspect.signature(type(self).__init__).parameters)[1:]
-        return {name: getattr(self, name) for name in names if name not in self._sizes}
-
-    _sizes: ClassVar = ("num_modules", "num_attributes")

@@ -22,6 +22,7 @@ class MF(DotProduct):
         num_items: Number of course ids, the reserved ones included.
         num_students: Number of students.
         num_groups: Not used.
+        num_skills: Not used.
         dim: Width of the vectors.
         std: Standard deviation that the vectors start from.
     """
@@ -34,10 +35,11 @@ class MF(DotProduct):
         num_items: int,
         num_students: int,
         num_groups: int,
+        num_skills: int,
         dim: int = 64,
         std: float = 0.1,
     ) -> None:
-        super().__init__(num_items, num_students, num_groups, dim, std)
+        super().__init__(num_items, num_students, num_groups, num_skills, dim, std)
         self.std = std
         self.student = nn.Embedding(num_students, dim)
         nn.init.normal_(self.student.weight, std=std)
@@ -57,14 +59,21 @@ class GMF(MF):
         num_items: Number of course ids, the reserved ones included.
         num_students: Number of students.
         num_groups: Not used.
+        num_skills: Not used.
         dim: Width of the vectors.
         std: Standard deviation that the vectors start from.
     """
 
     def __init__(
-        self, num_items: int, num_students: int, num_groups: int, dim: int = 32, std: float = 0.1
+        self,
+        num_items: int,
+        num_students: int,
+        num_groups: int,
+        num_skills: int,
+        dim: int = 32,
+        std: float = 0.1,
     ) -> None:
-        super().__init__(num_items, num_students, num_groups, dim, std)
+        super().__init__(num_items, num_students, num_groups, num_skills, dim, std)
         self.weight = nn.Parameter(torch.ones(dim))
 
     def forward(self, batch: EnrolmentBatch) -> Tensor:

@@ -1,8 +1,7 @@
 """What every network that grades texts is: texts in, scores or labels out."""
 
-import inspect
-from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Literal
+from abc import abstractmethod
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +11,7 @@ from torchedu.batch import EssayBatch
 from torchedu.errors import ConfigError, allowed
 from torchedu.layers.ridge import ridge
 from torchedu.layers.score_head import KINDS, ScoreHead
+from torchedu.models.network import Network
 from torchedu.models.text_encoder import Pooling
 from torchedu.schema import RESERVED, SURFACE_NUMBERS, UNKNOWN
 
@@ -20,14 +20,13 @@ LIMIT = 6.0
 """Spreads from the middle beyond which a number of a vector is cut; without a spread none is."""
 
 
-class Grader(nn.Module, ABC):
+class Grader(Network):
     """A network that grades texts.
 
     A subclass takes the sizes ``num_prompts`` (reserved ids included), ``num_scores``,
     ``num_steps`` (most steps of a scale), ``num_roles`` (texts that are read at once), ``dim``
-    (width of the encoder's vectors) and ``encoder`` (its name) as its first arguments and keeps
-    every argument as an attribute of the same name, plain JSON values all; a checkpoint stores them
-    and builds the network again.
+    (width of the encoder's vectors) and ``encoder`` (its name) as its first arguments; see
+    ``Network``.
 
     A text is seen as numbers: its vector, that of what stands beside it, how the two differ and
     agree, and what is counted on its surface, each beside that of other texts of the prompt. Where
@@ -44,7 +43,7 @@ class Grader(nn.Module, ABC):
     reads: ClassVar[Literal["vectors", "tokens"]]
     start: Pooling | None = None
     output: ScoreHead
-    sizes: ClassVar = ("num_prompts", "num_scores", "num_steps", "num_roles", "dim", "encoder")
+    sizes = ("num_prompts", "num_scores", "num_steps", "num_roles", "dim", "encoder")
 
     known_P: Tensor
     centre_PF: Tensor
@@ -91,23 +90,24 @@ class Grader(nn.Module, ABC):
         self.register_buffer("start_PY", torch.zeros(asked, lines))
 
     @torch.no_grad()
-    def begin(self, batch: EssayBatch) -> None:
+    def learn(self, facts: EssayBatch, fresh: bool) -> None:
         """Learn what is usual in texts of prompts that are not known yet.
 
         Where texts come without vectors, what was learnt of all prompts' stands for a new one's, as
         it does for prompts that are never known: all prompts share the head that reads them.
 
         Args:
-            batch: The texts of the training part, without their tokens.
+            facts: The texts of the training part, without their tokens.
+            fresh: Of no effect; what is known stays.
         """
         if not self.known_P.any():  # what is usual in all stands for prompts that are never known
-            self._usual(slice(None), batch)
-        asked_B = self.asked(batch)
+            self._usual(slice(None), facts)
+        asked_B = self.asked(facts)
         for prompt in asked_B.unique().tolist():
             if not self.known_P[prompt]:
-                mine = EssayBatch(*(one[asked_B == prompt] for one in batch))
+                mine = EssayBatch(*(one[asked_B == prompt] for one in facts))
                 self._usual(prompt, mine)
-                if batch.vector_BRD.numel():
+                if facts.vector_BRD.numel():
                     self._line(prompt, mine)
                 self.known_P[prompt] = True
 
@@ -184,15 +184,6 @@ class Grader(nn.Module, ABC):
     def asked(self, batch: EssayBatch) -> Tensor:
         """Return the prompts that the head goes by, all unknown where it does not; shape (B,)."""
         return batch.prompt_B if self.by_prompt else torch.full_like(batch.prompt_B, UNKNOWN)
-
-    def arguments(self) -> dict[str, Any]:
-        """Return the arguments that build this network again, sizes left out.
-
-        Returns:
-            Plain JSON values by the argument's name.
-        """
-        names = list(inspect.signature(type(self).__init__).parameters)[1:]
-        return {name: getattr(self, name) for name in names if name not in self.sizes}
 
 
 def _compared(vector_BRD: Tensor) -> Tensor:

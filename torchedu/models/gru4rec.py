@@ -23,6 +23,7 @@ class GRU4Rec(DotProduct):
         num_items: Number of course ids, the reserved ones included.
         num_students: Not used; the network goes by courses alone.
         num_groups: Not used.
+        num_skills: Not used.
         dim: Width of the courses' vectors.
         hidden: Width of the GRU.
         dropout: Share left out in training of vectors and of the GRU's output.
@@ -33,11 +34,12 @@ class GRU4Rec(DotProduct):
         num_items: int,
         num_students: int,
         num_groups: int,
+        num_skills: int,
         dim: int = 64,
         hidden: int = 128,
         dropout: float = 0.25,
     ) -> None:
-        super().__init__(num_items, num_students, num_groups, dim)
+        super().__init__(num_items, num_students, num_groups, num_skills, dim)
         self.hidden = hidden
         self.dropout = dropout
         self.start = nn.Parameter(torch.zeros(dim))

@@ -1,28 +1,25 @@
 """What every network of knowledge tracing is: answers so far in, the chance of the next one out."""
 
-import inspect
-from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from abc import abstractmethod
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from torchedu.batch import AnswerBatch
+from torchedu.models.network import Network
 
 State = tuple[Tensor, ...]
 """What a network knows of B students; each tensor has B as its first dimension."""
 
 
-class KTModel(nn.Module, ABC):
+class KTModel(Network):
     """A network that predicts each answer from the answers before it.
 
     A subclass takes ``num_items`` and ``num_skills`` (reserved ids included) as its first two
-    arguments and keeps every argument as an attribute of the same name, plain JSON values all; a
-    checkpoint stores them and builds the network again from them. ``torchedu.testing.check_model``
-    checks this contract on any subclass.
+    arguments; see ``Network``. ``torchedu.testing.check_model`` checks the contract of both on any
+    subclass.
     """
 
-    max_steps: int | None = None
-    """The longest history that the network takes at once; None where any length will do."""
+    sizes = ("num_items", "num_skills")
 
     num_items: int
     num_skills: int
@@ -76,18 +73,3 @@ class KTModel(nn.Module, ABC):
         Returns:
             What is known after it.
         """
-
-    def penalty(self) -> Tensor | float:
-        """Return a term of the network's own to add to the mean loss; none by default."""
-        return 0.0
-
-    def arguments(self) -> dict[str, Any]:
-        """Return the arguments that build this network again, sizes left out.
-
-        Returns:
-            Plain JSON values by the argument's name.
-        """
-        names = list(inspect.signature(type(self).__init__).parameters)[1:]
-        return {name: getattr(self, name) for name in names if name not in self._sizes}
-
-    _sizes: ClassVar = ("num_items", "num_skills")

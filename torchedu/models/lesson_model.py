@@ -1,8 +1,7 @@
 """What every network of lessons is: a lesson's sentences in, a tag for each out."""
 
-import inspect
-from abc import ABC, abstractmethod
-from typing import Any, ClassVar, cast
+from abc import abstractmethod
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -10,15 +9,15 @@ from torch.nn import functional as F
 
 from torchedu.batch import LessonBatch
 from torchedu.layers import Dropout, VocabularyTable
+from torchedu.models.network import Network
 from torchedu.schema import RESERVED, ROLES, TAG
 
 
-class LessonModel(nn.Module, ABC):
+class LessonModel(Network):
     """A network that tags each sentence of a lesson, a teacher's and a student's by sets of theirs.
 
     A subclass takes ``num_teacher_tags``, ``num_student_tags`` and ``vector_dim`` as its first
-    arguments and keeps every argument as an attribute of the same name, plain JSON values all; a
-    checkpoint stores them and builds the network again from them. It writes ``read``.
+    arguments, and writes ``read``; see ``Network``.
 
     Args:
         num_teacher_tags: Number of ids of teachers' tags, the reserved ones included.
@@ -28,7 +27,7 @@ class LessonModel(nn.Module, ABC):
         dropout: Share left out in training of the vectors and of what is read.
     """
 
-    _sizes: ClassVar = ("num_teacher_tags", "num_student_tags", "vector_dim")
+    sizes = ("num_teacher_tags", "num_student_tags", "vector_dim")
 
     def __init__(
         self,
@@ -83,12 +82,3 @@ class LessonModel(nn.Module, ABC):
         tables = cast("list[VocabularyTable]", list(self.tags))
         teacher, student = (table.weight[RESERVED:] for table in tables)
         return F.linear(x_BLD, teacher), F.linear(x_BLD, student)
-
-    def arguments(self) -> dict[str, Any]:
-        """Return the arguments that build this network again, sizes left out.
-
-        Returns:
-            Plain JSON values by the argument's name.
-        """
-        names = list(inspect.signature(type(self).__init__).parameters)[1:]
-        return {name: getattr(self, name) for name in names if name not in self._sizes}

@@ -25,6 +25,7 @@ class MLP(Recommender):
         num_items: Number of course ids, the reserved ones included.
         num_students: Number of students.
         num_groups: Not used.
+        num_skills: Not used.
         dim: Width of the vectors.
         hidden: Widths of the layers.
         std: Standard deviation that the vectors start from.
@@ -38,11 +39,12 @@ class MLP(Recommender):
         num_items: int,
         num_students: int,
         num_groups: int,
+        num_skills: int,
         dim: int = 32,
         hidden: tuple[int, ...] = (64, 32, 16),
         std: float = 0.01,
     ) -> None:
-        super().__init__(num_items, num_students, num_groups)
+        super().__init__(num_items, num_students, num_groups, num_skills)
         self.dim = dim
         self.hidden = list(hidden)
         self.pair_width = max(self.hidden)
@@ -84,6 +86,7 @@ class NeuMF(Recommender):
         num_items: Number of course ids, the reserved ones included.
         num_students: Number of students.
         num_groups: Not used.
+        num_skills: Not used.
         dim: Width of the vectors, of each half.
         hidden: Widths of the perceptron's layers.
         std: Standard deviation that the vectors start from.
@@ -97,17 +100,18 @@ class NeuMF(Recommender):
         num_items: int,
         num_students: int,
         num_groups: int,
+        num_skills: int,
         dim: int = 32,
         hidden: tuple[int, ...] = (64, 32, 16),
         std: float = 0.01,
     ) -> None:
-        super().__init__(num_items, num_students, num_groups)
+        super().__init__(num_items, num_students, num_groups, num_skills)
         self.dim = dim
         self.hidden = list(hidden)
         self.pair_width = max(self.hidden)
         self.std = std
-        self.gmf = GMF(num_items, num_students, num_groups, dim, std)
-        self.mlp = MLP(num_items, num_students, num_groups, dim, hidden, std)
+        self.gmf = GMF(num_items, num_students, num_groups, num_skills, dim, std)
+        self.mlp = MLP(num_items, num_students, num_groups, num_skills, dim, hidden, std)
 
     def forward(self, batch: EnrolmentBatch) -> Tensor:
         """Look the students up, in both halves; see ``Recommender.forward``."""
@@ -118,9 +122,9 @@ class NeuMF(Recommender):
         gmf_MD, mlp_MD = state_MD.split(self.dim, -1)
         return self.gmf.logits(gmf_MD, item_MK) + self.mlp.logits(mlp_MD, item_MK)
 
-    def begin(self, popularity_N: Tensor) -> None:
+    def set_biases(self, popularity_N: Tensor) -> None:
         """Set the biases by popularity."""
-        self.gmf.begin(popularity_N)
+        self.gmf.set_biases(popularity_N)
 
     def start_from(self, other: Recommender) -> bool:
         """Take over a trained ``GMF`` or ``MLP`` of the same sizes; see ``Recommender``."""

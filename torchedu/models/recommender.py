@@ -1,33 +1,32 @@
 """What every network of course recommendation is: a student so far in, a score a course out."""
 
-import inspect
-from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from abc import abstractmethod
+from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from torchedu.batch import EnrolmentBatch
+from torchedu.batch import CourseFacts, EnrolmentBatch
 from torchedu.layers import VocabularyTable
-from torchedu.schema import ITEM, RESERVED
+from torchedu.models.network import Network
+from torchedu.schema import ITEM
 
 
-class Recommender(nn.Module, ABC):
+class Recommender(Network):
     """A network that scores every course for a student, from the courses before.
 
-    A subclass takes ``num_items``, ``num_students`` and ``num_groups`` as its first three arguments
-    and keeps every argument as an attribute of the same name, plain JSON values all; a checkpoint
-    stores them and builds the network again from them.
+    A subclass takes ``num_items``, ``num_students``, ``num_groups`` and ``num_skills`` as its first
+    arguments; see ``Network``.
 
     Args:
         num_items: Number of course ids, the reserved ones included.
         num_students: Number of students; those of the store that is trained on.
         num_groups: Number of ids of all student attributes.
+        num_skills: Number of ids of what courses teach, the reserved ones included.
     """
 
-    max_steps: int | None = None
-    """The most courses that the network takes at once; None where any number will do."""
+    sizes = ("num_items", "num_students", "num_groups", "num_skills")
     pair_width: int = 1
     """The most numbers that the network keeps at once of one student and one course it scores."""
     skill_NS: Tensor
@@ -37,12 +36,12 @@ class Recommender(nn.Module, ABC):
     reads_history: ClassVar[bool] = True
     """Whether what it says of a student depends on the courses before."""
 
-    def __init__(self, num_items: int, num_students: int, num_groups: int) -> None:
+    def __init__(self, num_items: int, num_students: int, num_groups: int, num_skills: int) -> None:
         super().__init__()
         self.num_items = num_items
         self.num_students = num_students
         self.num_groups = num_groups
-        self.num_skills = RESERVED
+        self.num_skills = num_skills
         # Not saved with the weights: its width is the data's.
         self.register_buffer("skill_NS", torch.zeros(num_items, 0).long(), persistent=False)
 
@@ -72,39 +71,26 @@ class Recommender(nn.Module, ABC):
             shape (M, K) or (M, N).
         """
 
-    def describe(self, num_skills: int) -> None:
-        """Make room for what courses teach; a network that goes by it extends this.
+    def learn(self, facts: CourseFacts, fresh: bool) -> None:
+        """Take what each course teaches, and where weights are fresh how popular each is.
 
         Args:
-            num_skills: Number of ids of skills, the reserved ones included.
+            facts: What the data says of courses; one that teaches nothing keeps what it had.
+            fresh: Whether the weights are still as they were drawn.
         """
-        self.num_skills = num_skills
-
-    def teach(self, skill_NS: Tensor) -> None:
-        """Take what each course teaches.
-
-        Args:
-            skill_NS: Skill ids of each course, filled up with 0; a course with none keeps what it
-                had.
-        """
-        both = [skill_NS.to(self.skill_NS.device), self.skill_NS]
+        both = [facts.skill_NS.to(self.skill_NS.device), self.skill_NS]
         width = max(one.shape[1] for one in both)
         new_NS, old_NS = (F.pad(one, (0, width - one.shape[1])) for one in both)
         self.skill_NS = torch.where((new_NS > 0).any(1, keepdim=True), new_NS, old_NS)
+        if fresh:
+            self.set_biases(facts.popularity_N)
 
     def start_from(self, other: "Recommender") -> bool:
         """Take over what fits of a trained network, and say whether anything did."""
         return False
 
-    def begin(self, popularity_N: Tensor) -> None:
-        """Set biases by how often each course was taken, before training begins."""
-
-    def arguments(self) -> dict[str, Any]:
-        """Return the arguments that build this network again, sizes left out."""
-        names = list(inspect.signature(type(self).__init__).parameters)[1:]
-        return {name: getattr(self, name) for name in names if name not in self._sizes}
-
-    _sizes: ClassVar = ("num_items", "num_students", "num_groups")
+    def set_biases(self, popularity_N: Tensor) -> None:
+        """Set biases by how often each course was taken."""
 
 
 class DotProduct(Recommender):
@@ -114,14 +100,21 @@ class DotProduct(Recommender):
         num_items: Number of course ids, the reserved ones included.
         num_students: Number of students.
         num_groups: Number of ids of all student attributes.
+        num_skills: Number of ids of what courses teach, the reserved ones included.
         dim: Width of the vectors.
         std: Standard deviation that the courses' vectors start from.
     """
 
     def __init__(
-        self, num_items: int, num_students: int, num_groups: int, dim: int, std: float | None = None
+        self,
+        num_items: int,
+        num_students: int,
+        num_groups: int,
+        num_skills: int,
+        dim: int,
+        std: float | None = None,
     ) -> None:
-        super().__init__(num_items, num_students, num_groups)
+        super().__init__(num_items, num_students, num_groups, num_skills)
         self.dim = dim
         self.course = VocabularyTable(ITEM, num_items, dim, std=dim**-0.5 if std is None else std)
         self.bias = VocabularyTable(ITEM, num_items, 1, std=0.0)
@@ -139,7 +132,7 @@ class DotProduct(Recommender):
         """Return the vectors of courses; of all, shape (N, D), where it is None."""
         return self.course.weight if item is None else self.course(item)
 
-    def begin(self, popularity_N: Tensor) -> None:
+    def set_biases(self, popularity_N: Tensor) -> None:
         """Set the biases to the log of each course's share."""
         share_N = (popularity_N + 1) / (popularity_N.sum() + len(popularity_N))
         with torch.no_grad():

@@ -26,6 +26,7 @@ class SASRec(DotProduct):
         num_items: Number of course ids, the reserved ones included.
         num_students: Not used; the network goes by courses alone.
         num_groups: Not used.
+        num_skills: Not used.
         dim: Width.
         heads: Attention heads; a divisor of ``dim``.
         blocks: Attention blocks one after the other.
@@ -40,6 +41,7 @@ class SASRec(DotProduct):
         num_items: int,
         num_students: int,
         num_groups: int,
+        num_skills: int,
         dim: int = 64,
         heads: int = 2,
         blocks: int = 2,
@@ -50,7 +52,7 @@ class SASRec(DotProduct):
             raise ConfigError(
                 f"dim is {dim} and heads {heads}.", "dim must be a multiple of heads."
             )
-        super().__init__(num_items, num_students, num_groups, dim)
+        super().__init__(num_items, num_students, num_groups, num_skills, dim)
         self.heads = heads
         self.blocks = blocks
         self.dropout = dropout

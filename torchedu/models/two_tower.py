@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from torchedu.batch import EnrolmentBatch
 from torchedu.layers import VocabularyTable
 from torchedu.models.recommender import DotProduct, shifted
-from torchedu.schema import RESERVED, SKILL
+from torchedu.schema import GROUP, RESERVED, SKILL
 
 
 class TwoTower(DotProduct):
@@ -26,6 +26,7 @@ class TwoTower(DotProduct):
         num_items: Number of course ids, the reserved ones included.
         num_students: Not used; a student is known by courses and attributes.
         num_groups: Number of ids of all student attributes.
+        num_skills: Number of ids of what courses teach, the reserved ones included.
         dim: Width of the vectors.
         pools: How many averages of the history there are.
         hidden: Width of the student tower's hidden layer.
@@ -37,12 +38,13 @@ class TwoTower(DotProduct):
         num_items: int,
         num_students: int,
         num_groups: int,
+        num_skills: int,
         dim: int = 128,
         pools: int = 4,
         hidden: int = 256,
         dropout: float = 0.3,
     ) -> None:
-        super().__init__(num_items, num_students, num_groups, dim)
+        super().__init__(num_items, num_students, num_groups, num_skills, dim)
         self.pools = pools
         self.hidden = hidden
         self.dropout = dropout
@@ -53,16 +55,11 @@ class TwoTower(DotProduct):
         nn.init.normal_(self.linear.weight, std=width**-0.5)
         self.up, self.down = nn.Linear(width, hidden), nn.Linear(hidden, dim)
         nn.init.zeros_(self.down.weight)
-        self.group = nn.Embedding(max(num_groups, 1), dim)
-        nn.init.zeros_(self.group.weight)
+        self.group = VocabularyTable(GROUP, max(num_groups, 1), dim, std=0.0)
         self.drop = nn.Dropout(dropout)
         self.skill: VocabularyTable | None = None
-
-    def describe(self, num_skills: int) -> None:
-        """Make room for what courses teach; see ``Recommender.describe``."""
-        super().describe(num_skills)
         if num_skills > RESERVED:
-            self.skill = VocabularyTable(SKILL, num_skills, self.dim, std=0.0)
+            self.skill = VocabularyTable(SKILL, num_skills, dim, std=0.0)
 
     def vectors(self, item: Tensor | None = None) -> Tensor:
         """Return the vectors of courses, those of what they teach among it."""

@@ -17,12 +17,12 @@ from torchedu.datamodules import Enrolments
 from torchedu.datamodules.enrolment_batches import EnrolmentBatches
 from torchedu.datasets.importers.prerequisites import Prerequisites, read_prerequisites
 from torchedu.datasets.order import Windows
+from torchedu.domains.recommendation import Recommended
 from torchedu.metrics.ranking import TOP
 from torchedu.prediction.any_task import check_format, predict
 from torchedu.prediction.tables import names_array, write_table
 from torchedu.schema import ITEM, PADDING
 from torchedu.tasks import CourseRecommendation
-from torchedu.tasks.recommendation import Recommended
 
 STUDENTS = 1024
 """Students whose recommendations are found together."""

@@ -19,12 +19,13 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from torchedu.errors import ConfigError, MissingExtraError, allowed
+from torchedu.parallel import HasTraits, StrategyTraits, has_sparse
 
 AUTOCAST = {"bf16-mixed": "bfloat16", "16-mixed": "float16"}
 HALF = {"bf16-true": "bf16", "16-true": "fp16"}
 
 
-class DeepSpeed(DDPStrategy):
+class DeepSpeed(HasTraits, DDPStrategy):
     """Trains with DeepSpeed's ZeRO, on GPUs and on CPUs.
 
     Rajbhandari et al., "ZeRO: Memory Optimizations Toward Training Trillion Parameter Models", SC
@@ -73,7 +74,7 @@ class DeepSpeed(DDPStrategy):
 
     def check(self, module: LightningModule) -> None:
         """Raise ``ConfigError`` where it cannot train this task."""
-        if any(getattr(one, "sparse", False) for one in module.modules()):
+        if has_sparse(module):
             raise ConfigError(
                 "DeepSpeed divides dense gradients, and this network's tables have sparse ones.",
                 "Set the tables to dense, or use --trainer.strategy ddp.",
@@ -85,9 +86,14 @@ class DeepSpeed(DDPStrategy):
             )
 
     @property
-    def scales(self) -> bool:
-        """Whether DeepSpeed scales losses, and passes over steps that are not finite by itself."""
-        return str(self.precision_plugin.precision).startswith("16-")
+    def traits(self) -> StrategyTraits:
+        """What it tells of this rank: in 16 bits DeepSpeed itself scales losses."""
+        return StrategyTraits(
+            share=self.global_rank,
+            shares=self.num_nodes * self.num_processes,
+            scales=str(self.precision_plugin.precision).startswith("16-"),
+            norms=self.norms,
+        )
 
     def setup_environment(self) -> None:
         """Begin the process group, and tell DeepSpeed of it."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from lightning import LightningModule, Trainer
@@ -18,10 +18,14 @@ from torch.optim import Optimizer
 
 from torchedu.errors import ConfigError
 from torchedu.parallel import (
+    StrategyTraits,
     check_divisible,
     checkpoint_activations,
     fill,
     gathered,
+    has_sparse,
+    network_of,
+    of_one_mesh,
     scattered,
     shard,
     tensor,
@@ -29,6 +33,13 @@ from torchedu.parallel import (
 from torchedu.parallel.undivided import Undivided, copied
 from torchedu.strategies.filling import Filling
 from torchedu.strategies.limits import is_deferred
+
+
+@runtime_checkable
+class SavesParts(Protocol):
+    """What writes checkpoints whose tensors are divided, where it says so."""
+
+    saves_parts: bool
 
 
 class Divided(Filling):
@@ -78,18 +89,18 @@ class Divided(Filling):
         self._undivided: Undivided | None = None
 
     @property
-    def distributed_sampler_kwargs(self) -> dict[str, Any]:
-        """Which share of the batches this rank takes: ranks that share a batch take the same."""
+    def traits(self) -> StrategyTraits:
+        """What it tells of this rank: those that share a batch take the same, the first counts."""
         world = self.num_nodes * self.num_processes
-        return {
-            "num_replicas": world // self.tensor_size,
-            "rank": self.global_rank // self.tensor_size,
-        }
-
-    @property
-    def counts(self) -> bool:
-        """Whether this rank's answers count in evaluation: the first's of those with one batch."""
-        return self.global_rank % self.tensor_size == 0
+        return StrategyTraits(
+            share=self.global_rank // self.tensor_size,
+            shares=world // self.tensor_size,
+            counts=self.global_rank % self.tensor_size == 0,
+            together=self.tensor_size,
+            parts=world // self.replicas,
+            offloads=self.cpu_offload,
+            fills=True,
+        )
 
     def check(self, module: LightningModule) -> None:
         """Check that devices and precision can serve a task.
@@ -108,8 +119,8 @@ class Divided(Filling):
             raise ConfigError(
                 f"{self.name} has no precision 16-mixed.", "Use bf16-mixed, or another strategy."
             )
-        net = getattr(module, "net", None)
-        inside = set(net.parameters()) if isinstance(net, nn.Module) else set()
+        net = network_of(module)
+        inside = set() if net is None else set(net.parameters())
         outside = [name for name, one in module.named_parameters() if one not in inside]
         if outside or not inside:
             raise ConfigError(
@@ -117,13 +128,14 @@ class Divided(Filling):
                 f"{'parameters outside it: ' + outside[0] if outside else 'none'}.",
                 "Keep all parameters in `net`, or use ddp.",
             )
-        assert isinstance(net, nn.Module)
-        if any(getattr(one, "sparse", False) for one in net.modules()):
+        assert net is not None
+        if has_sparse(net):
             raise ConfigError(
                 f"{self.name} cannot divide tables with sparse gradients.",
                 "Set sparse to false, or use ddp.",
             )
-        if self.sharded_checkpoints and not getattr(self.checkpoint_io, "saves_parts", False):
+        divides = isinstance(self.checkpoint_io, SavesParts) and self.checkpoint_io.saves_parts
+        if self.sharded_checkpoints and not divides:
             raise ConfigError(
                 f"{type(self.checkpoint_io).__name__} saves no sharded_checkpoints.",
                 "Give the trainer torchedu's: plugins=[VerifiedCheckpointIO()].",
@@ -171,14 +183,9 @@ class Divided(Filling):
         super().setup_optimizers(trainer)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
-                meshes = {getattr(one, "device_mesh", None) for one in group["params"]}
+                meshes = set(of_one_mesh(group["params"]))
                 if len(meshes) > 1:  # torch steps parameters of one mesh alone together
                     group.update(foreach=False, fused=False)
-
-    @property
-    def parts(self) -> int:
-        """Devices that share one copy of what is trained."""
-        return self.num_nodes * self.num_processes // self.replicas
 
     def _agree(self, module: LightningModule) -> None:
         """Let every rank begin with the first one's weights."""
@@ -231,7 +238,8 @@ class Divided(Filling):
 
     def _put_away(self, result: Any) -> Any:
         """Keep parts alone again of what no backward pass puts away."""
-        net = getattr(self.lightning_module, "net", None)
+        assert self.lightning_module is not None
+        net: Any = network_of(self.lightning_module)
         if isinstance(net, FSDPModule):
             net.reshard()
         return result

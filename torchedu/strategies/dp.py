@@ -13,6 +13,7 @@ from lightning.pytorch.strategies import ParallelStrategy
 from torch import Tensor, nn
 
 from torchedu.errors import ConfigError
+from torchedu.parallel import network_of
 
 
 class DP(ParallelStrategy):
@@ -48,7 +49,7 @@ class DP(ParallelStrategy):
 
     def check(self, module: LightningModule) -> None:
         """Raise ``ConfigError`` where it cannot train this task."""
-        if not isinstance(getattr(module, "net", None), nn.Module):
+        if network_of(module) is None:
             raise ConfigError(
                 f"dp divides a batch among copies of the task's net, and {type(module).__name__} "
                 "has none.",
@@ -74,7 +75,9 @@ class DP(ParallelStrategy):
 
     def teardown(self) -> None:
         """Let the network run on one device again."""
-        vars(getattr(self.lightning_module, "net", self)).pop("forward", None)
+        net = None if self.lightning_module is None else network_of(self.lightning_module)
+        if net is not None:
+            vars(net).pop("forward", None)
         self.cluster_environment = None
         super(ParallelStrategy, self).teardown()
 

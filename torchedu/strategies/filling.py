@@ -2,21 +2,17 @@
 
 from lightning.pytorch.strategies import DDPStrategy
 
+from torchedu.parallel import HasTraits
 from torchedu.strategies.limits import check_narrow, is_deferred
 
 
-class Filling(DDPStrategy):
+class Filling(HasTraits, DDPStrategy):
     """Lets a network whose weights are still to be read get them once it is divided.
 
-    No process then ever holds more of it than its part, and one tensor.
+    No process then ever holds more of it than its part, and one tensor. Its ``traits`` say so.
     """
 
     _late = False
-
-    @property
-    def fills(self) -> bool:
-        """Whether it reads the weights of a network that has none yet, once that is divided."""
-        return True
 
     @property
     def restore_checkpoint_after_setup(self) -> bool:

@@ -12,6 +12,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from torch import Tensor, distributed, nn
 
 from torchedu.errors import ConfigError
+from torchedu.parallel import has_sparse
 
 
 class Horovod(DDPStrategy):
@@ -45,7 +46,7 @@ class Horovod(DDPStrategy):
 
     def check(self, module: LightningModule) -> None:
         """Raise ``ConfigError`` where it cannot train this task."""
-        if any(getattr(one, "sparse", False) for one in module.modules()):
+        if has_sparse(module):
             raise ConfigError(
                 "Horovod averages dense gradients here, and this network's tables have sparse "
                 "ones.",

@@ -1,7 +1,6 @@
 """What this machine cannot do, said before any process starts."""
 
 import os
-from typing import Any
 
 import torch
 from lightning import LightningModule, Trainer
@@ -11,6 +10,8 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from torch import distributed, nn
 
 from torchedu.errors import ConfigError
+from torchedu.models.network import Network
+from torchedu.parallel import network_of, traits_of
 from torchedu.strategies.ddp import DDP
 from torchedu.strategies.dp import DP
 
@@ -66,8 +67,8 @@ def check_machine(
             f"Ampere or newer); this one is {torch.cuda.get_device_name()}.",
             "Use 16-mixed or 32-true.",
         )
-    backend = getattr(strategy, "_process_group_backend", "")
-    if where == "cuda" and backend is None and not distributed.is_nccl_available():
+    unsaid = isinstance(strategy, DDPStrategy) and strategy.process_group_backend is None
+    if where == "cuda" and unsaid and not distributed.is_nccl_available():
         rank_zero_warn("This torch comes without NCCL: GPUs meet through Gloo, which is slower.")
         strategy._process_group_backend = "gloo"  # type: ignore[attr-defined]
 
@@ -82,8 +83,7 @@ def check_batch(batch_size: object, trainer: Trainer) -> None:
     Raises:
         ConfigError: There are more parts than the batch has windows.
     """
-    shares = trainer.distributed_sampler_kwargs or {}
-    parts = shares.get("num_replicas", 1) * trainer.accumulate_grad_batches
+    parts = traits_of(trainer).shares * trainer.accumulate_grad_batches
     if isinstance(batch_size, int) and batch_size < parts:
         raise ConfigError(
             f"--data.batch_size is {batch_size}; devices times accumulated batches are {parts}.",
@@ -104,11 +104,11 @@ def check_memory(module: LightningModule, trainer: Trainer) -> None:
     Raises:
         ConfigError: They do not fit.
     """
-    strategy: Any = trainer.strategy
     if not is_deferred(module):
         return
-    check_narrow(module, strategy)
-    if getattr(strategy, "cpu_offload", False):
+    check_narrow(module, trainer.strategy)
+    traits = traits_of(trainer)
+    if traits.offloads:
         return
 
     def held_by(name: str, one: nn.Parameter) -> float:
@@ -118,7 +118,7 @@ def check_memory(module: LightningModule, trainer: Trainer) -> None:
         return (0.5 if added_to and in_four_bits(module) else 4) * one.numel()
 
     parameters = list(module.named_parameters())
-    held = sum(held_by(*one) for one in parameters) // getattr(strategy, "parts", 1)
+    held = sum(held_by(*one) for one in parameters) // traits.parts
     if isinstance(trainer.accelerator, CUDAAccelerator):
         there = torch.cuda.get_device_properties(0).total_memory
     else:
@@ -152,12 +152,14 @@ def check_narrow(module: LightningModule, strategy: Strategy) -> None:
 
 def in_four_bits(module: LightningModule) -> bool:
     """Say whether a task's network keeps the weights that additions belong to in 4 bits."""
-    return bool(getattr(getattr(module.net, "low_rank", None), "four_bits", False))
+    net = network_of(module)
+    return isinstance(net, Network) and net.four_bits
 
 
 def is_deferred(module: LightningModule) -> bool:
     """Return whether a task's network still has to read its weights."""
-    return bool(getattr(getattr(module, "net", None), "deferred", False))
+    net = network_of(module)
+    return isinstance(net, Network) and net.deferred
 
 
 def device_kind(accelerator: object) -> str:

@@ -19,7 +19,7 @@ from torch.utils._pytree import tree_map_only
 
 from torchedu.errors import ConfigError, allowed
 from torchedu.layers import BlockNetwork
-from torchedu.parallel import fill
+from torchedu.parallel import StrategyTraits, fill, network_of
 from torchedu.parallel.collect import collected
 from torchedu.parallel.holdings import Holdings
 from torchedu.parallel.schedule import Relay, stages_held
@@ -101,15 +101,15 @@ class Pipeline(Filling):
         return self._size or self.num_nodes * self.num_processes
 
     @property
-    def distributed_sampler_kwargs(self) -> dict[str, Any]:
-        """Which share of the batches this rank's pipeline takes, of how many."""
-        ranks = self.num_nodes * self.num_processes
-        return {"num_replicas": ranks // self.size, "rank": self.global_rank // self.size}
-
-    @property
-    def parts(self) -> int:
-        """Devices that share one copy of what is trained."""
-        return self.size
+    def traits(self) -> StrategyTraits:
+        """What it tells of this rank: all ranks of a pipeline take the same batches."""
+        return StrategyTraits(
+            share=self.global_rank // self.size,
+            shares=self.num_nodes * self.num_processes // self.size,
+            parts=self.size,
+            fills=True,
+            norms=self.norms,
+        )
 
     def check(self, module: LightningModule) -> None:
         """Refuse what cannot be divided.
@@ -117,7 +117,7 @@ class Pipeline(Filling):
         Raises:
             ConfigError: The network has no repeated blocks or a penalty, or numbers do not divide.
         """
-        net: Any = getattr(module, "net", None)
+        net: Any = network_of(module)
         kind = type(net or module).__name__
         if not isinstance(net, BlockNetwork):
             raise ConfigError(
@@ -217,7 +217,7 @@ class Pipeline(Filling):
             self.root_device,
         )
         # The task's own methods, of which only the last stage can compute the result.
-        self._methods = {name: getattr(task, name) for name in ("loss", "outcome", "predict_step")}
+        self._methods = {name: getattr(task, name) for name in ("loss", "outcome", "predict")}
         for name in self._methods:
             setattr(task, name, partial(self._at_the_end, name))
         net.forward = self._relay.output

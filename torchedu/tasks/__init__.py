@@ -1,13 +1,13 @@
-"""Tasks: Lightning modules with loss, metrics, optimizer and predictions."""
+"""Tasks: Lightning modules, each a domain with the plumbing that trains it."""
 
-from torchedu.tasks.at_risk import AtRisk
-from torchedu.tasks.base import Task
-from torchedu.tasks.essay_grading import EssayGrading
 from torchedu.tasks.explanation import MathExplanation
+from torchedu.tasks.grading import EssayGrading
+from torchedu.tasks.lessons import TranscriptTagging
 from torchedu.tasks.opening import open_task
 from torchedu.tasks.recommendation import CourseRecommendation
+from torchedu.tasks.risk import AtRisk
+from torchedu.tasks.task import Task
 from torchedu.tasks.tracing import KnowledgeTracing
-from torchedu.tasks.transcripts import TranscriptTagging
 
 __all__ = [
     "AtRisk",

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from torchedu.checkpoints import read_usable
+from torchedu.domains.building import class_by_path
 from torchedu.errors import CheckpointError, TorcheduError
-from torchedu.tasks.base import Task, class_by_path
+from torchedu.tasks.task import Task
 
 
 def open_task(checkpoint: str | Path) -> Task:

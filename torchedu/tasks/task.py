@@ -1,102 +1,73 @@
 """The steps of training and evaluation, written once for every task."""
 
-from abc import ABC, abstractmethod
-from importlib import import_module
 from io import BytesIO
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, TypeVar, cast
+from typing import Any, Self, cast
 
 import torch
-from lightning import LightningDataModule, LightningModule
+from lightning import LightningModule
+from lightning.fabric.utilities.data import AttributeDict
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import OneCycleLR
-from torchmetrics import Metric
 
 from torchedu.callbacks import Advice, GradientGuard, HungRank, RandomState
-from torchedu.callbacks.gradients import clip, of_one_mesh
+from torchedu.callbacks.gradients import clip
 from torchedu.checkpoints import read_usable
-from torchedu.errors import CheckpointError
-from torchedu.schema import Vocabulary
+from torchedu.domains.building import class_path
+from torchedu.domains.domain import Domain, Schedule
+from torchedu.optimizers import RowAdagrad
+from torchedu.parallel import of_one_mesh, traits_of
 
-T = TypeVar("T")
-Schedule = Literal["constant", "one_cycle"]
 
+class Task(Domain, LightningModule):
+    """What every task needs to be trained, written once: the plumbing below its domain.
 
-class Task(LightningModule, ABC):
-    """A network with its loss, metrics and predictions.
-
-    A subclass builds ``net`` and ``metrics`` and writes ``loss``, ``outcome`` and ``predict_step``.
-    Logged are ``train/loss`` and, for ``val`` and ``test``, what ``metrics`` computes; all are
-    means over what counts (answers, say), never over batches. The ``train/loss`` of an epoch that
-    was interrupted is that of the whole epoch.
-
-    Attributes:
-        monitor: The score, the higher the better, that chooses the best epoch and ends training.
-        counts: What its loss is a mean over.
-        sizes: Arguments that are sizes of the data, each an attribute of its data module.
-        nets: What its networks are.
-        trained_by: Arguments that say how it is trained, not what it is.
-        usual: What the command line takes where nothing else is said: import paths of ``net`` and
-            ``data``, and ``init_args`` of the task.
+    A task is its domain and this, ``class KnowledgeTracing(Tracing, Task)``, or a class of one's
+    own on this alone that writes what ``Domain`` asks for. Logged are ``train/loss`` and, for
+    ``val`` and ``test``, what ``metrics`` computes; all are means over what counts (answers, say),
+    never over batches. The ``train/loss`` of an epoch that was interrupted is that of the whole
+    epoch.
 
     Args:
-        lr: Learning rate of AdamW.
+        lr: Learning rate of AdamW, or of row-wise Adagrad.
         weight_decay: Its weight decay.
-        schedule: ``constant`` keeps the learning rate; ``one_cycle`` raises it to ``lr`` over the
-            first tenth of all steps and lowers it to nothing by the last.
+        schedule: Of the learning rate of AdamW; see ``Domain``.
+        sparse: Whether tables of names have sparse gradients; see ``Domain``.
     """
 
-    net: nn.Module
-    metrics: Metric
-    monitor: ClassVar[str] = "val/auc"
-    counts: ClassVar[str] = "answers"
-    sizes: ClassVar[tuple[str, ...]] = ()
-    nets: ClassVar[type[nn.Module]] = nn.Module
-    trained_by: ClassVar[tuple[str, ...]] = ("lr", "weight_decay", "schedule")
-    usual: ClassVar[dict[str, Any]] = {}
-
-    def __init__(self, lr: float, weight_decay: float, schedule: Schedule) -> None:
-        super().__init__()
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.schedule = schedule
+    def __init__(
+        self, lr: float, weight_decay: float, schedule: Schedule, sparse: bool = False
+    ) -> None:
+        super().__init__(lr, weight_decay, schedule, sparse)
         self._sums = torch.zeros(2, dtype=torch.float64)  # of this epoch: loss, and what counted
         self._logged_at = -1
         self._position: list[Any] = []  # of the loader, where a run goes on
 
-    @abstractmethod
-    def loss(self, batch: Any) -> tuple[Tensor, Tensor]:
-        """Return the summed loss of what counts in each row of a batch, and how many that is.
+    def setup(self, stage: str) -> None:
+        """Agree with the data, and let loggers know the arguments.
 
         Args:
-            batch: A batch, whose tensors all have B as their first dimension.
-
-        Returns:
-            The sums and the numbers; shape (B,) each.
+            stage: ``fit``, ``validate``, ``test`` or ``predict``.
         """
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        if data is not None:
+            self.agree(data, training=stage == "fit")
+        self.save_hyperparameters(self.arguments())
 
-    @abstractmethod
-    def pseudonyms(self, batch: Any) -> list[str]:
-        """Name each row of a batch as its owner can find it, and nobody else the person."""
+    @property
+    def hparams(self) -> AttributeDict:
+        """Its arguments, as Lightning keeps them in checkpoints."""
+        self._hparams = AttributeDict(self.arguments())
+        return self._hparams
 
-    def penalty(self) -> Tensor | float:
-        """Return what is added to the mean loss of a step, such as a prior on parameters."""
-        return 0.0
-
-    @abstractmethod
-    def grown(self, names: Vocabulary) -> "Task":
-        """Return this task with parameters for new names, to go on with other data."""
-
-    def suit(self, data: LightningDataModule) -> None:
-        """Let data that was asked for nothing else cut its batches as they suit the network."""
-
-    @abstractmethod
-    def outcome(self, batch: Any) -> tuple[Tensor, ...]:
-        """Return what ``metrics.update`` takes: predictions, truth, and what counts in a batch."""
+    def configure_model(self) -> None:
+        """Read a trained model's weights, unless the strategy does once it has divided them."""
+        if self.net.deferred and not traits_of(self._trainer).fills:
+            self.net.load(None if self._trainer is None else self._trainer.strategy.root_device)
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Return a batch's part of the step's mean loss."""
@@ -126,6 +97,10 @@ class Task(LightningModule, ABC):
     def on_train_epoch_start(self) -> None:
         """Begin the mean of an epoch."""
         self._sums.zero_()
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Know the epoch, in whose middle a run may have gone on."""
+        self.epoch = self.current_epoch
 
     @property
     def mean_loss(self) -> Tensor:
@@ -160,8 +135,9 @@ class Task(LightningModule, ABC):
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores of the whole validation part, and the training loss so far."""
-        self._log_scores("val")
-        if self.trainer.state.fn == TrainerFn.FITTING and not self.trainer.sanity_checking:
+        fitting = self.trainer.state.fn == TrainerFn.FITTING
+        self._log_scores("val", fitting)
+        if fitting and not self.trainer.sanity_checking:
             self.log("train/loss", self._whole_mean(), sync_dist=True)  # the same on every rank
 
     def test_step(self, batch: Any, batch_idx: int) -> None:
@@ -172,25 +148,41 @@ class Task(LightningModule, ABC):
         """Log the scores of the whole test part."""
         self._log_scores("test")
 
+    def predict_step(self, batch: Any, batch_idx: int) -> Any:
+        """Return what is said of a batch."""
+        return self.predict(batch)
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Say which task wrote the checkpoint, and how far the mean of its epoch has come."""
         checkpoint["task"] = class_path(type(self))
+        checkpoint["domain"] = class_path(self.domain())
+        checkpoint.update(self.beside())
         sums = self._sums.clone()
         if self._trainer is not None:
             sums = self._trainer.strategy.reduce(sums, reduce_op="sum")
             # Ranks that share one copy of the network have each counted the same.
-            share = self._trainer.distributed_sampler_kwargs or {"num_replicas": 1}
-            sums *= share["num_replicas"] / self._trainer.world_size
+            sums *= traits_of(self._trainer).shares / self._trainer.world_size
         checkpoint["loss_sums"] = sums.tolist()
 
+    @classmethod
+    def domain(cls) -> type[Domain]:
+        """Return what this task is of itself, without the plumbing; it where nothing less is."""
+        whole = (kind for kind in cls.__mro__ if issubclass(kind, Domain))
+        return next((k for k in whole if not issubclass(k, Task) and k is not Domain), cls)
+
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on with the mean of the epoch, and in steps of as many accumulated batches as now."""
+        """Take what stands beside the weights; go on with the mean of the epoch, and in its steps.
+
+        A step may be of another number of accumulated batches now.
+        """
+        self.take_beside(checkpoint)
         if self._trainer is None:
             return
         loops = checkpoint.get("loops", {})
         self._position = loops.get("fit_loop", {}).get("state_dict", {}).get("combined_loader", [])
-        share = self._trainer.distributed_sampler_kwargs or {"rank": 0}
-        if share["rank"] == 0:  # on every rank that takes the first share of the batches
+        if (
+            traits_of(self._trainer).share == 0
+        ):  # on every rank that takes the first share of the batches
             saved = checkpoint.get("loss_sums", [0.0, 0.0])
             self._sums.copy_(torch.tensor(saved, dtype=self._sums.dtype))
         _rescale(loops, self._trainer.accumulate_grad_batches)
@@ -263,7 +255,12 @@ class Task(LightningModule, ABC):
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Return AdamW and its schedule; the command line or a subclass may give others."""
+        """Return AdamW and its schedule, or row-wise Adagrad where tables are sparse.
+
+        The command line or a subclass may give others.
+        """
+        if self.sparse:
+            return RowAdagrad(self.parameters(), self.lr, self.weight_decay)
         groups = self.parameter_groups()
         optimizer = torch.optim.AdamW(groups, self.lr, weight_decay=self.weight_decay)
         if self.schedule == "constant":
@@ -274,13 +271,8 @@ class Task(LightningModule, ABC):
         cycle = OneCycleLR(optimizer, most, total_steps=steps, pct_start=rise)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": cycle, "interval": "step"}}
 
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return what AdamW steps, by learning rate where that differs from ``lr``."""
-        return [{"params": [one for one in self.parameters() if one.requires_grad]}]
-
-    def _log_scores(self, split: str) -> None:
-        scores = self.metrics.compute()
-        self.metrics.reset()
+    def _log_scores(self, split: str, fitting: bool = False) -> None:
+        scores = self.computed(fitting)
         known = {f"{split}/{name}": value for name, value in scores.items() if value is not None}
         self.log_dict(known, sync_dist=True)  # the same on every rank, and so is their mean
 
@@ -298,40 +290,3 @@ def _rescale(loops: dict[str, Any], accumulate: int) -> None:
             taken = progress["ready"]
             for name in progress:  # what is not yet completed stays so
                 progress[name] += taken * accumulate // saved - taken
-
-
-def class_path(kind: type) -> str:
-    """Return the import path of a class."""
-    return f"{kind.__module__}.{kind.__qualname__}"
-
-
-def class_by_path(path: str, base: type[T], noun: str) -> type[T]:
-    """Return the class that a checkpoint names.
-
-    Its module is imported, and nothing but a class of the kind expected is ever returned.
-
-    Args:
-        path: The import path.
-        base: What the class has to be.
-        noun: What to call it in an error.
-
-    Returns:
-        The class.
-
-    Raises:
-        CheckpointError: There is no such class, or it is of another kind.
-    """
-    module, _, name = path.rpartition(".")
-    try:
-        kind = getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError):
-        raise CheckpointError(
-            f"the checkpoint's {noun} {path!r} cannot be imported.",
-            "Install the package that defines it, or put its folder on PYTHONPATH.",
-        ) from None
-    if not (isinstance(kind, type) and issubclass(kind, base)):
-        raise CheckpointError(
-            f"the checkpoint names {path!r}, which is no {noun} of torchedu.",
-            "Use a checkpoint written by torchedu.",
-        )
-    return kind

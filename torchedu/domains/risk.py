@@ -1,19 +1,17 @@
 """Students at risk: who will fail or leave, told early enough to call them?"""
 
 from collections.abc import Callable
-from typing import ClassVar, NamedTuple, Self
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from torchedu.batch import RiskBatch
-from torchedu.errors import ConfigError
+from torchedu.domains.domain import Domain, Schedule
 from torchedu.metrics import AnswerScores
 from torchedu.models import EventModel
-from torchedu.schema import ATTRIBUTE, MODULE, RESERVED, Vocabulary
-from torchedu.tasks.base import Schedule, class_path
-from torchedu.tasks.named import NamedTask, builder
+from torchedu.schema import ATTRIBUTE, MODULE, RESERVED
 
 
 class Risks(NamedTuple):
@@ -32,7 +30,7 @@ class Risks(NamedTuple):
     leaving: Tensor
 
 
-class AtRisk(NamedTask):
+class Risk(Domain):
     """Says at any moment of a course how likely each student is to fail it or to leave.
 
     The loss is the mean binary cross-entropy of the outcome over all weeks of all training
@@ -57,6 +55,7 @@ class AtRisk(NamedTask):
     net: EventModel
     counts = "moments"
     sizes = ("num_modules", "num_attributes")
+    binds: ClassVar = {MODULE: "num_modules", ATTRIBUTE: "num_attributes"}
     nets = EventModel
     usual: ClassVar = {
         "net": "torchedu.models.EventGRU",
@@ -75,54 +74,12 @@ class AtRisk(NamedTask):
         schedule: Schedule = "one_cycle",
     ) -> None:
         super().__init__(lr, weight_decay, schedule)
-        self.net = builder(net, EventModel)(num_modules, num_attributes)
+        self.net = self.built(net, EventModel, num_modules, num_attributes)
+        self.num_modules = num_modules
+        self.num_attributes = num_attributes
         self.leaving_weight = leaving_weight
         self.parity_weight = parity_weight
         self.metrics = AnswerScores()
-        self.save_hyperparameters(
-            {
-                "net": {
-                    "class_path": class_path(type(self.net)),
-                    "init_args": self.net.arguments(),
-                },
-                "num_modules": num_modules,
-                "num_attributes": num_attributes,
-                "leaving_weight": leaving_weight,
-                "parity_weight": parity_weight,
-                "lr": lr,
-                "weight_decay": weight_decay,
-                "schedule": schedule,
-            }
-        )
-
-    def setup(self, stage: str) -> None:
-        """Agree with the data on the names of modules.
-
-        Args:
-            stage: ``fit``, ``validate``, ``test`` or ``predict``.
-
-        Raises:
-            ConfigError: The data has other sizes than the network, or tells of other attributes.
-        """
-        data = getattr(self.trainer, "datamodule", None)
-        if data is None:
-            return
-        if self.vocabulary is None:
-            for size in self.sizes:
-                if getattr(data, size) != getattr(self.net, size):
-                    raise ConfigError(
-                        f"the network has {getattr(self.net, size)} {size[4:]}, "
-                        f"the data {getattr(data, size)}.",
-                        f"Build it with the data's {size}.",
-                    )
-            self.vocabulary = _of_network(data.vocabulary)
-        elif self.vocabulary != _of_network(data.vocabulary):
-            data.use(self.vocabulary)
-
-    def forward(self, batch: RiskBatch) -> Tensor:
-        """Return the log odds at each moment of a batch; see ``EventModel.forward``."""
-        logit_BQM2: Tensor = self.net(batch)
-        return logit_BQM2
 
     def loss(self, batch: RiskBatch) -> tuple[Tensor, Tensor]:
         """Return the summed cross-entropy of each student's scored moments, and their number."""
@@ -167,26 +124,10 @@ class AtRisk(NamedTask):
         risk_BQ, _ = self.probabilities(batch)
         return risk_BQ, batch.at_risk_B.unsqueeze(1).expand_as(risk_BQ), batch.scored_BQ
 
-    def predict_step(self, batch: RiskBatch, batch_idx: int) -> Risks:
+    def predict(self, batch: RiskBatch) -> Risks:
         """Return the risks at the scored moments of a batch."""
         risk_BQ, leaving_BQ = self.probabilities(batch)
         row, at = batch.scored_BQ.nonzero(as_tuple=True)
         return Risks(
             batch.enrolment_B[row], batch.day_BQ[row, at], risk_BQ[row, at], leaving_BQ[row, at]
         )
-
-    def grown(self, names: Vocabulary) -> Self:
-        """Return this task with rows for new modules, to go on with other data."""
-        return super().grown(_of_network(names))
-
-    def sizes_of(self, vocabulary: Vocabulary) -> dict[str, int]:
-        """Return the numbers of modules and attributes of a vocabulary."""
-        return {
-            "num_modules": len(vocabulary[MODULE]),
-            "num_attributes": len(vocabulary[ATTRIBUTE]),
-        }
-
-
-def _of_network(vocabulary: Vocabulary) -> Vocabulary:
-    """Return the names of a data set that the network has parameters of."""
-    return Vocabulary({kind: vocabulary[kind] for kind in (MODULE, ATTRIBUTE)})

@@ -1,19 +1,18 @@
 """Talk moves: what teachers and students do with what they say, sentence by sentence."""
 
 from collections.abc import Callable
-from typing import ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from torchedu.batch import LessonBatch
-from torchedu.errors import CheckpointError, ConfigError
+from torchedu.domains.domain import Domain, Schedule
+from torchedu.errors import ConfigError
 from torchedu.metrics.tags import TagScores
 from torchedu.models import LessonModel
-from torchedu.schema import ENCODER, RESERVED, ROLES, TAG, Vocabulary
-from torchedu.tasks.base import Schedule, class_path
-from torchedu.tasks.named import NamedTask, builder
+from torchedu.schema import ENCODER, RESERVED, ROLES, TAG
 
 
 class Tagged(NamedTuple):
@@ -32,7 +31,7 @@ class Tagged(NamedTuple):
     probability: Tensor
 
 
-class TranscriptTagging(NamedTask):
+class Lessons(Domain):
     """Tags each sentence of a lesson, a teacher's and a student's by sets of their own.
 
     The loss is the mean cross-entropy over all sentences that have a tag.
@@ -56,6 +55,8 @@ class TranscriptTagging(NamedTask):
     monitor = "val/macro_f1"
     counts = "sentences"
     sizes = ("num_teacher_tags", "num_student_tags", "vector_dim")
+    binds: ClassVar = {TAG + role: f"num_{role}_tags" for role in ROLES}
+    fixed = (ENCODER,)
     nets = LessonModel
     usual: ClassVar = {
         "net": "torchedu.models.TurnContext",
@@ -77,71 +78,26 @@ class TranscriptTagging(NamedTask):
         if not 0 <= balance <= 1:
             raise ConfigError(f"balance is {balance}.", "It is between 0 and 1.")
         sizes = (num_teacher_tags, num_student_tags)
-        self.net = builder(net, LessonModel)(*sizes, vector_dim)
+        self.net = self.built(net, LessonModel, *sizes, vector_dim)
+        self.num_teacher_tags = num_teacher_tags
+        self.num_student_tags = num_student_tags
+        self.vector_dim = vector_dim
         self.balance = balance
         self.metrics = TagScores(
             {role: num - RESERVED for role, num in zip(ROLES, sizes, strict=True)}
         )
         for role, num in zip(ROLES, sizes, strict=True):
             self.register_buffer(f"{role}_weight", torch.ones(num - RESERVED), persistent=False)
-        self.save_hyperparameters(
-            {
-                "net": {
-                    "class_path": class_path(type(self.net)),
-                    "init_args": self.net.arguments(),
-                },
-                "num_teacher_tags": num_teacher_tags,
-                "num_student_tags": num_student_tags,
-                "vector_dim": vector_dim,
-                "balance": balance,
-                "lr": lr,
-                "weight_decay": weight_decay,
-                "schedule": schedule,
-            }
-        )
 
-    def setup(self, stage: str) -> None:
-        """Agree with the data on the names of tags and on the sentences' vectors.
-
-        Args:
-            stage: ``fit``, ``validate``, ``test`` or ``predict``.
-
-        Raises:
-            ConfigError: The data has other sizes than the network.
-            CheckpointError: Another encoder has read the sentences.
-        """
-        data = getattr(self.trainer, "datamodule", None)
-        if data is None:
-            return
-        if self.vocabulary is None:
-            for size in self.sizes:
-                if getattr(data, size) != self.hparams[size]:
-                    raise ConfigError(
-                        f"the network has {size} {self.hparams[size]}, the data "
-                        f"{getattr(data, size)}.",
-                        f"Build it with the data's {size}.",
-                    )
-            self.vocabulary = _known(data.vocabulary)
-        if self.vocabulary[ENCODER] != data.vocabulary[ENCODER]:
-            raise CheckpointError(
-                "the sentences were read by another encoder than the network was trained with, or "
-                "in another way.",
-                "Give --data.encoder, pooling, tokens and precision as the run's config.yaml has "
-                "them, or train anew.",
-            )
-        if self.vocabulary != _known(data.vocabulary):
-            data.use(self.vocabulary)
-        if stage == "fit":
+    def agree(self, data: Any, training: bool) -> None:
+        """Agree with the data, and weigh tags by how rare they are; see ``Domain.agree``."""
+        super().agree(data, training)
+        if training:
             for role, count in data.tag_counts().items():
                 weight = (count.clamp(min=1) / count.sum().clamp(min=1)) ** -self.balance
                 # As many sentences count in all as there are.
                 weight *= count.sum() / (weight * count).sum().clamp(min=1e-9)
-                getattr(self, f"{role}_weight").copy_(weight)
-
-    def forward(self, batch: LessonBatch) -> tuple[Tensor, Tensor]:
-        """Return the log odds of each role's tags; see ``LessonModel.forward``."""
-        teacher_BLT, student_BLT = self.net(batch)
-        return teacher_BLT, student_BLT
+                self.get_buffer(f"{role}_weight").copy_(weight)
 
     def loss(self, batch: LessonBatch) -> tuple[Tensor, Tensor]:
         """Return the summed cross-entropy of each lesson's tagged sentences, and their number."""
@@ -154,7 +110,7 @@ class TranscriptTagging(NamedTask):
             loss_BL = loss_BL + F.cross_entropy(
                 logit_BLT.float().transpose(1, 2),
                 target_BL,
-                getattr(self, f"{ROLES[number]}_weight"),
+                self.get_buffer(f"{ROLES[number]}_weight"),
                 reduction="none",
                 ignore_index=-100,
             )
@@ -184,7 +140,7 @@ class TranscriptTagging(NamedTask):
         true_BL = (batch.tag_BL - RESERVED).clamp(min=0)
         return given_BL, true_BL, batch.role_BL, batch.scored_BL
 
-    def predict_step(self, batch: LessonBatch, batch_idx: int) -> Tagged:
+    def predict(self, batch: LessonBatch) -> Tagged:
         """Return the tags of the sentences of a batch, each once."""
         tag_BL, probability_BL = self.likeliest(batch)
         row, at = batch.asked_BL.nonzero(as_tuple=True)
@@ -192,16 +148,3 @@ class TranscriptTagging(NamedTask):
         return Tagged(
             batch.lesson_B[row], position, tag_BL[row, at] + RESERVED, probability_BL[row, at]
         )
-
-    def grown(self, names: Vocabulary) -> Self:
-        """Return this task with rows for new tags, to go on with other data."""
-        return super().grown(_known(names))
-
-    def sizes_of(self, vocabulary: Vocabulary) -> dict[str, int]:
-        """Return the numbers of tags of a vocabulary."""
-        return {f"num_{role}_tags": len(vocabulary[TAG + role]) for role in ROLES}
-
-
-def _known(vocabulary: Vocabulary) -> Vocabulary:
-    """Return the names of tags, and of what read the sentences."""
-    return Vocabulary({kind: vocabulary[kind] for kind in (*(TAG + one for one in ROLES), ENCODER)})

@@ -1,20 +1,19 @@
 """Grading of texts: which score, or which label, would people give this essay or answer?"""
 
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
-from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
 from torchedu.batch import EssayBatch
-from torchedu.errors import CheckpointError, ConfigError
+from torchedu.companions import Companions
+from torchedu.domains.domain import Domain, Schedule
+from torchedu.errors import ConfigError
 from torchedu.metrics.essay_scores import EssayScores
 from torchedu.models.grader import Grader
-from torchedu.schema import ENCODER, LABEL, PROMPT, SCORE, Vocabulary
-from torchedu.tasks.base import Schedule, class_path
-from torchedu.tasks.named import NamedTask, builder
+from torchedu.schema import ENCODER, LABEL, PROMPT, SCORE
 
 
 class Grades(NamedTuple):
@@ -32,7 +31,7 @@ class Grades(NamedTuple):
     value: Tensor
 
 
-class EssayGrading(NamedTask):
+class Grading(Domain):
     """Grades essays and short answers, of several prompts and scales in one network.
 
     Scores are told in 0..1 of each prompt's range. After each validation a stretch is chosen for
@@ -66,8 +65,10 @@ class EssayGrading(NamedTask):
     monitor = "val/score"
     counts = "scores"
     sizes = ("num_prompts", "num_scores", "num_labels", "num_steps", "num_roles", "dim", "encoder")
+    binds: ClassVar = {PROMPT: "num_prompts"}
+    fixed = (SCORE, LABEL, ENCODER)
     nets = Grader
-    trained_by = (*NamedTask.trained_by, "encoder_lr", "layer_decay")
+    trained_by = (*Domain.trained_by, "encoder_lr", "layer_decay")
     usual: ClassVar = {
         "net": "torchedu.models.FrozenGrader",
         "data": "torchedu.datamodules.Essays",
@@ -95,84 +96,42 @@ class EssayGrading(NamedTask):
                 f"encoder_lr is {encoder_lr}, layer_decay {layer_decay}.",
                 "encoder_lr is above 0, layer_decay above 0 and at most 1.",
             )
-        sizes = (num_prompts, num_scores, num_steps, num_roles, dim)
-        self.net = builder(net, Grader)(*sizes, encoder)
+        sizes = (num_prompts, num_scores, num_steps, num_roles, dim, encoder)
+        self.net = self.built(net, Grader, *sizes)
+        self.num_prompts = num_prompts
+        self.num_scores = num_scores
         self.num_labels = num_labels
+        self.num_steps = num_steps
+        self.num_roles = num_roles
+        self.dim = dim
+        self.encoder = encoder
         self.encoder_lr = encoder_lr
         self.layer_decay = layer_decay
         self.metrics = EssayScores(num_prompts, num_scores, num_labels)
         self.register_buffer("ranges", torch.zeros(num_prompts, num_scores, 3))
-        self.save_hyperparameters(
-            {
-                "net": {
-                    "class_path": class_path(type(self.net)),
-                    "init_args": self.net.arguments(),
-                },
-                "num_prompts": num_prompts,
-                "num_scores": num_scores,
-                "num_labels": num_labels,
-                "num_steps": num_steps,
-                "num_roles": num_roles,
-                "dim": dim,
-                "encoder": encoder,
-                "encoder_lr": encoder_lr,
-                "layer_decay": layer_decay,
-                "lr": lr,
-                "weight_decay": weight_decay,
-                "schedule": schedule,
-            }
-        )
 
-    def setup(self, stage: str) -> None:
-        """Agree with the data on prompts, scales and labels, and learn what is usual in it.
-
-        Args:
-            stage: ``fit``, ``validate``, ``test`` or ``predict``.
-
-        Raises:
-            ConfigError: The data has other sizes than the network, or gives vectors for tokens.
-        """
-        data = getattr(self.trainer, "datamodule", None)
-        if data is None:
-            return
+    def agree(self, data: Any, training: bool) -> None:
+        """Agree with the data on what is read, then as every task does; see ``Domain.agree``."""
         if data.frozen != (self.net.reads == "vectors"):
             raise ConfigError(
                 f"{type(self.net).__name__} reads {self.net.reads}, and data.frozen is "
                 f"{data.frozen}.",
-                f"Set --data.frozen {str(self.net.reads == 'vectors').lower()}.",
+                f"Set `data.frozen` to {str(self.net.reads == 'vectors').lower()}.",
             )
-        for size in self.sizes[1:-1]:
-            known, given = self.hparams[size], getattr(data, size)
-            if known != given and not (size == "num_steps" and given < known):
-                raise ConfigError(
-                    f"the network has {size} {known}, the data {given}.",
-                    "Give data with the same scores, labels and encoder, or train on it anew.",
-                )
-        kinds = {kind: data.vocabulary[kind] for kind in (PROMPT, SCORE, LABEL, ENCODER)}
-        first = self.vocabulary is None
-        if self.vocabulary is None:
-            if data.num_prompts != self.hparams["num_prompts"]:
-                raise ConfigError(
-                    f"the network has {self.hparams['num_prompts']} prompts, the data "
-                    f"{data.num_prompts}.",
-                    "Build it with the data's num_prompts.",
-                )
-            self.vocabulary = Vocabulary(kinds)
-        for kind in (SCORE, LABEL, ENCODER):
-            if self.vocabulary[kind] != kinds[kind]:
-                raise CheckpointError(
-                    f"the data has the {kind}s {', '.join(kinds[kind])}, the network was trained "
-                    f"on {', '.join(self.vocabulary[kind])}.",
-                    "Give data with the same ones.",
-                )
-        if first or stage == "fit":
-            self._take_ranges(data)
-        if self.vocabulary[PROMPT] != data.vocabulary[PROMPT]:
-            data.use(self.vocabulary, self.ranges.cpu().numpy())
-        if first or stage == "fit":
-            self.net.begin(data.training_texts(self.net.start))
+        super().agree(data, training)
 
-    def _take_ranges(self, data: Any) -> None:
+    def check_size(self, size: str, known: Any, given: Any) -> None:
+        """Refuse other sizes, but for shorter scales; encoders are told apart by name."""
+        shorter = size == "num_steps" and given < known
+        if size != "encoder" and not shorter:
+            super().check_size(size, known, given)
+
+    @property
+    def companions(self) -> Companions:
+        """The names that the weights belong to, and the ranges of prompts' scores."""
+        return super().companions._replace(ranges=self.ranges.cpu().numpy())
+
+    def take_facts(self, data: Any, fresh: bool) -> None:
         """Take the ranges of the scores of prompts that have none yet."""
         assert self.vocabulary is not None
         if self.num_labels:
@@ -183,11 +142,6 @@ class EssayGrading(NamedTask):
         self.ranges[ids] = torch.where(known, self.ranges[ids], given)
         low, high, step = self.ranges.unbind(-1)
         self.metrics.steps_PY.copy_(((high - low) / step.clamp(min=1e-6)).round().clamp(min=1))
-
-    def forward(self, batch: EssayBatch) -> Tensor:
-        """Return what the head tells of a batch, by member; see ``Grader.forward``."""
-        raw_MBYK: Tensor = self.net(batch)
-        return raw_MBYK
 
     def loss(self, batch: EssayBatch) -> tuple[Tensor, Tensor]:
         """Return the summed loss of each text's scores, averaged over members, and their number."""
@@ -210,38 +164,24 @@ class EssayGrading(NamedTask):
         """Return predictions, truth, prompts, and what counts in a batch."""
         return self.values(batch), batch.target_BY, batch.prompt_B, batch.scored_BY
 
-    def on_validation_epoch_end(self) -> None:
-        """Log the scores, after choosing each prompt's stretch where this is training."""
-        self.metrics.chooses = self.trainer.state.fn == TrainerFn.FITTING
-        super().on_validation_epoch_end()
+    def computed(self, fitting: bool) -> dict[str, Any]:
+        """Return the scores, after choosing each prompt's stretch where this is training."""
+        self.metrics.chooses = fitting
+        scores = super().computed(fitting)
         self.metrics.chooses = False
-
-    def predict_step(self, batch: EssayBatch, batch_idx: int) -> Grades:
-        """Return what the texts of a batch are given."""
-        return Grades(batch.text_B, batch.prompt_B, self.values(batch))
+        return scores
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return the parameters: an encoder's have lower rates, the lower the deeper they are."""
-        depths = getattr(self.net, "depths", None)
+        depths = self.net.depths()
         if depths is None:
             return super().parameter_groups()
         top = self.encoder_lr
         return [
             {"params": those, "lr": top * self.layer_decay ** (depth - 1) if depth else self.lr}
-            for depth, those in depths()
+            for depth, those in depths
         ]
 
-    def grown(self, names: Vocabulary) -> Self:
-        """Return this task with parameters for new prompts, to go on with other data."""
-        assert self.vocabulary is not None
-        vocabulary = self.vocabulary.grown(Vocabulary({PROMPT: names[PROMPT]}))
-        new = type(self)(**{**self.hparams, **self.sizes_of(vocabulary)})
-        new.vocabulary = vocabulary
-        state = new.state_dict()
-        for name, value in self.state_dict().items():
-            state[name][tuple(slice(size) for size in value.shape)] = value
-        return new
-
-    def sizes_of(self, vocabulary: Vocabulary) -> dict[str, int]:
-        """Return the number of prompts of a vocabulary."""
-        return {"num_prompts": len(vocabulary[PROMPT])}
+    def predict(self, batch: EssayBatch) -> Grades:
+        """Return what the texts of a batch are given."""
+        return Grades(batch.text_B, batch.prompt_B, self.values(batch))

@@ -1,0 +1,282 @@
+"""What a task is of itself, whatever trains it: names, loss, outcome and predictions."""
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal, Self
+
+from torch import Tensor, nn
+from torchmetrics import Metric
+
+from torchedu.companions import Companions
+from torchedu.domains.building import Net, builder, described
+from torchedu.errors import CheckpointError, ConfigError
+from torchedu.layers import VocabularyTable
+from torchedu.models.network import Network
+from torchedu.schema import Vocabulary
+
+Schedule = Literal["constant", "one_cycle"]
+
+
+class Domain(nn.Module, ABC):
+    """A network with its loss, scores and predictions; no trainer is needed, and none imported.
+
+    A subclass keeps every argument as an attribute of the same name, builds ``net`` and ``metrics``
+    and writes ``loss``, ``outcome``, ``predict`` and ``pseudonyms``. With ``torchedu.tasks.Task``
+    as a further base it is a LightningModule, which any trainer trains.
+
+    Attributes:
+        net: The network.
+        metrics: What the scores are computed by.
+        vocabulary: The names that the weights belong to; None before it has met data.
+        sparse: Whether tables of names have sparse gradients.
+        epoch: The pass over the training part that is going on, from 0.
+        started: Whether weights were taken over from another run.
+        monitor: The score, the higher the better, that chooses the best epoch and ends training.
+        counts: What its loss is a mean over.
+        sizes: Arguments that are sizes of the data, each an attribute of its data module.
+        binds: The kinds of names that its weights belong to, each with the size that counts them
+            (or nothing); a kind that ends in ``.`` stands for all that begin with it.
+        fixed: Kinds of names of which data has to have the same.
+        nets: What its networks are.
+        trained_by: Arguments that say how it is trained, not what it is.
+        usual: What the command line takes where nothing else is said: import paths of ``net`` and
+            ``data``, and ``init_args`` of the task.
+
+    Args:
+        lr: Learning rate of AdamW, or of row-wise Adagrad.
+        weight_decay: Its weight decay.
+        schedule: Of the learning rate of AdamW: ``constant`` keeps it; ``one_cycle`` raises it to
+            ``lr`` over the first tenth of all steps and lowers it to nothing by the last.
+        sparse: Give tables of names sparse gradients, and step with row-wise Adagrad in place of
+            AdamW: for tables of which a batch touches little.
+    """
+
+    net: Network
+    metrics: Metric
+    monitor: ClassVar[str] = "val/auc"
+    counts: ClassVar[str] = "answers"
+    sizes: ClassVar[tuple[str, ...]] = ()
+    binds: ClassVar[Mapping[str, str]] = {}
+    fixed: ClassVar[tuple[str, ...]] = ()
+    nets: ClassVar[type[Network]] = Network
+    trained_by: ClassVar[tuple[str, ...]] = ("lr", "weight_decay", "schedule")
+    usual: ClassVar[dict[str, Any]] = {}
+
+    def __init__(
+        self, lr: float, weight_decay: float, schedule: Schedule, sparse: bool = False
+    ) -> None:
+        super().__init__()
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.schedule = schedule
+        self.sparse = sparse
+        self.vocabulary: Vocabulary | None = None
+        self.epoch = 0
+        self.started = False
+
+    @abstractmethod
+    def loss(self, batch: Any) -> tuple[Tensor, Tensor]:
+        """Return the summed loss of what counts in each row of a batch, and how many that is.
+
+        Args:
+            batch: A batch, whose tensors all have B as their first dimension.
+
+        Returns:
+            The sums and the numbers; shape (B,) each.
+        """
+
+    @abstractmethod
+    def outcome(self, batch: Any) -> tuple[Tensor, ...]:
+        """Return what ``metrics.update`` takes: predictions, truth, and what counts in a batch."""
+
+    @abstractmethod
+    def predict(self, batch: Any) -> Any:
+        """Return what is said of a batch: a named tuple of columns of equal length."""
+
+    @abstractmethod
+    def pseudonyms(self, batch: Any) -> list[str]:
+        """Name each row of a batch as its owner can find it, and nobody else the person."""
+
+    def forward(self, batch: Any) -> Any:
+        """Return what the network gives for a batch."""
+        return self.net(batch)
+
+    def penalty(self) -> Tensor | float:
+        """Return what is added to the mean loss of a step: the network's own term by default."""
+        return self.net.penalty()
+
+    def built(self, net: object, base: Callable[..., Net], *sizes: Any) -> Net:
+        """Return a network with tables as this task steps them.
+
+        Args:
+            net: What builds it, or its description in a checkpoint.
+            base: What it has to be.
+            *sizes: Its first arguments.
+        """
+        network = builder(net, base)(*sizes)
+        if self.sparse:
+            for module in network.modules():
+                if isinstance(module, nn.Embedding):
+                    module.sparse = True
+        return network
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments that build this task again, as plain values by name."""
+        names = list(inspect.signature(type(self).__init__).parameters)[1:]
+        return {name: getattr(self, name) for name in names} | {"net": described(self.net)}
+
+    def computed(self, fitting: bool) -> dict[str, Any]:
+        """Return the scores of all outcomes since the last time, and begin anew.
+
+        Args:
+            fitting: Whether they are of the validation part, while training.
+        """
+        scores: dict[str, Any] = self.metrics.compute()
+        self.metrics.reset()
+        return scores
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return what the optimizer steps, by learning rate where that differs from ``lr``."""
+        return [{"params": [one for one in self.parameters() if one.requires_grad]}]
+
+    def suit(self, data: Any) -> None:
+        """Let data that was asked for nothing else cut its batches as they suit the network."""
+
+    def agree(self, data: Any, training: bool) -> None:
+        """Agree with data on sizes, names and lengths, and learn what it says before training.
+
+        Args:
+            data: A data module.
+            training: Whether training is to begin or to go on.
+
+        Raises:
+            ConfigError: Its sizes or lengths are not the network's.
+            CheckpointError: It has other names where the same are needed.
+        """
+        most, longest = self.net.max_steps, data.longest
+        if most is not None and longest and getattr(data, longest) > most:
+            raise ConfigError(
+                f"the data's {longest} of {getattr(data, longest)} is longer than the network's "
+                f"{most} steps.",
+                f"Set `data.{longest}` to at most {most}, or build a network that takes more.",
+            )
+        fresh = self.vocabulary is None
+        for size in self.sizes:
+            # Where names are known, what they count may differ: they are mapped.
+            if fresh or size not in self.binds.values():
+                self.check_size(size, getattr(self, size), getattr(data, size))
+        names = self.names_of(data.vocabulary)
+        if self.vocabulary is None:
+            self.vocabulary = names
+        for kind in self.fixed:
+            if self.vocabulary[kind] != names[kind]:
+                raise CheckpointError(
+                    f"the data has the {kind} {', '.join(names[kind]) or 'of nobody'}, the network "
+                    f"was trained with {', '.join(self.vocabulary[kind]) or 'none'}.",
+                    "Give data with the same, read as the run's config.yaml has it, or train anew.",
+                )
+        if fresh or training:
+            self.take_facts(data, fresh)
+        if self.vocabulary != names:
+            data.use(self.companions)
+        if fresh or training:
+            self.net.learn(data.facts(self.net), fresh and not self.started)
+
+    def check_size(self, size: str, known: Any, given: Any) -> None:
+        """Refuse data of another size than the network's.
+
+        Args:
+            size: One of ``sizes``.
+            known: The network's.
+            given: The data's.
+
+        Raises:
+            ConfigError: They do not go together.
+        """
+        if known != given:
+            raise ConfigError(
+                f"the network has {size} {known}, the data {given}.",
+                f"Build it with the data's {size}, or give data with the same.",
+            )
+
+    def take_facts(self, data: Any, fresh: bool) -> None:
+        """Take from data what this task keeps beside the weights; nothing by default.
+
+        Args:
+            data: A data module, still with its own names.
+            fresh: Whether no data was met before.
+        """
+
+    @property
+    def companions(self) -> Companions:
+        """What the weights belong to."""
+        assert self.vocabulary is not None
+        return Companions(self.vocabulary)
+
+    def beside(self) -> dict[str, Any]:
+        """Return what stands beside the weights in a checkpoint, by key."""
+        return {} if self.vocabulary is None else {"vocabulary": self.vocabulary.to_json()}
+
+    def take_beside(self, content: Mapping[str, Any]) -> None:
+        """Take what stands beside the weights in a checkpoint.
+
+        Args:
+            content: The checkpoint's.
+
+        Raises:
+            CheckpointError: It lacks something, or the data in use has other names.
+        """
+        if "vocabulary" not in content:
+            raise CheckpointError(
+                "the checkpoint holds no vocabulary.", "Use one written by torchedu."
+            )
+        vocabulary = Vocabulary.from_json(content["vocabulary"])
+        if self.vocabulary is not None and vocabulary != self.vocabulary:
+            raise CheckpointError(
+                "the checkpoint belongs to other items or skills than this data has.",
+                "To go on with new data, start from it with --init_from; its names then grow.",
+            )
+        self.vocabulary = vocabulary
+
+    def names_of(self, vocabulary: Vocabulary) -> Vocabulary:
+        """Return the names of a vocabulary that weights of this task belong to."""
+        bound = {kind for some in (*self.binds, *self.fixed) for kind in vocabulary.family(some)}
+        return Vocabulary({kind: vocabulary[kind] for kind in vocabulary.kinds if kind in bound})
+
+    def sizes_of(self, vocabulary: Vocabulary) -> dict[str, int]:
+        """Return the sizes that a vocabulary gives the network."""
+        return {
+            size: sum(len(vocabulary[kind]) for kind in vocabulary.family(bound))
+            for bound, size in self.binds.items()
+            if size
+        }
+
+    def grown(self, names: Vocabulary) -> Self:
+        """Return this task with parameters for new names, to go on with other data.
+
+        Args:
+            names: The names of that data; those that are known keep their parameters, new ones
+                start afresh.
+
+        Returns:
+            A new task, whose vocabulary is this one's with the new names at its end.
+        """
+        assert self.vocabulary is not None
+        new_names = {kind: names[kind] for bound in self.binds for kind in names.family(bound)}
+        vocabulary = self.vocabulary.grown(Vocabulary(new_names))
+        new = type(self)(**{**self.arguments(), **self.sizes_of(vocabulary)})
+        new.vocabulary = vocabulary
+        state, known = new.state_dict(), self.state_dict()
+        families = {
+            f"{name}.weight": module.kind
+            for name, module in self.named_modules()
+            if isinstance(module, VocabularyTable) and module.kind.endswith(".")
+        }
+        for name, value in known.items():
+            if name in families:  # where one kind has grown, the rows of the next ones have moved
+                rows = self.vocabulary.family_rows(vocabulary, families[name])
+                state[name][rows] = value
+            else:
+                state[name][tuple(slice(size) for size in value.shape)] = value
+        return new

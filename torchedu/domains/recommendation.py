@@ -1,0 +1,318 @@
+"""Course recommendation: which course will this student take next?"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, Literal, NamedTuple, Self
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from torchedu.batch import CourseFacts, EnrolmentBatch
+from torchedu.domains.domain import Domain, Schedule
+from torchedu.domains.opening import open_domain
+from torchedu.errors import ConfigError
+from torchedu.metrics.ranking import TOP, RankingScores, hide, rank_of
+from torchedu.models.recommender import Recommender
+from torchedu.schema import GROUP, ITEM, RESERVED, SKILL, UNKNOWN, Vocabulary
+
+Loss = Literal["softmax", "sampled_softmax", "in_batch", "bce", "bpr"]
+LOSSES = ("softmax", "sampled_softmax", "in_batch", "bce", "bpr")
+BLOCK = 1 << 24
+"""Numbers of scores, and of what they are made of, that are in memory at once in ranking."""
+
+
+class Recommended(NamedTuple):
+    """Cases and their recommendations.
+
+    Attributes:
+        student: Row in the store; shape (cases,).
+        position: Position in the student's history of the course that is looked for.
+        rank: Its place among all courses not yet taken, from 0.
+        top: The courses recommended, best first; shape (cases, k).
+        score: Their scores; shape (cases, k).
+    """
+
+    student: Tensor
+    position: Tensor
+    rank: Tensor
+    top: Tensor
+    score: Tensor
+
+
+class Recommendation(Domain):
+    """Recommends the courses that a student is likeliest to take next.
+
+    Evaluation ranks the whole catalogue, without the courses that the student has taken; nothing is
+    sampled there. Training takes every course of the training part as the one to come, given those
+    before it.
+
+    Args:
+        net: Called with the numbers of courses, students and groups, gives the network: a class
+            such as ``GRU4Rec`` or ``functools.partial(GRU4Rec, dim=64)``.
+        num_items: Number of course ids, the reserved ones included.
+        num_students: Number of students.
+        num_groups: Number of ids of all student attributes.
+        num_skills: Number of ids of what courses teach, the reserved ones included.
+        loss: ``softmax`` over all courses; ``sampled_softmax`` over ``negatives`` courses drawn by
+            popularity, corrected for it; ``in_batch`` over the batch's own courses, corrected
+            likewise; ``bce`` (binary cross-entropy) or ``bpr`` (pairwise) with ``negatives`` drawn
+            a course.
+        negatives: How many courses are drawn, where the loss draws some.
+        power: Negatives are drawn by popularity to this power; 0 draws all alike.
+        smoothing: Label smoothing of the softmax over all courses, 0..1.
+        sparse: Give the tables of students and courses sparse gradients, and step with row-wise
+            Adagrad in place of AdamW: for tables of which a batch touches little. Not with
+            ``softmax``, which touches all courses.
+        start_from: Runs or checkpoints whose networks this one takes over what fits of, such as a
+            ``GMF`` and an ``MLP`` for ``NeuMF``.
+        lr: Learning rate of AdamW.
+        weight_decay: Its weight decay.
+        schedule: ``constant`` keeps the learning rate; ``one_cycle`` raises it to ``lr`` over the
+            first tenth of all steps and lowers it to nothing by the last.
+
+    Raises:
+        ConfigError: A value is out of range, or nothing of ``start_from`` fits.
+    """
+
+    net: Recommender
+    metrics: RankingScores
+    popularity: Tensor
+    negative_sampler: Callable[[Tensor, Tensor, int, int], Tensor]
+    monitor = "val/ndcg10"
+    counts = "courses"
+    sizes = ("num_items", "num_students", "num_groups", "num_skills")
+    binds: ClassVar = {ITEM: "num_items", GROUP: "num_groups", SKILL: "num_skills"}
+    nets = Recommender
+    usual: ClassVar = {
+        "net": "torchedu.models.TwoTower",
+        "data": "torchedu.datamodules.Enrolments",
+        "init_args": {"lr": 2e-3, "weight_decay": 0.05, "schedule": "one_cycle"},
+    }
+
+    def __init__(
+        self,
+        net: Callable[[int, int, int, int], Recommender],
+        num_items: int,
+        num_students: int,
+        num_groups: int,
+        num_skills: int = RESERVED,
+        loss: Loss = "softmax",
+        negatives: int = 4,
+        power: float = 0.0,
+        smoothing: float = 0.0,
+        sparse: bool = False,
+        start_from: list[str] | None = None,
+        lr: float = 1e-3,
+        weight_decay: float = 0.0,
+        schedule: Schedule = "constant",
+    ) -> None:
+        super().__init__(lr, weight_decay, schedule, sparse)
+        if loss not in LOSSES:
+            raise ConfigError(f"loss is {loss!r}.", f"Allowed: {', '.join(LOSSES)}.")
+        if negatives < 1 or power < 0 or not 0 <= smoothing < 1:
+            raise ConfigError(
+                f"negatives is {negatives}, power {power}, smoothing {smoothing}.",
+                "negatives is at least 1, power at least 0, smoothing in 0..1.",
+            )
+        if sparse and loss == "softmax":
+            raise ConfigError(
+                "sparse tables and a softmax over all courses, which touches every row.",
+                "Give --model.loss in_batch, sampled_softmax, bce or bpr.",
+            )
+        sizes = (num_items, num_students, num_groups, num_skills)
+        self.net = self.built(net, Recommender, *sizes)
+        self.num_items = num_items
+        self.num_students = num_students
+        self.num_groups = num_groups
+        self.num_skills = num_skills
+        self.kind = loss
+        self.negatives = negatives
+        self.power = power
+        self.smoothing = smoothing
+        self.metrics = RankingScores(num_items)
+        self.register_buffer("popularity", torch.ones(num_items))
+        self.start_from = start_from
+        for run in start_from or []:
+            self._start_from(run)
+
+    def _start_from(self, run: str) -> None:
+        other = open_domain(run).net
+        if not (isinstance(other, Recommender) and self.net.start_from(other)):
+            raise ConfigError(
+                f"nothing of the {type(other).__name__} in {run} fits {type(self.net).__name__}.",
+                "A NeuMF starts from a GMF and an MLP of its own sizes, trained on the same data.",
+            )
+        self.started = True
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments that build this task again; what it started from is its own now."""
+        return super().arguments() | {"loss": self.kind, "start_from": None}
+
+    def suit(self, data: Any) -> None:
+        """Let the data take as many courses at once as suit the network; see ``Task``."""
+        data.suit(self.net.reads_history, self.net.max_steps)
+
+    def agree(self, data: Any, training: bool) -> None:
+        """Agree with the data, and learn how popular each course is; see ``Domain.agree``."""
+        self.suit(data)
+        super().agree(data, training)
+        self.metrics.popularity.copy_(self.popularity)
+        if training and self.kind in ("bce", "bpr"):
+            self.negative_sampler = data.negative_sampler(self.power)
+
+    def check_size(self, size: str, known: Any, given: Any) -> None:
+        """Refuse other sizes, but for students where the network goes by courses."""
+        if size != "num_students":
+            super().check_size(size, known, given)
+        elif self.net.knows_students and known != given:
+            raise ConfigError(
+                f"{type(self.net).__name__} knows the {known:,} students that it was trained on, "
+                f"the data has {given:,}.",
+                "Train it on this data, or take a network that goes by courses, such as TwoTower.",
+            )
+
+    def take_facts(self, data: Any, fresh: bool) -> None:
+        """Learn how popular each course is."""
+        if fresh:
+            self.popularity.copy_(data.popularity)
+
+    def loss(self, batch: EnrolmentBatch) -> tuple[Tensor, Tensor]:
+        """Return the summed loss of each window's scored courses, and their number."""
+        scored_BL = batch.scored_BL & (batch.item_BL > UNKNOWN)
+        row_M, step_M = scored_BL.nonzero(as_tuple=True)
+        state_MD, target_M = self(batch)[row_M, step_M], batch.item_BL[row_M, step_M]
+        each_M = getattr(self, f"_{self.kind}")(state_MD, target_M, batch, row_M, step_M)
+        loss_B = each_M.new_zeros(len(batch.item_BL)).index_add(0, row_M, each_M)
+        return loss_B, scored_BL.sum(1)
+
+    def _softmax(self, state_MD: Tensor, target_M: Tensor, *_: Any) -> Tensor:
+        logit_MN = self.net.logits(state_MD).float()
+        return F.cross_entropy(
+            logit_MN[:, 2:], target_M - 2, reduction="none", label_smoothing=self.smoothing
+        )
+
+    def _sampled_softmax(self, state_MD: Tensor, target_M: Tensor, *_: Any) -> Tensor:
+        drawn_K = torch.multinomial(self._odds(), self.negatives, replacement=True)
+        return self._corrected(state_MD, target_M, drawn_K, self._odds())
+
+    def _in_batch(self, state_MD: Tensor, target_M: Tensor, *_: Any) -> Tensor:
+        return self._corrected(state_MD, target_M, target_M, self.popularity + 1e-9)
+
+    def _odds(self) -> Tensor:
+        odds_N = self.popularity.clamp(min=1e-9) ** self.power
+        odds_N[:2] = 0
+        return odds_N
+
+    def _corrected(
+        self, state_MD: Tensor, target_M: Tensor, drawn_K: Tensor, odds_N: Tensor
+    ) -> Tensor:
+        """Return the softmax over drawn courses, less the log odds of being drawn (Bengio 2008)."""
+        log_N = (odds_N / odds_N.sum()).clamp(min=1e-12).log()
+        own_M1 = self.net.logits(state_MD, target_M.unsqueeze(1)).float()
+        other_MK = self.net.logits(state_MD, drawn_K.unsqueeze(0)).float() - log_N[drawn_K]
+        other_MK = other_MK.masked_fill(drawn_K == target_M.unsqueeze(1), -torch.inf)
+        logit = torch.cat([own_M1 - log_N[target_M].unsqueeze(1), other_MK], 1)
+        return -F.log_softmax(logit, 1)[:, 0]
+
+    def _pairs(
+        self,
+        state_MD: Tensor,
+        target_M: Tensor,
+        batch: EnrolmentBatch,
+        row_M: Tensor,
+        step_M: Tensor,
+    ) -> Tensor:
+        """Return the log odds of each course and of the courses drawn against it."""
+        student_M = batch.student_B[row_M]
+        position_M = batch.start_B[row_M] + step_M
+        drawn_MK = self.negative_sampler(student_M, position_M, self.negatives, self.epoch)
+        item_MK = torch.cat([target_M.unsqueeze(1), drawn_MK], 1)
+        return self.net.logits(state_MD, item_MK).float()
+
+    def _bce(self, *case: Any) -> Tensor:
+        logit_MK = self._pairs(*case)
+        return F.softplus(-logit_MK[:, 0]) + F.softplus(logit_MK[:, 1:]).sum(1)
+
+    def _bpr(self, *case: Any) -> Tensor:
+        logit_MK = self._pairs(*case)
+        return F.softplus(logit_MK[:, 1:] - logit_MK[:, :1]).mean(1)
+
+    def pseudonyms(self, batch: EnrolmentBatch) -> list[str]:
+        """Name each window by the student's row in the store and the courses' positions."""
+        first_B = batch.start_B + batch.scored_BL.int().argmax(1)
+        last_B = first_B + batch.scored_BL.sum(1) - 1
+        return [
+            f"student row {row} (courses {first} to {last})"
+            for row, first, last in torch.stack([batch.student_B, first_B, last_B], 1).tolist()
+        ]
+
+    def scores(self, batch: EnrolmentBatch) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Score every course for the scored slots of a batch, a block of slots at a time.
+
+        Args:
+            batch: With the courses before each window, or those would be recommended again.
+
+        Yields:
+            The slots' rows and steps, shape (M,), and their scores, shape (M, N), with minus
+            infinity at the courses already taken.
+        """
+        rows, steps = batch.scored_BL.nonzero(as_tuple=True)
+        state_BLD = self(batch)
+        size = max(1, BLOCK // (self.net.num_items * self.net.pair_width))
+        places_L = torch.arange(batch.item_BL.shape[1], device=batch.item_BL.device)
+        for row_M, step_M in zip(rows.split(size), steps.split(size), strict=True):
+            kind = self.popularity.device.type
+            with torch.autocast(kind, enabled=False):  # bf16 would tie many courses
+                score_MN = self.net.logits(state_BLD[row_M, step_M].float())
+            earlier_ML = batch.item_BL[row_M] * (places_L < step_M.unsqueeze(1))
+            yield row_M, step_M, hide(hide(score_MN, earlier_ML), batch.before_BM[row_M])
+
+    def recommend(self, batch: EnrolmentBatch, top: int = TOP) -> Recommended:
+        """Rank all courses for the scored slots of a batch.
+
+        Args:
+            batch: With the courses before each window.
+            top: How many to recommend.
+
+        Returns:
+            The cases.
+        """
+        found = []
+        for row_M, step_M, score_MN in self.scores(batch):
+            best = score_MN.topk(min(top, score_MN.shape[1]))
+            rank_M = rank_of(score_MN, batch.item_BL[row_M, step_M])
+            position_M = batch.start_B[row_M] + step_M
+            found.append(
+                Recommended(batch.student_B[row_M], position_M, rank_M, best.indices, best.values)
+            )
+        if not found:
+            none = batch.student_B[:0]
+            return Recommended(none, none, none, none.new_zeros(0, top), torch.zeros(0, top))
+        return Recommended(*(torch.cat(column) for column in zip(*found, strict=True)))
+
+    def outcome(self, batch: EnrolmentBatch) -> tuple[Tensor, Tensor]:
+        """Return the rank of each scored course of a batch, and what was recommended."""
+        found = self.recommend(batch)
+        return found.rank, found.top
+
+    def predict(self, batch: EnrolmentBatch) -> Recommended:
+        """Return the ranks and recommendations of a batch."""
+        return self.recommend(batch)
+
+    def grown(self, names: Vocabulary) -> Self:
+        """Return this task with rows for new names; see ``Domain.grown``."""
+        new = super().grown(names)
+        more = new.net.num_items - self.net.num_items
+        skill_NS = F.pad(self.net.skill_NS, (0, 0, 0, more))
+        new.net.learn(CourseFacts(self.popularity, skill_NS), fresh=False)
+        return new
+
+    def beside(self) -> dict[str, Any]:
+        """Return what courses teach, besides what every task keeps; see ``Domain.beside``."""
+        return super().beside() | {"item_skills": self.net.skill_NS}
+
+    def take_beside(self, content: Mapping[str, Any]) -> None:
+        """Take what the courses of the weights teach; see ``Domain.take_beside``."""
+        super().take_beside(content)
+        skill_NS = content.get("item_skills", self.net.skill_NS)
+        self.net.learn(CourseFacts(self.popularity, skill_NS), fresh=False)

@@ -1,0 +1,103 @@
+"""Knowledge tracing: how likely is this student to answer the next question correctly?"""
+
+from collections.abc import Callable
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from torchedu.batch import AnswerBatch
+from torchedu.domains.domain import Domain, Schedule
+from torchedu.metrics import AnswerScores
+from torchedu.models import KTModel
+from torchedu.schema import GROUP, ITEM, SKILL
+
+
+class TracedAnswers(NamedTuple):
+    """Predictions of answers, one each however many skills the item has.
+
+    Attributes:
+        student: Row in the store; shape (answers,).
+        position: Position in the student's history.
+        probability: The chance of a correct answer, from the history before it.
+    """
+
+    student: Tensor
+    position: Tensor
+    probability: Tensor
+
+
+class Tracing(Domain):
+    """Predicts every answer of a student from those before it.
+
+    The loss is the mean binary cross-entropy over the answers of a step, plus the network's own
+    penalty. Each answered question is predicted and scored once, whatever the number of its skills.
+
+    Args:
+        net: Called with the numbers of items and skills, gives the network: a class such as ``DKT``
+            or ``functools.partial(DKT, dim=64)``.
+        num_items: Number of item ids, the reserved ones included.
+        num_skills: Number of skill ids, the reserved ones included.
+        sparse: Give the tables of items and skills sparse gradients, and step with row-wise Adagrad
+            in place of AdamW: for tables of which a batch touches little. It wants a larger ``lr``,
+            such as .05, and no weight decay.
+        lr: Learning rate of AdamW.
+        weight_decay: Its weight decay.
+        schedule: ``constant`` keeps the learning rate; ``one_cycle`` raises it to ``lr`` over the
+            first tenth of all steps and lowers it to nothing by the last.
+    """
+
+    net: KTModel
+    sizes = ("num_items", "num_skills")
+    binds: ClassVar = {ITEM: "num_items", SKILL: "num_skills", GROUP: ""}
+    nets = KTModel
+    usual: ClassVar = {
+        "net": "torchedu.models.ItemDKT",
+        "data": "torchedu.datamodules.Interactions",
+        "init_args": {"lr": 2e-3, "weight_decay": 0.5, "schedule": "one_cycle"},
+    }
+
+    def __init__(
+        self,
+        net: Callable[[int, int], KTModel],
+        num_items: int,
+        num_skills: int,
+        sparse: bool = False,
+        lr: float = 1e-3,
+        weight_decay: float = 0.0,
+        schedule: Schedule = "constant",
+    ) -> None:
+        super().__init__(lr, weight_decay, schedule, sparse)
+        self.net = self.built(net, KTModel, num_items, num_skills)
+        self.num_items = num_items
+        self.num_skills = num_skills
+        self.metrics = AnswerScores()
+
+    def loss(self, batch: AnswerBatch) -> tuple[Tensor, Tensor]:
+        """Return the summed cross-entropy of each window's scored answers, and their number."""
+        each_BL = F.binary_cross_entropy_with_logits(
+            self(batch).float(), batch.correct_BL, reduction="none"
+        )
+        return (each_BL * batch.scored_BL).sum(1), batch.scored_BL.sum(1)
+
+    def pseudonyms(self, batch: AnswerBatch) -> list[str]:
+        """Name each window by the student's row in the store and the answers' positions."""
+        first_B = batch.start_B + batch.scored_BL.int().argmax(1)
+        last_B = first_B + batch.scored_BL.sum(1) - 1
+        return [
+            f"student row {row} (answers {first} to {last})"
+            for row, first, last in torch.stack([batch.student_B, first_B, last_B], 1).tolist()
+        ]
+
+    def outcome(self, batch: AnswerBatch) -> tuple[Tensor, Tensor, Tensor]:
+        """Return probability, mark and whether it counts, of each slot of a batch."""
+        return self(batch).float().sigmoid(), batch.correct_BL, batch.scored_BL
+
+    def predict(self, batch: AnswerBatch) -> TracedAnswers:
+        """Return the predictions of the scored answers of a batch."""
+        probability_BL = self(batch).float().sigmoid()
+        row, step = batch.scored_BL.nonzero(as_tuple=True)
+        return TracedAnswers(
+            batch.student_B[row], batch.start_B[row] + step, probability_BL[row, step]
+        )

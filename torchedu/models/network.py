@@ -1,0 +1,67 @@
+"""What every network is: a single-device module that can be built again from plain values."""
+
+import inspect
+from abc import ABC
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+
+class Network(nn.Module, ABC):
+    """A network of any task.
+
+    A subclass takes ``sizes`` as its first arguments and keeps every argument as an attribute of
+    the same name, plain JSON values all; a checkpoint stores them and builds the network again from
+    them. ``torchedu.testing.check_network`` checks this contract.
+
+    Attributes:
+        sizes: Its arguments that are sizes of the data, each an attribute of the data module.
+        max_steps: The longest history, text or list of courses that it takes at once; None where
+            any length will do.
+        four_bits: Whether the weights that additions belong to are kept in 4 bits.
+    """
+
+    sizes: ClassVar[tuple[str, ...]] = ()
+    max_steps: int | None = None
+    four_bits: bool = False
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments that build this network again, sizes left out.
+
+        Returns:
+            Plain JSON values by the argument's name.
+        """
+        names = list(inspect.signature(type(self).__init__).parameters)[1:]
+        return {name: getattr(self, name) for name in names if name not in self.sizes}
+
+    def learn(self, facts: Any, fresh: bool) -> None:
+        """Take from the data what is known before training begins; nothing by default.
+
+        Args:
+            facts: What the data module's ``facts`` gives.
+            fresh: Whether the weights are still as they were drawn.
+        """
+
+    def penalty(self) -> Tensor | float:
+        """Return a term of the network's own to add to the mean loss; none by default."""
+        return 0.0
+
+    def depths(self) -> list[tuple[int, list[nn.Parameter]]] | None:
+        """Return what is trained by its depth: blocks below the top, 0 for the head.
+
+        None where all of it is trained at one rate.
+        """
+        return None
+
+    @property
+    def deferred(self) -> bool:
+        """Whether a trained model's weights are still to be read."""
+        return False
+
+    def load(self, device: torch.device | None = None) -> None:
+        """Read the weights that are still to be read.
+
+        Args:
+            device: Where they go; the CPU where it is None.
+        """
