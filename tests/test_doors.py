@@ -32,7 +32,7 @@ DOORS = {
     "domains": "checkpoints companions models layers metrics batch schema numpy torch torchmetrics",
     "datamodules": "companions features models datasets parallel schema batch numpy torch "
     "lightning transformers tokenizers",
-    "tasks": "domains callbacks checkpoints parallel optimizers torch lightning",
+    "tasks": "domains companions callbacks checkpoints parallel optimizers torch lightning",
     "callbacks": "domains parallel numpy torch lightning rich",
     "checkpoints": "schema torch lightning lightning_utilities",
     "metrics_log": "lightning",

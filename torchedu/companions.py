@@ -1,7 +1,7 @@
 """What weights belong to, and data has to agree with."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,3 +22,22 @@ class Companions(NamedTuple):
     vocabulary: Vocabulary
     ranges: NDArray[np.float32] | None = None
     tokenizer: Mapping[str, str] | None = None
+
+
+@runtime_checkable
+class Agreeing(Protocol):
+    """Data that a task can agree with; every ``torchedu.datamodules.DataModule`` is.
+
+    Attributes:
+        longest: The option that says how long a batch's rows are at most; none where none does.
+        vocabulary: The names in whose ids its batches are.
+    """
+
+    longest: str
+    vocabulary: Vocabulary
+
+    def use(self, companions: Companions) -> None:
+        """Give batches as a trained network's weights need them."""
+
+    def facts(self, net: Any) -> Any:
+        """Return what a network learns from the data before training."""

@@ -25,7 +25,6 @@ from torchedu.checkpoints import VerifiedCheckpointIO
 from torchedu.datamodules.stream import BatchStream, EpochLoader, ranks_of
 from torchedu.datasets.order import Order, Windows
 from torchedu.models.causal_lm import CausalLM
-from torchedu.schema import Vocabulary
 from torchedu.strategies.named import AUTO, strategy_class
 from torchedu.tasks import Task
 
@@ -103,8 +102,8 @@ class Telling(Task):
     def pseudonyms(self, batch: TokenBatch) -> list[str]:
         return [f"text {row}" for row in range(len(batch.token_BL))]
 
-    def grown(self, names: Vocabulary) -> Task:
-        return self
+    def predict(self, batch: TokenBatch) -> Tensor:
+        return self._of_texts(batch)[0]
 
 
 NETS: dict[str, Callable[[int, int], Any]] = {

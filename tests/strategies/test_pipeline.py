@@ -26,7 +26,6 @@ from torchedu.errors import ConfigError, TrainingError
 from torchedu.models.causal_lm import CausalLM
 from torchedu.models.sasrec import SASRec
 from torchedu.run import RunCLI
-from torchedu.schema import Vocabulary
 from torchedu.strategies.pipeline import Pipeline, Schedule
 from torchedu.tasks import CourseRecommendation
 from torchedu.tasks.task import Task
@@ -93,8 +92,8 @@ class Telling(Task):
     def pseudonyms(self, batch: TokenBatch) -> list[str]:
         return [f"text {row}" for row in range(len(batch.token_BL))]
 
-    def grown(self, names: Vocabulary) -> "Task":
-        return self
+    def predict(self, batch: TokenBatch) -> Tensor:
+        return self.loss(batch)[0]
 
 
 class Watch(Callback):

@@ -17,6 +17,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from torchedu.callbacks import Advice, GradientGuard, HungRank, RandomState
 from torchedu.callbacks.gradients import clip
 from torchedu.checkpoints import read_usable
+from torchedu.companions import Agreeing
 from torchedu.domains.building import class_path
 from torchedu.domains.domain import Domain, Schedule
 from torchedu.optimizers import RowAdagrad
@@ -54,7 +55,7 @@ class Task(Domain, LightningModule):
             stage: ``fit``, ``validate``, ``test`` or ``predict``.
         """
         data = self.trainer.datamodule  # type: ignore[attr-defined]
-        if data is not None:
+        if isinstance(data, Agreeing):
             self.agree(data, training=stage == "fit")
         self.save_hyperparameters(self.arguments())
 
