@@ -154,12 +154,12 @@ class Domain(nn.Module, ABC):
             ConfigError: Its sizes or lengths are not the network's.
             CheckpointError: It has other names where the same are needed.
         """
-        most, longest = self.net.max_steps, data.longest
-        if most is not None and longest and getattr(data, longest) > most:
+        most = self.net.max_steps
+        length = getattr(data, data.longest) if data.longest else 0
+        if most is not None and length > most:
             raise ConfigError(
-                f"the data's {longest} of {getattr(data, longest)} is longer than the network's "
-                f"{most} steps.",
-                f"Set `data.{longest}` to at most {most}, or build a network that takes more.",
+                f"the data's {data.longest} of {length} is longer than the network's {most} steps.",
+                f"Set `data.{data.longest}` to at most {most}, or build a network that takes more.",
             )
         fresh = self.vocabulary is None
         for size in self.sizes:

@@ -181,7 +181,14 @@ class Recommendation(Domain):
         scored_BL = batch.scored_BL & (batch.item_BL > UNKNOWN)
         row_M, step_M = scored_BL.nonzero(as_tuple=True)
         state_MD, target_M = self(batch)[row_M, step_M], batch.item_BL[row_M, step_M]
-        each_M = getattr(self, f"_{self.kind}")(state_MD, target_M, batch, row_M, step_M)
+        kinds = {
+            "softmax": self._softmax,
+            "sampled_softmax": self._sampled_softmax,
+            "in_batch": self._in_batch,
+            "bce": self._bce,
+            "bpr": self._bpr,
+        }
+        each_M = kinds[self.kind](state_MD, target_M, batch, row_M, step_M)
         loss_B = each_M.new_zeros(len(batch.item_BL)).index_add(0, row_M, each_M)
         return loss_B, scored_BL.sum(1)
 

@@ -114,10 +114,10 @@ def _heads(net: nn.Module) -> Iterator[tuple[str, int]]:
     for module in net.modules():
         if hasattr(type(module), "tensor_plan") and hasattr(module, "heads"):
             yield "heads", int(module.heads)  # type: ignore[arg-type]
-        config = getattr(module, "config", None) if hasattr(module, "tp_plan") else None
+        config = module.config.to_dict() if hasattr(module, "tp_plan") else {}  # type: ignore[operator, union-attr]
         for counted in ("num_attention_heads", "num_key_value_heads"):
-            if getattr(config, counted, None):
-                yield counted.removeprefix("num_").replace("_", " "), int(getattr(config, counted))
+            if config.get(counted):
+                yield counted.removeprefix("num_").replace("_", " "), int(config[counted])
 
 
 def _of(module: nn.Module, attribute: str) -> Any:

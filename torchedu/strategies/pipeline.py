@@ -217,7 +217,7 @@ class Pipeline(Filling):
             self.root_device,
         )
         # The task's own methods, of which only the last stage can compute the result.
-        self._methods = {name: getattr(task, name) for name in ("loss", "outcome", "predict")}
+        self._methods = {"loss": task.loss, "outcome": task.outcome, "predict": task.predict}
         for name in self._methods:
             setattr(task, name, partial(self._at_the_end, name))
         net.forward = self._relay.output
@@ -236,7 +236,8 @@ class Pipeline(Filling):
         for parameter in self._holdings.parameters:
             parameter.grad = None
         known_2B = torch.zeros(2, len(self._relay.rows(batch)), device=self.root_device)
-        scaler = getattr(self.precision_plugin, "scaler", None)
+        precision = self.precision_plugin
+        scaler = precision.scaler if isinstance(precision, MixedPrecision) else None
 
         def loss(output: Tensor, row: Tensor) -> Tensor:
             size = len(batch[0])
