@@ -1,20 +1,32 @@
 """Models of learners on PyTorch Lightning: students' answers in, an honest model out.
 
-The names below are loaded when they are first used, so that ``import torchedu`` and the command
-line's help cost nothing: importing torch and Lightning takes seconds.
+The names below, and the rooms themselves (``torchedu.models``), are loaded when they are first
+used, so that ``import torchedu`` and the command line's help cost nothing: importing torch and
+Lightning takes seconds.
 """
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from torchedu.datamodules.course_events import CourseEvents
-    from torchedu.datamodules.enrolments import Enrolments
-    from torchedu.datamodules.essays import Essays
-    from torchedu.datamodules.explanations import Explanations
-    from torchedu.datamodules.interactions import Interactions
-    from torchedu.datamodules.transcripts import Transcripts
+    from torchedu.datamodules import (
+        CourseEvents,
+        DataModule,
+        Enrolments,
+        Essays,
+        Explanations,
+        Interactions,
+        Transcripts,
+    )
     from torchedu.datasets import Store
+    from torchedu.errors import (
+        CheckpointError,
+        ConfigError,
+        DataError,
+        TorcheduError,
+        TrainingError,
+    )
     from torchedu.evaluation import evaluate
     from torchedu.models import (
         DKT,
@@ -23,105 +35,70 @@ if TYPE_CHECKING:
         MLP,
         SAKT,
         CausalLM,
+        DotProduct,
         EventGRU,
+        EventModel,
         FrozenGrader,
+        Grader,
         GRU4Rec,
         ItemDKT,
+        KTModel,
+        LessonModel,
         LessonTransformer,
+        Network,
         NeuMF,
+        Recommender,
         SASRec,
         TextGrader,
         TurnContext,
         TwoTower,
     )
+    from torchedu.prediction import predict
+    from torchedu.report import write_report
     from torchedu.run import trainer
-    from torchedu.tasks.explanation import MathExplanation
-    from torchedu.tasks.grading import EssayGrading
-    from torchedu.tasks.lessons import TranscriptTagging
-    from torchedu.tasks.opening import open_task
-    from torchedu.tasks.recommendation import CourseRecommendation
-    from torchedu.tasks.risk import AtRisk
-    from torchedu.tasks.tracing import KnowledgeTracing
+    from torchedu.tasks import (
+        AtRisk,
+        CourseRecommendation,
+        EssayGrading,
+        KnowledgeTracing,
+        MathExplanation,
+        Task,
+        TranscriptTagging,
+        open_task,
+    )
+    from torchedu.testing import check_model
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "DKT",
-    "GMF",
-    "MF",
-    "MLP",
-    "SAKT",
-    "AtRisk",
-    "CausalLM",
-    "CourseEvents",
-    "CourseRecommendation",
-    "Enrolments",
-    "EssayGrading",
-    "Essays",
-    "EventGRU",
-    "Explanations",
-    "FrozenGrader",
-    "GRU4Rec",
-    "Interactions",
-    "ItemDKT",
-    "KnowledgeTracing",
-    "LessonTransformer",
-    "MathExplanation",
-    "NeuMF",
-    "SASRec",
-    "Store",
-    "TextGrader",
-    "TranscriptTagging",
+_HOMES = {
+    "torchedu.datamodules": "CourseEvents DataModule Enrolments Essays Explanations Interactions "
     "Transcripts",
-    "TurnContext",
-    "TwoTower",
-    "__version__",
-    "evaluate",
-    "open_task",
-    "trainer",
-]
-
-_HOME = {
-    "DKT": "torchedu.models",
-    "GMF": "torchedu.models",
-    "MF": "torchedu.models",
-    "MLP": "torchedu.models",
-    "SAKT": "torchedu.models",
-    "AtRisk": "torchedu.tasks.risk",
-    "CausalLM": "torchedu.models",
-    "CourseEvents": "torchedu.datamodules.course_events",
-    "CourseRecommendation": "torchedu.tasks.recommendation",
-    "Enrolments": "torchedu.datamodules.enrolments",
-    "EssayGrading": "torchedu.tasks.grading",
-    "Essays": "torchedu.datamodules.essays",
-    "EventGRU": "torchedu.models",
-    "FrozenGrader": "torchedu.models",
-    "Explanations": "torchedu.datamodules.explanations",
-    "GRU4Rec": "torchedu.models",
-    "Interactions": "torchedu.datamodules.interactions",
-    "ItemDKT": "torchedu.models",
-    "KnowledgeTracing": "torchedu.tasks.tracing",
-    "LessonTransformer": "torchedu.models",
-    "MathExplanation": "torchedu.tasks.explanation",
-    "NeuMF": "torchedu.models",
-    "SASRec": "torchedu.models",
-    "Store": "torchedu.datasets",
-    "TextGrader": "torchedu.models",
-    "TranscriptTagging": "torchedu.tasks.lessons",
-    "Transcripts": "torchedu.datamodules.transcripts",
-    "TurnContext": "torchedu.models",
-    "TwoTower": "torchedu.models",
-    "evaluate": "torchedu.evaluation",
-    "open_task": "torchedu.tasks.opening",
-    "trainer": "torchedu.run",
+    "torchedu.datasets": "Store",
+    "torchedu.errors": "CheckpointError ConfigError DataError TorcheduError TrainingError",
+    "torchedu.evaluation": "evaluate",
+    "torchedu.models": "DKT GMF MF MLP SAKT CausalLM DotProduct EventGRU EventModel FrozenGrader "
+    "GRU4Rec Grader ItemDKT KTModel LessonModel LessonTransformer NeuMF Network Recommender SASRec "
+    "TextGrader TurnContext TwoTower",
+    "torchedu.prediction": "predict",
+    "torchedu.report": "write_report",
+    "torchedu.run": "trainer",
+    "torchedu.tasks": "AtRisk CourseRecommendation EssayGrading KnowledgeTracing MathExplanation "
+    "Task TranscriptTagging open_task",
+    "torchedu.testing": "check_model",
 }
+_HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = ["__version__", *_HOME]  # one list of names, not two
 
 
 def __getattr__(name: str) -> object:
-    """Load a public name from the module it lives in (PEP 562)."""
-    if name not in _HOME:
+    """Load a public name, or a room, when it is first asked for (PEP 562)."""
+    if name in _HOME:
+        value: object = getattr(import_module(_HOME[name]), name)
+    elif name.startswith("_") or find_spec(f"{__name__}.{name}") is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(_HOME[name]), name)
+    else:
+        value = import_module(f"{__name__}.{name}")
     globals()[name] = value
     return value
 

@@ -1,5 +1,6 @@
 """From a store to batches: Lightning data modules."""
 
+from torchedu.datamodules.base import DataModule
 from torchedu.datamodules.course_events import CourseEvents
 from torchedu.datamodules.enrolments import Enrolments
 from torchedu.datamodules.essays import Essays
@@ -9,6 +10,7 @@ from torchedu.datamodules.transcripts import Transcripts
 
 __all__ = [
     "CourseEvents",
+    "DataModule",
     "Enrolments",
     "Essays",
     "Explanations",
