@@ -222,7 +222,7 @@ def test_a_network_says_the_same_after_saving_and_of_modules_in_another_order(
 
 def test_a_task_of_other_sizes_is_refused(folder: Path) -> None:
     task = AtRisk({"class_path": "torchedu.models.EventGRU", "init_args": {"dim": 4}}, 9)
-    with pytest.raises(ConfigError, match="the network has 9 modules, the data 4"):
+    with pytest.raises(ConfigError, match="the network has num_modules 9, the data 4"):
         predict_risks(task, CourseEvents(str(folder)), stock_trainer(), "test")
 
 

@@ -97,7 +97,7 @@ def test_grades_are_written_on_each_prompts_own_scale(run: Path, desk: Path) -> 
     ("words", "said"),
     [
         (["--data.path", "other.csv"], "the prompt 'rats' of text 'e0' is not known"),
-        (["--data.encoder", "another"], "the data has the encoders"),
+        (["--data.encoder", "another"], "the data has the encoder "),
         (["--data.frozen", "false"], "FrozenGrader reads vectors"),
         (["--data.encoder", "no/such"], "'no/such' is no folder, and the hub"),
     ],

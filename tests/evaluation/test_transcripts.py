@@ -154,4 +154,4 @@ def test_another_encoder_is_refused(
     assert main(["test", str(run), *words, "--run", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err.strip().splitlines()
     assert len(said) == 2
-    assert "read by another encoder" in said[0]
+    assert "the data has the encoder " in said[0]

@@ -40,7 +40,7 @@ def test_every_parameter_is_used_by_the_stages_that_the_plan_says() -> None:
         "a_head_that_a_loss_uses": {1},
     }.items():
         assert stages_of(name, net, 2) == stages, name
-    courses = SASRec(9, 3, 2, dim=8, blocks=4)
+    courses = SASRec(9, 3, 2, 2, dim=8, blocks=4)
     assert stages_of("course.weight", courses, 4) == {0, 3}
     assert stages_of("start", courses, 4) == {0}
 

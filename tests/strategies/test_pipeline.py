@@ -79,6 +79,7 @@ class Telling(Task):
 
     def __init__(self, tied: bool) -> None:
         super().__init__(0.1, 0.0, "constant")
+        self.tied = tied
         self.net = CausalLM(40, {**LLAMA, "tie_word_embeddings": tied})
         self.metrics = MetricCollection({"loss": MeanMetric()})
 

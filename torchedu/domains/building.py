@@ -51,7 +51,11 @@ def class_by_path(path: str, base: type[T], noun: str) -> type[T]:
 
 def described(net: Network) -> dict[str, Any]:
     """Return what a checkpoint says of a network: its class and its arguments, sizes left out."""
-    return {"class_path": class_path(type(net)), "init_args": net.arguments()}
+    from torch.distributed.fsdp import FSDPModule  # slow to import, and asked for when one saves
+
+    # Where devices share it, its class is one that torch made of its own.
+    kind = next(kind for kind in type(net).__mro__ if not issubclass(kind, FSDPModule))
+    return {"class_path": class_path(kind), "init_args": net.arguments()}
 
 
 def builder(net: object, base: Callable[..., Net]) -> Callable[..., Net]:
