@@ -43,8 +43,8 @@ DOORS = {
     "prediction": "tasks models datamodules datasets metrics schema batch numpy pyarrow torch "
     "lightning rich",
     "evaluation": "prediction tasks datamodules datasets baselines metrics schema numpy lightning",
-    "export": "tasks models checkpoints batch schema torch safetensors onnxscript onnxruntime "
-    "transformers peft",
+    "export": "tasks datamodules models checkpoints batch schema torch safetensors onnxscript "
+    "onnxruntime transformers peft",
     "report": "schema numpy pyarrow matplotlib jinja2 yaml",
     "testing": "models datasets batch schema numpy torch",
     "cli": "run evaluation prediction export report testing tasks models datamodules datasets "

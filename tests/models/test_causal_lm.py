@@ -96,17 +96,17 @@ def test_answers_are_what_is_likeliest_token_by_token() -> None:
     net = CausalLM(30, {"model_type": "llama", **SMALL}).eval()
     prompts = [[3, 4, 5, 6], [7, 8]]
     told: list[int] = []
-    for prompt, answer in zip(prompts, net.generate(prompts, end=1, most=6), strict=True):
+    for prompt, answer in zip(prompts, net.generate(prompts, ends=[1], most=6), strict=True):
         ids = list(prompt)
         for _ in range(6):
             ids.append(int(net.lm(torch.tensor([ids])).logits[0, -1].argmax()))
         expected = ids[len(prompt) :]
         assert answer == (expected[: expected.index(1)] if 1 in expected else expected)
-    (alone,) = net.generate(prompts[:1], end=1, most=6, told=told.extend)
+    (alone,) = net.generate(prompts[:1], ends=[1], most=6, told=told.extend)
     assert [one for one in told if one != 1] == alone
-    assert len(net.generate([[2] * 30], end=1)[0]) <= 2
+    assert len(net.generate([[2] * 30], ends=[1])[0]) <= 2
     with pytest.raises(ConfigError, match="prompt has 32 tokens, and the model reads 32"):
-        net.generate([[2] * 32], end=1)
+        net.generate([[2] * 32], ends=[1])
 
 
 @pytest.mark.parametrize(

@@ -150,8 +150,8 @@ class MathExplanation(Task):
                 prompts.append(token[: scored.index(True)])
         if not prompts:
             return Explained([], [])
-        end = self.trainer.datamodule.tokenizer.end  # type: ignore[attr-defined]
-        return Explained(texts, self.net.generate(prompts, end, self.max_new_tokens))
+        ends = self.trainer.datamodule.tokenizer.ends  # type: ignore[attr-defined]
+        return Explained(texts, self.net.generate(prompts, ends, self.max_new_tokens))
 
     def grown(self, names: Vocabulary) -> Self:
         """Return this task, to go on with other conversations; its tokens stay as they are."""
