@@ -31,7 +31,6 @@ SIZES = {
     "num_attention_heads": 4,
     "num_key_value_heads": 2,
     "max_position_embeddings": 64,
-    "pad_token_id": 0,
 }
 ROPE = {"rope_theta": 10_000.0}
 MOE = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16}
@@ -118,7 +117,8 @@ def families() -> tuple[list[harness.Goal], Any]:
             raw[name] = {"refused": str(error).splitlines()[0]}
         print(f"  {name}: {raw[name]}", flush=True)
     refused = [name for name, found in raw.items() if "refused" in found]
-    largest = max(found.get("difference", 0.0) for found in raw.values())
+    gaps = [found["difference"] for found in raw.values() if "difference" in found]
+    largest = float(torch.tensor(gaps).max())  # which a NaN is, too
     named = not any(name.startswith(("llama", "mistral", "qwen2")) for name in refused)
     must = f"<= {MOST_APART:.0e}, of {len(raw)} at most {MOST_REFUSED} refused ({len(refused)})"
     holds = largest <= MOST_APART and len(refused) <= MOST_REFUSED and named
@@ -146,7 +146,7 @@ def apart(net: CausalLM) -> float:
     row, place = torch.tensor(kept).T
     packed = texts(token_BL[row, place].unsqueeze(0), place.unsqueeze(0))
     gaps.append(net.logits(packed) - own_BLV[row, place])
-    return max(float(gap.abs().max()) for gap in gaps)
+    return float(torch.cat([gap.flatten() for gap in gaps]).abs().max())
 
 
 def texts(token_BL: Tensor, place_BL: Tensor) -> TokenBatch:

@@ -95,7 +95,8 @@ class CausalLM(nn.Module):
         self._attention = attention
         own: dict[str, Any]
         if source is None:
-            own = {"bos_token_id": None, "eos_token_id": None}
+            # The tokenizer has its own, and a family's padding would never be learned.
+            own = dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"))
             own |= SMALL if config is None else config
             # Models have rows to spare, which a checkpoint of theirs has too.
             own["vocab_size"] = max(num_tokens, int(own.get("vocab_size", 0)))
@@ -241,7 +242,8 @@ class CausalLM(nn.Module):
             elif not (name == "lm.lm_head.weight" and self.lm.config.tie_word_embeddings):
                 raise ConfigError(
                     f"{self.source} has no weight {name.removeprefix('lm.')}.",
-                    "Its files do not belong together: download them again.",
+                    "Download its files again; a family whose files name its weights otherwise, as "
+                    "those of experts do, cannot be a source.",
                 )
 
     def load(self, device: torch.device | None = None) -> None:

@@ -2,7 +2,8 @@
 
 Hugging Face's families differ between their blocks: masks and windows, scales of what goes in,
 caps of what comes out. Nothing of that is repeated here. Each part is the library's own forward of
-the whole model, in which the modules that are not asked hand on what they are given.
+the whole model, in which blocks that are not asked hand on what is known, and which is left after
+the last that is asked.
 """
 
 import json
@@ -67,8 +68,8 @@ def hidden(
     Args:
         lm: The model.
         place_BL: Position of each token in its text where rows hold several, else None.
-        token_BL: Token ids; or None, with
-        x_BLD: what comes out of its last block.
+        token_BL: Token ids.
+        x_BLD: In place of them, what comes out of the last block.
 
     Returns:
         hidden_BLD.
@@ -183,7 +184,7 @@ def _reasons(config: str) -> tuple[str, str]:
     from transformers import AutoConfig, AutoModelForCausalLM
 
     with torch.random.fork_rng([]), torch.inference_mode(), torch.device("cpu"):
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)  # the CPU's alone, which is given back
         try:
             parsed = AutoConfig.for_model(**json.loads(config))
             lm: Any = AutoModelForCausalLM.from_config(parsed, dtype=torch.float32).eval()  # type: ignore[no-untyped-call]
@@ -196,8 +197,7 @@ def _reasons(config: str) -> tuple[str, str]:
         reasons = []
         for words, parts in (("divided into its blocks", _divided), ("packed", _packed)):
             try:
-                found = zip(parts(lm, rows), whole, strict=True)
-                apart = max(float((a - b).abs().max()) for a, b in found)
+                apart = float((torch.cat(parts(lm, rows), 1) - torch.cat(whole, 1)).abs().max())
                 wrong = f"computes other log odds when {words}, by {apart:.1e}"
                 reasons.append("" if apart <= MOST_APART else wrong)
             except Exception as error:  # noqa: BLE001
