@@ -45,8 +45,8 @@ DOORS = {
     "torch lightning rich",
     "evaluation": "prediction domains tasks datamodules datasets baselines metrics schema numpy "
     "lightning",
-    "export": "domains tasks models checkpoints batch schema torch safetensors onnxscript "
-    "onnxruntime transformers peft",
+    "export": "domains tasks datamodules models checkpoints batch schema torch safetensors "
+    "onnxscript onnxruntime transformers peft",
     "report": "schema numpy pyarrow matplotlib jinja2 yaml",
     "testing": "models datasets batch schema numpy torch",
     "cli": "run evaluation prediction export report testing tasks models datamodules datasets "

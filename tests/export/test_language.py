@@ -7,11 +7,12 @@ import pytest
 import torch
 from lightning import Trainer
 
-from tests.tasks.explaining import write_model
+from tests.tasks.explaining import SMALL, write_model
 from torchedu import CausalLM, Explanations, MathExplanation
 from torchedu.datamodules.chat_tokenizer import ChatTokenizer
 from torchedu.errors import CheckpointError, ConfigError
 from torchedu.export import export_network
+from torchedu.export.language import export_language
 from torchedu.tasks import open_task
 
 pytest.importorskip("peft", reason="needs the package peft")
@@ -63,6 +64,35 @@ def test_low_rank_additions_are_written_merged_or_alone(
     again = AutoTokenizer.from_pretrained(exported.folder)
     assert again.decode(again.encode("7 + 8")) == "7 + 8"
     assert (exported.folder / "adapter_config.json").is_file() == (format == "adapter")
+
+
+def test_an_export_ends_answers_as_the_chat_template_does(
+    tokenizer: ChatTokenizer, tmp_path: Path
+) -> None:
+    from transformers import GenerationConfig
+
+    net = CausalLM(len(tokenizer), {**SMALL, "eos_token_id": [7, 9]})
+    task = MathExplanation(lambda num_tokens: net, len(tokenizer))
+    task.tokenizer = {
+        **tokenizer.files,
+        "chat_template.jinja": "{% for m in messages %}{{ m['content'] }}<|user|>{% endfor %}",
+    }
+    (turn_end,) = tokenizer._ids(["<|user|>"])[0]
+    export_language(task, tmp_path / "out", "safetensors")
+    ends = GenerationConfig.from_pretrained(tmp_path / "out").eos_token_id
+    assert ends == [turn_end, *tokenizer.ends, 7, 9]
+
+
+def test_an_export_is_compared_with_what_was_trained(
+    tokenizer: ChatTokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = CausalLM(len(tokenizer), SMALL)
+    task = MathExplanation(lambda num_tokens: net, len(tokenizer))
+    own = net.logits
+    monkeypatch.setattr(net, "logits", lambda batch: own(batch) * 1.01)
+    with pytest.raises(CheckpointError, match="differs from the checkpoint"):
+        export_language(task, tmp_path / "out", "safetensors")
+    assert not (tmp_path / "out").exists()
 
 
 def test_what_cannot_be_written_is_told(

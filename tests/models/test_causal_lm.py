@@ -96,17 +96,33 @@ def test_answers_are_what_is_likeliest_token_by_token() -> None:
     net = CausalLM(30, {"model_type": "llama", **SMALL}).eval()
     prompts = [[3, 4, 5, 6], [7, 8]]
     told: list[int] = []
-    for prompt, answer in zip(prompts, net.generate(prompts, end=1, most=6), strict=True):
+    for prompt, answer in zip(prompts, net.generate(prompts, ends=[1], most=6), strict=True):
         ids = list(prompt)
         for _ in range(6):
             ids.append(int(net.lm(torch.tensor([ids])).logits[0, -1].argmax()))
         expected = ids[len(prompt) :]
         assert answer == (expected[: expected.index(1)] if 1 in expected else expected)
-    (alone,) = net.generate(prompts[:1], end=1, most=6, told=told.extend)
-    assert [one for one in told if one != 1] == alone
-    assert len(net.generate([[2] * 30], end=1)[0]) <= 2
+    (alone,) = net.generate(prompts[:1], ends=[1], most=6, told=told.extend)
+    assert told == alone
+    assert len(net.generate([[2] * 30], ends=[1])[0]) <= 2
     with pytest.raises(ConfigError, match="prompt has 32 tokens, and the model reads 32"):
-        net.generate([[2] * 32], end=1)
+        net.generate([[2] * 32], ends=[1])
+
+
+def test_an_answer_ends_at_each_token_that_ends_one() -> None:
+    torch.manual_seed(0)
+    net = CausalLM(30, {"model_type": "llama", **SMALL}).eval()
+    with torch.no_grad():
+        for one in net.parameters():  # so that it says one token after the other
+            one += 0.3 * torch.randn_like(one)
+    (whole,) = net.generate([[3, 4]], ends=[29], most=9)
+    until = next(i for i, token in enumerate(whole) if token != whole[0])
+    end = whole[until]
+    for given, own in (([29, end], None), ([29], end), ([29], [28, end])):
+        net.lm.config.eos_token_id = own
+        said: list[int] = []
+        assert net.generate([[3, 4]], given, most=9, told=said.extend) == [whole[:until]]
+        assert said == whole[:until]
 
 
 @pytest.mark.parametrize(

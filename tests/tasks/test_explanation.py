@@ -35,6 +35,11 @@ pytestmark = pytest.mark.timeout(300)
 STEPS = 50
 LORA = {"lora_rank": 4, "lora_alpha": 8.0}
 PIPELINE = {"microbatches": 2}
+FAMILIES: dict[str, dict[str, Any]] = {  # what differs from Llama outside its blocks
+    "mistral": {**SMALL, "model_type": "mistral", "sliding_window": 8},
+    "granite": {**SMALL, "model_type": "granite", "embedding_multiplier": 6.0,
+                "residual_multiplier": 0.3, "logits_scaling": 4.0},
+}  # fmt: skip
 FSDP = ["--trainer.strategy", "fsdp", "--trainer.devices", "2"]
 
 
@@ -73,6 +78,9 @@ def on_two_ranks(
         "lora pipeline again": Run(
             {**source, **LORA}, "pipeline", PIPELINE, go_on=folder / "two.ckpt"
         ),
+        **{f"{family} {name}": Run({"config": config}, name, options, steps=3)
+           for family, config in FAMILIES.items()
+           for name, options in {"tensor": {}, "pipeline": PIPELINE}.items()},
     }  # fmt: skip
     launched = launch.start(train_each, chat_store, model, list(runs.values()), ranks=2)
     codes = launched.wait(200)
@@ -88,6 +96,7 @@ def alone(model: Path, chat_store: Path, folder: Path) -> dict[str, Seen]:
         "own": Run({"config": SMALL}, steps=STEPS, sgd=True, lr=0.03),
         "source": Run(source, save=folder / "whole.ckpt", save_at=10),
         "lora": Run({**source, **LORA}, save=folder / "one.ckpt", save_at=4),
+        **{family: Run({"config": config}, steps=3) for family, config in FAMILIES.items()},
     }
     return {name: train(chat_store, model, run) for name, run in runs.items()}
 
@@ -126,6 +135,14 @@ def test_a_model_that_is_read_in_parts_trains_as_one_that_is_read_whole(
     assert apart(on_two_ranks[name].losses, alone["source"].losses) < 1e-4
     for weight, one in alone["source"].weights.items():
         assert torch.allclose(on_two_ranks[name].weights[weight], one, atol=1e-3), weight
+
+
+@pytest.mark.parametrize("name", ["tensor", "pipeline"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_windows_and_scales_are_those_of_one_process(
+    on_two_ranks: dict[str, Seen], alone: dict[str, Seen], family: str, name: str
+) -> None:
+    assert apart(on_two_ranks[f"{family} {name}"].losses, alone[family].losses) < 1e-4
 
 
 def test_each_rank_holds_half_of_a_model_that_is_read(

@@ -78,7 +78,7 @@ class Tutor:
 
         def more(new: list[int]) -> None:
             nonlocal shown
-            ids.extend(one for one in new if one != self._tokenizer.end)
+            ids.extend(new)
             text = self._tokenizer.decode(ids)
             if not text.endswith("\ufffd"):  # a character may take several tokens
                 told(text[len(shown) :])
@@ -92,7 +92,7 @@ class Tutor:
             heard = [*self.messages[: self._given], *self.messages[forgotten:]]
             prompt = self._tokenizer.prompt(heard)
         (answer,) = self._net.generate(
-            [prompt], self._tokenizer.end, self._most, self._temperature, more
+            [prompt], self._tokenizer.ends, self._most, self._temperature, more
         )
         text = self._tokenizer.decode(answer)
         self.messages.append(Message(ANSWERED_BY, text))

@@ -41,12 +41,17 @@ class ChatTokenizer:
     """Writes conversations as tokens by a chat template, and reads tokens as text.
 
     What stands in a message is text and nothing else: a special token written in it is broken
-    apart, so that no student's words can end a turn or begin one.
+    apart, so that no student's words can end a turn or begin one. Where the template has no turn
+    for the system, its words begin the user's next turn.
 
     Args:
         files: The texts of ``tokenizer.json``, ``tokenizer_config.json`` and, where there is one,
             ``chat_template.jinja``.
         name: What to call it in messages.
+
+    Attributes:
+        ends: Ids of the tokens that end an answer: what the template writes after one, and the end
+            of a text.
 
     Raises:
         ConfigError: They hold no fast tokenizer, or one without a token for the end.
@@ -75,11 +80,13 @@ class ChatTokenizer:
                 f"{name} has no token for the end of a text (eos_token).",
                 "Name one in its tokenizer_config.json.",
             )
-        self.end = int(self._own.eos_token_id)
         self._template = self._own.chat_template or TEMPLATE
         special = sorted(self._own.all_special_tokens, key=len, reverse=True)
         added = [str(one) for one in self._own.get_added_vocab() if one not in special]
         self._special = [*special, *added]
+        self._folds = False
+        self._folds = not self._takes_system()
+        self.ends = tuple(dict.fromkeys([*self._turn_end(), int(self._own.eos_token_id)]))
 
     @classmethod
     def open(cls, name: str) -> Self:
@@ -169,7 +176,8 @@ class ChatTokenizer:
     def checksum(self) -> str:
         """What tells it from any other."""
         content = "\0".join(f"{name}\0{text}" for name, text in sorted(self.files.items()))
-        return hashlib.sha256(f"{TEMPLATE}\0{content}".encode()).hexdigest()
+        folds = "\0no system" * self._folds
+        return hashlib.sha256(f"{TEMPLATE}\0{content}{folds}".encode()).hexdigest()
 
     def encode(self, chats: Sequence[Sequence[Message]]) -> Iterator[Tokens]:
         """Return conversations as tokens, those of the assistant marked.
@@ -224,7 +232,8 @@ class ChatTokenizer:
         return pieces
 
     def _written(self, messages: Sequence[Message], speaks: bool) -> str:
-        plain = [{"role": one.role, "content": self._harmless(one.content)} for one in messages]
+        written = _without_system(messages) if self._folds else messages
+        plain = [{"role": one.role, "content": self._harmless(one.content)} for one in written]
         try:
             text: str = self._own.apply_chat_template(
                 plain,
@@ -239,8 +248,42 @@ class ChatTokenizer:
             ) from None
         return text
 
+    def _takes_system(self) -> bool:
+        """Return whether the template writes what the system says."""
+        said = Message("system", "Be brief.")
+        try:
+            return said.content in self._written([said, Message("user", "Why?")], speaks=True)
+        except ConfigError:
+            return False
+
+    def _turn_end(self) -> list[int]:
+        """Return the token that the template ends an answer with, if it is one of its own."""
+        chat = [Message("user", "Why?"), Message(ANSWERED_BY, "Because.")]
+        try:
+            after = self._written(chat, speaks=False).rpartition("Because.")[2]
+        except ConfigError:
+            return []  # a conversation that is written in earnest tells why
+        marks = {*self._own.all_special_ids, *self._own.get_added_vocab().values()}
+        return [one for one in self._ids([after])[0] if one in marks][:1]
+
     def _harmless(self, text: str) -> str:
         for token in self._special:
             if token in text:
                 text = text.replace(token, f"{token[:1]} {token[1:]}")
         return text
+
+
+def _without_system(messages: Sequence[Message]) -> Iterator[Message]:
+    """Yield messages with the system's words at the beginning of the user's next turn."""
+    said: list[str] = []
+    for message in messages:
+        if message.role == "system":
+            said.append(message.content)
+        elif message.role == "user":
+            yield Message("user", "\n\n".join([*said, message.content]))
+            said = []
+        else:
+            yield from [Message("user", "\n\n".join(said))] * bool(said)
+            yield message
+            said = []
+    yield from [Message("user", "\n\n".join(said))] * bool(said)

@@ -73,7 +73,7 @@ class Explanation(Domain):
         self.max_new_tokens = max_new_tokens
         self.metrics = TokenScores()
         self.tokenizer: dict[str, str] | None = None
-        self.end = -1  # of an answer; the tokenizer says which token it is
+        self.ends: tuple[int, ...] = ()  # of an answer; the tokenizer says which tokens
         self._base: str | None = None
 
     def agree(self, data: Any, training: bool) -> None:
@@ -82,7 +82,7 @@ class Explanation(Domain):
             data.use(self.companions)
         super().agree(data, training)
         self.tokenizer = dict(data.tokenizer.files)
-        self.end = data.tokenizer.end
+        self.ends = data.tokenizer.ends
 
     def check_size(self, size: str, known: int, given: int) -> None:
         """Refuse more tokens than the network has."""
@@ -121,7 +121,7 @@ class Explanation(Domain):
                 prompts.append(token[: scored.index(True)])
         if not prompts:
             return Explained([], [])
-        return Explained(texts, self.net.generate(prompts, self.end, self.max_new_tokens))
+        return Explained(texts, self.net.generate(prompts, self.ends, self.max_new_tokens))
 
     def grown(self, names: Vocabulary) -> Self:
         """Return this task, to go on with other conversations; its tokens stay as they are."""

@@ -75,7 +75,7 @@ def examples(task: MathExplanation, data: Explanations, part: str) -> list[dict[
     rows = data.parts[part][:EXAMPLES].tolist()
     asked = {row: data.asked(row) for row in rows}
     prompts = [data.tokenizer.prompt(before) for before, _ in asked.values()]
-    said = task.eval().net.generate(prompts, data.tokenizer.end, task.max_new_tokens)
+    said = task.eval().net.generate(prompts, data.tokenizer.ends, task.max_new_tokens)
     return [
         {
             "prompt": before[-1].content,

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from torchedu.batch import TokenBatch
+from torchedu.datamodules.chat_tokenizer import ChatTokenizer
 from torchedu.errors import CheckpointError, ConfigError, allowed
 from torchedu.export.check import Checked
 from torchedu.export.folder import WEIGHTS, whole_folder, write_tensors
@@ -48,15 +50,18 @@ def export_language(task: MathExplanation, out: str | Path, format: str) -> list
         generator=torch.Generator().manual_seed(0),
     )
     with torch.inference_mode():
-        expected = net.lm(input_ids=token_BL).logits
+        expected = net.logits(_texts(token_BL))
     with whole_folder(out) as folder:
         if format == "adapter":
             _write_adapter(net, folder)
         else:
             merge(net.lm)
             _write_whole(task, folder)
-        for name, text in (task.tokenizer or {}).items():
-            (folder / name).write_text(text, "utf-8")
+        if task.tokenizer is not None:
+            tokenizer = ChatTokenizer(task.tokenizer)
+            tokenizer.write(folder)
+            net.lm.generation_config.eos_token_id = net.all_ends(tokenizer.ends)
+            net.lm.generation_config.save_pretrained(folder)
         found = _logits(net, folder, format, token_BL)
         difference = float((found - expected).abs().max())
         if difference > TOLERANCE:
@@ -66,6 +71,12 @@ def export_language(task: MathExplanation, out: str | Path, format: str) -> list
             )
     name = ADAPTER if format == "adapter" else WEIGHTS
     return [Checked(name, 1, token_BL.numel(), difference, TOLERANCE)]
+
+
+def _texts(token_BL: Tensor) -> TokenBatch:
+    """Return random texts as they are trained on."""
+    scored_BL, text_BL = torch.ones_like(token_BL, dtype=torch.bool), torch.zeros_like(token_BL)
+    return TokenBatch(token_BL, scored_BL, text_BL, token_BL[:, :0], torch.ones(len(token_BL)))
 
 
 def _write_whole(task: MathExplanation, folder: Path) -> None:

@@ -2,17 +2,19 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import takewhile
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from torchedu.batch import TokenBatch
 from torchedu.errors import ConfigError, MissingExtraError, allowed
-from torchedu.layers import BlockPlan
+from torchedu.models import own_forward
 from torchedu.models.low_rank import LowRank, narrow
 from torchedu.models.network import Network
 from torchedu.models.stored import read_config, stored_weights
@@ -37,8 +39,10 @@ class CausalLM(Network):
     """Predicts each token from those before it, as a model of Hugging Face does.
 
     It serves families that are built like Llama (Touvron et al., https://arxiv.org/abs/2302.13971):
-    Mistral, Qwen and more. Padding stands at the end, where no token looks at it, so that no token
-    for padding is needed.
+    Mistral, Qwen, Gemma, Granite and more, each computed by its own library's forward. What is
+    ours, blocks on several devices and several texts in a row, is compared with that on a small
+    random copy of the configuration when the network is built, and refused beyond 1e-4. Padding
+    stands at the end, where no token looks at it, so that no token for padding is needed.
 
     With ``source``, the weights of a trained model are read from safetensors alone, one tensor at a
     time, when training begins: until then the parameters are on the meta device, and where devices
@@ -57,20 +61,19 @@ class CausalLM(Network):
         lora_dropout: Share of the additions' inputs that is dropped.
         four_bits: Keep the weights that additions belong to in 4 bits while training, under
             ``auto`` and ``ddp``. The checkpoint knows nothing of it: it opens on whole weights.
-        attention: How attention is computed: ``sdpa``, or ``flex_attention``, which skips what
-            packed texts do not see of each other, on GPUs.
+        attention: How attention is computed: ``sdpa``, where the family has it, or
+            ``flex_attention``, which skips what packed texts do not see of each other, on GPUs.
 
     Raises:
-        ConfigError: The family is not known or not built like Llama, the model has fewer tokens
-            than the tokenizer, or ``source`` holds no such model.
+        ConfigError: The family is not known or not built like Llama or computes something else
+            when divided, the model has fewer tokens than the tokenizer, or ``source`` holds no such
+            model.
         MissingExtraError: transformers, or for ``lora_rank`` peft, or for ``four_bits``
             bitsandbytes, is not installed.
     """
 
+    max_steps: int
     sizes = ("num_tokens",)
-    block_plan = BlockPlan(
-        "lm.model.layers", ("lm.model.embed_tokens",), ("lm.model.norm", "lm.lm_head")
-    )
 
     def __init__(
         self,
@@ -97,7 +100,8 @@ class CausalLM(Network):
         self._attention = attention
         own: dict[str, Any]
         if source is None:
-            own = {"bos_token_id": None, "eos_token_id": None}
+            # The tokenizer has its own, and a family's padding would never be learned.
+            own = dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"))
             own |= SMALL if config is None else config
             # Models have rows to spare, which a checkpoint of theirs has too.
             own["vocab_size"] = max(num_tokens, int(own.get("vocab_size", 0)))
@@ -110,13 +114,10 @@ class CausalLM(Network):
                     f"Give the model's own: --data.tokenizer {source}.",
                 )
         self.lm: Any = self._built(own)
-        parts = (self.block_plan.blocks, *self.block_plan.entrance, *self.block_plan.exit)
-        names = {name for name, _ in self.named_modules()}
-        if not names.issuperset((*parts, "lm.model.rotary_emb")):
-            raise ConfigError(
-                f"the family {own['model_type']!r} is not built like Llama.",
-                "Take one that is, such as llama, mistral or qwen2.",
-            )
+        self.max_steps = int(self.lm.config.max_position_embeddings)
+        self.block_plan = own_forward.block_plan(self.lm, "lm.")
+        self._alone = own_forward.check_parts(self.lm.config)
+        self._plain_head = own_forward.has_plain_head(self.lm)
         if lora_rank:
             self.lora_config = self.low_rank.add(self.lm, source)
             self.lora_config.task_type = "CAUSAL_LM"  # for peft, when it opens an export
@@ -137,11 +138,6 @@ class CausalLM(Network):
         }
 
     @property
-    def max_steps(self) -> int:  # type: ignore[override]  # the model's, not ours to set
-        """Most tokens of a text."""
-        return int(self.lm.config.max_position_embeddings)
-
-    @property
     def deferred(self) -> bool:
         """Whether the weights of ``source`` are still to be read."""
         return any(one.is_meta for one in self.parameters())
@@ -156,13 +152,13 @@ class CausalLM(Network):
             cost_BL: The negative log likelihood of each scored token, in nats, given those before
             it; 0 for others.
         """
-        return self.leave(self.through(self.lm.model.layers, self.enter(batch), batch), batch)
+        hidden_BLD = own_forward.hidden(self.lm, self._place(batch), batch.token_BL)
+        return self._costs(hidden_BLD, batch)
 
     def logits(self, batch: TokenBatch) -> Tensor:
         """Return logit_BLV: of the token after each; slot t has seen tokens up to t."""
-        (x_BLD,) = self.through(self.lm.model.layers, self.enter(batch), batch)
-        logit_BLV: Tensor = self.lm.lm_head(self.lm.model.norm(x_BLD))
-        return logit_BLV
+        hidden_BLD = own_forward.hidden(self.lm, self._place(batch), batch.token_BL)
+        return own_forward.log_odds(self.lm, hidden_BLD)
 
     def enter(self, batch: TokenBatch) -> tuple[Tensor]:
         """Return the tokens' vectors; see ``BlockNetwork``."""
@@ -172,51 +168,47 @@ class CausalLM(Network):
         self, blocks: Iterable[nn.Module], x: tuple[Tensor, ...], batch: TokenBatch
     ) -> tuple[Tensor, ...]:
         """Let each token attend to those before it in its text; see ``BlockNetwork``."""
-        from transformers.masking_utils import create_causal_mask
-
-        (x_BLD,) = x
-        packed = batch.place_BL.shape[1] > 0
-        if packed:
-            place_BL = batch.place_BL
-        else:
-            place_BL = torch.arange(x_BLD.shape[1], device=x_BLD.device).unsqueeze(0)
-        # Where places begin anew, it takes what follows for another text.
-        mask = create_causal_mask(self.lm.config, x_BLD, None, None, place_BL)
-        turned = self.lm.model.rotary_emb(x_BLD, position_ids=place_BL)
-        for block in blocks:
-            x_BLD = block(
-                x_BLD, attention_mask=mask, position_embeddings=turned, position_ids=place_BL
-            )
-        return (x_BLD,)
+        return (own_forward.through(self.lm, self._place(batch), x[0], list(blocks)),)
 
     def leave(self, x: tuple[Tensor, ...], batch: TokenBatch) -> Tensor:
         """Return what each scored token costs; see ``BlockNetwork``."""
-        x_BLD = self.lm.model.norm(x[0])
+        return self._costs(own_forward.hidden(self.lm, None, x_BLD=x[0]), batch)
+
+    def _place(self, batch: TokenBatch) -> Tensor | None:
+        """Return the position of each token in its text, where rows hold several.
+
+        Raises:
+            ConfigError: They do, and the family cannot tell them apart.
+        """
+        if not batch.place_BL.shape[1]:
+            return None
+        if self._alone:
+            raise ConfigError(
+                f"the family {self.lm.config.model_type!r} {self._alone}.",
+                "Give each text a row of its own: --data.packing false.",
+            )
+        return batch.place_BL
+
+    def _costs(self, hidden_BLD: Tensor, batch: TokenBatch) -> Tensor:
+        """Return what each scored token costs, from what the model makes of the texts."""
         # The last slot predicts nothing; so rows keep their length, and stages their shapes.
         next_BL = batch.token_BL.roll(-1, 1).masked_fill(~batch.scored_BL.roll(-1, 1), IGNORED)
         next_BL[:, -1] = IGNORED
-        cost_N = self._cost(x_BLD.flatten(0, 1), next_BL.flatten())
+        x_ND, next_N = hidden_BLD.flatten(0, 1), next_BL.flatten()
+        weight_VD = self.lm.lm_head.weight
+        fits = max(1, MOST_LOGITS // len(weight_VD))
+        if len(x_ND) <= fits or isinstance(weight_VD, DTensor):
+            cost_N = self._cost(x_ND, next_N)
+        elif self._plain_head and hasattr(F, "linear_cross_entropy"):  # since torch 2.13
+            cost_N = _fused_cost(x_ND, weight_VD, next_N)
+        else:
+            chunks = zip(x_ND.split(fits), next_N.split(fits), strict=True)
+            cost_N = torch.cat([checkpoint(self._cost, *c, use_reentrant=False) for c in chunks])
         return cost_N.view_as(next_BL).roll(1, 1)
 
     def _cost(self, x_ND: Tensor, next_N: Tensor) -> Tensor:
-        weight_VD = self.lm.lm_head.weight
-        chunked = getattr(F, "linear_cross_entropy", None)  # since torch 2.13
-        large = len(x_ND) * len(weight_VD) > MOST_LOGITS
-        if chunked is None or not large or isinstance(weight_VD, DTensor):
-            logit_NV = self.lm.lm_head(x_ND).float()
-            return F.cross_entropy(logit_NV, next_N, ignore_index=IGNORED, reduction="none")
-        if torch.is_autocast_enabled(x_ND.device.type):
-            narrow = torch.get_autocast_dtype(x_ND.device.type)
-            x_ND, weight_VD = x_ND.to(narrow), weight_VD.to(narrow)
-        cost_N: Tensor = chunked(
-            x_ND.to(weight_VD.dtype),
-            weight_VD,
-            next_N,
-            ignore_index=IGNORED,
-            reduction="none",
-            options=nn.LinearCrossEntropyOptions(),
-        )
-        return cost_N.float()
+        logit_NV = own_forward.log_odds(self.lm, x_ND.unsqueeze(0))[0].float()
+        return F.cross_entropy(logit_NV, next_N, ignore_index=IGNORED, reduction="none")
 
     def stored(self) -> Iterator[tuple[str, Tensor]]:
         """Yield the weights of ``source`` and the first ones of additions, one at a time.
@@ -251,7 +243,8 @@ class CausalLM(Network):
             elif not (name == "lm.lm_head.weight" and self.lm.config.tie_word_embeddings):
                 raise ConfigError(
                     f"{self.source} has no weight {name.removeprefix('lm.')}.",
-                    "Its files do not belong together: download them again.",
+                    "Download its files again; a family whose files name its weights otherwise, as "
+                    "those of experts do, cannot be a source.",
                 )
 
     def load(self, device: torch.device | None = None) -> None:
@@ -283,7 +276,7 @@ class CausalLM(Network):
     def generate(
         self,
         prompts: Sequence[Sequence[int]],
-        end: int,
+        ends: Collection[int],
         most: int = 256,
         temperature: float = 0.0,
         told: Callable[[list[int]], None] | None = None,
@@ -292,11 +285,11 @@ class CausalLM(Network):
 
         Args:
             prompts: Token ids of each.
-            end: The token that ends an answer.
+            ends: The tokens that end an answer, beside those of the configuration.
             most: Most tokens of an answer.
             temperature: 0 takes the likeliest token each time; above, tokens are drawn, the more
                 freely the higher.
-            told: Called with each new token, for one prompt.
+            told: Called with each new token but the end, for one prompt.
 
         Returns:
             The new tokens of each, without the end.
@@ -304,6 +297,7 @@ class CausalLM(Network):
         Raises:
             ConfigError: A prompt leaves no room for an answer.
         """
+        ends = self.all_ends(ends)
         longest = max(map(len, prompts))
         if longest >= self.max_steps:
             raise ConfigError(
@@ -311,7 +305,7 @@ class CausalLM(Network):
                 "Shorten it, or begin a new conversation.",
             )
         device = self.lm.device
-        token_BL = torch.full((len(prompts), longest), end)
+        token_BL = torch.full((len(prompts), longest), ends[0])
         seen_BL = torch.zeros(len(prompts), longest, dtype=torch.long)
         for i, prompt in enumerate(prompts):  # padded before, so that all go on at one place
             token_BL[i, longest - len(prompt) :] = torch.tensor(prompt)
@@ -323,14 +317,20 @@ class CausalLM(Network):
             input_ids=token_BL.to(device),
             attention_mask=seen_BL.to(device),
             max_new_tokens=min(most, self.max_steps - longest),
-            eos_token_id=end,
-            pad_token_id=end,
+            eos_token_id=ends,
+            pad_token_id=ends[0],
             use_cache=True,
-            streamer=None if told is None else _Streamer(told),
+            streamer=None if told is None else _Streamer(told, ends),
             **drawn,
         )
         new = all_BL[:, longest:].tolist()
-        return [row[: row.index(end)] if end in row else row for row in new]
+        return [list(takewhile(lambda token: token not in ends, row)) for row in new]
+
+    def all_ends(self, ends: Collection[int]) -> list[int]:
+        """Return the tokens that end an answer: those given, and those of the configuration."""
+        own = self.lm.config.eos_token_id
+        listed = own if isinstance(own, list) else [own]
+        return list(dict.fromkeys([*ends, *(one for one in listed if one is not None)]))
 
     def checksum(self) -> str:
         """Return what tells the weights of ``source`` from any others: that of its norms."""
@@ -348,14 +348,16 @@ class CausalLM(Network):
         family = str(own.get("model_type"))
         if family not in CONFIG_MAPPING:
             raise ConfigError(f"model_type is {family!r}.", allowed(family, CONFIG_MAPPING, 5))
+        # Where nothing else is asked, families without sdpa compute attention in their own way.
+        attention = None if self._attention == "sdpa" else self._attention
         try:
             parsed = AutoConfig.for_model(**{**own, "use_cache": False})
             with torch.device("cpu" if self.source is None else "meta"):
                 lm: Any = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
-                    parsed, attn_implementation=self._attention, dtype=torch.float32
+                    parsed, attn_implementation=attention, dtype=torch.float32
                 )
-            if self.source is not None:  # buffers are computed, not stored
-                lm.model.rotary_emb = type(lm.model.rotary_emb)(config=parsed)
+            if self.source is not None:
+                own_forward.compute_buffers(lm)
         except Exception as error:  # noqa: BLE001  # each family refuses in its own way
             raise ConfigError(
                 f"no language model can be built of {own}: {error.__cause__ or error}",
@@ -364,17 +366,34 @@ class CausalLM(Network):
         return lm
 
 
+def _fused_cost(x_ND: Tensor, weight_VD: Tensor, next_N: Tensor) -> Tensor:
+    """Return what each next token costs, whose log odds are never all kept."""
+    if torch.is_autocast_enabled(x_ND.device.type):
+        narrow = torch.get_autocast_dtype(x_ND.device.type)
+        x_ND, weight_VD = x_ND.to(narrow), weight_VD.to(narrow)
+    cost_N: Tensor = F.linear_cross_entropy(
+        x_ND.to(weight_VD.dtype),
+        weight_VD,
+        next_N,
+        ignore_index=IGNORED,
+        reduction="none",
+        options=nn.LinearCrossEntropyOptions(),
+    )
+    return cost_N.float()
+
+
 class _Streamer:
     """Hands on each new token of a single answer."""
 
-    def __init__(self, told: Callable[[list[int]], None]) -> None:
+    def __init__(self, told: Callable[[list[int]], None], ends: Collection[int]) -> None:
         self._told = told
+        self._ends = ends
         self._begun = False
 
     def put(self, ids: Tensor) -> None:
         """Take tokens; those of the prompt come first."""
         if self._begun:
-            self._told(ids.flatten().tolist())
+            self._told([token for token in ids.flatten().tolist() if token not in self._ends])
         self._begun = True
 
     def end(self) -> None:
