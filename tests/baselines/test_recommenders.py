@@ -1,5 +1,7 @@
 """What every recommender without gradients does, and what each is known by."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -7,19 +9,27 @@ from scipy import sparse
 from torchedu.baselines import (
     EASE,
     IALS,
+    Baseline,
     Blend,
     ItemKNN,
     Markov,
     NextCourseRidge,
     Popularity,
     RecentEASE,
-    RecommenderBaseline,
 )
-from torchedu.baselines.recommender import recent
+from torchedu.baselines.courses import recent
 from torchedu.datasets.enrolments import Enrolled
 from torchedu.errors import ConfigError, DataError
 
-ALL = (Popularity, ItemKNN, IALS, EASE, RecentEASE, Markov, NextCourseRidge)
+ALL: tuple[type[Baseline[Enrolled, Any]], ...] = (
+    Popularity,
+    ItemKNN,
+    IALS,
+    EASE,
+    RecentEASE,
+    Markov,
+    NextCourseRidge,
+)
 SIZE = 22
 
 
@@ -40,37 +50,37 @@ def chains(students: int = 400) -> Enrolled:
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_scores_have_the_shape_of_the_catalogue(kind: type[RecommenderBaseline]) -> None:
+def test_scores_have_the_shape_of_the_catalogue(kind: type[Baseline[Enrolled, Any]]) -> None:
     fitted = kind().fit(chains())
-    found = fitted.scores(histories([2, 3], [], [15]))
+    found = fitted.predict(histories([2, 3], [], [15]))
     assert found.shape == (3, SIZE)
     assert np.isfinite(found).all()
     assert found.dtype == np.float32
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_nothing_to_learn_from_is_said(kind: type[RecommenderBaseline]) -> None:
+def test_nothing_to_learn_from_is_said(kind: type[Baseline[Enrolled, Any]]) -> None:
     with pytest.raises(DataError, match="no enrolments to learn from"):
         kind().fit(histories([]))
 
 
 @pytest.mark.parametrize("kind", [ItemKNN, IALS, EASE, RecentEASE, NextCourseRidge])
 def test_courses_taken_together_score_above_those_that_never_were(
-    kind: type[RecommenderBaseline],
+    kind: type[Baseline[Enrolled, Any]],
 ) -> None:
-    (found,) = kind().fit(chains()).scores(histories([4, 5]))
+    (found,) = kind().fit(chains()).predict(histories([4, 5]))
     assert found[[6, 7]].min() > found[12:].max()
 
 
 @pytest.mark.parametrize("kind", [Markov, NextCourseRidge])
-def test_the_next_course_comes_first(kind: type[RecommenderBaseline]) -> None:
-    found = kind().fit(chains()).scores(histories([4], [4, 5], [17]))
+def test_the_next_course_comes_first(kind: type[Baseline[Enrolled, Any]]) -> None:
+    found = kind().fit(chains()).predict(histories([4], [4, 5], [17]))
     assert found[:, 2:].argmax(1).tolist() == [5 - 2, 6 - 2, 18 - 2]
 
 
 def test_ease_is_the_ridge_with_a_zero_diagonal() -> None:
     data = chains(60)
-    fitted = EASE(penalty=3.0).fit(data)
+    fitted = EASE(penalty=(3.0,)).fit(data)
     x = np.zeros((60, SIZE))
     x[np.repeat(np.arange(60), np.diff(data.offsets)), data.item] = 1
     others = [j for j in range(SIZE) if j != 7]
@@ -83,7 +93,7 @@ def test_ease_is_the_ridge_with_a_zero_diagonal() -> None:
 @pytest.mark.parametrize("recency", [0.0, 0.5])
 def test_ridge_is_the_regression_it_says(recency: float) -> None:
     data = histories([2, 3, 4], [3, 4])
-    fitted = NextCourseRidge(penalty=1.0, decay=1.0, window=2, recency=recency).fit(data)
+    fitted = NextCourseRidge(penalty=(1.0,), decay=1.0, window=2, recency=recency).fit(data)
     bag = np.zeros((5, SIZE))
     bag[1, 2] = 1
     bag[2, 3], bag[2, 2] = 1, 0.5
@@ -98,7 +108,9 @@ def test_ridge_is_the_regression_it_says(recency: float) -> None:
 
 def test_markov_weighs_the_newest_transitions_most() -> None:
     data = histories([2, 3, 2, 4], [5])
-    older, newer = Markov(prior=1e-9, recency=1.0).fit(data).scores(histories([2]))[0, [3, 4]]
+    older, newer = (
+        Markov(prior=(1e-9,), recency=(1.0,)).fit(data).predict(histories([2]))[0, [3, 4]]
+    )
     assert np.isclose(newer / older, 3)
 
 
@@ -132,7 +144,9 @@ def test_ials_solves_what_implicit_solves() -> None:
     """
     als = pytest.importorskip("implicit.cpu.als", reason="implicit is not installed")
     data, unobserved, penalty = chains(80), 0.05, 0.4
-    ours = IALS(dim=6, unobserved=unobserved, penalty=penalty, scaling=0.0, rounds=3).fit(data)
+    ours = IALS(dim=6, unobserved=(unobserved,), penalty=(penalty,), scaling=0.0, rounds=3).fit(
+        data
+    )
     theirs = als.AlternatingLeastSquares(
         factors=6, regularization=penalty / unobserved, use_cg=False, num_threads=1
     )
