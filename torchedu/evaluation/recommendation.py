@@ -117,6 +117,7 @@ def _(
         rank_zero_warn(
             f"ranks among {data.sampled} courses drawn are told too: they may prefer another model "
             "than ranks among all courses do, by which models are to be compared."
+            + _fewer(data, cases)
         )
     if baselines or sampled:
         learnt = fitted((kind() for kind in BASELINES), baselines, enrolled)
@@ -154,6 +155,18 @@ def _(
         ],
     }
     return keep(evaluation, trainer, folder)
+
+
+def _fewer(data: Enrolments, cases: Cases) -> str:
+    """Say for how many held-out courses fewer others are left than are to be drawn."""
+    left = len(data.store.vocabulary[ITEM]) - 2 - np.diff(data.store.history_offsets)
+    fewer = left[cases.student] < data.sampled
+    if not fewer.any():
+        return ""
+    return (
+        f" For {int(fewer.sum())} of {len(cases)} held-out courses fewer are left to draw, "
+        f"{int(left[cases.student].min())} at least: they are ranked among all of these."
+    )
 
 
 def _beside(
