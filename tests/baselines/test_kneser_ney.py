@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from torchedu.baselines.kneser_ney import KneserNey, Tokens
+from torchedu.errors import DataError
 
 TOKENS = 25
 
@@ -73,3 +74,15 @@ def test_longer_stretches_help_where_they_repeat() -> None:
     data = Tokens(offsets, token, 3)
     cost = [-KneserNey(n).fit(data).predict(data).mean() for n in (1, 2, 3)]
     assert cost[2] < 0.1 < cost[1] < cost[0]
+
+
+def test_no_token_is_impossible_however_few_the_texts() -> None:
+    for token in ([0, 0, 0, 1, 1, 1], [0, 0, 1, 1], [3]):
+        data = Tokens(np.array([0, len(token)]), np.array(token, np.int32), 5)
+        asked = Tokens(np.array([0, 5]), np.arange(5, dtype=np.int32), 5)
+        assert np.isfinite(KneserNey(3).fit(data).predict(asked)).all()
+
+
+def test_no_tokens_are_refused() -> None:
+    with pytest.raises(DataError, match="Kneser-Ney 5-grams got no tokens"):
+        KneserNey().fit(Tokens(np.array([0]), np.zeros(0, np.int32), 5))

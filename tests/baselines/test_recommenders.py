@@ -17,7 +17,8 @@ from torchedu.baselines import (
     Popularity,
     RecentEASE,
 )
-from torchedu.baselines.courses import recent
+from torchedu.baselines.courses import hold_out_last, ndcg, recent
+from torchedu.baselines.ease import PENALTIES
 from torchedu.datasets.enrolments import Enrolled
 from torchedu.errors import ConfigError, DataError
 
@@ -164,3 +165,48 @@ def test_ials_solves_what_implicit_solves() -> None:
         theirs._YtY = theirs._XtX = None
     assert np.allclose(ours.course, theirs.item_factors, atol=2e-4)
     assert np.abs(ours.course[2:]).max() > 0.1
+
+
+def crowded(students: int, courses: int, length: int, seed: int = 0) -> Enrolled:
+    """Give students courses that suit them; another seed gives other students."""
+    suits = np.random.default_rng(9).standard_normal((courses, 4))
+    drawn = np.random.default_rng(seed)
+    liking = drawn.standard_normal((students, 4)) @ suits.T + drawn.gumbel(size=(students, courses))
+    item = np.argsort(-liking)[:, :length]
+    item = drawn.permuted(item, axis=1).ravel().astype(np.int32) + np.int32(2)
+    return Enrolled(np.arange(students + 1) * length, item, courses + 2)
+
+
+@pytest.mark.parametrize("kind", [EASE, NextCourseRidge])
+@pytest.mark.parametrize(("courses", "length"), [(60, 5), (200, 40)])
+def test_a_penalty_is_chosen_near_the_best(
+    kind: type[EASE | NextCourseRidge], courses: int, length: int
+) -> None:
+    train, test = crowded(600, courses, length), crowded(3000, courses, length, 1)
+    held = hold_out_last(test)
+    assert held is not None
+
+    def score(penalty: tuple[float, ...] = PENALTIES) -> float:
+        return 1 - held.loss(kind(penalty=penalty).fit(train).predict(held.histories))
+
+    best = max(score((penalty,)) for penalty in PENALTIES[::2])
+    assert score() >= 0.99 * best
+
+
+def test_a_blend_is_never_below_its_best_part_where_it_is_found() -> None:
+    for seed in range(6):
+        drawn = np.random.default_rng(seed)
+        target = drawn.integers(2, SIZE, 60)
+        parts = [drawn.random((60, SIZE)).astype(np.float32) for _ in range(4)]
+        for i, one in enumerate(parts):
+            one[np.arange(60), target] += 0.2 * i
+            one[:, :2] = -np.inf
+        blend = Blend([False, True, False, True]).fit(parts, target)
+        assert blend.weights is not None
+        assert (blend.weights >= 0).all()
+        assert ndcg(blend(parts), target) >= max(ndcg(one, target) for one in parts)
+
+
+def test_equal_scores_rank_half_above() -> None:
+    scores = np.zeros((1, 9), np.float32)
+    assert ndcg(scores, np.array([3])) == pytest.approx(1 / np.log2(4 + 2))

@@ -14,6 +14,8 @@ Data = TypeVar("Data", contravariant=True)
 Predicted = TypeVar("Predicted", covariant=True)
 Ladders = Mapping[str, Sequence[float]]
 """Values in ascending order that may be chosen, by name; at least one each."""
+PATIENCE = 1
+"""Values of a ladder that may be no better before a walk turns back."""
 
 
 class Baseline(ABC, Generic[Data, Predicted]):
@@ -60,9 +62,9 @@ class Baseline(ABC, Generic[Data, Predicted]):
 def settle(ladders: Ladders, loss: Callable[..., float]) -> dict[str, float]:
     """Choose a value of each ladder, so that together they have the least loss that is found.
 
-    The first ladder is walked from its middle to the better neighbour for as long as that is
-    better, the others settled alike at each of its steps: losses along a ladder of penalties fall
-    and rise once, but for noise where they are flat, so that few of many values need be tried.
+    The first ladder is walked from its middle, up and down, until ``PATIENCE`` values and one more
+    were no better; the others are settled alike at each of its steps. Losses along a ladder of
+    penalties fall and rise once, but for noise, so that few of many values need be tried.
 
     Args:
         ladders: Names, and the values that may be chosen, each near its neighbours; what is dear
@@ -90,13 +92,14 @@ def _settled(
     def at(place: int) -> tuple[dict[str, float], float]:
         return _settled(rest, {**fixed, name: ladder[place]}, loss)
 
-    place = begin = len(ladder) // 2
-    best = at(place)
+    best = at(len(ladder) // 2)
     for step in (1, -1):
-        while 0 <= place + step < len(ladder) and (other := at(place + step))[1] < best[1]:
-            place, best = place + step, other
-        if place != begin:
-            break
+        place, worse = len(ladder) // 2 + step, 0
+        while 0 <= place < len(ladder) and worse <= PATIENCE:
+            other = at(place)
+            better = other[1] < best[1]
+            best, worse = (other, 0) if better else (best, worse + 1)
+            place += step
     return best
 
 

@@ -1,12 +1,14 @@
 """Enrolments as baselines of recommendation take them: bags, lags, weights, and some held out."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from torchedu.datasets.answers import ragged_index
+from torchedu.baselines.baseline import Ladders, middle, settle
+from torchedu.datasets.answers import ragged_index, stretch_index
 from torchedu.datasets.enrolments import Enrolled
 from torchedu.errors import DataError
 from torchedu.schema import RESERVED
@@ -16,12 +18,14 @@ Scores = NDArray[np.float32]
 reserved ids, and of courses already taken, mean nothing."""
 TOP = 10
 """Length of the list that NDCG is of."""
+TRIALS = 4
+"""How often a course is held out, at most."""
 MOST = 4000
 """Most courses held out to choose by: those of a tenth of the students, and of 1,000 at least."""
 
 
 class HeldOut(NamedTuple):
-    """The last courses of some students, to choose by.
+    """One of the last courses of some students each, to choose by.
 
     Attributes:
         rest: All other enrolments.
@@ -55,28 +59,67 @@ def ndcg(scores: Scores, target: NDArray[np.integer[Any]]) -> float:
     return float(np.mean((place < TOP) / np.log2(place + 2)))
 
 
-def hold_out_last(enrolled: Enrolled, seed: int = 0) -> HeldOut | None:
-    """Hold out the last course of some students, as a test of the next course does.
+def hold_out_last(enrolled: Enrolled, back: int = 0, seed: int = 0) -> HeldOut | None:
+    """Hold out one of the last courses of some students, as a test of the next course does.
 
     Args:
         enrolled: The training part.
+        back: How many courses lie after the one that is held out.
         seed: Seed of the draw.
 
     Returns:
-        What was held out, and the rest; None where nobody has two courses.
+        What was held out, and the rest; None where nobody has so many courses.
     """
     lengths = np.diff(enrolled.offsets)
-    able = np.flatnonzero(lengths > 1)
+    able = np.flatnonzero(lengths > back + 1)
     if not len(able):
         return None
     some = min(max(len(able) // 10, 1000), MOST, len(able))
     student = np.sort(np.random.default_rng(seed).permutation(able)[:some])
-    last = enrolled.offsets[student + 1] - 1
+    place = enrolled.offsets[student + 1] - 1 - back
     kept = np.ones(len(enrolled.item), bool)
-    kept[last] = False
+    kept[place] = False
+    index, offsets = stretch_index(enrolled.offsets[student], lengths[student] - 1 - back)
+    histories = Enrolled(offsets, enrolled.item[index], enrolled.num_items)
     lengths[student] -= 1
     rest = Enrolled(np.append(0, np.cumsum(lengths)), enrolled.item[kept], enrolled.num_items)
-    return HeldOut(rest, of_students(rest, student), enrolled.item[last])
+    return HeldOut(rest, histories, enrolled.item[place])
+
+
+def settle_next(
+    ladders: Ladders,
+    enrolled: Enrolled,
+    learn: Callable[[Enrolled, Enrolled], Callable[..., Scores]],
+    seed: int = 0,
+) -> dict[str, float]:
+    """Choose what ranks courses held out of the training part best; see ``settle``.
+
+    Of few students the last but one and those before are held out too, one after the other: a few
+    hundred last courses tell neighbouring values apart by chance.
+
+    Args:
+        ladders: Names, and the values that may be chosen.
+        enrolled: The training part.
+        learn: Takes enrolments to learn from, and histories; returns what gives the scores of
+            those, given a value of each ladder by name.
+        seed: Seed of the draws.
+    """
+    if all(len(ladder) == 1 for ladder in ladders.values()):
+        return middle(ladders)
+    trials: list[tuple[HeldOut, Callable[..., Scores]]] = []
+    cases = 0
+    while len(trials) < TRIALS and cases < MOST:
+        held = hold_out_last(enrolled, len(trials), seed)
+        if held is None:
+            break
+        trials.append((held, learn(held.rest, held.histories)))
+        cases += len(held.target)
+
+    def loss(**setting: float) -> float:
+        losses = [len(held.target) * held.loss(scores(**setting)) for held, scores in trials]
+        return sum(losses) / cases
+
+    return settle(ladders, loss) if trials else middle(ladders)
 
 
 def of_students(enrolled: Enrolled, students: NDArray[np.int64]) -> Enrolled:

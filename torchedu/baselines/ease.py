@@ -1,5 +1,6 @@
 """Linear models of which courses are taken together: EASE and item nearest neighbours."""
 
+from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Self
 
@@ -7,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
-from torchedu.baselines.baseline import Baseline, Ladders, middle, settle
+from torchedu.baselines.baseline import Baseline, Ladders, middle
 from torchedu.baselines.courses import (
     Scores,
     bags,
-    hold_out_last,
     recent,
     refuse_nothing,
+    settle_next,
     together,
 )
 from torchedu.datasets.enrolments import Enrolled
@@ -48,14 +49,12 @@ class EASE(Baseline[Enrolled, Scores]):
     def fit(self, enrolled: Enrolled) -> Self:
         """Choose, and solve for the weights; see ``Baseline.fit``."""
         refuse_nothing(enrolled, self.name)
-        held = hold_out_last(enrolled)
-        if held is not None:
-            solved = lru_cache(1)(partial(_ease, together(held.rest)))
 
-            def loss(penalty: float, decay: float) -> float:
-                return held.loss(_faded(held.histories, decay) @ solved(penalty))
+        def learn(rest: Enrolled, asked: Enrolled) -> Callable[..., Scores]:
+            solved = lru_cache(1)(partial(_ease, together(rest)))
+            return lambda penalty, decay: _faded(asked, decay) @ solved(penalty)
 
-            self.chosen = settle(self.ladders, loss)
+        self.chosen = settle_next(self.ladders, enrolled, learn)
         self.weights = _ease(together(enrolled), self.chosen["penalty"])
         return self
 
@@ -101,17 +100,16 @@ class ItemKNN(Baseline[Enrolled, Scores]):
     def fit(self, enrolled: Enrolled) -> Self:
         """Choose, and find each course's neighbours; see ``Baseline.fit``."""
         refuse_nothing(enrolled, self.name)
-        held = hold_out_last(enrolled)
-        if held is not None:
-            alike = lru_cache(1)(partial(_alike, together(held.rest)))
 
-            def loss(shrink: float, neighbours: float) -> float:
-                near = _nearest(alike(shrink), int(neighbours))
-                return held.loss((bags(held.histories) @ near).toarray())
+        def learn(rest: Enrolled, asked: Enrolled) -> Callable[..., Scores]:
+            alike, taken = lru_cache(1)(partial(_alike, together(rest))), bags(asked)
+            return lambda shrink, neighbours: (
+                taken @ _nearest(alike(shrink), neighbours)
+            ).toarray()
 
-            self.chosen = settle(self.ladders, loss)
+        self.chosen = settle_next(self.ladders, enrolled, learn)
         alike_all = _alike(together(enrolled), self.chosen["shrink"])
-        self.weights = _nearest(alike_all, int(self.chosen["neighbours"]))
+        self.weights = _nearest(alike_all, self.chosen["neighbours"])
         return self
 
     def predict(self, enrolled: Enrolled) -> Scores:
@@ -146,8 +144,8 @@ def _alike(gram: NDArray[np.float64], shrink: float) -> NDArray[np.float32]:
     return alike.astype(np.float32)
 
 
-def _nearest(alike: NDArray[np.float32], neighbours: int) -> sparse.csr_array:
+def _nearest(alike: NDArray[np.float32], neighbours: float) -> sparse.csr_array:
     """Return the likenesses of each course's nearest neighbours."""
-    most = min(neighbours, len(alike) - 1)
+    most = min(int(neighbours), len(alike) - 1)
     least = np.partition(alike, -most, axis=0)[-most]
     return sparse.csr_array(np.where(alike >= least, alike, 0))

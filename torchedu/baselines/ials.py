@@ -6,19 +6,20 @@ Performance of iALS on Item Recommendation Benchmarks", RecSys 2022,
 https://arxiv.org/abs/2110.14037.
 """
 
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from torchedu.baselines.baseline import Baseline, middle, settle
+from torchedu.baselines.baseline import Baseline, middle
 from torchedu.baselines.courses import (
     Scores,
     bags,
-    hold_out_last,
     of_students,
     refuse_nothing,
+    settle_next,
 )
 from torchedu.datasets.enrolments import Enrolled
 
@@ -68,16 +69,18 @@ class IALS(Baseline[Enrolled, Scores]):
         refuse_nothing(enrolled, self.name)
         students = len(enrolled.offsets) - 1
         some = np.random.default_rng(self.seed).permutation(students)[:CHOSEN_ON]
-        held = hold_out_last(of_students(enrolled, np.sort(some)), self.seed)
-        if held is not None:
-            rest, asked = bags(held.rest), bags(held.histories)
 
-            def loss(unobserved: float, penalty: float) -> float:
-                course = self._courses(rest, unobserved, penalty)
-                student = self._solved(asked, course, unobserved, penalty)
-                return held.loss(student @ course.T)
+        def learn(rest: Enrolled, asked: Enrolled) -> Callable[..., Scores]:
+            taken, own = bags(rest), bags(asked)
 
-            self.chosen = settle(self.ladders, loss)
+            def scores(**setting: float) -> Scores:
+                course = self._courses(taken, **setting)
+                return self._solved(own, course, **setting) @ course.T
+
+            return scores
+
+        few = of_students(enrolled, np.sort(some))
+        self.chosen = settle_next(self.ladders, few, learn, self.seed)
         self.course = self._courses(bags(enrolled), **self.chosen)
         return self
 

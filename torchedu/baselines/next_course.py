@@ -1,5 +1,6 @@
 """The next course from those just taken: a Markov chain, and a ridge regression in closed form."""
 
+from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any, Self
 
@@ -7,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
-from torchedu.baselines.baseline import Baseline, middle, settle
+from torchedu.baselines.baseline import Baseline, middle
 from torchedu.baselines.courses import (
     Scores,
-    hold_out_last,
     lags,
     newness,
     recent,
     refuse_nothing,
+    settle_next,
 )
 from torchedu.baselines.ease import PENALTIES
 from torchedu.datasets.enrolments import Enrolled
@@ -46,15 +47,12 @@ class Markov(Baseline[Enrolled, Scores]):
     def fit(self, enrolled: Enrolled) -> Self:
         """Choose, and count transitions; see ``Baseline.fit``."""
         refuse_nothing(enrolled, self.name)
-        held = hold_out_last(enrolled)
-        if held is not None:
-            counted = lru_cache(1)(partial(_transitions, held.rest))
-            last = _last(held.histories)
 
-            def loss(recency: float, prior: float) -> float:
-                return held.loss(_mixed(*counted(recency), prior)[last])
+        def learn(rest: Enrolled, asked: Enrolled) -> Callable[..., Scores]:
+            counted, last = lru_cache(1)(partial(_transitions, rest)), _last(asked)
+            return lambda recency, prior: _mixed(*counted(recency), prior)[last]
 
-            self.chosen = settle(self.ladders, loss)
+        self.chosen = settle_next(self.ladders, enrolled, learn)
         counts, share = _transitions(enrolled, self.chosen["recency"])
         self.probability = _mixed(counts, share, self.chosen["prior"])
         return self
@@ -94,15 +92,12 @@ class NextCourseRidge(Baseline[Enrolled, Scores]):
     def fit(self, enrolled: Enrolled) -> Self:
         """Choose, and solve the regression; see ``Baseline.fit``."""
         refuse_nothing(enrolled, self.name)
-        held = hold_out_last(enrolled)
-        if held is not None and len(self.ladders["penalty"]) > 1:
-            gram, moment = self._sums(held.rest)
-            asked = recent(held.histories, self.weights_of_lags)
 
-            def loss(penalty: float) -> float:
-                return held.loss(asked @ _ridge(gram, moment, penalty))
+        def learn(rest: Enrolled, asked: Enrolled) -> Callable[..., Scores]:
+            sums, bag = self._sums(rest), recent(asked, self.weights_of_lags)
+            return lambda penalty: bag @ _ridge(*sums, penalty)
 
-            self.chosen = settle(self.ladders, loss)
+        self.chosen = settle_next(self.ladders, enrolled, learn)
         self.weights = _ridge(*self._sums(enrolled), self.chosen["penalty"])
         return self
 
