@@ -183,8 +183,7 @@ def test_a_penalty_is_chosen_near_the_best(
     kind: type[EASE | NextCourseRidge], courses: int, length: int
 ) -> None:
     train, test = crowded(600, courses, length), crowded(3000, courses, length, 1)
-    held = hold_out_last(test)
-    assert held is not None
+    held, _ = hold_out_last(test)
 
     def score(penalty: tuple[float, ...] = PENALTIES) -> float:
         return 1 - held.loss(kind(penalty=penalty).fit(train).predict(held.histories))
@@ -210,3 +209,13 @@ def test_a_blend_is_never_below_its_best_part_where_it_is_found() -> None:
 def test_equal_scores_rank_half_above() -> None:
     scores = np.zeros((1, 9), np.float32)
     assert ndcg(scores, np.array([3])) == pytest.approx(1 / np.log2(4 + 2))
+
+
+def test_last_courses_are_held_out_of_half_of_few_students_at_a_time() -> None:
+    data = histories([2, 3, 4], [5], [3, 6], [7, 8], [])
+    halves = hold_out_last(data)
+    assert sorted(course for held in halves for course in held.target.tolist()) == [4, 6, 8]
+    for held in halves:
+        assert len(held.rest.item) == len(data.item) - len(held.target)
+        assert len(held.histories.offsets) == len(held.target) + 1
+    assert hold_out_last(histories([2], [3])) == []

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from torchedu.baselines.baseline import Ladders, middle, settle
-from torchedu.datasets.answers import ragged_index, stretch_index
+from torchedu.datasets.answers import ragged_index
 from torchedu.datasets.enrolments import Enrolled
 from torchedu.errors import DataError
 from torchedu.schema import RESERVED
@@ -18,14 +18,12 @@ Scores = NDArray[np.float32]
 reserved ids, and of courses already taken, mean nothing."""
 TOP = 10
 """Length of the list that NDCG is of."""
-TRIALS = 4
-"""How often a course is held out, at most."""
 MOST = 4000
-"""Most courses held out to choose by: those of a tenth of the students, and of 1,000 at least."""
+"""Most courses held out to choose by."""
 
 
 class HeldOut(NamedTuple):
-    """One of the last courses of some students each, to choose by.
+    """The last courses of some students, to choose by.
 
     Attributes:
         rest: All other enrolments.
@@ -59,31 +57,33 @@ def ndcg(scores: Scores, target: NDArray[np.integer[Any]]) -> float:
     return float(np.mean((place < TOP) / np.log2(place + 2)))
 
 
-def hold_out_last(enrolled: Enrolled, back: int = 0, seed: int = 0) -> HeldOut | None:
-    """Hold out one of the last courses of some students, as a test of the next course does.
+def hold_out_last(enrolled: Enrolled, seed: int = 0) -> list[HeldOut]:
+    """Hold out the last course of some students, as a test of the next course does.
+
+    Of few students all choose, one half after the other: what is left to learn from is then much
+    like the whole. Of many, some do.
 
     Args:
         enrolled: The training part.
-        back: How many courses lie after the one that is held out.
         seed: Seed of the draw.
 
     Returns:
-        What was held out, and the rest; None where nobody has so many courses.
+        What was held out, and the rest, once or twice; nothing where nobody has two courses.
     """
     lengths = np.diff(enrolled.offsets)
-    able = np.flatnonzero(lengths > back + 1)
-    if not len(able):
-        return None
-    some = min(max(len(able) // 10, 1000), MOST, len(able))
-    student = np.sort(np.random.default_rng(seed).permutation(able)[:some])
-    place = enrolled.offsets[student + 1] - 1 - back
-    kept = np.ones(len(enrolled.item), bool)
-    kept[place] = False
-    index, offsets = stretch_index(enrolled.offsets[student], lengths[student] - 1 - back)
-    histories = Enrolled(offsets, enrolled.item[index], enrolled.num_items)
-    lengths[student] -= 1
-    rest = Enrolled(np.append(0, np.cumsum(lengths)), enrolled.item[kept], enrolled.num_items)
-    return HeldOut(rest, histories, enrolled.item[place])
+    able = np.random.default_rng(seed).permutation(np.flatnonzero(lengths > 1))
+    few = len(able) < 10 * MOST
+    halves = [able[half::2][: MOST // 2] for half in (0, 1)] if few else [able[:MOST]]
+    found = []
+    for student in map(np.sort, halves):
+        last = enrolled.offsets[student + 1] - 1
+        kept = np.ones(len(enrolled.item), bool)
+        kept[last] = False
+        left = lengths.copy()
+        left[student] -= 1
+        rest = Enrolled(np.append(0, np.cumsum(left)), enrolled.item[kept], enrolled.num_items)
+        found.append(HeldOut(rest, of_students(rest, student), enrolled.item[last]))
+    return [held for held in found if len(held.target)]
 
 
 def settle_next(
@@ -94,9 +94,6 @@ def settle_next(
 ) -> dict[str, float]:
     """Choose what ranks courses held out of the training part best; see ``settle``.
 
-    Of few students the last but one and those before are held out too, one after the other: a few
-    hundred last courses tell neighbouring values apart by chance.
-
     Args:
         ladders: Names, and the values that may be chosen.
         enrolled: The training part.
@@ -106,18 +103,11 @@ def settle_next(
     """
     if all(len(ladder) == 1 for ladder in ladders.values()):
         return middle(ladders)
-    trials: list[tuple[HeldOut, Callable[..., Scores]]] = []
-    cases = 0
-    while len(trials) < TRIALS and cases < MOST:
-        held = hold_out_last(enrolled, len(trials), seed)
-        if held is None:
-            break
-        trials.append((held, learn(held.rest, held.histories)))
-        cases += len(held.target)
+    trials = [(held, learn(held.rest, held.histories)) for held in hold_out_last(enrolled, seed)]
 
     def loss(**setting: float) -> float:
         losses = [len(held.target) * held.loss(scores(**setting)) for held, scores in trials]
-        return sum(losses) / cases
+        return sum(losses) / sum(len(held.target) for held, _ in trials)
 
     return settle(ladders, loss) if trials else middle(ladders)
 
