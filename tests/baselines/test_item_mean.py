@@ -53,8 +53,8 @@ def test_smoothing_is_chosen_on_students_held_out(class_of: Callable[..., Answer
         return class_of(rows, SKILLS)
 
     baseline = ItemMean(smoothing=(1.0, 1000.0))
-    assert baseline.fit(students((0.95, 0.05))).chosen == 1
-    assert baseline.fit(students((0.5, 0.5))).chosen == 1000
+    assert baseline.fit(students((0.95, 0.05))).chosen == {"smoothing": 1}
+    assert baseline.fit(students((0.5, 0.5))).chosen == {"smoothing": 1000}
 
 
 def test_predictions_do_not_depend_on_the_answers_they_are_for(

@@ -4,7 +4,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from torchedu.baselines.kneser_ney import KneserNey
+from torchedu.baselines.kneser_ney import KneserNey, Tokens
+from torchedu.errors import DataError
 
 TOKENS = 25
 
@@ -18,11 +19,11 @@ def texts(seed: int, texts: int = 30, tokens: int = 6) -> tuple[np.ndarray, np.n
 @pytest.mark.parametrize("order", [1, 2, 3, 5])
 def test_the_chances_of_all_tokens_sum_to_one(order: int) -> None:
     offsets, token = texts(0)
-    ngrams = KneserNey(6, order).fit(offsets, token)
+    ngrams = KneserNey(order).fit(Tokens(offsets, token, 6))
     for start in ([0, 1, 0, 2], [5, 5, 5], [3], []):
         every = np.array([[*start, one] for one in range(6)], np.int32)
         begin = np.arange(7) * every.shape[1]
-        logs = ngrams.log_likelihood(begin, every.ravel()).reshape(6, -1)[:, -1]
+        logs = ngrams.predict(Tokens(begin, every.ravel(), 6)).reshape(6, -1)[:, -1]
         assert np.exp(logs).sum() == pytest.approx(1)
 
 
@@ -62,13 +63,26 @@ def test_bigrams_are_those_of_the_formula() -> None:
         for a, b in pairwise(seen_offsets)
         for v, w in pairwise([TOKENS, *seen[a:b].tolist()])
     ]
-    found = KneserNey(TOKENS, 2).fit(offsets, token).log_likelihood(seen_offsets, seen)
+    ngrams = KneserNey(2, scale=(1.0,)).fit(Tokens(offsets, token, TOKENS))
+    found = ngrams.predict(Tokens(seen_offsets, seen, TOKENS))
     assert np.exp(found) == pytest.approx(expected)
 
 
 def test_longer_stretches_help_where_they_repeat() -> None:
     token = np.tile(np.array([0, 1, 2, 0, 2, 1], np.int32), 50)
     offsets = np.array([0, len(token)])
-    cost = [-KneserNey(3, n).fit(offsets, token).log_likelihood(offsets, token).mean()
-            for n in (1, 2, 3)]  # fmt: skip
+    data = Tokens(offsets, token, 3)
+    cost = [-KneserNey(n).fit(data).predict(data).mean() for n in (1, 2, 3)]
     assert cost[2] < 0.1 < cost[1] < cost[0]
+
+
+def test_no_token_is_impossible_however_few_the_texts() -> None:
+    for token in ([0, 0, 0, 1, 1, 1], [0, 0, 1, 1], [3]):
+        data = Tokens(np.array([0, len(token)]), np.array(token, np.int32), 5)
+        asked = Tokens(np.array([0, 5]), np.arange(5, dtype=np.int32), 5)
+        assert np.isfinite(KneserNey(3).fit(data).predict(asked)).all()
+
+
+def test_no_tokens_are_refused() -> None:
+    with pytest.raises(DataError, match="Kneser-Ney 5-grams got no tokens"):
+        KneserNey().fit(Tokens(np.array([0]), np.zeros(0, np.int32), 5))

@@ -63,3 +63,27 @@ def test_draws_follow_the_popularity_asked_for() -> None:
         found = sampler(torch.zeros(20_000, dtype=torch.int64), torch.arange(20_000), 1, 0)
         share = np.bincount(found.flatten().numpy(), minlength=6)[2:] / 20_000
         assert np.abs(share - odds / odds.sum()).max() < 0.015
+
+
+def test_different_courses_are_drawn_and_all_that_are_left_where_too_few() -> None:
+    drawn = np.random.default_rng(0)
+    pairs = np.unique(drawn.integers([0, 2], [30, 14], (200, 2)), axis=0)
+    sampler = NegativeSampler(pairs[:, 0], pairs[:, 1], 14, seed=3)
+    student, position = torch.arange(30), torch.arange(30) % 4
+    few, many = (sampler.distinct(student, position, num) for num in (3, 99))
+    for i in range(30):
+        left = set(range(2, 14)) - set(pairs[pairs[:, 0] == i, 1].tolist())
+        every = many[i][many[i] > 0].tolist()
+        assert sorted(every) == sorted(left)
+        assert few[i].tolist() == every[:3] + [0] * (3 - len(every[:3]))
+    assert torch.equal(sampler.distinct(student[7:9], position[7:9], 3), few[7:9])
+    assert len({tuple(row) for row in few.tolist()}) > 20
+
+
+def test_each_course_is_drawn_as_often_as_any_other() -> None:
+    none = np.zeros(0, np.int64)
+    sampler = NegativeSampler(none, none, 42, seed=1)
+    drawn = sampler.distinct(torch.arange(4000), torch.zeros(4000).long(), 10)
+    times = torch.bincount(drawn.flatten(), minlength=42)[2:]
+    assert times.sum() == 40_000
+    assert ((times - 1000).abs() < 150).all()  # a standard deviation is 27

@@ -15,7 +15,7 @@ from lightning import Trainer, seed_everything
 
 from tests.datasets.oulad_files import STUDENTS, write_oulad
 from torchedu import trainer
-from torchedu.baselines.at_risk import RiskBoosting, RiskLogistic, blend
+from torchedu.baselines.at_risk import RiskBoosting, RiskLogistic, RiskMoments, blend
 from torchedu.cli import main
 from torchedu.datamodules import CourseEvents
 from torchedu.errors import ConfigError, DataError
@@ -245,10 +245,11 @@ def test_values_that_cannot_work_are_told(folder: Path, words: dict, said: str) 
 
 
 def test_baselines_need_both_outcomes_and_a_blend_lies_between() -> None:
-    table = np.random.default_rng(0).normal(size=(40, 3))
-    for baseline in (RiskLogistic(1), RiskBoosting()):
+    table, none = np.random.default_rng(0).normal(size=(40, 3)), np.zeros(40, np.int64)
+    moments = RiskMoments(table, none, 1, np.arange(40), none, none + 0.5, none + 1)
+    for baseline in (RiskLogistic(), RiskBoosting()):
         with pytest.raises(DataError, match="outcomes of one kind"):
-            baseline.fit(table, np.ones(40))
+            baseline.fit(moments)
     low, high = np.array([0.2, 0.5]), np.array([0.4, 0.9])
     mixed = blend([low, high])
     assert ((mixed > low) & (mixed < high)).all()

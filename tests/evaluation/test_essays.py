@@ -202,9 +202,11 @@ def test_short_answers_are_labelled_beside_their_references(desk: Path) -> None:
     words += ["--data.batch_size", "16", "--model.lr", "0.01"]
     assert main(["fit", *TASK, *words]) == 0
     found = read(run)
-    network, words_alone = found["scores"]
+    network, words_alone, overlap = found["scores"]
     assert network["macro_f1"] > 0.6
     assert words_alone["name"] == "words (TF-IDF), by question"
+    assert overlap["name"] == "overlap with the reference"
+    assert overlap["macro_f1"] > 0.6
     assert [one["name"] for one in found["by_part"]] == ["unseen-answers", "unseen-questions"]
     task = open_task(run / "checkpoints" / "best.ckpt")
     assert (task.net.num_roles, task.num_labels) == (2, 3)

@@ -48,6 +48,11 @@ def test_everything_to_beat_stands_beside_the_network(
     for row in again["scores"]:
         assert row["hr10"] == rows[row["name"]]["hr10"]
         assert row["ndcg10"] < row["ndcg10_sampled"] <= 1
+    every = Enrolments(str(enrolment_store), batch_size=32, sampled=500)
+    with pytest.warns(UserWarning, match=r"fewer are left to draw, \d+ at least"):
+        again = evaluate(task, every, run)
+    for row in again["scores"]:  # among all that are left, no course counts twice
+        assert row["hr10_sampled"] >= row["hr10"]
 
 
 def test_data_with_a_leak_is_not_scored(

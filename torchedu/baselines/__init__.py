@@ -8,7 +8,6 @@ from torchedu.baselines.ials import IALS
 from torchedu.baselines.item_mean import ItemMean
 from torchedu.baselines.next_course import Markov, NextCourseRidge
 from torchedu.baselines.popularity import Popularity
-from torchedu.baselines.recommender import RecommenderBaseline
 
 __all__ = [
     "EASE",
@@ -22,5 +21,4 @@ __all__ = [
     "NextCourseRidge",
     "Popularity",
     "RecentEASE",
-    "RecommenderBaseline",
 ]

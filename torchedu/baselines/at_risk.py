@@ -5,8 +5,9 @@ events but what these numbers sum up. As the network does, both learn from more 
 scored: how a course stands three weeks on teaches what the same work means in one that runs ahead.
 """
 
-from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Self
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,127 +16,214 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from torchedu.datasets.course_view import View
-from torchedu.errors import DataError
+from torchedu.baselines.baseline import (
+    Baseline,
+    cross_entropy,
+    hold_out,
+    middle,
+    refuse_one_kind,
+    settle,
+)
 
 Floats = NDArray[Any]
+LARGE = 50_000
+"""Moments above which boosting has the largest leaves and the most trees."""
+ENOUGH = 5
+"""Courses of which some are held out whole to choose by."""
+MOST = 20_000
+"""Moments that settings are chosen on, at most, and a fourth as many that choose."""
 
 
-def tabular(view: View, told: NDArray[Any], module: NDArray[Any], num_modules: int) -> Floats:
-    """Return moments as rows of a table.
-
-    Args:
-        view: The view of the moments.
-        told: What is told of each one's student, 0 or 1; shape (moments, attributes).
-        module: The module of each, an id.
-        num_modules: Number of ids.
-
-    Returns:
-        Shape (moments, columns).
-    """
-    eye = np.eye(num_modules, dtype=np.float32)
-    return np.concatenate([view.moment, told, eye[module]], 1, dtype=np.float32)
-
-
-class RiskBaseline(ABC):
-    """A model on tables.
+class RiskMoments(NamedTuple):
+    """Moments of students in courses, as plain arrays, for baselines.
 
     Attributes:
-        name: What reports call it.
-        reach: How far from the share of the course that is scored the moments lie that it learns
-            from, as a share of the course.
+        numbers: What is known at each; shape (moments, columns).
+        module: The module of each, an id; shape (moments,).
+        num_modules: Number of ids of modules.
+        student: Whose each is, so that a student's moments stay together; shape (moments,).
+        course: The course of each, an id; shape (moments,).
+        share: How far the course is, 0..1; shape (moments,).
+        at_risk: 1 for a bad outcome, 0 for a good one; shape (moments,).
     """
 
-    name: ClassVar[str]
-    reach: ClassVar[float]
+    numbers: Floats
+    module: NDArray[Any]
+    num_modules: int
+    student: NDArray[Any]
+    course: NDArray[Any]
+    share: Floats
+    at_risk: NDArray[Any]
 
-    @abstractmethod
-    def fit(self, table: Floats, at_risk: NDArray[Any]) -> Self:
-        """Learn from moments with a known outcome.
+    def where(self, rows: NDArray[Any]) -> "RiskMoments":
+        """Return some of the moments, by their places or by a mask."""
+        return self._replace(
+            **{
+                name: column[rows]
+                for name, column in self._asdict().items()
+                if name != "num_modules"
+            }
+        )
+
+    @property
+    def modules(self) -> NDArray[np.float32]:
+        """A column a module, 1 where a moment is of it; shape (moments, num_modules)."""
+        return np.eye(self.num_modules, dtype=np.float32)[self.module]
+
+    def divided(self, seed: int) -> tuple["RiskMoments", "RiskMoments"] | None:
+        """Draw moments to fit and to choose by, of different courses where there are enough.
+
+        What is asked about is most often a course to come. Where there are few courses, other
+        students of the same ones have to do.
 
         Args:
-            table: What ``tabular`` returned; shape (moments, columns).
-            at_risk: 1 for a bad outcome; shape (moments,).
+            seed: Seed of the draw.
 
         Returns:
-            The baseline itself.
-
-        Raises:
-            DataError: All outcomes are alike.
+            Both; None where one of them lacks an outcome.
         """
-
-    @abstractmethod
-    def predict(self, table: Floats) -> Floats:
-        """Return the risk at each moment; shape (moments,)."""
-
-    def _check(self, at_risk: NDArray[Any]) -> None:
-        if len(np.unique(at_risk)) < 2:
-            raise DataError(
-                f"The baseline {self.name} got outcomes of one kind only.",
-                "Train on courses with good and bad outcomes.",
-            )
+        several = len(np.unique(self.course)) >= ENOUGH
+        held = hold_out(self.course if several else self.student, 0.2, len(self.course), seed)
+        fitted, asked = (
+            some.where(hold_out(some.student, 1.0, most, seed + 1))
+            for some, most in ((self.where(~held), MOST), (self.where(held), MOST // 4))
+        )
+        both = min(len(np.unique(some.at_risk)) for some in (fitted, asked)) > 1
+        return (fitted, asked) if both else None
 
 
-class RiskLogistic(RiskBaseline):
+class RiskLogistic(Baseline[RiskMoments, Floats]):
     """Logistic regression in which each module departs a little from what all share, penalised.
 
     Args:
-        num_modules: Number of module ids, which are the table's last columns.
+        cutoffs: Shares of a course that are scored: each has a regression of its own, and a moment
+            is predicted by the nearest one's.
+        reach: How far from its cutoff the moments lie that a regression learns from, as a share of
+            the course.
+        c: Candidates for the strength of the data against the penalty, ascending. The one with the
+            least log loss on courses or students held out is used; then all are fitted.
+        seed: Seed of the draws.
     """
 
     name = "logistic regression"
-    reach = 0.07
 
-    def __init__(self, num_modules: int) -> None:
-        self.num_modules = num_modules
+    def __init__(
+        self,
+        cutoffs: Sequence[float] = (0.25, 0.5, 0.75),
+        reach: float = 0.07,
+        c: tuple[float, ...] = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1),
+        seed: int = 0,
+    ) -> None:
+        self.cutoffs = np.array(sorted(cutoffs))
+        self.reach = reach
+        self.ladders = {"c": c}
+        self.seed = seed
+        self.chosen = middle(self.ladders)
 
-    def fit(self, table: Floats, at_risk: NDArray[Any]) -> Self:
-        """Learn; see ``RiskBaseline.fit``."""
-        self._check(at_risk)
-        self._scaler = StandardScaler().fit(table[:, : -self.num_modules])
-        self._model = LogisticRegression(C=0.001, max_iter=100).fit(self._columns(table), at_risk)
+    def fit(self, data: RiskMoments) -> Self:
+        """Learn; see ``Baseline.fit``."""
+        refuse_one_kind(data.at_risk, self.name, "outcomes")
+        near = [data.where(np.abs(data.share - at) <= self.reach) for at in self.cutoffs]
+        # Where a course has no moments there, or of one outcome only, all its moments have to do.
+        near = [some if len(np.unique(some.at_risk)) > 1 else data for some in near]
+        divided = near[len(near) // 2].divided(self.seed)
+        if divided is not None:
+            fitted, asked = divided
+
+            def loss(c: float) -> float:
+                return cross_entropy(_Logistic(fitted, c).predict(asked), asked.at_risk)
+
+            self.chosen = settle(self.ladders, loss)
+        self._models = [_Logistic(some, self.chosen["c"]) for some in near]
         return self
 
-    def predict(self, table: Floats) -> Floats:
+    def predict(self, data: RiskMoments) -> Floats:
         """Return the risk at each moment; shape (moments,)."""
-        risk: Floats = self._model.predict_proba(self._columns(table))[:, 1]
+        risk = np.empty(len(data.share))
+        nearest = np.abs(data.share[:, None] - self.cutoffs).argmin(1)
+        for i in np.unique(nearest):
+            risk[nearest == i] = self._models[i].predict(data.where(nearest == i))
         return risk
 
-    def _columns(self, table: Floats) -> Floats:
-        """Return what all modules share, the modules, and each one's own, on a smaller scale."""
-        shared, module = np.split(table, [table.shape[1] - self.num_modules], 1)
-        shared = self._scaler.transform(shared)
-        own = 0.3 * (module[:, :, None] * shared[:, None]).reshape(len(table), -1)
+
+class _Logistic:
+    """A regression on what all modules share, the modules, and each one's own, scaled down."""
+
+    def __init__(self, data: RiskMoments, c: float) -> None:
+        self._scaler = StandardScaler().fit(data.numbers)
+        self._model = LogisticRegression(C=c, max_iter=1000)
+        self._model.fit(self._columns(data), data.at_risk)
+
+    def predict(self, data: RiskMoments) -> Floats:
+        risk: Floats = self._model.predict_proba(self._columns(data))[:, 1]
+        return risk
+
+    def _columns(self, data: RiskMoments) -> Floats:
+        shared, module = self._scaler.transform(data.numbers), data.modules
+        own = 0.3 * (module[:, :, None] * shared[:, None]).reshape(len(shared), -1)
         return np.concatenate([shared, module, own], 1)
 
 
-class RiskBoosting(RiskBaseline):
+class RiskBoosting(Baseline[RiskMoments, Floats]):
     """Gradient-boosted trees (Ke et al., NeurIPS 2017, as scikit-learn has them).
 
     Args:
-        seed: Its seed.
+        leaf: Candidates for the least number of moments in a leaf, ascending. The one with the
+            least log loss on courses or students held out is used; then all are fitted. Above
+            ``LARGE`` moments the last is, as measured on OULAD: fewer moments want smaller leaves.
+        rounds: Candidates for the number of trees, ascending; chosen with it.
+        seed: Its seed, also of the draws.
     """
 
     name = "boosting"
-    reach = 1.0
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(
+        self,
+        leaf: tuple[int, ...] = (5, 15, 50, 150, 500),
+        rounds: tuple[int, ...] = (12, 25, 50, 100, 200, 400),
+        seed: int = 0,
+    ) -> None:
+        self.ladders = {"leaf": leaf, "rounds": rounds}
         self.seed = seed
+        self.chosen = middle(self.ladders)
 
-    def fit(self, table: Floats, at_risk: NDArray[Any]) -> Self:
-        """Learn; see ``RiskBaseline.fit``."""
-        self._check(at_risk)
-        self._model = HistGradientBoostingClassifier(
-            max_iter=400, learning_rate=0.05, max_leaf_nodes=16, min_samples_leaf=500,
-            l2_regularization=5.0, max_features=0.15, random_state=self.seed,
-            early_stopping=False,
-        ).fit(table, at_risk)  # fmt: skip
+    def fit(self, data: RiskMoments) -> Self:
+        """Choose, and learn; see ``Baseline.fit``."""
+        refuse_one_kind(data.at_risk, self.name, "outcomes")
+        divided = data.divided(self.seed)
+        if len(data.share) > LARGE:
+            self.chosen = {name: ladder[-1] for name, ladder in self.ladders.items()}
+        elif divided is not None:
+            fitted, asked = divided
+            most = int(max(self.ladders["rounds"]))
+
+            @lru_cache(1)
+            def losses(leaf: float) -> list[float]:
+                """Return the loss after each round."""
+                stages = self._fitted(fitted, leaf, most).staged_predict_proba(_table(asked))
+                return [cross_entropy(risk[:, 1], asked.at_risk) for risk in stages]
+
+            self.chosen = settle(self.ladders, lambda leaf, rounds: losses(leaf)[int(rounds) - 1])
+        self._model = self._fitted(data, **self.chosen)
         return self
 
-    def predict(self, table: Floats) -> Floats:
+    def predict(self, data: RiskMoments) -> Floats:
         """Return the risk at each moment; shape (moments,)."""
-        risk: Floats = self._model.predict_proba(table)[:, 1]
+        risk: Floats = self._model.predict_proba(_table(data))[:, 1]
         return risk
+
+    def _fitted(
+        self, data: RiskMoments, leaf: float, rounds: float
+    ) -> HistGradientBoostingClassifier:
+        return HistGradientBoostingClassifier(
+            max_iter=int(rounds), learning_rate=0.05, max_leaf_nodes=16,
+            min_samples_leaf=int(leaf), l2_regularization=5.0, max_features=0.15,
+            random_state=self.seed, early_stopping=False,
+        ).fit(_table(data), data.at_risk)  # fmt: skip
+
+
+def _table(data: RiskMoments) -> Floats:
+    return np.concatenate([data.numbers, data.modules], 1, dtype=np.float32)
 
 
 def blend(risks: list[Floats]) -> Floats:

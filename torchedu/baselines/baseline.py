@@ -1,122 +1,153 @@
-"""What every baseline can do: fit on some students, predict the answers of others."""
+"""What every baseline can do, whatever the task: learn from data, predict what the task asks."""
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Self
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from torchedu.datasets.answers import Answers, ragged_index
 from torchedu.errors import DataError
-from torchedu.schema import RESERVED
+
+Data = TypeVar("Data", contravariant=True)
+Predicted = TypeVar("Predicted", covariant=True)
+Ladders = Mapping[str, Sequence[float]]
+"""Values in ascending order that may be chosen, by name; at least one each."""
+PATIENCE = 1
+"""Values of a ladder that may be no better before a walk turns back."""
 
 
-class Baseline(ABC):
+class Baseline(ABC, Generic[Data, Predicted]):
     """A model without gradients that a network has to beat to be worth its cost.
+
+    What it learns from and what it predicts are its task's: ``docs/add_a_baseline.md`` has the
+    table. One that is to suit data of any size takes candidates for what it cannot know, chooses
+    among them with ``settle`` on data that it holds out, and then learns from all.
 
     Attributes:
         name: What reports call it.
+        gives_logs: Whether it predicts logarithms of chances, and not chances or near ones.
+        chosen: What it chose among its candidates, by name.
     """
 
-    name: ClassVar[str]
+    name: str
+    gives_logs: bool = False
+    chosen: Mapping[str, float] = MappingProxyType({})
 
     @abstractmethod
-    def fit(self, answers: Answers) -> Self:
-        """Learn from the histories of the training students.
+    def fit(self, data: Data) -> Self:
+        """Learn.
 
         Args:
-            answers: The histories; marks are 0, 1 or a share of the marks.
+            data: The training part, its outcomes included.
 
         Returns:
             The baseline itself.
 
         Raises:
-            DataError: There are no answers.
+            DataError: There is nothing to learn from.
         """
 
     @abstractmethod
-    def predict(self, answers: Answers) -> NDArray[np.float32]:
-        """Predict every answer from the same student's answers before it.
+    def predict(self, data: Data) -> Predicted:
+        """Predict what the task asks.
 
         Args:
-            answers: The histories, with ids of the vocabulary that was fitted or of one grown from
-                it; what it has in addition is unknown to the baseline.
-
-        Returns:
-            The probability that the answer is right (the expected share of the marks); shape
-            (answers,).
+            data: What is asked about, with ids of the vocabulary that was fitted or of one grown
+                from it. No prediction may depend on the outcome that it is for, nor on later ones.
         """
 
 
-def histories(answers: Answers, students: NDArray[np.int64]) -> Answers:
-    """Return the histories of some students.
+def settle(ladders: Ladders, loss: Callable[..., float]) -> dict[str, float]:
+    """Choose a value of each ladder, so that together they have the least loss that is found.
+
+    The first ladder is walked from its middle, up and down, until ``PATIENCE`` values and one more
+    were no better; the others are settled alike at each of its steps. Losses along a ladder of
+    penalties fall and rise once, but for noise, so that few of many values need be tried.
 
     Args:
-        answers: The histories of all.
-        students: Their rows, in the order wanted.
+        ladders: Names, and the values that may be chosen, each near its neighbours; what is dear
+            to change comes first.
+        loss: What is to be least, given a value of each ladder by name. It is not asked where each
+            ladder has one value only.
 
     Returns:
-        Copies of their answers; the lists of skills are shared.
+        The values chosen, by name.
     """
-    index, offsets = ragged_index(answers.offsets, students)
-    return answers._replace(
-        offsets=offsets,
-        item=answers.item[index],
-        correct=answers.correct[index],
-        time=None if answers.time is None else answers.time[index],
-    )
+    if all(len(ladder) == 1 for ladder in ladders.values()):
+        return middle(ladders)
+    return _settled(list(ladders.items()), {}, loss)[0]
 
 
-def hold_out(answers: Answers, share: float, seed: int) -> tuple[Answers, Answers]:
-    """Divide students at random, so that a setting is chosen on students who were not fitted.
+def _settled(
+    ladders: Sequence[tuple[str, Sequence[float]]],
+    fixed: dict[str, float],
+    loss: Callable[..., float],
+) -> tuple[dict[str, float], float]:
+    if not ladders:
+        return fixed, loss(**fixed)
+    (name, ladder), *rest = ladders
+
+    def at(place: int) -> tuple[dict[str, float], float]:
+        return _settled(rest, {**fixed, name: ladder[place]}, loss)
+
+    best = at(len(ladder) // 2)
+    for step in (1, -1):
+        place, worse = len(ladder) // 2 + step, 0
+        while 0 <= place < len(ladder) and worse <= PATIENCE:
+            other = at(place)
+            better = other[1] < best[1]
+            best, worse = (other, 0) if better else (best, worse + 1)
+            place += step
+    return best
+
+
+def middle(ladders: Ladders) -> dict[str, float]:
+    """Return the values that are used where nothing can be held out to choose by."""
+    return {name: ladder[len(ladder) // 2] for name, ladder in ladders.items()}
+
+
+def hold_out(owner: NDArray[Any], share: float, most: int, seed: int) -> NDArray[np.bool_]:
+    """Draw rows to choose by, all rows of an owner together.
 
     Args:
-        answers: The histories of the training students.
-        share: Share of the students to hold out, 0..1.
+        owner: Whose each row is, such as its student's; shape (rows,).
+        share: Share of the owners to hold out, 0..1.
+        most: Number of rows that need not be exceeded by more than an owner's.
         seed: Seed of the draw.
 
     Returns:
-        The histories to fit, then those held out; where there is one student, all and none.
+        Which rows are held out: none of a single owner's, unless the share is 1; shape (rows,).
     """
-    students = len(answers.offsets) - 1
-    drawn = np.random.default_rng(seed).permutation(students)
-    held = min(max(round(share * students), 1), max(students - 1, 0))
-    return histories(answers, np.sort(drawn[held:])), histories(answers, np.sort(drawn[:held]))
+    owners, place = np.unique(owner, return_inverse=True)
+    drawn = np.random.default_rng(seed).permutation(len(owners))
+    held = min(max(round(share * len(owners)), 1), max(len(owners) - (share < 1), 0))
+    rows = np.bincount(place, minlength=len(owners))
+    held = min(held, int(np.searchsorted(np.cumsum(rows[drawn]), most)) + 1)
+    found: NDArray[np.bool_] = np.isin(place, drawn[:held])
+    return found
 
 
 def cross_entropy(probability: NDArray[Any], correct: NDArray[Any]) -> float:
-    """Return the mean log loss of predictions, by which settings are chosen."""
+    """Return the mean log loss of predictions of what is 0, 1 or a share."""
     p = np.clip(np.asarray(probability, np.float64), 1e-7, 1 - 1e-7)
     return float(-np.mean(correct * np.log(p) + (1 - correct) * np.log1p(-p)))
 
 
-def base_rate(answers: Answers, name: str) -> float:
-    """Return the mean mark of all answers, drawn half an answer towards one half.
+def refuse_one_kind(outcome: NDArray[Any], name: str, noun: str) -> None:
+    """Refuse outcomes that are all alike, from which nothing can be learnt.
 
     Args:
-        answers: The histories of the training students.
-        name: Who asks, for the message.
-
-    Returns:
-        A share strictly inside 0..1, whatever the marks.
+        outcome: The outcomes; shape (rows,).
+        name: What the baseline is called.
+        noun: What the outcomes are, in the plural.
 
     Raises:
-        DataError: There are no answers.
+        DataError: They are.
     """
-    if not len(answers.item):
+    if len(np.unique(outcome)) < 2:
         raise DataError(
-            f"The baseline {name} got no answers to learn from.",
-            "Check that the training part of the split holds students with answers.",
+            f"The baseline {name} got {noun} of one kind only.",
+            f"Train on data with {noun} of several kinds.",
         )
-    return (float(answers.correct.sum(dtype=np.float64)) + 0.5) / (len(answers.item) + 1)
-
-
-def named(ids: NDArray[Any], size: int) -> NDArray[np.bool_]:
-    """Say which ids are names of a fitted vocabulary: neither reserved nor added since."""
-    return (ids >= RESERVED) & (ids < size)
-
-
-def sum_by(ids: NDArray[Any], values: NDArray[Any], size: int) -> NDArray[np.float64]:
-    """Return the sum of the values of each id below ``size``; shape (size,)."""
-    sums: NDArray[Any] = np.bincount(ids, values, size)
-    return sums

@@ -1,13 +1,14 @@
 """Logistic regression of what a student has done so far: hard to beat on many real classes."""
 
-from typing import ClassVar, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.special import expit
 
-from torchedu.baselines.baseline import Baseline, base_rate, cross_entropy, histories, hold_out
+from torchedu.baselines.answers import base_rate, divide, histories
+from torchedu.baselines.baseline import Baseline, cross_entropy, middle, settle
 from torchedu.baselines.counts import count_features
 from torchedu.baselines.logistic import fit_logistic, predict_logit
 from torchedu.datasets.answers import Answers
@@ -16,7 +17,7 @@ CHUNK = 1_000_000
 """Answers whose features are in memory at a time while predicting."""
 
 
-class BestLR(Baseline):
+class BestLR(Baseline[Answers, NDArray[np.float32]]):
     """Predicts each answer from its item, its skills and the student's earlier wins and attempts.
 
     Best-LR of Gervet, Koedinger, Schneider and Mitchell, "When is Deep Learning the Best Approach
@@ -34,25 +35,22 @@ class BestLR(Baseline):
             number, so that time and memory (on one core about 5 s and 0.2 GB a 200,000) stay small
             beside a network's; more answers hardly move so few weights.
         seed: Seed of both draws.
-
-    Attributes:
-        chosen: The strength that was used.
     """
 
-    name: ClassVar[str] = "Best-LR"
+    name = "Best-LR"
 
     def __init__(
         self,
-        c: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0),
+        c: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
         held_out: float = 0.2,
         most_answers: int = 1_000_000,
         seed: int = 0,
     ) -> None:
-        self.c = c
+        self.ladders = {"c": c}
         self.held_out = held_out
         self.most_answers = most_answers
         self.seed = seed
-        self.chosen = c[len(c) // 2]
+        self.chosen = middle(self.ladders)
 
     def fit(self, answers: Answers) -> Self:
         """Learn the weights; see ``Baseline.fit``."""
@@ -61,7 +59,7 @@ class BestLR(Baseline):
         self._sizes = (answers.num_items, answers.num_skills)
         start = self._choose(answers)
         features, correct = self._design(answers)
-        self._weights = fit_logistic(features, correct, self.chosen, start)
+        self._weights = fit_logistic(features, correct, self.chosen["c"], start)
         return self
 
     def predict(self, answers: Answers) -> NDArray[np.float32]:
@@ -91,16 +89,17 @@ class BestLR(Baseline):
 
     def _choose(self, answers: Answers) -> NDArray[np.float64] | None:
         """Choose ``c`` on held-out students; return weights near those to be found, if any."""
-        part, held = hold_out(answers, self.held_out, self.seed)
+        part, held = divide(answers, self.held_out, self.seed)
         if not len(part.item) or not len(held.item):
             return None
         features, correct = self._design(part)
         held_features, _ = self._design(held)
-        least, best, weights = np.inf, None, None
-        for c in self.c:
-            weights = fit_logistic(features, correct, c, weights)
-            probability = expit(predict_logit(held_features, weights))
-            loss = cross_entropy(probability, held.correct)
-            if loss < least:
-                least, best, self.chosen = loss, weights, c
-        return best
+        tried: dict[float, NDArray[np.float64]] = {}
+
+        def loss(c: float) -> float:
+            near = tried[min(tried, key=lambda other: abs(np.log(other / c)))] if tried else None
+            tried[c] = fit_logistic(features, correct, c, near)
+            return cross_entropy(expit(predict_logit(held_features, tried[c])), held.correct)
+
+        self.chosen = settle(self.ladders, loss)
+        return tried.get(self.chosen["c"])

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from torchedu.baselines.courses import ndcg
 from torchedu.errors import ConfigError
 
 CANDIDATES = 100
@@ -19,15 +20,17 @@ class Blend:
     """Weighs the scores of several recommenders by the chance they give to held-out courses.
 
     The blended score is a sum of the recommenders' features, two a recommender that gives chances
-    or near ones: the score and its logarithm. The weights are the likeliest under a softmax over
-    the best courses of each: a convex problem with a few unknowns.
+    or near ones: the score and its logarithm. The weights are at least 0, so that none is believed
+    to be wrong on purpose, and the likeliest under a softmax over the best courses of each: a
+    convex problem with a few unknowns. What is likeliest need not rank best: where one recommender
+    alone has a higher NDCG@10 on the cases that the weights are found on, it has all the weight.
 
     Args:
-        logits: For each recommender, whether its scores are log chances already, as a network's.
+        gives_logs: For each recommender, whether its scores are log chances, as a network's.
     """
 
-    def __init__(self, logits: Sequence[bool]) -> None:
-        self.logits = list(logits)
+    def __init__(self, gives_logs: Sequence[bool]) -> None:
+        self.gives_logs = list(gives_logs)
         self.weights: NDArray[np.float64] | None = None
 
     def fit(self, scores: Sequence[NDArray[np.float32]], target: NDArray[np.int64]) -> Self:
@@ -68,8 +71,16 @@ class Blend:
             )
 
         start = np.full(len(features), 1 / len(features))
-        found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 60})
+        bounds = [(0, None)] * len(features)
+        found = minimize(
+            loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 60}
+        )
         self.weights = found.x
+        alone = [ndcg(one, target) for one in scores]
+        best = int(np.argmax(alone))
+        if ndcg(self(scores), target) < alone[best]:
+            owner = np.repeat(np.arange(len(scores)), np.where(self.gives_logs, 1, 2))
+            self.weights = (np.arange(len(owner)) == np.argmax(owner == best)).astype(np.float64)
         return self
 
     def __call__(self, scores: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -89,8 +100,8 @@ class Blend:
 
     def _features(self, scores: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         features = []
-        for one, is_logit in zip(scores, self.logits, strict=True):
-            if is_logit:
+        for one, is_log in zip(scores, self.gives_logs, strict=True):
+            if is_log:
                 features.append(one)
             else:
                 # Chances are 0.001 to 1: in the unit of a hundredth the weights are of one size.

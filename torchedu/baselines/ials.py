@@ -6,21 +6,30 @@ Performance of iALS on Item Recommendation Benchmarks", RecSys 2022,
 https://arxiv.org/abs/2110.14037.
 """
 
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from torchedu.baselines.ease import bags
-from torchedu.baselines.recommender import RecommenderBaseline, refuse_nothing
+from torchedu.baselines.baseline import Baseline, middle
+from torchedu.baselines.courses import (
+    Scores,
+    bags,
+    of_students,
+    refuse_nothing,
+    settle_next,
+)
 from torchedu.datasets.enrolments import Enrolled
 
 ROWS = 4096
 """Rows whose systems are solved together."""
+CHOSEN_ON = 10_000
+"""Students at most on whom the penalty and the weight are chosen."""
 
 
-class IALS(RecommenderBaseline):
+class IALS(Baseline[Enrolled, Scores]):
     """A vector a course by alternating least squares; a student's is solved from their history.
 
     A student who was not fitted is treated like one who was: the vector is the best one for the
@@ -28,8 +37,10 @@ class IALS(RecommenderBaseline):
 
     Args:
         dim: Width of the vectors.
-        unobserved: Weight of a course not taken, beside 1 of one taken.
-        penalty: The L2 penalty, scaled by how much data a row has, to the power ``scaling``.
+        unobserved: Candidates for the weight of a course not taken, beside 1 of one taken,
+            ascending; chosen with the next as EASE's penalty is, on some of the students.
+        penalty: Candidates for the L2 penalty, scaled by how much data a row has, to the power
+            ``scaling``.
         scaling: 0 is the paper's of 2008, 1 scales in full.
         rounds: How often both sides are solved.
         seed: Decides where the vectors start.
@@ -40,41 +51,61 @@ class IALS(RecommenderBaseline):
     def __init__(
         self,
         dim: int = 32,
-        unobserved: float = 0.03,
-        penalty: float = 0.003,
+        unobserved: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1, 0.3),
+        penalty: tuple[float, ...] = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1),
         scaling: float = 1.0,
         rounds: int = 5,
         seed: int = 0,
     ) -> None:
         self.dim = dim
-        self.unobserved = unobserved
-        self.penalty = penalty
+        self.ladders = {"unobserved": unobserved, "penalty": penalty}
+        self.chosen = middle(self.ladders)
         self.scaling = scaling
         self.rounds = rounds
         self.seed = seed
 
     def fit(self, enrolled: Enrolled) -> Self:
-        """Solve both sides in turn; see ``RecommenderBaseline.fit``."""
+        """Choose, and solve both sides in turn; see ``Baseline.fit``."""
         refuse_nothing(enrolled, self.name)
-        taken = bags(enrolled)
-        by_course = sparse.csr_array(taken.T)
-        drawn = np.random.default_rng(self.seed)
-        size = (enrolled.num_items, self.dim)
-        self.course = (drawn.standard_normal(size) / self.dim).astype(np.float32)
-        for _ in range(self.rounds):
-            student = self._solved(taken, self.course)
-            self.course = self._solved(by_course, student)
+        students = len(enrolled.offsets) - 1
+        some = np.random.default_rng(self.seed).permutation(students)[:CHOSEN_ON]
+
+        def learn(rest: Enrolled, asked: Enrolled) -> Callable[..., Scores]:
+            taken, own = bags(rest), bags(asked)
+
+            def scores(**setting: float) -> Scores:
+                course = self._courses(taken, **setting)
+                return self._solved(own, course, **setting) @ course.T
+
+            return scores
+
+        few = of_students(enrolled, np.sort(some))
+        self.chosen = settle_next(self.ladders, few, learn, self.seed)
+        self.course = self._courses(bags(enrolled), **self.chosen)
         return self
 
-    def scores(self, histories: Enrolled) -> NDArray[np.float32]:
-        """Score the courses; see ``RecommenderBaseline.scores``."""
-        return self._solved(bags(histories), self.course) @ self.course.T
+    def predict(self, enrolled: Enrolled) -> Scores:
+        """Score the courses; see ``Scores``."""
+        return self._solved(bags(enrolled), self.course, **self.chosen) @ self.course.T
 
-    def _solved(self, rows: Any, other: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _courses(self, taken: Any, unobserved: float, penalty: float) -> NDArray[np.float32]:
+        """Return a vector a course; shape (num_items, dim)."""
+        by_course = sparse.csr_array(taken.T)
+        size = (taken.shape[1], self.dim)
+        drawn = np.random.default_rng(self.seed).standard_normal(size) / self.dim
+        course = drawn.astype(np.float32)
+        for _ in range(self.rounds):
+            student = self._solved(taken, course, unobserved, penalty)
+            course = self._solved(by_course, student, unobserved, penalty)
+        return course
+
+    def _solved(
+        self, rows: Any, other: NDArray[np.float32], unobserved: float, penalty: float
+    ) -> NDArray[np.float32]:
         """Return the best vector of each row, the other side held fixed; shape (rows, dim)."""
-        gram = self.unobserved * (other.T @ other)
+        gram = unobserved * (other.T @ other)
         counts = np.diff(rows.indptr)
-        weight = (counts + self.unobserved * len(other)) ** self.scaling * self.penalty
+        weight = (counts + unobserved * len(other)) ** self.scaling * penalty
         found = np.zeros((rows.shape[0], self.dim), np.float32)
         outer = (other[:, :, None] * other[:, None, :]).reshape(len(other), -1)
         for first in range(0, rows.shape[0], ROWS):

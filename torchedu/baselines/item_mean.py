@@ -1,18 +1,12 @@
 """How hard each question has been: the least that a model of learners must beat."""
 
-from typing import ClassVar, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from torchedu.baselines.baseline import (
-    Baseline,
-    base_rate,
-    cross_entropy,
-    hold_out,
-    named,
-    sum_by,
-)
+from torchedu.baselines.answers import base_rate, divide, named, sum_by
+from torchedu.baselines.baseline import Baseline, cross_entropy, middle, settle
 from torchedu.datasets.answers import Answers
 
 
@@ -24,7 +18,7 @@ class _Sums(NamedTuple):
         return (self.marks + smoothing * towards) / (self.answers + smoothing)
 
 
-class ItemMean(Baseline):
+class ItemMean(Baseline[Answers, NDArray[np.float32]]):
     """Predicts each answer by how the training students did at that item, whoever answers.
 
     An item's mean is drawn towards the mean of all answers, as if ``smoothing`` more answers with
@@ -32,45 +26,42 @@ class ItemMean(Baseline):
     skills' means (smoothed likewise), and the mean of all answers where these are unknown too.
 
     Args:
-        smoothing: The candidates, in answers. The one with the least log loss on students held
-            out of the training students is used; then all training students are fitted.
+        smoothing: The candidates, in answers, ascending. The one with the least log loss on
+            students held out of the training students is used; then all of these are fitted.
         held_out: Share of the training students held out for that choice.
         seed: Seed of that draw.
-
-    Attributes:
-        chosen: The smoothing that was used, in answers.
     """
 
-    name: ClassVar[str] = "item mean"
+    name = "item mean"
 
     def __init__(
         self,
-        smoothing: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0),
+        smoothing: tuple[float, ...] = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0),
         held_out: float = 0.2,
         seed: int = 0,
     ) -> None:
-        self.smoothing = smoothing
+        self.ladders = {"smoothing": smoothing}
         self.held_out = held_out
         self.seed = seed
-        self.chosen = smoothing[len(smoothing) // 2]
+        self.chosen = middle(self.ladders)
 
     def fit(self, answers: Answers) -> Self:
         """Learn each item's mean; see ``Baseline.fit``."""
         base_rate(answers, self.name)  # refuses an empty class
-        part, held = hold_out(answers, self.held_out, self.seed)
+        part, held = divide(answers, self.held_out, self.seed)
         if len(part.item) and len(held.item):
             self._count(part)
-            losses = [
-                cross_entropy(self._by_item(held, smoothing)[held.item], held.correct)
-                for smoothing in self.smoothing
-            ]
-            self.chosen = self.smoothing[int(np.argmin(losses))]
+
+            def loss(smoothing: float) -> float:
+                return cross_entropy(self._by_item(held, smoothing)[held.item], held.correct)
+
+            self.chosen = settle(self.ladders, loss)
         self._count(answers)
         return self
 
     def predict(self, answers: Answers) -> NDArray[np.float32]:
         """Predict every answer by its item; see ``Baseline.predict``."""
-        return self._by_item(answers, self.chosen)[answers.item].astype(np.float32)
+        return self._by_item(answers, self.chosen["smoothing"])[answers.item].astype(np.float32)
 
     def _count(self, answers: Answers) -> None:
         """Sum marks and answers by item and by skill; what has no name has no mean of its own."""

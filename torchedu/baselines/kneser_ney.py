@@ -5,7 +5,31 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from torchedu.baselines.baseline import Baseline, hold_out, middle, settle
+from torchedu.datasets.answers import ragged_index
+from torchedu.errors import DataError
+
 Ids = NDArray[np.int64]
+
+
+LEAST = 0.01
+"""The least discount."""
+SHARE = 0.1
+"""Share of the texts that the discount is chosen on."""
+
+
+class Tokens(NamedTuple):
+    """Texts as tokens, for baselines.
+
+    Attributes:
+        offsets: Where each text begins; shape (texts + 1,).
+        token: The ids of all texts; shape (offsets[-1],).
+        num_tokens: Number of token ids.
+    """
+
+    offsets: Ids
+    token: NDArray[np.int32]
+    num_tokens: int
 
 
 class _Grams(NamedTuple):
@@ -15,50 +39,83 @@ class _Grams(NamedTuple):
         key: Sorted keys of (stretch without its last token, last token); shape (grams,).
         times: How often each was met, or after how many tokens; shape (grams,).
         total: The counts of all that go on from a context; shape (contexts,).
-        left: What its discounts leave to shorter contexts; shape (contexts,).
+        number: How many counts of 1, 2, and 3 or more go on from a context; shape (contexts, 4).
         discount: Of counts of 0, 1, 2, and 3 or more.
     """
 
     key: Ids
     times: Ids
     total: Ids
-    left: NDArray[np.float64]
+    number: NDArray[np.float64]
     discount: NDArray[np.float64]
 
 
-class KneserNey:
+class KneserNey(Baseline[Tokens, NDArray[np.float64]]):
     """Predicts a token from how often it followed the few before it.
 
     Chen and Goodman, "An empirical study of smoothing techniques for language modeling", 1999,
     https://doi.org/10.1006/csla.1999.0128: interpolated, with their three discounts a length.
+    Deviation: all discounts are scaled by one factor, since theirs go by counts of counts, which in
+    few texts are noise; and a discount is never 0, so that no token is impossible.
 
     Args:
-        num_tokens: Number of token ids.
         order: Longest stretch that is counted, the predicted token included.
+        scale: Candidates for the factor, ascending. The one under which texts held out are
+            likeliest is used; then all are counted.
+        seed: Seed of the draw of those.
     """
 
-    def __init__(self, num_tokens: int, order: int = 5) -> None:
-        self.num_tokens = num_tokens
+    gives_logs = True
+
+    def __init__(
+        self,
+        order: int = 5,
+        scale: tuple[float, ...] = (0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6),
+        seed: int = 0,
+    ) -> None:
+        self.name = f"Kneser-Ney {order}-grams"
         self.order = order
-        self._grams: list[_Grams] = []
+        self.ladders = {"scale": scale}
+        self.seed = seed
+        self.chosen = middle(self.ladders)
 
-    @property
-    def name(self) -> str:
-        """What to call it in a report."""
-        return f"Kneser-Ney {self.order}-grams"
+    def fit(self, data: Tokens) -> Self:
+        """Choose, and count; see ``Baseline.fit``."""
+        if not len(data.token):
+            raise DataError(
+                f"The baseline {self.name} got no tokens.", "Give it texts to learn from."
+            )
+        texts = np.arange(len(data.offsets) - 1)
+        held = hold_out(texts, SHARE, len(texts), self.seed)
+        rest, asked = _of_texts(data, texts[~held]), _of_texts(data, texts[held])
+        if len(rest.token) and len(asked.token):
+            grams = self._counts(rest)
 
-    def fit(self, offsets: Ids, token: NDArray[np.int32]) -> Self:
-        """Count the tokens of texts.
+            def loss(scale: float) -> float:
+                return -float(self._log_likelihood(asked, grams, scale).mean())
+
+            self.chosen = settle(self.ladders, loss)
+        self._grams = self._counts(data)
+        return self
+
+    def predict(self, data: Tokens) -> NDArray[np.float64]:
+        """Return the log of each token's chance, in nats, given those before it in its text.
 
         Args:
-            offsets: Where each text begins; shape (texts + 1,).
-            token: The ids of all texts; shape (offsets[-1],).
+            data: The texts.
+
+        Returns:
+            Shape (tokens,).
         """
-        stream, real = self._stream(offsets, token)
-        self._grams = []
+        return self._log_likelihood(data, self._grams, self.chosen["scale"])
+
+    def _counts(self, data: Tokens) -> list[_Grams]:
+        """Count the stretches of each length."""
+        stream, real = self._stream(data)
+        grams = []
         ids, levels = np.zeros_like(stream), []
         for _ in range(self.order):
-            key = self._key(ids, stream)
+            key = _key(ids, stream, data.num_tokens)
             known, ids = np.unique(key, return_inverse=True)
             levels.append((known, ids))
         for length, (known, ids) in enumerate(levels, 1):
@@ -69,58 +126,61 @@ class KneserNey:
                 first = first[real[first]]
                 count = np.bincount(ids[first], minlength=len(known))
             contexts = len(levels[length - 2][0]) if length > 1 else 1
-            self._grams.append(self._counted(known, count, contexts))
-        return self
+            grams.append(_counted(known, count, contexts, data.num_tokens))
+        return grams
 
-    def log_likelihood(self, offsets: Ids, token: NDArray[np.int32]) -> NDArray[np.float64]:
-        """Return the log of each token's chance, in nats, given those before it in its text.
-
-        Args:
-            offsets: Where each text begins; shape (texts + 1,).
-            token: The ids of all texts; shape (offsets[-1],).
-
-        Returns:
-            Shape (offsets[-1],).
-        """
-        stream, real = self._stream(offsets, token)
-        chance = np.full(len(stream), 1 / self.num_tokens)
+    def _log_likelihood(
+        self, data: Tokens, levels: list[_Grams], scale: float
+    ) -> NDArray[np.float64]:
+        stream, real = self._stream(data)
+        chance = np.full(len(stream), 1 / data.num_tokens)
         ids = np.zeros_like(stream)
-        for grams in self._grams:
+        for grams in levels:
+            discount = np.append(0, np.clip(scale * grams.discount[1:], LEAST, (1, 2, 3)))
             context = np.append(0, ids[:-1])
-            key = np.where(context >= 0, self._key(ids, stream), -1)
+            key = np.where(context >= 0, _key(ids, stream, data.num_tokens), -1)
             place = np.minimum(np.searchsorted(grams.key, key), len(grams.key) - 1)
             ids = np.where(grams.key[place] == key, place, -1)
             known = (context >= 0) & (grams.total[context] > 0)
             count = np.where(known & (ids >= 0), grams.times[ids], 0)
-            kept = count - grams.discount[np.minimum(count, 3)]
-            total = np.maximum(grams.total[context], 1)
-            chance = np.where(known, kept / total + grams.left[context] * chance, chance)
+            kept = count - discount[np.minimum(count, 3)]
+            total = np.maximum(grams.total, 1)
+            left = grams.number @ discount / total
+            gone_on = kept / total[context] + left[context] * chance
+            chance = np.where(known, gone_on, chance)
         return np.log(chance[real])
 
-    def _stream(self, offsets: Ids, token: NDArray[np.int32]) -> tuple[Ids, NDArray[np.bool_]]:
+    def _stream(self, data: Tokens) -> tuple[Ids, NDArray[np.bool_]]:
         """Return all texts, each after as many marks as a context is long, and where they are."""
-        lengths = np.diff(offsets)
+        lengths = np.diff(data.offsets)
         lead = self.order - 1
         starts = np.cumsum(lengths + lead) - lengths
         real = np.zeros(int((lengths + lead).sum()), bool)
         at = np.repeat(starts - (np.cumsum(lengths) - lengths), lengths) + np.arange(lengths.sum())
         real[at] = True
-        stream = np.full(len(real), self.num_tokens, np.int64)
-        stream[at] = token
+        stream = np.full(len(real), data.num_tokens, np.int64)
+        stream[at] = data.token
         return stream, real
 
-    def _key(self, ids: Ids, stream: Ids) -> Ids:
-        """Return what names a stretch: the one before it, one shorter, and its last token."""
-        key: Ids = np.append(0, ids[:-1]) * (self.num_tokens + 1) + stream
-        return key
 
-    def _counted(self, key: Ids, count: Ids, contexts: int) -> _Grams:
-        n = np.bincount(np.minimum(count, 5), minlength=6).astype(float)
-        share = n[1] / max(n[1] + 2 * n[2], 1)
-        discount = np.zeros(4)
-        for c in (1, 2, 3):
-            discount[c] = np.clip(c - (c + 1) * share * n[c + 1] / max(n[c], 1), 0, c)
-        context = key // (self.num_tokens + 1)
-        total = np.bincount(context, count, contexts).astype(np.int64)
-        left = np.bincount(context, discount[np.minimum(count, 3)], contexts)
-        return _Grams(key, count, total, left / np.maximum(total, 1), discount)
+def _of_texts(data: Tokens, texts: Ids) -> Tokens:
+    index, offsets = ragged_index(data.offsets, texts)
+    return Tokens(offsets, data.token[index], data.num_tokens)
+
+
+def _key(ids: Ids, stream: Ids, num_tokens: int) -> Ids:
+    """Return what names a stretch: the one before it, one shorter, and its last token."""
+    key: Ids = np.append(0, ids[:-1]) * (num_tokens + 1) + stream
+    return key
+
+
+def _counted(key: Ids, count: Ids, contexts: int, num_tokens: int) -> _Grams:
+    n = np.bincount(np.minimum(count, 5), minlength=6).astype(float)
+    share = n[1] / max(n[1] + 2 * n[2], 1)
+    discount = np.zeros(4)
+    for c in (1, 2, 3):
+        discount[c] = np.clip(c - (c + 1) * share * n[c + 1] / max(n[c], 1), 0, c)
+    context = key // (num_tokens + 1)
+    total = np.bincount(context, count, contexts).astype(np.int64)
+    number = np.bincount(context * 4 + np.minimum(count, 3), minlength=4 * contexts)
+    return _Grams(key, count, total, number.reshape(contexts, 4).astype(np.float64), discount)

@@ -1,54 +1,68 @@
 """What a grader of texts has to beat: length, counts on the surface, words."""
 
-from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Self
+from abc import abstractmethod
+from functools import lru_cache
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression, Ridge, RidgeCV
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import f1_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from torchedu.baselines.baseline import Baseline, hold_out, middle, refuse_one_kind, settle
 from torchedu.datasets.texts import Graded
 from torchedu.errors import DataError
 
 Floats = NDArray[np.float64]
+PENALTIES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
+FEW = 200
+"""Texts up to which a word that stands in one alone counts too."""
 
 
-class ScoreBaseline(ABC):
-    """A model of each prompt's scores apart.
+class ScoreBaseline(Baseline[Graded, Floats]):
+    """A regression of each prompt's scores apart, on a row of numbers a text.
 
-    Attributes:
-        name: What reports call it.
+    Args:
+        penalty: Candidates for its L2 penalty, ascending. The one with the least squared error on
+            texts held out is used; then all are fitted.
+        seed: Seed of the draw of those.
     """
 
-    name: ClassVar[str]
+    def __init__(self, penalty: tuple[float, ...] = PENALTIES, seed: int = 0) -> None:
+        self.ladders = {"penalty": penalty}
+        self.seed = seed
+        self.chosen = middle(self.ladders)
 
     def fit(self, texts: Graded) -> Self:
-        """Learn from graded texts.
-
-        Args:
-            texts: The training part.
-
-        Returns:
-            The baseline itself.
-
-        Raises:
-            DataError: Nothing is scored.
-        """
+        """Choose, and learn; see ``Baseline.fit``."""
         if not np.isfinite(texts.target).any():
             raise DataError(f"The baseline {self.name} got no scores.", "Import a column of them.")
-        table = self._learn(texts)
+        held = hold_out(np.arange(len(texts.text)), 0.2, len(texts.text), self.seed)
+        rest, asked = texts.where(~held), texts.where(held)
+        if min(np.isfinite(some.target).sum() for some in (rest, asked)):
+            table = self._learn(rest)
+
+            def loss(penalty: float) -> float:
+                self._fit(rest, table, penalty)
+                return float(np.nanmean((self.predict(asked) - asked.target) ** 2))
+
+            self.chosen = settle(self.ladders, loss)
+        self._fit(texts, self._learn(texts), self.chosen["penalty"])
+        return self
+
+    def _fit(self, texts: Graded, table: Any, penalty: float) -> None:
         self._models: dict[tuple[int, int], Any] = {}
         for prompt in np.unique(texts.prompt).tolist():
             for score in range(texts.target.shape[1]):
                 mine = (texts.prompt == prompt) & np.isfinite(texts.target[:, score])
                 if mine.any():
-                    model = self._model().fit(table[mine], texts.target[mine, score])
+                    model = self._model(penalty).fit(table[mine], texts.target[mine, score])
                     self._models[prompt, score] = model
-        return self
 
     def predict(self, texts: Graded) -> Floats:
         """Return scores in 0..1 of each prompt's range; one half where a prompt is not known.
@@ -74,9 +88,9 @@ class ScoreBaseline(ABC):
     def _table(self, texts: Graded) -> Any:
         """Return a row a text."""
 
-    @abstractmethod
-    def _model(self) -> Any:
-        """Return a model that has learnt nothing yet."""
+    def _model(self, penalty: float) -> Any:
+        """Return a regression that has learnt nothing yet."""
+        return Ridge(penalty)
 
 
 class LengthScore(ScoreBaseline):
@@ -84,11 +98,11 @@ class LengthScore(ScoreBaseline):
 
     name = "length alone"
 
+    def __init__(self, penalty: tuple[float, ...] = (1e-6,), seed: int = 0) -> None:
+        super().__init__(penalty, seed)
+
     def _table(self, texts: Graded) -> Any:
         return np.sqrt([[len(text.split())] for text in texts.text])
-
-    def _model(self) -> Any:
-        return Ridge(1e-6)
 
 
 class SurfaceScore(ScoreBaseline):
@@ -99,8 +113,8 @@ class SurfaceScore(ScoreBaseline):
     def _table(self, texts: Graded) -> Any:
         return texts.surface
 
-    def _model(self) -> Any:
-        return make_pipeline(StandardScaler(), RidgeCV(np.logspace(0, 3, 13)))
+    def _model(self, penalty: float) -> Any:
+        return make_pipeline(StandardScaler(), Ridge(penalty))
 
 
 class WordScore(ScoreBaseline):
@@ -109,7 +123,9 @@ class WordScore(ScoreBaseline):
     name = "words (TF-IDF) and surface"
 
     def _learn(self, texts: Graded) -> Any:
-        self._words = TfidfVectorizer(ngram_range=(1, 2), min_df=3, sublinear_tf=True)
+        # Of few texts hardly a pair of words stands in three.
+        least = 3 if len(texts.text) > FEW else 1
+        self._words = TfidfVectorizer(ngram_range=(1, 2), min_df=least, sublinear_tf=True)
         self._words.fit(texts.text)
         self._scale = StandardScaler().fit(texts.surface)
         return self._table(texts)
@@ -118,47 +134,132 @@ class WordScore(ScoreBaseline):
         counts = self._scale.transform(texts.surface) / 8
         return sparse.hstack([self._words.transform(texts.text), counts]).tocsr()
 
-    def _model(self) -> Any:
-        return Ridge(1.0, solver="lsqr")
+    def _model(self, penalty: float) -> Any:
+        return Ridge(penalty, solver="lsqr")
 
 
-class WordLabel:
-    """Logistic regression on the words of an answer (TF-IDF), also crossed with its question."""
+class WordLabel(Baseline[Graded, Floats]):
+    """Logistic regression on the words of an answer (TF-IDF), also crossed with its question.
+
+    Args:
+        c: Candidates for the strength of the data against the penalty, ascending. The one with the
+            highest macro-F1 on answers held out is used; then all are fitted.
+        seed: Seed of the draw of those.
+    """
 
     name = "words (TF-IDF), by question"
 
+    def __init__(
+        self, c: tuple[float, ...] = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0), seed: int = 0
+    ) -> None:
+        self.ladders = {"c": c}
+        self.seed = seed
+        self.chosen = middle(self.ladders)
+
     def fit(self, texts: Graded) -> Self:
-        """Learn from labelled answers.
+        """Choose, and learn from labelled answers; see ``Baseline.fit``."""
+        texts = _labelled(self, texts)
+        held = hold_out(np.arange(len(texts.text)), 0.2, len(texts.text), self.seed)
+        rest, asked = texts.where(~held), texts.where(held)
+        if len(np.unique(rest.label)) > 1:
+            table, own = self._learn(rest), self._table(asked)
 
-        Args:
-            texts: The training part.
+            def loss(c: float) -> float:
+                return -_macro_f1(asked.label, self._fitted(table, rest, c).predict(own))
 
-        Returns:
-            The baseline itself.
-
-        Raises:
-            DataError: All labels are alike.
-        """
-        if len(np.unique(texts.label)) < 2:
-            raise DataError(
-                f"The baseline {self.name} got labels of one kind only.",
-                "Train on answers with several labels.",
-            )
-        self._words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True).fit(texts.text)
-        self._crossed = TfidfVectorizer(sublinear_tf=True, analyzer=str.split)
-        self._crossed.fit(_crossed(texts))
-        self._model = LogisticRegression(C=10, max_iter=500).fit(self._table(texts), texts.label)
+            self.chosen = settle(self.ladders, loss)
+        self._model = self._fitted(self._learn(texts), texts, self.chosen["c"])
         return self
 
     def predict(self, texts: Graded) -> Floats:
         """Return the chance of each label that was learnt from; shape (texts, labels)."""
-        found = np.zeros((len(texts.text), max(texts.num_labels, 1)))
-        found[:, self._model.classes_] = self._model.predict_proba(self._table(texts))
-        return found
+        return _chances(self._model, self._table(texts), texts)
+
+    def _fitted(self, table: Any, texts: Graded, c: float) -> LogisticRegression:
+        return LogisticRegression(C=c, max_iter=500).fit(table, texts.label)
+
+    def _learn(self, texts: Graded) -> Any:
+        self._words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True).fit(texts.text)
+        self._crossed = TfidfVectorizer(sublinear_tf=True, analyzer=str.split)
+        self._crossed.fit(_crossed(texts))
+        return self._table(texts)
 
     def _table(self, texts: Graded) -> Any:
         parts = [self._words.transform(texts.text), self._crossed.transform(_crossed(texts))]
         return sparse.hstack(parts).tocsr()
+
+
+class OverlapLabel(Baseline[Graded, Floats]):
+    """Boosted trees on how much an answer shares with its references, and on its surface.
+
+    Of a question that nobody was graded on, words tell little: what a right answer says tells more.
+    Rare labels count for as much as common ones.
+
+    Args:
+        leaf: Candidates for the least number of answers in a leaf, ascending. The one with the
+            highest macro-F1 on questions held out is used; then all are fitted.
+        rounds: Candidates for the number of trees; chosen with it.
+        seed: Seed of the draw of those, and of the trees.
+    """
+
+    name = "overlap with the reference"
+
+    def __init__(
+        self,
+        leaf: tuple[int, ...] = (5, 10, 20, 40, 80),
+        rounds: tuple[int, ...] = (25, 50, 100, 200),
+        seed: int = 0,
+    ) -> None:
+        self.ladders = {"leaf": leaf, "rounds": rounds}
+        self.seed = seed
+        self.chosen = middle(self.ladders)
+
+    def fit(self, texts: Graded) -> Self:
+        """Choose, and learn from labelled answers; see ``Baseline.fit``."""
+        texts = _labelled(self, texts)
+        several = len(np.unique(texts.prompt)) > 1
+        owner = texts.prompt if several else np.arange(len(texts.text))
+        held = hold_out(owner, 0.2, len(texts.text), self.seed)
+        rest, asked = texts.where(~held), texts.where(held)
+        if len(np.unique(rest.label)) > 1:
+            most = max(self.ladders["rounds"])
+
+            @lru_cache(1)
+            def losses(leaf: float) -> list[float]:
+                stages = self._fitted(rest, leaf, most).staged_predict(asked.surface)
+                return [-_macro_f1(asked.label, label) for label in stages]
+
+            self.chosen = settle(self.ladders, lambda leaf, rounds: losses(leaf)[int(rounds) - 1])
+        self._model = self._fitted(texts, **self.chosen)
+        return self
+
+    def predict(self, texts: Graded) -> Floats:
+        """Return the chance of each label that was learnt from; shape (texts, labels)."""
+        return _chances(self._model, texts.surface, texts)
+
+    def _fitted(self, texts: Graded, leaf: float, rounds: float) -> HistGradientBoostingClassifier:
+        return HistGradientBoostingClassifier(
+            max_iter=int(rounds), learning_rate=0.05, max_leaf_nodes=8,
+            min_samples_leaf=int(leaf), l2_regularization=5.0, class_weight="balanced",
+            random_state=self.seed, early_stopping=False,
+        ).fit(texts.surface, texts.label)  # fmt: skip
+
+
+def _labelled(baseline: Baseline[Graded, Floats], texts: Graded) -> Graded:
+    texts = texts.where(texts.label >= 0)
+    refuse_one_kind(texts.label, baseline.name, "labels")
+    return texts
+
+
+def _chances(model: Any, table: Any, texts: Graded) -> Floats:
+    """Return the chance of each label, 0 of one that was not learnt; shape (texts, labels)."""
+    found = np.zeros((len(texts.text), max(texts.num_labels, 1)))
+    found[:, model.classes_] = model.predict_proba(table)
+    return found
+
+
+def _macro_f1(label: NDArray[Any], given: NDArray[Any]) -> float:
+    return float(f1_score(label, given, average="macro", zero_division=0))
 
 
 def _crossed(texts: Graded) -> list[str]:

@@ -58,7 +58,8 @@ class Enrolments(DataModule):
         prerequisites: A CSV file of pairs of courses, ``course`` and ``requires``: a course is then
             recommended only to those who have taken all that it requires.
         sampled: Score held-out courses among so many courses drawn, too, that the student never
-            takes: for comparison with papers that did so, and with a warning.
+            takes, or all of them where fewer are left: for comparison with papers that did so, and
+            with a warning.
         seed: Another seed draws other parts and another order of training.
         num_workers: Processes that build batches; 0 builds them in the training process.
 
@@ -168,17 +169,18 @@ class Enrolments(DataModule):
         )
 
     def drawn(self, student: NDArray[np.int64], position: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Draw the ``sampled`` courses that a held-out course is ranked among, in the store's ids.
+        """Draw the ``sampled`` different courses that a held-out course is ranked among.
 
         Args:
             student: Row of the student in the store; shape (cases,).
             position: Position in the history of the course that is looked for; shape (cases,).
 
         Returns:
-            Courses that the student never takes; shape (cases, sampled).
+            Courses that the student never takes, in the store's ids, 0 where fewer are left; shape
+            (cases, sampled), or as many columns as there are courses.
         """
         where = torch.from_numpy(student), torch.from_numpy(position)
-        found: NDArray[np.int64] = self._never_taken(*where, self.sampled, 0).numpy()
+        found: NDArray[np.int64] = self._never_taken.distinct(*where, self.sampled).numpy()
         return found
 
     @cached_property

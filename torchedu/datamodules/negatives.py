@@ -15,6 +15,8 @@ ROUNDS, AT_ONCE = 32, 2
 """How often, and how many at once, courses are drawn anew for one that the student has taken."""
 CASES = 16_384
 """Cases that are drawn for at once: what is in between then stays in the processor's cache."""
+CELLS = 1 << 22
+"""Pairs of a case and a course that are in memory at once where courses are drawn apart."""
 _ODD = -0x61C8864680B583EB  # 2**64 over the golden ratio, as a signed number
 _OTHER = -0x6B2FB644ECCEEE15
 
@@ -85,6 +87,37 @@ class NegativeSampler:
         again = torch.cat(unsure).flatten().nonzero().squeeze(1)
         self._exchange(item_MK.view(-1), again, student_M, case_M)
         return item_MK
+
+    def distinct(self, student_M: Tensor, position_M: Tensor, num: int) -> Tensor:
+        """Draw different courses, all alike likely.
+
+        Args:
+            student_M: The students, int64.
+            position_M: Which of their enrolments the draw is for; tells draws apart.
+            num: How many to draw for each.
+
+        Returns:
+            item_MK: Course ids that the student has not taken, int64; 0 fills up where fewer than
+                ``num`` are left.
+        """
+        case_M = _mix(student_M * _ODD + position_M * _OTHER + _word(self.seed, 0))
+        item_N, last = torch.arange(self.num_items), torch.iinfo(torch.int64).max
+        drawn = [torch.zeros(0, min(num, self.num_items), dtype=torch.int64)]
+        rows = max(1, CELLS // self.num_items)
+        for student, case in zip(student_M.split(rows), case_M.split(rows), strict=True):
+            order_MN = _mix(case.unsqueeze(1) + item_N * _ODD)
+            begin, end = (
+                torch.searchsorted(self.keys, key * self.num_items)
+                for key in (student, student + 1)
+            )
+            owner = torch.arange(len(student)).repeat_interleave(end - begin)
+            skipped = torch.cumsum(end - begin, 0) - (end - begin)
+            place = torch.arange(len(owner)) + (begin - skipped)[owner]
+            order_MN[owner, self.keys[place] % self.num_items] = last
+            order_MN[:, :RESERVED] = last
+            first_MK, item_MK = order_MN.topk(min(num, self.num_items), largest=False)
+            drawn.append(item_MK.masked_fill(first_MK == last, 0))
+        return torch.cat(drawn)
 
     def _exchange(self, item: Tensor, again: Tensor, student_M: Tensor, case_M: Tensor) -> None:
         """Draw anew, in place, those of some draws that were taken indeed."""

@@ -39,6 +39,17 @@ class Graded(NamedTuple):
     num_labels: int
     surface: NDArray[np.float32]
 
+    def where(self, mask: NDArray[np.bool_]) -> "Graded":
+        """Return some of the texts."""
+        return Graded(
+            [text for text, mine in zip(self.text, mask.tolist(), strict=True) if mine],
+            self.prompt[mask],
+            self.target[mask],
+            self.label[mask],
+            self.num_labels,
+            self.surface[mask],
+        )
+
 
 class TextStore(Store):
     """A store of graded texts: a row a text, and a row a prompt with the range of its scores.

@@ -11,10 +11,10 @@ import numpy as np
 from lightning import Trainer
 from numpy.typing import NDArray
 
-from torchedu.baselines.at_risk import RiskBoosting, RiskLogistic, blend, tabular
+from torchedu.baselines.at_risk import RiskBoosting, RiskLogistic, RiskMoments, blend
 from torchedu.datamodules import CourseEvents
-from torchedu.datasets.course_view import WEEK, View, module_of
-from torchedu.evaluation.any_task import evaluate, keep
+from torchedu.datasets.course_view import WEEK, module_of
+from torchedu.evaluation.any_task import Baselines, evaluate, fitted, keep
 from torchedu.files import write_whole
 from torchedu.metrics import calibration_points, roc_points, scores
 from torchedu.metrics.fairness import LEAST, Attribute, audit
@@ -33,7 +33,7 @@ def _(
     trainer: Trainer,
     part: str = "test",
     folder: str | Path | None = None,
-    baselines: bool = True,
+    baselines: Baselines = True,
 ) -> dict[str, Any]:
     """Score the risks at each cutoff; ``evaluate`` tells the rest.
 
@@ -57,8 +57,11 @@ def _(
         type(task.net).__name__: ("network", predicted.risk.astype(np.float64))
     }
     if baselines:
-        for name, risk in _baselines(data, part).items():
-            models[name] = ("baseline", risk)
+        own = (RiskLogistic(data.cutoffs, seed=data.seed), RiskBoosting(seed=data.seed))
+        known = ("train", *(("val",) if part != "val" else ()))
+        learned, asked = _moments(data, known, by_week=True), _moments(data, (part,))
+        for baseline in fitted(own, baselines, learned):
+            models[baseline.name] = ("baseline", baseline.predict(asked))
         models["blend of all"] = ("blend", blend([risk for _, risk in models.values()]))
     names = [f"auc{100 * share:.0f}" for share in sorted(data.cutoffs)]
     rows = []
@@ -115,37 +118,26 @@ def _cutoff(
     return found
 
 
-def _baselines(data: CourseEvents, part: str) -> dict[str, Floats]:
-    """Fit the baselines, which choose nothing by the validation part and so learn from it too."""
-    module, size = module_of(data.store), len(data.store.vocabulary[MODULE])
+def _moments(data: CourseEvents, parts: tuple[str, ...], by_week: bool = False) -> RiskMoments:
+    """Return the moments of some parts as baselines take them.
+
+    The baselines choose nothing by the validation part, and so learn from it too.
+    """
     length = data.store.courses.length[data.store.column("course")]
+    module = module_of(data.store)
     eye = np.eye(data.num_attributes, dtype=np.float32)
-
-    def table(rows: NDArray[np.int64], seen: View) -> NDArray[np.float32]:
-        told = eye[data.attribute[rows]].sum(1)[:, RESERVED:]
-        return tabular(seen, told, module[rows], size)
-
-    learned = [data.moments(one, by_week=True) for one in ("train", "val") if one != part]
-    known = np.concatenate([table(moments.enrolment, seen) for moments, seen in learned])
-    enrolment, day = (
-        np.concatenate(column) for column in zip(*(one for one, _ in learned), strict=True)
+    views = [data.moments(part, by_week=by_week) for part in parts]
+    row, day = (np.concatenate(column) for column in zip(*(one for one, _ in views), strict=True))
+    told = eye[data.attribute[row]].sum(1)[:, RESERVED:]
+    return RiskMoments(
+        numbers=np.concatenate([np.concatenate([seen.moment for _, seen in views]), told], 1),
+        module=module[row],
+        num_modules=len(data.store.vocabulary[MODULE]),
+        student=row,
+        course=data.store.column("course")[row],
+        share=day / length[row],
+        at_risk=data.store.at_risk[row],
     )
-    at_risk, share = data.store.at_risk[enrolment], day / length[enrolment]
-    asked, seen = data.moments(part)
-    wanted = table(asked.enrolment, seen)
-    cutoff = _cutoff(data, asked.enrolment, asked.day)
-    told: dict[str, Floats] = {}
-    for baseline in (RiskLogistic(size), RiskBoosting(data.seed)):
-        risk = np.empty(len(asked.day))
-        before = np.zeros(len(share), bool)
-        for i, at in enumerate(sorted(data.cutoffs)):
-            near = np.abs(share - at) <= baseline.reach
-            if not np.array_equal(near, before):  # one that learns from all moments does so once
-                baseline.fit(known[near], at_risk[near])
-            before = near
-            risk[cutoff == i] = baseline.predict(wanted[cutoff == i])
-        told[baseline.name] = risk
-    return told
 
 
 def _details(risk: NDArray[Any], at_risk: NDArray[Any]) -> dict[str, Any]:

@@ -8,9 +8,17 @@ import numpy as np
 from lightning import Trainer
 from numpy.typing import NDArray
 
-from torchedu.baselines.texts import LengthScore, ScoreBaseline, SurfaceScore, WordLabel, WordScore
+from torchedu.baselines import Baseline
+from torchedu.baselines.texts import (
+    LengthScore,
+    OverlapLabel,
+    SurfaceScore,
+    WordLabel,
+    WordScore,
+)
 from torchedu.datamodules import Essays
-from torchedu.evaluation.any_task import evaluate, keep
+from torchedu.datasets.texts import Graded
+from torchedu.evaluation.any_task import Baselines, evaluate, fitted, keep
 from torchedu.metrics.above import above_mean
 from torchedu.metrics.agreement import agreement
 from torchedu.metrics.essay_scores import EssayScores, mean_of
@@ -19,7 +27,7 @@ from torchedu.prediction.essays import PredictedGrades, predicted_grades
 from torchedu.schema import GROUP, LABEL, PART, PROMPT, RESERVED, SCORE
 from torchedu.tasks import EssayGrading
 
-BASELINES: tuple[type[ScoreBaseline], ...] = (LengthScore, SurfaceScore, WordScore)
+BASELINES = (LengthScore, SurfaceScore, WordScore)
 SCORE_COLUMNS = {
     "qwk": "QWK", "exact": "exact agreement", "adjacent": "within a step",
 }  # fmt: skip
@@ -28,6 +36,7 @@ LEAST = 20
 """Texts of a group below which its agreement says nothing."""
 
 Values = NDArray[np.float64]
+Grader = Baseline[Graded, Values]
 
 
 @evaluate.register
@@ -37,7 +46,7 @@ def _(
     trainer: Trainer,
     part: str = "test",
     folder: str | Path | None = None,
-    baselines: bool = True,
+    baselines: Baselines = True,
 ) -> dict[str, Any]:
     """Score grades, or labels; ``evaluate`` tells the rest.
 
@@ -53,15 +62,14 @@ def _(
     if not trainer.is_global_zero:
         return {}
     models = {type(task.net).__name__: ("network", predicted.value, task.metrics)}
-    if baselines and not task.num_labels:
-        models |= {
-            kind.name: ("baseline", *_stretched(kind(), task, data, predicted.text))
-            for kind in BASELINES
-        }
-    elif baselines:
-        learnt = WordLabel().fit(data.store.graded(data.parts["train"]))
-        chance = learnt.predict(data.store.graded(predicted.text))
-        models[WordLabel.name] = ("baseline", chance, task.metrics)
+    own: list[Grader] = [kind() for kind in BASELINES]
+    if task.num_labels:
+        own = [WordLabel(), *([OverlapLabel()] if data.store.references else [])]
+    asked = data.store.graded(predicted.text)
+    for baseline in fitted(own, baselines, data.store.graded(data.parts["train"])):
+        value = baseline.predict(asked)
+        metrics = task.metrics if task.num_labels else _stretched(baseline, task, data)
+        models[baseline.name] = ("baseline", value, metrics)
     target = data.batches.target[predicted.text]
 
     def scored(value: Values, metrics: EssayScores, mine: NDArray[np.bool_]) -> dict[str, Any]:
@@ -100,20 +108,15 @@ def _(
     return keep(evaluation, trainer, folder)
 
 
-def _stretched(
-    baseline: ScoreBaseline, task: EssayGrading, data: Essays, rows: NDArray[np.int64]
-) -> tuple[Values, EssayScores]:
-    """Fit a baseline, choose its stretch on the validation part, and let it grade some texts."""
-    store = data.store
-    baseline.fit(store.graded(data.parts["train"]))
+def _stretched(baseline: Grader, task: EssayGrading, data: Essays) -> EssayScores:
+    """Choose a fitted baseline's stretch on the validation part."""
     num_prompts, num_scores = task.metrics.centre_PY.shape
     metrics = EssayScores(num_prompts, num_scores, num_labels=0)
     metrics.steps_PY.copy_(task.metrics.steps_PY)
-    own = baseline.predict(store.graded(data.parts["val"]))
-    metrics.choose(
-        own, data.batches.target[data.parts["val"]], data.batches.prompt[data.parts["val"]]
-    )
-    return baseline.predict(store.graded(rows)), metrics
+    rows = data.parts["val"]
+    own = baseline.predict(data.store.graded(rows))
+    metrics.choose(own, data.batches.target[rows], data.batches.prompt[rows])
+    return metrics
 
 
 def _raters(

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 from lightning import Trainer
+from numpy.typing import NDArray
 
-from torchedu.baselines.kneser_ney import KneserNey
+from torchedu.baselines.kneser_ney import KneserNey, Tokens
 from torchedu.datamodules import Explanations
-from torchedu.datamodules.token_batches import TokenBatches
-from torchedu.evaluation.any_task import evaluate, keep
+from torchedu.evaluation.any_task import Baselines, evaluate, fitted, keep
 from torchedu.tasks import MathExplanation
 
 ORDERS = (1, 5)
@@ -24,7 +24,7 @@ def _(
     trainer: Trainer,
     part: str = "test",
     folder: str | Path | None = None,
-    baselines: bool = True,
+    baselines: Baselines = True,
 ) -> dict[str, Any]:
     """Score what the tutor says, token by token; ``evaluate`` tells the rest.
 
@@ -38,10 +38,11 @@ def _(
     name = "LoRA" if task.net.arguments()["lora_rank"] else type(task.net).__name__
     rows = [_row(name, "network", -logged[f"{part}/log_likelihood"])]
     batches = data.batches(part)
-    if baselines:
-        for order in ORDERS:
-            one = KneserNey(data.num_tokens, order)
-            rows.append(_row(one.name, "baseline", ngram_cost(one, data.batches("train"), batches)))
+    asked, scored = _tokens(data, part)
+    rows += [
+        _row(one.name, "baseline", -float(one.predict(asked)[scored].mean()))
+        for one in fitted(map(KneserNey, ORDERS), baselines, _tokens(data, "train")[0])
+    ]
     evaluation = {
         "task": type(task).__name__,
         "data": data.name,
@@ -57,17 +58,10 @@ def _(
     return keep(evaluation, trainer, folder)
 
 
-def ngram_cost(ngrams: KneserNey, train: TokenBatches, scored: TokenBatches) -> float:
-    """Return the mean cost of the scored tokens of a part under n-grams, in nats.
-
-    Args:
-        ngrams: Not yet fitted.
-        train: What they learn from.
-        scored: What they are scored on.
-    """
-    ngrams.fit(*train.tokens()[:2])
-    offsets, token, counts = scored.tokens()
-    return -float(ngrams.log_likelihood(offsets, token)[counts].mean())
+def _tokens(data: Explanations, part: str) -> tuple[Tokens, NDArray[np.bool_]]:
+    """Return the tokens of a part as baselines take them, and which of them are scored."""
+    offsets, token, scored = data.batches(part).tokens()
+    return Tokens(offsets, token, data.num_tokens), scored
 
 
 def examples(task: MathExplanation, data: Explanations, part: str) -> list[dict[str, str]]:

@@ -12,17 +12,19 @@ from numpy.typing import NDArray
 from torchedu.baselines import (
     EASE,
     IALS,
+    Baseline,
     Blend,
     ItemKNN,
     Markov,
     NextCourseRidge,
     Popularity,
     RecentEASE,
-    RecommenderBaseline,
 )
+from torchedu.baselines.courses import Scores
 from torchedu.datamodules import Enrolments
+from torchedu.datasets.enrolments import Enrolled
 from torchedu.datasets.order import cut_windows
-from torchedu.evaluation.any_task import evaluate, keep
+from torchedu.evaluation.any_task import Baselines, evaluate, fitted, keep
 from torchedu.metrics.ranking import Ranks, list_scores, ranking_scores
 from torchedu.prediction.recommendation import course_scores, ranked
 from torchedu.schema import GROUP, ITEM
@@ -42,6 +44,7 @@ COLUMNS = {
     "novelty10": "novelty",
 }
 BASELINES = (Popularity, ItemKNN, IALS, EASE, RecentEASE, Markov, NextCourseRidge)
+Recommender = Baseline[Enrolled, Scores]
 BLENDED = (Popularity, EASE, RecentEASE, Markov, NextCourseRidge)
 
 
@@ -69,10 +72,10 @@ class Cases:
         """Return the number of cases."""
         return len(self.target)
 
-    def scores(self, baseline: RecommenderBaseline, index: NDArray[Any]) -> NDArray[np.float32]:
+    def scores(self, baseline: Recommender, index: NDArray[Any]) -> NDArray[np.float32]:
         """Return a baseline's scores of some cases, minus infinity at courses already taken."""
         histories = self.store.enrolled(self.student[index], self.position[index])
-        found = np.array(baseline.scores(histories), np.float32)
+        found = np.array(baseline.predict(histories), np.float32)
         row = np.repeat(np.arange(len(index)), np.diff(histories.offsets))
         found[row, histories.item] = -np.inf
         found[:, :2] = -np.inf
@@ -91,7 +94,7 @@ def _(
     trainer: Trainer,
     part: str = "test",
     folder: str | Path | None = None,
-    baselines: bool = True,
+    baselines: Baselines = True,
 ) -> dict[str, Any]:
     """Rank every course for each held-out one; ``evaluate`` tells the rest.
 
@@ -114,10 +117,11 @@ def _(
         rank_zero_warn(
             f"ranks among {data.sampled} courses drawn are told too: they may prefer another model "
             "than ranks among all courses do, by which models are to be compared."
+            + _fewer(data, cases)
         )
     if baselines or sampled:
-        fitted = [kind().fit(enrolled) for kind in BASELINES] if baselines else []
-        beside = _beside(data, cases, fitted, task if known else None, part)
+        learnt = fitted((kind() for kind in BASELINES), baselines, enrolled)
+        beside = _beside(data, cases, learnt, task if known else None, part)
         _, again = beside.pop(network, ranks[network])
         ranks[network] = ("network", ranks[network][1]._replace(sampled=again.sampled))
         ranks |= beside
@@ -153,31 +157,43 @@ def _(
     return keep(evaluation, trainer, folder)
 
 
+def _fewer(data: Enrolments, cases: Cases) -> str:
+    """Say for how many held-out courses fewer others are left than are to be drawn."""
+    left = len(data.store.vocabulary[ITEM]) - 2 - np.diff(data.store.history_offsets)
+    fewer = left[cases.student] < data.sampled
+    if not fewer.any():
+        return ""
+    return (
+        f" For {int(fewer.sum())} of {len(cases)} held-out courses fewer are left to draw, "
+        f"{int(left[cases.student].min())} at least: they are ranked among all of these."
+    )
+
+
 def _beside(
     data: Enrolments,
     cases: Cases,
-    fitted: Sequence[RecommenderBaseline],
+    learnt: Sequence[Recommender],
     task: CourseRecommendation | None,
     part: str,
 ) -> dict[str, tuple[str, Ranks]]:
     """Rank the cases by each baseline, by each blend and by the network, in one pass."""
     network = type(task.net).__name__ if task else ""
-    linear = [baseline for baseline in fitted if type(baseline) in BLENDED]
+    linear = [baseline for baseline in learnt if type(baseline) in BLENDED]
     blends: dict[str, Blend] = {}
     if linear and part != "val":  # weights that were chosen on a part say nothing about it
         blends = _blends(data, linear, task)
     # Were the ranks of each block kept, they would lie between its scores and tear memory apart.
-    names = [*(one.name for one in fitted), *blends, *([network] if task else [])]
+    names = [*(one.name for one in learnt), *blends, *([network] if task else [])]
     size = len(data.store.vocabulary[ITEM])
     found = {name: Ranks.room(len(cases), size, bool(data.sampled)) for name in names}
     for index in cases.blocks():
-        scores = {baseline.name: cases.scores(baseline, index) for baseline in fitted}
+        scores = {baseline.name: cases.scores(baseline, index) for baseline in learnt}
         parts = [scores[baseline.name] for baseline in linear]
         if task and (blends or data.sampled):
             scores[network] = _network(cases, data, task, index)
             parts.append(scores[network])
         for name, blend in blends.items():
-            scores[name] = blend(parts[: len(blend.logits)])
+            scores[name] = blend(parts[: len(blend.gives_logs)])
         drawn = data.drawn(cases.student[index], cases.position[index]) if data.sampled else None
         for name, score_MN in scores.items():
             found[name].put(index, score_MN, cases.target[index], drawn)
@@ -186,7 +202,7 @@ def _beside(
 
 
 def _blends(
-    data: Enrolments, linear: Sequence[RecommenderBaseline], task: CourseRecommendation | None
+    data: Enrolments, linear: Sequence[Recommender], task: CourseRecommendation | None
 ) -> dict[str, Blend]:
     """Find the weights of the blends, with and without the network, on the validation part."""
     cases = Cases(data, "val")

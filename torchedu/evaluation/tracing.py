@@ -12,12 +12,12 @@ import numpy as np
 from lightning import Trainer
 from numpy.typing import NDArray
 
-from torchedu.baselines import Baseline, BestLR, ItemMean
+from torchedu.baselines import BestLR, ItemMean
 from torchedu.datamodules import Interactions
 from torchedu.datasets import AnswerStore, exact_filter
 from torchedu.datasets.answers import stretch_index
 from torchedu.datasets.splits import Part
-from torchedu.evaluation.any_task import evaluate, keep
+from torchedu.evaluation.any_task import Baselines, evaluate, fitted, keep
 from torchedu.files import write_whole
 from torchedu.metrics import calibration_points, roc_points, scores, scores_by
 from torchedu.metrics.fairness import Attribute, audit
@@ -49,7 +49,7 @@ def _(
     trainer: Trainer,
     part: str = "test",
     folder: str | Path | None = None,
-    baselines: bool = True,
+    baselines: Baselines = True,
 ) -> dict[str, Any]:
     """Score each answer once; ``evaluate`` tells the rest.
 
@@ -62,12 +62,14 @@ def _(
     store = data.store
     network = type(task.net).__name__
     models: dict[str, tuple[str, NDArray[Any]]] = {network: ("network", predicted.probability)}
-    if baselines:
-        for baseline in (ItemMean(), BestLR()):
-            models[baseline.name] = ("baseline", _baseline(baseline, data, part))
+    train, asked = (
+        store.answers(data.parts[name].student, data.parts[name].stop) for name in ("train", part)
+    )
+    for baseline in fitted((ItemMean(), BestLR()), baselines, train):
+        probability = baseline.predict(asked)[_scored_within(data.parts[part])]
+        models[baseline.name] = ("baseline", probability)
     if "simulator" in store.about:
-        histories = store.answers(data.parts[part].student, data.parts[part].stop)
-        best = exact_filter.predict(store.about, histories)
+        best = exact_filter.predict(store.about, asked)
         truth = store.answer_column("truth")[_scored(store, data.parts[part])]
         models["best reachable"] = ("bound", best[_scored_within(data.parts[part])])
         models["oracle"] = ("oracle", truth)
@@ -114,13 +116,6 @@ def _scored_within(part: Part) -> NDArray[np.int64]:
     """Return the index of a part's scored answers among its students' histories up to ``stop``."""
     begins = np.cumsum(part.stop) - part.stop
     return stretch_index(begins + part.first, part.stop - part.first)[0]
-
-
-def _baseline(baseline: Baseline, data: Interactions, name: str) -> NDArray[np.float32]:
-    train, part = data.parts["train"], data.parts[name]
-    baseline.fit(data.store.answers(train.student, train.stop))
-    predicted = baseline.predict(data.store.answers(part.student, part.stop))
-    return predicted[_scored_within(part)]
 
 
 def _by_group(store: AnswerStore, predicted: Predicted) -> dict[str, Any]:

@@ -7,9 +7,9 @@ import numpy as np
 from lightning import Trainer
 from numpy.typing import NDArray
 
-from torchedu.baselines.tag_svm import CommonestTag, TfidfSVM
+from torchedu.baselines.tag_svm import CommonestTag, Sentences, TfidfSVM
 from torchedu.datamodules import Transcripts
-from torchedu.evaluation.any_task import evaluate, keep
+from torchedu.evaluation.any_task import Baselines, evaluate, fitted, keep
 from torchedu.metrics.tags import confusion, tag_f1, tag_scores
 from torchedu.prediction.transcripts import PredictedTags, predict_tags
 from torchedu.schema import RESERVED, ROLES, TAG
@@ -29,7 +29,7 @@ def _(
     trainer: Trainer,
     part: str = "test",
     folder: str | Path | None = None,
-    baselines: bool = True,
+    baselines: Baselines = True,
 ) -> dict[str, Any]:
     """Score the tags of a part; ``evaluate`` tells the rest.
 
@@ -52,7 +52,7 @@ def _(
         mine = true >= RESERVED
         given = {network: predicted.tag[mine]}
         if baselines and mine.any():
-            for name, told in _baselines(data, number, rows[mine]).items():
+            for name, told in _baselines(baselines, data, number, rows[mine]).items():
                 given[name] = np.array(own.translation(known))[told]
                 kinds[name] = "baseline"
         for name, tags in given.items():
@@ -92,28 +92,29 @@ def _(
     return keep(evaluation, trainer, folder)
 
 
-def _baselines(data: Transcripts, role: int, rows: Ids) -> dict[str, Ids]:
+def _baselines(baselines: Baselines, data: Transcripts, role: int, rows: Ids) -> dict[str, Ids]:
     """Return the baselines' tags of some sentences of a role, in the ids of the store."""
     store, learned = data.store, data.sentences_of("train")
     tag = np.asarray(store.column("tag"))
     learned = learned[(np.asarray(store.column("role"))[learned] == role) & (tag[learned] > 0)]
     if not len(learned):
         return {}
-    texts, asked = _with_before(data, learned), _with_before(data, rows)
-    found = {}
-    for kind in BASELINES:
-        baseline = kind().fit(*texts, tag[learned].astype(np.int64))
-        found[kind.name] = baseline.predict(*asked)
-    return found
+    every = fitted((kind() for kind in BASELINES), baselines, _sentences(data, learned))
+    asked = _sentences(data, rows)
+    return {one.name: one.predict(asked) for one in every}
 
 
-def _with_before(data: Transcripts, rows: Ids) -> tuple[list[str], list[str]]:
+def _sentences(data: Transcripts, rows: Ids) -> Sentences:
     """Return some sentences, and the one right before each; "" at a lesson's begin."""
-    begins = np.isin(rows, data.store.lesson_offsets)
-    before = data.store.sentences(np.maximum(rows - 1, 0))
-    return data.store.sentences(rows), [
-        "" if begin else text for begin, text in zip(begins, before, strict=True)
-    ]
+    store = data.store
+    begins = np.isin(rows, store.lesson_offsets)
+    before = store.sentences(np.maximum(rows - 1, 0))
+    return Sentences(
+        store.sentences(rows),
+        ["" if begin else text for begin, text in zip(begins, before, strict=True)],
+        np.searchsorted(store.lesson_offsets, rows, "right"),
+        np.asarray(store.column("tag"))[rows].astype(np.int64),
+    )
 
 
 def _by_tag(

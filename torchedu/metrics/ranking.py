@@ -54,7 +54,7 @@ def rank_among(score_MN: Tensor, target_M: Tensor, drawn_MK: Tensor) -> Tensor:
     Args:
         score_MN: A score of each course.
         target_M: The course that is looked for.
-        drawn_MK: The courses that it is ranked among.
+        drawn_MK: The courses that it is ranked among; 0, which is out of the running, fills up.
 
     Returns:
         rank_M: How many of them come before it, int64.

@@ -1,0 +1,38 @@
+"""Is every number so? Baselines of any size of data.
+
+python benchmarks/honest.py            # everything
+python benchmarks/honest.py --short    # smaller goals of its own, in minutes
+python benchmarks/honest.py --only honest.baselines
+"""
+
+import sys
+from functools import partial
+
+import honest_baselines
+from harness import Job, main
+
+COURSES = {
+    "a school's electives": (300, 120, 8, 0.2),
+    "few students, many courses": (3000, 2600, 6, 0.3),
+    "long histories": (2000, 600, 80, 0.0),
+    "an ordered curriculum": (1500, 300, 10, 0.7),
+    "many students": (20_000, 400, 8, 0.2),
+    "hardly any data": (100, 60, 5, 0.2),
+}
+"""Sets of enrolments: students, courses, courses a student, and how ordered they are."""
+SHORT = ("a school's electives",)
+
+JOBS = [
+    Job(
+        ("honest.baselines",),
+        partial(honest_baselines.measure, COURSES, (100, 1000, 4000), 2),
+    ),
+    Job(
+        ("honest.baselines",),
+        partial(honest_baselines.measure, {name: COURSES[name] for name in SHORT}, (200,), 4),
+        short=True,
+    ),
+]
+
+if __name__ == "__main__":
+    sys.exit(main("honest", JOBS, __doc__.splitlines()[0]))
