@@ -34,7 +34,8 @@ if TYPE_CHECKING:
         TurnContext,
         TwoTower,
     )
-    from torchedu.run import trainer
+    from torchedu.run import RunConfig, build, trainer
+    from torchedu.run.training import train
     from torchedu.tasks.at_risk import AtRisk
     from torchedu.tasks.essay_grading import EssayGrading
     from torchedu.tasks.explanation import MathExplanation
@@ -68,6 +69,7 @@ __all__ = [
     "LessonTransformer",
     "MathExplanation",
     "NeuMF",
+    "RunConfig",
     "SASRec",
     "Store",
     "TextGrader",
@@ -76,8 +78,10 @@ __all__ = [
     "TurnContext",
     "TwoTower",
     "__version__",
+    "build",
     "evaluate",
     "open_task",
+    "train",
     "trainer",
 ]
 
@@ -104,6 +108,7 @@ _HOME = {
     "LessonTransformer": "torchedu.models",
     "MathExplanation": "torchedu.tasks.explanation",
     "NeuMF": "torchedu.models",
+    "RunConfig": "torchedu.run",
     "SASRec": "torchedu.models",
     "Store": "torchedu.datasets",
     "TextGrader": "torchedu.models",
@@ -111,8 +116,10 @@ _HOME = {
     "Transcripts": "torchedu.datamodules.transcripts",
     "TurnContext": "torchedu.models",
     "TwoTower": "torchedu.models",
+    "build": "torchedu.run",
     "evaluate": "torchedu.evaluation",
     "open_task": "torchedu.tasks.opening",
+    "train": "torchedu.run.training",
     "trainer": "torchedu.run",
 }
 

@@ -65,6 +65,7 @@ class Enrolments(DataModule):
     """
 
     store: EnrolmentStore
+    batch_size: int
 
     def __init__(
         self,

@@ -152,9 +152,9 @@ class CourseRecommendation(NamedTask):
         )
 
     def _start_from(self, run: str) -> None:
-        from torchedu.checkpoints import find_checkpoint
+        from torchedu.checkpoints import open_checkpoint
 
-        other = open_task(find_checkpoint(run)).net
+        other = open_task(open_checkpoint(run)).net
         fits = isinstance(other, Recommender) and all(
             getattr(other, size) == getattr(self.net, size) for size in self.sizes
         )
