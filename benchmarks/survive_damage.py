@@ -21,7 +21,7 @@ import survive_runs as runs
 import torch
 from safetensors.torch import save
 
-from torchedu.checkpoints import Checkpoint, find_checkpoint, newest, read_checkpoint
+from torchedu.checkpoints import Checkpoint, newest, open_checkpoint, read_checkpoint
 from torchedu.checkpoints.content import KEYS, TRAINING_KEYS
 from torchedu.errors import CheckpointError
 from torchedu.testing.launch import LaunchServer
@@ -215,15 +215,15 @@ def _try(run: Path, cause: str) -> tuple[list[str], str]:
     if len(remedy) < 10:
         found.append(f"no next step is named: {remedy!r}")
     ways = (
-        partial(find_checkpoint, run, LAST),
-        partial(find_checkpoint, last),
+        partial(open_checkpoint, run, LAST),
+        partial(open_checkpoint, last),
         partial(gone_on, run),
     )
     for way in ways:
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             try:
-                used = way()
+                used = way().file
             except CheckpointError as error:
                 found.append(f"no other one was used: {error.problem}")
                 continue
@@ -237,11 +237,11 @@ def _try(run: Path, cause: str) -> tuple[list[str], str]:
     return found, re.sub(r"[\d,.]+|'[^']*'|net\S+|\(.*", "_", said)[:60]
 
 
-def gone_on(run: Path) -> Path:
+def gone_on(run: Path) -> Checkpoint:
     """Return the checkpoint that ``--resume auto`` goes on from."""
     there = newest(run)
     assert there is not None
-    return there.file
+    return there
 
 
 def sealed(content: object, whole: Whole, without: str = "", **manifest: Any) -> bytes:

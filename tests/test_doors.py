@@ -34,13 +34,12 @@ DOORS = {
     "lightning transformers tokenizers",
     "tasks": "domains companions callbacks checkpoints parallel optimizers torch lightning",
     "callbacks": "domains parallel numpy torch lightning rich",
-    "checkpoints": "schema torch lightning lightning_utilities",
+    "checkpoints": "torch lightning lightning_utilities",
     "metrics_log": "lightning",
-    "chosen": "tasks yaml",
     "parallel": "layers torch lightning_utilities",
     "strategies": "parallel models layers torch lightning deepspeed horovod",
-    "run": "chosen domains tasks datamodules callbacks checkpoints strategies metrics_log metrics "
-    "datasets batch schema parsing numpy pyarrow torch lightning jsonargparse yaml",
+    "run": "tasks datamodules callbacks checkpoints domains strategies metrics_log evaluation "
+    "report parsing torch lightning jsonargparse yaml",
     "prediction": "domains tasks models datamodules datasets metrics schema batch numpy pyarrow "
     "torch lightning rich",
     "evaluation": "prediction domains tasks datamodules datasets baselines metrics schema numpy "
@@ -49,9 +48,8 @@ DOORS = {
     "onnxscript onnxruntime transformers peft",
     "report": "schema numpy pyarrow matplotlib jinja2 yaml",
     "testing": "models datasets batch schema numpy torch",
-    "cli": "run evaluation prediction export report testing tasks models datamodules datasets "
-    "baselines metrics callbacks checkpoints batch schema parsing "
-    "numpy pyarrow torch lightning jsonargparse yaml rich",
+    "cli": "run prediction export report tasks datamodules datasets checkpoints schema parsing "
+    "torch rich",
 }
 LONGEST = 400  # lines; a longer file gives its reason in a comment `# Long because ...` at its top
 

@@ -55,7 +55,8 @@ if TYPE_CHECKING:
     )
     from torchedu.prediction import predict
     from torchedu.report import write_report
-    from torchedu.run import trainer
+    from torchedu.run import RunConfig, build, trainer
+    from torchedu.run.training import train
     from torchedu.tasks import (
         AtRisk,
         CourseRecommendation,
@@ -81,7 +82,8 @@ _HOMES = {
     "TextGrader TurnContext TwoTower",
     "torchedu.prediction": "predict",
     "torchedu.report": "write_report",
-    "torchedu.run": "trainer",
+    "torchedu.run": "RunConfig build trainer",
+    "torchedu.run.training": "train",
     "torchedu.tasks": "AtRisk CourseRecommendation EssayGrading KnowledgeTracing MathExplanation "
     "Task TranscriptTagging open_task",
     "torchedu.testing": "check_model",

@@ -1,6 +1,10 @@
+import gc
 import json
 import os
 import pickle
+import re
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,7 +14,8 @@ import torch
 
 from tests.checkpoints.conftest import content, save
 from torchedu.checkpoints import read_checkpoint
-from torchedu.checkpoints.seal import write_sealed
+from torchedu.checkpoints.content import read
+from torchedu.checkpoints.seal import verify, write_sealed
 from torchedu.errors import CheckpointError
 
 
@@ -117,3 +122,37 @@ def test_nothing_in_a_hostile_file_is_executed(tmp_path: Path, form: str) -> Non
 def test_nothing_is_read_from_an_address(address: str) -> None:
     with pytest.raises(CheckpointError, match="is an address"):
         read_checkpoint(address)
+
+
+def test_what_is_read_is_the_file_that_was_verified(checkpoint: Path) -> None:
+    with verify(checkpoint) as verified:
+        save(checkpoint, content(30))  # takes its name in the meantime
+        assert read(verified).content["global_step"] == 7
+    assert read_checkpoint(checkpoint).content["global_step"] == 30
+
+
+def anonymous() -> int:
+    """Return the bytes of memory of this process that no file stands behind."""
+    (line,) = re.findall(r"RssAnon:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return 1024 * int(line)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_reading_takes_no_memory_for_what_is_in_the_file(tmp_path: Path) -> None:
+    file = save(tmp_path / "net.ckpt", content() | {"optimizer_states": [torch.ones(1 << 25)]})
+    gc.collect()
+    before = anonymous()
+    (moments,) = read_checkpoint(file).content["optimizer_states"]
+    assert anonymous() - before < file.stat().st_size / 4
+    moments += 1  # a copy of its own, for those who write to it
+    assert read_checkpoint(file).content["optimizer_states"][0].max() == 1
+
+
+def test_reading_needs_no_lightning(checkpoint: Path) -> None:
+    code = (
+        "import sys; from torchedu.checkpoints import open_checkpoint; "
+        "print(open_checkpoint(sys.argv[1]).task, 'lightning' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, str(checkpoint)]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["torchedu.tasks.KnowledgeTracing", "False"]

@@ -19,7 +19,7 @@ from torch.utils._pytree import tree_map
 from tests.checkpoints.conftest import content, save
 from torchedu.checkpoints import (
     VerifiedCheckpointIO,
-    find_checkpoint,
+    open_checkpoint,
     parts,
     read_checkpoint,
     read_usable,
@@ -218,7 +218,7 @@ def test_a_damaged_part_is_told_and_the_other_checkpoint_used(run: Path, how: st
     assert str(caught.value).count("\n") == 1
     with pytest.warns(UserWarning, match=r"last.ckpt cannot be used.*best.ckpt, of step 10"):
         assert read_usable(last).content["global_step"] == 10
-    assert find_checkpoint(run).name == "best.ckpt"
+    assert open_checkpoint(run).file.name == "best.ckpt"
 
 
 @pytest.mark.parametrize(

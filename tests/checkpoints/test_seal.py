@@ -9,8 +9,14 @@ from hypothesis import strategies as st
 
 import torchedu
 from tests.checkpoints.conftest import content, save
-from torchedu.checkpoints.seal import verify
+from torchedu.checkpoints.seal import Manifest
+from torchedu.checkpoints.seal import verify as opened
 from torchedu.errors import CheckpointError
+
+
+def verify(file: Path) -> Manifest | None:
+    with opened(file) as verified:
+        return verified.manifest
 
 
 def test_the_manifest_says_what_the_file_is(checkpoint: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.checkpoints.conftest import content, save
-from torchedu.checkpoints import VerifiedCheckpointIO, read_checkpoint, verified, verified_io
+from torchedu.checkpoints import VerifiedCheckpointIO, newest_first, read_checkpoint, verified_io
 from torchedu.errors import CheckpointError
 from torchedu.files import sweep
 
@@ -33,7 +33,8 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def steps(run: Path) -> dict[str, int]:
-    return {file.name: manifest.step for file, manifest in verified(run / "checkpoints")}
+    with newest_first(run / "checkpoints") as (whole, _):
+        return {verified.file.name: verified.manifest.step for verified in whole}
 
 
 def files(run: Path) -> set[str]:

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from torchedu import MathExplanation, open_task
-from torchedu.checkpoints import find_checkpoint
+from torchedu.checkpoints import open_checkpoint
 from torchedu.cli import main
 from torchedu.cli.tutor import Tutor
 from torchedu.datasets.prompts import Profile
@@ -91,7 +91,7 @@ def test_training_goes_on_from_a_run_with_its_own_tokens(
     words += ["--data.path", str(chat_store), "--data.max_tokens", "128", "--data.packing", "true"]
     words += ["--data.batch_tokens", "500", "--run", str(tmp_path / "run")]
     assert main(["fit", *words, "--trainer.max_epochs", "1", "--trainer.accelerator", "cpu"]) == 0
-    first, later = (open_task(find_checkpoint(run)) for run in (explaining_run, tmp_path / "run"))
+    first, later = (open_task(open_checkpoint(run)) for run in (explaining_run, tmp_path / "run"))
     assert isinstance(first, MathExplanation)
     assert isinstance(later, MathExplanation)
     assert later.tokenizer == first.tokenizer

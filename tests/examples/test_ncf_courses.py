@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from tests.conftest import FAST
-from torchedu.checkpoints import find_checkpoint
+from torchedu.checkpoints import open_checkpoint
 from torchedu.cli import main
 from torchedu.tasks import open_task
 
@@ -23,7 +23,7 @@ def test_neumf_begins_from_both_halves_and_is_scored(enrolment_store: Path, tmp_
         assert main(words) == 0
     # No step is taken from here: what it begins from can be seen.
     assert main([*whole, "--model.lr", "1e-12"]) == 0
-    gmf, neumf = (open_task(find_checkpoint(tmp_path / name)).net for name in ("gmf", "neumf"))
+    gmf, neumf = (open_task(open_checkpoint(tmp_path / name)).net for name in ("gmf", "neumf"))
     assert torch.allclose(neumf.gmf.student.weight, gmf.student.weight, atol=1e-6)
     rows = json.loads((tmp_path / "neumf" / "evaluation.json").read_text("utf-8"))["scores"]
     assert rows[0]["name"] == "NeuMF"

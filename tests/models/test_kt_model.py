@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import torchedu.models
-from torchedu.chosen import RECIPES
 from torchedu.models import KTModel
+from torchedu.run.words import RECIPES
 from torchedu.testing import check_model
 
 

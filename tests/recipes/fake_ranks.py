@@ -16,10 +16,9 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.pipelining import PipelineStage
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
-from torchedu import run
 from torchedu.batch import TokenBatch
-from torchedu.models.causal_lm import CausalLM
 from torchedu.parallel.stages import on_meta, rows_of
+from torchedu.run import Run, RunConfig, build
 from torchedu.strategies import pipeline
 
 DEVICES = 8
@@ -55,33 +54,30 @@ def measure(
     # Flex attention runs on GPUs; the other one keeps no more.
     words += ["--model.net.attention", "sdpa"]
     words += ["--trainer.accelerator", "cpu", "--run", str(folder / "run")]
-    run.check_memory = lambda *given: None  # of devices that are not there
-    cli = run.RunCLI(words, "fit")
-    # The recipe's network is divided as it stands; there are no weights to read into it.
-    CausalLM.stored = lambda self: iter(())  # type: ignore[method-assign]
-    CausalLM.empty = lambda self, device: None  # type: ignore[method-assign]
+    run = build(RunConfig(words), meta=True)
     distributed.init_process_group("fake", store=FakeStore(), rank=rank, world_size=DEVICES)
-    measured = _in_stages if hasattr(cli.trainer.strategy, "microbatches") else _divided
+    measured = _in_stages if hasattr(run.trainer.strategy, "microbatches") else _divided
     try:
-        return {"tokens": cli.datamodule.max_tokens, **measured(cli)}
+        return {"tokens": run.data.max_tokens, **measured(run)}
     finally:
         distributed.destroy_process_group()
 
 
-def _divided(cli: Any) -> dict[str, Any]:
+def _divided(run: Run) -> dict[str, Any]:
     """Take a step under a strategy that divides every block."""
-    task, strategy = cli.model, cli.trainer.strategy
+    task: Any = run.task
+    strategy: Any = run.trainer.strategy
     shards = DEVICES // (strategy.replicas * strategy.tensor_size)
     sizes = (strategy.replicas, shards, strategy.tensor_size)
     strategy.mesh = init_device_mesh("cpu", sizes, mesh_dim_names=("replicate", "shard", "tensor"))
-    strategy._divide(task)
+    strategy.divide(task.net)
     with FakeTensorMode(allow_non_fake_inputs=True):
         task.net.to_empty(device="cpu")
         parameters = list(task.net.parameters())
         optimizer = _stepped(parameters)
         tracker = FSDPMemTracker(task.net, optimizer)
         tracker.track_external(optimizer)
-        batch = _batch(cli)
+        batch = _batch(run)
         with tracker:
             with strategy.precision_plugin.forward_context():
                 loss = task.share(batch, task.loss(batch)[0])
@@ -98,10 +94,11 @@ def _divided(cli: Any) -> dict[str, Any]:
     }
 
 
-def _in_stages(cli: Any) -> dict[str, Any]:
+def _in_stages(run: Run) -> dict[str, Any]:
     """Take a step through one stage of a pipeline."""
-    task, strategy = cli.model, cli.trainer.strategy
-    strategy._lightning_module, strategy._late = task, True
+    task: Any = run.task
+    strategy: Any = run.trainer.strategy
+    strategy._lightning_module = task
     strategy._pipe = distributed.group.WORLD
     # Among fake tensors none can be read, and those that are none cannot be copied.
     strategy._mesh = SimpleNamespace(mesh=np.arange(DEVICES)[None])
@@ -116,7 +113,7 @@ def _in_stages(cli: Any) -> dict[str, Any]:
         optimizer = _stepped(parameters)
         tracker = _Total()
         tracker.track_external(task.net, optimizer)
-        batch = _batch(cli)
+        batch = _batch(run)
 
         def loss(output: Tensor, row: Tensor) -> Tensor:
             part = rows_of(batch, row)
@@ -157,9 +154,10 @@ def _stepped(parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
     return optimizer
 
 
-def _batch(cli: Any) -> TokenBatch:
+def _batch(run: Run) -> TokenBatch:
     """Return what a device takes at once of the recipe's step."""
-    data, trainer = cli.datamodule, cli.trainer
+    data: Any = run.data
+    trainer: Any = run.trainer
     parts = trainer.accumulate_grad_batches * trainer.distributed_sampler_kwargs["num_replicas"]
     rows = data.batch_tokens // (data.max_tokens * parts)
     token_BL = torch.zeros(rows, data.max_tokens, dtype=torch.int64)

@@ -19,7 +19,7 @@ from torchedu.cli import main
 from torchedu.errors import ConfigError, TrainingError
 from torchedu.parallel import blocks, check_divisible, tensor_styles
 from torchedu.prediction.tracing import predict_part
-from torchedu.run import RunCLI
+from torchedu.run import RunConfig, build
 from torchedu.strategies.fsdp import FSDP
 from torchedu.strategies.named import strategy_class
 from torchedu.strategies.tensor import Tensor as TensorStrategy
@@ -243,7 +243,7 @@ def test_what_cannot_be_is_told_in_two_lines_before_any_process_starts(
     net = [] if "model.net DKT" in words else ["--model.net", "SAKT", "--model.net.dim", "8"]
     usual = ["--data.path", str(class_store), "--trainer.accelerator", "cpu"]
     with pytest.raises(ConfigError) as caught:
-        RunCLI([*usual, *net, *words.split()], "fit")
+        build(RunConfig([*usual, *net, *words.split()]))
     assert said in str(caught.value)
     assert str(caught.value).count("\n") == 1
 

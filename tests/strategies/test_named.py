@@ -4,7 +4,7 @@ import pytest
 from lightning.pytorch.strategies import DDPStrategy
 
 from torchedu.errors import ConfigError
-from torchedu.run import RunCLI, trainer
+from torchedu.run import Run, RunConfig, build, trainer
 from torchedu.strategies.ddp import DDP
 from torchedu.strategies.named import (
     AUTO,
@@ -20,8 +20,8 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def built(store: Path, *words: str) -> RunCLI:
-    return RunCLI(["--data.path", str(store), "--trainer.accelerator", "cpu", *words], "fit")
+def built(store: Path, *words: str) -> Run:
+    return build(RunConfig(["--data.path", str(store), "--trainer.accelerator", "cpu", *words]))
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
@@ -53,9 +53,10 @@ def test_a_configuration_names_a_strategy_whose_options_words_set(class_store: P
 
 @pytest.mark.parametrize("name", ["ddq", "a.b.C", "pathlib.Path", "torchedu.strategies.ddp.FSDP"])
 def test_a_strategy_that_is_not_known_is_told_in_two_lines(class_store: Path, name: str) -> None:
-    for build in (lambda: built(class_store, f"--trainer.strategy={name}"), lambda: named(name)):
+    ways = (lambda: built(class_store, f"--trainer.strategy={name}"), lambda: named(name))
+    for way in ways:
         with pytest.raises(ConfigError) as caught:
-            build()
+            way()
         assert name in caught.value.problem
         assert str(caught.value).count("\n") == 1
     assert name != "ddq" or "Did you mean ddp?" in str(caught.value)

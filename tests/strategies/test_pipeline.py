@@ -25,7 +25,7 @@ from torchedu.datamodules import Enrolments
 from torchedu.errors import ConfigError, TrainingError
 from torchedu.models.causal_lm import CausalLM
 from torchedu.models.sasrec import SASRec
-from torchedu.run import RunCLI
+from torchedu.run import RunConfig, build
 from torchedu.strategies.pipeline import Pipeline, Schedule
 from torchedu.tasks import CourseRecommendation
 from torchedu.tasks.task import Task
@@ -518,10 +518,10 @@ def test_words_name_the_schedule_and_are_checked_before_any_process_starts(
     words += ["--trainer.devices", "2", "--trainer.strategy", "pipeline"]
     options = ["--trainer.strategy.schedule", "GPipe", "--trainer.strategy.microbatches", "3"]
     net = ["--model.net", "SAKT", "--model.net.blocks", "4"]
-    strategy = RunCLI([*words, *options, *net], "fit").trainer.strategy
+    strategy = build(RunConfig([*words, *options, *net])).trainer.strategy
     assert isinstance(strategy, Pipeline)
     assert (strategy.schedule, strategy.microbatches) == ("GPipe", 3)
     with pytest.raises(ConfigError, match="ItemDKT is none"):
-        RunCLI([*words, *options], "fit")
+        build(RunConfig([*words, *options]))
     with pytest.raises(ConfigError, match="SAKT has 3 blocks for 2 stages"):
-        RunCLI([*words, *options, *net[:-1], "3"], "fit")
+        build(RunConfig([*words, *options, *net[:-1], "3"]))

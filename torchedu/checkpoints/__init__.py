@@ -1,11 +1,19 @@
-"""Checkpoints that are written whole, sealed, and verified before anything of them is used."""
+"""Checkpoints that are written whole, sealed, and verified before anything of them is used.
+
+What writes them from a trainer is loaded when it is first asked for: reading needs no Lightning.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from torchedu.checkpoints.content import Checkpoint, read_checkpoint
-from torchedu.checkpoints.folder import find_checkpoint, read_usable, verified
-from torchedu.checkpoints.last import STOPPED, LastCheckpoint
+from torchedu.checkpoints.folder import newest_first, open_checkpoint, read_usable
 from torchedu.checkpoints.resume import Resume, newest, resume_from
 from torchedu.checkpoints.seal import Manifest
-from torchedu.checkpoints.verified_io import VerifiedCheckpointIO
+
+if TYPE_CHECKING:
+    from torchedu.checkpoints.last import STOPPED, LastCheckpoint
+    from torchedu.checkpoints.verified_io import VerifiedCheckpointIO
 
 __all__ = [
     "STOPPED",
@@ -14,10 +22,21 @@ __all__ = [
     "Manifest",
     "Resume",
     "VerifiedCheckpointIO",
-    "find_checkpoint",
     "newest",
+    "newest_first",
+    "open_checkpoint",
     "read_checkpoint",
     "read_usable",
     "resume_from",
-    "verified",
 ]
+
+_HOME = {"STOPPED": "last", "LastCheckpoint": "last", "VerifiedCheckpointIO": "verified_io"}
+
+
+def __getattr__(name: str) -> object:
+    """Load what needs Lightning from the module it lives in (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

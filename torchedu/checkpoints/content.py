@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 
 from torchedu.checkpoints.parts import put_together
-from torchedu.checkpoints.seal import ANOTHER, OURS, Manifest, verify
+from torchedu.checkpoints.seal import ANOTHER, OURS, Manifest, Verified, verify
 from torchedu.errors import CheckpointError
 
 FOLDER = "checkpoints"
@@ -32,15 +32,17 @@ TRAINING_KEYS: dict[str, type] = {
     "lr_schedulers": list,
 }
 """What one holds besides, from which training can go on."""
+BLOCK = 1 << 24
+"""Numbers that are looked at together."""
 
 
 class Checkpoint(NamedTuple):
-    """A checkpoint that was verified and read.
+    """A checkpoint that was verified and read: what is used of it is what was checked.
 
     Attributes:
-        file: Where it stands.
+        file: Where it stood.
         manifest: Its seal's manifest; None for one without a seal, as a stock Trainer writes it.
-        content: What Lightning saved, whole.
+        content: What Lightning saved, whole; its tensors are those of the file, mapped.
         in_parts: Whether the file itself lacks tensors, which its ranks wrote beside it.
     """
 
@@ -48,6 +50,16 @@ class Checkpoint(NamedTuple):
     manifest: Manifest | None
     content: dict[str, Any]
     in_parts: bool
+
+    @property
+    def task(self) -> str:
+        """Import path of the task that wrote it; ``KeyError`` where no task of torchedu did."""
+        return str(self.content["task"])
+
+    @property
+    def hyper_parameters(self) -> dict[str, Any]:
+        """Arguments of that task."""
+        return dict(self.content.get("hyper_parameters", {}))
 
 
 def read_checkpoint(file: str | Path, map_location: Any = "cpu") -> Checkpoint:
@@ -63,25 +75,31 @@ def read_checkpoint(file: str | Path, map_location: Any = "cpu") -> Checkpoint:
     Raises:
         CheckpointError: It is damaged, foreign, swapped, or lacks what has to be in it.
     """
-    path = local(file)
-    manifest = verify(path)
+    with verify(local(file)) as verified:
+        return read(verified, map_location)
+
+
+def read(verified: Verified, map_location: Any = "cpu") -> Checkpoint:
+    """Read a checkpoint that was verified and is still open; see ``read_checkpoint``."""
+    path, manifest = verified.file, verified.manifest
     swapped = manifest is not None and {manifest.name, path.name} == set(WRITTEN)
     if manifest is not None and swapped and path.parent.name == FOLDER:
         raise CheckpointError(
             f"{path} cannot be used: it was written as {manifest.name}, and the two were swapped.",
             "Give each its name back, or copy it out of its run's folder.",
         )
-    content = _opened(path, map_location)
+    content = _loaded(verified, map_location)
     in_parts = isinstance(content, dict) and "parts" in content
     if in_parts:
-        content = put_together(path, content, lambda part: _opened(part, map_location))
+        content = put_together(path, content, lambda part: _loaded(part, map_location))
     _check_content(path, content)
     return Checkpoint(path, manifest, content, in_parts)
 
 
-def _opened(path: Path, map_location: Any) -> Any:
+def _loaded(verified: Verified, map_location: Any) -> Any:
+    path = verified.file
     try:
-        return torch.load(path, map_location=map_location, weights_only=True)
+        return verified.load(map_location)
     except UnpicklingError:
         raise CheckpointError(
             f"{path} cannot be used: it asks to run code, or holds more than numbers, names and "
@@ -114,7 +132,10 @@ def not_numbers(state: Mapping[str, Any]) -> str | None:
     """Return the name of the first tensor that holds NaN, here if it is divided; or None."""
     for name, tensor in state.items():
         tensor = tensor.to_local() if isinstance(tensor, DTensor) else tensor
-        if isinstance(tensor, Tensor) and tensor.is_floating_point() and tensor.isnan().any():
+        if not (isinstance(tensor, Tensor) and tensor.is_floating_point()):
+            continue
+        # In blocks, since a mask of the whole would take a quarter of the weights' memory.
+        if any(block.isnan().any() for block in tensor.detach().reshape(-1).split(BLOCK)):
             return name
     return None
 

@@ -10,8 +10,8 @@ import errno
 import math
 import shutil
 import uuid
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from torch import Tensor, distributed
 from torch.distributed.tensor import DTensor
 from torch.utils._pytree import keystr, tree_leaves, tree_map_with_path
 
-from torchedu.checkpoints.seal import ANOTHER, seal_of, verify, write_sealed
+from torchedu.checkpoints.seal import ANOTHER, Verified, verify, write_sealed
 from torchedu.errors import CheckpointError
 from torchedu.files import whole
 
@@ -75,14 +75,14 @@ def write_divided(file: Path, checkpoint: Mapping[str, Any]) -> None:
 
 
 def put_together(
-    file: Path, content: dict[str, Any], opened: Callable[[Path], Any]
+    file: Path, content: dict[str, Any], loaded: Callable[[Verified], Any]
 ) -> dict[str, Any]:
     """Return what a checkpoint holds with whole tensors, as one process would have saved it.
 
     Args:
         file: The checkpoint, which was verified.
         content: What the file itself holds.
-        opened: Reads a part after it was verified.
+        loaded: Reads a part that was verified.
 
     Raises:
         CheckpointError: A part is damaged, missing or another checkpoint's.
@@ -90,16 +90,18 @@ def put_together(
     content = dict(content)
     try:
         names, forms = content.pop("parts"), content.pop("divided")
-        parts = [parts_folder(file) / Path(name).name for name in names]
-        for part, digest in zip(parts, names.values(), strict=True):
-            _check(file, part, digest)
+        pieces, held = [], 0
+        for name, digest in names.items():
+            with _part(file, Path(name).name, digest) as part:
+                pieces.append(loaded(part)["pieces"])
+                held += part.opened.seek(0, 2)
         claimed = sum(math.prod(shape) * dtype.itemsize for shape, dtype in forms.values())
-        if claimed > sum(part.stat().st_size for part in parts):
+        if claimed > held:
             raise ValueError("more than the parts hold")
         full = {place: torch.empty(0, dtype=dtype) for place, (_, dtype) in forms.items()}
         left = {place: math.prod(shape) for place, (shape, _) in forms.items()}
-        for part in parts:
-            for place, (offset, piece) in opened(part)["pieces"].items():
+        for part in pieces:
+            for place, (offset, piece) in part.items():
                 shape, dtype = forms[place]
                 if full[place].numel() == 0:
                     full[place] = piece.new_zeros(shape, dtype=dtype)
@@ -169,17 +171,22 @@ def _write(file: Path, content: Mapping[str, Any]) -> str:
         return write_sealed(opened, file.name, content)
 
 
-def _check(file: Path, part: Path, digest: str) -> None:
-    try:
-        verify(part)
-    except CheckpointError as error:
-        raise CheckpointError(
-            f"{file} cannot be used, for a part of it: {error.problem}", ANOTHER
-        ) from None
-    if seal_of(part) != digest:
-        raise CheckpointError(
-            f"{file} cannot be used: its part {part} is not the one that was written.", ANOTHER
-        )
+@contextmanager
+def _part(file: Path, name: str, digest: str) -> Iterator[Verified]:
+    """Yield a part of a checkpoint, verified and known to be the one that was written."""
+    with ExitStack() as closing:
+        try:
+            part = closing.enter_context(verify(parts_folder(file) / name))
+        except CheckpointError as error:
+            raise CheckpointError(
+                f"{file} cannot be used, for a part of it: {error.problem}", ANOTHER
+            ) from None
+        if part.digits != digest:
+            raise CheckpointError(
+                f"{file} cannot be used: its part {part.file} is not the one that was written.",
+                ANOTHER,
+            )
+        yield part
 
 
 def _prune(file: Path) -> None:

@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from lightning import LightningModule
-from lightning.pytorch.utilities.rank_zero import rank_zero_warn
+from torch import nn
 
-from torchedu.checkpoints.content import FOLDER, Checkpoint, local, read_checkpoint
-from torchedu.checkpoints.folder import find_checkpoint, read_usable, verified
+from torchedu.checkpoints.content import FOLDER, Checkpoint, local
+from torchedu.checkpoints.folder import open_checkpoint, read_newest, warn
 from torchedu.errors import CheckpointError, ConfigError
 
 
@@ -15,19 +14,33 @@ class Resume(NamedTuple):
     """Where a run goes on from.
 
     Attributes:
-        file: The checkpoint, which was verified.
-        step: Optimizer steps taken.
+        checkpoint: The checkpoint, verified and read.
         same_run: Whether the run goes on in the checkpoint's own folder.
-        rows: Rows of the run's log that belong to the checkpoint, if it says so.
     """
 
-    file: Path
-    step: int
+    checkpoint: Checkpoint
     same_run: bool
-    rows: int | None
+
+    @property
+    def file(self) -> Path:
+        """Where the checkpoint stands."""
+        return self.checkpoint.file
+
+    @property
+    def step(self) -> int:
+        """Optimizer steps taken."""
+        return int(self.checkpoint.content["global_step"])
+
+    @property
+    def rows(self) -> int | None:
+        """Rows of the run's log that belong to the checkpoint, if it says so."""
+        rows: int | None = (
+            self.checkpoint.content["callbacks"].get("LastCheckpoint", {}).get("rows")
+        )
+        return rows
 
 
-def resume_from(resume: str | None, run: str | None, module: LightningModule) -> Resume | None:
+def resume_from(resume: str | None, run: str | None, module: nn.Module) -> Resume | None:
     """Return the checkpoint that ``--resume`` asks for.
 
     Args:
@@ -55,11 +68,10 @@ def resume_from(resume: str | None, run: str | None, module: LightningModule) ->
     else:
         path = local(resume)
         found = newest(path) if path.is_dir() else None
-        found = found or read_usable(find_checkpoint(path, "last.ckpt"))
+        found = found or open_checkpoint(path, "last.ckpt")
     _check_fit(found, module)
     same_run = run is not None and found.file.resolve().parent == (Path(run) / FOLDER).resolve()
-    rows = found.content["callbacks"].get("LastCheckpoint", {}).get("rows")
-    return Resume(found.file, int(found.content["global_step"]), same_run, rows)
+    return Resume(found, same_run)
 
 
 def newest(run: Path) -> Checkpoint | None:
@@ -75,28 +87,18 @@ def newest(run: Path) -> Checkpoint | None:
     Raises:
         CheckpointError: There are checkpoints, and none can be used.
     """
-    there = sorted((run / FOLDER).glob("*.ckpt"))
-    whole = verified(run / FOLDER)
-    for file in sorted(set(there) - {file for file, _ in whole}):
-        problem = _problem(file)
-        if not whole:
+    found, problems = read_newest(run / FOLDER)
+    for problem in problems:
+        if found is None:
             raise CheckpointError(
                 f"no checkpoint of {run} can be gone on from; the first: {problem}",
                 "Move the folder away to start afresh, or name a checkpoint: --resume FILE.",
             )
-        rank_zero_warn(f"{problem} The run goes on from {whole[0][0]}.")
-    return read_checkpoint(whole[0][0]) if whole else None
+        warn(f"{problem} The run goes on from {found.file}.")
+    return found
 
 
-def _problem(file: Path) -> str:
-    try:
-        read_checkpoint(file)
-    except CheckpointError as error:
-        return error.problem
-    return f"{file} carries no seal of torchedu."
-
-
-def _check_fit(checkpoint: Checkpoint, module: LightningModule) -> None:
+def _check_fit(checkpoint: Checkpoint, module: nn.Module) -> None:
     """Check that a run which goes on has the network that it began with."""
     saved = {name: tuple(w.shape) for name, w in checkpoint.content["state_dict"].items()}
     own = {name: tuple(w.shape) for name, w in module.state_dict().items()}

@@ -11,12 +11,13 @@ import json
 import re
 import stat
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-import lightning
 import torch
 
 from torchedu import __version__
@@ -54,6 +55,36 @@ class Manifest(NamedTuple):
     lightning: str
 
 
+class Verified(NamedTuple):
+    """A checkpoint that was verified, and is still open.
+
+    Attributes:
+        file: Where it stands.
+        opened: The file itself, whatever takes its place there in the meantime.
+        manifest: What it says of itself; None for one without a seal.
+        digits: The 64 digits that end the seal, if it has one.
+    """
+
+    file: Path
+    opened: BinaryIO
+    manifest: Manifest | None
+    digits: str
+
+    def load(self, map_location: Any = "cpu") -> Any:
+        """Return what the file holds, mapped and not copied, whatever else has its name by now.
+
+        Args:
+            map_location: Where its tensors go, as ``torch.load`` has it.
+
+        Raises:
+            Exception: What torch says of a file that it cannot read, or that asks to run code.
+        """
+        self.opened.seek(0)
+        again = Path(f"/dev/fd/{self.opened.fileno()}")  # torch maps what has a path, no open file
+        path = again if again.exists() else self.file  # as where the system has no such paths
+        return torch.load(path, map_location=map_location, weights_only=True, mmap=True)
+
+
 def write_sealed(file: BinaryIO, name: str, checkpoint: Mapping[str, Any]) -> str:
     """Write a checkpoint and its seal.
 
@@ -76,7 +107,7 @@ def write_sealed(file: BinaryIO, name: str, checkpoint: Mapping[str, Any]) -> st
         int(checkpoint.get("global_step", 0)),
         __version__,
         str(torch.__version__),
-        lightning.__version__,
+        version("lightning"),
     )
     line = json.dumps(manifest._asdict()).encode() + b"\n"
     # The last two bytes of an archive are the length of its comment.
@@ -89,47 +120,43 @@ def write_sealed(file: BinaryIO, name: str, checkpoint: Mapping[str, Any]) -> st
     return digest.hexdigest()
 
 
-def seal_of(file: Path) -> str:
-    """Return the 64 digits that end the seal of a file that was verified."""
-    with file.open("rb") as opened:
-        opened.seek(-DIGITS, 2)
-        return opened.read().decode("ascii", "replace")
-
-
-def verify(file: Path) -> Manifest | None:
+@contextmanager
+def verify(file: Path) -> Iterator[Verified]:
     """Check that a checkpoint is what was written, before anything in it is opened.
 
     Args:
         file: The checkpoint.
 
-    Returns:
-        Its manifest. None for an archive without a seal, as a stock Trainer writes it: the
-        checksums of its records are right, which finds damage but no missing or foreign content.
+    Yields:
+        The file, open as long as the block lasts. Where it is an archive without a seal, as a stock
+        Trainer writes it, the checksums of its records are right, which finds damage but no missing
+        or foreign content.
 
     Raises:
         CheckpointError: It is not; the cause and what to do are named.
     """
-    try:
-        if not stat.S_ISREG(file.stat().st_mode):  # reading a pipe or a device might never end
-            raise CheckpointError(f"{file} cannot be used: it is no regular file.", OURS)
-        with file.open("rb") as opened:
-            manifest = _verify(file, opened)
+    with ExitStack() as closing:
+        try:
+            if not stat.S_ISREG(file.stat().st_mode):  # a pipe or a device might never end
+                raise CheckpointError(f"{file} cannot be used: it is no regular file.", OURS)
+            opened = closing.enter_context(file.open("rb"))
+            manifest, digits = _verify(file, opened)
             _check_archive(file, opened, checksums=manifest is None)
-    except OSError as error:
-        raise CheckpointError(
-            f"{file} cannot be read ({error.strerror}).", "Check its path and permissions."
-        ) from None
-    return manifest
+        except OSError as error:
+            raise CheckpointError(
+                f"{file} cannot be read ({error.strerror}).", "Check its path and permissions."
+            ) from None
+        yield Verified(file, opened, manifest, digits)
 
 
-def _verify(file: Path, opened: BinaryIO) -> Manifest | None:
+def _verify(file: Path, opened: BinaryIO) -> tuple[Manifest | None, str]:
     head = opened.read(256)
     size = opened.seek(0, 2)
     _check_kind(file, head)
     opened.seek(max(0, size - TAIL))
     tail = opened.read()
     if tail[-22:].startswith(END) and tail.endswith(b"\0\0"):
-        return None
+        return None, ""
     cut = CheckpointError(
         f"{file} cannot be used: it is cut short, or its end is damaged ({size:,} bytes).", ANOTHER
     )
@@ -163,7 +190,7 @@ def _verify(file: Path, opened: BinaryIO) -> Manifest | None:
         )
     if manifest.size + len(line) + DIGITS != size:
         raise cut
-    return manifest
+    return manifest, digits.decode()
 
 
 def _check_kind(file: Path, head: bytes) -> None:

@@ -11,8 +11,8 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor, distributed
 
-from torchedu.checkpoints.content import local, not_numbers
-from torchedu.checkpoints.folder import read_usable, verified
+from torchedu.checkpoints.content import Checkpoint, local, not_numbers
+from torchedu.checkpoints.folder import newest_first, read_usable
 from torchedu.checkpoints.parts import (
     is_divided,
     on_all,
@@ -38,6 +38,10 @@ class VerifiedCheckpointIO(CheckpointIO):
     Where tensors are divided (``DTensor``), each rank writes its part; every rank has to save then,
     in a folder that all share, and all wait for the disk.
 
+    Args:
+        opened: A checkpoint that was verified and read, from which training goes on: it is used
+            once, where its file is asked for.
+
     Attributes:
         saves_parts: Whether it takes a checkpoint whose tensors are divided.
         asynchronous: Whether saving returns as soon as all is copied, and a thread writes it while
@@ -47,8 +51,9 @@ class VerifiedCheckpointIO(CheckpointIO):
 
     saves_parts = True
 
-    def __init__(self) -> None:
+    def __init__(self, opened: Checkpoint | None = None) -> None:
         self.asynchronous = False
+        self._opened = opened
         self._writer: threading.Thread | None = None
         self._failure: BaseException | None = None
 
@@ -153,7 +158,12 @@ class VerifiedCheckpointIO(CheckpointIO):
             CheckpointError: It cannot be used, and no other stands beside it.
         """
         self.wait()
-        return read_usable(path, map_location).content
+        opened, self._opened = self._opened, None
+        if opened is None or opened.file != Path(path):
+            opened = read_usable(path, map_location)
+        # Training goes on in these tensors, and keeps no file mapped that it will replace.
+        kept = {key: value for key, value in opened.content.items() if key != "state_dict"}
+        return {**opened.content, **apply_to_collection(kept, Tensor, Tensor.clone)}
 
     def remove_checkpoint(self, path: str | Path) -> None:
         """Remove a checkpoint.
@@ -174,8 +184,8 @@ def _make_room(file: Path, checkpoint: Mapping[str, Any]) -> Path | None:
     callbacks = checkpoint.get("callbacks", {}).values()
     states = [state for state in callbacks if isinstance(state, Mapping)]
     best = {Path(str(state.get("best_model_path", ""))).name for state in states}
-    older = verified(file.parent)[1:]
-    spare = [one for one, _ in reversed(older) if one.name not in best]
+    with newest_first(file.parent) as (whole, _):
+        spare = [older.file for older in reversed(whole[1:]) if older.file.name not in best]
     if not spare:
         return None
     try:

@@ -15,10 +15,10 @@ def main(words: Sequence[str]) -> None:
     Args:
         words: The words after ``predict``.
     """
-    cli = trained(words, "predict")
-    check_format(cli.config.format)
-    folder = results_folder(cli, "predict")
+    run = trained(words, "predict")
+    check_format(run.config.format)
+    folder = results_folder(run, "predict")
     console = Console(soft_wrap=True, highlight=False)
-    written = predict(cli.model, cli.datamodule, cli.trainer, folder, cli.config.format)
+    written = predict(run.task, run.data, run.trainer, folder, run.config.format)
     for file, what in written.items():
         console.print(f"{file}: {what}")

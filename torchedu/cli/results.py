@@ -1,24 +1,23 @@
 """The scores of a run as a table in the terminal, and the way to its report."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from torchedu.errors import MissingExtraError
-from torchedu.report import write_report
+from torchedu.run.training import Result
 
 
-def show(console: Console, evaluation: Mapping[str, Any], folder: Path) -> None:
-    """Print an evaluation and write its report.
+def show(console: Console, result: Result) -> None:
+    """Print the scores of a run, and where its report is.
 
     Args:
         console: Where to print.
-        evaluation: What ``evaluate`` returned.
-        folder: The run's folder.
+        result: What the run came to; nothing is printed of one without scores.
     """
+    evaluation = result.evaluation
+    if not evaluation:
+        return
     counts = ", ".join(f"{number:,} {noun}" for noun, number in evaluation["counts"].items())
     title = f"{evaluation['data']}, {evaluation['split']} part" + f": {counts}" * bool(counts)
     table = Table(title=title, title_justify="left")
@@ -33,7 +32,5 @@ def show(console: Console, evaluation: Mapping[str, Any], folder: Path) -> None:
             style="bold" if row["kind"] == "network" else "dim" if row["kind"] == "oracle" else "",
         )
     console.print(table)
-    try:
-        console.print(f"Report: {write_report(folder)}", highlight=False)
-    except MissingExtraError as error:
-        console.print(f"No report was written. {error}", highlight=False)
+    no_report = "" if isinstance(result.report, Path) else "No report was written. "
+    console.print(f"{no_report or 'Report: '}{result.report}", highlight=False)

@@ -5,15 +5,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from torchedu.checkpoints import find_checkpoint
+from torchedu.checkpoints import open_checkpoint
 from torchedu.cli.results import show
 from torchedu.errors import ConfigError
-from torchedu.evaluation import evaluate
-from torchedu.run import RunCLI, saved_data
-from torchedu.tasks import open_task
+from torchedu.run import Run, RunConfig, build
+from torchedu.run.training import score
 
 
-def trained(words: Sequence[str], command: str) -> RunCLI:
+def trained(words: Sequence[str], command: str) -> Run:
     """Build a command's run from a checkpoint and the words.
 
     Args:
@@ -42,36 +41,29 @@ def trained(words: Sequence[str], command: str) -> RunCLI:
             f"torchedu {command} needs a trained network, and none is named.",
             f"Give a run's folder or a checkpoint: torchedu {command} runs/version_0",
         )
-    file = find_checkpoint(checkpoint) if checkpoint else Path("best.ckpt")
-    names_data = any(word.startswith(("--data", "--config", "-c", "-h", "--help")) for word in rest)
-    if not names_data and saved_data(file) is None:
-        open_task(file)  # what is no checkpoint is told first
-        raise ConfigError(
-            f"{file} has no config.yaml beside its folder that says which data is meant.",
-            "Name it: --data.path answers.csv.",
-        )
-    return RunCLI(rest, f"{command} CHECKPOINT", file)
+    opened = open_checkpoint(checkpoint) if checkpoint else None
+    return build(RunConfig(rest, command, opened))
 
 
-def results_folder(cli: RunCLI, command: str) -> Path:
+def results_folder(run: Run, command: str) -> Path:
     """Return where a command's results go: ``--run``, or a folder of the network's own run.
 
     Raises:
         ConfigError: A trained run stands there, whose scores would be lost.
     """
-    if cli.config.run:
-        folder = Path(cli.config.run)
+    assert run.checkpoint is not None
+    if run.config.run:
+        folder = Path(run.config.run)
         if folder.is_file() or (folder / "checkpoints").exists():
             raise ConfigError(
                 f"--run {folder} is in use.",
                 "Name a folder that does not exist yet, or leave it out.",
             )
         return folder
-    assert cli.checkpoint is not None
-    return cli.checkpoint.parent.parent / f"{command}-{cli.datamodule.name.replace(' ', '-')}"
+    return run.checkpoint.parent.parent / f"{command}-{str(run.data.name).replace(' ', '-')}"
 
 
-def score(words: Sequence[str], command: str, part: str) -> None:
+def score_part(words: Sequence[str], command: str, part: str) -> None:
     """Score a trained network on a part of the data, and write the report.
 
     Args:
@@ -79,8 +71,5 @@ def score(words: Sequence[str], command: str, part: str) -> None:
         command: The command.
         part: ``val`` or ``test``.
     """
-    cli = trained(words, command)
-    folder = results_folder(cli, command)
-    evaluation = evaluate(cli.model, cli.datamodule, cli.trainer, part, folder)
-    if cli.trainer.is_global_zero:
-        show(Console(soft_wrap=True), evaluation, folder)
+    run = trained(words, command)
+    show(Console(soft_wrap=True), score(run, results_folder(run, command), part))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 
-from torchedu.checkpoints import find_checkpoint
+from torchedu.checkpoints import open_checkpoint
 from torchedu.datamodules.chat_tokenizer import ChatTokenizer
 from torchedu.datasets.chats import ANSWERED_BY, Message
 from torchedu.datasets.prompts import Intent, Profile, student_says, tutor_prompt
@@ -36,11 +36,11 @@ class Tutor:
                 f"max_new_tokens is {max_new_tokens}, temperature {temperature}.",
                 "max_new_tokens is at least 1, temperature at least 0.",
             )
-        file = find_checkpoint(checkpoint)
-        task = open_task(file)
+        opened = open_checkpoint(checkpoint)
+        task = open_task(opened)
         if not isinstance(task, MathExplanation) or task.tokenizer is None:
             raise CheckpointError(
-                f"{file} holds a {type(task).__name__}, which explains nothing.",
+                f"{opened.file} holds a {type(task).__name__}, which explains nothing.",
                 "Give a run of MathExplanation.",
             )
         self._net = task.net.to("cuda" if torch.cuda.is_available() else "cpu")

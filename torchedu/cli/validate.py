@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from torchedu.cli.trained import score
+from torchedu.cli.trained import score_part
 
 
 def main(words: Sequence[str]) -> None:
@@ -11,4 +11,4 @@ def main(words: Sequence[str]) -> None:
     Args:
         words: The words after ``validate``.
     """
-    score(words, "validate", "val")
+    score_part(words, "validate", "val")

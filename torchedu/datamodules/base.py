@@ -24,6 +24,7 @@ class DataModule(LightningDataModule, ABC):
         store: The data.
         vocabulary: The names in whose ids its batches are.
         name: What reports call it.
+        batch_size: Windows in a global batch; None where the data cuts its batches itself.
         predict_part: The part that is predicted; where it is None, what the subclass says.
         longest: The option that says how long a batch's rows are at most; none where none does.
 
@@ -39,6 +40,7 @@ class DataModule(LightningDataModule, ABC):
     store: Store
     vocabulary: Vocabulary
     longest: ClassVar[str] = ""
+    batch_size: int | None
 
     def __init__(self, path: str | None, seed: int, num_workers: int) -> None:
         super().__init__()

@@ -72,6 +72,7 @@ class CourseEvents(DataModule):
     """
 
     store: EventStore
+    batch_size: int
 
     def __init__(
         self,

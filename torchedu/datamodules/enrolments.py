@@ -70,6 +70,7 @@ class Enrolments(DataModule):
 
     store: EnrolmentStore
     longest = "window"
+    batch_size: int
 
     def __init__(
         self,

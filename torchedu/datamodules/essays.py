@@ -63,6 +63,7 @@ class Essays(DataModule):
     """
 
     store: TextStore
+    batch_size: int
 
     def __init__(
         self,

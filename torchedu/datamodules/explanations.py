@@ -101,7 +101,7 @@ class Explanations(DataModule):
         return self._parts
 
     @property
-    def batch_size(self) -> int:
+    def batch_size(self) -> int:  # type: ignore[override]  # counted
         """Conversations of an optimizer step, on average."""
         length = self.batches("train").windows.length
         return max(1, round(self.batch_tokens / float(length.mean())))

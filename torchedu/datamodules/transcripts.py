@@ -59,6 +59,7 @@ class Transcripts(DataModule):
     """
 
     store: TranscriptStore
+    batch_size: int
 
     def __init__(
         self,

@@ -2,16 +2,17 @@
 
 from pathlib import Path
 
-from torchedu.checkpoints import find_checkpoint, read_usable
+from torchedu.checkpoints import Checkpoint, open_checkpoint
 from torchedu.domains.building import class_by_path
 from torchedu.domains.domain import Domain
 
 
-def open_domain(checkpoint: str | Path) -> Domain:
+def open_domain(checkpoint: str | Path | Checkpoint) -> Domain:
     """Open a checkpoint or a run's folder as what its task is of itself; nothing is executed.
 
     Args:
-        checkpoint: The file, or the folder, of which the best checkpoint is taken.
+        checkpoint: The file, or the folder, of which the best checkpoint is taken; or a checkpoint
+            that was read, which is not read again.
 
     Returns:
         The task without its trainer's half, on the CPU, in evaluation mode.
@@ -19,9 +20,11 @@ def open_domain(checkpoint: str | Path) -> Domain:
     Raises:
         CheckpointError: It cannot be used, or no task of torchedu wrote it.
     """
-    content = read_usable(find_checkpoint(checkpoint)).content
-    kind = class_by_path(str(content["domain"]), Domain, "task")  # type: ignore[type-abstract]
-    domain = kind(**content["hyper_parameters"])
-    domain.take_beside(content)
-    domain.load_state_dict(content["state_dict"])
+    read = checkpoint if isinstance(checkpoint, Checkpoint) else open_checkpoint(checkpoint)
+    kind = class_by_path(str(read.content["domain"]), Domain, "task")  # type: ignore[type-abstract]
+    domain = kind(**read.hyper_parameters)
+    if domain.net.deferred:
+        domain.net.load()
+    domain.take_beside(read.content)
+    domain.load_state_dict(read.content["state_dict"])
     return domain.eval()

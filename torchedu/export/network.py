@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from torchedu.checkpoints import Checkpoint, find_checkpoint, read_checkpoint
+from torchedu.checkpoints import Checkpoint, open_checkpoint
 from torchedu.domains.building import class_path
 from torchedu.errors import CheckpointError, ConfigError, MissingExtraError, TorcheduError, allowed
 from torchedu.export import onnx, torch_export
@@ -84,8 +84,8 @@ def export_network(
         for package in GRAPHS[name].PACKAGES:
             if find_spec(package) is None:
                 raise MissingExtraError(f"--format {name}", package, name)
-    source = read_checkpoint(find_checkpoint(checkpoint))
-    task = open_task(source.file)
+    source = open_checkpoint(checkpoint)
+    task = open_task(source)
     if isinstance(task, MathExplanation):
         return Exported(Path(out), tuple(export_language(task, out, format)))
     if format not in FORMATS:

@@ -196,11 +196,23 @@ class Divided(Filling):
 
     def _divide(self, module: LightningModule) -> None:
         net: Any = module.net
-        assert self.mesh is not None
         deferred = is_deferred(module)
         self._undivided = Undivided(net)
+        if self.tensor_size > 1 and not deferred:
+            net.to(self.root_device)
+        self.divide(net)
+        if deferred:
+            net.empty(torch.device("cpu") if self.cpu_offload else self.root_device)
+            fill(net, net.stored())
+        for child in module.children():  # what computes scores, say
+            if child is not net:
+                child.to(self.root_device)
+
+    def divide(self, net: nn.Module) -> None:
+        """Divide a network as it stands, which may have shapes alone, on the meta device."""
+        assert self.mesh is not None
         if self.tensor_size > 1:
-            tensor(net if deferred else net.to(self.root_device), self.mesh["tensor"])
+            tensor(net, self.mesh["tensor"])
         if self.activation_checkpointing:
             checkpoint_activations(net)
         if self.tensor_size == 1 or self.mesh.size() > self.tensor_size:
@@ -212,12 +224,6 @@ class Divided(Filling):
                 torch.bfloat16 if self.bf16_gradients else torch.float32,
                 self.cpu_offload,
             )
-        if deferred:
-            net.empty(torch.device("cpu") if self.cpu_offload else self.root_device)
-            fill(net, net.stored())
-        for child in module.children():  # what computes scores, say
-            if child is not net:
-                child.to(self.root_device)
 
     def _get_process_group_backend(self) -> str:
         backend: str = super()._get_process_group_backend()

@@ -1,9 +1,8 @@
 """The names that ``--trainer.strategy`` takes, and the classes behind them."""
 
-from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from lightning import LightningModule
 from lightning.pytorch.strategies import Strategy
@@ -99,38 +98,12 @@ def named_strategy(strategy: str | Strategy) -> str | Strategy:
     return strategy_class(strategy)()
 
 
-def with_strategy(words: Sequence[str], configurations: Sequence[dict[str, Any]]) -> list[str]:
-    """Give a strategy's class in the place of its name, so that the words after it set its options.
-
-    Args:
-        words: The words of a command.
-        configurations: What stands in its configuration files, in order.
+def strategy_word(name: str) -> str:
+    """Return what the parser takes for a name: a class, whose options words after it set.
 
     Raises:
-        ConfigError: There is none of that name.
+        ConfigError: There is no strategy of that name.
     """
-    option = "--trainer.strategy"
-    out: list[str] = []
-    in_files = [(one.get("trainer") or {}).get("strategy") for one in configurations]
-    for i, word in enumerate(words):
-        before, equals, value = word.partition("=")
-        if i and words[i - 1] == option:
-            out.append(_told(word))
-        elif before == option and equals:
-            out.append(f"{option}={_told(value)}")
-        else:
-            out.append(word)
-    names = [name for name in in_files if isinstance(name, str)]
-    if names and _told(names[-1]) != AUTO:
-        at = [
-            i + 2 - ("=" in w) for i, w in enumerate(out) if w.split("=")[0] in ("--config", "-c")
-        ]
-        out.insert(at[-1], f"{option}={_told(names[-1])}")
-    return out
-
-
-def _told(name: str) -> str:
-    """Return what the parser takes for a name."""
     is_section = name.lstrip().startswith("{") or Path(name).suffix in (".yaml", ".yml", ".json")
     return name if name == AUTO or is_section else strategy_path(name)
 

@@ -2,17 +2,18 @@
 
 from pathlib import Path
 
-from torchedu.checkpoints import read_usable
+from torchedu.checkpoints import Checkpoint, read_usable
 from torchedu.domains.building import class_by_path
 from torchedu.errors import CheckpointError, TorcheduError
 from torchedu.tasks.task import Task
 
 
-def open_task(checkpoint: str | Path) -> Task:
+def open_task(checkpoint: str | Path | Checkpoint) -> Task:
     """Open a checkpoint as the task that wrote it; nothing in it is executed.
 
     Args:
-        checkpoint: The file; where it is damaged, the newest other one of its run is opened.
+        checkpoint: The file; where it is damaged, the newest other one of its run is opened. Or a
+            checkpoint that was read, which is not read again.
 
     Returns:
         The task, on the CPU, in evaluation mode.
@@ -20,16 +21,31 @@ def open_task(checkpoint: str | Path) -> Task:
     Raises:
         CheckpointError: It cannot be used, or no task of torchedu wrote it.
     """
-    read = read_usable(checkpoint)
-    file, content = read.file, read.content
+    read = checkpoint if isinstance(checkpoint, Checkpoint) else read_usable(checkpoint)
     try:
-        kind = class_by_path(str(content["task"]), Task, "task")  # type: ignore[type-abstract]
-        opened = kind.load_from_checkpoint(file)
+        return task_class(read).load_from_checkpoint(read).eval()
     except TorcheduError:
         raise
     except Exception as error:  # noqa: BLE001  # what another program wrote can fail in every way
-        raise CheckpointError(
-            f"{file} cannot be opened as a task of torchedu ({type(error).__name__}: {error}).",
-            "Give a file that torchedu wrote, such as runs/version_0/checkpoints/best.ckpt.",
-        ) from None
-    return opened.eval()
+        raise _foreign(read, error) from None
+
+
+def task_class(checkpoint: Checkpoint) -> type[Task]:
+    """Return the class of the task that wrote a checkpoint.
+
+    Raises:
+        CheckpointError: No task of torchedu did, or its class cannot be imported.
+    """
+    try:
+        path = checkpoint.task
+    except KeyError as error:
+        raise _foreign(checkpoint, error) from None
+    return class_by_path(path, Task, "task")  # type: ignore[type-abstract]
+
+
+def _foreign(checkpoint: Checkpoint, error: Exception) -> CheckpointError:
+    return CheckpointError(
+        f"{checkpoint.file} cannot be opened as a task of torchedu "
+        f"({type(error).__name__}: {error}).",
+        "Give a file that torchedu wrote, such as runs/version_0/checkpoints/best.ckpt.",
+    )

@@ -1,6 +1,6 @@
 """The steps of training and evaluation, written once for every task."""
 
-from io import BytesIO
+from inspect import signature
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from torchedu.callbacks import Advice, GradientGuard, HungRank, RandomState
 from torchedu.callbacks.gradients import clip
-from torchedu.checkpoints import read_usable
+from torchedu.checkpoints import Checkpoint, read_usable
 from torchedu.companions import Agreeing
 from torchedu.domains.building import class_path
 from torchedu.domains.domain import Domain, Schedule
@@ -202,9 +202,8 @@ class Task(Domain, LightningModule):
     @classmethod
     def load_from_checkpoint(  # type: ignore[override]  # on the class alone, as Lightning has it
         cls,
-        checkpoint_path: str | Path,
+        checkpoint_path: str | Path | Checkpoint,
         map_location: Any = "cpu",
-        hparams_file: str | Path | None = None,
         strict: bool | None = None,
         weights_only: bool | None = True,
         **arguments: Any,
@@ -213,8 +212,8 @@ class Task(Domain, LightningModule):
 
         Args:
             checkpoint_path: The file; where it is damaged, the newest other one of its run is used.
-            map_location: Where its tensors go, as ``torch.load`` has it.
-            hparams_file: As Lightning has it.
+                Or a checkpoint that was read, which is not read again.
+            map_location: Where the tensors of a file go, as ``torch.load`` has it.
             strict: As Lightning has it.
             weights_only: Of no effect; nothing but weights and plain values is ever read.
             **arguments: Take the place of saved ones.
@@ -225,15 +224,16 @@ class Task(Domain, LightningModule):
         Raises:
             CheckpointError: It cannot be used, or is an address.
         """
-        read = read_usable(checkpoint_path, map_location)
-        file: Path | BytesIO = read.file
-        if read.in_parts:  # Lightning opens one file
-            file = BytesIO()
-            torch.save(read.content, file)
-            file.seek(0)
-        return super().load_from_checkpoint(
-            file, map_location, hparams_file, strict, weights_only=True, **arguments
-        )
+        read = checkpoint_path
+        if not isinstance(read, Checkpoint):
+            read = read_usable(read, map_location)
+        saved = {**read.hyper_parameters, **arguments}
+        task = cls(**{name: saved[name] for name in signature(cls).parameters if name in saved})
+        task.configure_model()
+        task.on_load_checkpoint(read.content)
+        weights = read.content["state_dict"]
+        task.load_state_dict(weights, strict=task.strict_loading if strict is None else strict)
+        return task.to(next(iter(weights.values()), torch.empty(0)).device)
 
     def configure_callbacks(self) -> list[Callback]:
         """Return what every run has, under any trainer, unless the trainer has its own."""

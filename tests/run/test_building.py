@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from lightning.pytorch.callbacks import (
     EarlyStopping,
@@ -10,15 +11,17 @@ from lightning.pytorch.callbacks import (
 )
 
 from torchedu.callbacks import AnswersProgressBar
+from torchedu.checkpoints import open_checkpoint
 from torchedu.cli import main
 from torchedu.errors import CheckpointError, ConfigError
 from torchedu.models import SAKT
-from torchedu.run import DEFAULT_TASK, RunCLI, run_folder, trainer
+from torchedu.run import Run, RunConfig, build, run_folder, trainer
+from torchedu.run.words import DEFAULT_TASK
 from torchedu.tasks import open_task
 
 
-def built(store: Path, *words: str) -> RunCLI:
-    return RunCLI(["--data.path", str(store), "--trainer.accelerator", "cpu", *words], "fit")
+def built(store: Path, *words: str) -> Run:
+    return build(RunConfig(["--data.path", str(store), "--trainer.accelerator", "cpu", *words]))
 
 
 @pytest.fixture(autouse=True)
@@ -27,21 +30,21 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_words_build_task_data_and_trainer(class_store: Path) -> None:
-    cli = built(class_store, "--model.net", "SAKT", "--model.net.heads", "2", "--run", "mine")
-    assert isinstance(cli.model.net, SAKT)
-    assert cli.model.net.heads == 2
-    assert cli.model.net.num_items == cli.datamodule.num_items == 14
-    assert run_folder(cli.trainer) == Path("mine")
+    run = built(class_store, "--model.net", "SAKT", "--model.net.heads", "2", "--run", "mine")
+    assert isinstance(run.task.net, SAKT)
+    assert run.task.net.heads == 2
+    assert run.task.net.num_items == run.data.num_items == 14
+    assert run.folder == Path("mine")
 
 
 @pytest.mark.parametrize("words", [["--config", "sakt"], ["--config=sakt"], ["-c", "sakt"]])
 def test_a_recipe_is_named_without_its_path(class_store: Path, words: list[str]) -> None:
-    assert isinstance(built(class_store, *words).model.net, SAKT)
+    assert isinstance(built(class_store, *words).task.net, SAKT)
 
 
 def test_words_go_before_a_configuration(class_store: Path) -> None:
-    cli = built(class_store, "--config", "sakt", "--model.net.dim", "12", "--model.lr", "0.5")
-    assert (cli.model.net.dim, cli.model.net.heads, cli.model.lr) == (12, 4, 0.5)
+    run = built(class_store, "--config", "sakt", "--model.net.dim", "12", "--model.lr", "0.5")
+    assert (run.task.net.dim, run.task.net.heads, run.task.lr) == (12, 4, 0.5)
 
 
 def test_a_trainer_for_python_keeps_a_run_as_the_command_does() -> None:
@@ -89,11 +92,36 @@ def test_other_data_takes_the_place_of_the_run_s_own(
 ) -> None:
     config = yaml.safe_load((trained_run / "config.yaml").read_text("utf-8"))
     assert config["data"]["init_args"]["path"] == str(class_store)
-    checkpoint = trained_run / "checkpoints" / "best.ckpt"
-    kept = RunCLI(["--trainer.accelerator", "cpu"], "test", checkpoint)
-    assert kept.datamodule.batch_size == 16
+    checkpoint = open_checkpoint(trained_run)
+    kept = build(RunConfig(["--trainer.accelerator", "cpu"], "test", checkpoint))
+    assert kept.data.batch_size == 16
     assert main(["data", "simulate", str(tmp_path / "b.store"), "--students", "30"]) == 0
     words = ["--data.path", str(tmp_path / "b.store"), "--trainer.accelerator", "cpu"]
-    other = RunCLI(words, "test", checkpoint)
-    assert other.datamodule.store.num_students == 30
-    assert not other.model.training
+    other = build(RunConfig(words, "test", checkpoint))
+    assert other.data.store.num_students == 30
+    assert not other.task.training
+
+
+def test_a_configuration_is_built_alike_as_often_as_asked(class_store: Path) -> None:
+    words = ["--data.path", str(class_store), "--trainer.accelerator", "cpu"]
+    config = RunConfig([*words, "--trainer.logger", "false", "--run", "mine"])
+    first, second = build(config), build(config)
+    weights, others = first.task.state_dict(), second.task.state_dict()
+    assert weights.keys() == others.keys()
+    assert all(torch.equal(weights[name], others[name]) for name in weights)
+    assert [type(one) for one in first.trainer.callbacks] == [
+        type(one) for one in second.trainer.callbacks
+    ]
+    assert not {id(one) for one in first.trainer.callbacks} & {
+        id(one) for one in second.trainer.callbacks
+    }
+
+
+@pytest.mark.parametrize("net", ["DKT", "SAKT", "ItemDKT"])
+def test_a_run_on_the_meta_device_has_shapes_and_no_numbers(class_store: Path, net: str) -> None:
+    wide = ["--model.net", net, "--model.net.dim", "1000000"]  # terabytes, if they were there
+    words = ["--data.path", str(class_store), "--trainer.accelerator", "cpu", *wide]
+    run = build(RunConfig(words), meta=True)
+    assert all(one.is_meta for one in run.task.net.parameters())
+    assert sum(one.numel() for one in run.task.net.parameters()) > 10**12
+    assert run.data.num_items == 14

@@ -1,0 +1,181 @@
+"""From a configuration to a task, its data and a trainer: the only builder of a run."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from jsonargparse import ArgumentError, Namespace
+from lightning import Trainer
+from lightning.fabric.plugins import CheckpointIO
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+
+from torchedu.callbacks import AnswersProgressBar, Compile
+from torchedu.checkpoints import (
+    LastCheckpoint,
+    Resume,
+    VerifiedCheckpointIO,
+    open_checkpoint,
+    resume_from,
+)
+from torchedu.datamodules.base import DataModule
+from torchedu.errors import ConfigError
+from torchedu.metrics_log import metrics_log
+from torchedu.parsing import cause_of
+from torchedu.run.config import RunConfig
+from torchedu.run.trainers import MAX_EPOCHS, run_folder, training_callbacks
+from torchedu.strategies.ddp import keep_sums
+from torchedu.strategies.limits import check_batch, check_machine, check_memory, device_kind
+from torchedu.strategies.named import Checks, named_strategy
+from torchedu.strategies.sync_batch_norm import SyncBatchNorm
+from torchedu.tasks import Task, open_task
+
+STEPS = 600
+"""Optimizer steps below which training goes on for more epochs, where none are asked for."""
+
+
+class Run(NamedTuple):
+    """What a command works on.
+
+    Attributes:
+        task: The task with its network: new, or trained.
+        data: Its data.
+        trainer: What runs the one on the other.
+        resume: The checkpoint that training goes on from, if it does.
+        checkpoint: The file of a trained network.
+        config: The values of all options; empty for a run that was put together in Python.
+    """
+
+    task: Task
+    data: DataModule
+    trainer: Trainer
+    resume: Path | None = None
+    checkpoint: Path | None = None
+    config: Namespace = Namespace()  # type: ignore[no-untyped-call]
+
+    @property
+    def folder(self) -> Path:
+        """The folder that keeps its files."""
+        return run_folder(self.trainer)
+
+
+def build(config: RunConfig, meta: bool = False) -> Run:
+    """Build a run; one configuration gives equal runs, however often it is built.
+
+    Args:
+        config: What is asked for.
+        meta: Build the task on the meta device: its network has shapes and no numbers, of any size,
+            and this machine need not be able to hold it.
+
+    Returns:
+        The run, ready to be trained or used.
+
+    Raises:
+        ConfigError: It cannot be built, or this machine cannot do what is asked.
+        CheckpointError: A checkpoint that it begins with cannot be used.
+    """
+    config._set_seed()
+    on_meta = [(_on_meta, Task, True)] if meta else None
+    try:
+        asked = config.parser.instantiate(config.config, instantiators=on_meta)
+    except (ValueError, TypeError, ArgumentError) as error:
+        raise cause_of(error, config.parser.prog) from None
+    config.config_init = asked
+    data, given = asked["data"], config.config
+    if not config.trains:
+        assert config.checkpoint is not None
+        task, file, resume = open_task(config.checkpoint), config.checkpoint.file, None
+    else:
+        task, file = asked["model"], None
+        if given.init_from is not None:
+            task = _grown(task, given.init_from, data)
+        task.suit(data)
+        resume = resume_from(given.resume, given.run, task)
+        config.model = task
+        config._add_configure_optimizers_method_to_model(config.subcommand)
+    trainer = _trainer(config, data, resume)
+    if isinstance(trainer.strategy, Checks):
+        trainer.strategy.check(task)
+    if not meta:
+        check_memory(task, trainer)
+    return Run(task, data, trainer, None if resume is None else resume.file, file, given)
+
+
+def _on_meta(kind: type[Task], *args: Any, **arguments: Any) -> Task:
+    with torch.device("meta"):
+        return kind(*args, **arguments)
+
+
+def _trainer(config: RunConfig, data: DataModule, resume: Resume | None) -> Trainer:
+    """Build the trainer with the run's folder as its log."""
+    given, asked = config.config, config.config_init["trainer"]
+    more: dict[str, Any] = _log(config, resume) if config.trains else {"logger": False}
+    usual = training_callbacks(config.task.monitor) if config.trains else [AnswersProgressBar()]
+    config.trainer_defaults = AnswersProgressBar.unless_off(
+        {**config.trainer_defaults, "callbacks": usual}, asked
+    )
+    more["strategy"] = named_strategy(asked["strategy"])
+    where, nodes = asked["accelerator"], asked["num_nodes"]
+    check_machine(where, asked["devices"], asked["precision"], nodes, more["strategy"])
+    if config.trains and (asked["max_epochs"], asked["max_steps"]) == (None, -1):
+        more["max_epochs"] = _epochs(config, data)
+    plugins = asked["plugins"] or []
+    plugins = [*plugins] if isinstance(plugins, list) else [plugins]
+    if asked["sync_batchnorm"] and device_kind(where) == "cpu":
+        plugins.append(SyncBatchNorm())
+    if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
+        plugins.append(VerifiedCheckpointIO(None if resume is None else resume.checkpoint))
+    try:
+        trainer = config.instantiate_trainer(**more, plugins=plugins)
+    except (MisconfigurationException, ValueError, TypeError) as error:
+        raise ConfigError(
+            f"the trainer cannot be built: {error}", "All options: torchedu fit --help"
+        ) from None
+    if config.trains:
+        check_batch(data.batch_size, trainer)
+    keep_sums(trainer)
+    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
+    if config.trains and given.compile:
+        callbacks.append(Compile())
+    # It saves what the others have come to, the best score among it.
+    callbacks.sort(key=lambda callback: isinstance(callback, LastCheckpoint))
+    return trainer
+
+
+def _log(config: RunConfig, resume: Resume | None) -> dict[str, Any]:
+    """Return the trainer's arguments that make the run's folder."""
+    given, asked = config.config, config.config_init["trainer"]
+    if asked["logger"] is not None and not isinstance(asked["logger"], bool):
+        if given.run is not None:
+            raise ConfigError(
+                "--run names the folder of the CSV log, and --trainer.logger asks for another log.",
+                "Give one of the two.",
+            )
+        return {}
+    again = resume if resume and resume.same_run else None
+    step, rows = (again.step, again.rows) if again else (None, None)
+    log = metrics_log(given.run, step, given.resume == "auto", rows)
+    if asked["logger"] is not False:
+        return {"logger": log}
+    # The folder, without the log.
+    return {} if asked["default_root_dir"] else {"default_root_dir": log.log_dir}
+
+
+def _epochs(config: RunConfig, data: DataModule) -> int:
+    """Return as many epochs as make enough steps; a small class has few of them in one."""
+    epochs = min(max(-(-STEPS // data.steps_per_epoch), MAX_EPOCHS), 100)
+    stop = config.config_init["early_stopping"]
+    stop.patience = max(stop.patience, epochs // 3)
+    return epochs
+
+
+def _grown(given: Task, checkpoint: str, data: DataModule) -> Task:
+    """Return a checkpoint's network with rows for the names of this run's data."""
+    start = open_task(open_checkpoint(checkpoint))
+    net = start.arguments()["net"]
+    if net != given.arguments()["net"]:
+        rank_zero_info(f"The network is the checkpoint's: {net}")
+    grown: Task = start.grown(data.vocabulary)
+    for name in grown.trained_by:  # how to train is said by the words
+        setattr(grown, name, getattr(given, name))
+    return grown

@@ -1,0 +1,175 @@
+"""The words of a command as a configuration, from which its runs are built."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from lightning import Trainer
+from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+
+from torchedu.callbacks import GradientGuard, HungRank
+from torchedu.checkpoints import Checkpoint, LastCheckpoint
+from torchedu.datamodules.base import DataModule
+from torchedu.domains.building import class_path
+from torchedu.errors import ConfigError
+from torchedu.parsing import TwoLineErrors
+from torchedu.run.trainers import quiet
+from torchedu.run.words import DEFAULT_TASK, Words, subclasses
+from torchedu.strategies.named import strategies_help
+from torchedu.tasks import Task
+from torchedu.tasks.opening import task_class
+
+
+class RunParser(TwoLineErrors, LightningArgumentParser):
+    """The parser of the commands that build a run."""
+
+    def format_help(self, formatter: Any = None) -> str:
+        """Return the help, which begins with the strategies and the classes known."""
+        return f"{strategies_help()}\n{super().format_help(formatter)}"
+
+
+class RunConfig(LightningCLI):
+    """What the words of a command ask for: ``model`` (a task), ``data`` and ``trainer``.
+
+    The words are read once. Nothing is built yet: ``torchedu.run.build`` does, as often as asked.
+
+    Args:
+        words: The words after the command.
+        command: ``fit``, which trains a task; or a command on a trained network.
+        checkpoint: For the latter, the network; unless the words say otherwise, the data of its run
+            is meant. Only help is given without it.
+
+    Attributes:
+        config: The values of all options.
+        task: The class of the task.
+        trains: Whether a task is built to be trained.
+        checkpoint: The trained network.
+
+    Raises:
+        ConfigError: A word is wrong, or nothing says which data is meant.
+        CheckpointError: No task of torchedu wrote the checkpoint.
+    """
+
+    def __init__(
+        self, words: Sequence[str], command: str = "fit", checkpoint: Checkpoint | None = None
+    ) -> None:
+        quiet()
+        self.checkpoint = checkpoint
+        self.trains = command == "fit"
+        self._words = Words(words)
+        self.task = DEFAULT_TASK if checkpoint is None else task_class(checkpoint)
+        self._data: dict[str, Any] | None = None
+        if self.trains:
+            self.task = self._words.task
+        elif checkpoint is not None:
+            self._data = _data_of(checkpoint.file, self._words.names_data)
+        usage = command if self.trains else f"{command} CHECKPOINT"
+        super().__init__(
+            Task,
+            DataModule,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            seed_everything_default=0,
+            parser_class=RunParser,
+            parser_kwargs={"prog": f"torchedu {usage}", "description": ""},
+            trainer_defaults={"log_every_n_steps": 10, "enable_model_summary": False},
+            save_config_callback=SaveConfigCallback if self.trains else None,
+            save_config_kwargs={"overwrite": True},
+            load_from_checkpoint_support=False,  # tasks keep plain hyperparameters of their own
+            auto_configure_optimizers=self.trains,
+            run=False,
+            args=self._words.for_training() if self.trains else self._words.for_network(),
+        )
+
+    def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add trainer, task and data, with torchedu's defaults."""
+        parser.add_lightning_class_args(Trainer, "trainer")
+        parser.set_defaults({f"trainer.{k}": v for k, v in self.trainer_defaults.items()})
+        parser.add_lightning_class_args(DataModule, "data", subclass_mode=True)
+        usual = self.task.usual.get("data", DEFAULT_TASK.usual["data"])
+        parser.set_defaults({"data": self._data or {"class_path": str(usual)}})
+        parser.add_argument("--run", type=str | None, help="folder for what the run leaves")
+        if self.trains:
+            parser.add_lightning_class_args(Task, "model", subclass_mode=True)
+            usual = {"init_args": dict(self.task.usual.get("init_args", {}))}
+            parser.set_defaults({"model": {"class_path": class_path(self.task), **usual}})
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add what training needs besides, and link the data's sizes to the task."""
+        assert isinstance(parser, RunParser)
+        parser.classes = {"data": subclasses(DataModule)}
+        if not self.trains:
+            parser.add_argument("--format", default="parquet", help="of tables: parquet or csv")
+            return
+        parser.classes |= {"model": subclasses(Task), "model.net": subclasses(self.task.nets)}
+        usual = self.task.usual.get("init_args", {})
+        parser.class_defaults = {f"model.{k}": v for k, v in usual.items()}
+        for size in self.task.sizes:
+            parser.link_arguments(f"data.{size}", f"model.init_args.{size}", apply_on="instantiate")
+        parser.add_lightning_class_args(EarlyStopping, "early_stopping")
+        parser.set_defaults(
+            {
+                "early_stopping.monitor": self.task.monitor,
+                "early_stopping.mode": "max",
+                "early_stopping.patience": 5,
+            }
+        )
+        for name, kind in (
+            ("save", LastCheckpoint),
+            ("gradients", GradientGuard),
+            ("hung_rank", HungRank),
+        ):
+            parser.add_lightning_class_args(kind, name)
+        parser.add_argument(
+            "--resume",
+            type=str | None,
+            help="go on from a checkpoint or a run's folder; auto: from --run, if it has begun",
+        )
+        parser.add_argument(
+            "--init_from",
+            type=str | None,
+            help="start from this network on other data; its vocabulary grows by the data's names",
+        )
+        parser.add_argument(
+            "--compile", type=bool, default=False, help="compile the network's blocks for training"
+        )
+        parser.add_argument(
+            "--lr_find", type=bool, default=False, help="find the learning rate before training"
+        )
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse the words."""
+        self.config = parser.parse_args(args)
+
+    def instantiate_classes(self) -> None:
+        """Build nothing yet."""
+
+
+def _data_of(checkpoint: Path, is_named: bool) -> dict[str, Any] | None:
+    """Return the data section of the configuration that stands beside a checkpoint.
+
+    Args:
+        checkpoint: The file.
+        is_named: Whether data is named besides, so that there may be no such section.
+
+    Raises:
+        ConfigError: There is none, or the file there is no configuration.
+    """
+    file = checkpoint.parent.parent / "config.yaml"
+    data: dict[str, Any] | None = None
+    try:
+        if file.is_file():
+            data = yaml.safe_load(file.read_text("utf-8")).get("data")
+    except (yaml.YAMLError, UnicodeDecodeError, AttributeError) as error:
+        raise ConfigError(
+            f"{file} is no configuration that torchedu wrote: {error}",
+            "Name the data instead: --data.path answers.csv.",
+        ) from None
+    if data is None and not is_named:
+        raise ConfigError(
+            f"{checkpoint} has no config.yaml beside its folder that says which data is meant.",
+            "Name it: --data.path answers.csv.",
+        )
+    return data

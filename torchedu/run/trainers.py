@@ -1,0 +1,120 @@
+"""Trainers as torchedu has them, for the command line and for Python."""
+
+import logging
+import warnings
+from pathlib import Path
+
+from lightning import Trainer
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.strategies import Strategy
+
+from torchedu.callbacks import AnswersProgressBar, VocabularyFile
+from torchedu.checkpoints import LastCheckpoint, VerifiedCheckpointIO
+from torchedu.metrics_log import metrics_log
+from torchedu.run.words import DEFAULT_TASK
+from torchedu.strategies.ddp import keep_sums
+from torchedu.strategies.limits import check_machine
+from torchedu.strategies.named import named_strategy
+
+MAX_EPOCHS = 12
+
+
+def quiet() -> None:
+    """Silence what Lightning says that no user of torchedu can act on."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        for handler in logging.getLogger(name).handlers:
+            handler.addFilter(_worth_saying)
+    for message in (
+        ".*does not have many workers.*",  # batches are built faster than a process could send them
+        ".*smaller than the logging interval.*",  # what is logged is logged once an epoch
+        ".*The dirpath has changed.*",  # a run that goes on in another folder finds its best anew
+        ".*exists and is not empty.*",  # a run's folder is named by the user or by a new number
+        ".*LeafSpec.*",  # Lightning's use of torch, not the user's
+        ".*find_unused_parameters=True was specified.*",  # by us, for the order of sums
+        ".*FSDP2-wrapped module .* returned a view tensor.*",  # no task changes it in place
+        ".*will be overridden by .*configure_optimizers.*",  # --optimizer asks for just that
+    ):
+        warnings.filterwarnings("ignore", message)
+
+
+def trainer(
+    run: str | None = None,
+    max_epochs: int = MAX_EPOCHS,
+    patience: int = 5,
+    accelerator: str = "auto",
+    devices: int | str = "auto",
+    strategy: str | Strategy = "auto",
+    precision: str = "32-true",
+    callbacks: list[Callback] | None = None,
+    monitor: str = DEFAULT_TASK.monitor,
+) -> Trainer:
+    """Return a Lightning trainer that keeps a run's folder as the command line does.
+
+    Args:
+        run: The run's folder; a new number under ``runs/`` where it is None.
+        max_epochs: Most passes over the training part.
+        patience: Passes without a better validation score after which training ends.
+        accelerator: ``cpu``, ``gpu`` or ``auto``, as Lightning has it.
+        devices: How many, as Lightning has it.
+        strategy: A name of ``torchedu.strategies.named``, or a strategy with its options.
+        precision: As Lightning has it.
+        callbacks: Further callbacks.
+        monitor: The validation score that chooses the best pass: the task's ``monitor``.
+
+    Returns:
+        A ``lightning.Trainer`` with CSV logs, best and last checkpoint, early stopping and a bar.
+
+    Raises:
+        ConfigError: The run's folder is in use, there is no such strategy, or this machine cannot
+            do what is asked.
+    """
+    quiet()
+    strategy = named_strategy(strategy)
+    check_machine(accelerator, devices, precision, strategy=strategy)
+    stop = EarlyStopping(monitor, mode="max", patience=patience)
+    built = Trainer(
+        max_epochs=max_epochs,
+        accelerator=accelerator,
+        devices=devices,
+        strategy=strategy,
+        precision=precision,  # type: ignore[arg-type]
+        logger=metrics_log(run),
+        plugins=[VerifiedCheckpointIO()],
+        callbacks=[*training_callbacks(monitor), stop, *(callbacks or []), LastCheckpoint()],
+        log_every_n_steps=10,
+        enable_model_summary=False,
+    )
+    keep_sums(built)
+    return built
+
+
+def run_folder(trainer: Trainer) -> Path:
+    """Return the folder that keeps a run's files."""
+    return Path(trainer.log_dir or trainer.default_root_dir)
+
+
+def training_callbacks(monitor: str) -> list[Callback]:
+    """Return what keeps the best pass by a score, the names and a bar."""
+    best = ModelCheckpoint(
+        filename="best",
+        monitor=monitor,
+        mode="max",
+        enable_version_counter=False,
+        auto_insert_metric_name=False,
+    )
+    return [best, VocabularyFile(), AnswersProgressBar()]
+
+
+def _worth_saying(record: logging.LogRecord) -> bool:
+    """Tell a notice for the user from Lightning's advertisements and inventories."""
+    dull = (
+        "GPU available",
+        "TPU available",
+        "HPU available",
+        "Tip:",
+        "Seed set to",
+        "`Trainer.",
+        "to estimate",
+        "LightningModule.configure_callbacks",
+    )
+    return not any(text in record.getMessage() for text in dull)

@@ -1,0 +1,133 @@
+"""What a run comes to: trained, its best network opened again, scored and reported."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.tuner import Tuner
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+from torchedu.checkpoints import open_checkpoint
+from torchedu.errors import ConfigError, MissingExtraError, allowed
+from torchedu.evaluation import evaluate
+from torchedu.report import write_report
+from torchedu.run.building import Run
+from torchedu.tasks import Task, open_task
+
+
+class Result(NamedTuple):
+    """What a run came to.
+
+    Attributes:
+        task: The network that was scored: the best of the run.
+        evaluation: Its scores, as ``evaluate`` returns them; empty on other ranks than the first,
+            and of a trial run (``--trainer.fast_dev_run``), which is not scored.
+        folder: The folder that keeps its files.
+        checkpoint: The file of that network, if it was kept.
+        report: The page; or which package it needs that is not there.
+    """
+
+    task: Task
+    evaluation: Mapping[str, Any]
+    folder: Path
+    checkpoint: Path | None = None
+    report: Path | MissingExtraError | None = None
+
+
+def train(run: Run) -> Result:
+    """Train, open the best network again, score it on the test part, and write the report.
+
+    Args:
+        run: What ``build`` returned, or a task, data and trainer of one's own. Every rank calls
+            this.
+
+    Returns:
+        What came of it.
+
+    Raises:
+        ConfigError: What training is asked for cannot be done.
+        CheckpointError: The best network cannot be opened again.
+        TrainingError: A loss or gradient is not finite.
+    """
+    task, data, trainer = run.task, run.data, run.trainer
+    try:
+        trainer.fit(task, datamodule=data, ckpt_path=run.resume, weights_only=True)
+    except (MisconfigurationException, RuntimeError, ValueError) as error:
+        raise _mistake(error, task.monitor) from error
+    if trainer.fast_dev_run:  # type: ignore[attr-defined]
+        return Result(task, {}, run.folder)
+    kept = trainer.checkpoint_callback
+    best = Path(kept.best_model_path) if isinstance(kept, ModelCheckpoint) else Path()
+    if best == Path():
+        return score(run, run.folder)
+    # The run may have gone on in a folder that was moved.
+    opened = open_checkpoint(best if best.exists() else run.folder)
+    trained = run._replace(task=open_task(opened), checkpoint=opened.file)
+    del opened  # nothing of it is held while the network is scored
+    return score(trained, run.folder)
+
+
+def score(run: Run, folder: Path, part: str = "test") -> Result:
+    """Score a trained network beside the baselines, and write the report.
+
+    Args:
+        run: The network, its data and a trainer.
+        folder: Where the scores and the report go.
+        part: ``val`` or ``test``.
+
+    Returns:
+        What came of it.
+    """
+    evaluation = evaluate(run.task, run.data, run.trainer, part, folder)
+    report: Path | MissingExtraError | None = None
+    if run.trainer.is_global_zero:
+        try:
+            report = write_report(folder)
+        except MissingExtraError as error:
+            report = error
+    return Result(run.task, evaluation, folder, run.checkpoint, report)
+
+
+def found_lr(run: Run) -> float:
+    """Find a learning rate for a run, and let its task take it.
+
+    Raises:
+        ConfigError: Training is too short to find one.
+    """
+    finder = Tuner(run.trainer).lr_find(run.task, datamodule=run.data, min_lr=1e-5)
+    lr = finder.suggestion() if finder else None
+    if lr is None:
+        raise ConfigError(
+            "no learning rate could be found: training is too short to try enough of them.",
+            "Raise --trainer.max_epochs, lower --data.batch_size, or set --model.lr yourself.",
+        )
+    return lr
+
+
+def _mistake(error: Exception, monitor: str) -> Exception:
+    """Return what a user can put right of what Lightning and torch find out while training."""
+    said = str(error)
+    if "Early stopping conditioned on metric" in said:
+        metric, *known = re.findall(
+            r"`([a-z]+/[^`]+|[^`/ ]+)`", said.replace("`EarlyStopping`", "")
+        )
+        if metric != monitor or not any(name.startswith("val/") for name in known):
+            remedy = f"--early_stopping.monitor: {allowed(metric, known)}"
+        else:
+            remedy = "Use more data, a larger --data.val or another --data.seed."
+            metric += ", which needs right and wrong answers"
+        return ConfigError(
+            f"training watches {metric}: the validation part does not give it.", remedy
+        )
+    if "specified number of total steps" in said:
+        return ConfigError(
+            "the checkpoint's schedule of the learning rate has come to its end.",
+            "Go on from its network with --init_from instead of --resume.",
+        )
+    if "positive integer total_steps" in said:
+        return ConfigError("there is nothing to train.", "Raise --trainer.max_epochs.")
+    if "Invalid learning rate" in said or "Invalid weight_decay" in said:
+        return ConfigError(f"the optimizer cannot be built: {said}", "Give a value above 0.")
+    return error

@@ -1,0 +1,151 @@
+"""What the words of a command say before they are parsed: recipes, the task, its network."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
+from inspect import isabstract
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from torchedu.errors import ConfigError, allowed
+from torchedu.strategies.named import AUTO, strategy_word
+from torchedu.tasks import KnowledgeTracing, Task
+
+RECIPES = Path(__file__).parents[1] / "recipes"
+DEFAULT_TASK = KnowledgeTracing
+FILE = ("--config", "-c")
+STRATEGY = "--trainer.strategy"
+
+
+class Words:
+    """The words of a command, and the configuration files among them, read once.
+
+    Args:
+        words: The words after the command.
+
+    Attributes:
+        task: The task that the words, or else a configuration file among them, name.
+        names_net: Whether they name its network.
+        names_data: Whether they may say which data is meant.
+
+    Raises:
+        ConfigError: A configuration is neither a file nor a recipe, or no YAML; or there is no
+            such strategy.
+    """
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self._files: list[dict[str, Any]] = []
+        self._options: list[str] = []
+        self._pieces: list[list[str]] = [[]]  # what comes first, then each option with its value
+        tasks: list[str] = []
+        waiting = ""  # the option whose value is the next word
+        for word in words:
+            option, equals, value = (waiting, "=", word) if waiting else word.partition("=")
+            if not waiting:
+                self._options.append(option)
+                self._pieces.append([])
+            if equals and option in FILE:
+                value = self._read(value)
+            elif equals and option == STRATEGY:
+                value = strategy_word(value)
+            elif equals and option == "--model":
+                tasks.append(value)
+            takes = not equals and option in (*FILE, STRATEGY, "--model")
+            self._pieces[-1].append(value if waiting else f"{option}{equals}{value}")
+            waiting = option if takes else ""
+        if waiting in FILE:
+            self._read("")
+        self._name_strategy()
+        in_files = [str(model.get("class_path", "")) for model in self._sections("model")]
+        self.task = _task([*in_files, *tasks])
+        chosen = any("net" in _init_args(model) for model in self._sections("model"))
+        self.names_net = chosen or "--model.net" in self._options
+        about = ("--data", "--config", "-c", "-h", "--help")
+        self.names_data = any(option.startswith(about) for option in self._options)
+
+    def for_network(self) -> list[str]:
+        """Return what a parser takes: recipes are files, and a strategy is its class."""
+        return [word for piece in self._pieces for word in piece]
+
+    def for_training(self) -> list[str]:
+        """Return what a parser takes that builds the task too, with its usual network if need be.
+
+        Raises:
+            ConfigError: A size of the data is given, which would be of no effect.
+        """
+        options = {option.replace(".init_args.", ".") for option in self._options}
+        given = {name for model in self._sections("model") for name in _init_args(model)}
+        for size in self.task.sizes:
+            if f"--model.{size}" in options or size in given:
+                raise ConfigError(
+                    f"model.{size} is given, which is not yours to choose: it is the data's.",
+                    "Leave it out; it is counted in what --data.path names.",
+                )
+        if self.names_net or "net" not in self.task.usual:
+            return self.for_network()
+        at = 1 + self._options.index("--model") if "--model" in self._options else 0
+        first, after = self._pieces[: at + 1], self._pieces[at + 1 :]
+        pieces = [*first, [f"--model.net={self.task.usual['net']}"], *after]
+        return [word for piece in pieces for word in piece]
+
+    def _read(self, name: str) -> str:
+        """Keep what stands in a configuration file, and return its path."""
+        known = {file.stem: str(file) for file in sorted(RECIPES.glob("*.yaml"))}
+        file = known.get(name, name)
+        if not Path(file).is_file():
+            raise ConfigError(
+                f"--config {name!r} is neither a file nor a recipe.", allowed(name, known)
+            )
+        try:
+            content = yaml.safe_load(Path(file).read_text("utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                f"--config {file} is no YAML: {error}", "Give a recipe or a run's config.yaml."
+            ) from None
+        except OSError:
+            content = None  # told when the words are parsed
+        if isinstance(content, dict):
+            self._files.append(content)
+        return file
+
+    def _sections(self, name: str) -> list[dict[str, Any]]:
+        """Return a section of each configuration file that has it."""
+        sections = [content.get(name) for content in self._files]
+        return [section for section in sections if isinstance(section, dict)]
+
+    def _name_strategy(self) -> None:
+        """Give the class of the last strategy that a file names, so that words set its options."""
+        names = [section.get("strategy") for section in self._sections("trainer")]
+        words = [strategy_word(name) for name in names if isinstance(name, str)]
+        if words and words[-1] != AUTO:
+            last = max(i for i, option in enumerate(self._options) if option in FILE)
+            self._pieces[last + 1].append(f"{STRATEGY}={words[-1]}")
+
+
+def _task(names: Sequence[str]) -> type[Task]:
+    """Return the last of the names that is a task's."""
+    kinds = {kind.__name__: kind for kind in subclasses(Task)}
+    for name in reversed(names):
+        module, _, kind = name.rpartition(".")
+        if kind in kinds and (not module or module.split(".")[0] == "torchedu"):
+            return kinds[kind]
+        with suppress(ImportError, AttributeError, ValueError):
+            own = getattr(import_module(module), kind)
+            if isinstance(own, type) and issubclass(own, Task):
+                return own
+    return DEFAULT_TASK
+
+
+def _init_args(model: dict[str, Any]) -> dict[str, Any]:
+    return model.get("init_args") or {}
+
+
+def subclasses(base: type) -> list[type]:
+    """Return the concrete classes of a kind that torchedu holds, by name."""
+    found: list[type] = [base]
+    for kind in found:
+        found.extend(set(kind.__subclasses__()) - set(found))
+    ours = [kind for kind in found if kind.__module__.startswith("torchedu")]
+    return sorted((kind for kind in ours if not isabstract(kind)), key=lambda kind: kind.__name__)
