@@ -26,7 +26,7 @@ from tests.datasets.importers.fake import (
 )
 from torchedu.cli import main
 from torchedu.datasets import AnswerStore
-from torchedu.datasets.importers import FORMATS
+from torchedu.datasets.importers import formats
 
 # Examples are small as they come; shrinking would run the whole command hundreds of times more.
 TIMES = settings(max_examples=30, phases=(Phase.explicit, Phase.generate))
@@ -199,7 +199,7 @@ def test_item_without_skill_in_the_q_matrix(items: list[int], unknown: int) -> N
     assert drop(write, "unknown skill: the item has none in q_mat.npz").answers == len(items)
 
 
-@pytest.mark.parametrize("format", sorted(FORMATS))
+@pytest.mark.parametrize("format", sorted(formats(AnswerStore)))
 @given(st.sampled_from([b"", b"\n", b"\n\n  \n", b"\xef\xbb\xbf", b"\r\n"]))
 @settings(max_examples=5)
 def test_empty_file(format: str, data: bytes) -> None:
@@ -422,7 +422,7 @@ def test_row_for_each_skill(rows: list[Row], kind: str, data: st.DataObject, tim
 
 
 @TIMES
-@given(st.binary(max_size=300), st.sampled_from(sorted(FORMATS)))
+@given(st.binary(max_size=300), st.sampled_from(sorted(formats(AnswerStore))))
 def test_bytes_of_any_kind(data: bytes, format: str) -> None:
     def write(folder: Path) -> list[str]:
         raw = folder / "raw"

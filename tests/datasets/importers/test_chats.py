@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from torchedu.datasets.chats import chat_parts
-from torchedu.datasets.importers.chats import import_chats
+from torchedu.datasets.importers import import_data
 from torchedu.errors import ConfigError, DataError
 
 GSM8K = {"question": "Ann has 1,000 and 2 apples. How many?", "answer": "1000+2=1002\n#### 1,002"}
@@ -38,7 +38,7 @@ def test_gsm8k_is_read_in_its_parts(tmp_path: Path) -> None:
     lines(tmp_path / "raw" / "train.jsonl", GSM8K, GSM8K)
     lines(tmp_path / "raw" / "test.jsonl", GSM8K)
     lines(tmp_path / "raw" / "test_socratic.jsonl", GSM8K)
-    store = import_chats("gsm8k", str(tmp_path / "raw"), tmp_path / "gsm8k.store")
+    store = import_data("gsm8k", str(tmp_path / "raw"), tmp_path / "gsm8k.store")
     assert store.part.tolist() == [2, 0, 0]
     assert set(store.answers(range(3))) == {"1002"}
     user, said = store.chats([0])[0]
@@ -47,7 +47,7 @@ def test_gsm8k_is_read_in_its_parts(tmp_path: Path) -> None:
 
 
 def test_a_dialogue_is_learned_by_its_teacher_alone(tmp_path: Path) -> None:
-    store = import_chats("mathdial", lines(tmp_path / "m.jsonl", MATHDIAL), tmp_path / "m.store")
+    store = import_data("mathdial", lines(tmp_path / "m.jsonl", MATHDIAL), tmp_path / "m.store")
     talk, solution = store.chats([0, 1])
     assert [one.role for one in talk] == ["system", "user", "assistant", "user", "assistant"]
     assert [one.content for one in talk[2:]] == [
@@ -64,7 +64,7 @@ def test_a_dialogue_is_learned_by_its_teacher_alone(tmp_path: Path) -> None:
 def test_bridge_teaches_what_the_expert_says(tmp_path: Path) -> None:
     file = tmp_path / "test.json"
     file.write_text(json.dumps([BRIDGE]))
-    store = import_chats("bridge", str(file), tmp_path / "b.store")
+    store = import_data("bridge", str(file), tmp_path / "b.store")
     _, user, said = store.chats([0])[0]
     assert "Tutor: Area?\nStudent: 4 m</student>" in user.content
     assert "Give one hint" in user.content
@@ -77,7 +77,7 @@ def test_chats_of_ones_own_are_divided_by_problem(tmp_path: Path) -> None:
                       {"role": "assistant", "content": f"{i}"}]}
         for i in range(40)
     ]  # fmt: skip
-    store = import_chats("chats", lines(tmp_path / "c.jsonl", *values), tmp_path / "c.store")
+    store = import_data("chats", lines(tmp_path / "c.jsonl", *values), tmp_path / "c.store")
     parts = chat_parts(store, 0.1, 0.2, 0)
     assert {name: len(rows) for name, rows in parts.items()} == {"train": 28, "val": 4, "test": 8}
     problems = [set(store.problem[rows].tolist()) for rows in parts.values()]
@@ -109,13 +109,13 @@ def test_a_bad_row_is_told_with_its_place(
     good = {"chats": {"messages": [{"role": "assistant", "content": "!"}]}, "gsm8k": GSM8K}
     file = lines(tmp_path / "raw.jsonl", good.get(format, MATHDIAL), row)
     with pytest.raises(DataError, match=told):
-        import_chats(format, file, tmp_path / "out.store")
+        import_data(format, file, tmp_path / "out.store")
     assert not (tmp_path / "out.store").exists()
 
 
 def test_a_format_that_is_not_known_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="Did you mean gsm8k"):
-        import_chats("gsm8", "raw", tmp_path / "out.store")
+        import_data("gsm8", "raw", tmp_path / "out.store")
 
 
 def test_the_real_files_are_read(real_data: Path, tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_the_real_files_are_read(real_data: Path, tmp_path: Path) -> None:
     ):
         raw = real_data / "math" / name
         raw = raw / "test.jsonl" if name == "mathdial" else raw
-        store = import_chats(name, str(raw), tmp_path / f"{name}.store")
+        store = import_data(name, str(raw), tmp_path / f"{name}.store")
         found = np.bincount(store.part)
         assert abs(found - parts).max() <= 5, (name, found)
         store.verify()

@@ -1,6 +1,6 @@
 import pytest
 
-from torchedu.datasets.importers.columns import match_columns
+from torchedu.datasets.importers.reading.columns import match_columns
 from torchedu.errors import ConfigError, DataError
 from torchedu.schema import ANSWER_COLUMNS
 

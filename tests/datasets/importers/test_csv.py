@@ -5,8 +5,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torchedu.datasets.importers.csv import parse
-from torchedu.datasets.importers.text import Block
+from torchedu.datasets.importers.reading.csv import parse
+from torchedu.datasets.importers.reading.text import Block
 
 fields = st.text(st.characters(exclude_categories=("C",)) | st.sampled_from('\n",;'), max_size=6)
 records = st.lists(st.lists(fields, min_size=3, max_size=3), min_size=1, max_size=8)

@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from torchedu.datasets.enrolments import EnrolmentStore
-from torchedu.datasets.importers.enrolments import import_enrolments
+from torchedu.datasets.importers import import_data
 from torchedu.errors import ConfigError, DataError
 from torchedu.schema import GROUP, ITEM
 
@@ -19,7 +19,7 @@ def courses(store: EnrolmentStore, student: str) -> list[str]:
 def test_lists_bring_the_held_out_course_last_and_attributes(
     enrolment_folder: Path, tmp_path: Path
 ) -> None:
-    store = import_enrolments("user_lists", enrolment_folder, tmp_path / "x.store")
+    store = import_data("user_lists", enrolment_folder, tmp_path / "x.store")
     first = (enrolment_folder / "train.txt").read_text().split("\n")[0].split()
     held = (enrolment_folder / "test.txt").read_text().split("\n")[0].split()
     assert courses(store, first[0]) == [*first[1:], held[1]]
@@ -33,11 +33,11 @@ def test_ncf_files_are_read(tmp_path: Path) -> None:
     (tmp_path / "x.train.rating").write_text("0\t5\t4\t20\n0\t6\t4\t10\n1\t5\t3\t30\n1\t8\t3\t1\n")
     (tmp_path / "x.test.rating").write_text("0\t7\t5\t5\n1\t6\t5\t5\n")
     (tmp_path / "x.test.negative").write_text("(0,7)\t1\t2\n(1,6)\t2\t3\n")
-    store = import_enrolments("ncf", tmp_path, tmp_path / "x.store", time_unit="s")
+    store = import_data("ncf", tmp_path, tmp_path / "x.store", {"time_unit": "s"})
     assert courses(store, "0") == ["6", "5", "7"]  # by time, the held-out course last all the same
     (tmp_path / "x.test.negative").write_text("(0,7)\t7\t2\n")
     with pytest.raises(DataError, match="stands among its own negatives"):
-        import_enrolments("ncf", tmp_path, tmp_path / "y.store", time_unit="s")
+        import_data("ncf", tmp_path, tmp_path / "y.store", {"time_unit": "s"})
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_ncf_files_are_read(tmp_path: Path) -> None:
 )
 def test_each_layout_of_movielens_is_read(name: str, text: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(text)
-    store = import_enrolments("movielens", tmp_path, tmp_path / "x.store")
+    store = import_data("movielens", tmp_path, tmp_path / "x.store")
     assert courses(store, "1") == ["11", "10"]
 
 
@@ -68,12 +68,11 @@ def test_csv_and_parquet_give_the_same_store(tmp_path: Path) -> None:
     ]
     (tmp_path / "e.csv").write_text("\n".join(lines))
     stores = [
-        import_enrolments(
+        import_data(
             "enrolments",
             tmp_path / name,
             tmp_path / f"{name}.store",
-            groups=["year"],
-            time_unit="s",
+            {"groups": ["year"], "time_unit": "s"},
         )
         for name in ("e.csv", "e.parquet")
     ]
@@ -85,7 +84,7 @@ def test_csv_and_parquet_give_the_same_store(tmp_path: Path) -> None:
 
 def test_a_course_taken_twice_counts_once_and_is_named(tmp_path: Path) -> None:
     (tmp_path / "e.csv").write_text("student,course\na,x\na,y\na,x\n")
-    store = import_enrolments("enrolments", tmp_path / "e.csv", tmp_path / "x.store")
+    store = import_data("enrolments", tmp_path / "e.csv", tmp_path / "x.store")
     (dropped,) = store.about["dropped"].values()
     assert courses(store, "a") == ["x", "y"]
     assert dropped["rows"] == 1
@@ -106,14 +105,14 @@ def test_a_course_taken_twice_counts_once_and_is_named(tmp_path: Path) -> None:
 def test_bad_rows_are_told_by_place(text: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "e.csv").write_text(text)
     with pytest.raises(DataError, match=said):
-        import_enrolments("enrolments", tmp_path / "e.csv", tmp_path / "x.store", time_unit="s")
+        import_data("enrolments", tmp_path / "e.csv", tmp_path / "x.store", {"time_unit": "s"})
     assert not (tmp_path / "x.store").exists()
 
 
 def test_bad_rows_can_be_dropped(tmp_path: Path) -> None:
     (tmp_path / "e.csv").write_text("student,course,count\na,x,-1\na,y,2\n")
-    store = import_enrolments(
-        "enrolments", tmp_path / "e.csv", tmp_path / "x.store", on_bad_row="drop"
+    store = import_data(
+        "enrolments", tmp_path / "e.csv", tmp_path / "x.store", {"on_bad_row": "drop"}
     )
     assert courses(store, "a") == ["y"]
 
@@ -122,11 +121,11 @@ def test_a_test_course_among_the_training_rows_is_refused(tmp_path: Path) -> Non
     (tmp_path / "train.txt").write_text("a x y z\nb x y\n")
     (tmp_path / "test.txt").write_text("a y\nb z\n")
     with pytest.raises(DataError, match=r"1 of 2 held-out .*\[held_out\]"):
-        import_enrolments("user_lists", tmp_path, tmp_path / "x.store")
+        import_data("user_lists", tmp_path, tmp_path / "x.store")
 
 
 def test_an_option_that_a_format_lacks_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="has no option delimiter"):
-        import_enrolments("ncf", tmp_path, tmp_path / "x.store", delimiter=";")
+        import_data("ncf", tmp_path, tmp_path / "x.store", {"delimiter": ";"})
     with pytest.raises(ConfigError, match="is not known"):
-        import_enrolments("xml", tmp_path, tmp_path / "x.store")
+        import_data("xml", tmp_path, tmp_path / "x.store")

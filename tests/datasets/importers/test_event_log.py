@@ -12,9 +12,7 @@ import pytest
 from torchedu.cli import main
 from torchedu.datamodules import CourseEvents
 from torchedu.datasets.events import CLICKED, TRANSFERRED, EventStore
-from torchedu.datasets.importers.event_log import import_event_log
-from torchedu.datasets.importers.uci_student import import_uci_student
-from torchedu.datasets.importers.xapi import import_xapi
+from torchedu.datasets.importers import import_data
 from torchedu.errors import DataError
 
 LOG = """student,course,presentation,event,day,work,type,value,gender
@@ -42,7 +40,7 @@ ann,latin,2024,outcome,80,,,Pass,F
 def test_a_log_becomes_courses_students_and_work(tmp_path: Path) -> None:
     raw = tmp_path / "log.csv"
     raw.write_text(LOG)
-    store = import_event_log(raw, tmp_path / "csv.store")
+    store = import_data("events", raw, tmp_path / "csv.store")
     store.verify()
     assert store.courses.name == ["latin 2024", "maths 2023"]
     assert store.courses.length.tolist() == [80, 90]
@@ -74,7 +72,7 @@ def test_a_log_becomes_courses_students_and_work(tmp_path: Path) -> None:
 def test_parquet_and_times_say_the_same_as_csv_and_days(tmp_path: Path) -> None:
     raw = tmp_path / "log.csv"
     raw.write_text(LOG)
-    first = import_event_log(raw, tmp_path / "a.store")
+    first = import_data("events", raw, tmp_path / "a.store")
     rows = [row for row in csv.DictReader(LOG.splitlines()) if row["event"] != "event"]
     dated = tmp_path / "dated.csv"
     with dated.open("w", newline="") as stream:
@@ -90,7 +88,7 @@ def test_parquet_and_times_say_the_same_as_csv_and_days(tmp_path: Path) -> None:
         dated, convert_options=pa_csv.ConvertOptions(strings_can_be_null=True)
     ).drop_columns("day")
     pq.write_table(table, tmp_path / "dated.parquet")
-    second = import_event_log(tmp_path / "dated.parquet", tmp_path / "b.store")
+    second = import_data("events", tmp_path / "dated.parquet", tmp_path / "b.store")
     for name in ("enrolment", "kind", "day", "value"):
         assert np.array_equal(
             getattr(first.events, name), getattr(second.events, name), equal_nan=True
@@ -112,7 +110,7 @@ def test_what_a_log_cannot_mean_is_told(tmp_path: Path, line: str, said: str) ->
     raw = tmp_path / "log.csv"
     raw.write_text(LOG + line + "\n")
     with pytest.raises(DataError, match=said):
-        import_event_log(raw, tmp_path / "out.store")
+        import_data("events", raw, tmp_path / "out.store")
     assert not (tmp_path / "out.store").exists()
 
 
@@ -120,10 +118,10 @@ def test_a_log_without_events_or_outcomes_is_told(tmp_path: Path) -> None:
     raw = tmp_path / "log.csv"
     raw.write_text("student,course,day\nann,maths,1\n")
     with pytest.raises(DataError, match="no column 'event'"):
-        import_event_log(raw, tmp_path / "out.store")
+        import_data("events", raw, tmp_path / "out.store")
     raw.write_text("student,course,event,day\nann,maths,registered,1\n")
     with pytest.raises(DataError, match="no enrolment with an outcome"):
-        import_event_log(raw, tmp_path / "out.store")
+        import_data("events", raw, tmp_path / "out.store")
 
 
 def write_uci(file: Path) -> Path:
@@ -155,7 +153,7 @@ def test_ucis_school_years_are_read_and_divided_at_random(tmp_path: Path) -> Non
     assert sorted(np.concatenate(list(parts.values())).tolist()) == list(range(20))
     raw.write_text(raw.read_text().replace("G3", "G4"))
     with pytest.raises(DataError, match="cannot be read"):
-        import_uci_student(raw, tmp_path / "out.store")
+        import_data("uci_student", raw, tmp_path / "out.store")
 
 
 def statement(who: str, verb: str, about: str, day: int, **more: object) -> dict:
@@ -185,7 +183,7 @@ def test_xapi_statements_are_read(tmp_path: Path) -> None:
     ]
     raw = tmp_path / "statements.jsonl"
     raw.write_text("\n".join(json.dumps(one) for one in statements) + "\n\n")
-    store = import_xapi(raw, tmp_path / "xapi.store")
+    store = import_data("xapi", raw, tmp_path / "xapi.store")
     assert store.student_names(np.arange(2)) == ["ann", "bob"]
     assert store.at_risk.tolist() == [0, 1]
     # The course begins with what was done first.
@@ -196,4 +194,4 @@ def test_xapi_statements_are_read(tmp_path: Path) -> None:
     assert sum("left out" in note for note in store.about["notes"]) == 3
     raw.write_text('{"actor": {"name": "ann"}, "verb": {}}\n')
     with pytest.raises(DataError, match="no xAPI statement"):
-        import_xapi(raw, tmp_path / "out.store")
+        import_data("xapi", raw, tmp_path / "out.store")

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from torchedu.cli import main
-from torchedu.datasets.importers.graded_texts import MOST_WORDS, import_texts
-from torchedu.datasets.importers.text_table import ELLIPSE_TRAITS
+from torchedu.datasets.importers import import_data
+from torchedu.datasets.importers.texts.importer import MOST_WORDS
+from torchedu.datasets.importers.texts.table import ELLIPSE_TRAITS
 from torchedu.datasets.texts import TextStore, split_texts
 from torchedu.errors import ConfigError, DataError
 from torchedu.schema import GROUP, LABEL, PART, PROMPT
@@ -66,8 +67,11 @@ def write_questions(folder: Path) -> Path:
 
 def test_a_table_of_essays(tmp_path: Path) -> None:
     file = write(tmp_path / "essays.csv", ESSAYS)
-    store = import_texts(
-        "texts", file, tmp_path / "out", columns=COLUMNS, groups=["sex"], traits=["grammar"]
+    store = import_data(
+        "texts",
+        file,
+        tmp_path / "out",
+        {"columns": COLUMNS, "groups": ["sex"], "traits": ["grammar"]},
     )
     assert store.all_texts == [row["essay"] for row in ESSAYS]
     assert store.score_names == ("score", "grammar")
@@ -87,7 +91,7 @@ def test_ranges_and_raters_are_taken_where_the_file_tells_them(tmp_path: Path) -
     rows = [
         {"text": f"t{i}", "score": i, "low": 0, "high": 6, "rater1": i, "rater2": 1} for i in (2, 3)
     ]
-    store = import_texts("texts", write(tmp_path / "e.csv", rows), tmp_path / "out")
+    store = import_data("texts", write(tmp_path / "e.csv", rows), tmp_path / "out")
     np.testing.assert_allclose(store.ranges[2, 0], [0, 6, 1])
     assert store.raters is not None
     assert store.raters.tolist() == [[2, 1], [3, 1]]
@@ -106,7 +110,7 @@ def test_asap_with_its_encoding_and_published_folds(tmp_path: Path) -> None:
         folder = tmp_path / "nea_folds" / f"fold_{fold}"
         folder.mkdir(parents=True)
         (folder / "test_ids.txt").write_text(f"{2 * fold + 1}\n{2 * fold + 2}\n")
-    store = import_texts("asap", tmp_path, tmp_path / "out")
+    store = import_data("asap", tmp_path, tmp_path / "out")
     assert store.all_texts[0] == "It’s essay 1"
     np.testing.assert_allclose(store.ranges[2:4, 0, :2], [[2, 12], [1, 6]])
     parts = split_texts(store, "fold", fold=1)
@@ -118,7 +122,7 @@ def test_asap_with_its_encoding_and_published_folds(tmp_path: Path) -> None:
 
 
 def test_the_real_essays(real_data: Path, tmp_path: Path) -> None:
-    store = import_texts("asap", real_data / "essay" / "asap", tmp_path / "out")
+    store = import_data("asap", real_data / "essay" / "asap", tmp_path / "out")
     assert store.num_texts == 12978
     assert len(store.vocabulary[PROMPT]) == 10
     assert store.ranges[2:, 0, :2].tolist()[-1] == [0, 60]
@@ -140,7 +144,7 @@ def test_the_real_essays(real_data: Path, tmp_path: Path) -> None:
 def test_published_tables(format: str, row: dict[str, Any], scores: int, tmp_path: Path) -> None:
     key = next(iter(row))
     rows = [row, {**row, key: "y", "full_text": "other"}, row]
-    store = import_texts(format, write(tmp_path / "e.csv", rows), tmp_path / "out")
+    store = import_data(format, write(tmp_path / "e.csv", rows), tmp_path / "out")
     assert (store.num_texts, len(store.score_names)) == (2, scores)  # a repeated row counts once
     assert store.names([0, 1]) == ["x", "y"]
     assert store.vocabulary[PROMPT].name(2) == "p"
@@ -148,7 +152,7 @@ def test_published_tables(format: str, row: dict[str, Any], scores: int, tmp_pat
 
 def test_short_answers_with_their_references(tmp_path: Path) -> None:
     raw = write_questions(tmp_path / "beetle")
-    store = import_texts("semeval2013", raw, tmp_path / "out")
+    store = import_data("semeval2013", raw, tmp_path / "out")
     assert store.num_texts == 10
     assert store.label_names == ("contradictory", "correct", "incorrect")
     assert list(store.vocabulary[PART]) == ["train", "unseen-answers", "unseen-questions"]
@@ -193,7 +197,7 @@ def test_bad_rows_are_told_with_their_place(
 ) -> None:
     file = write(tmp_path / "essays.csv", rows)
     with pytest.raises(DataError) as told:
-        import_texts("texts", file, tmp_path / "out", **options)
+        import_data("texts", file, tmp_path / "out", options)
     assert said in str(told.value)
     assert len(str(told.value).splitlines()) == 2
     assert not (tmp_path / "out").exists()
@@ -204,7 +208,7 @@ def test_bad_rows_may_be_dropped_and_are_counted(tmp_path: Path) -> None:
         {"text": text, "score": score} for text, score in (("a", 1), ("", 1), ("b", "x"), ("c", 2))
     ]
     file = write(tmp_path / "essays.csv", rows)
-    store = import_texts("texts", file, tmp_path / "out", on_bad_row="drop")
+    store = import_data("texts", file, tmp_path / "out", {"on_bad_row": "drop"})
     assert store.all_texts == ["a", "c"]
     assert {reason: one["rows"] for reason, one in store.about["dropped"].items()} == {
         "the text is empty": 1, "the score is no number": 1,
@@ -244,7 +248,7 @@ def test_parts_by_chance_do_not_depend_on_the_order_of_rows(tmp_path: Path) -> N
     rows = [{"text": f"text number {i}", "score": i % 4} for i in range(40)]
     parts = []
     for name, some in (("a", rows), ("b", rows[::-1])):
-        store = import_texts("texts", write(tmp_path / f"{name}.csv", some), tmp_path / name)
+        store = import_data("texts", write(tmp_path / f"{name}.csv", some), tmp_path / name)
         divided = split_texts(store, seed=1)
         parts.append({part: {store.all_texts[i] for i in r} for part, r in divided.items()})
         assert [len(divided[part]) for part in ("train", "val", "test")] == [28, 4, 8]

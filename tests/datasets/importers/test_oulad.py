@@ -6,12 +6,14 @@ import pytest
 from tests.datasets.oulad_files import PRESENTATIONS, STUDENTS, write_oulad
 from torchedu.cli import main
 from torchedu.datasets.events import CLICKED, TRANSFERRED
-from torchedu.datasets.importers.oulad import import_oulad
+from torchedu.datasets.importers import import_data
 from torchedu.errors import DataError
 
 
 def test_every_file_comes_into_the_store(tmp_path: Path) -> None:
-    store = import_oulad(write_oulad(tmp_path / "oulad", clicks=True), tmp_path / "out.store")
+    store = import_data(
+        "oulad", write_oulad(tmp_path / "oulad", clicks=True), tmp_path / "out.store"
+    )
     store.verify()
     assert store.num_enrolments == 6 * STUDENTS
     assert list(store.courses.presentation) == [*PRESENTATIONS] * 2
@@ -21,7 +23,9 @@ def test_every_file_comes_into_the_store(tmp_path: Path) -> None:
     assert (store.events.kind == CLICKED).any()
     assert 0.2 < store.at_risk.mean() < 0.8
     assert store.about["dropped"] == {}
-    without = import_oulad(tmp_path / "oulad", tmp_path / "without.store", clicks=False)
+    without = import_data(
+        "oulad", tmp_path / "oulad", tmp_path / "without.store", {"clicks": False}
+    )
     assert not (without.events.kind == CLICKED).any()
 
 
@@ -32,7 +36,7 @@ def change(folder: Path, file: str, *lines: str) -> None:
 
 def test_quirks_are_taken_counted_and_said(tmp_path: Path) -> None:
     folder = write_oulad(tmp_path / "oulad")
-    before = import_oulad(folder, tmp_path / "a.store")
+    before = import_data("oulad", folder, tmp_path / "a.store")
     heading = (folder / "studentAssessment.csv").read_text().splitlines()[0]
     change(
         folder, "studentAssessment.csv",
@@ -45,7 +49,7 @@ def test_quirks_are_taken_counted_and_said(tmp_path: Path) -> None:
         "BBB,2013J,1,X,?,?,?,?,0,60,N,Pass", "AAA,2013J,1,M,Wales,A,10-20,0-35,0,60,N,Pass",
         "ZZZ,2013J,1,M,Wales,A,10-20,0-35,0,60,N,Pass",
     )  # fmt: skip
-    store = import_oulad(folder, tmp_path / "b.store")
+    store = import_data("oulad", folder, tmp_path / "b.store")
     assert store.about["dropped"] == {
         "heading lines in the middle of studentAssessment.csv": 1,
         "submissions of unknown work or students": 2,
@@ -82,7 +86,7 @@ def test_files_that_cannot_be_read_are_named(
     if text is not None:
         (folder / file).write_text(text)
     with pytest.raises(DataError, match=said) as error:
-        import_oulad(folder, tmp_path / "out.store")
+        import_data("oulad", folder, tmp_path / "out.store")
     assert file in str(error.value)
     assert not (tmp_path / "out.store").exists()
 
@@ -94,6 +98,6 @@ def test_the_command_imports_and_tells(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_the_real_data_set(real_data: Path, tmp_path: Path) -> None:
-    store = import_oulad(real_data / "atrisk" / "oulad", tmp_path / "out.store")
+    store = import_data("oulad", real_data / "atrisk" / "oulad", tmp_path / "out.store")
     assert (store.num_enrolments, len(store.events.day)) == (32_593, 173_912)
     assert store.about["dropped"] == {}

@@ -7,11 +7,11 @@ import pytest
 
 from tests.datasets.lesson_files import lesson, write_workbook
 from torchedu.cli import main
-from torchedu.datasets.importers import spreadsheet
-from torchedu.datasets.importers.columns import ColumnMap
-from torchedu.datasets.importers.rows import BadRows, Places
-from torchedu.datasets.importers.spreadsheet import Workbook
-from torchedu.datasets.importers.text import locate
+from torchedu.datasets.importers.reading import spreadsheet
+from torchedu.datasets.importers.reading.columns import ColumnMap
+from torchedu.datasets.importers.reading.rows import BadRows, Places
+from torchedu.datasets.importers.reading.spreadsheet import Workbook
+from torchedu.datasets.importers.reading.text import locate
 from torchedu.errors import DataError
 
 SHEET = "xl/worksheets/sheet1.xml"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.datasets.importers.test_transcripts import tags_of
 from tests.datasets.lesson_files import HEADINGS, lesson, write_release, write_workbook
-from torchedu.datasets.importers.transcripts import import_transcripts
+from torchedu.datasets.importers import import_data
 from torchedu.errors import DataError
 from torchedu.schema import TAG
 
@@ -17,7 +17,7 @@ def test_the_releases_folder_is_read_with_its_split(tmp_path: Path) -> None:
     raw = write_release(tmp_path / "data")
     write_workbook(raw / "train_data_504.xlsx", [], ("unlike", "lessons"))
     write_workbook(raw / "Subset1_WithDialogActs" / "x.xlsx", [], ("unlike", "lessons"))
-    store = import_transcripts("talkmoves", raw, tmp_path / "s")
+    store = import_data("talkmoves", raw, tmp_path / "s")
     assert store.lesson_names(range(4)) == ["Benson.Fall 3", "Lesson 0", "Lesson 1", "Lesson 2"]
     assert store.part.tolist() == [2, 0, 0, 0]
     assert tags_of(store, 1) == [
@@ -55,7 +55,7 @@ def test_one_spelling_stands_for_many(tmp_path: Path) -> None:
     for name, value in zip(rows, ("x", "teacher", "(...)", "1 - none", ""), strict=True):
         rows[name].append(value)  # nothing was said
     pq.write_table(pa.table(rows), tmp_path / "x.parquet")
-    store = import_transcripts("talkmoves", tmp_path / "x.parquet", tmp_path / "s")
+    store = import_data("talkmoves", tmp_path / "x.parquet", tmp_path / "s")
     assert tags_of(store, 0) == wanted
 
 
@@ -63,10 +63,10 @@ def test_a_tag_of_another_scheme_is_told_with_the_nearest(tmp_path: Path) -> Non
     rows = [*lesson(0), (99, "", 99, "T", "Why?", "press for reason", None)]
     raw = write_workbook(tmp_path / "x.xlsx", rows, HEADINGS)
     with pytest.raises(DataError, match="the teacher's tag is not of TalkMoves") as caught:
-        import_transcripts("talkmoves", raw, tmp_path / "s")
+        import_data("talkmoves", raw, tmp_path / "s")
     assert "Did you mean press for reasoning?" in caught.value.remedy
     assert caught.value.row == len(rows) + 1
-    store = import_transcripts("talkmoves", raw, tmp_path / "s", on_bad_row="drop")
+    store = import_data("talkmoves", raw, tmp_path / "s", {"on_bad_row": "drop"})
     assert store.num_sentences == len(rows) - 1
 
 
@@ -77,7 +77,7 @@ def test_pairs_stand_in_a_row_again(tmp_path: Path) -> None:
     )
     (tmp_path / "train_student.tsv").write_text(pairs)
     (tmp_path / "test_student.tsv").write_text("text_a\ttext_b\tlabels\nOkay\tIt is 4\t3.0\n")
-    store = import_transcripts("talkmoves", tmp_path, tmp_path / "s")
+    store = import_data("talkmoves", tmp_path, tmp_path / "s")
     assert store.lesson_names([0, 1]) == ["test_student 1", "train_student 1"]
     assert store.part.tolist() == [2, 0]
     said = ["Is it Cassie", "Mmm", "We looked", "Why", "Because", "Yes"]
@@ -98,11 +98,11 @@ def test_pairs_stand_in_a_row_again(tmp_path: Path) -> None:
 def test_pairs_that_are_none_are_told(name: str, text: str, problem: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(DataError, match=problem):
-        import_transcripts("talkmoves", tmp_path / name, tmp_path / "s")
+        import_data("talkmoves", tmp_path / name, tmp_path / "s")
 
 
 def test_the_real_release_has_the_published_test_part(real_data: Path, tmp_path: Path) -> None:
-    store = import_transcripts("talkmoves", real_data / "transcript" / "talkmoves", tmp_path / "s")
+    store = import_data("talkmoves", real_data / "transcript" / "talkmoves", tmp_path / "s")
     assert (store.part == 2).sum() == 63
     tags = store.vocabulary[TAG + "student"]
     held = [row for row, part in enumerate(store.part.tolist()) if part == 2]

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torchedu.datasets.importers import text
-from torchedu.datasets.importers.text import blocks, files, locate
+from torchedu.datasets.importers.reading import text
+from torchedu.datasets.importers.reading.text import blocks, files, locate
 from torchedu.errors import ConfigError, DataError
 
 

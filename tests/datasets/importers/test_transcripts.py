@@ -11,9 +11,9 @@ import pytest
 
 from tests.datasets.lesson_files import lesson, write_lessons, write_workbook
 from torchedu.cli import main
-from torchedu.datasets.importers.transcripts import import_transcripts
+from torchedu.datasets.importers import import_data
 from torchedu.datasets.transcripts import NO_PART, TranscriptStore
-from torchedu.errors import ConfigError, DataError
+from torchedu.errors import ConfigError, DataError, command_line
 from torchedu.schema import TAG
 
 
@@ -31,7 +31,7 @@ def tags_of(store: TranscriptStore, row: int) -> list[str]:
 
 
 def test_a_table_of_ones_own_is_read(tmp_path: Path) -> None:
-    store = import_transcripts("transcripts", write_lessons(tmp_path / "x.csv", 12), tmp_path / "s")
+    store = import_data("transcripts", write_lessons(tmp_path / "x.csv", 12), tmp_path / "s")
     assert store.num_lessons == 12
     assert store.lesson_names([0, 2, 11]) == ["lesson 0", "lesson 2", "lesson 11"]
     begin, end = store.lesson_offsets[2:4]
@@ -57,7 +57,7 @@ def test_csv_parquet_and_workbooks_give_the_same_lessons(tmp_path: Path) -> None
     pq.write_table(pa.table({k: list(v) for k, v in columns.items()}), tmp_path / "x.parquet")
     write_workbook(tmp_path / "x.xlsx", rows, headings)
     stores = [
-        import_transcripts("transcripts", tmp_path / f"x.{kind}", tmp_path / kind)
+        import_data("transcripts", tmp_path / f"x.{kind}", tmp_path / kind)
         for kind in ("csv", "parquet", "xlsx")
     ]
     files = [{k: v["sha256"] for k, v in store.manifest["files"].items()} for store in stores]
@@ -72,7 +72,7 @@ def test_a_folder_of_files_is_a_lesson_a_file(tmp_path: Path) -> None:
             raw, "who,text\nMs. Lee,Good morning.\nTom,Morning.\nDr. Oz,Sit down.\n", f"{name}.csv"
         )
     table(raw, "", "~$monday.xlsx")  # what Excel leaves while a file is open
-    store = import_transcripts("transcripts", raw, tmp_path / "s")
+    store = import_data("transcripts", raw, tmp_path / "s")
     assert store.lesson_names([0, 1]) == ["monday", "tuesday"]
     assert store.column("role").tolist() == [0, 1, 0] * 2
     assert store.column("turn").tolist() == [0, 1, 2] * 2
@@ -84,7 +84,7 @@ def test_roles_follow_tags_where_each_role_has_a_column(tmp_path: Path) -> None:
         "speaker,sentence,teacher_tag,student_tag\n"
         "R1,Why?,ask,\nR1,Go on.,ask,\nKim,It is.,,claim\nR1,Yes.,,\nKim,Is it?,ask,\nT,Hm.,,\n"
     )
-    store = import_transcripts("transcripts", table(tmp_path, text), tmp_path / "s")
+    store = import_data("transcripts", table(tmp_path, text), tmp_path / "s")
     # R1 asks as teachers do; once Kim does as well; T has no tags but a teacher's name.
     assert store.column("role").tolist() == [0, 0, 1, 0, 0, 0]
     assert store.column("tag").tolist() == [2, 2, 2, 0, 2, 0]
@@ -92,7 +92,7 @@ def test_roles_follow_tags_where_each_role_has_a_column(tmp_path: Path) -> None:
 
 def test_a_published_split_is_kept(tmp_path: Path) -> None:
     text = "lesson,speaker,sentence,split\na,T,Hi.,train\nb,T,Hi.,val\nc,T,Hi.,test\nd,T,Hi.,\n"
-    store = import_transcripts("transcripts", table(tmp_path, text), tmp_path / "s")
+    store = import_data("transcripts", table(tmp_path, text), tmp_path / "s")
     assert store.part.tolist() == [0, 1, 2, NO_PART]
 
 
@@ -103,11 +103,11 @@ def test_lessons_under_two_names_count_once(tmp_path: Path) -> None:
         rows = said.format(name="a", part=first) + said.format(name="b", part=second)
         return table(tmp_path, "lesson,speaker,sentence,split\n" + rows)
 
-    store = import_transcripts("transcripts", both("train", "train"), tmp_path / "s")
+    store = import_data("transcripts", both("train", "train"), tmp_path / "s")
     assert store.num_lessons == 1
     assert "word for word" in store.about["notes"][0]
     with pytest.raises(DataError, match=r"'a' and 'b' are the same.*in the parts train and test"):
-        import_transcripts("transcripts", both("train", "test"), tmp_path / "s")
+        import_data("transcripts", both("train", "test"), tmp_path / "s")
 
 
 HEAD = "lesson,speaker,role,sentence,tag,split\n"
@@ -144,8 +144,8 @@ def test_bad_rows_are_told_with_their_place(
 ) -> None:
     raw = table(tmp_path, text)
     with pytest.raises(DataError, match=problem) as caught:
-        import_transcripts("transcripts", raw, tmp_path / "s")
-    assert remedy in caught.value.remedy
+        import_data("transcripts", raw, tmp_path / "s")
+    assert remedy in caught.value.render(command_line)
     words = ["data", "import", "transcripts", str(raw), str(tmp_path / "s")]
     assert main(words) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 2
@@ -154,7 +154,7 @@ def test_bad_rows_are_told_with_their_place(
 
 def test_bad_rows_can_be_dropped(tmp_path: Path) -> None:
     raw = table(tmp_path, GOOD + "a,T,teacher,,ask,train\na,T,guest,Hi.,ask,train\n")
-    store = import_transcripts("transcripts", raw, tmp_path / "s", on_bad_row="drop")
+    store = import_data("transcripts", raw, tmp_path / "s", {"on_bad_row": "drop"})
     assert store.num_sentences == 2
     assert {k: v["rows"] for k, v in store.about["dropped"].items()} == {
         "the sentence is empty": 1,
@@ -166,19 +166,19 @@ def test_another_encoding_is_told_and_read(tmp_path: Path) -> None:
     raw = tmp_path / "x.csv"
     raw.write_bytes("speaker,sentence\nT,Très bien.\n".encode("cp1252"))
     with pytest.raises(DataError, match="row 2: the text is not utf-8") as caught:
-        import_transcripts("transcripts", raw, tmp_path / "s")
-    assert "--encoding cp1252" in caught.value.remedy
-    store = import_transcripts("transcripts", raw, tmp_path / "s", encoding="cp1252")
+        import_data("transcripts", raw, tmp_path / "s")
+    assert "such as `encoding` cp1252" in caught.value.remedy
+    store = import_data("transcripts", raw, tmp_path / "s", {"encoding": "cp1252"})
     assert store.sentences([0]) == ["Très bien."]
 
 
 def test_formats_and_options_that_are_not_known_are_refused(tmp_path: Path) -> None:
     raw = table(tmp_path, GOOD)
     with pytest.raises(ConfigError, match="'talkmove' is not known") as caught:
-        import_transcripts("talkmove", raw, tmp_path / "s")
+        import_data("talkmove", raw, tmp_path / "s")
     assert "Did you mean talkmoves" in caught.value.remedy
     with pytest.raises(ConfigError, match="has no option encoding"):
-        import_transcripts("talkmoves", raw, tmp_path / "s", encoding="utf-16")
+        import_data("talkmoves", raw, tmp_path / "s", {"encoding": "utf-16"})
 
 
 def test_the_command_says_what_it_made(tmp_path: Path, capsys: Any) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from torchedu.datasets.importers import values
+from torchedu.datasets.importers.reading import values
 
 
 @pytest.mark.parametrize(
