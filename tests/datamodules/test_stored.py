@@ -3,8 +3,10 @@
 import inspect
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -25,6 +27,7 @@ from torchedu.datamodules.stored import stored
 from torchedu.datasets import AnswerStore, Store
 from torchedu.datasets.enrolments import EnrolmentStore
 from torchedu.datasets.events import CLICKED, EventStore
+from torchedu.datasets.importers import import_data
 from torchedu.datasets.texts import TextStore
 from torchedu.datasets.transcripts import TranscriptStore
 from torchedu.errors import ConfigError, DataError, command_line
@@ -124,3 +127,59 @@ def test_a_remedy_names_options_that_there_are(
         opener(raw)
     assert "--delimiter ';'" in caught.value.render(command_line)
     assert f"data import {form} {raw} {tmp_path / 'a.store'}" in caught.value.remedy
+
+
+def test_one_of_many_that_ask_imports_and_all_open_what_it_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = write_csv(tmp_path / "a.csv", answers())
+    imported: list[str] = []
+
+    def counted(*given: Any, **more: Any) -> Any:
+        imported.append(given[1])
+        return import_data(*given, **more)
+
+    monkeypatch.setattr("torchedu.datamodules.stored.import_data", counted)
+    together = Barrier(4)
+
+    def ask(_: int) -> tuple[int, int]:
+        together.wait()
+        store = open_answers(raw)
+        return number(store.path), store.num_answers
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(ask, range(4))) == {(number(tmp_path / "a.store"), 20)}
+    assert imported == [str(raw)]
+
+
+def test_nothing_is_imported_before_it_is_asked_for(tmp_path: Path) -> None:
+    raw = write_csv(tmp_path / "a.csv", answers())
+    data = Interactions(str(raw))
+    assert list(tmp_path.iterdir()) == [raw]
+    data.prepare_data()
+    made = number(tmp_path / "a.store")
+    assert data.num_items == len(AnswerStore(tmp_path / "a.store").vocabulary["item"])
+    assert number(tmp_path / "a.store") == made
+
+
+def test_options_that_only_an_import_has_do_not_make_it_again(tmp_path: Path) -> None:
+    raw = write_csv(tmp_path / "a.csv", [*answers(), {**answers()[0], "correct": 7}])
+    import_data("csv", raw, tmp_path / "a.store", {"on_bad_row": "drop"})
+    made = number(tmp_path / "a.store")
+    assert open_answers(raw).num_answers == 20
+    assert number(tmp_path / "a.store") == made
+
+
+def test_raw_files_that_are_no_store_and_of_no_format_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a.docx").write_text("a")
+    with pytest.raises(ConfigError, match="cannot be told from its name") as caught:
+        open_answers(tmp_path / "a.docx")
+    assert "Known endings: " in caught.value.remedy
+    assert ".jsonl" in caught.value.remedy
+    with pytest.raises(ConfigError) as caught:
+        open_texts(tmp_path / "a.docx")
+    assert (
+        caught.value.render(command_line).splitlines()[1].startswith("Name it with --data.format")
+    )
+    with pytest.raises(DataError, match="no store is here"):
+        open_answers(tmp_path)

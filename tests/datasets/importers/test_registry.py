@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.datasets.importers.test_event_log import LOG
+from tests.datasets.importers.events.test_log import LOG
 from tests.essays import write_answers, write_essays
 from torchedu.datasets import Store, StoreWriter, importers
 from torchedu.datasets.importers import Importer, describe_data, formats, import_data

@@ -50,29 +50,19 @@ class AnswerImporter(Importer):
         table = None
         if self.item_skills is not None:
             about["options"]["item_skills"] = locate(self.item_skills).base
+            delimiter, encoding = map(about["options"].get, ("delimiter", "encoding"))
             table = read_skill_table(
-                self.item_skills,
-                self.skill_separator,
-                about["options"].get("delimiter"),
-                about["options"].get("encoding", "utf-8"),
+                self.item_skills, self.skill_separator, delimiter, encoding or "utf-8"
             )
         separator = self.skill_separator if reading.separator is None else reading.separator
-        with (
-            scratch(out) as folder,
-            closing(
-                Intake(
-                    reading,
-                    bad,
-                    folder,
-                    time_unit=reading.unit or self.time_unit,
-                    response_time_factor=SECONDS[
-                        reading.response_time_unit or self.response_time_unit
-                    ],
-                    skills=Skills(separator, table),
-                    merge_skill_rows=self.merge_skill_rows,
-                )
-            ) as intake,
-        ):
-            for piece in reading.pieces:
-                intake.take(piece)
-            intake.write(out, about)
+        seconds = SECONDS[reading.response_time_unit or self.response_time_unit]
+        with scratch(out) as folder:
+            intake = Intake(
+                reading, bad, folder, time_unit=reading.unit or self.time_unit,
+                response_time_factor=seconds, skills=Skills(separator, table),
+                merge_skill_rows=self.merge_skill_rows,
+            )  # fmt: skip
+            with closing(intake):
+                for piece in reading.pieces:
+                    intake.take(piece)
+                intake.write(out, about)

@@ -51,7 +51,6 @@ class CSVAnswers(Delimited, AnswerTables):
         return self.of(self.tables(raw, CSV), bad)
 
 
-@dataclass(kw_only=True)
 class ParquetAnswers(AnswerTables):
     """A Parquet file of answers, or all those of a folder; skills may be texts or lists."""
 

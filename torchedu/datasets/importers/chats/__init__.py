@@ -1,15 +1,5 @@
-"""Explanations, and the formats that they are read from."""
+"""Explanations: a module a format, which is known once it is imported."""
 
-from torchedu.datasets.importers.chats.bridge import Bridge
-from torchedu.datasets.importers.chats.gsm8k import GSM8K
-from torchedu.datasets.importers.chats.importer import ChatImporter
-from torchedu.datasets.importers.chats.mathdial import MathDial
-from torchedu.datasets.importers.chats.own import OwnChats
+from torchedu.datasets.importers.chats import bridge, gsm8k, mathdial, own
 
-__all__ = [
-    "GSM8K",
-    "Bridge",
-    "ChatImporter",
-    "MathDial",
-    "OwnChats",
-]
+__all__ = ["bridge", "gsm8k", "mathdial", "own"]

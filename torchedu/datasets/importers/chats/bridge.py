@@ -1,7 +1,6 @@
 """Bridge: what experts say where novice tutors' students went wrong."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from torchedu.datasets.chats import ANSWERED_BY, Chat, Message
@@ -9,7 +8,6 @@ from torchedu.datasets.importers.chats.importer import ChatImporter
 from torchedu.datasets.prompts import Intent, Profile, tutor_prompt
 
 
-@dataclass(kw_only=True)
 class Bridge(ChatImporter):
     """Bridge, as JSON."""
 

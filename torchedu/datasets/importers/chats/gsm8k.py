@@ -1,7 +1,6 @@
 """GSM8K: problems of school mathematics with their solutions step by step."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from torchedu.datasets.chats import ANSWERED_BY, Chat, Message
@@ -10,7 +9,6 @@ from torchedu.datasets.prompts import tutor_prompt
 from torchedu.errors import DataError
 
 
-@dataclass(kw_only=True)
 class GSM8K(ChatImporter):
     """GSM8K, as JSON lines."""
 

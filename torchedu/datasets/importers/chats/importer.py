@@ -3,7 +3,6 @@
 import json
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ _PARTS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "
           "test": "test"}  # fmt: skip
 
 
-@dataclass(kw_only=True)
 class ChatImporter(Importer):
     """Conversations; a format says which ones an object of its files tells.
 

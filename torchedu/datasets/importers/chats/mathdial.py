@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from torchedu.datasets.chats import ANSWERED_BY, Chat, Message
@@ -12,7 +11,6 @@ from torchedu.datasets.prompts import Profile, student_says, tutor_prompt
 _MOVE = re.compile(r"^\((\w+)\)\s*")
 
 
-@dataclass(kw_only=True)
 class MathDial(ChatImporter):
     """MathDial, as JSON lines."""
 

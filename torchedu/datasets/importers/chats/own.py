@@ -1,7 +1,6 @@
 """Conversations of one's own: lists of messages."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from torchedu.datasets.chats import ANSWERED_BY, ROLES, Chat, Message
@@ -9,7 +8,6 @@ from torchedu.datasets.importers.chats.importer import SUFFIXES, ChatImporter
 from torchedu.errors import DataError, allowed
 
 
-@dataclass(kw_only=True)
 class OwnChats(ChatImporter):
     """Chats as JSON lines."""
 

@@ -1,15 +1,5 @@
-"""Students' enrolments, and the formats that they are read from."""
+"""Students' enrolments: a module a format, which is known once it is imported."""
 
-from torchedu.datasets.importers.enrolments.importer import EnrolmentImporter
-from torchedu.datasets.importers.enrolments.movielens import MovieLens
-from torchedu.datasets.importers.enrolments.ncf import NeuralCF
-from torchedu.datasets.importers.enrolments.table import EnrolmentTables
-from torchedu.datasets.importers.enrolments.user_lists import UserLists
+from torchedu.datasets.importers.enrolments import movielens, ncf, table, user_lists
 
-__all__ = [
-    "EnrolmentImporter",
-    "EnrolmentTables",
-    "MovieLens",
-    "NeuralCF",
-    "UserLists",
-]
+__all__ = ["movielens", "ncf", "table", "user_lists"]

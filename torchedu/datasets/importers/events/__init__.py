@@ -1,15 +1,5 @@
-"""Events in courses, and the formats that they are read from."""
+"""Events in courses: a module a format, which is known once it is imported."""
 
-from torchedu.datasets.importers.events.importer import EventImporter
-from torchedu.datasets.importers.events.log import EventLog
-from torchedu.datasets.importers.events.oulad import OULAD
-from torchedu.datasets.importers.events.uci_student import UCIStudent
-from torchedu.datasets.importers.events.xapi import XAPI
+from torchedu.datasets.importers.events import log, oulad, uci_student, xapi
 
-__all__ = [
-    "OULAD",
-    "XAPI",
-    "EventImporter",
-    "EventLog",
-    "UCIStudent",
-]
+__all__ = ["log", "oulad", "uci_student", "xapi"]

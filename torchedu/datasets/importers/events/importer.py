@@ -1,7 +1,6 @@
 """Events in courses: what a format tells of courses and their students to a store."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,7 +30,6 @@ class History(NamedTuple):
     dropped: Mapping[str, int]
 
 
-@dataclass(kw_only=True)
 class EventImporter(Importer):
     """Events in courses; ``read`` gives one piece, a ``History``."""
 

@@ -18,7 +18,6 @@ columns may be attributes of students.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +54,6 @@ _DONE = {"submitted": SUBMITTED, "transferred": TRANSFERRED, "clicked": CLICKED}
 _DAY_NS = 86_400e9
 
 
-@dataclass(kw_only=True)
 class EventLog(EventImporter):
     """A log of events."""
 

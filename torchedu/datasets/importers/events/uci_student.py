@@ -6,7 +6,6 @@ are work; the last is the outcome, failed below 10 as in the paper. The data has
 is taken as 180 days, its marks as due at the end of each third.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,6 @@ GROUPS = {"gender": "sex", "age": "age", "address": "address", "family": "famsiz
 DAYS, PASS, HIGHEST = 180, 10, 20
 
 
-@dataclass(kw_only=True)
 class UCIStudent(EventImporter):
     """One of the two files of the data set; each school is a course."""
 

@@ -7,7 +7,6 @@ address, as ADL's and the Tin Can registry's vocabularies have them.
 
 import json
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +18,10 @@ from torchedu.datasets.importers.events.log import OWNERS, histories
 from torchedu.datasets.importers.reading.rows import BadRows, Reading
 from torchedu.datasets.importers.reading.text import locate
 
-_CLICKS = frozenset(
-    [
-        "experienced",
-        "launched",
-        "initialized",
-        "interacted",
-        "accessed",
-        "viewed",
-        "resumed",
-        "suspended",
-        "progressed",
-        "opened",
-        "played",
-        "paused",
-        "read",
-    ]
-)
+_CLICKS = frozenset([
+    "experienced", "launched", "initialized", "interacted", "accessed", "viewed", "resumed",
+    "suspended", "progressed", "opened", "played", "paused", "read",
+])  # fmt: skip
 _DONE = frozenset(
     ["completed", "submitted", "answered", "scored", "passed", "failed", "turned-in", "attempted"]
 )
@@ -43,7 +29,6 @@ _LEFT = frozenset(["unregistered", "abandoned", "withdrew", "terminated-registra
 _OUTCOMES = {"passed": "Pass", "completed": "Pass", "failed": "Fail"}
 
 
-@dataclass(kw_only=True)
 class XAPI(EventImporter):
     """Statements of the Experience API; those of other verbs are left out and counted.
 

@@ -1,15 +1,5 @@
-"""Graded texts, and the formats that they are read from."""
+"""Graded texts: a module a format, which is known once it is imported."""
 
-from torchedu.datasets.importers.texts.asap import ASAP
-from torchedu.datasets.importers.texts.importer import TextImporter
-from torchedu.datasets.importers.texts.semeval import SemEval2013
-from torchedu.datasets.importers.texts.table import ELLIPSE, PERSUADE, TextTables
+from torchedu.datasets.importers.texts import asap, semeval, table
 
-__all__ = [
-    "ASAP",
-    "ELLIPSE",
-    "PERSUADE",
-    "SemEval2013",
-    "TextImporter",
-    "TextTables",
-]
+__all__ = ["asap", "semeval", "table"]

@@ -1,6 +1,5 @@
 """Graded texts: raw files of essays or short answers to a store."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,6 @@ NAMES = (PROMPT, LABEL, PART, FOLD)
 TEXTS = ("reference", "question")
 
 
-@dataclass(kw_only=True)
 class TextImporter(Importer):
     """Graded texts.
 

@@ -1,11 +1,5 @@
-"""Transcripts of lessons, and the formats that they are read from."""
+"""Transcripts of lessons: a module a format, which is known once it is imported."""
 
-from torchedu.datasets.importers.transcripts.importer import TranscriptImporter
-from torchedu.datasets.importers.transcripts.table import TranscriptTables
-from torchedu.datasets.importers.transcripts.talk_moves import TalkMoves
+from torchedu.datasets.importers.transcripts import table, talk_moves
 
-__all__ = [
-    "TalkMoves",
-    "TranscriptImporter",
-    "TranscriptTables",
-]
+__all__ = ["table", "talk_moves"]

@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,6 @@ _TEACHER = re.compile(
 _COLUMNS = ("lesson", "speaker", "role", "turn", "teacher_tag", "student_tag", "words", "place")
 
 
-@dataclass(kw_only=True)
 class TranscriptImporter(Importer):
     """Transcripts of lessons, sentence by sentence.
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.datasets.importers.test_transcripts import tags_of
+from tests.datasets.importers.transcripts.test_importer import tags_of
 from tests.datasets.lesson_files import HEADINGS, lesson, write_release, write_workbook
 from torchedu.datasets.importers import import_data
 from torchedu.errors import DataError
