@@ -137,8 +137,8 @@ class EdNet(AnswerImporter):
     """The EdNet sample of PEBG.
 
     Args:
-        skills: Which skills to take, ``tags`` (each question's, from ``pro_id_dict.txt`` and
-            ``pro_skill_dict.txt``) or ``joint`` (one skill for each combination of tags).
+        skills: Which skills to take, ``tags`` (each question's) or ``joint`` (one skill for each
+            combination of tags). Tags stand in ``pro_id_dict.txt`` and ``pro_skill_dict.txt``.
     """
 
     name = "ednet"

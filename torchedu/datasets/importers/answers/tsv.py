@@ -86,9 +86,9 @@ class GervetTSV(AnswerImporter):
     """The tables of Gervet et al.
 
     Args:
-        skills: Which skills to take, ``column`` (``skill_id``, one skill an item) or ``q_mat``
-            (the item's row of ``q_mat.npz`` beside the file, several skills an item, named by their
-            columns).
+        skills: Which skills to take, ``column`` (``skill_id``, one an item) or ``q_mat`` (several
+            an item). These are the item's row of ``q_mat.npz`` beside the file, named by their
+            columns.
     """
 
     name = "tsv"
