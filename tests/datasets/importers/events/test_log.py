@@ -114,6 +114,17 @@ def test_what_a_log_cannot_mean_is_told(tmp_path: Path, line: str, said: str) ->
     assert not (tmp_path / "out.store").exists()
 
 
+def test_events_that_are_not_known_can_be_dropped(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text(LOG)
+    whole = import_data("events", tmp_path / "log.csv", tmp_path / "whole")
+    (tmp_path / "log.csv").write_text(LOG + "ann,maths,2023,submited,3,quiz,,0.5,F\n")
+    some = import_data("events", tmp_path / "log.csv", tmp_path / "some", {"on_bad_row": "drop"})
+    assert some.about["dropped"].keys() - whole.about["dropped"].keys() == {
+        "the event 'submited' is not known"
+    }
+    assert some.manifest["files"] == whole.manifest["files"]
+
+
 def test_a_log_without_events_or_outcomes_is_told(tmp_path: Path) -> None:
     raw = tmp_path / "log.csv"
     raw.write_text("student,course,day\nann,maths,1\n")
