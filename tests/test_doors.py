@@ -18,6 +18,7 @@ DOORS = {
     "errors": "",
     "files": "",
     "schema": "",
+    "run_folder": "",
     "parsing": "jsonargparse",
     "batch": "torch",
     "datasets": "schema numpy pyarrow scipy rich defusedxml openpyxl",
@@ -30,25 +31,26 @@ DOORS = {
     "optimizers": "torch",
     "datamodules": "features models datasets schema batch numpy torch lightning transformers "
     "tokenizers",
-    "tasks": "callbacks checkpoints models layers metrics optimizers batch schema torch "
+    "tasks": "callbacks checkpoints run_folder models layers metrics optimizers batch schema torch "
     "numpy torchmetrics lightning",
-    "callbacks": "parallel batch schema numpy torch lightning rich",
-    "checkpoints": "schema torch lightning lightning_utilities",
-    "metrics_log": "lightning",
-    "chosen": "tasks yaml",
+    "callbacks": "run_folder parallel batch schema numpy torch lightning rich",
+    "checkpoints": "run_folder schema torch lightning lightning_utilities",
+    "metrics_log": "run_folder lightning",
+    "chosen": "run_folder tasks yaml",
     "parallel": "layers torch lightning_utilities",
     "strategies": "parallel layers torch lightning deepspeed horovod",
     "run": "chosen tasks datamodules callbacks checkpoints strategies metrics_log metrics datasets "
-    "batch schema parsing numpy pyarrow torch lightning jsonargparse yaml",
+    "run_folder batch schema parsing numpy pyarrow torch lightning jsonargparse yaml",
     "prediction": "tasks models datamodules datasets metrics schema batch numpy pyarrow torch "
     "lightning rich",
-    "evaluation": "prediction tasks datamodules datasets baselines metrics schema numpy lightning",
+    "evaluation": "prediction tasks datamodules datasets baselines metrics run_folder schema numpy "
+    "lightning",
     "export": "tasks models checkpoints batch schema torch safetensors onnxscript onnxruntime "
     "transformers peft",
-    "report": "schema numpy pyarrow matplotlib jinja2 yaml",
+    "report": "run_folder schema numpy pyarrow matplotlib jinja2 yaml",
     "testing": "models datasets batch schema numpy torch",
     "cli": "run evaluation prediction export report testing tasks models datamodules datasets "
-    "baselines metrics callbacks checkpoints batch schema parsing "
+    "baselines metrics callbacks checkpoints run_folder batch schema parsing "
     "numpy pyarrow torch lightning jsonargparse yaml rich",
 }
 LONGEST = 400  # lines; a longer file gives its reason in a comment `# Long because ...` at its top

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from torchedu.errors import ConfigError, allowed
+from torchedu.run_folder import RunFolder
 from torchedu.tasks import KnowledgeTracing
 from torchedu.tasks.base import Task
 
@@ -104,7 +105,8 @@ def configurations(words: Sequence[str]) -> list[dict[str, Any]]:
             content = yaml.safe_load(Path(file).read_text("utf-8"))
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise ConfigError(
-                f"--config {file} is no YAML: {error}", "Give a recipe or a run's config.yaml."
+                f"--config {file} is no YAML: {error}",
+                f"Give a recipe or a run's {RunFolder.CONFIG}.",
             ) from None
         except OSError:
             continue  # told when the words are parsed

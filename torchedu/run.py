@@ -36,6 +36,7 @@ from torchedu.chosen import (
 from torchedu.errors import ConfigError
 from torchedu.metrics_log import metrics_log
 from torchedu.parsing import TwoLineErrors, cause_of
+from torchedu.run_folder import RunFolder
 from torchedu.strategies.ddp import keep_sums
 from torchedu.strategies.limits import check_batch, check_machine, check_memory, device_kind
 from torchedu.strategies.named import Checks, named_strategy, strategies_help, with_strategy
@@ -345,8 +346,8 @@ def saved_data(checkpoint: Path | None) -> dict[str, Any] | None:
     Raises:
         ConfigError: The file there is no configuration.
     """
-    file = Path() if checkpoint is None else checkpoint.parent.parent / "config.yaml"
-    if not file.is_file():
+    file = None if checkpoint is None else RunFolder.of_checkpoint(checkpoint).config
+    if file is None or not file.is_file():
         return None
     try:
         data: dict[str, Any] | None = yaml.safe_load(file.read_text("utf-8")).get("data")
@@ -360,7 +361,7 @@ def saved_data(checkpoint: Path | None) -> dict[str, Any] | None:
 
 def _callbacks(monitor: str) -> list[Callback]:
     best = ModelCheckpoint(
-        filename="best",
+        filename=Path(RunFolder.BEST).stem,
         monitor=monitor,
         mode="max",
         enable_version_counter=False,

@@ -5,9 +5,10 @@ from typing import Any
 
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 
-from torchedu.checkpoints.content import FOLDER, Checkpoint, local, read_checkpoint
+from torchedu.checkpoints.content import Checkpoint, local, read_checkpoint
 from torchedu.checkpoints.seal import Manifest
 from torchedu.errors import CheckpointError
+from torchedu.run_folder import RunFolder
 
 
 def verified(folder: Path, other_than: Path | None = None) -> list[tuple[Path, Manifest]]:
@@ -50,7 +51,7 @@ def read_usable(file: str | Path, map_location: Any = "cpu") -> Checkpoint:
     try:
         return read_checkpoint(file, map_location)
     except CheckpointError as error:
-        others = verified(file.parent, other_than=file) if file.parent.name == FOLDER else []
+        others = verified(file.parent, other_than=file) if RunFolder.has(file) else []
         if not others:
             raise
         other, manifest = others[0]
@@ -61,7 +62,7 @@ def read_usable(file: str | Path, map_location: Any = "cpu") -> Checkpoint:
         return read_checkpoint(other, map_location)
 
 
-def find_checkpoint(path: str | Path, name: str = "best.ckpt") -> Path:
+def find_checkpoint(path: str | Path, name: str = RunFolder.BEST) -> Path:
     """Return a checkpoint that was verified.
 
     Args:
@@ -75,7 +76,7 @@ def find_checkpoint(path: str | Path, name: str = "best.ckpt") -> Path:
         CheckpointError: There is none that can be used.
     """
     path = local(path)
-    file = path / FOLDER / name if path.is_dir() else path
+    file = RunFolder(path).checkpoints / name if path.is_dir() else path
     # One that is gone from its run's folder is replaced as a damaged one is.
     there = any(file.parent.glob("*.ckpt")) if path.is_dir() else file.exists()
     if not there:

@@ -6,9 +6,10 @@ from typing import NamedTuple
 from lightning import LightningModule
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 
-from torchedu.checkpoints.content import FOLDER, Checkpoint, local, read_checkpoint
+from torchedu.checkpoints.content import Checkpoint, local, read_checkpoint
 from torchedu.checkpoints.folder import find_checkpoint, read_usable, verified
 from torchedu.errors import CheckpointError, ConfigError
+from torchedu.run_folder import RunFolder
 
 
 class Resume(NamedTuple):
@@ -55,9 +56,10 @@ def resume_from(resume: str | None, run: str | None, module: LightningModule) ->
     else:
         path = local(resume)
         found = newest(path) if path.is_dir() else None
-        found = found or read_usable(find_checkpoint(path, "last.ckpt"))
+        found = found or read_usable(find_checkpoint(path, RunFolder.LAST))
     _check_fit(found, module)
-    same_run = run is not None and found.file.resolve().parent == (Path(run) / FOLDER).resolve()
+    own = None if run is None else RunFolder(Path(run)).checkpoints.resolve()
+    same_run = found.file.resolve().parent == own
     rows = found.content["callbacks"].get("LastCheckpoint", {}).get("rows")
     return Resume(found.file, int(found.content["global_step"]), same_run, rows)
 
@@ -75,8 +77,9 @@ def newest(run: Path) -> Checkpoint | None:
     Raises:
         CheckpointError: There are checkpoints, and none can be used.
     """
-    there = sorted((run / FOLDER).glob("*.ckpt"))
-    whole = verified(run / FOLDER)
+    folder = RunFolder(run).checkpoints
+    there = sorted(folder.glob("*.ckpt"))
+    whole = verified(folder)
     for file in sorted(set(there) - {file for file, _ in whole}):
         problem = _problem(file)
         if not whole:

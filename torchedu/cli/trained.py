@@ -10,6 +10,7 @@ from torchedu.cli.results import show
 from torchedu.errors import ConfigError
 from torchedu.evaluation import evaluate
 from torchedu.run import RunCLI, saved_data
+from torchedu.run_folder import RunFolder
 from torchedu.tasks import open_task
 
 
@@ -42,12 +43,12 @@ def trained(words: Sequence[str], command: str) -> RunCLI:
             f"torchedu {command} needs a trained network, and none is named.",
             f"Give a run's folder or a checkpoint: torchedu {command} runs/version_0",
         )
-    file = find_checkpoint(checkpoint) if checkpoint else Path("best.ckpt")
+    file = find_checkpoint(checkpoint) if checkpoint else Path(RunFolder.BEST)
     names_data = any(word.startswith(("--data", "--config", "-c", "-h", "--help")) for word in rest)
     if not names_data and saved_data(file) is None:
         open_task(file)  # what is no checkpoint is told first
         raise ConfigError(
-            f"{file} has no config.yaml beside its folder that says which data is meant.",
+            f"{file} has no {RunFolder.CONFIG} beside its folder that says which data is meant.",
             "Name it: --data.path answers.csv.",
         )
     return RunCLI(rest, f"{command} CHECKPOINT", file)
@@ -61,14 +62,14 @@ def results_folder(cli: RunCLI, command: str) -> Path:
     """
     if cli.config.run:
         folder = Path(cli.config.run)
-        if folder.is_file() or (folder / "checkpoints").exists():
+        if folder.is_file() or RunFolder(folder).checkpoints.exists():
             raise ConfigError(
                 f"--run {folder} is in use.",
                 "Name a folder that does not exist yet, or leave it out.",
             )
         return folder
     assert cli.checkpoint is not None
-    return cli.checkpoint.parent.parent / f"{command}-{cli.datamodule.name.replace(' ', '-')}"
+    return RunFolder.of_checkpoint(cli.checkpoint).results(command, cli.datamodule.name).path
 
 
 def score(words: Sequence[str], command: str, part: str) -> None:

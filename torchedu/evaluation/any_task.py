@@ -8,6 +8,7 @@ from typing import Any
 from lightning import LightningDataModule, Trainer
 
 from torchedu.files import write_whole
+from torchedu.run_folder import RunFolder
 from torchedu.tasks import Task
 
 
@@ -58,7 +59,7 @@ def keep(evaluation: dict[str, Any], trainer: Trainer, folder: str | Path | None
     if not trainer.is_global_zero:
         return {}
     if folder is not None:
-        file = Path(folder) / "evaluation.json"
+        file = RunFolder(Path(folder)).evaluation
         file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(file, json.dumps(evaluation, ensure_ascii=False, indent=1).encode())
     return evaluation

@@ -20,6 +20,7 @@ from torchedu.metrics import calibration_points, roc_points, scores
 from torchedu.metrics.fairness import LEAST, Attribute, audit
 from torchedu.metrics.thresholds import thresholds
 from torchedu.prediction.at_risk import PredictedRisks, event_words, predict_risks
+from torchedu.run_folder import RunFolder
 from torchedu.schema import GROUP, MODULE, RESERVED
 from torchedu.tasks import AtRisk
 
@@ -99,9 +100,9 @@ def _(
         "student": _student(data, weekly),
         "thresholds": _thresholds(data, validated),
     }
-    if folder is not None and (Path(folder) / "checkpoints").is_dir():
+    if folder is not None and RunFolder(Path(folder)).checkpoints.is_dir():
         text = json.dumps(evaluation["thresholds"], indent=1)
-        write_whole(Path(folder) / "checkpoints" / "thresholds.json", text.encode())
+        write_whole(RunFolder(Path(folder)).thresholds, text.encode())
     return keep(evaluation, trainer, folder)
 
 

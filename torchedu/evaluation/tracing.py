@@ -27,6 +27,7 @@ from torchedu.prediction.tracing import (
     predict_part,
     write_predictions,
 )
+from torchedu.run_folder import RunFolder
 from torchedu.schema import GROUP, RESERVED
 from torchedu.tasks import KnowledgeTracing
 
@@ -98,7 +99,7 @@ def _(
     if folder is not None:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        write_predictions(folder / "predictions.parquet", data, predicted)
+        write_predictions(RunFolder(folder).table(), data, predicted)
         student = json.dumps(one_student(task, data, predicted), ensure_ascii=False, indent=1)
         write_whole(folder / "mastery.json", student.encode())
     return keep(evaluation, trainer, folder)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import yaml
 
 from torchedu.errors import DataError
+from torchedu.run_folder import RunFolder
 from torchedu.schema import ITEM, SKILL
 
 T = TypeVar("T")
@@ -194,25 +195,25 @@ def read_run(path: Path) -> Run:
     Raises:
         DataError: The folder holds nothing of a run, or a file in it cannot be read.
     """
-    parts = ("config.yaml", "metrics.csv", "evaluation.json", "mastery.json")
-    if not any((path / part).is_file() for part in parts):
+    files = RunFolder(path)
+    if not any(file.is_file() for file in (files.config, files.metrics, files.evaluation)):
         found = "holds none of its files" if path.is_dir() else "is not a folder"
         raise DataError(
             f"no run is here: it {found}.",
-            f"Give the folder that torchedu fit wrote; it holds {parts[0]} and {parts[1]}.",
+            f"Give a folder that torchedu fit wrote; it holds {files.CONFIG} and {files.METRICS}.",
             file=path,
         )
-    config = _read(path / "config.yaml", _config)
+    config = _read(files.config, lambda text: clean(text).rstrip())
     return Run(
         path=path,
         config=config,
         seed=_seed(config),
-        metrics=_read(path / "metrics.csv", _metrics) or {},
-        evaluation=_read(path / "evaluation.json", _evaluation),
-        table=_read(path / "evaluation.json", _table),
+        metrics=_read(files.metrics, _metrics) or {},
+        evaluation=_read(files.evaluation, _evaluation),
+        table=_read(files.evaluation, _table),
         mastery=_read(path / "mastery.json", _mastery),
-        names=_read(path / "vocabulary.json", _names) or {},
-        evaluated=_read(path / "evaluation.json", json.loads) or {},
+        names=_read(files.vocabulary, _names) or {},
+        evaluated=_read(files.evaluation, json.loads) or {},
     )
 
 
@@ -244,10 +245,6 @@ def _number(value: Any) -> float:
     """Return a number, not-a-number where none is defined."""
     number = math.nan if value is None else float(value)
     return number if math.isfinite(number) else math.nan
-
-
-def _config(text: str) -> str:
-    return clean(text).rstrip()
 
 
 def _seed(config: str | None) -> int | None:

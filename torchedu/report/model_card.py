@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 
 from torchedu.report.folder import Run, clean_name
+from torchedu.run_folder import RunFolder
 
-CARD = "model_card.md"
 _USES = {
     "KnowledgeTracing": "To foretell whether a student answers the next question right, and to "
     "show what is mastered. Not to mark a student.",
@@ -63,7 +63,7 @@ def model_card(run: Run) -> str:
         f"- data: {_data(found, config)}",
         f"- seed: {run.seed if run.seed is not None else 'not known'}",
         *[f"- epochs: {max(trained)}" for trained in [_epochs(run)] if trained],
-        f"- again: `torchedu fit --config {shlex.quote(str(run.path.name))}/config.yaml`",
+        f"- again: `torchedu fit --config {shlex.quote(run.path.name)}/{RunFolder.CONFIG}`",
         "",
         "## Scores",
         "",

@@ -23,13 +23,12 @@ from torchedu.report.grades import draw_grades
 from torchedu.report.heat_map import draw_mastery, excerpt
 from torchedu.report.lesson import NAMES as LESSON_NAMES
 from torchedu.report.lesson import draw_lessons
-from torchedu.report.model_card import CARD, model_card
+from torchedu.report.model_card import model_card
 from torchedu.report.risks import NAMES, draw_risks
 from torchedu.report.scores import MOST_GROUPS, draw_groups, draw_history, draw_scores
 from torchedu.report.style import Picture, drawing, short
+from torchedu.run_folder import RunFolder
 
-PAGE = "report.html"
-PICTURES = "pictures"
 _NAMES = (
     "scores", "learning_loss", "learning_score", "gradients", "roc", "calibration", "history",
     "groups", "mastery", *NAMES, *LESSON_NAMES, *GRADE_NAMES,
@@ -44,8 +43,9 @@ def write(path: Path) -> Path:
         pictures = {name: picture.png() for name, picture in drawn.items()}
         page = _render(run, drawn)
     card = model_card(run)
+    files = RunFolder(path)
     # All is drawn before the first byte is written, and each file takes its place whole.
-    folder = path / PICTURES
+    folder = files.pictures
     if pictures:
         folder.mkdir(exist_ok=True)
     for name in _NAMES:
@@ -54,9 +54,9 @@ def write(path: Path) -> Path:
             write_whole(file, pictures[name])
         else:
             file.unlink(missing_ok=True)
-    write_whole(path / CARD, card.encode("utf-8"))
-    write_whole(path / PAGE, page.encode("utf-8"))
-    return path / PAGE
+    write_whole(files.card, card.encode("utf-8"))
+    write_whole(files.report, page.encode("utf-8"))
+    return files.report
 
 
 def _draw(run: Run) -> list[Picture]:
@@ -125,13 +125,13 @@ def left_out(run: Run, drawn: dict[str, Picture]) -> list[str]:
     """Say, a line each, which sections the page lacks and why."""
     lines = []
     if not run.metrics:
-        lines.append("Learning curves: the run has no metrics.csv with values in it.")
+        lines.append(f"Learning curves: the run has no {RunFolder.METRICS} with values in it.")
     elif not {"learning_loss", "learning_score"} & drawn.keys():
-        lines.append("Learning curves: metrics.csv holds neither a loss nor a score.")
+        lines.append(f"Learning curves: {RunFolder.METRICS} holds neither a loss nor a score.")
     if not run.table:
         lines += _left_out_of_tracing(run, drawn)
     if run.config is None:
-        lines.append("Configuration: the run has no config.yaml.")
+        lines.append(f"Configuration: the run has no {RunFolder.CONFIG}.")
     return lines
 
 

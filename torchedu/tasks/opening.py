@@ -4,6 +4,7 @@ from pathlib import Path
 
 from torchedu.checkpoints import read_usable
 from torchedu.errors import CheckpointError, TorcheduError
+from torchedu.run_folder import RunFolder
 from torchedu.tasks.base import Task, class_by_path
 
 
@@ -29,6 +30,6 @@ def open_task(checkpoint: str | Path) -> Task:
     except Exception as error:  # noqa: BLE001  # what another program wrote can fail in every way
         raise CheckpointError(
             f"{file} cannot be opened as a task of torchedu ({type(error).__name__}: {error}).",
-            "Give a file that torchedu wrote, such as runs/version_0/checkpoints/best.ckpt.",
+            f"Give a file that torchedu wrote, such as {RunFolder.EXAMPLE}.",
         ) from None
     return opened.eval()

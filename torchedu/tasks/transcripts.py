@@ -11,6 +11,7 @@ from torchedu.batch import LessonBatch
 from torchedu.errors import CheckpointError, ConfigError
 from torchedu.metrics.tags import TagScores
 from torchedu.models import LessonModel
+from torchedu.run_folder import RunFolder
 from torchedu.schema import ENCODER, RESERVED, ROLES, TAG, Vocabulary
 from torchedu.tasks.base import Schedule, class_path
 from torchedu.tasks.named import NamedTask, builder
@@ -126,8 +127,8 @@ class TranscriptTagging(NamedTask):
             raise CheckpointError(
                 "the sentences were read by another encoder than the network was trained with, or "
                 "in another way.",
-                "Give --data.encoder, pooling, tokens and precision as the run's config.yaml has "
-                "them, or train anew.",
+                "Give --data.encoder, pooling, tokens and precision as the run's "
+                f"{RunFolder.CONFIG} has them, or train anew.",
             )
         if self.vocabulary != _known(data.vocabulary):
             data.use(self.vocabulary)
