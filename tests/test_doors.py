@@ -19,6 +19,8 @@ DOORS = {
     "files": "",
     "schema": "",
     "run_folder": "",
+    "ranks": "torch",
+    "sections": "",
     "parsing": "jsonargparse",
     "batch": "torch",
     "datasets": "schema numpy pyarrow scipy rich defusedxml openpyxl",
@@ -31,23 +33,23 @@ DOORS = {
     "optimizers": "torch",
     "datamodules": "features models datasets schema batch numpy torch lightning transformers "
     "tokenizers",
-    "tasks": "callbacks checkpoints run_folder models layers metrics optimizers batch schema torch "
-    "numpy torchmetrics lightning",
-    "callbacks": "run_folder parallel batch schema numpy torch lightning rich",
-    "checkpoints": "run_folder schema torch lightning lightning_utilities",
+    "tasks": "sections callbacks checkpoints run_folder models layers metrics optimizers batch "
+    "schema torch numpy torchmetrics lightning",
+    "callbacks": "ranks run_folder parallel batch schema numpy torch lightning rich",
+    "checkpoints": "ranks run_folder schema torch lightning lightning_utilities",
     "metrics_log": "run_folder lightning",
     "chosen": "run_folder tasks yaml",
     "parallel": "layers torch lightning_utilities",
-    "strategies": "parallel layers torch lightning deepspeed horovod",
+    "strategies": "ranks parallel layers torch lightning deepspeed horovod",
     "run": "chosen tasks datamodules callbacks checkpoints strategies metrics_log metrics datasets "
     "run_folder batch schema parsing numpy pyarrow torch lightning jsonargparse yaml",
-    "prediction": "tasks models datamodules datasets metrics schema batch numpy pyarrow torch "
-    "lightning rich",
-    "evaluation": "prediction tasks datamodules datasets baselines metrics run_folder schema numpy "
-    "lightning",
+    "prediction": "ranks run_folder tasks models datamodules datasets metrics schema batch numpy "
+    "pyarrow torch lightning rich",
+    "evaluation": "sections prediction tasks datamodules datasets baselines metrics run_folder "
+    "schema numpy lightning",
     "export": "tasks models checkpoints batch schema torch safetensors onnxscript onnxruntime "
     "transformers peft",
-    "report": "run_folder schema numpy pyarrow matplotlib jinja2 yaml",
+    "report": "sections run_folder schema numpy pyarrow matplotlib jinja2 yaml",
     "testing": "models datasets batch schema numpy torch",
     "cli": "run evaluation prediction export report testing tasks models datamodules datasets "
     "baselines metrics callbacks checkpoints run_folder batch schema parsing "

@@ -21,7 +21,6 @@ class DataModule(LightningDataModule, ABC):
         store: The data.
         vocabulary: The names in whose ids its batches are.
         name: What reports call it.
-        predict_part: The part that is predicted; where it is None, what the subclass says.
 
     Args:
         path: Where the data stands, if anywhere.
@@ -42,7 +41,6 @@ class DataModule(LightningDataModule, ABC):
         self.name = "" if path is None else Path(path).stem
         self.seed = seed
         self.num_workers = num_workers
-        self.predict_part: str | None = None
 
     @abstractmethod
     def training(self) -> tuple[Batches, Order]:
@@ -71,15 +69,23 @@ class DataModule(LightningDataModule, ABC):
 
     def val_dataloader(self) -> EpochLoader:
         """Return the validation batches."""
-        return self.loader(*self.evaluation("val"))
+        return self.part_dataloader("val")
 
     def test_dataloader(self) -> EpochLoader:
         """Return the test batches."""
-        return self.loader(*self.evaluation("test"))
+        return self.part_dataloader("test")
 
     def predict_dataloader(self) -> EpochLoader:
-        """Return the batches of ``predict_part``."""
-        return self.loader(*self.evaluation(self.predict_part))
+        """Return the batches of what is predicted by default."""
+        return self.part_dataloader(None)
+
+    def part_dataloader(self, part: str | None) -> EpochLoader:
+        """Return the batches of a part.
+
+        Args:
+            part: ``train``, ``val`` or ``test``; None for what is predicted by default.
+        """
+        return self.loader(*self.evaluation(part))
 
     def loader(self, batches: Batches, order: Order) -> EpochLoader:
         """Return the batches that the trainer's rank takes.

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torchedu.baselines.at_risk import RiskBoosting, RiskLogistic, blend, tabular
 from torchedu.datamodules import CourseEvents
 from torchedu.datasets.course_view import WEEK, View, module_of
-from torchedu.evaluation.any_task import evaluate, keep
+from torchedu.evaluation.any_task import evaluate, evaluation, keep
+from torchedu.evaluation.at_risk_sections import groups_alike, one_students_risk, week_by_week
 from torchedu.files import write_whole
 from torchedu.metrics import calibration_points, roc_points, scores
 from torchedu.metrics.fairness import LEAST, Attribute, audit
@@ -40,10 +41,10 @@ def _(
 
     Adds ``by_cutoff``, ``by_week`` (AUC, and who leaves), ``calls`` (how many of a course's list
     would fail or leave), ``fairness``, the audit at the first cutoff, when most is decided, within
-    courses, ``groups`` (the groups' curves there), ``student``, one student's risk over time, and
-    ``thresholds`` by policy, chosen on the validation part and kept beside the checkpoints too.
+    courses, and ``thresholds`` by policy, chosen on the validation part and kept beside the
+    checkpoints too.
     """
-    predicted = predict_risks(task, data, trainer, part)
+    known = predict_risks(task, data, trainer, part)
     weekly = predict_risks(task, data, trainer, part, by_week=True)
     validated = predict_risks(task, data, trainer, "val")
     if not trainer.is_global_zero:
@@ -55,7 +56,7 @@ def _(
         store.at_risk[moments.enrolment],
     )
     models: dict[str, tuple[str, Floats]] = {
-        type(task.net).__name__: ("network", predicted.risk.astype(np.float64))
+        type(task.net).__name__: ("network", known.risk.astype(np.float64))
     }
     if baselines:
         for name, risk in _baselines(data, part).items():
@@ -71,39 +72,42 @@ def _(
         }
         errors = {key: every[key] for key in ("log_loss", "calibration_error")}
         rows.append({"name": name, "kind": kind, **by_cutoff, **errors})
-    evaluation = {
-        "task": type(task).__name__,
-        "data": data.name,
-        "split": part,
-        "counts": {
-            "students": len(np.unique(moments.enrolment)),
-            "moments": len(moments.day),
-        },
-        "columns": {
+    weeks, first = _by_week(data, weekly), cutoff == 0
+    fairness = _fairness(data, known, at_risk, first)
+    limits = _thresholds(data, validated)
+    found = evaluation(
+        task, data, part,
+        counts={"students": len(np.unique(moments.enrolment)), "moments": len(moments.day)},
+        columns={
             **{name: f"AUC at {name[3:]} %" for name in names},
             "log_loss": "log loss",
             "calibration_error": "calibration error",
         },
-        "scores": rows,
-        "mark_delay_days": data.mark_delay_days,
-        "by_cutoff": [
-            {"share": share, **_details(predicted.risk[cutoff == i], at_risk[cutoff == i])}
+        scores=rows,
+        verb="tells who fails or leaves with",
+        origin=0.5,
+        sections=[
+            week_by_week(weeks),
+            groups_alike(_groups(data, known, at_risk, first), fairness),
+            one_students_risk(_student(data, weekly)),
+        ],
+        mark_delay_days=data.mark_delay_days,
+        by_cutoff=[
+            {"share": share, **_details(known.risk[cutoff == i], at_risk[cutoff == i])}
             for i, share in enumerate(sorted(data.cutoffs))
         ],
-        "by_week": _by_week(data, weekly),
-        "calls": [
-            {"share": share, **_calls(data, predicted, at_risk, cutoff == i)}
+        by_week=weeks,
+        calls=[
+            {"share": share, **_calls(data, known, at_risk, cutoff == i)}
             for i, share in enumerate(sorted(data.cutoffs))
         ],
-        "fairness": _fairness(data, predicted, at_risk, cutoff == 0),
-        "groups": _groups(data, predicted, at_risk, cutoff == 0),
-        "student": _student(data, weekly),
-        "thresholds": _thresholds(data, validated),
-    }
+        fairness=fairness,
+        thresholds=limits,
+    )  # fmt: skip
     if folder is not None and RunFolder(Path(folder)).checkpoints.is_dir():
-        text = json.dumps(evaluation["thresholds"], indent=1)
+        text = json.dumps(limits, indent=1)
         write_whole(RunFolder(Path(folder)).thresholds, text.encode())
-    return keep(evaluation, trainer, folder)
+    return keep(found, folder)
 
 
 def _cutoff(

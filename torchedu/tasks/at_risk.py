@@ -55,6 +55,9 @@ class AtRisk(NamedTask):
     """
 
     net: EventModel
+    keys = ("enrolment", "day")
+    use_for = "To tell teachers whom to call while help still matters."
+    not_for = "To grade, to refuse or to exclude anyone: a risk is no verdict."
     counts = "moments"
     sizes = ("num_modules", "num_attributes")
     nets = EventModel

@@ -1,6 +1,7 @@
 """The steps of training and evaluation, written once for every task."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from io import BytesIO
 from pathlib import Path
@@ -11,6 +12,7 @@ from lightning import LightningDataModule, LightningModule
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import OneCycleLR
@@ -21,6 +23,7 @@ from torchedu.callbacks.gradients import clip, of_one_mesh
 from torchedu.checkpoints import read_usable
 from torchedu.errors import CheckpointError
 from torchedu.schema import Vocabulary
+from torchedu.sections import Section
 
 T = TypeVar("T")
 Schedule = Literal["constant", "one_cycle"]
@@ -40,6 +43,10 @@ class Task(LightningModule, ABC):
         sizes: Arguments that are sizes of the data, each an attribute of its data module.
         nets: What its networks are.
         trained_by: Arguments that say how it is trained, not what it is.
+        keys: Columns of what ``predict_step`` returns that say what a prediction is of, by which
+            predictions are ordered; the first column where it names none.
+        use_for: What the task is for, as a model card says it.
+        not_for: What it must not be used for.
         usual: What the command line takes where nothing else is said: import paths of ``net`` and
             ``data``, and ``init_args`` of the task.
 
@@ -57,6 +64,9 @@ class Task(LightningModule, ABC):
     sizes: ClassVar[tuple[str, ...]] = ()
     nets: ClassVar[type[nn.Module]] = nn.Module
     trained_by: ClassVar[tuple[str, ...]] = ("lr", "weight_decay", "schedule")
+    keys: ClassVar[tuple[str, ...]] = ()
+    use_for: ClassVar[str] = ""
+    not_for: ClassVar[str] = ""
     usual: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, lr: float, weight_decay: float, schedule: Schedule) -> None:
@@ -97,6 +107,17 @@ class Task(LightningModule, ABC):
     @abstractmethod
     def outcome(self, batch: Any) -> tuple[Tensor, ...]:
         """Return what ``metrics.update`` takes: predictions, truth, and what counts in a batch."""
+
+    def sections(
+        self, data: LightningDataModule, predicted: Mapping[str, NDArray[Any]]
+    ) -> Sequence[Section]:
+        """Return sections of one's own for the report, from what was predicted of a part.
+
+        Args:
+            data: The data.
+            predicted: The columns that ``predict_step`` returned, in the order of ``keys``.
+        """
+        return ()
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Return a batch's part of the step's mean loss."""

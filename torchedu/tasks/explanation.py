@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple, Self
 
+import torch
 from torch import Tensor
 
 from torchedu.batch import TokenBatch
@@ -18,12 +19,13 @@ class Explained(NamedTuple):
     """What a model says to prompts.
 
     Attributes:
-        text: Row of the conversation in the store.
-        tokens: The answer to its first prompt, as token ids.
+        text: Row of the conversation in the store; shape (prompts,).
+        tokens: The answer to its first prompt, as token ids, -1 after its end; shape (prompts,
+            most new tokens).
     """
 
-    text: list[int]
-    tokens: list[list[int]]
+    text: Tensor
+    tokens: Tensor
 
 
 class MathExplanation(Task):
@@ -48,6 +50,12 @@ class MathExplanation(Task):
 
     net: CausalLM
     metrics: TokenScores
+    keys = ("text",)
+    use_for = (
+        "To explain mathematics to a student beside a teacher who checks it: it may be wrong, "
+        "and sound sure."
+    )
+    not_for = "To mark a student."
     monitor = "val/log_likelihood"
     counts = "tokens"
     sizes = ("num_tokens",)
@@ -148,10 +156,12 @@ class MathExplanation(Task):
             if True in scored:
                 texts.append(text[0])
                 prompts.append(token[: scored.index(True)])
-        if not prompts:
-            return Explained([], [])
-        end = self.trainer.datamodule.tokenizer.end  # type: ignore[attr-defined]
-        return Explained(texts, self.net.generate(prompts, end, self.max_new_tokens))
+        tokens = torch.full((len(prompts), self.max_new_tokens), -1)
+        if prompts:
+            end = self.trainer.datamodule.tokenizer.end  # type: ignore[attr-defined]
+            for row, said in enumerate(self.net.generate(prompts, end, self.max_new_tokens)):
+                tokens[row, : len(said)] = torch.tensor(said)
+        return Explained(torch.tensor(texts, dtype=torch.int64), tokens)
 
     def grown(self, names: Vocabulary) -> Self:
         """Return this task, to go on with other conversations; its tokens stay as they are."""

@@ -79,6 +79,9 @@ class CourseRecommendation(NamedTask):
     metrics: RankingScores
     popularity: Tensor
     negative_sampler: Callable[[Tensor, Tensor, int, int], Tensor]
+    keys = ("student", "position")
+    use_for = "To order courses that a student may want next."
+    not_for = "To keep anyone out of one."
     monitor = "val/ndcg10"
     counts = "courses"
     sizes = ("num_items", "num_students", "num_groups", "num_skills")

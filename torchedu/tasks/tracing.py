@@ -51,6 +51,12 @@ class KnowledgeTracing(NamedTask):
     """
 
     net: KTModel
+    keys = ("student", "position")
+    use_for = (
+        "To foretell whether a student answers the next question right, and to show what is "
+        "mastered."
+    )
+    not_for = "To mark a student."
     sizes = ("num_items", "num_skills")
     nets = KTModel
     usual: ClassVar = {

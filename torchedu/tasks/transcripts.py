@@ -54,6 +54,12 @@ class TranscriptTagging(NamedTask):
     """
 
     net: LessonModel
+    keys = ("lesson", "position")
+    use_for = (
+        "To show teachers what was said in their own lessons, so that they see their moves "
+        "and change them."
+    )
+    not_for = "To judge or to pay teachers."
     monitor = "val/macro_f1"
     counts = "sentences"
     sizes = ("num_teacher_tags", "num_student_tags", "vector_dim")
