@@ -181,7 +181,7 @@ def _fairness(store: AnswerStore, known: Predicted) -> dict[str, Any] | None:
     attributes = {
         # Ids 0 and 1 belong to no name.
         name: Attribute(
-            store.group(name)[known.student] - RESERVED,
+            (store.group(name) - RESERVED).astype(np.int16)[known.student],
             list(names[GROUP + name]),
         )
         for name in groups

@@ -115,8 +115,7 @@ def audit(
     strata: Ids = np.zeros(len(p), np.int32)
     if stratum is not None:
         strata = _checked(stratum_noun, stratum, len(p))[0]
-    unit = np.arange(len(p)) if student is None else np.unique(student, return_inverse=True)[1]
-    unit = unit.astype(np.int32)
+    unit = np.arange(len(p), dtype=np.int32) if student is None else _numbered(np.asarray(student))
     one_each = len(p) == unit.max(initial=-1) + 1
     random = np.random.default_rng(seed)
     frame = _Frame(p, y, _bins(p, threshold), unit, strata, table, threshold, least)
@@ -170,11 +169,17 @@ class _Frame:
     ) -> None:
         self.p, self.y, self.code, self.unit, self.strata = p, y, code, unit, strata
         self.table, self.threshold, self.least = table, threshold, least
-        self.mean = np.bincount(code, p) / np.bincount(code)
+        size = int(code.max(initial=-1)) + 1
+        sums, counts = np.zeros(size), np.zeros(size)
+        for some in _blocks(len(p)):
+            sums += np.bincount(code[some], p[some], size)
+            counts += np.bincount(code[some], minlength=size)
+        self.mean = sums / counts
         self.selected = np.bincount(code[p >= threshold], minlength=len(self.mean)) > 0
         # A group of each unit and attribute; dealing moves whole units.
         self.first = np.empty(unit.max(initial=-1) + 1, np.int64)
-        self.first[unit[::-1]] = np.arange(len(unit))[::-1]
+        for some in reversed(_blocks(len(unit))):
+            self.first[unit[some][::-1]] = np.arange(some.start, some.stop)[::-1]
         labels = [ids[self.first] for ids, _ in table.values()]
         self.labels = np.stack(labels) if labels else np.zeros((0, len(self.first)), np.int64)
         self.compared = {
@@ -185,7 +190,13 @@ class _Frame:
         """Say which groups, and those beside them, have enough students of either outcome."""
         known = ids >= 0
         units = len(self.first)
-        pairs = np.unique(ids[known].astype(np.int64) * units + self.unit[known]) // units
+        each = [
+            np.unique(
+                ids[some][known[some]].astype(np.int64) * units + self.unit[some][known[some]]
+            )
+            for some in _blocks(len(ids))
+        ]
+        pairs = np.unique(np.concatenate(each)) // units
         students = np.bincount(pairs, minlength=size)
         yes = np.bincount(ids[known & self.y], minlength=size)
         no = np.bincount(ids[known & ~self.y], minlength=size)
@@ -198,7 +209,9 @@ class _Frame:
         self, random: np.random.Generator, blocks: Ids, within: NDArray[np.bool_] | None
     ) -> Ids:
         """Deal the units' groups out anew, among units of a block (and outcome)."""
-        block = blocks[self.first] * 2 + (0 if within is None else within[self.first])
+        block = blocks[self.first].astype(np.int64) * 2 + (
+            0 if within is None else within[self.first]
+        )
         order = np.argsort(block, kind="stable")
         shuffled = np.lexsort((random.random(len(block)), block))
         labels = np.empty_like(self.labels)
@@ -216,8 +229,7 @@ class _Frame:
         for (name, (_, names)), label in zip(self.table.items(), labels, strict=True):
             sizes = len(names), int(blocks.max(initial=0)) + 1, len(self.mean)
             counts = np.zeros((*sizes[:2], 2, sizes[2]))
-            for first in range(0, len(self.p), ROWS):
-                some = slice(first, first + ROWS)
+            for some in _blocks(len(self.p)):
                 unit = self.unit[some]
                 counts += group_counts(
                     label[unit], self.y[some], self.code[some], blocks[some],
@@ -339,27 +351,45 @@ def _bins(p: Floats, threshold: float) -> Ids:
     """Number the predictions by rank, in few bins, none of which holds both sides of a cut."""
     values = np.unique(p)
     ordered = values if len(values) <= BINS else np.sort(p)
-    code = np.empty(len(p), np.int32)
-    for first in range(0, len(p), ROWS):
-        some = p[first : first + ROWS]
-        rank = np.searchsorted(ordered, some, "right") - 1
+    code = np.empty(len(p), np.int16)
+    used = np.zeros(2 * BINS, bool)
+    for some in _blocks(len(p)):
+        rank = np.searchsorted(ordered, p[some], "right") - 1
         bin_of = rank if len(values) <= BINS else rank * BINS // len(p)
-        code[first : first + ROWS] = bin_of * 2 + (some >= threshold)
-    used = np.bincount(code) > 0
-    numbered: Ids = (np.cumsum(used) - 1).astype(np.int32)[code]
-    return numbered
+        code[some] = bin_of * 2 + (p[some] >= threshold)
+        used[code[some]] = True
+    number = (np.cumsum(used) - 1).astype(np.int16)
+    for some in _blocks(len(p)):
+        code[some] = number[code[some]]
+    return code
+
+
+def _numbered(student: Ids) -> Ids:
+    """Number the students in their order; rows that are in order already need no sorting."""
+    if (student[1:] < student[:-1]).any():
+        return np.unique(student, return_inverse=True)[1].astype(np.int32)
+    begins = np.append(False, student[1:] != student[:-1])[: len(student)]
+    unit: Ids = np.cumsum(begins, dtype=np.int32)
+    return unit
+
+
+def _blocks(rows: int) -> list[slice]:
+    """Return the stretches of rows that are looked at at once."""
+    return [slice(first, min(first + ROWS, rows)) for first in range(0, rows, ROWS)]
 
 
 def _checked(name: str, attribute: Attribute, size: int) -> tuple[Ids, list[str]]:
-    ids, names = np.asarray(attribute.ids).astype(np.int32), [str(one) for one in attribute.names]
+    ids, names = np.asarray(attribute.ids), [str(one) for one in attribute.names]
     if ids.shape != (size,):
         raise ValueError(f"{name}: {ids.shape} ids for {size} predictions")
     if len(ids) and ids.max() >= len(names):
         raise ValueError(f"{name}: a group id lies outside the {len(names)} names")
-    return np.maximum(ids, -1), names
+    if len(ids) and ids.min() < -1:
+        ids = np.maximum(ids, -1)
+    return ids.astype(np.int16 if len(names) < 2**15 else np.int32, copy=False), names
 
 
 def _crossed(one: tuple[Ids, list[str]], other: tuple[Ids, list[str]]) -> tuple[Ids, list[str]]:
     (a, first), (b, second) = one, other
-    ids = np.where((a >= 0) & (b >= 0), a * len(second) + b, -1)
+    ids = np.where((a >= 0) & (b >= 0), a.astype(np.int32) * len(second) + b, -1)
     return ids, [f"{x} × {z}" for x in first for z in second]

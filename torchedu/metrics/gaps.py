@@ -66,7 +66,7 @@ def group_counts(
         Shape (groups, strata, 2 outcomes, bins).
     """
     groups, strata, bins = sizes
-    cell = ((label * strata + stratum) * 2 + outcome) * bins + code
+    cell = ((label.astype(np.int64) * strata + stratum) * 2 + outcome) * bins + code
     known = label >= 0
     cell = cell[known]
     size = groups * strata * 2 * bins

@@ -97,7 +97,9 @@ def scores_by(
             continue
         row: dict[str, str | int | float | None] = {"group": name}
         if student is not None:
-            row["students"] = len(np.unique(student[mine]))
+            some = range(0, len(mine), BLOCK)
+            each = [np.unique(student[i : i + BLOCK][mine[i : i + BLOCK]]) for i in some]
+            row["students"] = len(np.unique(np.concatenate(each)))
         rows = torch.from_numpy(mine).to(p.device)
         row |= {"answers": int(mine.sum()), **scores(p[rows], y[rows])}
         found.append(row)
@@ -217,6 +219,7 @@ def _tensor(values: ArrayLike, device: torch.device | None = None) -> Tensor:
         values = values.detach().cpu() if values.is_mps else values.detach()
         return values.to(device, values.dtype if values.dtype == torch.float32 else torch.float64)
     array = np.asarray(values)
-    dtype = torch.float32 if array.dtype == np.float32 else torch.float64
-    # A copy: memory-mapped columns are read-only, which torch warns about.
-    return torch.tensor(array, dtype=dtype, device=device)
+    dtype = np.float32 if array.dtype == np.float32 else np.float64
+    # What is read-only, as columns of stores are, is copied: torch would warn.
+    array = np.require(array, dtype, ("C", "W"))
+    return torch.from_numpy(array).to(device)

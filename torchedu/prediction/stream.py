@@ -4,6 +4,8 @@ No rank ever holds more of them in memory than a batch. What ``predicted`` retur
 files that nobody else sees, and that go with it.
 """
 
+import ctypes
+import platform
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
@@ -30,6 +32,9 @@ from torchedu.tasks import Task
 
 ROWS = 2**18
 """Rows that are put in order at once."""
+
+MMAP_THRESHOLD = -3
+"""The number of that setting in ``malloc.h``."""
 
 Columns = dict[str, NDArray[Any]]
 
@@ -65,6 +70,7 @@ def predicted(
     Returns:
         The columns by name, mapped from the disk; on ranks other than the first, without rows.
     """
+    _give_back_what_is_freed()
     with ExitStack() as stack:
         shard = _Shard(stack)
         # Data first: the task's own hooks look for it, and a loader is built after they ran.
@@ -84,6 +90,16 @@ def predicted(
             }
         whole = {name: _mapped(folder / name, column) for name, column in columns.items()}
         return _ordered(folder, whole, task.keys or tuple(whole)[:1])
+
+
+def _give_back_what_is_freed() -> None:
+    """Have large arrays given back to the machine as soon as they are freed, under Linux.
+
+    Its C library would keep them for later ones, up to several times what is in use: it raises the
+    size from which it gives blocks back as it sees larger ones, unless that is set.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).mallopt(MMAP_THRESHOLD, 2**20)
 
 
 class _Later:
