@@ -213,7 +213,6 @@ def links(case: Case, turn: int) -> list[str]:
         "predictions.parquet",
         "hparams.yaml",
         "checkpoints/last.ckpt",
-        "mastery.json",
     )[turn % 9]
     link = run / name
     victim = case.outside / ("executed" if turn % 2 else "victim.txt")

@@ -17,39 +17,44 @@ PACKAGE = ROOT / "torchedu"
 DOORS = {
     "errors": "",
     "files": "",
+    "run_folder": "",
+    "sections": "",
     "schema": "",
+    "companions": "schema numpy",
     "parsing": "jsonargparse",
     "batch": "torch",
-    "datasets": "schema numpy pyarrow scipy rich defusedxml openpyxl",
+    "ranks": "torch",
+    "datasets": "schema defusedxml numpy openpyxl pyarrow rich scipy",
     "layers": "schema torch",
-    "models": "layers schema batch torch transformers peft bitsandbytes safetensors "
-    "huggingface_hub",
-    "features": "models datasets numpy torch rich",
+    "models": "layers batch schema bitsandbytes huggingface_hub peft safetensors torch "
+    "transformers",
+    "features": "models datasets numpy rich torch",
     "baselines": "datasets schema numpy scipy sklearn",
     "metrics": "numpy torch torchmetrics",
     "optimizers": "torch",
-    "companions": "schema numpy",
-    "domains": "checkpoints companions models layers metrics batch schema numpy torch torchmetrics",
-    "datamodules": "companions features models datasets parallel schema batch numpy torch "
-    "lightning transformers tokenizers",
-    "tasks": "domains companions callbacks checkpoints parallel optimizers torch lightning",
-    "callbacks": "domains parallel numpy torch lightning rich",
-    "checkpoints": "torch lightning lightning_utilities",
-    "metrics_log": "lightning",
-    "parallel": "layers torch lightning_utilities",
-    "strategies": "parallel models layers torch lightning deepspeed horovod",
-    "run": "tasks datamodules callbacks checkpoints domains strategies metrics_log evaluation "
-    "report parsing torch lightning jsonargparse yaml",
-    "prediction": "domains tasks models datamodules datasets metrics schema batch numpy pyarrow "
-    "torch lightning rich",
-    "evaluation": "prediction domains tasks datamodules datasets baselines metrics schema numpy "
-    "lightning",
-    "export": "domains tasks datamodules models checkpoints batch schema torch safetensors "
-    "onnxscript onnxruntime transformers peft",
-    "report": "schema numpy pyarrow matplotlib jinja2 yaml",
-    "testing": "models datasets batch schema numpy torch",
-    "cli": "run prediction export report tasks datamodules datasets checkpoints schema parsing "
-    "torch rich",
+    "domains": "checkpoints metrics models layers batch companions schema sections run_folder "
+    "numpy torch torchmetrics",
+    "datamodules": "parallel features models datasets batch companions schema lightning numpy "
+    "tokenizers torch transformers",
+    "tasks": "parallel checkpoints callbacks domains optimizers companions run_folder lightning "
+    "torch",
+    "callbacks": "parallel domains ranks run_folder lightning numpy torch",
+    "checkpoints": "ranks run_folder lightning lightning_utilities torch",
+    "metrics_log": "run_folder lightning",
+    "parallel": "layers lightning_utilities torch",
+    "strategies": "parallel models layers ranks deepspeed horovod lightning torch",
+    "run": "report evaluation strategies metrics_log checkpoints callbacks tasks datamodules "
+    "domains parsing run_folder jsonargparse lightning torch yaml",
+    "prediction": "tasks datamodules domains metrics models datasets ranks batch schema "
+    "run_folder lightning numpy pyarrow rich torch",
+    "evaluation": "prediction tasks datamodules metrics baselines datasets schema sections "
+    "run_folder lightning numpy",
+    "export": "checkpoints tasks datamodules domains models batch schema onnxruntime onnxscript "
+    "peft safetensors torch transformers",
+    "report": "sections run_folder jinja2 matplotlib numpy yaml",
+    "testing": "models batch schema numpy torch",
+    "cli": "report export prediction run checkpoints tasks datamodules datasets parsing schema "
+    "run_folder rich torch",
 }
 LONGEST = 400  # lines; a longer file gives its reason in a comment `# Long because ...` at its top
 
@@ -94,6 +99,12 @@ def test_a_file_uses_only_its_rooms_doors(file: Path) -> None:
         if not is_open(door, room)
     ]
     assert not closed, "\n".join(closed)
+
+
+@pytest.mark.parametrize("room", DOORS)
+def test_no_door_is_there_that_nobody_uses(room: str) -> None:
+    used = {door for file in sources() if room_of(file) == room for _, door in imports(file)}
+    assert not set(DOORS[room].split()) - used
 
 
 def test_no_rooms_import_each_other() -> None:

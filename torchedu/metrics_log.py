@@ -12,9 +12,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 
 from torchedu.errors import ConfigError
 from torchedu.files import sweep, write_whole
-
-WRITTEN = ("config.yaml", "metrics.csv", "vocabulary.json", "checkpoints")
-"""What a folder holds in which a run has begun."""
+from torchedu.run_folder import RunFolder
 
 
 def metrics_log(
@@ -47,7 +45,7 @@ def metrics_log(
         ) from None
     if run is None:
         return MetricsLog(folder, "", None)
-    begun = folder.is_dir() and any((folder / name).exists() for name in WRITTEN)
+    begun = RunFolder(folder).begun()
     if begun and (again or step is not None):
         _sweep(folder)
         return MetricsLog(folder.parent, folder.name, "", step or 0, rows)
@@ -121,7 +119,7 @@ class MetricsLog(CSVLogger):
 
 class _Writer(ExperimentWriter):
     def __init__(self, log_dir: str, step: int | None, rows: int | None) -> None:
-        self._file = Path(log_dir) / self.NAME_METRICS_FILE
+        self._file = RunFolder(Path(log_dir)).metrics
         self._step = step
         self.rows = 0
         super().__init__(log_dir)

@@ -32,9 +32,8 @@ def test_a_run_s_folder_holds_all_that_was_found(trained_run: Path, class_store:
         "checkpoints/last.ckpt",
         "evaluation.json",
         "predictions.parquet",
-        "mastery.json",
         "report.html",
-        "pictures/roc.png",
+        "pictures/ranking-and-trust.png",
     }
     assert not [file for file in files if file.endswith(".part")]
     store = AnswerStore(class_store)

@@ -69,8 +69,7 @@ def test_each_loader_scores_its_part_once(class_store: Path, by: str) -> None:
 def test_predictions_are_of_everyone_or_of_a_part(class_store: Path) -> None:
     data = small(class_store)
     assert len(scored(data.predict_dataloader())) == data.store.num_answers
-    data.predict_part = "val"
-    assert sorted(scored(data.predict_dataloader())) == part_of(data, "val")
+    assert sorted(scored(data.part_dataloader("val"))) == part_of(data, "val")
 
 
 def test_batches_are_the_same_for_any_number_of_workers(class_store: Path) -> None:

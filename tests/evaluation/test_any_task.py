@@ -1,10 +1,18 @@
 import json
 from functools import partial
 from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
 
 from torchedu import DKT, Interactions, KnowledgeTracing
 from torchedu.evaluation import evaluate
+from torchedu.evaluation.any_task import evaluation
+from torchedu.prediction import predict
+from torchedu.report import write_report
 from torchedu.run import trainer
+from torchedu.sections import Section, Table
 from torchedu.tasks import Task
 
 
@@ -21,5 +29,73 @@ def test_a_task_of_one_s_own_gets_the_scores_that_it_logs(
     assert (row["name"], row["kind"]) == ("DKT", "network")
     assert 0 < row["auc"] < 1
     assert json.loads((tmp_path / "scores" / "evaluation.json").read_text()) == found
+    assert (found["use_for"], found["not_for"]) == (task.use_for, task.not_for)
+    assert "DKT reaches a" in found["lead"]
     own = evaluate(task, data, run, baselines=False)["scores"][0]
     assert abs(own["auc"] - row["auc"]) < 1e-6
+
+
+AUCS = {
+    "ItemDKT": ("network", 0.738), "Best-LR": ("baseline", 0.706), "item mean": ("baseline", 0.627),
+    "best reachable": ("bound", 0.746), "oracle": ("oracle", 0.766),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "0.738, 0.032 above the best baseline, Best-LR, and 0.008 below the best that is"),
+        ({"ItemDKT": 0.7}, "0.700, 0.006 below the best baseline"),
+        ({"ItemDKT": 0.7061}, "0.706, level with the best baseline"),
+        ({"best reachable": None}, "0.738, and 0.032 above the best baseline, Best-LR."),
+        ({"ItemDKT": None}, "The network's AUC is not defined"),
+    ],
+)
+def test_the_lead_is_honest(class_store: Path, changes: dict[str, float | None], said: str) -> None:
+    data = Interactions(str(class_store))
+    task = KnowledgeTracing(partial(DKT, dim=4), data.num_items, data.num_skills)
+    rows: list[dict[str, Any]] = [
+        {"name": name, "kind": kind, "auc": changes.get(name, auc)}
+        for name, (kind, auc) in AUCS.items()
+    ]
+    found = evaluation(
+        task, data, "test", counts={}, columns={"auc": "AUC"}, scores=rows, sections=()
+    )
+    assert said in found["lead"]
+
+
+def test_of_costs_the_lowest_is_the_best(class_store: Path) -> None:
+    data = Interactions(str(class_store))
+    task = KnowledgeTracing(partial(DKT, dim=4), data.num_items, data.num_skills)
+    rows = [
+        {"name": "net", "kind": "network", "cost": 2.0},
+        {"name": "1-grams", "kind": "baseline", "cost": 5.0},
+        {"name": "5-grams", "kind": "baseline", "cost": 3.0},
+    ]
+    told = {"counts": {}, "columns": {"cost": "cost"}, "scores": rows, "sections": ()}
+    found = evaluation(task, data, "test", lower=True, **told)
+    assert found["lead"].endswith("2.000, and 1.000 below the best baseline, 5-grams.")
+
+
+class Counting(KnowledgeTracing):
+    """A task of somebody else's, with a section of its own."""
+
+    def sections(self, data: Any, predicted: Any) -> list[Section]:
+        rows = [["answers", len(predicted["probability"])]]
+        return [Section("What was counted", "All answers.", [Table(["what", "number"], rows)])]
+
+
+def test_a_task_of_one_s_own_shows_sections_of_its_own(class_store: Path, tmp_path: Path) -> None:
+    data = Interactions(str(class_store))
+    task = Counting(partial(DKT, dim=4), data.num_items, data.num_skills)
+    run = trainer(str(tmp_path / "run"), accelerator="cpu")
+    found = evaluate.dispatch(Task)(task, data, run, "test", tmp_path / "scores")
+    (section,) = found["sections"]
+    assert section["forms"][0]["rows"] == [["answers", data.parts["test"].num_answers]]
+    page = write_report(tmp_path / "scores").read_text("utf-8")
+    assert "What was counted" in page
+    (file,) = predict.dispatch(Task)(task, data, run, tmp_path / "out")
+    table = pq.read_table(file).to_pydict()
+    assert list(table) == ["student", "position", "probability"]
+    first = data.store.student_names([0]) * int(data.store.history_offsets[1])
+    assert table["student"][: len(first)] == first

@@ -70,7 +70,10 @@ def test_groups_of_writers_are_audited_and_drawn(run: Path) -> None:
     assert asked == "Asked of each text: whether people gave it more than the mean of its prompt."
     for line in (asked, *words):
         assert line in page
-    assert {one.stem for one in (run / "pictures").iterdir()} >= {"prompts", "writers"}
+    assert {one.stem for one in (run / "pictures").iterdir()} >= {
+        "where-the-texts-come-from",
+        "where-the-texts-come-from-2",
+    }
 
 
 def test_testing_again_gives_the_same_scores_from_the_same_vectors(run: Path, desk: Path) -> None:

@@ -13,11 +13,12 @@ def test_the_scores_stand_beside_those_of_counting(explaining_run: Path) -> None
 
 def test_the_report_shows_examples(explaining_run: Path) -> None:
     told = json.loads((explaining_run / "evaluation.json").read_text("utf-8"))
-    assert len(told["examples"]) == 3
+    (examples,) = told["sections"]
+    assert len(examples["forms"]) == 3
     page = (explaining_run / "report.html").read_text("utf-8")
-    for one in told["examples"]:
-        assert one["prompt"].splitlines()[0] in page
-        assert one["tutor"].splitlines()[0] in page
+    for one in examples["forms"]:
+        assert one["title"].splitlines()[0] in page
+        assert one["said"]["the tutor"].splitlines()[0] in page
     assert "Lines of loss over 2 epochs: training" in page
     assert "validation from" in page
     assert "Left out" not in page  # it lacks nothing that such a run has

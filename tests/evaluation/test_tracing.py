@@ -80,7 +80,12 @@ def test_history_and_groups_share_out_the_same_answers(class_store: Path) -> Non
         assert sum(row["answers"] for row in rows) == total
         assert sum(row["students"] for row in rows) == len(data.parts["val"].student)
     assert [row["kind"] for row in found["scores"]] == ["network", "bound", "oracle"]
-    assert set(found["curves"]) == {row["name"] for row in found["scores"]}
+    shown = {one["title"]: one for one in found["sections"]}
+    (roc, calibration) = shown["Ranking and trust"]["forms"]
+    assert {line["name"] for line in roc["lines"]} == {row["name"] for row in found["scores"]}
+    assert sum(calibration["counts"]) == total
+    assert [line["name"] for line in calibration["lines"]] == ["ItemDKT"]
+    assert not any(one["lacking"] for one in found["sections"])
 
 
 def test_what_is_kept_is_what_was_found(class_store: Path, tmp_path: Path) -> None:
@@ -97,14 +102,15 @@ def test_what_is_kept_is_what_was_found(class_store: Path, tmp_path: Path) -> No
     assert table["student"] == store.student_names(predicted.student)
     place = store.history_offsets[predicted.student] + predicted.position
     assert table["item"] == [store.vocabulary[ITEM].name(i) for i in store.item[place]]
-    mastery = json.loads((tmp_path / "run" / "mastery.json").read_text("utf-8"))
-    assert mastery["skills"] == list(store.vocabulary[SKILL])
-    assert len(mastery["mastery"]) == len(mastery["items"]) == len(mastery["correct"])
-    assert all(0 <= level <= 1 for row in mastery["mastery"] for level in row)
-    assert not any(mastery["student"] in name for name in store.student_names(range(80)))
+    (told,) = (one for one in found["sections"] if one["title"].startswith("One student"))
+    picture, answers = told["forms"]
+    assert set(picture["rows"]) <= set(store.vocabulary[SKILL])
+    assert {len(row) for row in picture["values"]} == {len(answers["rows"])}
+    assert all(0 <= level <= 1 for row in picture["values"] for level in row)
+    pseudonym = told["sentence"].split()[1].rstrip(",")
+    assert not any(pseudonym in name for name in store.student_names(range(80)))
     assert sorted(f.name for f in (tmp_path / "run").iterdir()) == [
         "evaluation.json",
-        "mastery.json",
         "predictions.parquet",
     ]
 

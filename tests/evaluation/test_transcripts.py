@@ -90,10 +90,16 @@ def test_the_report_draws_the_lesson_and_the_tags(run: Path) -> None:
     page = (run / "report.html").read_text("utf-8")
     assert "One lesson over time" in page
     assert "Tag by tag" in page
-    assert {"lesson", "tags"} <= {file.stem for file in (run / "pictures").iterdir()}
-    lesson = json.loads((run / "evaluation.json").read_text("utf-8"))["lesson"]
-    assert lesson["lesson"].startswith("lesson row")  # not its name
-    assert len({len(lesson[name]) for name in ("role", "given", "by_people", "words")}) == 1
+    drawn = {file.stem for file in (run / "pictures").iterdir()}
+    assert {"one-lesson-over-time", "tag-by-tag"} <= drawn
+    lesson, _ = json.loads((run / "evaluation.json").read_text("utf-8"))["sections"]
+    assert lesson["sentence"].startswith("Lesson row")  # not its name
+    (stripes,) = lesson["forms"]
+    for band, other in zip(stripes["bands"], reversed(stripes["bands"]), strict=True):
+        assert list(band["rows"]) == ["network", "people"]
+        mine, theirs = (one["rows"]["people"] for one in (band, other))
+        # Each sentence has a tag of its own role alone.
+        assert all((a >= 0) != (b >= 0) for a, b in zip(mine, theirs, strict=True))
 
 
 def test_predictions_name_each_sentence_and_sum_up_each_lesson(

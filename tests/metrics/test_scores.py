@@ -11,7 +11,6 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score, roc_curve
 
 from torchedu.metrics import SCORES, calibration_points, roc_points, scores, scores_by
-from torchedu.metrics.scores import _ranking
 from torchedu.metrics.sums import CLIP
 
 
@@ -145,8 +144,10 @@ def test_any_precision_and_read_only_columns_are_taken(dtype: torch.dtype) -> No
 
 def test_ranks_are_counted_in_whole_numbers() -> None:
     # float32 counts stand still at 2 ** 24 answers.
-    p = torch.rand(9, dtype=torch.float64)
-    assert [counts.dtype for counts in _ranking(p, p)] == [torch.int64] * 2
+    p = np.arange(10_000) / 10_000
+    y = np.arange(10_000) >= 5_000
+    y[4_999:5_001] = True, False
+    assert scores(p, y)["auc"] == (5_000**2 - 1) / 5_000**2
 
 
 @given(PAIRS)

@@ -9,7 +9,19 @@ from typing import Any
 import pytest
 import yaml
 
-SKILLS = ["fractions", "decimals", "ratios"]
+from torchedu.sections import (
+    Band,
+    Dot,
+    Dots,
+    HeatMap,
+    Line,
+    Lines,
+    Section,
+    Stripes,
+    Table,
+    Text,
+)
+
 STEPS = 12
 
 
@@ -24,34 +36,80 @@ def score(name: str, kind: str, auc: float | None) -> dict[str, Any]:
     }
 
 
-def group(name: str, students: int, auc: float | None) -> dict[str, Any]:
-    return {"group": name, "students": students, "answers": 50 * students, **score("", "", auc)}
+def ranking() -> Lines:
+    x, y = [0, 0.1, 0.4, 1], [0, 0.4, 0.8, 1]
+    lines = [Line("ItemDKT", x, y, "network", "0.738"), Line("Best-LR", x, y, "baseline", "0.706")]
+    return Lines("false alarms", "found", lines, square=True)
 
 
-def history(first: int, last: int | None, auc: float | None) -> dict[str, Any]:
-    return {"from": first, "to": last, "answers": 900, "auc": auc, "best_baseline_auc": 0.69}
+def trust() -> Lines:
+    line = Line("ItemDKT", [0.2, 0.5, 0.8], [0.25, 0.5, 0.75], "network")
+    return Lines("predicted", "observed", [line], counts=[100, 900, 400], counted="answers",
+                 square=True)  # fmt: skip
 
 
-def curves() -> dict[str, Any]:
-    return {
-        "roc": {
-            "false_positive_rate": [0, 0.1, 0.4, 1],
-            "true_positive_rate": [0, 0.4, 0.8, 1],
-        },
-        "calibration": {
-            "predicted": [0.2, 0.5, 0.8],
-            "observed": [0.25, 0.5, 0.75],
-            "answers": [100, 900, 400],
-        },
-    }
+def by_group() -> Dots:
+    dots = [Dot(name, {"ItemDKT": auc}, n, "gender") for name, auc, n in
+            (("f", 0.74, 210), ("m", 0.73, 180), ("x", None, 2))]  # fmt: skip
+    return Dots("AUC", "ItemDKT", dots, overall=0.738, wide=False)
+
+
+def by_tag() -> Dots:
+    return Dots("F1", "ItemDKT", [Dot("a", {"ItemDKT": 0.5, "SVM": None}, 9)])
+
+
+def mastery() -> HeatMap:
+    values = [[0.1 * k + 0.05 * step for step in range(STEPS)] for k in range(3)]
+    marks = [(step % 2, step, step % 3 > 0) for step in range(STEPS)]
+    return HeatMap("answer", ["fractions", "decimals", "ratios"], values, 4, marks)
+
+
+def lesson() -> Stripes:
+    teacher = {"network": [1, -1, 0, 0], "people": [1, -1, 0, 1]}
+    student = {"network": [-1, 0, -1, -1]}
+    bands = [Band("teachers", ["none", "press"], teacher, 0), Band("students", ["claim"], student)]
+    return Stripes("words", [4, 2, 0, 6], bands)
+
+
+def risk() -> Lines:
+    line = Line("risk", [0, 14, 28], [0.2, 0.6, 0.7], "network")
+    return Lines("day", "risk", [line], percent=True, marks=[(14, "missed A"), (28, "missed B")],
+                 wide=True)  # fmt: skip
+
+
+def history() -> Lines:
+    lines = [Line("ItemDKT", [0, 1, 2], [0.65, None, 0.75], "network")]
+    return Lines("earlier answers", "AUC", lines, ticks=["0", "1–9", "10+"], counts=[9, 9, 9],
+                 counted="answers")  # fmt: skip
 
 
 @pytest.fixture
-def evaluation() -> dict[str, Any]:
+def sections() -> list[Section]:
+    table = Table(["group", "students", "AUC"], [["f", 1210, 0.74], ["x", 2, None]], "gender")
+    said = Text("How many?", {"the network": "Three.", "the tutor": "Four."})
+    return [
+        Section("Ranking and trust", "Two pictures.", [ranking(), trust()]),
+        Section("By length of history", "Early and late.", [history()]),
+        Section("By student group", "Small groups\ndiffer.", [by_group(), table]),
+        Section("Tag by tag", "F1.", [by_tag()]),
+        Section("Mastery", "Student 1f3a9c.", [mastery()]),
+        Section("One lesson", "From begin to end.", [lesson()]),
+        Section("One risk", "What came:", [risk()]),
+        Section("What it says", "To prompts.", [said]),
+        Section("Weeks", "There is none.", lacking=True),
+    ]
+
+
+@pytest.fixture
+def evaluation(sections: list[Section]) -> dict[str, Any]:
     return {
+        "task": "KnowledgeTracing",
+        "use_for": "To foretell.",
+        "not_for": "To mark a student.",
         "split": "test",
         "data": "simulated class",
         "counts": {"students": 400, "answers": 23950},
+        "facts": {"skills": 3},
         "columns": {
             "auc": "AUC",
             "accuracy": "accuracy",
@@ -65,31 +123,15 @@ def evaluation() -> dict[str, Any]:
             score("best reachable", "bound", 0.746),
             score("Best-LR", "baseline", 0.706),
         ],
-        "by_group": {"gender": [group("f", 210, 0.74), group("m", 180, 0.73), group("x", 2, None)]},
-        "by_history": [history(0, 0, 0.65), history(1, 9, None), history(10, None, 0.75)],
-        "curves": {"ItemDKT": curves(), "Best-LR": curves(), "best reachable": curves()},
+        "origin": 0.5,
+        "lower": False,
+        "lead": "ItemDKT reaches an AUC of 0.738.",
+        "sections": [section.to_json() for section in sections],
     }
 
 
 @pytest.fixture
-def mastery() -> dict[str, Any]:
-    return {
-        "student": "1f3a9c",
-        "definition": "The mean probability of a right answer over the skill's items.",
-        "skills": [*SKILLS, "never met"],
-        "mastery": [[0.1 * k + 0.05 * step for k in range(4)] for step in range(STEPS)],
-        "items": [f"item {step}" for step in range(STEPS)],
-        "correct": [step % 3 > 0 for step in range(STEPS)],
-        "skills_of_items": [
-            [SKILLS[step % 2]] + (SKILLS[2:] if step % 4 == 0 else []) for step in range(STEPS)
-        ],
-    }
-
-
-@pytest.fixture
-def write_run(
-    tmp_path: Path, evaluation: dict[str, Any], mastery: dict[str, Any]
-) -> Callable[..., Path]:
+def write_run(tmp_path: Path, evaluation: dict[str, Any]) -> Callable[..., Path]:
     """Return a function that writes a run's folder, without the files that are named."""
 
     def write(*without: str) -> Path:
@@ -107,11 +149,6 @@ def write_run(
         with (run / "metrics.csv").open("w", newline="") as file:
             csv.writer(file).writerows(rows)
         (run / "evaluation.json").write_text(json.dumps(evaluation), "utf-8")
-        (run / "mastery.json").write_text(json.dumps(mastery), "utf-8")
-        (run / "vocabulary.json").write_text(
-            json.dumps({"item": [f"item {step}" for step in range(STEPS)], "skill": SKILLS}),
-            "utf-8",
-        )
         for name in without:
             (run / name).unlink()
         return run

@@ -1,22 +1,12 @@
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from torchedu.report.curves import (
-    MOST_CURVES,
-    best_epoch,
-    draw_calibration,
-    draw_gradients,
-    draw_loss,
-    draw_roc,
-    draw_score,
-)
+from torchedu.report.curves import best_epoch, draw_gradients, draw_loss, draw_score
 from torchedu.report.folder import Run, read_run
-from torchedu.report.style import NETWORK, drawing
+from torchedu.report.style import drawing
 
 
 @pytest.fixture
@@ -32,10 +22,11 @@ def test_the_best_epoch_is_the_first_of_the_highest_auc(run: Run) -> None:
 
 
 def test_the_score_that_was_monitored_is_the_one_drawn(run: Run) -> None:
-    told = {"columns": {"ndcg10": "NDCG@10"}}
+    assert run.evaluation
+    told = replace(run.evaluation, columns={"ndcg10": "NDCG@10"})
     metrics = {"val/ndcg10": {1: 0.1, 2: 0.3, 3: 0.2}, "val/hr10": {1: 0.4, 2: 0.3, 3: 0.5}}
     config = "early_stopping: {monitor: val/ndcg10}"
-    of_courses = replace(run, config=config, metrics=metrics, evaluated=told)
+    of_courses = replace(run, config=config, metrics=metrics, evaluation=told)
     assert best_epoch(of_courses) == 2
     with drawing():
         picture = draw_score(of_courses)
@@ -93,64 +84,3 @@ def test_no_values_are_no_picture(run: Run) -> None:
     with drawing():
         assert draw_loss(replace(run, metrics={"val/auc": {1: 0.7}})) is None
         assert draw_score(replace(run, metrics={"val/loss": {1: 0.7}})) is None
-
-
-def test_roc_names_each_auc_and_draws_the_network_on_top(run: Run) -> None:
-    assert run.evaluation
-    with drawing():
-        picture = draw_roc(run.evaluation)
-    assert picture
-    last = picture.figure.axes[0].lines[-1]
-    assert (last.get_label(), last.get_color()) == ("ItemDKT  0.738", NETWORK)
-    assert len(picture.figure.axes[0].lines) == 4
-
-
-def test_calibration_counts_the_networks_answers(run: Run) -> None:
-    assert run.evaluation
-    with drawing():
-        picture = draw_calibration(run.evaluation)
-    assert picture
-    segments = picture.figure.axes[1].collections[0].get_segments()
-    # Best reachable would be calibrated by its making: it says nothing here.
-    labels = [text.get_text() for text in picture.figure.axes[0].get_legend().get_texts()]
-    assert labels == ["ItemDKT", "Best-LR"]
-    assert [segment[1].tolist() for segment in segments] == [[0.2, 100], [0.5, 900], [0.8, 400]]
-
-
-def test_empty_curves_are_no_picture(
-    evaluation: dict[str, Any], write_run: Callable[..., Path]
-) -> None:
-    path = write_run()
-    empty = {
-        "roc": {"false_positive_rate": [], "true_positive_rate": []},
-        "calibration": {"predicted": [], "observed": [], "answers": []},
-    }
-    evaluation["curves"] = {"ItemDKT": empty}
-    (path / "evaluation.json").write_text(json.dumps(evaluation))
-    found = read_run(path).evaluation
-    assert found
-    with drawing():
-        assert draw_roc(found) is None
-        assert draw_calibration(found) is None
-
-
-def test_many_long_curves_are_kept_readable(
-    evaluation: dict[str, Any], write_run: Callable[..., Path]
-) -> None:
-    path = write_run()
-    rates = [i / 5000 for i in range(5001)]
-    curve = {"roc": {"false_positive_rate": rates, "true_positive_rate": rates}}
-    names = [f"network {i}" for i in range(9)]
-    evaluation["curves"] = dict.fromkeys(names, curve)
-    evaluation["scores"] = [{"name": name, "kind": "network"} for name in names]
-    (path / "evaluation.json").write_text(json.dumps(evaluation))
-    found = read_run(path).evaluation
-    assert found
-    with drawing():
-        picture = draw_roc(found)
-        assert picture
-        assert picture.png()
-    lines = picture.figure.axes[0].lines[1:]
-    assert len(lines) == MOST_CURVES
-    assert all(len(line.get_xdata()) <= 400 for line in lines)
-    assert all(line.get_xdata()[-1] == 1 for line in lines)

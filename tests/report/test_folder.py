@@ -15,28 +15,23 @@ from torchedu.report.folder import clean, read_run
 def test_a_whole_run_is_read(write_run: Callable[..., Path]) -> None:
     run = read_run(write_run())
     assert run.seed == 7
-    assert run.names == {"items": 12, "skills": 3}
     assert run.metrics["val/auc"] == pytest.approx({1: 0.72, 2: 0.73, 3: 0.74, 4: 0.73})
     assert run.evaluation
-    assert run.mastery
-    names = [score.name for score in run.evaluation.ordered]
+    names = [score.name for score in run.evaluation.scores]
     assert names == ["ItemDKT", "Best-LR", "item mean", "best reachable", "oracle"]
-    assert math.isnan(run.evaluation.by_group["gender"][2].auc)
-    assert [part.label for part in run.evaluation.by_history] == ["0", "1–9", "10+"]
-    assert run.mastery.correct[:3] == [0, 1, 1]
+    assert math.isnan(run.evaluation.scores[-1].values[3])
+    assert run.evaluation.counts == {"students": 400, "answers": 23950, "skills": 3}
+    assert run.evaluation.sections[0].title == "Ranking and trust"
+    assert run.evaluation.network == "ItemDKT"
 
 
-@pytest.mark.parametrize(
-    "file", ["config.yaml", "metrics.csv", "evaluation.json", "mastery.json", "vocabulary.json"]
-)
+@pytest.mark.parametrize("file", ["config.yaml", "metrics.csv", "evaluation.json"])
 def test_a_missing_file_is_a_missing_part(write_run: Callable[..., Path], file: str) -> None:
     run = read_run(write_run(file))
     parts = {
         "config.yaml": run.config,
         "metrics.csv": run.metrics,
         "evaluation.json": run.evaluation,
-        "mastery.json": run.mastery,
-        "vocabulary.json": run.names,
     }
     assert [name for name, part in parts.items() if not part] == [file]
 
@@ -73,8 +68,7 @@ def test_a_log_cut_inside_a_number_or_a_row_is_read_as_far_as_it_goes(
         ("evaluation.json", '{"split": "test"'),
         ("evaluation.json", "[]"),
         ("evaluation.json", "null"),
-        ("mastery.json", '{"student": "x"}'),
-        ("vocabulary.json", '{"item": 3}'),
+        ("evaluation.json", '{"data": "x", "split": "test", "columns": {}, "scores": []}'),
     ],
 )
 def test_a_damaged_file_is_named_in_two_lines(
@@ -101,36 +95,38 @@ def test_a_configuration_that_is_no_yaml_is_still_shown(write_run: Callable[...,
     assert (read_run(run).config, read_run(run).seed) == ("a: [1", None)
 
 
-@pytest.mark.parametrize("part", ["mastery", "items", "correct", "skills_of_items"])
-def test_lists_of_unequal_length_are_refused(
-    write_run: Callable[..., Path], mastery: dict[str, Any], part: str
+@pytest.mark.parametrize(
+    ("section", "change", "said"),
+    [
+        (0, {"form": "pie"}, "a form 'pie' is not known"),
+        (0, {"lines": [{"name": "a", "x": [1], "y": []}]}, "the line 'a'"),
+        (4, {"values": [[0.5], [0.5, 1], [1]]}, "a row of a heat map"),
+        (5, {"widths": [1]}, "a row of stripes"),
+        (0, {"lines": 3}, "cannot be read"),
+    ],
+)
+def test_a_form_whose_parts_do_not_fit_is_refused(
+    write_run: Callable[..., Path],
+    evaluation: dict[str, Any],
+    section: int,
+    change: dict[str, Any],
+    said: str,
 ) -> None:
     run = write_run()
-    mastery[part].pop()
-    (run / "mastery.json").write_text(json.dumps(mastery))
-    with pytest.raises(DataError, match="unequal numbers of steps"):
-        read_run(run)
-
-
-def test_a_step_without_a_value_for_each_skill_is_refused(
-    write_run: Callable[..., Path], mastery: dict[str, Any]
-) -> None:
-    run = write_run()
-    mastery["mastery"][3].pop()
-    (run / "mastery.json").write_text(json.dumps(mastery))
-    with pytest.raises(DataError, match="one mastery value a skill"):
-        read_run(run)
-
-
-@pytest.mark.parametrize("curve", ["roc", "calibration"])
-def test_curves_of_unequal_length_are_refused(
-    write_run: Callable[..., Path], evaluation: dict[str, Any], curve: str
-) -> None:
-    run = write_run()
-    next(iter(evaluation["curves"]["ItemDKT"][curve].values())).pop()
+    evaluation["sections"][section]["forms"][0] |= change
     (run / "evaluation.json").write_text(json.dumps(evaluation))
-    with pytest.raises(DataError, match="unequal lengths"):
+    with pytest.raises(DataError, match=said):
         read_run(run)
+
+
+def test_of_costs_the_lowest_stands_first(
+    write_run: Callable[..., Path], evaluation: dict[str, Any]
+) -> None:
+    run = write_run()
+    (run / "evaluation.json").write_text(json.dumps({**evaluation, "lower": True}))
+    found = read_run(run).evaluation
+    assert found
+    assert [score.name for score in found.scores][:3] == ["ItemDKT", "item mean", "Best-LR"]
 
 
 @given(st.text())

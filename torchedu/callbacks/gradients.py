@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 from torchedu.domains import Domain
 from torchedu.errors import ConfigError, TrainingError, allowed
 from torchedu.parallel import of_one_mesh, traits_of
+from torchedu.ranks import on_all
 
 REMEMBERED = 100
 """Steps that a norm is compared with."""
@@ -291,12 +292,10 @@ def _row(batch: Any, row: int) -> Any:
 
 def _everywhere(names: list[str], world_size: int) -> list[str]:
     """Return the names of all ranks."""
-    if world_size == 1 or not distributed.is_initialized():
+    if world_size == 1:
         return names
-    ranks: list[Any] = [None] * distributed.get_world_size()
-    distributed.all_gather_object(ranks, names)
     # Ranks that share a network have found the same.
-    return list(dict.fromkeys(name for rank in ranks for name in rank))
+    return list(dict.fromkeys(name for rank in on_all(names) for name in rank))
 
 
 def _listed(names: list[str]) -> str:

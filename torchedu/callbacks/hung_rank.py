@@ -18,6 +18,7 @@ from torch import distributed
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from torchedu.errors import ConfigError
+from torchedu.ranks import on_all
 
 HUNG = 70
 """Exit code of a job that ended because a rank hung (EX_SOFTWARE of sysexits.h)."""
@@ -137,8 +138,7 @@ class _Watch:
         host, wait = os.environ.get("MASTER_ADDR", "127.0.0.1"), timedelta(seconds=rank.timeout)
         first = self._own == 0
         store = TCPStore(host, 0, is_master=True, timeout=wait) if first else None
-        told: list[Any] = [None] * self._size
-        distributed.all_gather_object(told, (store.port if store else 0, self._beat(0)))
+        told = on_all((store.port if store else 0, self._beat(0)))
         self._store = store or TCPStore(host, told[0][0], is_master=False, timeout=wait)
         # What each rank told last, and when.
         self._seen = {other: (beat, time.monotonic()) for other, (_, beat) in enumerate(told)}

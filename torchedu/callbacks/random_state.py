@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
-from torch import Tensor, distributed
+from torch import Tensor
 
 from torchedu.parallel import traits_of
+from torchedu.ranks import on_all
 
 
 class RandomState(Callback):
@@ -34,11 +35,8 @@ class RandomState(Callback):
     def state_dict(self) -> dict[str, Any]:
         """Return the states of all ranks; every rank has to call it."""
         own = random_state()
-        if not (distributed.is_available() and distributed.is_initialized()):
-            return {"ranks": [own]}
-        ranks: list[Any] = [None] * distributed.get_world_size()
-        distributed.all_gather_object(ranks, (self._share, own))
-        of_share = dict(reversed(ranks))  # the state of the first rank that takes it
+        # Of each share, the state of the first rank that takes it.
+        of_share = dict(reversed(on_all((self._share, own))))
         return {"ranks": [of_share[share] for share in sorted(of_share)]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -1,13 +1,13 @@
 """The names beside the run's other files."""
 
 import json
-from pathlib import Path
 
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from torchedu.domains import Domain
 from torchedu.files import write_whole
+from torchedu.run_folder import RunFolder
 
 
 class VocabularyFile(Callback):
@@ -18,8 +18,8 @@ class VocabularyFile(Callback):
         vocabulary = pl_module.vocabulary if isinstance(pl_module, Domain) else None
         if vocabulary is None or not vocabulary.kinds or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
-        folder = Path(trainer.log_dir or trainer.default_root_dir)  # all ranks agree on it here
+        folder = RunFolder.of_trainer(trainer)
         if trainer.is_global_zero:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.path.mkdir(parents=True, exist_ok=True)
             text = json.dumps(vocabulary.to_json(), ensure_ascii=False, indent=1)
-            write_whole(folder / "vocabulary.json", text.encode())
+            write_whole(folder.vocabulary, text.encode())

@@ -13,11 +13,8 @@ from torch.distributed.tensor import DTensor
 from torchedu.checkpoints.parts import put_together
 from torchedu.checkpoints.seal import ANOTHER, OURS, Manifest, Verified, verify
 from torchedu.errors import CheckpointError
+from torchedu.run_folder import RunFolder
 
-FOLDER = "checkpoints"
-"""Where a run's folder keeps them."""
-WRITTEN = ("best.ckpt", "last.ckpt")
-"""What a run writes there; a file under the other's name was swapped."""
 KEYS: dict[str, type] = {
     "state_dict": dict,
     "epoch": int,
@@ -82,8 +79,10 @@ def read_checkpoint(file: str | Path, map_location: Any = "cpu") -> Checkpoint:
 def read(verified: Verified, map_location: Any = "cpu") -> Checkpoint:
     """Read a checkpoint that was verified and is still open; see ``read_checkpoint``."""
     path, manifest = verified.file, verified.manifest
-    swapped = manifest is not None and {manifest.name, path.name} == set(WRITTEN)
-    if manifest is not None and swapped and path.parent.name == FOLDER:
+    # Of the two that a run writes, a file under the other's name was swapped.
+    both = {RunFolder.BEST, RunFolder.LAST}
+    swapped = manifest is not None and {manifest.name, path.name} == both
+    if manifest is not None and swapped and RunFolder.has(path):
         raise CheckpointError(
             f"{path} cannot be used: it was written as {manifest.name}, and the two were swapped.",
             "Give each its name back, or copy it out of its run's folder.",
@@ -167,8 +166,8 @@ def _problems(file: Path, content: Any) -> Iterator[str]:
     for key, value in content.get("state_dict", {}).items():
         if not (isinstance(key, str) and isinstance(value, Tensor)):
             yield f"its weights {key!r} are a {type(value).__name__} and no tensor"
-    names = file.parent.parent / "vocabulary.json"
-    if file.parent.name == FOLDER and names.is_file() and "vocabulary" in content:
+    names = RunFolder.of_checkpoint(file).vocabulary
+    if RunFolder.has(file) and names.is_file() and "vocabulary" in content:
         try:
             own = json.loads(names.read_text("utf-8"))
         except (OSError, ValueError):

@@ -9,9 +9,10 @@ from typing import Any
 
 from lightning_utilities.core.rank_zero import rank_zero_only
 
-from torchedu.checkpoints.content import FOLDER, Checkpoint, local, read, read_checkpoint
+from torchedu.checkpoints.content import Checkpoint, local, read, read_checkpoint
 from torchedu.checkpoints.seal import Verified, verify
 from torchedu.errors import CheckpointError
+from torchedu.run_folder import RunFolder
 
 
 @contextmanager
@@ -88,7 +89,7 @@ def read_usable(file: str | Path, map_location: Any = "cpu") -> Checkpoint:
     try:
         return read_checkpoint(file, map_location)
     except CheckpointError as error:
-        if file.parent.name != FOLDER:
+        if not RunFolder.has(file):
             raise
         other, _ = read_newest(file.parent, file, map_location)
         if other is None:
@@ -100,7 +101,7 @@ def read_usable(file: str | Path, map_location: Any = "cpu") -> Checkpoint:
         return other
 
 
-def open_checkpoint(path: str | Path, name: str = "best.ckpt") -> Checkpoint:
+def open_checkpoint(path: str | Path, name: str = RunFolder.BEST) -> Checkpoint:
     """Verify and read the checkpoint that is meant, once.
 
     Args:
@@ -114,7 +115,7 @@ def open_checkpoint(path: str | Path, name: str = "best.ckpt") -> Checkpoint:
         CheckpointError: There is none that can be used.
     """
     path = local(path)
-    file = path / FOLDER / name if path.is_dir() else path
+    file = RunFolder(path).checkpoints / name if path.is_dir() else path
     # One that is gone from its run's folder is replaced as a damaged one is.
     there = any(file.parent.glob("*.ckpt")) if path.is_dir() else file.exists()
     if not there:

@@ -13,9 +13,9 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
 from lightning.pytorch.trainer.states import TrainerFn
 
-from torchedu.checkpoints.content import FOLDER
 from torchedu.checkpoints.verified_io import VerifiedCheckpointIO
 from torchedu.errors import ConfigError
+from torchedu.run_folder import RunFolder
 
 STOPPED = 75
 """Exit code of a run that saved and stopped at a signal: run it again (EX_TEMPFAIL)."""
@@ -61,8 +61,7 @@ class LastCheckpoint(Checkpoint):
         if stage != TrainerFn.FITTING or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         self._trainer = trainer
-        folder = Path(trainer.log_dir or trainer.default_root_dir)  # all ranks agree on it here
-        self._file = folder / FOLDER / "last.ckpt"
+        self._file = RunFolder.of_trainer(trainer).last
 
     def state_dict(self) -> dict[str, Any]:
         """Return how much of the log belongs to the checkpoint, and whether training is over."""
@@ -161,9 +160,10 @@ class LastCheckpoint(Checkpoint):
         if not trainer.is_global_zero:
             raise SystemExit(0)  # the first rank's code is the job's
         name = "a signal" if self._signal is None else signal.Signals(self._signal).name
+        run = RunFolder.of_checkpoint(self._file).path
         print(
             f"Stopped by {name} after step {trainer.global_step:,}; saved in {self._file}.\n"
-            f"To go on: the same words and --run {self._file.parent.parent} --resume auto",
+            f"To go on: the same words and --run {run} --resume auto",
             file=sys.stderr,
             flush=True,
         )

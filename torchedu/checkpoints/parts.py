@@ -23,6 +23,7 @@ from torch.utils._pytree import keystr, tree_leaves, tree_map_with_path
 from torchedu.checkpoints.seal import ANOTHER, Verified, verify, write_sealed
 from torchedu.errors import CheckpointError
 from torchedu.files import whole
+from torchedu.ranks import on_all
 
 DIVIDED = ("state_dict", "optimizer_states")
 """What of a checkpoint may be divided."""
@@ -135,13 +136,6 @@ def remove(file: Path) -> None:
 def remove_parts(file: Path) -> None:
     """Remove the parts of a checkpoint that is one file now."""
     shutil.rmtree(parts_folder(file), ignore_errors=True)
-
-
-def on_all(own: Any) -> list[Any]:
-    """Return what each rank says, in order; every rank has to call this."""
-    told: list[Any] = [None] * distributed.get_world_size()
-    distributed.all_gather_object(told, own)
-    return told
 
 
 def _taken_apart(checkpoint: Mapping[str, Any]) -> tuple[dict[str, Any], Any, Any]:

@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 from torch import nn
 
-from torchedu.checkpoints.content import FOLDER, Checkpoint, local
+from torchedu.checkpoints.content import Checkpoint, local
 from torchedu.checkpoints.folder import open_checkpoint, read_newest, warn
 from torchedu.errors import CheckpointError, ConfigError
+from torchedu.run_folder import RunFolder
 
 
 class Resume(NamedTuple):
@@ -68,9 +69,10 @@ def resume_from(resume: str | None, run: str | None, module: nn.Module) -> Resum
     else:
         path = local(resume)
         found = newest(path) if path.is_dir() else None
-        found = found or open_checkpoint(path, "last.ckpt")
+        found = found or open_checkpoint(path, RunFolder.LAST)
     _check_fit(found, module)
-    same_run = run is not None and found.file.resolve().parent == (Path(run) / FOLDER).resolve()
+    own = None if run is None else RunFolder(Path(run)).checkpoints.resolve()
+    same_run = found.file.resolve().parent == own
     return Resume(found, same_run)
 
 
@@ -87,7 +89,7 @@ def newest(run: Path) -> Checkpoint | None:
     Raises:
         CheckpointError: There are checkpoints, and none can be used.
     """
-    found, problems = read_newest(run / FOLDER)
+    found, problems = read_newest(RunFolder(run).checkpoints)
     for problem in problems:
         if found is None:
             raise CheckpointError(

@@ -22,12 +22,13 @@ import torch
 
 from torchedu import __version__
 from torchedu.errors import CheckpointError
+from torchedu.run_folder import RunFolder
 
 FORMAT = 1
 END = b"PK\x05\x06"  # begins the 22 bytes that end an archive without a comment
 DIGITS = 64
 TAIL = 4096  # bytes; a seal is shorter
-OURS = "Give a file that torchedu wrote, such as runs/version_0/checkpoints/best.ckpt."
+OURS = f"Give a file that torchedu wrote, such as {RunFolder.EXAMPLE}."
 ANOTHER = "Copy it again from where it came, or use another checkpoint of its run."
 
 

@@ -15,13 +15,13 @@ from torchedu.checkpoints.content import Checkpoint, local, not_numbers
 from torchedu.checkpoints.folder import newest_first, read_usable
 from torchedu.checkpoints.parts import (
     is_divided,
-    on_all,
     remove,
     remove_parts,
     write_divided,
 )
 from torchedu.checkpoints.seal import write_sealed
 from torchedu.files import whole
+from torchedu.ranks import on_all
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 

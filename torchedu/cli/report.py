@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from torchedu.parsing import run_functions
+from torchedu.run_folder import RunFolder
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -21,4 +22,4 @@ def report(run: str) -> None:
 
     page = write_report(run)
     print(f"report: {page}")
-    print(f"model card: {page.with_name('model_card.md')}")
+    print(f"model card: {RunFolder(page.parent).card}")

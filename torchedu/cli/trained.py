@@ -10,6 +10,7 @@ from torchedu.cli.results import show
 from torchedu.errors import ConfigError
 from torchedu.run import Run, RunConfig, build
 from torchedu.run.training import score
+from torchedu.run_folder import RunFolder
 
 
 def trained(words: Sequence[str], command: str) -> Run:
@@ -54,13 +55,13 @@ def results_folder(run: Run, command: str) -> Path:
     assert run.checkpoint is not None
     if run.config.run:
         folder = Path(run.config.run)
-        if folder.is_file() or (folder / "checkpoints").exists():
+        if folder.is_file() or RunFolder(folder).checkpoints.exists():
             raise ConfigError(
                 f"--run {folder} is in use.",
                 "Name a folder that does not exist yet, or leave it out.",
             )
         return folder
-    return run.checkpoint.parent.parent / f"{command}-{str(run.data.name).replace(' ', '-')}"
+    return RunFolder.of_checkpoint(run.checkpoint).results(command, run.data.name).path
 
 
 def score_part(words: Sequence[str], command: str, part: str) -> None:

@@ -30,7 +30,6 @@ class DataModule(LightningDataModule, ABC):
     Attributes:
         name: What reports call it.
         batch_size: Windows in a global batch; None where the data cuts its batches itself.
-        predict_part: The part that is predicted; where it is None, what the subclass says.
         longest: The option that says how long a batch's rows are at most; none where none does.
 
     Args:
@@ -43,6 +42,7 @@ class DataModule(LightningDataModule, ABC):
     """
 
     longest: ClassVar[str] = ""
+    name: str
     batch_size: int | None
 
     def __init__(self, path: str | None, seed: int, num_workers: int) -> None:
@@ -52,7 +52,6 @@ class DataModule(LightningDataModule, ABC):
         self.name = "" if path is None else Path(path).stem
         self.seed = seed
         self.num_workers = num_workers
-        self.predict_part: str | None = None
 
     @cached_property
     @abstractmethod
@@ -125,15 +124,23 @@ class DataModule(LightningDataModule, ABC):
 
     def val_dataloader(self) -> EpochLoader:
         """Return the validation batches."""
-        return self.loader(*self.evaluation("val"))
+        return self.part_dataloader("val")
 
     def test_dataloader(self) -> EpochLoader:
         """Return the test batches."""
-        return self.loader(*self.evaluation("test"))
+        return self.part_dataloader("test")
 
     def predict_dataloader(self) -> EpochLoader:
-        """Return the batches of ``predict_part``."""
-        return self.loader(*self.evaluation(self.predict_part))
+        """Return the batches of what is predicted by default."""
+        return self.part_dataloader(None)
+
+    def part_dataloader(self, part: str | None) -> EpochLoader:
+        """Return the batches of a part.
+
+        Args:
+            part: ``train``, ``val`` or ``test``; None for what is predicted by default.
+        """
+        return self.loader(*self.evaluation(part))
 
     def loader(self, batches: Batches, order: Order) -> EpochLoader:
         """Return the batches that the trainer's rank takes.

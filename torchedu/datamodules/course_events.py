@@ -120,7 +120,6 @@ class CourseEvents(DataModule):
         self.attributes = list(dict.fromkeys(attributes or []))
         self.fair_to = fair_to
         self.mitigation = mitigation
-        self.predict_by_week = False
         self._divided = test, val, val_presentations
         self._views: dict[bool, tuple[Moments, View]] = {}
 
@@ -258,14 +257,16 @@ class CourseEvents(DataModule):
         moments, seen = self._view(weekly=True)
         return self._scored(*_take(moments, seen, seen.registered))
 
-    def predict_dataloader(self) -> EpochLoader:
-        """Return the moments of ``predict_part``, by default every ``every_days`` of everyone.
+    def part_dataloader(self, part: str | None, by_week: bool = False) -> EpochLoader:
+        """Return the moments of a part, at the cutoffs, or of everyone, every ``every_days``.
 
-        Those of a part are at the cutoffs, or with ``predict_by_week`` every ``every_days`` too.
+        Args:
+            part: ``train``, ``val`` or ``test``; everyone where it is None.
+            by_week: Whether those of a part are every ``every_days`` too.
         """
-        if self.predict_part is None or not self.predict_by_week:
-            return super().predict_dataloader()
-        return self.at(*self.moments(self.predict_part, by_week=True))
+        if part is None or not by_week:
+            return super().part_dataloader(part)
+        return self.at(*self.moments(part, by_week=True))
 
     def at(self, moments: Moments, seen: View) -> EpochLoader:
         """Return batches of any moments.

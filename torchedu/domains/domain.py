@@ -2,9 +2,10 @@
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchmetrics import Metric
 
@@ -13,7 +14,9 @@ from torchedu.domains.building import Net, builder, described
 from torchedu.errors import CheckpointError, ConfigError
 from torchedu.layers import VocabularyTable
 from torchedu.models.network import Network
+from torchedu.run_folder import RunFolder
 from torchedu.schema import Vocabulary
+from torchedu.sections import Section
 
 Schedule = Literal["constant", "one_cycle"]
 
@@ -39,6 +42,10 @@ class Domain(nn.Module, ABC):
             (or nothing); a kind that ends in ``.`` stands for all that begin with it.
         fixed: Kinds of names of which data has to have the same.
         nets: What its networks are.
+        keys: Columns of what ``predict`` returns that say what a prediction is of, by which they
+            are ordered; the first column where it names none.
+        use_for: What the task is for, as a model card says it.
+        not_for: What it must not be used for.
         trained_by: Arguments that say how it is trained, not what it is.
         usual: What the command line takes where nothing else is said: import paths of ``net`` and
             ``data``, and ``init_args`` of the task.
@@ -60,6 +67,9 @@ class Domain(nn.Module, ABC):
     binds: ClassVar[Mapping[str, str]] = {}
     fixed: ClassVar[tuple[str, ...]] = ()
     nets: ClassVar[type[Network]] = Network
+    keys: ClassVar[tuple[str, ...]] = ()
+    use_for: ClassVar[str] = ""
+    not_for: ClassVar[str] = ""
     trained_by: ClassVar[tuple[str, ...]] = ("lr", "weight_decay", "schedule")
     usual: ClassVar[dict[str, Any]] = {}
 
@@ -97,6 +107,15 @@ class Domain(nn.Module, ABC):
     @abstractmethod
     def pseudonyms(self, batch: Any) -> list[str]:
         """Name each row of a batch as its owner can find it, and nobody else the person."""
+
+    def sections(self, data: Any, predicted: Mapping[str, NDArray[Any]]) -> Sequence[Section]:
+        """Return sections of one's own for the report, from what was predicted of a part.
+
+        Args:
+            data: The data module.
+            predicted: The columns that ``predict`` returned, in the order of ``keys``.
+        """
+        return ()
 
     def forward(self, batch: Any) -> Any:
         """Return what the network gives for a batch."""
@@ -174,7 +193,8 @@ class Domain(nn.Module, ABC):
                 raise CheckpointError(
                     f"the data has the {kind} {', '.join(names[kind]) or 'of nobody'}, the network "
                     f"was trained with {', '.join(self.vocabulary[kind]) or 'none'}.",
-                    "Give data with the same, read as the run's config.yaml has it, or train anew.",
+                    f"Give data with the same, read as the run's {RunFolder.CONFIG} has it, or "
+                    "train anew.",
                 )
         if fresh or training:
             self.take_facts(data, fresh)

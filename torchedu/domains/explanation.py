@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple, Self
 
+import torch
 from torch import Tensor
 
 from torchedu.batch import TokenBatch
@@ -18,12 +19,13 @@ class Explained(NamedTuple):
     """What a model says to prompts.
 
     Attributes:
-        text: Row of the conversation in the store.
-        tokens: The answer to its first prompt, as token ids.
+        text: Row of the conversation in the store; shape (prompts,).
+        tokens: The answer to its first prompt, as token ids, -1 after its end; shape (prompts,
+            most new tokens).
     """
 
-    text: list[int]
-    tokens: list[list[int]]
+    text: Tensor
+    tokens: Tensor
 
 
 class Explanation(Domain):
@@ -52,6 +54,12 @@ class Explanation(Domain):
     counts = "tokens"
     sizes = ("num_tokens",)
     nets = CausalLM
+    keys = ("text",)
+    use_for = (
+        "To explain mathematics to a student beside a teacher who checks it: it may be wrong, "
+        "and sound sure."
+    )
+    not_for = "To mark a student."
     usual: ClassVar = {
         "net": "torchedu.models.CausalLM",
         "data": "torchedu.datamodules.Explanations",
@@ -119,9 +127,12 @@ class Explanation(Domain):
             if True in scored:
                 texts.append(text[0])
                 prompts.append(token[: scored.index(True)])
-        if not prompts:
-            return Explained([], [])
-        return Explained(texts, self.net.generate(prompts, self.ends, self.max_new_tokens))
+        tokens = torch.full((len(prompts), self.max_new_tokens), -1)
+        if prompts:
+            answers = self.net.generate(prompts, self.ends, self.max_new_tokens)
+            for row, answer in enumerate(answers):
+                tokens[row, : len(answer)] = torch.tensor(answer)
+        return Explained(torch.tensor(texts, dtype=torch.int64), tokens)
 
     def grown(self, names: Vocabulary) -> Self:
         """Return this task, to go on with other conversations; its tokens stay as they are."""

@@ -62,6 +62,15 @@ class Grading(Domain):
     net: Grader
     metrics: EssayScores
     ranges: Tensor
+    keys = ("text",)
+    use_for = (
+        "To give a first or second grade that a person looks at, and to show where two "
+        "graders differ."
+    )
+    not_for = (
+        "To give the only grade of an examination: what reads well to it may be wrong, and "
+        "the other way round."
+    )
     monitor = "val/score"
     counts = "scores"
     sizes = ("num_prompts", "num_scores", "num_labels", "num_steps", "num_roles", "dim", "encoder")

@@ -58,6 +58,12 @@ class Lessons(Domain):
     binds: ClassVar = {TAG + role: f"num_{role}_tags" for role in ROLES}
     fixed = (ENCODER,)
     nets = LessonModel
+    keys = ("lesson", "position")
+    use_for = (
+        "To show teachers what was said in their own lessons, so that they see their moves "
+        "and change them."
+    )
+    not_for = "To judge or to pay teachers."
     usual: ClassVar = {
         "net": "torchedu.models.TurnContext",
         "data": "torchedu.datamodules.Transcripts",

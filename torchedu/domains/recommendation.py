@@ -83,6 +83,9 @@ class Recommendation(Domain):
     sizes = ("num_items", "num_students", "num_groups", "num_skills")
     binds: ClassVar = {ITEM: "num_items", GROUP: "num_groups", SKILL: "num_skills"}
     nets = Recommender
+    keys = ("student", "position")
+    use_for = "To order courses that a student may want next."
+    not_for = "To keep anyone out of one."
     usual: ClassVar = {
         "net": "torchedu.models.TwoTower",
         "data": "torchedu.datamodules.Enrolments",

@@ -53,6 +53,9 @@ class Risk(Domain):
     """
 
     net: EventModel
+    keys = ("enrolment", "day")
+    use_for = "To tell teachers whom to call while help still matters."
+    not_for = "To grade, to refuse or to exclude anyone: a risk is no verdict."
     counts = "moments"
     sizes = ("num_modules", "num_attributes")
     binds: ClassVar = {MODULE: "num_modules", ATTRIBUTE: "num_attributes"}

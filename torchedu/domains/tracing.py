@@ -52,6 +52,12 @@ class Tracing(Domain):
     sizes = ("num_items", "num_skills")
     binds: ClassVar = {ITEM: "num_items", SKILL: "num_skills", GROUP: ""}
     nets = KTModel
+    keys = ("student", "position")
+    use_for = (
+        "To foretell whether a student answers the next question right, and to show what is "
+        "mastered."
+    )
+    not_for = "To mark a student."
     usual: ClassVar = {
         "net": "torchedu.models.ItemDKT",
         "data": "torchedu.datamodules.Interactions",

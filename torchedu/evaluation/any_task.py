@@ -1,7 +1,7 @@
-"""One way to score a trained network, whatever its task."""
+"""One way to evaluate a trained network, whatever its task."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import singledispatch
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,19 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torchedu.baselines import Baseline
 from torchedu.errors import ConfigError
 from torchedu.files import write_whole
+from torchedu.prediction.stream import predicted
+from torchedu.run_folder import RunFolder
+from torchedu.sections import Section
 from torchedu.tasks import Task
 
 Baselines = bool | Sequence[Baseline[Any, Any] | type[Baseline[Any, Any]]]
 """Whether to fit a task's own baselines, or which others to fit beside these."""
+BESIDE = {
+    "baseline": "the best baseline, {}",
+    "human": "{}",
+    "bound": "the best that is reachable",
+}
+"""What the network's score is set beside, by kind of model."""
 
 
 @singledispatch
@@ -29,8 +38,9 @@ def evaluate(
 ) -> dict[str, Any]:
     """Score a network beside the baselines, and keep what the report needs.
 
-    Each task has its own way to, in a file of ``torchedu.evaluation`` that registers it. A task of
-    one's own without one gets the scores that it logs, with no baselines beside them.
+    Each task of torchedu has its own way to, in a file of ``torchedu.evaluation`` that registers
+    it. A task of another package that registers none gets the scores that it logs, with no
+    baselines beside them, and its own ``sections`` of what it predicts.
 
     Args:
         task: The trained task.
@@ -43,9 +53,7 @@ def evaluate(
             instances, that are fitted and scored beside these (``docs/add_a_baseline.md``).
 
     Returns:
-        What ``evaluation.json`` holds: ``task``, ``data``, ``split``, ``counts`` (what was scored,
-        by noun), ``columns`` (the scores' titles by name) and ``scores`` (a row a model, with its
-        ``name`` and ``kind``), and what the task adds. On ranks other than the first, nothing.
+        What ``evaluation.json`` holds; see ``evaluation``. On ranks other than the first, nothing.
 
     Raises:
         ConfigError: A baseline has another one's name, or the task has no way to fit it.
@@ -58,15 +66,22 @@ def evaluate(
     run = trainer.test if part == "test" else trainer.validate
     (logged,) = run(task, datamodule=data, verbose=False) or [{}]
     numbers = {name.partition("/")[2] or name: value for name, value in logged.items()}
-    evaluation = {
-        "task": type(task).__name__,
-        "data": getattr(data, "name", type(data).__name__),
-        "split": part,
-        "counts": {},
-        "columns": {name: name.replace("_", " ") for name in numbers},
-        "scores": [{"name": type(task.net).__name__, "kind": "network", **numbers}],
-    }
-    return keep(evaluation, trainer, folder)
+    sections: Sequence[Section] = ()
+    if type(task).sections is not Task.sections:
+        columns = predicted(task, data, part, trainer)  # type: ignore[arg-type]
+        sections = task.sections(data, columns) if trainer.is_global_zero else ()
+    if not trainer.is_global_zero:
+        return {}
+    found = evaluation(
+        task,
+        data,
+        part,
+        counts={},
+        columns={name: name.replace("_", " ") for name in numbers},
+        scores=[{"name": type(task.net).__name__, "kind": "network", **numbers}],
+        sections=sections,
+    )
+    return keep(found, folder)
 
 
 def fitted(
@@ -100,12 +115,94 @@ def fitted(
     return every
 
 
-def keep(evaluation: dict[str, Any], trainer: Trainer, folder: str | Path | None) -> dict[str, Any]:
-    """Write ``evaluation.json``, and return what ``evaluate`` does."""
-    if not trainer.is_global_zero:
-        return {}
+def evaluation(
+    task: Task,
+    data: LightningDataModule,
+    part: str,
+    *,
+    counts: Mapping[str, int],
+    columns: Mapping[str, str],
+    scores: Sequence[Mapping[str, Any]],
+    sections: Sequence[Section],
+    facts: Mapping[str, int] | None = None,
+    verb: str = "reaches",
+    origin: float = 0.0,
+    lower: bool = False,
+    **more: Any,
+) -> dict[str, Any]:
+    """Return what ``evaluation.json`` holds, plain values only.
+
+    Args:
+        task: The task.
+        data: The data.
+        part: Which part was scored.
+        counts: What was scored, by noun.
+        columns: The scores' titles by name, the score that matters most first.
+        scores: A row a model: its ``name``, its ``kind`` (``network``, ``baseline``, ``blend``,
+            ``human``, ``bound``, the most that the data allows, or ``oracle``, which knows what no
+            data tells) and its scores.
+        sections: What the report shows.
+        facts: What else there is, by noun.
+        verb: How the network comes to its first score, as a sentence has it.
+        origin: The first score of a model that knows nothing.
+        lower: Whether the first score is the better the lower it is.
+        **more: What else is kept for other programs.
+    """
+    return {
+        "task": type(task).__name__,
+        "use_for": task.use_for,
+        "not_for": task.not_for,
+        "data": getattr(data, "name", type(data).__name__),
+        "split": part,
+        "counts": dict(counts),
+        "facts": dict(facts or {}),
+        "columns": dict(columns),
+        "scores": [dict(row) for row in scores],
+        "origin": origin,
+        "lower": lower,
+        "lead": _lead(scores, columns, verb, lower),
+        "sections": [section.to_json() for section in sections],
+        **more,
+    }
+
+
+def keep(found: dict[str, Any], folder: str | Path | None) -> dict[str, Any]:
+    """Write ``evaluation.json`` where a folder is given, and return what it holds."""
     if folder is not None:
-        file = Path(folder) / "evaluation.json"
+        file = RunFolder(Path(folder)).evaluation
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(file, json.dumps(evaluation, ensure_ascii=False, indent=1).encode())
-    return evaluation
+        write_whole(file, json.dumps(found, ensure_ascii=False, indent=1).encode())
+    return found
+
+
+def _lead(
+    scores: Sequence[Mapping[str, Any]], columns: Mapping[str, str], verb: str, lower: bool
+) -> str:
+    """Say in a sentence what the network reached, beside the best of each other kind."""
+    if not columns or not scores:
+        return ""
+    name, title = next(iter(columns.items()))
+    best: dict[str, tuple[float, str]] = {}
+    for row in scores:
+        value = row.get(name)
+        if value is not None and value == value:
+            other = best.get(row["kind"])
+            if other is None or (value < other[0] if lower else value > other[0]):
+                best[row["kind"]] = value, row["name"]
+    if "network" not in best:
+        return f"The network's {title} is not defined on this part of the data."
+    value, network = best["network"]
+    beside = [
+        f"{_distance(value, best[kind][0])} {words.format(best[kind][1])}"
+        for kind, words in BESIDE.items()
+        if kind in best
+    ]
+    *first, last = [f"{network} {verb} a {title} of {value:.3f}", *beside]
+    return f"{', '.join(first)}, and {last}." if len(first) > 1 else ", ".join([*first, last]) + "."
+
+
+def _distance(value: float, other: float) -> str:
+    distance = round(value, 3) - round(other, 3)
+    if abs(distance) < 0.0005:
+        return "level with"
+    return f"{abs(distance):.3f} {'above' if distance > 0 else 'below'}"

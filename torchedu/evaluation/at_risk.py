@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from torchedu.baselines.at_risk import RiskBoosting, RiskLogistic, RiskMoments, blend
 from torchedu.datamodules import CourseEvents
 from torchedu.datasets.course_view import WEEK, module_of
-from torchedu.evaluation.any_task import Baselines, evaluate, fitted, keep
+from torchedu.evaluation.any_task import Baselines, evaluate, evaluation, fitted, keep
+from torchedu.evaluation.at_risk_sections import groups_alike, one_students_risk, week_by_week
 from torchedu.files import write_whole
 from torchedu.metrics import calibration_points, roc_points, scores
 from torchedu.metrics.fairness import LEAST, Attribute, audit
 from torchedu.metrics.thresholds import thresholds
 from torchedu.prediction.at_risk import PredictedRisks, event_words, predict_risks
+from torchedu.run_folder import RunFolder
 from torchedu.schema import GROUP, MODULE, RESERVED
 from torchedu.tasks import AtRisk
 
@@ -39,10 +41,10 @@ def _(
 
     Adds ``by_cutoff``, ``by_week`` (AUC, and who leaves), ``calls`` (how many of a course's list
     would fail or leave), ``fairness``, the audit at the first cutoff, when most is decided, within
-    courses, ``groups`` (the groups' curves there), ``student``, one student's risk over time, and
-    ``thresholds`` by policy, chosen on the validation part and kept beside the checkpoints too.
+    courses, and ``thresholds`` by policy, chosen on the validation part and kept beside the
+    checkpoints too.
     """
-    predicted = predict_risks(task, data, trainer, part)
+    known = predict_risks(task, data, trainer, part)
     weekly = predict_risks(task, data, trainer, part, by_week=True)
     validated = predict_risks(task, data, trainer, "val")
     if not trainer.is_global_zero:
@@ -54,12 +56,12 @@ def _(
         store.at_risk[moments.enrolment],
     )
     models: dict[str, tuple[str, Floats]] = {
-        type(task.net).__name__: ("network", predicted.risk.astype(np.float64))
+        type(task.net).__name__: ("network", known.risk.astype(np.float64))
     }
     if baselines:
         own = (RiskLogistic(data.cutoffs, seed=data.seed), RiskBoosting(seed=data.seed))
-        known = ("train", *(("val",) if part != "val" else ()))
-        learned, asked = _moments(data, known, by_week=True), _moments(data, (part,))
+        earlier = ("train", *(("val",) if part != "val" else ()))
+        learned, asked = _moments(data, earlier, by_week=True), _moments(data, (part,))
         for baseline in fitted(own, baselines, learned):
             models[baseline.name] = ("baseline", baseline.predict(asked))
         models["blend of all"] = ("blend", blend([risk for _, risk in models.values()]))
@@ -73,39 +75,42 @@ def _(
         }
         errors = {key: every[key] for key in ("log_loss", "calibration_error")}
         rows.append({"name": name, "kind": kind, **by_cutoff, **errors})
-    evaluation = {
-        "task": type(task).__name__,
-        "data": data.name,
-        "split": part,
-        "counts": {
-            "students": len(np.unique(moments.enrolment)),
-            "moments": len(moments.day),
-        },
-        "columns": {
+    weeks, first = _by_week(data, weekly), cutoff == 0
+    fairness = _fairness(data, known, at_risk, first)
+    limits = _thresholds(data, validated)
+    found = evaluation(
+        task, data, part,
+        counts={"students": len(np.unique(moments.enrolment)), "moments": len(moments.day)},
+        columns={
             **{name: f"AUC at {name[3:]} %" for name in names},
             "log_loss": "log loss",
             "calibration_error": "calibration error",
         },
-        "scores": rows,
-        "mark_delay_days": data.mark_delay_days,
-        "by_cutoff": [
-            {"share": share, **_details(predicted.risk[cutoff == i], at_risk[cutoff == i])}
+        scores=rows,
+        verb="tells who fails or leaves with",
+        origin=0.5,
+        sections=[
+            week_by_week(weeks),
+            groups_alike(_groups(data, known, at_risk, first), fairness),
+            one_students_risk(_student(data, weekly)),
+        ],
+        mark_delay_days=data.mark_delay_days,
+        by_cutoff=[
+            {"share": share, **_details(known.risk[cutoff == i], at_risk[cutoff == i])}
             for i, share in enumerate(sorted(data.cutoffs))
         ],
-        "by_week": _by_week(data, weekly),
-        "calls": [
-            {"share": share, **_calls(data, predicted, at_risk, cutoff == i)}
+        by_week=weeks,
+        calls=[
+            {"share": share, **_calls(data, known, at_risk, cutoff == i)}
             for i, share in enumerate(sorted(data.cutoffs))
         ],
-        "fairness": _fairness(data, predicted, at_risk, cutoff == 0),
-        "groups": _groups(data, predicted, at_risk, cutoff == 0),
-        "student": _student(data, weekly),
-        "thresholds": _thresholds(data, validated),
-    }
-    if folder is not None and (Path(folder) / "checkpoints").is_dir():
-        text = json.dumps(evaluation["thresholds"], indent=1)
-        write_whole(Path(folder) / "checkpoints" / "thresholds.json", text.encode())
-    return keep(evaluation, trainer, folder)
+        fairness=fairness,
+        thresholds=limits,
+    )  # fmt: skip
+    if folder is not None and RunFolder(Path(folder)).checkpoints.is_dir():
+        text = json.dumps(limits, indent=1)
+        write_whole(RunFolder(Path(folder)).thresholds, text.encode())
+    return keep(found, folder)
 
 
 def _cutoff(

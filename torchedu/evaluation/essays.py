@@ -18,13 +18,15 @@ from torchedu.baselines.texts import (
 )
 from torchedu.datamodules import Essays
 from torchedu.datasets.texts import Graded
-from torchedu.evaluation.any_task import Baselines, evaluate, fitted, keep
+from torchedu.evaluation.any_task import Baselines, evaluate, evaluation, fitted, keep
+from torchedu.evaluation.shared_sections import audited
 from torchedu.metrics.above import above_mean
 from torchedu.metrics.agreement import agreement
 from torchedu.metrics.essay_scores import EssayScores, mean_of
 from torchedu.metrics.fairness import Attribute, audit
 from torchedu.prediction.essays import PredictedGrades, predicted_grades
 from torchedu.schema import GROUP, LABEL, PART, PROMPT, RESERVED, SCORE
+from torchedu.sections import Dot, Dots, Section
 from torchedu.tasks import EssayGrading
 
 BASELINES = (LengthScore, SurfaceScore, WordScore)
@@ -32,6 +34,8 @@ SCORE_COLUMNS = {
     "qwk": "QWK", "exact": "exact agreement", "adjacent": "within a step",
 }  # fmt: skip
 LABEL_COLUMNS = {"macro_f1": "macro-F1", "mcc": "MCC", "accuracy": "accuracy"}
+MOST = 30
+"""Rows of a picture."""
 LEAST = 20
 """Texts of a group below which its agreement says nothing."""
 
@@ -55,29 +59,29 @@ def _(
     ``essays_by_group``, ``fairness`` (the audit of the writers' groups, within prompts) and, where
     two people rated each text, their own agreement as a row.
     """
-    predicted = predicted_grades(task, data, trainer, part)
+    known = predicted_grades(task, data, trainer, part)
     grouped = bool(data.store.vocabulary.groups)
     by_score = grouped and not task.num_labels
     chosen = predicted_grades(task, data, trainer, "val") if by_score else None
     if not trainer.is_global_zero:
         return {}
-    models = {type(task.net).__name__: ("network", predicted.value, task.metrics)}
+    models = {type(task.net).__name__: ("network", known.value, task.metrics)}
     own: list[Grader] = [kind() for kind in BASELINES]
     if task.num_labels:
         own = [WordLabel(), *([OverlapLabel()] if data.store.references else [])]
-    asked = data.store.graded(predicted.text)
+    asked = data.store.graded(known.text)
     for baseline in fitted(own, baselines, data.store.graded(data.parts["train"])):
         value = baseline.predict(asked)
         metrics = task.metrics if task.num_labels else _stretched(baseline, task, data)
         models[baseline.name] = ("baseline", value, metrics)
-    target = data.batches.target[predicted.text]
+    target = data.batches.target[known.text]
 
     def scored(value: Values, metrics: EssayScores, mine: NDArray[np.bool_]) -> dict[str, Any]:
         if not mine.any():
             return {}
         if task.num_labels:
             return metrics.of_labels(value[mine], target[mine])
-        return metrics.of_scores(value[mine], target[mine], predicted.prompt[mine])
+        return metrics.of_scores(value[mine], target[mine], known.prompt[mine])
 
     everyone = np.ones(len(target), bool)
     rows = [
@@ -85,27 +89,73 @@ def _(
         for name, (kind, value, metrics) in models.items()
     ]
     columns = LABEL_COLUMNS if task.num_labels else SCORE_COLUMNS
-    human = _raters(data, predicted.text, predicted.prompt)
+    human = _raters(data, known.text, known.prompt)
     if human is not None:
         rows.append({"name": "two human raters", "kind": "human", **human})
-    evaluation: dict[str, Any] = {
-        "task": type(task).__name__,
-        "data": data.name,
-        "split": part,
-        "counts": {"texts": len(target), "prompts": len(np.unique(predicted.prompt))},
-        "columns": columns,
-        "scores": rows,
-        "by_part": _by(models, scored, data.store, PART, predicted.text, next(iter(columns))),
-        "essays_by_group": {
-            name: _by(models, scored, data.store, GROUP + name, predicted.text, next(iter(columns)))
-            for name in data.store.vocabulary.groups
-        },
-        "fairness": _fairness(task, data, predicted, chosen) if grouped else None,
+    measure, title = next(iter(columns.items()))
+    by_part = _by(models, scored, data.store, PART, known.text, measure)
+    by_group = {
+        name: _by(models, scored, data.store, GROUP + name, known.text, measure)
+        for name in data.store.vocabulary.groups
     }
-    if not task.num_labels:
-        evaluation["by_prompt"] = _by_prompt(task, models, target, predicted.prompt)
-        evaluation["stretch"] = _stretches(task)
-    return keep(evaluation, trainer, folder)
+    by_prompt = [] if task.num_labels else _by_prompt(task, models, target, known.prompt)
+    fairness = _fairness(task, data, known, chosen) if grouped else None
+    more: dict[str, Any] = (
+        {} if task.num_labels else {"by_prompt": by_prompt, "stretch": _stretches(task)}
+    )
+    found = evaluation(
+        task, data, part,
+        counts={"texts": len(target), "prompts": len(np.unique(known.prompt))},
+        columns=columns,
+        scores=rows,
+        verb="grades with",
+        sections=[
+            _origins(by_prompt, by_part, by_group, measure, title, rows[0]["name"]),
+            audited(fairness),
+        ],
+        by_part=by_part,
+        essays_by_group=by_group,
+        fairness=fairness,
+        **more,
+    )  # fmt: skip
+    return keep(found, folder)
+
+
+def _origins(
+    by_prompt: list[dict[str, Any]],
+    by_part: list[dict[str, Any]],
+    by_group: dict[str, list[dict[str, Any]]],
+    measure: str,
+    title: str,
+    network: str,
+) -> Section:
+    """Show the first score by prompt, by published part and by group of writers."""
+    prompts = [
+        Dot(one["prompt"], one["qwk"], one["texts"])
+        for one in by_prompt
+        if one["score"] == by_prompt[0]["score"]  # the overall one; traits come after it
+    ]
+    parts = [Dot(one["name"], one[measure], one["texts"]) for one in by_part]
+    writers = [
+        Dot(f"{attribute}: {one['name']}", one[measure], one["texts"])
+        for attribute, groups in by_group.items()
+        for one in groups
+    ]
+    forms = []
+    for noun, dots in (("prompt", prompts), ("part", parts), ("group of writers", writers)):
+        cut = f"; the first {MOST} of {len(dots):,}" if len(dots) > MOST else ""
+        if dots:
+            axis = f"{title} by {noun} (texts in brackets{cut})"
+            forms.append(Dots(axis, network, dots[:MOST]))
+    return Section(
+        "Where the texts come from",
+        "Each row is scored by itself: dots are the network's, strokes the baselines'. Few texts "
+        "(in brackets) score higher or lower by chance alone."
+        if forms
+        else "Of no prompt, part or group are there enough texts.",
+        forms,
+        lacking=not forms,
+    )
 
 
 def _stretched(baseline: Grader, task: EssayGrading, data: Essays) -> EssayScores:

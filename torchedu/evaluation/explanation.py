@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from torchedu.baselines.kneser_ney import KneserNey, Tokens
 from torchedu.datamodules import Explanations
-from torchedu.evaluation.any_task import Baselines, evaluate, fitted, keep
+from torchedu.evaluation.any_task import Baselines, evaluate, evaluation, fitted, keep
+from torchedu.sections import Section, Text
 from torchedu.tasks import MathExplanation
 
 ORDERS = (1, 5)
@@ -43,19 +44,19 @@ def _(
         _row(one.name, "baseline", -float(one.predict(asked)[scored].mean()))
         for one in fitted(map(KneserNey, ORDERS), baselines, _tokens(data, "train")[0])
     ]
-    evaluation = {
-        "task": type(task).__name__,
-        "data": data.name,
-        "split": part,
-        "counts": {
+    found = evaluation(
+        task, data, part,
+        counts={
             "conversations": len(batches.windows.student),
             "tokens scored": int((batches.windows.stop - batches.windows.first).sum()),
         },
-        "columns": {"cost": "nats a token", "perplexity": "perplexity"},
-        "scores": rows,
-        "examples": examples(task, data, part),
-    }
-    return keep(evaluation, trainer, folder)
+        columns={"cost": "nats a token", "perplexity": "perplexity"},
+        scores=rows,
+        verb="predicts what a tutor says at",
+        lower=True,
+        sections=[_examples(task, data, part)],
+    )  # fmt: skip
+    return keep(found, folder)
 
 
 def _tokens(data: Explanations, part: str) -> tuple[Tokens, NDArray[np.bool_]]:
@@ -64,20 +65,20 @@ def _tokens(data: Explanations, part: str) -> tuple[Tokens, NDArray[np.bool_]]:
     return Tokens(offsets, token, data.num_tokens), scored
 
 
-def examples(task: MathExplanation, data: Explanations, part: str) -> list[dict[str, str]]:
-    """Return what a network says to the first prompts of a part, beside what the tutor said."""
+def _examples(task: MathExplanation, data: Explanations, part: str) -> Section:
+    """Show what a network says to the first prompts of a part, beside what the tutor said."""
     rows = data.parts[part][:EXAMPLES].tolist()
     asked = {row: data.asked(row) for row in rows}
     prompts = [data.tokenizer.prompt(before) for before, _ in asked.values()]
     said = task.eval().net.generate(prompts, data.tokenizer.ends, task.max_new_tokens)
-    return [
-        {
-            "prompt": before[-1].content,
-            "explanation": data.tokenizer.decode(ids),
-            "tutor": tutor.content,
-        }
+    texts = [
+        Text(
+            before[-1].content,
+            {"the network": data.tokenizer.decode(ids), "the tutor": tutor.content},
+        )
         for (before, tutor), ids in zip(asked.values(), said, strict=True)
     ]
+    return Section("What it says", "To the first prompts of this part.", texts)
 
 
 def _row(name: str, kind: str, cost: float) -> dict[str, Any]:

@@ -24,10 +24,11 @@ from torchedu.baselines.courses import Scores
 from torchedu.datamodules import Enrolments
 from torchedu.datasets.enrolments import Enrolled
 from torchedu.datasets.order import cut_windows
-from torchedu.evaluation.any_task import Baselines, evaluate, fitted, keep
+from torchedu.evaluation.any_task import Baselines, evaluate, evaluation, fitted, keep
 from torchedu.metrics.ranking import Ranks, list_scores, ranking_scores
 from torchedu.prediction.recommendation import course_scores, ranked
 from torchedu.schema import GROUP, ITEM
+from torchedu.sections import Dot, Dots, Section
 from torchedu.tasks import CourseRecommendation
 
 ROWS = 512
@@ -135,26 +136,58 @@ def _(
         }
         for name, (kind, one) in ranks.items()
     ]
-    evaluation = {
-        "task": type(task).__name__,
-        "data": data.name,
-        "split": part,
-        "counts": {
+    by_group, cold = _by_group(data, cases, ranks), _some(ranks, popularity[cases.target] == 0)
+    by_history = [
+        {"from": first, "to": last, **_some(ranks, np.isin(cases.position, range(first, last)))}
+        for first, last in ((0, 5), (5, 10), (10, 20), (20, 50), (50, 10**6))
+    ]
+    told = evaluation(
+        task, data, part,
+        counts={
             "students": len(np.unique(cases.student)),
             "held-out courses": len(cases),
             "courses": len(data.store.vocabulary[ITEM]) - 2,
         },
-        "columns": COLUMNS
+        columns=COLUMNS
         | {f"{name}_sampled": f"{COLUMNS[name]} of {data.sampled} drawn" for name in sampled},
-        "scores": rows,
-        "recommendation_by_group": _by_group(data, cases, ranks),
-        "cold": _some(ranks, popularity[cases.target] == 0),
-        "recommendation_by_history": [
-            {"from": first, "to": last, **_some(ranks, np.isin(cases.position, range(first, last)))}
-            for first, last in ((0, 5), (5, 10), (10, 20), (20, 50), (50, 10**6))
-        ],
-    }
-    return keep(evaluation, trainer, folder)
+        scores=rows,
+        verb="recommends with",
+        sections=[_who_gets(by_history, by_group, cold, network)],
+        recommendation_by_group=by_group,
+        cold=cold,
+        recommendation_by_history=by_history,
+    )  # fmt: skip
+    return keep(told, folder)
+
+
+def _who_gets(
+    by_history: list[dict[str, Any]],
+    by_group: dict[str, list[dict[str, Any]]],
+    cold: dict[str, Any],
+    network: str,
+) -> Section:
+    """Show the hits by length of history, by group, and of courses that nobody had taken."""
+    lengths = [
+        Dot(
+            f"{one['from']}–{one['to'] - 1}" if one["to"] < 10**6 else f"{one['from']} and more",
+            one["hr10"], one["cases"], "courses taken before",
+        )
+        for one in by_history
+        if one["cases"]
+    ]  # fmt: skip
+    groups = [
+        Dot(one["group"], one["hr10"], one["cases"], attribute)
+        for attribute, rows in by_group.items()
+        for one in rows
+    ]
+    unseen = [Dot("nobody's in training", cold["hr10"], cold["cases"], "course")]
+    dots = [*lengths, *groups, *(unseen if cold["cases"] else [])]
+    return Section(
+        "Who is served how well",
+        "Dots are the network's, strokes the others'. Few cases (in brackets) score higher or "
+        "lower by chance alone.",
+        [Dots(f"{COLUMNS['hr10']} (cases in brackets)", network, dots)],
+    )
 
 
 def _fewer(data: Enrolments, cases: Cases) -> str:

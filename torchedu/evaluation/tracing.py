@@ -3,8 +3,8 @@
 One prediction an answered question, from the history before it, however many skills it has.
 """
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,31 +15,36 @@ from numpy.typing import NDArray
 from torchedu.baselines import BestLR, ItemMean
 from torchedu.datamodules import Interactions
 from torchedu.datasets import AnswerStore, exact_filter
-from torchedu.datasets.answers import stretch_index
+from torchedu.datasets.answers import Answers, stretch_index
 from torchedu.datasets.splits import Part
-from torchedu.evaluation.any_task import Baselines, evaluate, fitted, keep
-from torchedu.files import write_whole
+from torchedu.evaluation.any_task import Baselines, evaluate, evaluation, fitted, keep
+from torchedu.evaluation.shared_sections import audited
+from torchedu.evaluation.tracing_sections import (
+    by_groups,
+    by_length,
+    one_student,
+    ranking_and_trust,
+)
 from torchedu.metrics import calibration_points, roc_points, scores, scores_by
 from torchedu.metrics.fairness import Attribute, audit
-from torchedu.prediction.tracing import (
-    Predicted,
-    one_student,
-    predict_part,
-    write_predictions,
-)
-from torchedu.schema import GROUP, RESERVED
+from torchedu.prediction.tracing import Predicted, followed, predict_part, write_predictions
+from torchedu.run_folder import RunFolder
+from torchedu.schema import GROUP, ITEM, RESERVED, SKILL
 from torchedu.tasks import KnowledgeTracing
 
+ANSWERS = 100_000
+"""Answers, at least, of the students whose answers a baseline predicts at once."""
 HISTORY = (0, 1, 5, 10, 20, 50, 100, 200)
 """Numbers of earlier answers at which the stretches of ``by_history`` begin."""
-
-
 COLUMNS = {
     "auc": "AUC",
     "accuracy": "accuracy",
     "log_loss": "log loss",
     "calibration_error": "calibration error",
 }
+
+Model = tuple[str, str, NDArray[Any]]
+"""What predicted, its kind, and its predictions."""
 
 
 @evaluate.register
@@ -53,57 +58,92 @@ def _(
 ) -> dict[str, Any]:
     """Score each answer once; ``evaluate`` tells the rest.
 
-    Adds ``by_group``, ``fairness``, ``by_history`` and ``curves``; the folder gets
-    ``predictions.parquet`` and ``mastery.json`` too.
+    Adds ``by_group``, ``fairness`` and ``by_history``; the folder gets ``predictions.parquet`` too.
     """
-    predicted = predict_part(task, data, trainer, part)
+    known = predict_part(task, data, trainer, part)
     if not trainer.is_global_zero:
         return {}
     store = data.store
-    network = type(task.net).__name__
-    models: dict[str, tuple[str, NDArray[Any]]] = {network: ("network", predicted.probability)}
-    train, asked = (
-        store.answers(data.parts[name].student, data.parts[name].stop) for name in ("train", part)
-    )
-    for baseline in fitted((ItemMean(), BestLR()), baselines, train):
-        probability = baseline.predict(asked)[_scored_within(data.parts[part])]
-        models[baseline.name] = ("baseline", probability)
-    if "simulator" in store.about:
-        best = exact_filter.predict(store.about, asked)
-        truth = store.answer_column("truth")[_scored(store, data.parts[part])]
-        models["best reachable"] = ("bound", best[_scored_within(data.parts[part])])
-        models["oracle"] = ("oracle", truth)
-    evaluation = {
-        "task": type(task).__name__,
-        "data": data.name,
-        "split": part,
-        "counts": {
-            "students": len(np.unique(predicted.student)),
-            "answers": len(predicted.correct),
-        },
-        "columns": COLUMNS,
-        "scores": [
-            {"name": name, "kind": kind, **scores(probability, predicted.correct)}
-            for name, (kind, probability) in models.items()
-        ],
-        "by_group": _by_group(store, predicted),
-        "fairness": _fairness(store, predicted),
-        "by_history": _by_history(predicted, models),
-        "curves": {
-            name: {
-                "roc": roc_points(probability, predicted.correct),
-                "calibration": calibration_points(probability, predicted.correct),
-            }
-            for name, (_, probability) in models.items()
-        },
-    }
+    rows: list[dict[str, Any]] = []
+    curves: dict[str, dict[str, dict[str, list[float]]]] = {}
+    stretches = _stretches(known)
+    # One after the other: all predictions of all models would not fit in memory.
+    for name, kind, probability in _models(task, data, known, part, baselines):
+        rows.append({"name": name, "kind": kind, **scores(probability, known.correct)})
+        curves[name] = {
+            "roc": roc_points(probability, known.correct),
+            "calibration": calibration_points(probability, known.correct),
+        }
+        _score_stretches(stretches, kind, known, probability)
+    groups, fairness = _by_group(store, known), _fairness(store, known)
     if folder is not None:
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        write_predictions(folder / "predictions.parquet", data, predicted)
-        student = json.dumps(one_student(task, data, predicted), ensure_ascii=False, indent=1)
-        write_whole(folder / "mastery.json", student.encode())
-    return keep(evaluation, trainer, folder)
+        write_predictions(RunFolder(Path(folder)).table(), data, known)
+    overall = rows[0]["auc"]
+    found = evaluation(
+        task, data, part,
+        counts={"students": len(np.unique(known.student)), "answers": len(known.correct)},
+        facts={f"{kind}s": len(list(store.vocabulary[kind])) for kind in (ITEM, SKILL)},
+        columns=COLUMNS,
+        scores=rows,
+        verb="predicts the next answer with",
+        origin=0.5,
+        sections=[
+            ranking_and_trust(rows, curves),
+            by_length(stretches, rows[0]["name"]),
+            by_groups(groups, rows[0]["name"], overall),
+            audited(fairness),
+            one_student(followed(task, data, known, part)),
+        ],
+        by_group=groups,
+        fairness=fairness,
+        by_history=stretches,
+    )  # fmt: skip
+    return keep(found, folder)
+
+
+def _models(
+    task: KnowledgeTracing, data: Interactions, known: Predicted, part: str, baselines: Baselines
+) -> Iterator[Model]:
+    """Yield the predictions of the network, of what it has to beat, and of what nobody can."""
+    store, of = data.store, data.parts[part]
+    yield type(task.net).__name__, "network", known.probability
+    if baselines:
+        learned = store.answers(data.parts["train"].student, data.parts["train"].stop)
+        for baseline in fitted((ItemMean(), BestLR()), baselines, learned):
+            yield baseline.name, "baseline", _in_blocks(baseline.predict, store, of, np.float32)
+    if "simulator" in store.about:
+
+        def best(answers: Answers) -> NDArray[np.float64]:
+            return exact_filter.predict(store.about, answers)
+
+        yield "best reachable", "bound", _in_blocks(best, store, of, np.float64)
+        yield "oracle", "oracle", store.answer_column("truth")[_scored(store, of)]
+
+
+def _in_blocks(
+    predict: Callable[[Answers], NDArray[Any]], store: AnswerStore, part: Part, dtype: type
+) -> NDArray[Any]:
+    """Predict a part's scored answers, some students at a time.
+
+    Args:
+        predict: Predicts each answer from the same student's answers before it.
+        store: The answers.
+        part: Who is scored, and from which answer on.
+        dtype: What the predictions are kept as.
+
+    Returns:
+        Shape (scored answers,).
+    """
+    found: NDArray[Any] = np.empty(part.num_answers, dtype)
+    ends = np.cumsum(part.stop)
+    begins = np.flatnonzero(np.diff(ends // ANSWERS, prepend=-1, append=-1))
+    done = 0
+    for first, after in pairwise(begins.tolist()):
+        some = Part(*(column[first:after] for column in part))
+        scored = predict(store.answers(some.student, some.stop))[_scored_within(some)]
+        found[done : done + len(scored)] = scored
+        done += len(scored)
+    return found
 
 
 def _scored(store: AnswerStore, part: Part) -> NDArray[np.int64]:
@@ -118,58 +158,63 @@ def _scored_within(part: Part) -> NDArray[np.int64]:
     return stretch_index(begins + part.first, part.stop - part.first)[0]
 
 
-def _by_group(store: AnswerStore, predicted: Predicted) -> dict[str, Any]:
+def _by_group(store: AnswerStore, known: Predicted) -> dict[str, Any]:
     return {
         attribute: scores_by(
-            predicted.probability,
-            predicted.correct,
-            store.group(attribute)[predicted.student],
+            known.probability,
+            known.correct,
+            store.group(attribute)[known.student],
             ["", "not said", *store.vocabulary[GROUP + attribute]],
-            predicted.student,
+            known.student,
         )
         for attribute in store.vocabulary.groups
     }
 
 
-def _fairness(store: AnswerStore, predicted: Predicted) -> dict[str, Any] | None:
+def _fairness(store: AnswerStore, known: Predicted) -> dict[str, Any] | None:
     """Compare groups of students, whole students dealt out by chance; None without groups."""
     names, groups = store.vocabulary, store.vocabulary.groups
-    if not groups or not len(predicted.student):
+    if not groups or not len(known.student):
         return None
     attributes = {
         # Ids 0 and 1 belong to no name.
         name: Attribute(
-            store.group(name)[predicted.student].astype(np.int64) - RESERVED,
+            (store.group(name) - RESERVED).astype(np.int16)[known.student],
             list(names[GROUP + name]),
         )
         for name in groups
     }
     return audit(
-        predicted.probability, predicted.correct, attributes,
-        student=predicted.student, intersections=False,
+        known.probability, known.correct, attributes,
+        student=known.student, intersections=False,
     )  # fmt: skip
 
 
-def _by_history(
-    predicted: Predicted, models: Mapping[str, tuple[str, NDArray[Any]]]
-) -> list[dict[str, Any]]:
+def _stretches(known: Predicted) -> list[dict[str, Any]]:
+    """Return the stretches of histories in which there are answers, not yet scored."""
     rows = []
     for first, after in zip(HISTORY, (*HISTORY[1:], None), strict=True):
-        some = (predicted.position >= first) & (after is None or predicted.position < after)
-        if not some.any():
-            continue
-        aucs: dict[str, list[float]] = {"network": [], "baseline": []}
-        for kind, probability in models.values():
-            auc = scores(probability[some], predicted.correct[some])["auc"]
-            if kind in aucs and auc is not None:
-                aucs[kind].append(auc)
-        rows.append(
-            {
-                "from": first,
-                "to": int(predicted.position[some].max()) if after is None else after - 1,
-                "answers": int(some.sum()),
-                "auc": max(aucs["network"], default=None),
-                "best_baseline_auc": max(aucs["baseline"], default=None),
-            }
-        )
+        some = _between(known, first, after)
+        if some.any():
+            last = int(known.position[some].max()) if after is None else after - 1
+            scored = {"auc": None, "best_baseline_auc": None}
+            rows.append({"from": first, "to": last, "answers": int(some.sum()), **scored})
     return rows
+
+
+def _between(known: Predicted, first: int, after: int | None) -> NDArray[np.bool_]:
+    """Say which answers have so many before them."""
+    return (known.position >= first) & (after is None or known.position < after)
+
+
+def _score_stretches(
+    rows: list[dict[str, Any]], kind: str, known: Predicted, probability: NDArray[Any]
+) -> None:
+    """Note a model's AUC in each stretch where it is the best of its kind."""
+    if kind not in ("network", "baseline"):
+        return
+    column = "auc" if kind == "network" else "best_baseline_auc"
+    for row in rows:
+        some = _between(known, row["from"], row["to"] + 1)
+        auc = scores(probability[some], known.correct[some])["auc"]
+        row[column] = max((one for one in (row[column], auc) if one is not None), default=None)

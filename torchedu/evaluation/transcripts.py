@@ -9,15 +9,18 @@ from numpy.typing import NDArray
 
 from torchedu.baselines.tag_svm import CommonestTag, Sentences, TfidfSVM
 from torchedu.datamodules import Transcripts
-from torchedu.evaluation.any_task import Baselines, evaluate, fitted, keep
+from torchedu.evaluation.any_task import Baselines, evaluate, evaluation, fitted, keep
 from torchedu.metrics.tags import confusion, tag_f1, tag_scores
 from torchedu.prediction.transcripts import PredictedTags, predict_tags
 from torchedu.schema import RESERVED, ROLES, TAG
+from torchedu.sections import Band, Dot, Dots, Section, Stripes
 from torchedu.tasks import TranscriptTagging
 
 Ids = NDArray[np.int64]
 BASELINES = (CommonestTag, TfidfSVM)
 SCORES = {"macro_f1": "macro-F1", "mcc": "MCC"}
+NO_MOVE = ("none", "other", "no move")
+"""Names of the tag that stands for no other."""
 LEAST_SHOWN = 100
 """Sentences that a lesson has at least that is drawn, if any is as long."""
 
@@ -33,48 +36,45 @@ def _(
 ) -> dict[str, Any]:
     """Score the tags of a part; ``evaluate`` tells the rest.
 
-    Adds ``by_tag``, for each role's tags how many sentences have each and its F1 by model, and
-    ``lesson``, one lesson from its begin to its end: each sentence's role, its tag as given by the
-    network and by people, and its words.
+    Adds ``by_tag``, for each role's tags how many sentences have each and its F1 by model.
     """
-    predicted = predict_tags(task, data, trainer, part)
+    known = predict_tags(task, data, trainer, part)
     if not trainer.is_global_zero:
         return {}
     assert task.vocabulary is not None
-    store, rows = data.store, predicted.sentence
+    store, rows = data.store, known.sentence
     role, tag = (np.asarray(store.column(name))[rows] for name in ("role", "tag"))
     counted: dict[str, dict[str, Any]] = {}  # how often which tag was given, by model and role
     network = type(task.net).__name__
     kinds = {network: "network"}
     for number, who in enumerate(ROLES):
-        own, known = store.vocabulary[TAG + who], task.vocabulary[TAG + who]
-        true = np.array(own.translation(known))[np.where(role == number, tag, 0)]
+        own, names = store.vocabulary[TAG + who], task.vocabulary[TAG + who]
+        true = np.array(own.translation(names))[np.where(role == number, tag, 0)]
         mine = true >= RESERVED
-        given = {network: predicted.tag[mine]}
+        given = {network: known.tag[mine]}
         if baselines and mine.any():
             for name, told in _baselines(baselines, data, number, rows[mine]).items():
-                given[name] = np.array(own.translation(known))[told]
+                given[name] = np.array(own.translation(names))[told]
                 kinds[name] = "baseline"
         for name, tags in given.items():
             given_tags = np.maximum(tags - RESERVED, 0)
-            table = confusion(true[mine] - RESERVED, given_tags, len(known) - RESERVED)
+            table = confusion(true[mine] - RESERVED, given_tags, len(names) - RESERVED)
             counted.setdefault(name, {})[who] = table
     scored = [who for who, table in counted[network].items() if table.sum()]
-    evaluation = {
-        "task": type(task).__name__,
-        "data": data.name,
-        "split": part,
-        "counts": {
+    by_tag = {who: _by_tag(list(task.vocabulary[TAG + who]), who, counted) for who in scored}
+    found = evaluation(
+        task, data, part,
+        counts={
             "lessons": len(data.parts[part].student),
             "sentences": len(rows),
             "tagged sentences": int(sum(table.sum() for table in counted[network].values())),
         },
-        "columns": {
+        columns={
             f"{who}_{score}": f"{who}s' {title}"
             for who in scored
             for score, title in SCORES.items()
         },
-        "scores": [
+        scores=[
             {
                 "name": name,
                 "kind": kind,
@@ -86,10 +86,11 @@ def _(
             }
             for name, kind in kinds.items()
         ],
-        "by_tag": {who: _by_tag(list(task.vocabulary[TAG + who]), who, counted) for who in scored},
-        "lesson": _lesson(task, data, predicted),
-    }
-    return keep(evaluation, trainer, folder)
+        verb="tags with",
+        sections=[_lesson(task, data, known), _tag_by_tag(by_tag, network)],
+        by_tag=by_tag,
+    )  # fmt: skip
+    return keep(found, folder)
 
 
 def _baselines(baselines: Baselines, data: Transcripts, role: int, rows: Ids) -> dict[str, Ids]:
@@ -130,33 +131,52 @@ def _by_tag(
     ]
 
 
-def _lesson(
-    task: TranscriptTagging, data: Transcripts, predicted: PredictedTags
-) -> dict[str, Any] | None:
-    """Follow one lesson: of those long enough, one of middling length."""
+def _tag_by_tag(by_tag: dict[str, list[dict[str, Any]]], network: str) -> Section:
+    """Show the F1 of each tag, the network's beside the baselines'."""
+    dots = [
+        Dot(f"{who}s: {one['tag']}", one["f1"], one["sentences"])
+        for who, tags in by_tag.items()
+        for one in tags
+    ]
+    return Section(
+        "Tag by tag",
+        "F1 is the harmonic mean of how many of the sentences so tagged have the tag, and how many "
+        "of those that have it are found. Dots are the network's, strokes the baselines'.",
+        [Dots("F1 (sentences with the tag in brackets)", network, dots)] if dots else (),
+    )
+
+
+def _lesson(task: TranscriptTagging, data: Transcripts, known: PredictedTags) -> Section:
+    """Show one lesson from its begin to its end: of those long enough, one of middling length."""
     assert task.vocabulary is not None
-    store, rows = data.store, predicted.sentence
+    store, rows = data.store, known.sentence
     lesson = np.searchsorted(store.lesson_offsets, rows, "right") - 1
     shown, first, length = np.unique(lesson, return_index=True, return_counts=True)
+    title = "One lesson over time"
     if not len(shown):
-        return None
+        return Section(title, "This part holds no lesson.", lacking=True)
     enough = np.flatnonzero(length >= min(LEAST_SHOWN, length.max()))
     at = int(enough[np.argsort(length[enough], kind="stable")[len(enough) // 2]])
     here = slice(first[at], first[at] + length[at])
     role, tag, words = (
         np.asarray(store.column(name))[rows[here]] for name in ("role", "tag", "words")
     )
-    names = {who: list(task.vocabulary[TAG + who]) for who in ROLES}
-    by_people = np.full(len(role), -1, np.int64)
+    bands = []
     for number, who in enumerate(ROLES):
-        own, known = store.vocabulary[TAG + who], task.vocabulary[TAG + who]
+        own, names = store.vocabulary[TAG + who], task.vocabulary[TAG + who]
         mine = role == number
-        by_people[mine] = np.array(own.translation(known))[tag[mine]] - RESERVED
-    return {
-        "lesson": f"lesson row {int(shown[at])}",
-        "tags": names,
-        "role": role.tolist(),
-        "given": (predicted.tag[here] - RESERVED).tolist(),
-        "by_people": np.maximum(by_people, -1).tolist(),
-        "words": words.tolist(),
-    }
+        if not (mine.any() and len(list(names))):
+            continue
+        by_people = np.maximum(np.array(own.translation(names))[np.where(mine, tag, 0)], 1)
+        tags = {"network": known.tag[here], "people": by_people}
+        tags = {by: np.where(mine, ids - RESERVED, -1) for by, ids in tags.items()}
+        pale = next((i for i, name in enumerate(names) if name.lower() in NO_MOVE), -1)
+        bands.append(
+            Band(f"{who}s", list(names), {k: v for k, v in tags.items() if (v >= 0).any()}, pale)
+        )
+    return Section(
+        title,
+        f"Lesson row {int(shown[at])}. Each stripe is a sentence, as wide as it has words: what "
+        "the speaker did with it, as the network tags it and, where people did, as they did.",
+        [Stripes("words said since the lesson began", np.maximum(words, 1), bands)],
+    )

@@ -21,11 +21,13 @@ from torchedu.metrics.gaps import GAPS, abroca, gaps, group_counts
 from torchedu.metrics.scores import scores
 from torchedu.metrics.verdicts import words
 
-Floats = NDArray[np.float64]
-Ids = NDArray[np.int64]
+Floats = NDArray[np.floating[Any]]
+Ids = NDArray[np.integer[Any]]
 
 BINS = 500
 """Bins of ranked predictions in which dealt-out groups are compared."""
+ROWS = 2**18
+"""Predictions that are counted at once."""
 LEAST = 30
 """Students that a group needs to be compared; and a third of them of either outcome."""
 
@@ -101,7 +103,8 @@ def audit(
         ValueError: Shapes differ, a value is out of range, or there are too few permutations for
             ``alpha``.
     """
-    p, y = np.asarray(probability, np.float64), np.asarray(outcome, np.float64) >= 0.5
+    p, y = np.asarray(probability), np.asarray(outcome) >= 0.5
+    p = p if p.dtype == np.float32 else p.astype(np.float64)
     if p.ndim != 1 or p.shape != y.shape:
         raise ValueError(f"{p.shape} predictions, {y.shape} outcomes: not (predictions,) twice")
     if alpha * (permutations + 1) < 1:
@@ -109,10 +112,10 @@ def audit(
     table = {name: _checked(name, one, len(p)) for name, one in attributes.items()}
     if intersections:
         table |= {f"{a} × {b}": _crossed(table[a], table[b]) for a, b in combinations(table, 2)}
-    strata = np.zeros(len(p), np.int64)
+    strata: Ids = np.zeros(len(p), np.int32)
     if stratum is not None:
         strata = _checked(stratum_noun, stratum, len(p))[0]
-    unit = np.arange(len(p)) if student is None else np.unique(student, return_inverse=True)[1]
+    unit = np.arange(len(p), dtype=np.int32) if student is None else _numbered(np.asarray(student))
     one_each = len(p) == unit.max(initial=-1) + 1
     random = np.random.default_rng(seed)
     frame = _Frame(p, y, _bins(p, threshold), unit, strata, table, threshold, least)
@@ -166,10 +169,17 @@ class _Frame:
     ) -> None:
         self.p, self.y, self.code, self.unit, self.strata = p, y, code, unit, strata
         self.table, self.threshold, self.least = table, threshold, least
-        self.mean = np.bincount(code, p) / np.bincount(code)
-        self.selected = np.bincount(code, p >= threshold) > 0
+        size = int(code.max(initial=-1)) + 1
+        sums, counts = np.zeros(size), np.zeros(size)
+        for some in _blocks(len(p)):
+            sums += np.bincount(code[some], p[some], size)
+            counts += np.bincount(code[some], minlength=size)
+        self.mean = sums / counts
+        self.selected = np.bincount(code[p >= threshold], minlength=len(self.mean)) > 0
         # A group of each unit and attribute; dealing moves whole units.
-        _, self.first = np.unique(unit, return_index=True)
+        self.first = np.empty(unit.max(initial=-1) + 1, np.int64)
+        for some in reversed(_blocks(len(unit))):
+            self.first[unit[some][::-1]] = np.arange(some.start, some.stop)[::-1]
         labels = [ids[self.first] for ids, _ in table.values()]
         self.labels = np.stack(labels) if labels else np.zeros((0, len(self.first)), np.int64)
         self.compared = {
@@ -179,10 +189,17 @@ class _Frame:
     def _enough(self, ids: Ids, size: int) -> NDArray[np.bool_]:
         """Say which groups, and those beside them, have enough students of either outcome."""
         known = ids >= 0
-        pairs = np.unique(np.stack([ids, self.unit])[:, known], axis=1)[0]
+        units = len(self.first)
+        each = [
+            np.unique(
+                ids[some][known[some]].astype(np.int64) * units + self.unit[some][known[some]]
+            )
+            for some in _blocks(len(ids))
+        ]
+        pairs = np.unique(np.concatenate(each)) // units
         students = np.bincount(pairs, minlength=size)
-        yes = np.bincount(ids[known], self.y[known], size)
-        no = np.bincount(ids[known], ~self.y[known], size)
+        yes = np.bincount(ids[known & self.y], minlength=size)
+        no = np.bincount(ids[known & ~self.y], minlength=size)
         both = np.minimum(np.minimum(yes, no), np.minimum(yes.sum() - yes, no.sum() - no))
         return (np.minimum(students, len(pairs) - students) >= self.least) & (
             both >= self.least / 3
@@ -192,7 +209,9 @@ class _Frame:
         self, random: np.random.Generator, blocks: Ids, within: NDArray[np.bool_] | None
     ) -> Ids:
         """Deal the units' groups out anew, among units of a block (and outcome)."""
-        block = blocks[self.first] * 2 + (0 if within is None else within[self.first])
+        block = blocks[self.first].astype(np.int64) * 2 + (
+            0 if within is None else within[self.first]
+        )
         order = np.argsort(block, kind="stable")
         shuffled = np.lexsort((random.random(len(block)), block))
         labels = np.empty_like(self.labels)
@@ -200,20 +219,22 @@ class _Frame:
         return labels
 
     def drawn(self, random: np.random.Generator) -> Floats:
-        """Draw units with replacement; how often each prediction comes."""
+        """Draw units with replacement; how often each comes."""
         size = len(self.first)
-        return np.bincount(random.integers(size, size=size), minlength=size)[self.unit].astype(
-            float
-        )
+        return np.bincount(random.integers(size, size=size), minlength=size).astype(float)
 
     def measure(self, labels: Ids, weight: Floats | None, blocks: Ids) -> Floats:
         """Return all gaps of all groups that are compared; shape (groups, measures)."""
         rows = []
         for (name, (_, names)), label in zip(self.table.items(), labels, strict=True):
-            counts = group_counts(
-                label[self.unit], self.y, self.code, blocks, weight,
-                (len(names), int(blocks.max(initial=0)) + 1, len(self.mean)),
-            )  # fmt: skip
+            sizes = len(names), int(blocks.max(initial=0)) + 1, len(self.mean)
+            counts = np.zeros((*sizes[:2], 2, sizes[2]))
+            for some in _blocks(len(self.p)):
+                unit = self.unit[some]
+                counts += group_counts(
+                    label[unit], self.y[some], self.code[some], blocks[some],
+                    None if weight is None else weight[unit], sizes,
+                )  # fmt: skip
             rows.append(gaps(counts, self.mean, self.selected, self.compared[name]))
         return np.concatenate(rows) if rows else np.zeros((0, len(GAPS.names)))
 
@@ -265,7 +286,7 @@ class _Frame:
             "selection_rate": float(selected.mean()),
             "true_positive_rate": float(selected[y].mean()),
             "false_positive_rate": float(selected[~y].mean()),
-            "calibration": float(self.p[mine].mean() - y.mean()),
+            "calibration": float(self.p[mine].mean(dtype=np.float64) - y.mean()),
         }
 
 
@@ -328,23 +349,47 @@ def _alarms(result: Mapping[str, Any], view: str) -> list[dict[str, Any]]:
 
 def _bins(p: Floats, threshold: float) -> Ids:
     """Number the predictions by rank, in few bins, none of which holds both sides of a cut."""
-    values, rank, size = np.unique(p, return_inverse=True, return_counts=True)
-    bin_of = (np.cumsum(size) - 1) * BINS // max(len(p), 1) if len(values) > BINS else rank
-    code = (bin_of[rank] if len(values) > BINS else rank) * 2 + (p >= threshold)
-    numbered: Ids = np.unique(code, return_inverse=True)[1].astype(np.int64)
-    return numbered
+    values = np.unique(p)
+    ordered = values if len(values) <= BINS else np.sort(p)
+    code = np.empty(len(p), np.int16)
+    used = np.zeros(2 * BINS, bool)
+    for some in _blocks(len(p)):
+        rank = np.searchsorted(ordered, p[some], "right") - 1
+        bin_of = rank if len(values) <= BINS else rank * BINS // len(p)
+        code[some] = bin_of * 2 + (p[some] >= threshold)
+        used[code[some]] = True
+    number = (np.cumsum(used) - 1).astype(np.int16)
+    for some in _blocks(len(p)):
+        code[some] = number[code[some]]
+    return code
+
+
+def _numbered(student: Ids) -> Ids:
+    """Number the students in their order; rows that are in order already need no sorting."""
+    if (student[1:] < student[:-1]).any():
+        return np.unique(student, return_inverse=True)[1].astype(np.int32)
+    begins = np.append(False, student[1:] != student[:-1])[: len(student)]
+    unit: Ids = np.cumsum(begins, dtype=np.int32)
+    return unit
+
+
+def _blocks(rows: int) -> list[slice]:
+    """Return the stretches of rows that are looked at at once."""
+    return [slice(first, min(first + ROWS, rows)) for first in range(0, rows, ROWS)]
 
 
 def _checked(name: str, attribute: Attribute, size: int) -> tuple[Ids, list[str]]:
-    ids, names = np.asarray(attribute.ids, np.int64), [str(one) for one in attribute.names]
+    ids, names = np.asarray(attribute.ids), [str(one) for one in attribute.names]
     if ids.shape != (size,):
         raise ValueError(f"{name}: {ids.shape} ids for {size} predictions")
     if len(ids) and ids.max() >= len(names):
         raise ValueError(f"{name}: a group id lies outside the {len(names)} names")
-    return np.maximum(ids, -1), names
+    if len(ids) and ids.min() < -1:
+        ids = np.maximum(ids, -1)
+    return ids.astype(np.int16 if len(names) < 2**15 else np.int32, copy=False), names
 
 
 def _crossed(one: tuple[Ids, list[str]], other: tuple[Ids, list[str]]) -> tuple[Ids, list[str]]:
     (a, first), (b, second) = one, other
-    ids = np.where((a >= 0) & (b >= 0), a * len(second) + b, -1)
+    ids = np.where((a >= 0) & (b >= 0), a.astype(np.int32) * len(second) + b, -1)
     return ids, [f"{x} × {z}" for x in first for z in second]

@@ -1,15 +1,21 @@
 """The gaps between a group and all others, from counts, so that chance can be tried many times."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ids = NDArray[np.int64]
+Floats = NDArray[np.floating[Any]]
+Ids = NDArray[np.integer[Any]]
 
+KNOTS = 2**18
+"""Places between which curves are compared at once."""
 POINTS = 100
 """Places along the false positive rate at which two ROC curves are compared."""
+
+
+Curve = tuple[Floats, Floats]
+"""False and true positive rates, ascending."""
 
 
 class Measures(NamedTuple):
@@ -60,7 +66,7 @@ def group_counts(
         Shape (groups, strata, 2 outcomes, bins).
     """
     groups, strata, bins = sizes
-    cell = ((label * strata + stratum) * 2 + outcome) * bins + code
+    cell = ((label.astype(np.int64) * strata + stratum) * 2 + outcome) * bins + code
     known = label >= 0
     cell = cell[known]
     size = groups * strata * 2 * bins
@@ -128,6 +134,12 @@ def abroca(p: Floats, y: NDArray[np.bool_], other_p: Floats, other_y: NDArray[np
     if one is None or other is None:
         return float("nan")
     knots = np.unique(np.concatenate([one[0], other[0]]))
+    places = range(0, max(1, len(knots) - 1), KNOTS)
+    return sum(_between(one, other, knots[at : at + KNOTS + 1]) for at in places)
+
+
+def _between(one: Curve, other: Curve, knots: Floats) -> float:
+    """Return the area between two curves where each is straight between some knots."""
     left, width = knots[:-1], np.diff(knots)
     # Both are straight between knots; inside, no vertical step blurs which side is meant.
     first, last = (
@@ -141,13 +153,18 @@ def abroca(p: Floats, y: NDArray[np.bool_], other_p: Floats, other_y: NDArray[np
     return float((np.where(begin * end < 0, crossing, straight) * width).sum())
 
 
-def _curve(p: Floats, y: NDArray[np.bool_]) -> tuple[Floats, Floats] | None:
-    order = np.argsort(-p, kind="stable")
-    last = np.append(np.diff(p[order]) != 0, True)
-    true, false = np.cumsum(y[order])[last], np.cumsum(~y[order])[last]
-    if not len(true) or not true[-1] or not false[-1]:
+def _curve(p: Floats, y: NDArray[np.bool_]) -> Curve | None:
+    """Return a ROC curve; of several points of one false positive rate the first and the last."""
+    high, low = np.sort(p[y]), np.sort(p[~y])
+    if not len(high) or not len(low):
         return None
-    return np.append(0.0, false / false[-1]), np.append(0.0, true / true[-1])
+    cuts = np.unique(p)[::-1]
+    above = len(low) - np.searchsorted(low, cuts)
+    turns = np.diff(above, prepend=0, append=len(low) + 1) != 0
+    kept = turns[:-1] | turns[1:]
+    false = above[kept] / len(low)
+    true = (len(high) - np.searchsorted(high, cuts[kept])) / len(high)
+    return np.append(0.0, false), np.append(0.0, true)
 
 
 def _heights(false: Floats, true: Floats) -> Floats:

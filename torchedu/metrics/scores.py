@@ -1,12 +1,13 @@
 """How good predictions are: AUC, accuracy, log loss, calibration; overall, by group, as curves.
 
-All scores are computed in float64 from all predictions at once, and are the same to the last bit in
-whatever order these come. AUC and accuracy ask whether an answer is right, and count a mark of at
+All scores are computed from all predictions at once, and are the same to the last bit in whatever
+order these come. AUC and accuracy ask whether an answer is right, and count a mark of at
 least one half as right; log loss and calibration take the mark as it is.
 """
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
@@ -21,6 +22,8 @@ from torchedu.metrics.sums import (
     number,
 )
 
+BLOCK = 2**18
+"""Predictions that are compared with all others at once."""
 SCORES = ("auc", "accuracy", "log_loss", "calibration_error")
 """The names of the scores, in the order in which they are told."""
 
@@ -80,24 +83,26 @@ def scores_by(
         ValueError: The shapes differ, a value lies outside 0..1, or a group has no name.
     """
     p, y = checked(probability, correct)
-    group = _tensor(group_ids, torch.int64, p.device)
-    student = None if student_ids is None else _tensor(student_ids, torch.int64, p.device)
+    group = np.asarray(group_ids)
+    student = None if student_ids is None else np.asarray(student_ids)
     for ids in (group, student):
         if ids is not None and ids.shape != p.shape:
-            raise ValueError(f"{tuple(ids.shape)} ids for {tuple(p.shape)} predictions")
-    if len(group) and (int(group.min()) < 0 or int(group.max()) >= len(names)):
+            raise ValueError(f"{ids.shape} ids for {tuple(p.shape)} predictions")
+    if len(group) and (group.min() < 0 or group.max() >= len(names)):
         raise ValueError(f"a group id lies outside the {len(names)} names")
-    order = group.argsort(stable=True)
     found: list[dict[str, str | int | float | None]] = []
-    ends = torch.bincount(group, minlength=len(names)).cumsum(0).tolist()
-    for name, begin, end in zip(names, [0, *ends], ends, strict=False):
-        if begin == end:
+    for id, name in enumerate(names):
+        mine = group == id
+        if not mine.any():
             continue
-        rows = order[begin:end]
         row: dict[str, str | int | float | None] = {"group": name}
         if student is not None:
-            row["students"] = len(student[rows].unique())
-        found.append(row | {"answers": end - begin} | scores(p[rows], y[rows]))
+            some = range(0, len(mine), BLOCK)
+            each = [np.unique(student[i : i + BLOCK][mine[i : i + BLOCK]]) for i in some]
+            row["students"] = len(np.unique(np.concatenate(each)))
+        rows = torch.from_numpy(mine).to(p.device)
+        row |= {"answers": int(mine.sum()), **scores(p[rows], y[rows])}
+        found.append(row)
     return found
 
 
@@ -119,14 +124,30 @@ def roc_points(
         ValueError: The shapes differ, or a value lies outside 0..1.
     """
     p, y = checked(probability, correct)
-    wrong, right = _ranking(p, y)
-    if p.isnan().any() or not wrong[-1] or not right[-1]:
+    low, high = _divided(p, y)
+    if p.isnan().any() or not len(low) or not len(high):
         return {"false_positive_rate": [], "true_positive_rate": []}
-    x, y = wrong / wrong[-1], right / right[-1]
-    if len(x) > most:
-        along = torch.linspace(0, 2, most, dtype=torch.float64, device=x.device)
-        kept = torch.searchsorted(x + y, along).clamp(max=len(x) - 1).unique()
-        x, y = x[kept], y[kept]
+    cuts = torch.from_numpy(np.unique(p.cpu().numpy())).to(p.device)
+
+    def rates(place: Tensor) -> tuple[Tensor, Tensor]:
+        """Return both rates at some places of the curve, of which the first has no answer above."""
+        cut = cuts[len(cuts) - place.clamp(min=1)]
+        x, y = (
+            ((len(one) - torch.searchsorted(one, cut)) * (place > 0)).double() / len(one)
+            for one in (low, high)
+        )
+        return x, y
+
+    place = torch.arange(min(len(cuts) + 1, most + 1), device=p.device)
+    if len(cuts) >= most:  # of the places that lie nearest behind points spread along the curve
+        along = torch.linspace(0, 2, most, dtype=torch.float64, device=p.device)
+        first, last = torch.zeros_like(along).long(), torch.full_like(along, len(cuts)).long()
+        while bool((first < last).any()):
+            middle = (first + last) // 2
+            before = sum(rates(middle)) < along
+            first, last = torch.where(before, middle + 1, first), torch.where(before, last, middle)
+        place = first.clamp(max=len(cuts)).unique()
+    x, y = rates(place)
     return {"false_positive_rate": x.tolist(), "true_positive_rate": y.tolist()}
 
 
@@ -161,29 +182,28 @@ def calibration_points(
 
 
 def _auc(p: Tensor, y: Tensor) -> float | None:
-    wrong, right = _ranking(p, y)
-    if not wrong[-1] or not right[-1]:
+    low, high = _divided(p, y)
+    if not len(low) or not len(high):
         return None
-    # Twice the area, in whole numbers: exact up to 4e9 answers.
-    area = (wrong.diff() * (right[1:] + right[:-1])).sum()
-    return int(area) / (2 * int(wrong[-1]) * int(right[-1]))
+    # A pair in order counts twice, a tie once, in whole numbers: exact up to 4e9 answers.
+    won = sum(
+        int(torch.searchsorted(low, some, right=right).sum())
+        for some in high.split(BLOCK)
+        for right in (False, True)
+    )
+    return won / (2 * len(low) * len(high))
 
 
-def _ranking(p: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Count wrong and right answers at or above each distinct prediction, falling from infinity."""
-    ordered, order = p.sort(descending=True)
-    last = torch.ones(len(p), dtype=torch.bool, device=p.device)
-    last[:-1] = ordered[1:] != ordered[:-1]
-    seen = last.nonzero().flatten() + 1
-    right = (y >= 0.5)[order].cumsum(0)[seen - 1]
-    zero = right.new_zeros(1)
-    return torch.cat([zero, seen - right]), torch.cat([zero, right])
+def _divided(p: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the predictions of wrong and of right answers, ascending."""
+    right = y >= 0.5
+    return p[~right].sort().values, p[right].sort().values
 
 
 def checked(probability: ArrayLike, correct: ArrayLike) -> tuple[Tensor, Tensor]:
-    """Return predictions and marks as float64; see ``scores`` for arguments and errors."""
-    p = _tensor(probability, torch.float64)
-    y = _tensor(correct, torch.float64, p.device)
+    """Return predictions and marks in their own precision; see ``scores`` for the rest."""
+    p = _tensor(probability)
+    y = _tensor(correct, p.device)
     if p.ndim != 1 or p.shape != y.shape:
         raise ValueError(f"shapes {tuple(p.shape)} and {tuple(y.shape)}, not (answers,) twice")
     for name, values in (("probability", p), ("correct", y)):
@@ -192,12 +212,14 @@ def checked(probability: ArrayLike, correct: ArrayLike) -> tuple[Tensor, Tensor]
     return p, y
 
 
-def _tensor(
-    values: ArrayLike, dtype: torch.dtype, device: torch.device | str | None = None
-) -> Tensor:
+def _tensor(values: ArrayLike, device: torch.device | None = None) -> Tensor:
+    """Return values as float32 where they are, else as float64."""
     if isinstance(values, Tensor):
         # Apple's GPUs have no float64.
         values = values.detach().cpu() if values.is_mps else values.detach()
-        return values.to(device=device, dtype=dtype)
-    # A copy: memory-mapped columns are read-only, which torch warns about.
-    return torch.tensor(values, dtype=dtype, device=device)
+        return values.to(device, values.dtype if values.dtype == torch.float32 else torch.float64)
+    array = np.asarray(values)
+    dtype = np.float32 if array.dtype == np.float32 else np.float64
+    # What is read-only, as columns of stores are, is copied: torch would warn.
+    array = np.require(array, dtype, ("C", "W"))
+    return torch.from_numpy(array).to(device)

@@ -27,8 +27,8 @@ def answer_sums(p: Tensor, y: Tensor, bins: int = BINS) -> Tensor:
     """Sum what accuracy, log loss and calibration need, by bin of predicted probability.
 
     Args:
-        p: Predicted probability that an answer is right, 0..1 or NaN; shape (answers,), float64.
-        y: 0, 1 or a share of the marks; shape (answers,), float64.
+        p: Predicted probability that an answer is right, 0..1 or NaN; shape (answers,).
+        y: 0, 1 or a share of the marks; shape (answers,).
         bins: Number of equal-width bins; a bin holds its lower edge.
 
     Returns:
@@ -69,6 +69,7 @@ def mean_scores(sums: Tensor) -> dict[str, float]:
 
 
 def _add(sums: Tensor, p: Tensor, y: Tensor, bins: int) -> None:
+    p, y = p.double(), y.double()
     nan = (p + y).isnan()
     p, y = p.masked_fill(nan, 0), y.masked_fill(nan, 0)
     loss = torch.nn.functional.binary_cross_entropy(p.clamp(CLIP, 1 - CLIP), y, reduction="none")

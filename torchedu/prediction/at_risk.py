@@ -1,16 +1,14 @@
 """Risks in the user's own names: every student every week, and whom to call with the reasons."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 import torch
 from lightning import Trainer
 from numpy.typing import NDArray
-from torch import distributed
 
 from torchedu.datamodules import CourseEvents
 from torchedu.datamodules.stream import EpochLoader
@@ -26,8 +24,10 @@ from torchedu.datasets.course_view import (
     View,
     view,
 )
-from torchedu.files import whole
 from torchedu.prediction.any_task import check_format, predict
+from torchedu.prediction.stream import predicted
+from torchedu.prediction.tables import CHUNK, row_names, write_table
+from torchedu.run_folder import RunFolder
 from torchedu.schema import EVENT_NUMBERS
 from torchedu.tasks import AtRisk
 
@@ -61,15 +61,16 @@ def _(
 ) -> dict[Path, str]:
     """Write each student's risk in every week, and the list of whom to call now."""
     check_format(form)
-    predicted = predict_risks(task, data, trainer, None)
+    known = predict_risks(task, data, trainer, None)
     if not trainer.is_global_zero:
         return {}
-    folder.mkdir(parents=True, exist_ok=True)
-    risks, calls, changes = (folder / f"{name}.{form}" for name in ("risks", "calls", "changes"))
+    risks, calls, changes = (
+        RunFolder(folder).table(name, form) for name in ("risks", "calls", "changes")
+    )
     now = _Now(task, data)
-    _write(risks, _named(data, predicted))
-    _write(calls, call_list(task, data, now))
-    _write(changes, change_list(data, now))
+    write_table(risks, _named(data, known))
+    write_table(calls, iter([call_list(task, data, now)]))
+    write_table(changes, iter([change_list(data, now)]))
     return {
         risks: "each student's risk in every week of the course",
         calls: f"the {data.capacity} students of each course to call now, with reasons",
@@ -93,16 +94,7 @@ def predict_risks(
     Returns:
         The risks of all ranks.
     """
-    data.predict_part, data.predict_by_week = part, by_week
-    batches = trainer.predict(task, datamodule=data) or []
-    columns = [torch.cat(column).cpu() for column in zip(*batches, strict=True)]
-    if trainer.world_size > 1:
-        gathered: list[Any] = [None] * trainer.world_size
-        distributed.all_gather_object(gathered, columns)
-        columns = [torch.cat(column) for column in zip(*gathered, strict=True)]
-    enrolment, day, risk, leaving = (column.numpy() for column in columns)
-    order = np.lexsort((day, enrolment))
-    return PredictedRisks(enrolment[order], day[order], risk[order], leaving[order])
+    return PredictedRisks(*predicted(task, data, part, trainer, by_week=by_week).values())
 
 
 class _Now:
@@ -288,24 +280,18 @@ def _risks(task: AtRisk, loader: EpochLoader) -> NDArray[np.float64]:
     return risk[np.lexsort((day, enrolment))]
 
 
-def _named(data: CourseEvents, predicted: PredictedRisks) -> pa.Table:
-    rows, inverse = np.unique(predicted.enrolment, return_inverse=True)
-    names = pa.array(data.store.student_names(rows), pa.string())
-    course = data.store.column("course")[predicted.enrolment]
-    return pa.table(
-        {
-            "student": names.take(pa.array(inverse)),
-            "course": pa.array(list(data.store.courses.name)).take(pa.array(course)),
-            "day": predicted.day,
-            "risk": predicted.risk,
-            "leaving_within_a_week": predicted.leaving,
-        }
-    )
-
-
-def _write(file: Path, table: pa.Table) -> None:
-    with whole(file) as part:
-        if file.suffix == ".parquet":
-            pq.write_table(table, part)
-        else:
-            pa_csv.write_csv(table, part)
+def _named(data: CourseEvents, known: PredictedRisks) -> Iterator[pa.Table]:
+    """Yield the risks with the names of students and courses, some at a time."""
+    courses = pa.array(list(data.store.courses.name))
+    for first in range(0, max(1, len(known.day)), CHUNK):
+        enrolment, day, risk, leaving = (column[first : first + CHUNK] for column in known)
+        course = data.store.column("course")[enrolment]
+        yield pa.table(
+            {
+                "student": row_names(data.store, "enrolments", enrolment, "student"),
+                "course": courses.take(pa.array(course)),
+                "day": day,
+                "risk": risk,
+                "leaving_within_a_week": leaving,
+            }
+        )

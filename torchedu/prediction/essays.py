@@ -1,18 +1,18 @@
 """Grades in the user's own scales and names: a row a text."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import torch
 from lightning import Trainer
 from numpy.typing import NDArray
-from torch import distributed
 
 from torchedu.datamodules import Essays
 from torchedu.prediction.any_task import check_format, predict
+from torchedu.prediction.stream import predicted
 from torchedu.prediction.tables import names_array, write_table
+from torchedu.run_folder import RunFolder
 from torchedu.schema import LABEL, PROMPT, RESERVED, SCORE
 from torchedu.tasks import EssayGrading
 
@@ -37,12 +37,11 @@ def _(
 ) -> dict[Path, str]:
     """Write each text's scores, in steps of its prompt's scale, or its label."""
     check_format(form)
-    predicted = predicted_grades(task, data, trainer, None)
+    grades = predicted_grades(task, data, trainer, None)
     if not trainer.is_global_zero:
         return {}
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"grades.{form}"
-    write_table(file, iter([_named(task, data, predicted)]))
+    file = RunFolder(folder).table("grades", form)
+    write_table(file, iter([_named(task, data, grades)]))
     return {file: "each text's label" if task.num_labels else "each text's scores"}
 
 
@@ -60,31 +59,25 @@ def predicted_grades(
     Returns:
         The grades of all ranks.
     """
-    data.predict_part = part
-    batches = trainer.predict(task, datamodule=data) or []
-    columns = [torch.cat(column).cpu() for column in zip(*batches, strict=True)]
-    if trainer.world_size > 1:
-        gathered: list[Any] = [None] * trainer.world_size
-        distributed.all_gather_object(gathered, columns)
-        columns = [torch.cat(column) for column in zip(*gathered, strict=True)]
-    text, prompt, value = (column.numpy() for column in columns)
-    _, once = np.unique(text, return_index=True)  # a rank without work repeats a batch
-    return PredictedGrades(text[once], prompt[once], value[once].astype(np.float64))
+    found = predicted(task, data, part, trainer)
+    text = found["text"]
+    once = np.diff(text, prepend=-1) > 0  # a rank without work repeats a batch
+    return PredictedGrades(text[once], found["prompt"][once], found["value"][once].astype(float))
 
 
-def _named(task: EssayGrading, data: Essays, predicted: PredictedGrades) -> pa.Table:
+def _named(task: EssayGrading, data: Essays, grades: PredictedGrades) -> pa.Table:
     assert task.vocabulary is not None
     names = task.vocabulary
-    prompts = names_array(names[PROMPT]).take(pa.array(predicted.prompt))
-    table = {"text": data.store.names(predicted.text), "prompt": prompts}
+    prompts = names_array(names[PROMPT]).take(pa.array(grades.prompt))
+    table = {"text": data.store.names(grades.text), "prompt": prompts}
     if task.num_labels:
         labels = names_array(names[LABEL])
-        table["label"] = labels.take(pa.array(predicted.value.argmax(1) + RESERVED))
+        table["label"] = labels.take(pa.array(grades.value.argmax(1) + RESERVED))
         for i, name in enumerate(names[LABEL]):
-            table[f"chance of {name}"] = predicted.value[:, i]
+            table[f"chance of {name}"] = grades.value[:, i]
     else:
-        steps = task.metrics.calibrated(predicted.value, predicted.prompt)
-        low, _, step = np.moveaxis(task.ranges.cpu().double().numpy()[predicted.prompt], -1, 0)
+        steps = task.metrics.calibrated(grades.value, grades.prompt)
+        low, _, step = np.moveaxis(task.ranges.cpu().double().numpy()[grades.prompt], -1, 0)
         for i, name in enumerate(names[SCORE]):
             table[name] = np.round(low[:, i] + steps[:, i] * step[:, i], 6)
     return pa.table(table)

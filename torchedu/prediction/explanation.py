@@ -6,7 +6,6 @@ from typing import Any
 
 import pyarrow as pa
 from lightning import Trainer
-from torch import distributed
 
 from torchedu.datamodules import Explanations
 from torchedu.metrics.explanations import (
@@ -17,7 +16,9 @@ from torchedu.metrics.explanations import (
     reading_grade,
 )
 from torchedu.prediction.any_task import check_format, predict
+from torchedu.prediction.stream import predicted
 from torchedu.prediction.tables import write_table
+from torchedu.run_folder import RunFolder
 from torchedu.tasks import MathExplanation
 
 SCHEMA = pa.schema(
@@ -50,18 +51,11 @@ def explained(
     Returns:
         Texts by the row of the conversation in the store, those of all ranks.
     """
-    data.predict_part = part
-    found: list[Any] = trainer.predict(task, datamodule=data) or []
-    if trainer.world_size > 1:
-        ranks: list[Any] = [None] * trainer.world_size
-        distributed.all_gather_object(ranks, found)
-        found = [batch for rank in ranks for batch in rank]
-    said = {
-        row: data.tokenizer.decode(ids)
-        for batch in found
-        for row, ids in zip(batch.text, batch.tokens, strict=True)
+    found = predicted(task, data, part, trainer)
+    return {
+        int(row): data.tokenizer.decode(tokens[tokens >= 0].tolist())
+        for row, tokens in zip(found["text"], found["tokens"], strict=True)
     }
-    return dict(sorted(said.items()))
 
 
 def checked(data: Explanations, said: dict[int, str]) -> Iterator[dict[str, Any]]:
@@ -109,8 +103,7 @@ def _(
     said = explained(task, data, trainer, "test")
     if not trainer.is_global_zero:
         return {}
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"explanations.{form}"
+    file = RunFolder(folder).table("explanations", form)
     rows = list(checked(data, said))
     write_table(file, iter([pa.Table.from_pylist(rows, SCHEMA)]))
     judged = [one["right"] for one in rows if one["right"] is not None]

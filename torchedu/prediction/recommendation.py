@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import torch
 from lightning import Trainer
 from numpy.typing import NDArray
-from torch import Tensor, distributed
+from torch import Tensor
 from torch.nn import functional as F
 
 from torchedu.batch import EnrolmentBatch
@@ -20,7 +20,9 @@ from torchedu.datasets.order import Windows
 from torchedu.domains.recommendation import Recommended
 from torchedu.metrics.ranking import TOP
 from torchedu.prediction.any_task import check_format, predict
+from torchedu.prediction.stream import predicted
 from torchedu.prediction.tables import names_array, write_table
+from torchedu.run_folder import RunFolder
 from torchedu.schema import ITEM, PADDING
 from torchedu.tasks import CourseRecommendation
 
@@ -46,16 +48,9 @@ def ranked(
     Returns:
         The cases of all ranks, by student and position.
     """
-    data.predict_part = part
-    batches = trainer.predict(task, datamodule=data) or []
-    columns = [torch.cat(column).cpu() for column in zip(*batches, strict=True)]
-    if trainer.world_size > 1:
-        gathered: list[list[Tensor]] = [[]] * trainer.world_size
-        distributed.all_gather_object(gathered, columns)
-        columns = [torch.cat(column) for column in zip(*gathered, strict=True)]
-    student, position = (column.numpy() for column in columns[:2])
-    order = torch.from_numpy(np.lexsort((position, student)))
-    return Recommended(*(column[order] for column in columns))
+    return Recommended(
+        *(torch.from_numpy(column) for column in predicted(task, data, part, trainer).values())
+    )
 
 
 def course_scores(
@@ -96,12 +91,10 @@ def _(
 ) -> dict[Path, str]:
     """Write the best courses of each student, given all that they have taken."""
     check_format(form)
-    data.predict_part = "test"
-    trainer.predict(task, datamodule=data)  # agrees on names, and runs on the trainer's devices
+    ranked(task, data, trainer, "test")  # agrees on names, and runs on the trainer's devices
     if not trainer.is_global_zero:
         return {}
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"recommendations.{form}"
+    file = RunFolder(folder).table("recommendations", form)
     needs = None
     if data.prerequisites is not None:
         needs = read_prerequisites(data.prerequisites, data.vocabulary[ITEM])

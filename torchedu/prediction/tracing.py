@@ -13,19 +13,18 @@ import torch
 from lightning import Trainer
 from numpy.typing import NDArray
 from rich.progress import track
-from torch import distributed
 
 from torchedu.datamodules import Interactions
 from torchedu.datamodules.batches import AnswerBatches
 from torchedu.datasets.order import Windows
 from torchedu.models.mastery import DEFINITION, final_mastery, follow, mastery
 from torchedu.prediction.any_task import check_format, predict
-from torchedu.prediction.tables import names_array, write_table
+from torchedu.prediction.stream import predicted
+from torchedu.prediction.tables import CHUNK, names_array, row_names, write_table
+from torchedu.run_folder import RunFolder
 from torchedu.schema import ITEM, RESERVED, SKILL
 from torchedu.tasks import KnowledgeTracing
 
-CHUNK = 1_000_000
-"""Answers whose names are in memory at once while a file is written."""
 STUDENTS = 4096
 """Students whose mastery is found together."""
 
@@ -56,12 +55,11 @@ def _(
 ) -> dict[Path, str]:
     """Write the chance of each answer, and each student's mastery of each skill."""
     check_format(form)
-    predicted = predict_part(task, data, trainer, None)
+    known = predict_part(task, data, trainer, None)
     if not trainer.is_global_zero:
         return {}
-    folder.mkdir(parents=True, exist_ok=True)
-    answers, skills = folder / f"predictions.{form}", folder / f"mastery.{form}"
-    write_predictions(answers, data, predicted)
+    answers, skills = (RunFolder(folder).table(name, form) for name in ("predictions", "mastery"))
+    write_predictions(answers, data, known)
     write_mastery(skills, task, data)
     return {
         answers: "the chance of each answer",
@@ -83,41 +81,35 @@ def predict_part(
     Returns:
         The predictions of all ranks.
     """
-    data.predict_part = part
-    batches = trainer.predict(task, datamodule=data) or []
-    columns = [torch.cat(column).cpu() for column in zip(*batches, strict=True)]
-    if trainer.world_size > 1:
-        gathered: list[Any] = [None] * trainer.world_size
-        distributed.all_gather_object(gathered, columns)
-        columns = [torch.cat(column) for column in zip(*gathered, strict=True)]
-    student, position, probability = (column.numpy() for column in columns)
-    order = np.lexsort((position, student))
-    student, position = student[order], position[order]
-    correct = data.store.correct[data.store.history_offsets[student] + position]
-    return Predicted(student, position, probability[order], correct.astype(np.float32))
+    found = predicted(task, data, part, trainer)
+    student, position = found["student"], found["position"]
+    correct = np.empty(len(student), np.float32)
+    for first in range(0, len(student), CHUNK):
+        some = slice(first, first + CHUNK)
+        answer = data.store.history_offsets[student[some]] + position[some]
+        correct[some] = data.store.correct[answer]
+    return Predicted(student, position, found["probability"], correct)
 
 
-def write_predictions(file: Path, data: Interactions, predicted: Predicted) -> None:
+def write_predictions(file: Path, data: Interactions, known: Predicted) -> None:
     """Write predictions as a table with the columns student, position, item, probability, correct.
 
     Args:
         file: Where it goes; ``.parquet`` or ``.csv``.
         data: The answers.
-        predicted: The predictions.
+        known: The predictions.
     """
     items = names_array(data.store.vocabulary[ITEM])
 
     def chunks() -> Iterator[pa.Table]:
-        for first in range(0, len(predicted.student), CHUNK):
+        for first in range(0, len(known.student), CHUNK):
             student, position, probability, correct = (
-                column[first : first + CHUNK] for column in predicted
+                column[first : first + CHUNK] for column in known
             )
-            rows, inverse = np.unique(student, return_inverse=True)
-            names = pa.array(data.store.student_names(rows), pa.string())
             item = data.store.item[data.store.history_offsets[student] + position]
             yield pa.table(
                 {
-                    "student": names.take(pa.array(inverse)),
+                    "student": row_names(data.store, "students", student),
                     "position": position,
                     "item": items.take(pa.array(item)),
                     "probability": probability,
@@ -169,21 +161,26 @@ def write_mastery(file: Path, task: KnowledgeTracing, data: Interactions) -> Non
     write_table(file, chunks())
 
 
-def one_student(task: KnowledgeTracing, data: Interactions, predicted: Predicted) -> dict[str, Any]:
+def followed(
+    task: KnowledgeTracing, data: Interactions, known: Predicted, part: str
+) -> dict[str, Any]:
     """Follow one student's mastery answer by answer, under a pseudonym, for a report.
 
     Args:
         task: The trained task.
-        data: The answers, whose ``predict_part`` the predictions are of.
-        predicted: The predictions; the student whose history is longer than nine in ten is taken.
+        data: The answers.
+        known: The predictions; the student whose history is longer than nine in ten is taken.
+        part: What they are of.
 
     Returns:
-        What a run's ``mastery.json`` holds.
+        ``student``, the pseudonym; ``definition`` of mastery; ``skills``, their names; ``mastery``,
+        shape (answers, skills), as it stood after each answer; ``items``, ``correct``, the marks,
+        and ``skills_of_items``, one of each an answer.
     """
-    students, counts = np.unique(predicted.student, return_counts=True)
+    students, counts = np.unique(known.student, return_counts=True)
     rank = np.argsort(counts, kind="stable")[int(0.9 * (len(counts) - 1))]
     student = int(students[rank])
-    batches = data.predict_dataloader().stream.batches
+    batches, _ = data.evaluation(part)
     batch = batches(np.flatnonzero(batches.windows.student == student)[:1])
     net = task.net.cpu().eval()
     steps = torch.cat([mastery(net, state) for state in follow(net, batch)])

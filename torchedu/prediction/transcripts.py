@@ -7,15 +7,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import torch
 from lightning import Trainer
 from numpy.typing import NDArray
-from torch import distributed
 
 from torchedu.datamodules import Transcripts
 from torchedu.files import write_whole
 from torchedu.prediction.any_task import check_format, predict
+from torchedu.prediction.stream import predicted
 from torchedu.prediction.tables import write_table
+from torchedu.run_folder import RunFolder
 from torchedu.schema import RESERVED, ROLES, TAG, Vocabulary
 from torchedu.tasks import TranscriptTagging
 
@@ -44,16 +44,17 @@ def _(
 ) -> dict[Path, str]:  # fmt: skip
     """Write the tag of each sentence, and the shares of tags and of talk in each lesson."""
     check_format(form)
-    predicted = predict_tags(task, data, trainer, None)
+    given = predict_tags(task, data, trainer, None)
     if not trainer.is_global_zero:
         return {}
     assert task.vocabulary is not None
-    folder.mkdir(parents=True, exist_ok=True)
-    tags, talk, lessons = folder / f"tags.{form}", folder / f"talk.{form}", folder / "lessons.json"
-    write_table(tags, _tables(data, task.vocabulary, predicted))
-    speakers = talk_of_speakers(data, task.vocabulary, predicted)
-    write_table(talk, iter([speakers]))
-    summary = summaries(data, task.vocabulary, predicted)
+    files = RunFolder(folder)
+    tags, talk, lessons = (
+        files.table(*one) for one in (("tags", form), ("talk", form), ("lessons", "json"))
+    )
+    write_table(tags, _tables(data, task.vocabulary, given))
+    write_table(talk, iter([talk_of_speakers(data, task.vocabulary, given)]))
+    summary = summaries(data, task.vocabulary, given)
     write_whole(lessons, json.dumps(summary, ensure_ascii=False, indent=1).encode())
     return {
         tags: "each sentence with its tag",
@@ -76,35 +77,25 @@ def predict_tags(
     Returns:
         The tags of all ranks.
     """
-    data.predict_part = part
-    batches = trainer.predict(task, datamodule=data) or []
-    columns = [torch.cat(column).cpu() for column in zip(*batches, strict=True)]
-    if trainer.world_size > 1:
-        gathered: list[Any] = [None] * trainer.world_size
-        distributed.all_gather_object(gathered, columns)
-        columns = [torch.cat(column) for column in zip(*gathered, strict=True)]
-    lesson, position, tag, probability = (column.numpy() for column in columns)
-    sentence = data.store.lesson_offsets[lesson] + position
-    order = np.argsort(sentence, kind="stable")
-    return PredictedTags(sentence[order], tag[order], probability[order])
+    found = predicted(task, data, part, trainer)
+    sentence = data.store.lesson_offsets[found["lesson"]] + found["position"]
+    return PredictedTags(sentence, found["tag"], found["probability"])
 
 
-def talk_of_speakers(
-    data: Transcripts, vocabulary: Vocabulary, predicted: PredictedTags
-) -> pa.Table:
+def talk_of_speakers(data: Transcripts, vocabulary: Vocabulary, given: PredictedTags) -> pa.Table:
     """Sum up what each speaker of each lesson said.
 
     Args:
         data: The lessons.
         vocabulary: The names of the tags.
-        predicted: The tags.
+        given: The tags.
 
     Returns:
         A row a lesson, speaker and role: ``lesson``, ``speaker``, ``role``, ``turns``,
         ``sentences``, ``words``, ``share_of_words`` (of the lesson's) and, for each tag of either
         role, how many sentences have it, such as ``student: making a claim``.
     """
-    store, rows = data.store, predicted.sentence
+    store, rows = data.store, given.sentence
     role, speaker, turn, words = (
         store.column(name)[rows].astype(np.int64) for name in ("role", "speaker", "turn", "words")
     )
@@ -128,28 +119,28 @@ def talk_of_speakers(
     }
     for number, name in enumerate(ROLES):
         for id, tag in enumerate(vocabulary[TAG + name], RESERVED):
-            mine = (role == number) & (predicted.tag == id)
+            mine = (role == number) & (given.tag == id)
             columns[f"{name}: {tag}"] = np.bincount(who[mine], minlength=size)
     # Speakers in the order in which they first speak.
     return pa.table(columns).take(pa.array(np.lexsort((first, keys[0]))))
 
 
 def summaries(
-    data: Transcripts, vocabulary: Vocabulary, predicted: PredictedTags
+    data: Transcripts, vocabulary: Vocabulary, given: PredictedTags
 ) -> list[dict[str, Any]]:
     """Sum up each lesson.
 
     Args:
         data: The lessons.
         vocabulary: The names of the tags.
-        predicted: The tags.
+        given: The tags.
 
     Returns:
         For each lesson its ``lesson`` (the name), ``sentences``, ``words`` and ``turns``, and for
         each role the same with ``share_of_words`` and ``tags``: for each tag its ``sentences`` and
         their ``share`` of the role's.
     """
-    store, rows = data.store, predicted.sentence
+    store, rows = data.store, given.sentence
     lesson = np.searchsorted(store.lesson_offsets, rows, "right") - 1
     role, turn, words = (
         store.column(name)[rows].astype(np.int64) for name in ("role", "turn", "words")
@@ -168,7 +159,7 @@ def summaries(
             mine = role[here] == number
             count = int(mine.sum())
             said = int(words[here][mine].sum())
-            tags = np.bincount(predicted.tag[here][mine], minlength=len(vocabulary[TAG + who]))
+            tags = np.bincount(given.tag[here][mine], minlength=len(vocabulary[TAG + who]))
             summary[who] = {
                 "sentences": count,
                 "words": said,
@@ -183,21 +174,19 @@ def summaries(
     return told
 
 
-def _tables(
-    data: Transcripts, vocabulary: Vocabulary, predicted: PredictedTags
-) -> Iterator[pa.Table]:
+def _tables(data: Transcripts, vocabulary: Vocabulary, given: PredictedTags) -> Iterator[pa.Table]:
     """Yield the sentences with their tags, some lessons at a time."""
     store = data.store
     for first in range(0, max(1, store.num_lessons), LESSONS):
         bounds = store.lesson_offsets[[first, min(first + LESSONS, store.num_lessons)]]
-        here = slice(*np.searchsorted(predicted.sentence, bounds))
-        rows = predicted.sentence[here]
+        here = slice(*np.searchsorted(given.sentence, bounds))
+        rows = given.sentence[here]
         lesson = np.searchsorted(store.lesson_offsets, rows, "right") - 1
         role, speaker = (store.column(name)[rows] for name in ("role", "speaker"))
         names = [
             vocabulary[TAG + ROLES[who]].name(id) if len(vocabulary[TAG + ROLES[who]]) > RESERVED
             else None
-            for who, id in zip(role.tolist(), predicted.tag[here].tolist(), strict=True)
+            for who, id in zip(role.tolist(), given.tag[here].tolist(), strict=True)
         ]  # fmt: skip
         yield pa.table(
             {
@@ -208,6 +197,6 @@ def _tables(
                 "role": pa.array([ROLES[who] for who in role.tolist()], pa.string()),
                 "sentence": pa.array(store.sentences(rows), pa.string()),
                 "tag": pa.array(names, pa.string()),
-                "probability": predicted.probability[here],
+                "probability": given.probability[here],
             }
         )

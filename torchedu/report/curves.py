@@ -1,29 +1,23 @@
-"""Pictures of curves: learning, ROC, calibration."""
+"""Pictures of how a network learned."""
 
 from contextlib import suppress
 
-import numpy as np
 import yaml
-from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-from torchedu.report.folder import Curves, Evaluation, Run, clean_name
+from torchedu.report.folder import Run
 from torchedu.report.style import (
     BASELINE,
     BOUND,
     HALF,
-    MUTED,
     NETWORK,
     OTHERS,
     PAPER,
     Picture,
-    above_counts,
     blank,
     short,
 )
 
-MOST_CURVES = 5
-_MOST_POINTS = 400
 _LEAST_SPAN = 0.02
 """Of an axis of loss or score, as a share of its values."""
 _LIKELIHOOD = "val/log_likelihood"
@@ -37,8 +31,8 @@ def monitored(run: Run) -> tuple[str, dict[int, float]]:
     with suppress(yaml.YAMLError, KeyError, TypeError):
         name = str(yaml.safe_load(run.config or "")["early_stopping"]["monitor"])
     key = name.removeprefix("val/")
-    titles = {"auc": "AUC", **run.evaluated.get("columns", {})}
-    return clean_name(titles.get(key, key.replace("_", " "))), run.metrics.get(name, {})
+    titles = {"auc": "AUC", **(run.evaluation.columns if run.evaluation else {})}
+    return titles.get(key, key.replace("_", " ")), run.metrics.get(name, {})
 
 
 def best_epoch(run: Run) -> int | None:
@@ -146,92 +140,3 @@ def _learning(
     )
     epochs_told = f"{max(map(max, drawn.values()))} epochs"
     return Picture(f"learning_{name}", figure, f"Lines of {what} over {epochs_told}: {told}.")
-
-
-def draw_roc(evaluation: Evaluation) -> Picture | None:
-    """Draw the ROC curves: wrong answers taken for right against right answers found.
-
-    Returns:
-        The picture; None where the evaluation has no such curve.
-    """
-    drawn = {n: c for n, c in _chosen(evaluation).items() if len(c.true_positive_rate) > 1}
-    if not drawn:
-        return None
-    aucs = {score.name: score.auc for score in evaluation.scores}
-    figure, axes = blank(HALF, 4.4)
-    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (1, 3)))
-    told = []
-    for name, curves, colour, style in _styled(evaluation, drawn):
-        x, y = _thinned(curves.false_positive_rate, curves.true_positive_rate)
-        label = f"{short(name, 24)}  {aucs[name]:.3f}".removesuffix("  nan")
-        axes.plot(x, y, color=colour, linestyle=style, label=label)
-        told.append(label)
-    _unit_square(axes)
-    axes.set_xlabel("wrong answers predicted right")
-    axes.set_ylabel("right answers predicted right")
-    axes.legend(loc="lower right", title="AUC", alignment="left", reverse=True)
-    return Picture("roc", figure, f"ROC curves above the diagonal of guessing: {'; '.join(told)}.")
-
-
-def draw_calibration(evaluation: Evaluation) -> Picture | None:
-    """Draw observed against predicted shares of right answers, and where the predictions lie.
-
-    Returns:
-        The picture; None where the evaluation has no such curve.
-    """
-    drawn = {n: c for n, c in _chosen(evaluation, "network", "baseline").items() if c.predicted}
-    if not drawn:
-        return None
-    figure, curve, counts = above_counts(4.4)
-    curve.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (1, 3)))
-    for name, curves, colour, style in _styled(evaluation, drawn):
-        curve.plot(
-            curves.predicted, curves.observed, color=colour, linestyle=style, marker="o",
-            markersize=4, label=short(name, 24),
-        )  # fmt: skip
-    name, curves = next(iter(drawn.items()))
-    counts.vlines(curves.predicted, 0, curves.answers, color=NETWORK, linewidth=7, capstyle="butt")
-    counts.set_ylim(bottom=0)
-    _unit_square(curve)
-    curve.set_ylabel("observed share right")
-    curve.legend(loc="upper left", reverse=True)
-    counts.set_xlabel("predicted probability of a right answer")
-    told = ", ".join(
-        f"{p:.2f} predicted, {o:.2f} observed"
-        for p, o in zip(curves.predicted, curves.observed, strict=True)
-    )
-    return Picture("calibration", figure, f"Calibration of {name} beside the diagonal: {told}.")
-
-
-def _chosen(evaluation: Evaluation, *kinds: str) -> dict[str, Curves]:
-    """Return the curves of these or all kinds, the network's first; too many would hide it."""
-    names = [s.name for s in evaluation.ordered if not kinds or s.kind in kinds]
-    kept = [name for name in names if name in evaluation.curves][:MOST_CURVES]
-    return {name: evaluation.curves[name] for name in kept}
-
-
-def _styled(
-    evaluation: Evaluation, drawn: dict[str, Curves]
-) -> list[tuple[str, Curves, str, _Line]]:
-    """Give each predictor its colour and line; the network's is drawn last, above the others."""
-    kinds = {score.name: score.kind for score in evaluation.scores}
-    colours = {"network": NETWORK, "bound": BOUND, "oracle": MUTED}
-    others = iter(OTHERS * MOST_CURVES)
-    styled = [
-        (name, curves, colours.get(kinds[name]) or next(others), style)
-        for (name, curves), style in zip(drawn.items(), _STYLES, strict=False)
-    ]
-    return styled[::-1]
-
-
-def _thinned(x: list[float], y: list[float]) -> tuple[np.ndarray, np.ndarray]:
-    """Keep as many points as a picture shows."""
-    kept = np.unique(np.linspace(0, len(x) - 1, min(len(x), _MOST_POINTS)).round().astype(int))
-    return np.asarray(x)[kept], np.asarray(y)[kept]
-
-
-def _unit_square(axes: Axes) -> None:
-    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
-    ticks = FuncFormatter(lambda value, _: f"{value:.1f}".strip("0").rstrip(".") or "0")
-    axes.xaxis.set_major_formatter(ticks)
-    axes.yaxis.set_major_formatter(ticks)

@@ -5,14 +5,15 @@ import json
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 
 from torchedu.errors import DataError
-from torchedu.schema import ITEM, SKILL
+from torchedu.run_folder import RunFolder
+from torchedu.sections import Section
 
 T = TypeVar("T")
 
@@ -25,134 +26,55 @@ _UNPRINTABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff
 
 @dataclass(frozen=True)
 class Score:
-    """How well one predictor did on the whole split.
+    """How well one model did on the whole part.
 
     Attributes:
         name: What it is called.
-        kind: ``network``, ``baseline``, ``bound`` (the best that the history allows) or
-            ``oracle`` (knows what no history tells).
-        auc: Area under the ROC curve; not a number where it is undefined, like all scores here.
-        accuracy: Share of answers told right at a threshold of one half.
-        log_loss: Mean negative log likelihood in nats.
-        calibration_error: Mean distance of predicted from observed shares.
+        kind: What it is, such as ``network`` or ``baseline``.
+        values: Its scores, in the order of the columns; not a number where one is not defined.
     """
 
     name: str
     kind: str
-    auc: float
-    accuracy: float
-    log_loss: float
-    calibration_error: float
-
-
-@dataclass(frozen=True)
-class GroupScore:
-    """How well the network did on the students of one group."""
-
-    group: str
-    students: int
-    answers: int
-    auc: float
-    accuracy: float
-    log_loss: float
-    calibration_error: float
-
-
-@dataclass(frozen=True)
-class HistoryScore:
-    """How well answers were predicted that had so many answers of the student before them."""
-
-    first: int
-    last: int | None
-    answers: int
-    auc: float
-    best_baseline_auc: float
-
-    @property
-    def label(self) -> str:
-        """The range of earlier answers in words, such as ``5–9``."""
-        if self.last is None:
-            return f"{self.first}+"
-        return str(self.first) if self.first == self.last else f"{self.first}–{self.last}"
-
-
-@dataclass(frozen=True)
-class Curves:
-    """One predictor's ROC and calibration curves, each a list of values of equal length."""
-
-    false_positive_rate: list[float]
-    true_positive_rate: list[float]
-    predicted: list[float]
-    observed: list[float]
-    answers: list[int]
+    values: list[float]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A network's evaluation on one split, with the baselines beside it."""
+    """What ``evaluation.json`` holds for every task.
 
-    split: str
+    Attributes:
+        data: The data's name.
+        split: The part that was scored.
+        task: The task's name.
+        use_for: What the task is for.
+        not_for: What it must not be used for.
+        lead: What the network reached, in a sentence.
+        counts: What was scored, and what else there is, by noun.
+        columns: The scores' titles by name.
+        scores: The models: networks, baselines, others, bounds and oracles, the best first.
+        origin: The first score of a model that knows nothing.
+        sections: What the task has to tell.
+        fairness: What the audit of groups found.
+    """
+
     data: str
-    students: int
-    answers: int
+    split: str
+    task: str
+    use_for: str
+    not_for: str
+    lead: str
+    counts: dict[str, int]
+    columns: dict[str, str]
     scores: list[Score]
-    by_group: dict[str, list[GroupScore]]
-    by_history: list[HistoryScore]
-    curves: dict[str, Curves]
-
-    def of_kind(self, kind: str) -> list[Score]:
-        """Return the scores of a kind, the best AUC first and undefined ones last."""
-        found = [score for score in self.scores if score.kind == kind]
-        return sorted(found, key=lambda s: (math.isnan(s.auc), -s.auc if s.auc == s.auc else 0.0))
+    origin: float
+    sections: list[Section]
+    fairness: dict[str, Any] | None
 
     @property
-    def ordered(self) -> list[Score]:
-        """The scores as they are shown: network, baselines, best reachable, oracle."""
-        kinds = dict.fromkeys(("network", "baseline", "bound", "oracle"))
-        kinds |= dict.fromkeys(score.kind for score in self.scores)
-        return [score for kind in kinds for score in self.of_kind(kind)]
-
-
-@dataclass(frozen=True)
-class Table:
-    """The scores of a task that has no pictures of its own.
-
-    Attributes:
-        split: The part that was scored.
-        data: The data's name.
-        counts: What was scored, by noun.
-        columns: The scores' titles.
-        rows: For each model its name, its kind and its scores in the order of the titles.
-    """
-
-    split: str
-    data: str
-    counts: dict[str, int]
-    columns: list[str]
-    rows: list[tuple[str, str, list[float]]]
-
-
-@dataclass(frozen=True)
-class Mastery:
-    """What a network made of one student, answer by answer.
-
-    Attributes:
-        student: The student's pseudonym.
-        definition: What a mastery value means, in one sentence.
-        skills: Names of the skills, K of them.
-        mastery: For each of L answers, K values in 0..1 as they stood after it.
-        items: For each answer, the item.
-        correct: For each answer, the marks in 0..1.
-        skills_of_items: For each answer, the names of its item's skills.
-    """
-
-    student: str
-    definition: str
-    skills: list[str]
-    mastery: list[list[float]]
-    items: list[str]
-    correct: list[float]
-    skills_of_items: list[list[str]]
+    def network(self) -> str:
+        """What the evaluated network is called."""
+        return next((score.name for score in self.scores if score.kind == "network"), "network")
 
 
 @dataclass(frozen=True)
@@ -164,11 +86,7 @@ class Run:
         config: The text of ``config.yaml``.
         seed: The seed that the configuration names.
         metrics: For each logged quantity, its value by epoch (from 1).
-        evaluation: The evaluation, where answers were predicted.
-        table: The scores, where it was anything else.
-        mastery: One student's mastery over time.
-        names: How many items and skills there are.
-        evaluated: ``evaluation.json`` as it is.
+        evaluation: The scores, and what else was found.
     """
 
     path: Path
@@ -176,10 +94,6 @@ class Run:
     seed: int | None
     metrics: dict[str, dict[int, float]]
     evaluation: Evaluation | None
-    table: Table | None
-    mastery: Mastery | None
-    names: dict[str, int]
-    evaluated: dict[str, Any]
 
 
 def read_run(path: Path) -> Run:
@@ -194,25 +108,21 @@ def read_run(path: Path) -> Run:
     Raises:
         DataError: The folder holds nothing of a run, or a file in it cannot be read.
     """
-    parts = ("config.yaml", "metrics.csv", "evaluation.json", "mastery.json")
-    if not any((path / part).is_file() for part in parts):
+    files = RunFolder(path)
+    if not any(file.is_file() for file in (files.config, files.metrics, files.evaluation)):
         found = "holds none of its files" if path.is_dir() else "is not a folder"
         raise DataError(
             f"no run is here: it {found}.",
-            f"Give the folder that torchedu fit wrote; it holds {parts[0]} and {parts[1]}.",
+            f"Give a folder that torchedu fit wrote; it holds {files.CONFIG} and {files.METRICS}.",
             file=path,
         )
-    config = _read(path / "config.yaml", _config)
+    config = _read(files.config, lambda text: clean(text).rstrip())
     return Run(
         path=path,
         config=config,
         seed=_seed(config),
-        metrics=_read(path / "metrics.csv", _metrics) or {},
-        evaluation=_read(path / "evaluation.json", _evaluation),
-        table=_read(path / "evaluation.json", _table),
-        mastery=_read(path / "mastery.json", _mastery),
-        names=_read(path / "vocabulary.json", _names) or {},
-        evaluated=_read(path / "evaluation.json", json.loads) or {},
+        metrics=_read(files.metrics, _metrics) or {},
+        evaluation=_read(files.evaluation, _evaluation),
     )
 
 
@@ -244,10 +154,6 @@ def _number(value: Any) -> float:
     """Return a number, not-a-number where none is defined."""
     number = math.nan if value is None else float(value)
     return number if math.isfinite(number) else math.nan
-
-
-def _config(text: str) -> str:
-    return clean(text).rstrip()
 
 
 def _seed(config: str | None) -> int | None:
@@ -289,112 +195,51 @@ def _metrics(text: str) -> dict[str, dict[int, float]]:
     }
 
 
-def _numbers(entry: dict[str, Any], of: type[Score] | type[GroupScore]) -> dict[str, float]:
-    """Read the fields of a score that are declared as float."""
-    return {f.name: _number(entry.get(f.name)) for f in fields(of) if f.type is float}
+def _evaluation(text: str) -> Evaluation:
+    value = _cleaned(json.loads(text))
+    if "sections" not in value:
+        raise ValueError("it was written by another version of torchedu")
+    columns = {str(name): clean_name(title) for name, title in value["columns"].items()}
+    scores = [
+        Score(
+            clean_name(row["name"]), str(row["kind"]), [_number(row.get(name)) for name in columns]
+        )
+        for row in value["scores"]
+    ]
+    sign = 1 if value.get("lower") else -1
+    kinds = {kind: place for place, kind in enumerate(("network", "baseline"))}
+    kinds |= {"bound": 8, "oracle": 9}  # what nobody reaches stands last
 
+    def place(score: Score) -> tuple[int, bool, float]:
+        first = score.values[0] if score.values else math.nan
+        unknown = math.isnan(first)
+        return kinds.get(score.kind, 2), unknown, 0.0 if unknown else sign * first
 
-def _of_answers(value: dict[str, Any]) -> bool:
-    """Say whether answers were predicted, which the page has pictures for."""
-    return {f.name for f in fields(Score) if f.type is float} <= set(value["columns"])
-
-
-def _table(text: str) -> Table | None:
-    if _of_answers(value := json.loads(text)):
-        return None
-    return Table(
-        split=clean_name(value["split"]),
-        data=clean_name(value["data"]),
-        counts={clean_name(noun): int(number) for noun, number in value["counts"].items()},
-        columns=[clean_name(title) for title in value["columns"].values()],
-        rows=[
-            (
-                clean_name(row["name"]),
-                clean_name(row["kind"]),
-                [_number(row.get(name)) for name in value["columns"]],
-            )
-            for row in value["scores"]
-        ],
-    )
-
-
-def _evaluation(text: str) -> Evaluation | None:
-    if not _of_answers(value := json.loads(text)):
-        return None
     return Evaluation(
-        split=clean_name(value["split"]),
         data=clean_name(value["data"]),
-        students=int(value["counts"]["students"]),
-        answers=int(value["counts"]["answers"]),
-        scores=[
-            Score(name=clean_name(s["name"]), kind=clean_name(s["kind"]), **_numbers(s, Score))
-            for s in value["scores"]
-        ],
-        by_group={
-            clean_name(attribute): [
-                GroupScore(
-                    group=clean_name(g["group"]),
-                    students=int(g["students"]),
-                    answers=int(g["answers"]),
-                    **_numbers(g, GroupScore),
-                )
-                for g in groups
-            ]
-            for attribute, groups in (value.get("by_group") or {}).items()
-            if groups
+        split=clean_name(value["split"]),
+        task=clean_name(value.get("task", "")),
+        use_for=clean_name(value.get("use_for", "")),
+        not_for=clean_name(value.get("not_for", "")),
+        lead=clean_name(value.get("lead", "")),
+        counts={
+            clean_name(noun): int(number)
+            for noun, number in {**value["counts"], **value.get("facts", {})}.items()
         },
-        by_history=[
-            HistoryScore(
-                first=int(h["from"]),
-                last=None if h["to"] is None else int(h["to"]),
-                answers=int(h["answers"]),
-                auc=_number(h["auc"]),
-                best_baseline_auc=_number(h.get("best_baseline_auc")),
-            )
-            for h in value.get("by_history") or []
-        ],
-        curves={
-            clean_name(name): _curves(curves)
-            for name, curves in (value.get("curves") or {}).items()
-        },
+        columns=columns,
+        scores=sorted(scores, key=place),
+        origin=float(value.get("origin", 0)),
+        sections=[Section.from_json(one) for one in value["sections"]],
+        fairness=value.get("fairness"),
     )
 
 
-def _curves(value: dict[str, Any]) -> Curves:
-    roc, calibration = value.get("roc") or {}, value.get("calibration") or {}
-    curves = Curves(
-        false_positive_rate=[_number(v) for v in roc.get("false_positive_rate") or []],
-        true_positive_rate=[_number(v) for v in roc.get("true_positive_rate") or []],
-        predicted=[_number(v) for v in calibration.get("predicted") or []],
-        observed=[_number(v) for v in calibration.get("observed") or []],
-        answers=[int(v) for v in calibration.get("answers") or []],
-    )
-    if len(curves.false_positive_rate) != len(curves.true_positive_rate):
-        raise ValueError("a ROC curve's two rates have unequal lengths")
-    if not len(curves.predicted) == len(curves.observed) == len(curves.answers):
-        raise ValueError("a calibration curve's three lists have unequal lengths")
-    return curves
-
-
-def _mastery(text: str) -> Mastery:
-    value = json.loads(text)
-    found = Mastery(
-        student=clean_name(value["student"]),
-        definition=clean_name(value["definition"]),
-        skills=[clean_name(v) for v in value["skills"]],
-        mastery=[[_number(v) for v in step] for step in value["mastery"]],
-        items=[clean_name(v) for v in value["items"]],
-        correct=[_number(v) for v in value["correct"]],
-        skills_of_items=[[clean_name(v) for v in names] for names in value["skills_of_items"]],
-    )
-    steps = {len(found.mastery), len(found.items), len(found.correct), len(found.skills_of_items)}
-    if len(steps) > 1:
-        raise ValueError(f"its lists have unequal numbers of steps ({sorted(steps)})")
-    if any(len(step) != len(found.skills) for step in found.mastery):
-        raise ValueError("a step does not have one mastery value a skill")
-    return found
-
-
-def _names(text: str) -> dict[str, int]:
-    kinds = {str(kind): len(names) for kind, names in json.loads(text).items()}
-    return {f"{one}s": kinds[one] for one in (ITEM, SKILL) if kinds.get(one)}
+def _cleaned(value: Any) -> Any:
+    """Make all texts of plain values safe to stand on a page."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, list):
+        return [_cleaned(one) for one in value]
+    if isinstance(value, dict):
+        return {clean(str(key)): _cleaned(one) for key, one in value.items()}
+    return value

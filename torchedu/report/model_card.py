@@ -11,19 +11,8 @@ from typing import Any
 
 import yaml
 
-from torchedu.report.folder import Run, clean_name
-
-CARD = "model_card.md"
-_USES = {
-    "KnowledgeTracing": "To foretell whether a student answers the next question right, and to "
-    "show what is mastered. Not to mark a student.",
-    "CourseRecommendation": "To order courses that a student may want next. Not to keep anyone out "
-    "of one.",
-    "MathExplanation": "To explain mathematics to a student beside a teacher who checks it: it may "
-    "be wrong, and sound sure. Not to mark a student.",
-    "AtRisk": "To tell teachers whom to call while help still matters. Not to grade, to refuse or "
-    "to exclude anyone: a risk is no verdict.",
-}
+from torchedu.report.folder import Evaluation, Run, clean_name
+from torchedu.run_folder import RunFolder
 
 _ELSEWHERE = (
     "- The scores are those of the data above. Other schools, years and courses differ: score the "
@@ -44,7 +33,7 @@ def model_card(run: Run) -> str:
     Returns:
         The text.
     """
-    found = run.evaluated
+    found = run.evaluation
     config = _yaml(run.config)
     task, network = _class(config.get("model")), _class(_arguments(config.get("model")).get("net"))
     lines = [
@@ -54,7 +43,7 @@ def model_card(run: Run) -> str:
         "",
         "## Use",
         "",
-        _USES.get(str(found.get("task") or task), "The task's own documentation tells."),
+        *_uses(found),
         "",
         "## Training",
         "",
@@ -63,7 +52,7 @@ def model_card(run: Run) -> str:
         f"- data: {_data(found, config)}",
         f"- seed: {run.seed if run.seed is not None else 'not known'}",
         *[f"- epochs: {max(trained)}" for trained in [_epochs(run)] if trained],
-        f"- again: `torchedu fit --config {shlex.quote(str(run.path.name))}/config.yaml`",
+        f"- again: `torchedu fit --config {shlex.quote(run.path.name)}/{RunFolder.CONFIG}`",
         "",
         "## Scores",
         "",
@@ -71,7 +60,7 @@ def model_card(run: Run) -> str:
         "",
         "## Fairness",
         "",
-        *_fairness(found.get("fairness")),
+        *_fairness(found.fairness if found else None),
         "",
         "## Limits",
         "",
@@ -92,19 +81,28 @@ def _epochs(run: Run) -> set[int]:
     }
 
 
-def _scores(found: dict[str, Any]) -> list[str]:
-    columns = found.get("columns") or {}
-    counts = ", ".join(f"{number:,} {noun}" for noun, number in found["counts"].items())
+def _uses(found: Evaluation | None) -> list[str]:
+    if not found or not (found.use_for or found.not_for):
+        return ["The task's own documentation tells."]
+    return [
+        f"- {noun}: {_text(said)}"
+        for noun, said in (("for", found.use_for), ("not for", found.not_for))
+        if said
+    ]
+
+
+def _scores(found: Evaluation) -> list[str]:
+    counts = ", ".join(f"{number:,} {_text(noun)}" for noun, number in found.counts.items())
     rows = [
-        f"On the {_text(found['split'])} part of {_text(found['data'])}"
+        f"On the {_text(found.split)} part of {_text(found.data)}"
         + (f": {counts}." if counts else "."),
         "",
-        "| | kind | " + " | ".join(_text(title) for title in columns.values()) + " |",
-        "|---|---|" + "---|" * len(columns),
+        "| | kind | " + " | ".join(_text(title) for title in found.columns.values()) + " |",
+        "|---|---|" + "---|" * len(found.columns),
     ]
-    for row in found["scores"]:
-        numbers = " | ".join(_number(row.get(name)) for name in columns)
-        rows.append(f"| {_text(row['name'])} | {_text(row['kind'])} | {numbers} |")
+    for score in found.scores:
+        numbers = " | ".join(_number(value) for value in score.values)
+        rows.append(f"| {_text(score.name)} | {_text(score.kind)} | {numbers} |")
     return rows
 
 
@@ -138,8 +136,8 @@ def _fairness(fairness: dict[str, Any] | None) -> list[str]:
     return lines
 
 
-def _data(found: dict[str, Any], config: dict[str, Any]) -> str:
-    name = found.get("data") or "not known"
+def _data(found: Evaluation | None, config: dict[str, Any]) -> str:
+    name = found.data if found else "not known"
     kind = _class(config.get("data"))
     return _text(name) + (f" ({kind})" if kind else "")
 

@@ -2,187 +2,166 @@
 
 import importlib.resources
 import math
+import re
 import shlex
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import jinja2
 
 from torchedu.files import write_whole
-from torchedu.report.curves import (
-    best_epoch,
-    draw_calibration,
-    draw_gradients,
-    draw_loss,
-    draw_roc,
-    draw_score,
-    monitored,
-)
+from torchedu.report.curves import best_epoch, draw_gradients, draw_loss, draw_score, monitored
 from torchedu.report.folder import Evaluation, Run, clean_name, read_run
-from torchedu.report.grades import NAMES as GRADE_NAMES
-from torchedu.report.grades import draw_grades
-from torchedu.report.heat_map import draw_mastery, excerpt
-from torchedu.report.lesson import NAMES as LESSON_NAMES
-from torchedu.report.lesson import draw_lessons
-from torchedu.report.model_card import CARD, model_card
-from torchedu.report.risks import NAMES, draw_risks
-from torchedu.report.scores import MOST_GROUPS, draw_groups, draw_history, draw_scores
+from torchedu.report.forms import draw
+from torchedu.report.model_card import model_card
 from torchedu.report.style import Picture, drawing, short
+from torchedu.run_folder import RunFolder
+from torchedu.sections import Bar, Bars, Lines, Section, Table, Text
 
-PAGE = "report.html"
-PICTURES = "pictures"
-_NAMES = (
-    "scores", "learning_loss", "learning_score", "gradients", "roc", "calibration", "history",
-    "groups", "mastery", *NAMES, *LESSON_NAMES, *GRADE_NAMES,
-)  # fmt: skip
+
+class Shown(NamedTuple):
+    """A section as the page has it.
+
+    Attributes:
+        id: Names it on the page.
+        title: Its heading.
+        paragraphs: What is said below that.
+        pictures: Its pictures, by name.
+        wide: The names of those that are as wide as the page.
+        marks: What is numbered in its pictures.
+        tables: Its tables.
+        texts: What was said.
+    """
+
+    id: str
+    title: str
+    paragraphs: list[str]
+    pictures: dict[str, Picture]
+    wide: set[str]
+    marks: list[str]
+    tables: list[Table]
+    texts: list[Text]
 
 
 def write(path: Path) -> Path:
     """Write a run's page and pictures; see :func:`torchedu.report.write_report`."""
-    run = read_run(path)
+    run, files = read_run(path), RunFolder(path)
     with drawing():
-        drawn = {picture.name: picture for picture in _draw(run)}
+        learning = _drawn([draw_loss(run), draw_score(run), draw_gradients(run)])
+        found = run.evaluation
+        scores = _drawn([draw(_first_scores(found), "scores")] if found else [])
+        sections = [one for one in found.sections if not one.lacking] if found else []
+        taken = {"scores", "learning-curves", *learning}
+        shown = [_shown(section, taken) for section in sections]
+        drawn = {**scores, **learning}
+        for section in shown:
+            drawn |= section.pictures
         pictures = {name: picture.png() for name, picture in drawn.items()}
-        page = _render(run, drawn)
+        page = _render(run, shown, drawn)
     card = model_card(run)
     # All is drawn before the first byte is written, and each file takes its place whole.
-    folder = path / PICTURES
     if pictures:
-        folder.mkdir(exist_ok=True)
-    for name in _NAMES:
-        file = folder / f"{name}.png"
-        if name in pictures:
-            write_whole(file, pictures[name])
-        else:
-            file.unlink(missing_ok=True)
-    write_whole(path / CARD, card.encode("utf-8"))
-    write_whole(path / PAGE, page.encode("utf-8"))
-    return path / PAGE
+        files.pictures.mkdir(exist_ok=True)
+    for old in _pictures_of(files.report) - pictures.keys():
+        (files.pictures / f"{old}.png").unlink(missing_ok=True)
+    for name, picture in pictures.items():
+        write_whole(files.pictures / f"{name}.png", picture)
+    write_whole(files.card, card.encode("utf-8"))
+    write_whole(files.report, page.encode("utf-8"))
+    return files.report
 
 
-def _draw(run: Run) -> list[Picture]:
-    pictures = [draw_loss(run), draw_score(run), draw_gradients(run)]
-    if run.evaluation:
-        found = run.evaluation
-        pictures += [
-            draw_scores(found),
-            draw_roc(found),
-            draw_calibration(found),
-            draw_history(found.by_history, network_name(found)),
-            draw_groups(found.by_group, _overall(found)),
-        ]
-    if run.table:
-        for draw in (draw_risks, draw_lessons, draw_grades):
-            pictures += draw(run.evaluated)
-    if run.mastery:
-        pictures.append(draw_mastery(excerpt(run.mastery)))
-    return [picture for picture in pictures if picture]
+def _pictures_of(page: Path) -> set[str]:
+    """Return the names of the pictures that a page shows; none where there is no page."""
+    if not page.is_file():
+        return set()
+    return set(re.findall(r'<figure data-picture="([a-z0-9_-]+)"', page.read_text("utf-8")))
 
 
-def _render(run: Run, drawn: dict[str, Picture]) -> str:
+def _drawn(pictures: list[Picture | None]) -> dict[str, Picture]:
+    return {picture.name: picture for picture in pictures if picture}
+
+
+def _first_scores(found: Evaluation) -> Bars:
+    """Return all models' scores of the kind that matters most."""
+    title = next(iter(found.columns.values()), "score")
+    bars = [
+        Bar(score.name, None if math.isnan(score.values[0]) else score.values[0], score.kind)
+        for score in found.scores
+        if score.values
+    ]
+    axis = f"{title}, from {found.origin:g}".replace(" 0.", " .") + " = guessing"
+    return Bars(axis if found.origin else title, bars, found.origin)
+
+
+def _shown(section: Section, taken: set[str]) -> Shown:
+    """Draw a section, under a name that none of those taken has."""
+    id = re.sub(r"[^a-z0-9]+", "-", section.title.lower())[:50].strip("-") or "section"
+    while id in taken:
+        id += "-again"
+    taken.add(id)
+    shown = Shown(id, section.title, section.sentence.splitlines(), {}, set(), [], [], [])
+    for form in section.forms:
+        if isinstance(form, Table):
+            shown.tables.append(form)
+        elif isinstance(form, Text):
+            shown.texts.append(form)
+        elif picture := draw(form, id if not shown.pictures else f"{id}-{len(shown.pictures) + 1}"):
+            shown.pictures[picture.name] = picture
+            if getattr(form, "wide", True) and not isinstance(form, Bars):
+                shown.wide.add(picture.name)
+            if isinstance(form, Lines):
+                shown.marks.extend(words for _, words in form.marks)
+    return shown
+
+
+def _render(run: Run, shown: list[Shown], drawn: dict[str, Picture]) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(
-        score=_score, percent=_percent, count=_count, name=_shown, clean=clean_name
-    )
+    environment.filters.update(score=_score, count=_count, name=_named)
     source = importlib.resources.files("torchedu.report").joinpath("page.html.jinja")
     return environment.from_string(source.read_text("utf-8")).render(
         run=run,
         evaluation=run.evaluation,
-        table_title=f"{run.table.rows[0][0]} on {run.table.data}" if run.table else "",
-        headline=headline(run.evaluation) if run.evaluation else "",
-        network=network_name(run.evaluation) if run.evaluation else "",
-        shown=excerpt(run.mastery) if run.mastery else None,
+        sections=shown,
         best_epoch=best_epoch(run),
         monitored=monitored(run),
         pictures={name: (*picture.svg(), picture.alt) for name, picture in drawn.items()},
-        most_groups=MOST_GROUPS,
         left_out=left_out(run, drawn),
-        student=run.evaluated.get("student"),
-        audited=(run.evaluated.get("fairness") or {}).get("words", []) if run.table else [],
-        examples=run.evaluated.get("examples") or [],
+        config_file=RunFolder.CONFIG,
         path=shlex.quote(str(run.path)),
     )
 
 
-def headline(evaluation: Evaluation) -> str:
-    """Say in a sentence or two what the run reached, beside the best baseline and the bound."""
-    networks, baselines = evaluation.of_kind("network"), evaluation.of_kind("baseline")
-    if not networks or math.isnan(networks[0].auc):
-        return "The network's AUC is undefined here: the split has right or wrong answers only."
-    network = networks[0]
-    said = f"{_shown(network.name)} predicts the next answer with an AUC of {network.auc:.3f}"
-    if baselines and not math.isnan(baselines[0].auc):
-        said += f", {_beside(network.auc, baselines[0].auc)} the best baseline"
-        said += f", {_shown(baselines[0].name)}"
-    bounds = [bound for bound in evaluation.of_kind("bound") if not math.isnan(bound.auc)]
-    if bounds:
-        said += f", and {_beside(network.auc, bounds[0].auc)} the best that is reachable"
-    return said + "."
-
-
 def left_out(run: Run, drawn: dict[str, Picture]) -> list[str]:
-    """Say, a line each, which sections the page lacks and why."""
+    """Say, a line each, what the page lacks and why."""
     lines = []
     if not run.metrics:
-        lines.append("Learning curves: the run has no metrics.csv with values in it.")
+        lines.append(f"Learning curves: the run has no {RunFolder.METRICS} with values in it.")
     elif not {"learning_loss", "learning_score"} & drawn.keys():
-        lines.append("Learning curves: metrics.csv holds neither a loss nor a score.")
-    if not run.table:
-        lines += _left_out_of_tracing(run, drawn)
-    if run.config is None:
-        lines.append("Configuration: the run has no config.yaml.")
-    return lines
-
-
-def _left_out_of_tracing(run: Run, drawn: dict[str, Picture]) -> list[str]:
-    """Say what the page lacks of what knowledge tracing alone has."""
-    lines = []
+        lines.append(f"Learning curves: {RunFolder.METRICS} holds neither a loss nor a score.")
     if not run.evaluation:
-        lines.append("Scores, ROC, calibration, history and groups: not evaluated yet.")
+        lines.append("Scores: not evaluated yet.")
     else:
-        reasons = {
-            "roc": "ROC: the evaluation holds no such curve.",
-            "calibration": "Calibration: the evaluation holds no such curve.",
-            "history": "Length of history: no part of the answers has a defined AUC.",
-            "groups": "Student groups: the data names none, or none with a defined AUC.",
-        }
-        lines += [line for name, line in reasons.items() if name not in drawn]
-    if not run.mastery:
-        lines.append("Mastery over time: the run has no mastery.json.")
-    elif "mastery" not in drawn:
-        lines.append("Mastery over time: the student met no skill.")
+        lacking = [section for section in run.evaluation.sections if section.lacking]
+        lines += [f"{clean_name(one.title)}: {clean_name(one.sentence)}" for one in lacking]
+    if run.config is None:
+        lines.append(f"Configuration: the run has no {RunFolder.CONFIG}.")
     return lines
 
 
-def network_name(evaluation: Evaluation) -> str:
-    """Return what the evaluated network is called."""
-    networks = evaluation.of_kind("network")
-    return networks[0].name if networks else "network"
+def _score(value: Any) -> str:
+    """Return a cell of a table: a score, a count, or words as they are."""
+    if value is None or value != value:
+        return "–"
+    if isinstance(value, str):
+        return _named(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
 
 
-def _overall(evaluation: Evaluation) -> float:
-    networks = evaluation.of_kind("network")
-    return networks[0].auc if networks else math.nan
-
-
-def _beside(value: float, other: float) -> str:
-    distance = round(value, 3) - round(other, 3)
-    if abs(distance) < 0.0005:
-        return "level with"
-    return f"{abs(distance):.3f} {'above' if distance > 0 else 'below'}"
-
-
-def _score(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.3f}"
-
-
-def _shown(name: str) -> str:
-    return short(name, 80)
-
-
-def _percent(value: float) -> str:
-    return "–" if math.isnan(value) else f"{100 * value:.1f} %"
+def _named(name: str) -> str:
+    return short(clean_name(name), 80)
 
 
 def _count(value: int) -> str:

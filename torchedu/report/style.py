@@ -125,13 +125,13 @@ def blank(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
-def above_counts(height: float) -> tuple[Figure, Axes, Axes]:
-    """Return a figure of half width: axes for a curve, and low ones below for how many answers."""
+def above_counts(height: float, counted: str) -> tuple[Figure, Axes, Axes]:
+    """Return a figure of half width: axes for a curve, and low ones below for what is counted."""
     figure = Figure(figsize=(HALF, height), layout="constrained")
     curve, counts = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
     curve.tick_params(bottom=False)
     counts.grid(visible=False)
-    counts.set_ylabel("answers")
+    counts.set_ylabel(counted)
     counts.yaxis.set_major_formatter(FuncFormatter(lambda n, _: compact(n)))
     return figure, curve, counts
 

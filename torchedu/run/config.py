@@ -17,6 +17,7 @@ from torchedu.errors import ConfigError
 from torchedu.parsing import TwoLineErrors
 from torchedu.run.trainers import quiet
 from torchedu.run.words import DEFAULT_TASK, Words, subclasses
+from torchedu.run_folder import RunFolder
 from torchedu.strategies.named import strategies_help
 from torchedu.tasks import Task
 from torchedu.tasks.opening import task_class
@@ -157,7 +158,7 @@ def _data_of(checkpoint: Path, is_named: bool) -> dict[str, Any] | None:
     Raises:
         ConfigError: There is none, or the file there is no configuration.
     """
-    file = checkpoint.parent.parent / "config.yaml"
+    file = RunFolder.of_checkpoint(checkpoint).config
     data: dict[str, Any] | None = None
     try:
         if file.is_file():
@@ -169,7 +170,8 @@ def _data_of(checkpoint: Path, is_named: bool) -> dict[str, Any] | None:
         ) from None
     if data is None and not is_named:
         raise ConfigError(
-            f"{checkpoint} has no config.yaml beside its folder that says which data is meant.",
+            f"{checkpoint} has no {RunFolder.CONFIG} beside its folder that says which data is "
+            "meant.",
             "Name it: --data.path answers.csv.",
         )
     return data

@@ -12,6 +12,7 @@ from torchedu.callbacks import AnswersProgressBar, VocabularyFile
 from torchedu.checkpoints import LastCheckpoint, VerifiedCheckpointIO
 from torchedu.metrics_log import metrics_log
 from torchedu.run.words import DEFAULT_TASK
+from torchedu.run_folder import RunFolder
 from torchedu.strategies.ddp import keep_sums
 from torchedu.strategies.limits import check_machine
 from torchedu.strategies.named import named_strategy
@@ -90,13 +91,13 @@ def trainer(
 
 def run_folder(trainer: Trainer) -> Path:
     """Return the folder that keeps a run's files."""
-    return Path(trainer.log_dir or trainer.default_root_dir)
+    return RunFolder.of_trainer(trainer).path
 
 
 def training_callbacks(monitor: str) -> list[Callback]:
     """Return what keeps the best pass by a score, the names and a bar."""
     best = ModelCheckpoint(
-        filename="best",
+        filename=Path(RunFolder.BEST).stem,
         monitor=monitor,
         mode="max",
         enable_version_counter=False,

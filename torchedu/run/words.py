@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from torchedu.errors import ConfigError, allowed
+from torchedu.run_folder import RunFolder
 from torchedu.strategies.named import AUTO, strategy_word
 from torchedu.tasks import KnowledgeTracing, Task
 
@@ -102,7 +103,8 @@ class Words:
             content = yaml.safe_load(Path(file).read_text("utf-8"))
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise ConfigError(
-                f"--config {file} is no YAML: {error}", "Give a recipe or a run's config.yaml."
+                f"--config {file} is no YAML: {error}",
+                f"Give a recipe or a run's {RunFolder.CONFIG}.",
             ) from None
         except OSError:
             content = None  # told when the words are parsed

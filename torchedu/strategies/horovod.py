@@ -13,6 +13,7 @@ from torch import Tensor, distributed, nn
 
 from torchedu.errors import ConfigError
 from torchedu.parallel import has_sparse
+from torchedu.ranks import on_all
 
 
 class Horovod(DDPStrategy):
@@ -70,8 +71,7 @@ class Horovod(DDPStrategy):
         from horovod.runner.common.util.hosts import SlotInfo
         from horovod.runner.http.http_server import RendezvousServer
 
-        nodes: list[Any] = [None] * self.world_size
-        distributed.all_gather_object(nodes, self.node_rank)
+        nodes = on_all(self.node_rank)
         local = nodes.count(self.node_rank)
         own = SlotInfo(
             f"node-{self.node_rank}",
@@ -82,8 +82,7 @@ class Horovod(DDPStrategy):
             local,
             len(set(nodes)),
         )
-        slots: list[Any] = [None] * self.world_size
-        distributed.all_gather_object(slots, own)
+        slots = on_all(own)
         port = [0]
         if self.is_global_zero:
             server = RendezvousServer()

@@ -5,6 +5,7 @@ from pathlib import Path
 from torchedu.checkpoints import Checkpoint, read_usable
 from torchedu.domains.building import class_by_path
 from torchedu.errors import CheckpointError, TorcheduError
+from torchedu.run_folder import RunFolder
 from torchedu.tasks.task import Task
 
 
@@ -47,5 +48,5 @@ def _foreign(checkpoint: Checkpoint, error: Exception) -> CheckpointError:
     return CheckpointError(
         f"{checkpoint.file} cannot be opened as a task of torchedu "
         f"({type(error).__name__}: {error}).",
-        "Give a file that torchedu wrote, such as runs/version_0/checkpoints/best.ckpt.",
+        f"Give a file that torchedu wrote, such as {RunFolder.EXAMPLE}.",
     )

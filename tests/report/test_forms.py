@@ -1,0 +1,126 @@
+"""Each form is drawn as it is, whatever it is about."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from tests.report.conftest import (
+    by_group,
+    by_tag,
+    history,
+    lesson,
+    mastery,
+    ranking,
+    risk,
+    trust,
+)
+from torchedu.report.forms import draw
+from torchedu.report.style import NETWORK, OTHERS, Picture, drawing
+from torchedu.sections import Bar, Bars, Dots, HeatMap, Line, Lines, Stripes, Table
+
+
+def drawn(form: object) -> Picture:
+    with drawing():
+        picture = draw(form, "picture")
+        assert picture
+        assert picture.png().startswith(b"\x89PNG")
+    return picture
+
+
+def test_the_networks_line_lies_on_top_with_its_note() -> None:
+    axes = drawn(ranking()).figure.axes[0]
+    last = axes.lines[-1]
+    assert (last.get_label(), last.get_color()) == ("ItemDKT  0.738", NETWORK)
+    assert len(axes.lines) == 3  # the diagonal below all
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        "ItemDKT  0.738",
+        "Best-LR  0.706",
+    ]
+
+
+def test_two_models_of_a_kind_have_two_colours() -> None:
+    lines = [Line(name, [0, 1], [0, 1], "baseline") for name in ("a", "b")]
+    axes = drawn(Lines("x", "y", lines)).figure.axes[0]
+    assert [line.get_color() for line in axes.lines] == [OTHERS[1], OTHERS[0]]
+
+
+def test_what_is_behind_a_line_is_counted_below_it() -> None:
+    picture = drawn(trust())
+    segments = picture.figure.axes[1].collections[0].get_segments()
+    assert [segment[1].tolist() for segment in segments] == [[0.2, 100], [0.5, 900], [0.8, 400]]
+    assert "0.2 0.250, 0.5 0.500, 0.8 0.750" in picture.alt
+
+
+def test_places_that_have_names_are_called_so() -> None:
+    picture = drawn(history())
+    assert "0 0.650, 10+ 0.750" in picture.alt
+    assert len(picture.figure.axes[1].patches) == 3
+    labels = [label.get_text() for label in picture.figure.axes[1].get_xticklabels()]
+    assert labels == ["0", "1–9", "10+"]
+
+
+def test_the_area_between_two_lines_is_shaded_and_told_above() -> None:
+    form = replace(ranking(), area=True, title="gender: ABROCA 0.050")
+    picture = drawn(form)
+    assert len(picture.figure.axes[0].collections) == 1
+    assert picture.alt.startswith("gender: ABROCA 0.050. Lines of found")
+
+
+def test_marks_are_numbered_where_they_are() -> None:
+    axes = drawn(risk()).figure.axes[0]
+    assert [(text.get_text(), text.xy) for text in axes.texts] == [
+        ("1", (14, 0.6)),
+        ("2", (28, 0.7)),
+    ]
+
+
+def test_bars_begin_where_guessing_ends() -> None:
+    form = Bars("AUC", [Bar("net", 0.738, "network"), Bar("none", None), Bar("low", 0.4)], 0.5)
+    picture = drawn(form)
+    axes = picture.figure.axes[0]
+    bars = [(bar.get_x(), round(bar.get_x() + bar.get_width(), 3)) for bar in axes.patches]
+    assert bars == [(0.5, 0.738), (0.5, 0.4)]
+    assert axes.get_xlim()[0] < 0.4
+    assert picture.alt == "Bars of AUC: net 0.738; low 0.400."
+
+
+def test_groups_stand_around_the_overall_score() -> None:
+    picture = drawn(by_group())
+    low, high = picture.figure.axes[0].get_xlim()
+    assert low < 0.73 < 0.738 < 0.74 < high
+    assert high - low >= 0.08  # gaps of chance must not fill the picture
+    assert "gender: f 0.740, m 0.730, x –" in picture.alt
+
+
+def test_models_are_set_side_by_side_from_nothing_to_all() -> None:
+    axes = drawn(by_tag()).figure.axes[0]
+    assert axes.get_xlim() == (0, 1)
+    assert axes.get_yticklabels()[0].get_text() == "a (9)"
+
+
+def test_values_and_marks_stand_at_their_row_and_column() -> None:
+    form = mastery()
+    axes = drawn(form).figure.axes[0]
+    assert np.asarray(axes.images[0].get_array()).tolist() == form.values
+    right, _, wrong = (marks.get_offsets().tolist() for marks in axes.collections)
+    assert [mark for mark in wrong if mark[0] == 4] == [[4, 0]]
+    assert [mark for mark in right if mark[0] == 5] == [[5, 1]]
+
+
+def test_stripes_are_as_wide_as_what_they_stand_for() -> None:
+    picture = drawn(lesson())
+    teacher, student = picture.figure.axes
+    assert [label.get_text() for label in teacher.get_yticklabels()] == ["network", "people"]
+    assert [label.get_text() for label in student.get_yticklabels()] == ["network"]
+    assert len(teacher.collections[0].get_paths()) == 3
+    assert student.get_xlim() == (0, 13)  # what has no width is still to be seen
+    assert "teachers: none 67%, press 33%; students: claim 100%" in picture.alt
+
+
+def test_nothing_to_show_is_no_picture() -> None:
+    with drawing():
+        for form in (
+            Lines("x", "y", [Line("a", [0], [None])]), Bars("x", [Bar("a", None)]),
+            Dots("x", "a", []), HeatMap("x", [], []), Stripes("x", [], []), Table(["a"], [["b"]]),
+        ):  # fmt: skip
+            assert draw(form, "picture") is None

@@ -1,0 +1,61 @@
+"""The names of a run's files stand in RunFolder and nowhere else."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from torchedu.run_folder import RunFolder
+
+PACKAGE = Path(__file__).parent.parent / "torchedu"
+OTHERS = {  # whose own vocabulary.json it is: a store's, and that of an exported network
+    "datasets/store.py",
+    "export/folder.py",
+}
+
+
+def texts(tree: ast.Module) -> Iterator[ast.Constant]:
+    """Yield the strings of a module, its documentation left out."""
+    told = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told:
+            yield node
+
+
+def test_no_other_file_knows_what_a_runs_files_are_called() -> None:
+    run = RunFolder(Path())
+    files = (
+        run.config, run.metrics, run.vocabulary, run.checkpoints, run.best, run.last,
+        run.thresholds, run.evaluation, run.report, run.card, run.pictures, run.table(),
+    )  # fmt: skip
+    names = {file.name for file in files} - {"checkpoints", "pictures"}
+    folders = {"checkpoints", "pictures"}  # words of the language too: alone or in a path
+    found = [
+        f"{file.relative_to(PACKAGE)}:{text.lineno}: {text.value}"
+        for file in PACKAGE.rglob("*.py")
+        if str(file.relative_to(PACKAGE)) not in {"run_folder.py", *OTHERS}
+        for text in texts(ast.parse(file.read_text("utf-8")))
+        if any(name in text.value for name in names)
+        or text.value in folders
+        or any(f"{name}/" in text.value for name in folders)
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_results_on_other_data_stand_in_the_run_that_the_checkpoint_is_of(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    assert RunFolder.of_checkpoint(run.best) == run
+    assert run.results("test", "next year").path == tmp_path / "test-next-year"
+
+
+def test_a_run_has_begun_where_one_of_its_first_files_stands(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    assert not run.begun()
+    assert not RunFolder(tmp_path / "none").begun()
+    run.report.touch()
+    assert not run.begun()
+    run.checkpoints.mkdir()
+    assert run.begun()

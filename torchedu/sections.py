@@ -1,0 +1,324 @@
+"""What an evaluation has to tell, in a few forms that a report can draw of any task.
+
+A section is a title, a sentence and some forms. An evaluation builds them of plain numbers and
+names, ``evaluation.json`` keeps them, and a report draws each form whatever it is about.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, ClassVar, TypeVar
+
+T = TypeVar("T")
+
+Number = float | int | None
+"""A number, None where it is not defined."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of numbers or words under headings.
+
+    Attributes:
+        columns: The headings, that of the rows' names first.
+        rows: Of each its name, and what stands under the other headings.
+        folded: What is said where the table opens at a click; always open where it is empty.
+    """
+
+    form: ClassVar[str] = "table"
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str | Number]]
+    folded: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse rows of other lengths."""
+        _same("a row of a table", len(self.columns), *map(len, self.rows))
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of points.
+
+    Attributes:
+        name: What it is of.
+        x: Where its points stand.
+        y: How high they are, None where that is not defined.
+        kind: ``network``, ``baseline``, ``bound`` or ``oracle``, whose colours all pictures share;
+            a colour of its own where it is empty.
+        note: What the legend says beside the name, such as a score.
+    """
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[Number]
+    kind: str = ""
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse points without one of their numbers."""
+        _same(f"a number of the line {self.name!r}", len(self.x), len(self.y))
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Lines over one axis.
+
+    Attributes:
+        x: What the axis across is called.
+        y: What the axis upwards is called.
+        lines: The lines.
+        title: What stands above the picture.
+        ticks: What the places 0, 1, ... across are called; numbers where it is empty.
+        counts: How much is behind each point of the first line, drawn below it.
+        counted: What is counted so.
+        square: Whether both axes are shares, with the diagonal drawn.
+        percent: Whether what is drawn upwards is a share, told in percent.
+        area: Whether the area between the first two lines is shaded.
+        marks: Places across, each with what happened there, numbered on the first line.
+        wide: Whether the picture is as wide as the page.
+    """
+
+    form: ClassVar[str] = "lines"
+
+    x: str
+    y: str
+    lines: Sequence[Line] = field(metadata={"of": Line})
+    title: str = ""
+    ticks: Sequence[str] = ()
+    counts: Sequence[int] = ()
+    counted: str = ""
+    square: bool = False
+    percent: bool = False
+    area: bool = False
+    marks: Sequence[tuple[float, str]] = ()
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar.
+
+    Attributes:
+        name: What it is of.
+        value: How far it reaches.
+        kind: As of a line.
+    """
+
+    name: str
+    value: Number
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Bars:
+    """One number of several things, as bars.
+
+    Attributes:
+        axis: What the number is called.
+        bars: From the top down.
+        origin: Where the bars begin, such as what guessing reaches.
+    """
+
+    form: ClassVar[str] = "bars"
+
+    axis: str
+    bars: Sequence[Bar] = field(metadata={"of": Bar})
+    origin: float = 0.0
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One thing that several models are scored on.
+
+    Attributes:
+        name: What it is called.
+        scores: Its score by model.
+        count: How much of it there is.
+        group: What it belongs to, such as the attribute of a group of students.
+    """
+
+    name: str
+    scores: Mapping[str, Number]
+    count: int | None = None
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Dots:
+    """A score of many things: one model's as dots, the others' as strokes.
+
+    Attributes:
+        axis: What the score is called.
+        model: Whose scores are dots.
+        dots: From the top down.
+        overall: The score of all things together, drawn as a line to which each has its distance.
+        wide: Whether the picture is as wide as the page.
+    """
+
+    form: ClassVar[str] = "dots"
+
+    axis: str
+    model: str
+    dots: Sequence[Dot] = field(metadata={"of": Dot})
+    overall: Number = None
+    wide: bool = True
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """Shares of 0 to 1 as shades.
+
+    Attributes:
+        x: What the columns are called.
+        rows: The names of the rows.
+        values: Shape (rows, columns).
+        first: The number of the first column.
+        marks: Row, column, and whether the mark is the first of ``marked``.
+        marked: What the two marks say, a dot and a cross.
+    """
+
+    form: ClassVar[str] = "heat map"
+
+    x: str
+    rows: Sequence[str]
+    values: Sequence[Sequence[Number]]
+    first: int = 1
+    marks: Sequence[tuple[int, int, bool]] = ()
+    marked: tuple[str, str] = ("right", "wrong")
+
+    def __post_init__(self) -> None:
+        """Refuse values without a row, and rows of other lengths."""
+        _same("the values of a heat map", len(self.rows), len(self.values))
+        _same("a row of a heat map", *map(len, self.values))
+
+
+@dataclass(frozen=True)
+class Band:
+    """What some of the stretches of a line of time are.
+
+    Attributes:
+        title: Whose stretches they are.
+        names: What a stretch can be.
+        rows: By who says so, the index of the name of each stretch; negative where it has none.
+        pale: Which name is drawn pale, since it says that nothing is there.
+    """
+
+    title: str
+    names: Sequence[str]
+    rows: Mapping[str, Sequence[int]]
+    pale: int = -1
+
+
+@dataclass(frozen=True)
+class Stripes:
+    """A line of time cut into stretches, each of some kind.
+
+    Attributes:
+        x: What the axis is called.
+        widths: How long each stretch is.
+        bands: What the stretches are.
+    """
+
+    form: ClassVar[str] = "stripes"
+
+    x: str
+    widths: Sequence[int]
+    bands: Sequence[Band] = field(metadata={"of": Band})
+
+    def __post_init__(self) -> None:
+        """Refuse bands of other numbers of stretches."""
+        rows = [row for band in self.bands for row in band.rows.values()]
+        _same("a row of stripes", len(self.widths), *map(len, rows))
+
+
+@dataclass(frozen=True)
+class Text:
+    """Something that was said, by one or several, side by side.
+
+    Attributes:
+        title: To what it was said.
+        said: What each said, by who said it.
+    """
+
+    form: ClassVar[str] = "text"
+
+    title: str
+    said: Mapping[str, str]
+
+
+Form = Table | Lines | Bars | Dots | HeatMap | Stripes | Text
+FORMS = {kind.form: kind for kind in (Table, Lines, Bars, Dots, HeatMap, Stripes, Text)}
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a report.
+
+    Attributes:
+        title: Its heading.
+        sentence: What it shows, or why it shows nothing; each line is a paragraph.
+        forms: What is drawn and written.
+        lacking: Whether there is nothing to show, which is told at the end.
+    """
+
+    title: str
+    sentence: str
+    forms: Sequence[Form] = ()
+    lacking: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values: numbers that are not finite become None."""
+        return {
+            "title": self.title,
+            "sentence": self.sentence,
+            "forms": [{"form": one.form, **_plain(one)} for one in self.forms],
+            "lacking": self.lacking,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Section":
+        """Read what ``to_json`` returned.
+
+        Raises:
+            KeyError: Something is missing.
+            ValueError: A form is not known, or its parts do not fit together.
+        """
+        forms: list[Any] = []
+        for one in value["forms"]:
+            if one["form"] not in FORMS:
+                raise ValueError(f"a form {one['form']!r} is not known")
+            forms.append(_read(FORMS[one["form"]], one))
+        lacking = bool(value.get("lacking"))
+        return cls(str(value["title"]), str(value["sentence"]), forms, lacking)
+
+
+def _same(what: str, *lengths: int) -> None:
+    if len(set(lengths)) > 1:
+        raise ValueError(f"{what} has {sorted(set(lengths))} parts, not one number of them")
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if hasattr(value, "tolist"):  # an array, or a number of one
+        return _plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _read(kind: type[T], value: Mapping[str, Any]) -> T:
+    """Build a form of its plain values; what is unknown is passed over."""
+    told = {}
+    for one in fields(kind):  # type: ignore[arg-type]
+        if one.name in value:
+            part = value[one.name]
+            of = one.metadata.get("of")
+            told[one.name] = [_read(of, each) for each in part] if of else part
+    try:
+        return kind(**told)
+    except TypeError as error:
+        raise ValueError(f"a {kind.__name__} {str(error).partition(') ')[2]}") from None
