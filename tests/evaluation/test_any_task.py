@@ -47,7 +47,7 @@ AUCS = {
         ({}, "0.738, 0.032 above the best baseline, Best-LR, and 0.008 below the best that is"),
         ({"ItemDKT": 0.7}, "0.700, 0.006 below the best baseline"),
         ({"ItemDKT": 0.7061}, "0.706, level with the best baseline"),
-        ({"best reachable": None}, "0.738, and 0.032 above the best baseline, Best-LR."),
+        ({"best reachable": None}, "0.738, 0.032 above the best baseline, Best-LR."),
         ({"ItemDKT": None}, "The network's AUC is not defined"),
     ],
 )
@@ -74,7 +74,7 @@ def test_of_costs_the_lowest_is_the_best(class_store: Path) -> None:
     ]
     told = {"counts": {}, "columns": {"cost": "cost"}, "scores": rows, "sections": ()}
     found = evaluation(task, data, "test", lower=True, **told)
-    assert found["lead"].endswith("2.000, and 1.000 below the best baseline, 5-grams.")
+    assert found["lead"].endswith("2.000, 1.000 below the best baseline, 5-grams.")
 
 
 class Counting(KnowledgeTracing):

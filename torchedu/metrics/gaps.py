@@ -160,8 +160,8 @@ def _curve(p: Floats, y: NDArray[np.bool_]) -> Curve | None:
         return None
     cuts = np.unique(p)[::-1]
     above = len(low) - np.searchsorted(low, cuts)
-    turns = np.diff(above, prepend=0, append=len(low) + 1) != 0
-    kept = turns[:-1] | turns[1:]
+    turns = above[1:] != above[:-1]
+    kept = np.append(above[0] != 0, turns) | np.append(turns, True)
     false = above[kept] / len(low)
     true = (len(high) - np.searchsorted(high, cuts[kept])) / len(high)
     return np.append(0.0, false), np.append(0.0, true)
