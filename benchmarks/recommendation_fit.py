@@ -59,7 +59,7 @@ def main() -> None:
     task = torchedu.CourseRecommendation(
         net, *sizes, loss="bce", negatives=given.negatives, sparse=given.sparse, lr=given.lr
     )
-    task.suit(data)
+    data.suit(task.net)
     enrolments = data.parts["train"].num_answers
     # A batch is counted in windows: as many as hold the enrolments of so many instances.
     steps = enrolments * (1 + given.negatives) / given.batch_size

@@ -36,6 +36,7 @@ from torch.utils.data import DataLoader
 from torchedu import SAKT, KnowledgeTracing
 from torchedu.batch import AnswerBatch
 from torchedu.checkpoints import VerifiedCheckpointIO
+from torchedu.parallel.stages import rows_of
 from torchedu.run import quiet
 from torchedu.strategies.named import AUTO, STRATEGIES, strategy_class
 from torchedu.testing.launch import LaunchServer
@@ -207,7 +208,7 @@ def in_turns(strategy: str, steps: int) -> dict[str, float]:
 
 def half(batch: AnswerBatch, rank: int) -> AnswerBatch:
     """Return every second row, and the mean that ranks then average."""
-    rows = AnswerBatch(*(column[rank::2] for column in batch))
+    rows: AnswerBatch = rows_of(batch, slice(rank, None, 2))
     return rows._replace(mean_over_B=rows.mean_over_B / 2)
 
 

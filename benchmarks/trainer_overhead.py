@@ -27,6 +27,7 @@ import torch
 from harness import Goal, Job
 from kt_versus import KEEP_MEMORY
 from lightning import Trainer, seed_everything
+from torch.utils._pytree import tree_map_only
 
 import torchedu
 from torchedu import models
@@ -71,7 +72,9 @@ def bare(
     optimizer = task.configure_optimizers()
     for batch in loader:
         optimizer.zero_grad()
-        on_device = type(batch)(*(tensor.to(device, non_blocking=True) for tensor in batch))
+        on_device = tree_map_only(
+            torch.Tensor, partial(torch.Tensor.to, device=device, non_blocking=True), batch
+        )
         with torch.autocast(device, kind, enabled=kind != torch.float32):
             loss = task.training_step(on_device, 0)
         loss.backward()

@@ -22,7 +22,7 @@ DOORS = {
     "schema": "",
     "companions": "schema numpy",
     "parsing": "jsonargparse",
-    "batch": "torch",
+    "batch": "schema torch",
     "ranks": "torch",
     "datasets": "schema defusedxml numpy openpyxl pyarrow rich scipy",
     "layers": "schema torch",

@@ -26,13 +26,30 @@ T      tags of a role's sentences
 ====== ==========================================
 """
 
-from typing import NamedTuple
+import math
+from collections.abc import Collection
+from typing import Any, NamedTuple, TypeVar
 
+import torch
 from torch import Tensor
+
+from torchedu.schema import NO_TIME
+
+UNKNOWN_VALUES: dict[str, tuple[torch.dtype, float]] = {
+    "time": (torch.int64, NO_TIME),
+    "response_time": (torch.float32, math.nan),
+    "attempt": (torch.int64, 0),
+}
+"""What a network may read of an answer beside item, skills and mark, with its type and the value
+that stands where it is not known, as in padded slots. Times are whole milliseconds, since no
+precision that a network is trained in keeps those of a day apart; ``layers.seconds_between`` makes
+numbers of them."""
 
 
 class AnswerBatch(NamedTuple):
     """Windows of students' histories, padded at the end to the longest.
+
+    What few networks read is carried where the network ``reads`` it, and is None otherwise.
 
     Attributes:
         item_BL: Item ids, int64; 0 in padded slots, 1 for an item that the vocabulary lacks.
@@ -45,6 +62,9 @@ class AnswerBatch(NamedTuple):
         mean_over_B: The number of answers that a training loss is divided by, float32: those of the
             whole optimizer step, over all ranks and accumulated batches, shared out evenly among
             them; the same in each row.
+        time_BL: When each answer was given, as ``Asked`` has it.
+        response_time_BL: How long it took, as ``Answered`` has it.
+        attempt_BL: Which attempt it was, as ``Asked`` has it.
     """
 
     item_BL: Tensor
@@ -54,6 +74,83 @@ class AnswerBatch(NamedTuple):
     student_B: Tensor
     start_B: Tensor
     mean_over_B: Tensor
+    time_BL: Tensor | None = None
+    response_time_BL: Tensor | None = None
+    attempt_BL: Tensor | None = None
+
+    def answered(self, step: int | Tensor, rows: Tensor | slice = slice(None)) -> "Answered":
+        """Return the answers at a step.
+
+        Args:
+            step: Which, from 0; one for all, or with ``rows`` as a tensor one of each.
+            rows: Of which windows; of all by default.
+        """
+        columns = (self.item_BL, self.skill_BLS, self.correct_BL, *self[-3:])
+        return Answered(*(None if x is None else x[rows, step] for x in columns))  # type: ignore[arg-type]
+
+
+class Asked(NamedTuple):
+    """One question put to each of B students, as it stands before the answer.
+
+    Attributes:
+        item_B: The item, int64; 1 for one that the vocabulary lacks.
+        skill_BS: Its skills, int64; 0 where it has fewer than S.
+        time_B: When it is put, in milliseconds since 1970, int64; ``schema.NO_TIME`` where that is
+            not known. Like what follows it is None where the network does not read it.
+        attempt_B: Which of the student's attempts at the item it is, from 1, int64; 0 where that is
+            not known.
+    """
+
+    item_B: Tensor
+    skill_BS: Tensor
+    time_B: Tensor | None = None
+    attempt_B: Tensor | None = None
+
+
+class Answered(NamedTuple):
+    """One answer of each of B students.
+
+    Attributes:
+        item_B: As ``Asked`` has it.
+        skill_BS: The same.
+        correct_B: 0, 1 or a share of the marks, float32.
+        time_B: As ``Asked`` has it.
+        response_time_B: How long the answer took, in seconds, float32; NaN where that is not known,
+            None where the network does not read it. No question has one before it is answered.
+        attempt_B: As ``Asked`` has it.
+    """
+
+    item_B: Tensor
+    skill_BS: Tensor
+    correct_B: Tensor
+    time_B: Tensor | None = None
+    response_time_B: Tensor | None = None
+    attempt_B: Tensor | None = None
+
+    @property
+    def asked(self) -> Asked:
+        """The question that was answered."""
+        return Asked(self.item_B, self.skill_BS, self.time_B, self.attempt_B)
+
+
+Question = TypeVar("Question", Asked, Answered)
+
+
+def as_read(given: Question, reads: Collection[str]) -> Question:
+    """Return a question or an answer with what a network reads of it, and nothing else.
+
+    Args:
+        given: It; what is None is not known.
+        reads: The columns that the network reads; see ``KTModel``.
+    """
+    changed: dict[str, Any] = {}
+    for column, (dtype, unknown) in UNKNOWN_VALUES.items():
+        field = f"{column}_B"
+        if field in given._fields:
+            changed[field] = getattr(given, field) if column in reads else None
+            if column in reads and changed[field] is None:
+                changed[field] = torch.full_like(given.item_B, unknown, dtype=dtype)
+    return given._replace(**changed)
 
 
 class EnrolmentBatch(NamedTuple):

@@ -39,5 +39,8 @@ class Agreeing(Protocol):
     def use(self, companions: Companions) -> None:
         """Give batches as a trained network's weights need them."""
 
+    def suit(self, net: Any) -> None:
+        """Give batches that suit a network, where nothing else was asked for."""
+
     def facts(self, net: Any) -> Any:
         """Return what a network learns from the data before training."""

@@ -13,6 +13,8 @@ UNKNOWN = 1
 """The id of a name that the vocabulary does not hold."""
 RESERVED = 2
 """Names begin at this id."""
+NO_TIME = -(2**63)
+"""The time of what nobody knows the time of, among milliseconds since 1970."""
 
 ITEM = "item"
 SKILL = "skill"

@@ -1,10 +1,13 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 
 from torchedu.datamodules.batches import AnswerBatches, pad_lists
 from torchedu.datasets import AnswerStore, AnswerWriter
 from torchedu.datasets.order import Windows
-from torchedu.schema import ITEM, SKILL, UNKNOWN, Names, Vocabulary
+from torchedu.schema import ITEM, NO_TIME, SKILL, UNKNOWN, Names, Vocabulary
 
 
 @pytest.fixture
@@ -40,7 +43,47 @@ def test_a_batch_holds_what_the_windows_say(store: AnswerStore) -> None:
     assert batch.start_B.tolist() == [1, 0]
     assert batch.mean_over_B.tolist() == [5, 5]
     dtypes = ["int64", "int64", "float32", "bool", "int64", "int64", "float32"]
-    assert [str(column.dtype) for column in batch] == [f"torch.{name}" for name in dtypes]
+    assert [str(column.dtype) for column in batch[:7]] == [f"torch.{name}" for name in dtypes]
+    assert batch[7:] == (None, None, None)
+
+
+READS = ("time", "response_time", "attempt")
+
+
+def test_a_batch_carries_what_is_read_of_answers(tmp_path: Path) -> None:
+    known = {
+        "time": [10**12, 10**12 + 1, 10**12 + 2, 7],
+        "response_time": [1.5, np.nan, 3, 4],
+        "attempt": [1, 0, 2, 1],
+    }
+    names = Vocabulary({ITEM: Names(["a"]), SKILL: Names(["k"])})
+    with AnswerWriter(tmp_path / "a.store", names, ([0, 0, 1], [2]), columns=READS) as writer:
+        writer.append(["x", "y"], [3, 1], {"item": [2] * 4, "correct": [1] * 4, **known})
+    store, both = AnswerStore(tmp_path / "a.store"), windows((1, 0, 0, 1), (0, 0, 0, 3))
+    batch = AnswerBatches(store, both, reads=READS)(np.arange(2))
+    assert batch.time_BL is not None
+    assert batch.response_time_BL is not None
+    assert batch.attempt_BL is not None
+    assert batch.time_BL.tolist() == [[7, NO_TIME, NO_TIME], known["time"][:3]]
+    assert batch.time_BL.dtype == batch.attempt_BL.dtype == torch.int64
+    taken = torch.tensor([[4, torch.nan, torch.nan], [1.5, torch.nan, 3]])
+    torch.testing.assert_close(batch.response_time_BL, taken, equal_nan=True)
+    assert batch.attempt_BL.tolist() == [[1, 0, 0], [1, 0, 2]]
+    some = AnswerBatches(store, both, reads=("attempt",))(np.arange(2))
+    assert some.time_BL is some.response_time_BL is None
+    assert some.attempt_BL is not None
+    assert some.attempt_BL.equal(batch.attempt_BL)
+
+
+def test_what_the_store_does_not_have_is_not_known(store: AnswerStore) -> None:
+    batch = AnswerBatches(store, windows((1, 0, 0, 2)), reads=READS)(np.array([0]))
+    assert batch.time_BL is not None
+    assert batch.response_time_BL is not None
+    assert batch.attempt_BL is not None
+    assert batch.time_BL.tolist() == [[NO_TIME] * 2]
+    assert batch.response_time_BL.isnan().all()
+    assert batch.response_time_BL.dtype == torch.float32
+    assert batch.attempt_BL.tolist() == [[0, 0]]
 
 
 def test_a_batch_that_keeps_a_rank_in_step_scores_nothing(store: AnswerStore) -> None:

@@ -38,7 +38,7 @@ def scored(batches: Iterable[AnswerBatch]) -> list[Key]:
 
 def same(one: Iterable[AnswerBatch], other: Iterable[AnswerBatch]) -> bool:
     return all(
-        torch.equal(a, b)
+        a is b or torch.equal(a, b)
         for x, y in zip(one, other, strict=True)
         for a, b in zip(x, y, strict=True)
     )

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from torchedu.batch import AnswerBatch
+from torchedu.batch import AnswerBatch, Answered, Asked
 from torchedu.layers import VocabularyTable
 from torchedu.models import KTModel
 from torchedu.models.kt_model import State
@@ -11,7 +11,7 @@ from torchedu.schema import ITEM
 
 
 class Remembering(KTModel):
-    """Averages what it keeps of the last answers: its state grows, and begins with none."""
+    """Averages what it keeps of the last answers, in a ring."""
 
     max_steps: int | None = 13
 
@@ -30,15 +30,19 @@ class Remembering(KTModel):
         return (before_BLD * self.asked(batch.item_BL)).sum(-1)
 
     def initial_state(self, batch_size: int) -> State:
-        return (self.asked.weight.new_zeros(batch_size, 0, self.dim),)
+        ring_BMD = self.asked.weight.new_zeros(batch_size, 12, self.dim)
+        return ring_BMD, torch.zeros(batch_size, dtype=torch.int64)
 
-    def predict(self, state: State, item_B: Tensor, skill_BS: Tensor) -> Tensor:
-        mean_BD = state[0].sum(1) / (state[0].shape[1] + 1)
-        return (mean_BD * self.asked(item_B)).sum(-1)
+    def predict(self, state: State, asked: Asked) -> Tensor:
+        ring_BMD, count_B = state
+        mean_BD = ring_BMD.sum(1) / (count_B.clamp(max=12) + 1).unsqueeze(-1)
+        return (mean_BD * self.asked(asked.item_B)).sum(-1)
 
-    def step(self, state: State, item_B: Tensor, skill_BS: Tensor, correct_B: Tensor) -> State:
-        x_BD = self.same(item_B) * correct_B.unsqueeze(-1)
-        return (torch.cat([state[0], x_BD.unsqueeze(1)], dim=1)[:, -12:],)
+    def step(self, state: State, answered: Answered) -> State:
+        ring_BMD, count_B = state
+        x_BD = self.same(answered.item_B) * answered.correct_B.unsqueeze(-1)
+        here_BM = (count_B % 12).unsqueeze(1) == torch.arange(12)
+        return torch.where(here_BM.unsqueeze(2), x_BD.unsqueeze(1), ring_BMD), count_B + 1
 
 
 class Gated(KTModel):
@@ -63,11 +67,11 @@ class Gated(KTModel):
     def initial_state(self, batch_size: int) -> State:
         return (self.start.detach().repeat(batch_size, 1),)
 
-    def predict(self, state: State, item_B: Tensor, skill_BS: Tensor) -> Tensor:
-        return (state[0] * self.asked(item_B)).sum(-1)
+    def predict(self, state: State, asked: Asked) -> Tensor:
+        return (state[0] * self.asked(asked.item_B)).sum(-1)
 
-    def step(self, state: State, item_B: Tensor, skill_BS: Tensor, correct_B: Tensor) -> State:
-        x_BD = self.asked(item_B) * (correct_B.unsqueeze(-1) - 0.5)
+    def step(self, state: State, answered: Answered) -> State:
+        x_BD = self.asked(answered.item_B) * (answered.correct_B.unsqueeze(-1) - 0.5)
         _, h = self.gru(x_BD.unsqueeze(1), state[0].unsqueeze(0))
         return (h[0],)
 

@@ -20,7 +20,7 @@ from torchedu.testing.contract import Subject
 
 FORMS = [pytest.param(torch_export, id="torch_export"), pytest.param(onnx, id="onnx")]
 NETWORKS = [pytest.param(kind, id=kind.__name__) for kind in (ItemDKT, SAKT, Remembering, Gated)]
-"""Bags, counts and an LSTM; attention; a state that grows; a GRU whose state begins learned."""
+"""Bags, counts and an LSTM; attention; a mean over a ring; a GRU whose state begins learned."""
 
 
 def small(kind: type[KTModel]) -> KTModel:

@@ -1,6 +1,6 @@
 import torch
 
-from torchedu.batch import AnswerBatch
+from torchedu.batch import AnswerBatch, Asked
 from torchedu.models import DKT
 from torchedu.testing.contract import Subject
 
@@ -25,8 +25,8 @@ def test_several_skills_are_predicted_by_the_mean_of_their_outputs() -> None:
     net = DKT(20, 9, dim=5).eval()
     state = tuple(torch.randn(1, 5) for _ in range(2))
     item = torch.tensor([2])
-    both = net.predict(state, item, torch.tensor([[3, 4]]))
-    apart = [net.predict(state, item, torch.tensor([[skill, 0]])) for skill in (3, 4)]
+    both = net.predict(state, Asked(item, torch.tensor([[3, 4]])))
+    apart = [net.predict(state, Asked(item, torch.tensor([[skill, 0]]))) for skill in (3, 4)]
     torch.testing.assert_close(both, (apart[0] + apart[1]) / 2)
 
 

@@ -1,5 +1,6 @@
 import torch
 
+from torchedu.batch import Asked
 from torchedu.models import ItemDKT
 from torchedu.schema import UNKNOWN
 from torchedu.testing.contract import Subject
@@ -30,5 +31,5 @@ def test_an_easier_item_is_answered_more_often() -> None:
         net.asked_shift.weight.zero_()
         net.difficulty.weight[2:] = torch.tensor([[-1.0], [0.0], [1.0]])
     skill = torch.full((3, 1), 2)
-    logit = net.predict(net.initial_state(3), torch.tensor([2, 3, 4]), skill)
+    logit = net.predict(net.initial_state(3), Asked(torch.tensor([2, 3, 4]), skill))
     torch.testing.assert_close(logit[1:] - logit[:-1], torch.ones(2))

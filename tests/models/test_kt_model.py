@@ -8,11 +8,13 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+import torch
 
 import torchedu.models
 from torchedu.models import KTModel
 from torchedu.run.words import RECIPES
 from torchedu.testing import check_model
+from torchedu.testing.contract import Subject
 
 
 def discovered() -> list[type[KTModel]]:
@@ -48,6 +50,35 @@ def test_a_network_has_a_row_of_docs_and_a_recipe(kind: type[KTModel]) -> None:
     assert re.findall(r"\w+", arguments) == list(kind(5, 4).arguments())
     first = (RECIPES / f"{recipe.strip('`')}.yaml").read_text("utf-8").splitlines()[0]
     assert f"AUC {auc} " in first
+
+
+@pytest.mark.parametrize("kind", discovered())
+def test_students_of_any_number_of_answers_are_stepped_together(kind: type[KTModel]) -> None:
+    """As events come: each time some students answer, who have answered more or less before."""
+    subject = Subject(kind, 20, 9)
+    net, batch = subject.net(), subject.batch(size=24, steps=40)
+    drawn = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        logit_BL = net(batch)
+        state, next_B = net.initial_state(24), torch.zeros(24, dtype=torch.int64)
+        while (row_B := (next_B < 40).nonzero().squeeze(1)).numel():
+            row_B = row_B[torch.rand(len(row_B), generator=drawn) < 0.6]
+            step_B = next_B[row_B]
+            part, answered = tuple(x[row_B] for x in state), batch.answered(step_B, row_B)
+            wanted_B = logit_BL[row_B, step_B]
+            torch.testing.assert_close(
+                net.predict(part, answered.asked), wanted_B, atol=1e-5, rtol=1e-5
+            )
+            after = net.step(part, answered)
+            state = tuple(x.index_copy(0, row_B, y) for x, y in zip(state, after, strict=True))
+            next_B[row_B] += 1
+
+
+@pytest.mark.parametrize("kind", discovered())
+def test_it_says_how_large_a_state_is(kind: type[KTModel]) -> None:
+    net = kind(20, 9)
+    whole = sum(tensor.nbytes for tensor in net.initial_state(7))
+    assert 7 * net.state_bytes == whole > 0
 
 
 def test_the_library_networks_are_among_those_found() -> None:

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from torchedu.batch import Asked
 from torchedu.models import DKT, SAKT, ItemDKT, KTModel
 from torchedu.models.mastery import final_mastery, follow, mastery
 from torchedu.schema import RESERVED, UNKNOWN
@@ -18,7 +19,8 @@ def test_mastery_is_the_chance_on_an_unseen_question_of_that_skill_alone(
     assert level_BK.shape == (3, 9 - RESERVED)
     for k in range(RESERVED, 9):
         with torch.inference_mode():
-            logit_B = net.predict(state, torch.full((3,), UNKNOWN), torch.full((3, 1), k))
+            asked = Asked(torch.full((3,), UNKNOWN), torch.full((3, 1), k))
+            logit_B = net.predict(state, asked)
         torch.testing.assert_close(level_BK[:, k - RESERVED], logit_B.sigmoid())
     torch.testing.assert_close(final_mastery(net, batch), level_BK)
 

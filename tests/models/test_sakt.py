@@ -18,10 +18,10 @@ def test_after_max_steps_the_oldest_answers_are_forgotten() -> None:
     net, batch = subject.net(), subject.batch(steps=12)
     state = net.initial_state(6)
     for t in range(11):
-        item, skill, correct = batch.item_BL[:, t], batch.skill_BLS[:, t], batch.correct_BL[:, t]
-        state = net.step(state, item, skill, correct)
-    now = net.predict(state, batch.item_BL[:, 11], batch.skill_BLS[:, 11])
-    window = net(type(batch)(*(x[:, 7:] if x.dim() > 1 else x for x in batch)))
+        state = net.step(state, batch.answered(t))
+    now = net.predict(state, batch.answered(11).asked)
+    last = {name: x[:, 7:] for name, x in batch._asdict().items() if x.dim() > 1}
+    window = net(batch._replace(**last))
     torch.testing.assert_close(now, window[:, -1])
 
 
@@ -31,6 +31,17 @@ def test_attention_looks_back_from_the_skill_asked() -> None:
     assert torch.equal(net(batch), net(batch._replace(item_BL=batch.item_BL.flip(1))))
     moved = batch._replace(correct_BL=1 - batch.correct_BL)
     assert not torch.allclose(net(batch)[:, 1:], net(moved)[:, 1:])
+
+
+def test_the_state_is_a_ring_of_one_size() -> None:
+    net = SAKT(20, 9, dim=8, heads=2, max_steps=5)
+    assert net.state_bytes == 4 * 8 * 4 + 8
+    assert [x.shape for x in net.initial_state(3)] == [(3, 4, 8), (3,)]
+
+
+def test_a_history_of_no_answers_is_refused() -> None:
+    with pytest.raises(ConfigError, match="max_steps is 1"):
+        SAKT(5, 4, dim=8, heads=2, max_steps=1)
 
 
 def test_heads_that_do_not_divide_the_width_are_refused() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from torchedu.batch import AnswerBatch
+from torchedu.batch import AnswerBatch, Answered, Asked
 from torchedu.models import DKT, ItemDKT, KTModel
 from torchedu.models.kt_model import State
 from torchedu.testing import CONTRACTS, ContractError, check_model
@@ -133,13 +133,13 @@ class AllOrNothing(Small):
 
 
 class StepsAside(Small):
-    def step(self, state: State, item_B: Tensor, skill_BS: Tensor, correct_B: Tensor) -> State:
-        return super().step(state, item_B, skill_BS, 1 - correct_B)
+    def step(self, state: State, answered: Answered) -> State:
+        return super().step(state, answered._replace(correct_B=1 - answered.correct_B))
 
 
 class StepsInPlace(Small):
-    def step(self, state: State, item_B: Tensor, skill_BS: Tensor, correct_B: Tensor) -> State:
-        h, c = super().step(state, item_B, skill_BS, correct_B)
+    def step(self, state: State, answered: Answered) -> State:
+        h, c = super().step(state, answered)
         return state[0].copy_(h), state[1].copy_(c)
 
 
@@ -158,13 +158,62 @@ class RoomForTen(Small):
     def initial_state(self, batch_size: int) -> State:
         return *super().initial_state(batch_size), torch.zeros(batch_size)
 
-    def predict(self, state: State, item_B: Tensor, skill_BS: Tensor) -> Tensor:
-        return super().predict(state[:2], item_B, skill_BS)
+    def predict(self, state: State, asked: Asked) -> Tensor:
+        return super().predict(state[:2], asked)
 
-    def step(self, state: State, item_B: Tensor, skill_BS: Tensor, correct_B: Tensor) -> State:
+    def step(self, state: State, answered: Answered) -> State:
         if int(state[2][0]) == 12:
             raise IndexError("no room for another answer")
-        return *super().step(state[:2], item_B, skill_BS, correct_B), state[2] + 1
+        return *super().step(state[:2], answered), state[2] + 1
+
+
+class Grows(Small):
+    """Keeps every mark, so that states of unequal histories are no batch."""
+
+    def initial_state(self, batch_size: int) -> State:
+        return *super().initial_state(batch_size), torch.zeros(batch_size, 0)
+
+    def predict(self, state: State, asked: Asked) -> Tensor:
+        return super().predict(state[:2], asked)
+
+    def step(self, state: State, answered: Answered) -> State:
+        marks = torch.cat([state[2], answered.correct_B.unsqueeze(1)], dim=1)
+        return *super().step(state[:2], answered), marks
+
+
+class ReadsWhatItDoesNotSay(Small):
+    def forward(self, batch: AnswerBatch) -> Tensor:
+        logit_BL = super().forward(batch)
+        return logit_BL if batch.attempt_BL is None else logit_BL + 0.1 * batch.attempt_BL
+
+
+class KnowsHowLongItTakes(Small):
+    """Sees how long the answer takes that it foretells."""
+
+    reads = ("response_time",)
+
+    def forward(self, batch: AnswerBatch) -> Tensor:
+        assert batch.response_time_BL is not None
+        return super().forward(batch) + 0.01 * batch.response_time_BL.nan_to_num()
+
+
+class KnowsWhenTheNextIsAsked(Small):
+    reads = ("time",)
+
+    def forward(self, batch: AnswerBatch) -> Tensor:
+        assert batch.time_BL is not None
+        return super().forward(batch) + 0.1 * (batch.time_BL.roll(-1, 1) % 2)
+
+
+class DoesNotBearNotKnowing(Small):
+    """Takes in how long an answer took, which is not known of each."""
+
+    reads = ("response_time",)
+
+    def forward(self, batch: AnswerBatch) -> Tensor:
+        assert batch.response_time_BL is not None
+        shifted_BL = nn.functional.pad(batch.response_time_BL[:, :-1], (1, 0))
+        return super().forward(batch) + 0.01 * shifted_BL
 
 
 class KeepsASecret(Small):
@@ -184,6 +233,13 @@ class DeadEnd(Small):
         self.unused = nn.Linear(dim, 1)
 
 
+class SpoilsItsLoss(Small):
+    """A loss of its own that is no number."""
+
+    def own_loss(self, batch: AnswerBatch, output: Tensor) -> Tensor:
+        return output.sum(1) / 0
+
+
 class LosesItself(Small):
     def penalty(self) -> Tensor:
         return self.prior.weight.sum() * torch.nan
@@ -193,6 +249,9 @@ BROKEN = {
     SeesItsOwnMark: "causal",
     SeesTheNextItem: "causal",
     SeesTheLastMark: "causal",
+    KnowsHowLongItTakes: "causal",
+    KnowsWhenTheNextIsAsked: "causal",
+    DoesNotBearNotKnowing: "output",
     Forgetful: "arguments",
     Boxed: "arguments",
     MadeInMemory: "meta_device",
@@ -201,6 +260,7 @@ BROKEN = {
     Drops: "deterministic",
     Normalises: "students_apart",
     KnowsTheStudent: "students_apart",
+    ReadsWhatItDoesNotSay: "students_apart",
     ReadsPadding: "padding",
     CountsPaddedSkills: "skills",
     FirstSkillOnly: "skills",
@@ -211,9 +271,11 @@ BROKEN = {
     StepsInPlace: "steps",
     StateOnItsSide: "steps",
     RoomForTen: "steps",
+    Grows: "steps",
     KeepsASecret: "state_dict",
     DeadEnd: "gradients",
     LosesItself: "gradients",
+    SpoilsItsLoss: "gradients",
 }
 
 

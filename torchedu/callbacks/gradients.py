@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 from torchedu.domains import Domain
 from torchedu.errors import ConfigError, TrainingError, allowed
 from torchedu.parallel import of_one_mesh, traits_of
+from torchedu.parallel.stages import rows_of
 from torchedu.ranks import on_all
 
 REMEMBERED = 100
@@ -287,7 +288,7 @@ def _breaks(module: LightningModule, row: Any) -> bool:
 
 
 def _row(batch: Any, row: int) -> Any:
-    return type(batch)(*(tensor[row : row + 1] for tensor in batch))
+    return rows_of(batch, slice(row, row + 1))
 
 
 def _everywhere(names: list[str], world_size: int) -> list[str]:

@@ -101,6 +101,13 @@ class DataModule(LightningDataModule, ABC):
         """
         self.vocabulary = companions.vocabulary
 
+    def suit(self, net: Network) -> None:
+        """Give batches that suit a network, where nothing else was asked for.
+
+        Args:
+            net: It.
+        """
+
     def facts(self, net: Network) -> Any:
         """Return what a network learns from the data before training; None by default.
 

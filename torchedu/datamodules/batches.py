@@ -3,8 +3,9 @@
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from torchedu.batch import AnswerBatch
+from torchedu.batch import UNKNOWN_VALUES, AnswerBatch
 from torchedu.datasets import AnswerStore
 from torchedu.datasets.order import Windows
 from torchedu.schema import ITEM, SKILL, Vocabulary
@@ -18,13 +19,20 @@ class AnswerBatches:
         windows: The stretches of histories that batches are made of.
         vocabulary: The names that the network knows; the store's own where it is None. Names that
             it lacks become the unknown id.
+        reads: What answers carry beside item, skills and mark; see ``KTModel``. Where the store has
+            no such column, nothing is known of it.
     """
 
     def __init__(
-        self, store: AnswerStore, windows: Windows, vocabulary: Vocabulary | None = None
+        self,
+        store: AnswerStore,
+        windows: Windows,
+        vocabulary: Vocabulary | None = None,
+        reads: tuple[str, ...] = (),
     ) -> None:
         self.store = store
         self.windows = windows
+        self.reads = reads
         own = store.vocabulary
         known = vocabulary or own
         self._item_id = np.array(own[ITEM].translation(known[ITEM]), np.int64)
@@ -59,7 +67,16 @@ class AnswerBatches:
             torch.from_numpy(np.asarray(student)),
             torch.from_numpy(np.asarray(start)),
             torch.full((len(index),), float(max(1, scored_BL.sum()))),
+            **{f"{column}_BL": self._read(column, place_BL, seen_BL) for column in self.reads},
         )
+
+    def _read(self, column: str, place_BL: NDArray[np.int64], seen_BL: NDArray[np.bool_]) -> Tensor:
+        """Return a column of answers, and where nothing is known of it what stands for that."""
+        dtype, unknown = UNKNOWN_VALUES[column]
+        if not self.store.has(column):
+            return torch.full(seen_BL.shape, unknown, dtype=dtype)
+        known_BL = torch.from_numpy(self.store.answer_column(column).take(place_BL, mode="clip"))
+        return known_BL.to(dtype).masked_fill_(torch.from_numpy(~seen_BL), unknown)
 
 
 def pad_lists(offsets: NDArray[np.int64], values: NDArray[np.int32]) -> NDArray[np.int64]:

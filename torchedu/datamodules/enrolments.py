@@ -20,7 +20,7 @@ from torchedu.datasets.importers.enrolments.prerequisites import read_prerequisi
 from torchedu.datasets.leaks import refuse_leaks
 from torchedu.datasets.order import Order, cut_windows
 from torchedu.datasets.splits import Part
-from torchedu.models import Network
+from torchedu.models import Network, Recommender
 from torchedu.schema import GROUP, ITEM, RESERVED, SKILL
 
 WINDOW, WITHOUT_HISTORY = 50, 2
@@ -189,15 +189,11 @@ class Enrolments(DataModule):
         size = len(self.store.vocabulary[ITEM])
         return NegativeSampler(student, self.store.item.astype(np.int64), size, seed=self.seed)
 
-    def suit(self, reads_history: bool, max_steps: int | None) -> None:
-        """Take as many courses at once as suit a network, unless ``window`` was asked for.
-
-        Args:
-            reads_history: Whether the network goes by the courses before.
-            max_steps: The most courses that it takes at once; None where any number will do.
-        """
-        if not self._window_asked:
-            self.window = min(WINDOW if reads_history else WITHOUT_HISTORY, max_steps or WINDOW)
+    def suit(self, net: Network) -> None:
+        """Take as many courses at once as suit a network, unless ``window`` was asked for."""
+        if not self._window_asked and isinstance(net, Recommender):
+            most = WINDOW if net.reads_history else WITHOUT_HISTORY
+            self.window = min(most, net.max_steps or WINDOW)
 
     def use(self, companions: Companions) -> None:
         """Give batches in the ids of a trained network; see ``DataModule.use``."""

@@ -11,6 +11,7 @@ from weakref import finalize
 import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
+from torchedu.batch import UNKNOWN_VALUES
 from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, at_least
 from torchedu.datamodules.batches import AnswerBatches
@@ -18,8 +19,9 @@ from torchedu.datasets import AnswerStore, splits
 from torchedu.datasets.order import Order, cut_windows
 from torchedu.datasets.simulator import simulate
 from torchedu.datasets.splits import Part
-from torchedu.errors import ConfigError
+from torchedu.errors import ConfigError, allowed
 from torchedu.files import remove_left
+from torchedu.models import KTModel, Network
 from torchedu.schema import ITEM, SKILL
 
 MOST_WINDOWS = 64
@@ -59,6 +61,7 @@ class Interactions(DataModule):
     """
 
     longest = "window"
+    reads: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -123,6 +126,20 @@ class Interactions(DataModule):
         """The parts ``train``, ``val`` and ``test``."""
         return self._split(self.store)
 
+    def suit(self, net: Network) -> None:
+        """Carry what a network reads of an answer beside item, skills and mark.
+
+        Raises:
+            ConfigError: It reads something that answers do not have.
+        """
+        for column in (reads := net.reads if isinstance(net, KTModel) else ()):
+            if column not in UNKNOWN_VALUES:
+                raise ConfigError(
+                    f"{type(net).__name__} reads {column!r} of an answer.",
+                    allowed(column, UNKNOWN_VALUES),
+                )
+        self.reads = reads
+
     def use(self, companions: Companions) -> None:
         """Give batches in the ids of a trained network; see ``DataModule.use``.
 
@@ -145,7 +162,7 @@ class Interactions(DataModule):
         windows = cut_windows(self.parts["train"], self.window)
         some = min(max(len(windows.student) // 16, 8), MOST_WINDOWS)
         order = Order(windows.length, self.batch_size or some, self.seed)
-        return AnswerBatches(self.store, windows, self.vocabulary), order
+        return AnswerBatches(self.store, windows, self.vocabulary, self.reads), order
 
     def evaluation(self, part: str | None) -> tuple[AnswerBatches, Order]:
         """Return what builds the batches of a part, or of everyone, and their order.
@@ -157,7 +174,7 @@ class Interactions(DataModule):
             self._everyone if part is None else self.parts[part], self.window, self.context
         )
         order = Order(windows.length, self.batch_size or MOST_WINDOWS, shuffle=False)
-        return AnswerBatches(self.store, windows, self.vocabulary), order
+        return AnswerBatches(self.store, windows, self.vocabulary, self.reads), order
 
     @property
     def _everyone(self) -> Part:

@@ -159,9 +159,6 @@ class Domain(nn.Module, ABC):
         """Return what the optimizer steps, by learning rate where that differs from ``lr``."""
         return [{"params": [one for one in self.parameters() if one.requires_grad]}]
 
-    def suit(self, data: Any) -> None:
-        """Let data that was asked for nothing else cut its batches as they suit the network."""
-
     def agree(self, data: Any, training: bool) -> None:
         """Agree with data on sizes, names and lengths, and learn what it says before training.
 
@@ -173,6 +170,7 @@ class Domain(nn.Module, ABC):
             ConfigError: Its sizes or lengths are not the network's.
             CheckpointError: It has other names where the same are needed.
         """
+        data.suit(self.net)
         most = self.net.max_steps
         length = getattr(data, data.longest) if data.longest else 0
         if most is not None and length > most:

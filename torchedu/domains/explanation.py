@@ -107,7 +107,9 @@ class Explanation(Domain):
 
     def loss(self, batch: TokenBatch) -> tuple[Tensor, Tensor]:
         """Return the summed cost of each row's scored tokens, and their number."""
-        return self(batch).sum(1), batch.scored_BL.sum(1)
+        cost_BL = self(batch)
+        loss_B = cost_BL.sum(1) + self.net.own_loss(batch, cost_BL)
+        return loss_B, batch.scored_BL.sum(1)
 
     def pseudonyms(self, batch: TokenBatch) -> list[str]:
         """Name each row by the conversations in it, as rows of the store."""

@@ -155,8 +155,10 @@ class Grading(Domain):
     def loss(self, batch: EssayBatch) -> tuple[Tensor, Tensor]:
         """Return the summed loss of each text's scores, averaged over members, and their number."""
         steps_BY = self.metrics.steps_PY[batch.prompt_B]
-        each_BY = self.net.output.loss(self(batch).float(), batch.target_BY, steps_BY).mean(0)
-        return (each_BY * batch.scored_BY).sum(1), batch.scored_BY.sum(1)
+        raw_MBYK = self(batch).float()
+        each_BY = self.net.output.loss(raw_MBYK, batch.target_BY, steps_BY).mean(0)
+        loss_B = (each_BY * batch.scored_BY).sum(1) + self.net.own_loss(batch, raw_MBYK)
+        return loss_B, batch.scored_BY.sum(1)
 
     def pseudonyms(self, batch: EssayBatch) -> list[str]:
         """Name each row of a batch by its text's row in the store."""

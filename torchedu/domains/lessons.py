@@ -107,8 +107,8 @@ class Lessons(Domain):
 
     def loss(self, batch: LessonBatch) -> tuple[Tensor, Tensor]:
         """Return the summed cross-entropy of each lesson's tagged sentences, and their number."""
-        loss_BL = torch.zeros_like(batch.words_BL)
-        for number, logit_BLT in enumerate(self(batch)):
+        loss_BL, output = torch.zeros_like(batch.words_BL), self(batch)
+        for number, logit_BLT in enumerate(output):
             if not logit_BLT.shape[-1]:  # a role without tags
                 continue
             mine_BL = batch.scored_BL & (batch.role_BL == number)
@@ -120,7 +120,7 @@ class Lessons(Domain):
                 reduction="none",
                 ignore_index=-100,
             )
-        return loss_BL.sum(1), batch.scored_BL.sum(1)
+        return loss_BL.sum(1) + self.net.own_loss(batch, output), batch.scored_BL.sum(1)
 
     def pseudonyms(self, batch: LessonBatch) -> list[str]:
         """Name each row of a batch by its lesson's row in the store."""

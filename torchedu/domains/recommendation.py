@@ -151,13 +151,8 @@ class Recommendation(Domain):
         """Return the arguments that build this task again; what it started from is its own now."""
         return super().arguments() | {"loss": self.kind, "start_from": None}
 
-    def suit(self, data: Any) -> None:
-        """Let the data take as many courses at once as suit the network; see ``Task``."""
-        data.suit(self.net.reads_history, self.net.max_steps)
-
     def agree(self, data: Any, training: bool) -> None:
         """Agree with the data, and learn how popular each course is; see ``Domain.agree``."""
-        self.suit(data)
         super().agree(data, training)
         self.metrics.popularity.copy_(self.popularity)
         if training and self.kind in ("bce", "bpr"):
@@ -183,7 +178,8 @@ class Recommendation(Domain):
         """Return the summed loss of each window's scored courses, and their number."""
         scored_BL = batch.scored_BL & (batch.item_BL > UNKNOWN)
         row_M, step_M = scored_BL.nonzero(as_tuple=True)
-        state_MD, target_M = self(batch)[row_M, step_M], batch.item_BL[row_M, step_M]
+        state_BLD = self(batch)
+        state_MD, target_M = state_BLD[row_M, step_M], batch.item_BL[row_M, step_M]
         kinds = {
             "softmax": self._softmax,
             "sampled_softmax": self._sampled_softmax,
@@ -193,7 +189,7 @@ class Recommendation(Domain):
         }
         each_M = kinds[self.kind](state_MD, target_M, batch, row_M, step_M)
         loss_B = each_M.new_zeros(len(batch.item_BL)).index_add(0, row_M, each_M)
-        return loss_B, scored_BL.sum(1)
+        return loss_B + self.net.own_loss(batch, state_BLD), scored_BL.sum(1)
 
     def _softmax(self, state_MD: Tensor, target_M: Tensor, *_: Any) -> Tensor:
         logit_MN = self.net.logits(state_MD).float()

@@ -97,7 +97,8 @@ class Risk(Domain):
         each_BQ = each_BQM.mean(-1) * batch.weight_B.unsqueeze(1)
         if self.parity_weight:
             each_BQ = each_BQ + self.parity_weight * self._disparity(risk_BQM.mean(-1), batch)
-        return (each_BQ * batch.scored_BQ).sum(1), batch.scored_BQ.sum(1)
+        loss_B = (each_BQ * batch.scored_BQ).sum(1) + self.net.own_loss(batch, logit_BQM2)
+        return loss_B, batch.scored_BQ.sum(1)
 
     def _disparity(self, logit_BQ: Tensor, batch: RiskBatch) -> Tensor:
         """Return the mean squared gap between groups and all, of the same outcome; a scalar."""

@@ -32,7 +32,8 @@ class Tracing(Domain):
     """Predicts every answer of a student from those before it.
 
     The loss is the mean binary cross-entropy over the answers of a step, plus the network's own
-    penalty. Each answered question is predicted and scored once, whatever the number of its skills.
+    loss and penalty. Each answered question is predicted and scored once, whatever the number of
+    its skills.
 
     Args:
         net: Called with the numbers of items and skills, gives the network: a class such as ``DKT``
@@ -82,10 +83,10 @@ class Tracing(Domain):
 
     def loss(self, batch: AnswerBatch) -> tuple[Tensor, Tensor]:
         """Return the summed cross-entropy of each window's scored answers, and their number."""
-        each_BL = F.binary_cross_entropy_with_logits(
-            self(batch).float(), batch.correct_BL, reduction="none"
-        )
-        return (each_BL * batch.scored_BL).sum(1), batch.scored_BL.sum(1)
+        logit_BL = self(batch).float()
+        each_BL = F.binary_cross_entropy_with_logits(logit_BL, batch.correct_BL, reduction="none")
+        loss_B = (each_BL * batch.scored_BL).sum(1) + self.net.own_loss(batch, logit_BL)
+        return loss_B, batch.scored_BL.sum(1)
 
     def pseudonyms(self, batch: AnswerBatch) -> list[str]:
         """Name each window by the student's row in the store and the answers' positions."""

@@ -5,7 +5,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,8 @@ from torch.fx.experimental import _config as sizes
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from torchedu.export.entries import ENTRIES, Entry
+from torchedu.batch import UNKNOWN_VALUES
+from torchedu.export.entries import Entry, entries
 from torchedu.models import KTModel
 from torchedu.models.kt_model import State
 from torchedu.schema import UNKNOWN
@@ -23,14 +24,28 @@ STUDENTS, STEPS, SKILLS = 3, 7, 2
 """Sizes of the example that is traced; the graph holds for others."""
 
 
-def capture(net: KTModel) -> dict[str, ExportedProgram]:
+class Graph(NamedTuple):
+    """A graph, and the names of what goes in and comes out.
+
+    Attributes:
+        program: It.
+        inputs: Names of what it takes, in order: columns, then the state.
+        outputs: Names of what it returns.
+    """
+
+    program: ExportedProgram
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+def capture(net: KTModel) -> dict[str, Graph]:
     """Return a network's entries as graphs, for any number of students, answers and skills.
 
     Args:
         net: The network, in evaluation mode.
 
     Returns:
-        A graph for each of ``ENTRIES``.
+        A graph for each of ``ENTRIES``, by name.
 
     Raises:
         Exception: As torch.export has it, where it cannot follow the network's code: a size is made
@@ -42,21 +57,30 @@ def capture(net: KTModel) -> dict[str, ExportedProgram]:
         "item": torch.full((STUDENTS, length), UNKNOWN),
         "skill": torch.full((STUDENTS, length, SKILLS), UNKNOWN),
         "correct": torch.ones(STUDENTS, length),
+        **{
+            column: torch.ones(STUDENTS, length, dtype=dtype)
+            for column, (dtype, _) in UNKNOWN_VALUES.items()
+        },
     }
     B, S, L = Dim("B", min=1), Dim("S", min=1), Dim("L", min=1, max=net.max_steps)
     with traceable():
-        states = [net.initial_state(STUDENTS)]
-        for answer in zip(*(column.unbind(1) for column in histories.values()), strict=True):
-            states.append(net.step(states[-1], *answer))
-        state = states[length // 2]
-        graphs = {}
-        for name, kind in ENTRIES.items():
-            taken = tuple(histories[column] for column in kind.columns)
+        calls, graphs = entries(net), {}
+        first = (histories[column][:, 0] for column in calls["step"].columns)
+        # After an answer: in a first state the same zeros may stand for several tensors.
+        state = calls["step"](*first, *net.initial_state(STUDENTS))
+        states = [f"state_{i}" for i in range(len(state))]
+        for name, entry in calls.items():
+            taken = tuple(histories[column] for column in entry.columns)
             dims: list[Any] = [(B, L, S)[: x.dim()] for x in taken]
+            inputs, outputs = [*entry.columns], ["logit"]
             if name != "forward":
                 taken = (*(column[:, 0] for column in taken), *state)
-                dims = [(B, S)[: len(each) - 1] for each in dims] + _sizes_of(states, B)
-            graphs[name] = _graph(kind(net), taken, (*dims[:2], tuple(dims[2:])))
+                dims = [(B, S)[: len(each) - 1] for each in dims] + [{0: B}] * len(state)
+                inputs += states
+            if name == "step":
+                outputs = [f"next_{part}" for part in states]
+            program = _program(entry, taken, (*dims[:2], tuple(dims[2:])))
+            graphs[name] = Graph(program, tuple(inputs), tuple(outputs))
     return graphs
 
 
@@ -82,7 +106,7 @@ def traceable() -> Iterator[None]:
         logging.disable(disabled)
 
 
-def _graph(entry: Entry, example: tuple[Tensor, ...], dims: tuple[Any, ...]) -> ExportedProgram:
+def _program(entry: Entry, example: tuple[Tensor, ...], dims: tuple[Any, ...]) -> ExportedProgram:
     graph = torch.export.export(
         _Traced(entry).eval(),
         example,
@@ -103,15 +127,6 @@ def _graph(entry: Entry, example: tuple[Tensor, ...], dims: tuple[Any, ...]) -> 
         for node in part.graph.nodes if isinstance(part, torch.fx.GraphModule) else ():
             node.meta.pop("stack_trace", None)
     return graph
-
-
-def _sizes_of(states: list[State], students: Any) -> list[dict[int, Any]]:
-    """Return which sizes of a state are open: the students, and what a history makes grow."""
-    return [
-        {0: students}
-        | {d: Dim.DYNAMIC for d in range(1, every[0].dim()) if len({x.shape[d] for x in every}) > 1}
-        for every in zip(*states, strict=True)
-    ]
 
 
 class _Traced(nn.Module):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from torchedu.batch import UNKNOWN_VALUES
 from torchedu.errors import CheckpointError
 from torchedu.export.entries import Run, entries
 from torchedu.models import KTModel
@@ -77,30 +78,29 @@ def _predictions(
     source: KTModel, found: Mapping[str, Run], start: State, shape: tuple[int, int, int], seed: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield log odds of a batch's answers by the source and as found: at once, then by steps."""
-    item_BL, skill_BLS, correct_BL = _histories(source, shape, seed)
-    real_BL = item_BL != PADDING
+    histories = _histories(source, shape, seed)
+    real_BL = histories["item"] != PADDING
     own = entries(source)
-    columns = (item_BL, skill_BLS, correct_BL)
-    yield own["forward"](*columns)[0][real_BL], found["forward"](*columns)[0][real_BL]
+    columns = {name: [histories[column] for column in entry.columns] for name, entry in own.items()}
+    first = columns["forward"]
+    yield own["forward"](*first)[0][real_BL], found["forward"](*first)[0][real_BL]
     state = source.initial_state(shape[0])
     other = tuple(tensor.repeat(shape[0], *[1] * (tensor.dim() - 1)) for tensor in start)
     steps = shape[1]
     # Past the longest history, where older answers are forgotten.
     for t in [*range(steps), *range(2 if steps == source.max_steps else 0)]:
-        item_B, skill_BS, correct_B = item_BL[:, t], skill_BLS[:, t], correct_BL[:, t]
+        asked, answered = ([x[:, t] for x in columns[name]] for name in ("predict", "step"))
         real_B = real_BL[:, t]
         yield (
-            own["predict"](item_B, skill_BS, *state)[0][real_B],
-            found["predict"](item_B, skill_BS, *other)[0][real_B],
+            own["predict"](*asked, *state)[0][real_B],
+            found["predict"](*asked, *other)[0][real_B],
         )
-        state = own["step"](item_B, skill_BS, correct_B, *state)
-        other = found["step"](item_B, skill_BS, correct_B, *other)
+        state = own["step"](*answered, *state)
+        other = found["step"](*answered, *other)
 
 
-def _histories(
-    net: KTModel, shape: tuple[int, int, int], seed: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return item_BL, skill_BLS and correct_BL of random histories of unequal length."""
+def _histories(net: KTModel, shape: tuple[int, int, int], seed: int) -> dict[str, Tensor]:
+    """Return all columns of random histories of unequal length; some values are not known."""
     size, steps, skills = shape
     random = torch.Generator().manual_seed(seed)
     item_BL = torch.randint(UNKNOWN, net.num_items, (size, steps), generator=random)
@@ -112,11 +112,21 @@ def _histories(
     length_B = torch.randint(1, steps + 1, (size, 1), generator=random)
     length_B[0] = steps
     real_BL = torch.arange(steps) < length_B
-    return (
-        item_BL * real_BL,
-        skill_BLS * (each_S < number_BL1) * real_BL[..., None],
-        (correct_BL * real_BL),
-    )
+    known: dict[str, Tensor] = {
+        "time": torch.randint(10**9, (size, steps), generator=random).cumsum(1) + 10**12,
+        "response_time": torch.rand(size, steps, generator=random) * 60,
+        "attempt": torch.randint(1, 5, (size, steps), generator=random),
+    }
+    known_BL = real_BL & (torch.rand(size, steps, generator=random) < 0.8)
+    return {
+        "item": item_BL * real_BL,
+        "skill": skill_BLS * (each_S < number_BL1) * real_BL[..., None],
+        "correct": correct_BL * real_BL,
+        **{
+            name: torch.where(known_BL, column, UNKNOWN_VALUES[name][1])
+            for name, column in known.items()
+        },
+    }
 
 
 def _apart(own: Tensor, other: Tensor) -> float:

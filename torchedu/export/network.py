@@ -133,6 +133,7 @@ def _about(source: Checkpoint, task: KnowledgeTracing) -> dict[str, Any]:
             "init_args": net.arguments(),
         },
         "max_steps": net.max_steps,
+        "reads": list(net.reads),
         "checkpoint": {
             "name": source.file.name,
             "epoch": content["epoch"],

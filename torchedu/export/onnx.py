@@ -1,12 +1,13 @@
 """Graphs of ONNX, which ONNX Runtime and others run without torch."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from torchedu.export.capture import traceable
+from torchedu.export.capture import Graph, traceable
 from torchedu.export.entries import ENTRIES, Run
 
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
@@ -16,7 +17,7 @@ TOLERANCE = 1e-5
 """Another program adds in another order."""
 
 
-def write(graphs: dict[str, torch.export.ExportedProgram], folder: Path) -> None:
+def write(graphs: Mapping[str, Graph], folder: Path) -> None:
     """Write a file for each graph, with names for what goes in and comes out.
 
     Args:
@@ -24,14 +25,11 @@ def write(graphs: dict[str, torch.export.ExportedProgram], folder: Path) -> None
         folder: Where the files go.
     """
     for name, graph in graphs.items():
-        columns = ENTRIES[name].columns
-        num_states = len(graph.graph_signature.user_inputs) - len(columns)
-        states = [f"state_{i}" for i in range(num_states)]
         with traceable():
             program = torch.onnx.export(
-                graph,
-                input_names=[*columns, *states],
-                output_names=[f"next_{state}" for state in states] if name == "step" else ["logit"],
+                graph.program,
+                input_names=graph.inputs,
+                output_names=graph.outputs,
                 custom_translation_table={torch.ops.aten.sort.stable: _stable_sort},
                 verbose=False,
             )

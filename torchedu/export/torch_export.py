@@ -1,9 +1,11 @@
 """Graphs of torch.export, which torch runs without the network's code."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 
+from torchedu.export.capture import Graph
 from torchedu.export.entries import ENTRIES, Run
 
 PACKAGES = ()
@@ -13,7 +15,7 @@ TOLERANCE = 1e-6
 """The same operations, but for bags of embeddings, which are written out."""
 
 
-def write(graphs: dict[str, torch.export.ExportedProgram], folder: Path) -> None:
+def write(graphs: Mapping[str, Graph], folder: Path) -> None:
     """Write a file for each graph.
 
     Args:
@@ -21,7 +23,7 @@ def write(graphs: dict[str, torch.export.ExportedProgram], folder: Path) -> None
         folder: Where the files go.
     """
     for name, graph in graphs.items():
-        torch.export.save(graph, folder / f"{name}{SUFFIX}")
+        torch.export.save(graph.program, folder / f"{name}{SUFFIX}")
 
 
 def read(folder: Path) -> dict[str, Run]:

@@ -8,6 +8,7 @@ from torchedu.layers.dropout import Dropout
 from torchedu.layers.local_attention import LocalAttentionBlock
 from torchedu.layers.lstm import LSTM
 from torchedu.layers.table import VocabularyTable
+from torchedu.layers.times import seconds_between
 
 __all__ = [
     "LSTM",
@@ -21,4 +22,5 @@ __all__ = [
     "counts_before",
     "distinct",
     "look_up",
+    "seconds_between",
 ]

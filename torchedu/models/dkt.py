@@ -6,7 +6,7 @@ Piech et al., "Deep Knowledge Tracing", NeurIPS 2015, https://arxiv.org/abs/1506
 import torch
 from torch import Tensor
 
-from torchedu.batch import AnswerBatch
+from torchedu.batch import AnswerBatch, Answered, Asked
 from torchedu.layers import LSTM, Dropout, VocabularyTable, distinct
 from torchedu.models.kt_model import KTModel, State
 from torchedu.schema import PADDING, SKILL
@@ -55,13 +55,13 @@ class DKT(KTModel):
         zero = self.asked.weight.new_zeros(batch_size, self.dim)
         return zero, zero
 
-    def predict(self, state: State, item_B: Tensor, skill_BS: Tensor) -> Tensor:
+    def predict(self, state: State, asked: Asked) -> Tensor:
         """Predict one answer of each student; see ``KTModel.predict``."""
-        return self._logit(state[0], skill_BS)
+        return self._logit(state[0], asked.skill_BS)
 
-    def step(self, state: State, item_B: Tensor, skill_BS: Tensor, correct_B: Tensor) -> State:
+    def step(self, state: State, answered: Answered) -> State:
         """Take in one answer of each student; see ``KTModel.step``."""
-        x_BLD = self._code(skill_BS, correct_B).unsqueeze(1)
+        x_BLD = self._code(answered.skill_BS, answered.correct_B).unsqueeze(1)
         _, (h, c) = self.lstm(x_BLD, (state[0].unsqueeze(0), state[1].unsqueeze(0)))
         return h[0], c[0]
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from torchedu.batch import AnswerBatch
+from torchedu.batch import AnswerBatch, Answered, Asked
 from torchedu.layers import LSTM, Dropout, VocabularyTable, add_marks, counts_before, look_up
 from torchedu.models.kt_model import KTModel, State
 from torchedu.schema import ITEM, PADDING, SKILL
@@ -71,14 +71,16 @@ class ItemDKT(KTModel):
         h_BD = new(batch_size, self.dim)
         return h_BD, h_BD, new(batch_size, self.num_skills, 2), new(batch_size, 2)
 
-    def predict(self, state: State, item_B: Tensor, skill_BS: Tensor) -> Tensor:
+    def predict(self, state: State, asked: Asked) -> Tensor:
         """Predict one answer of each student; see ``KTModel.predict``."""
         h_BD, _, on_skills_BK2, in_all_B2 = state
+        item_B, skill_BS, *_ = asked
         return self._logit(h_BD, look_up(on_skills_BK2, skill_BS), in_all_B2, item_B, skill_BS)
 
-    def step(self, state: State, item_B: Tensor, skill_BS: Tensor, correct_B: Tensor) -> State:
+    def step(self, state: State, answered: Answered) -> State:
         """Take in one answer of each student; see ``KTModel.step``."""
         h_BD, c_BD, on_skills_BK2, in_all_B2 = state
+        item_B, skill_BS, correct_B, *_ = answered
         x_BLD = self._code(item_B, skill_BS, correct_B).unsqueeze(1)
         _, (h, c) = self.lstm(x_BLD, (h_BD.unsqueeze(0), c_BD.unsqueeze(0)))
         in_all_B2 = in_all_B2 + torch.stack([correct_B, 1 - correct_B], dim=-1)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from torchedu.batch import AnswerBatch
+from torchedu.batch import AnswerBatch, Asked, as_read
 from torchedu.models.kt_model import KTModel, State
 from torchedu.schema import PADDING, RESERVED, UNKNOWN
 
@@ -13,6 +13,8 @@ DEFINITION = (
     "Mastery of a skill is the chance, after the answers so far, of answering correctly a question "
     "on that skill alone that nobody has seen before."
 )
+ASKED_BYTES = 2**26
+"""Copies of states that are asked about at once hold so much, or are those of one question."""
 
 
 @torch.inference_mode()
@@ -28,14 +30,16 @@ def mastery(net: KTModel, state: State) -> Tensor:
     """
     size = len(state[0])
     skill_K = torch.arange(RESERVED, net.num_skills, device=state[0].device)
-    columns = []
-    for part_K in skill_K.split(256):  # bounds the memory of states that are copied for each skill
-        repeated = tuple(tensor.repeat_interleave(len(part_K), 0) for tensor in state)
-        skill_BS = part_K.repeat(size).unsqueeze(-1)
-        item_B = torch.full_like(skill_BS[:, 0], UNKNOWN)
-        logit = net.predict(repeated, item_B, skill_BS).float()
-        columns.append(logit.sigmoid().view(size, -1))
-    return torch.cat(columns, dim=1) if columns else state[0].new_zeros(size, 0)
+    if not len(skill_K):
+        return state[0].new_zeros(size, 0)
+    row = torch.arange(size, device=skill_K.device).repeat_interleave(len(skill_K))
+    most = max(1, ASKED_BYTES // net.state_bytes)
+    logits = []
+    for row_B, skill_B in zip(row.split(most), skill_K.repeat(size).split(most), strict=True):
+        asked = Asked(torch.full_like(skill_B, UNKNOWN), skill_B.unsqueeze(1))
+        copied = tuple(tensor[row_B] for tensor in state)
+        logits.append(net.predict(copied, as_read(asked, net.reads)).float())
+    return torch.cat(logits).sigmoid().view(size, len(skill_K))
 
 
 @torch.inference_mode()
@@ -51,7 +55,7 @@ def follow(net: KTModel, batch: AnswerBatch) -> Iterator[State]:
     """
     state = net.initial_state(len(batch.item_BL))
     for t in range(batch.item_BL.shape[1]):
-        state = net.step(state, batch.item_BL[:, t], batch.skill_BLS[:, t], batch.correct_BL[:, t])
+        state = net.step(state, batch.answered(t))
         yield state
 
 
@@ -74,12 +78,7 @@ def final_mastery(net: KTModel, batch: AnswerBatch) -> Tensor:
     for t in range(batch.item_BL.shape[1]):
         going = int((length_B > t).sum())
         row_B = row_B[:going]
-        state = net.step(
-            tuple(tensor[:going] for tensor in state),
-            batch.item_BL[row_B, t],
-            batch.skill_BLS[row_B, t],
-            batch.correct_BL[row_B, t],
-        )
+        state = net.step(tuple(tensor[:going] for tensor in state), batch.answered(t, row_B))
         after = int((length_B > t + 1).sum())
         if after < going:
             ended = tuple(tensor[after:] for tensor in state)

@@ -44,7 +44,23 @@ class Network(nn.Module, ABC):
         """
 
     def penalty(self) -> Tensor | float:
-        """Return a term of the network's own to add to the mean loss; none by default."""
+        """Return a term of the parameters' own to add to the mean loss; none by default."""
+        return 0.0
+
+    def own_loss(self, batch: Any, output: Any) -> Tensor | float:
+        """Return a loss of the network's own on what it says of a batch; none by default.
+
+        It joins the task's before that is divided by what counts in a whole step, so that neither
+        ranks nor accumulated batches change its weight. Under a pipeline the last stage computes
+        it, of batch and output alone.
+
+        Args:
+            batch: A batch, or some of its rows.
+            output: What the network gave for it.
+
+        Returns:
+            The sum over what counts in each row; shape (B,).
+        """
         return 0.0
 
     def depths(self) -> list[tuple[int, list[nn.Parameter]]] | None:

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from torchedu.batch import AnswerBatch
+from torchedu.batch import AnswerBatch, Answered, Asked
 from torchedu.errors import ConfigError
 from torchedu.layers import AttentionBlock, BlockPlan, Dropout, VocabularyTable
 from torchedu.models.kt_model import KTModel, State
@@ -51,6 +52,8 @@ class SAKT(KTModel):
             raise ConfigError(
                 f"dim is {dim} and heads {heads}.", "dim must be a multiple of heads."
             )
+        if max_steps < 2:
+            raise ConfigError(f"max_steps is {max_steps}.", "It is at least 2.")
         self.num_items = num_items
         self.num_skills = num_skills
         self.dim = dim
@@ -81,7 +84,7 @@ class SAKT(KTModel):
         """Refine the questions, and leave the history as it is; see ``BlockNetwork``."""
         q_BLD, memory_BMD = x
         for block in blocks:
-            q_BLD = block(q_BLD, memory_BMD, True)
+            q_BLD = block(q_BLD, memory_BMD)
         return q_BLD, memory_BMD
 
     def leave(self, x: tuple[Tensor, ...], batch: AnswerBatch) -> Tensor:
@@ -89,20 +92,35 @@ class SAKT(KTModel):
         return self._logit(x[0])
 
     def initial_state(self, batch_size: int) -> State:
-        """Return histories without answers."""
-        return (self.position.new_zeros(batch_size, 0, self.dim),)
+        """Return a ring for the codes of the last answers, the newest over the oldest, and 0.
 
-    def predict(self, state: State, item_B: Tensor, skill_BS: Tensor) -> Tensor:
+        The second tensor is how many answers there were.
+        """
+        ring_BMD = self.position.new_zeros(batch_size, self.max_steps - 1, self.dim)
+        return ring_BMD, torch.zeros(batch_size, dtype=torch.int64, device=ring_BMD.device)
+
+    def predict(self, state: State, asked: Asked) -> Tensor:
         """Predict one answer of each student; see ``KTModel.predict``."""
-        q_BLD, memory_BMD = self.asked.mean(skill_BS.unsqueeze(1)), self._memory(state[0])
+        ring_BMD, count_B1 = state[0], state[1].unsqueeze(1)
+        size = self.max_steps - 1
+        held_B1 = count_B1.clamp(max=size)
+        age_BM = (count_B1 - 1 - torch.arange(size, device=count_B1.device)) % size  # newest: 0
+        # Before the ring stands the start, in place 0, which everyone sees.
+        seen_BM = F.pad(age_BM < held_B1, (1, 0), value=True)
+        place_BM = F.pad((held_B1 - age_BM).clamp(min=0), (1, 0))
+        memory_BMD = F.pad(ring_BMD, (0, 0, 1, 0)) + self.position[place_BM]
+        q_BLD = self.asked.mean(asked.skill_BS.unsqueeze(1))
         for block in self.attention:
-            q_BLD = block(q_BLD, memory_BMD, False)
+            q_BLD = block(q_BLD, memory_BMD, seen_BM)
         return self._logit(q_BLD).squeeze(1)
 
-    def step(self, state: State, item_B: Tensor, skill_BS: Tensor, correct_B: Tensor) -> State:
+    def step(self, state: State, answered: Answered) -> State:
         """Take in one answer of each student; see ``KTModel.step``."""
-        x_BLD = torch.cat([state[0], self._code(skill_BS, correct_B).unsqueeze(1)], dim=1)
-        return (x_BLD[:, -(self.max_steps - 1) :],)
+        ring_BMD, count_B = state
+        size = self.max_steps - 1
+        code_BD = self._code(answered.skill_BS, answered.correct_B)
+        here_BM = (count_B % size).unsqueeze(1) == torch.arange(size, device=count_B.device)
+        return torch.where(here_BM.unsqueeze(2), code_BD.unsqueeze(1), ring_BMD), count_B + 1
 
     def _code(self, skill: Tensor, correct: Tensor) -> Tensor:
         wrong, right = self.answered.mean(skill).chunk(2, dim=-1)

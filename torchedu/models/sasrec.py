@@ -77,7 +77,7 @@ class SASRec(DotProduct):
         """Let each place attend to those before it; see ``BlockNetwork``."""
         (x_BLD,) = x
         for block in blocks:
-            x_BLD = block(x_BLD, x_BLD, True)
+            x_BLD = block(x_BLD, x_BLD)
         return (x_BLD,)
 
     def leave(self, x: tuple[Tensor, ...], batch: EnrolmentBatch) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
+from torch.utils._pytree import tree_map_only
 
 from torchedu.layers import BlockNetwork
 
@@ -51,9 +52,9 @@ def on_meta(net: nn.Module) -> nn.Module:
     return copy.deepcopy(net, memo)
 
 
-def rows_of(batch: Any, row_B: Tensor) -> Any:
+def rows_of(batch: Any, row_B: Tensor | slice) -> Any:
     """Return some rows of a batch, a named tuple whose tensors all have B as first dimension."""
-    return type(batch)(*(tensor[row_B] for tensor in batch))
+    return tree_map_only(Tensor, lambda x: x[row_B], batch)
 
 
 class Stage(nn.Module):
@@ -128,8 +129,10 @@ def shapes_between(shadow: BlockNetwork, batch: Any, rows: int, dtype: torch.dty
         rows: Rows of a micro-batch.
         dtype: The network's type.
     """
-    part = type(batch)(
-        *(torch.empty(rows, *one.shape[1:], dtype=one.dtype, device="meta") for one in batch)
+    part = tree_map_only(
+        Tensor,
+        lambda x: torch.empty(rows, *x.shape[1:], dtype=x.dtype, device="meta"),
+        batch,
     )
     with torch.no_grad():
         out = shadow.enter(part)

@@ -137,7 +137,7 @@ def write_mastery(file: Path, task: KnowledgeTracing, data: Interactions) -> Non
     students = np.flatnonzero(stop)
     start = np.maximum(stop - data.window, 0)[students]
     windows = Windows(students, start, start, stop[students])
-    batches = AnswerBatches(data.store, windows, task.vocabulary)
+    batches = AnswerBatches(data.store, windows, task.vocabulary, task.net.reads)
     skills = names_array(task.vocabulary[SKILL])[RESERVED:]
 
     def chunks() -> Iterator[pa.Table]:

@@ -89,7 +89,7 @@ def build(config: RunConfig, meta: bool = False) -> Run:
         task, file = asked["model"], None
         if given.init_from is not None:
             task = _grown(task, given.init_from, data)
-        task.suit(data)
+        data.suit(task.net)
         resume = resume_from(given.resume, given.run, task)
         config.model = task
         config._add_configure_optimizers_method_to_model(config.subcommand)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from torchedu.batch import AnswerBatch
 from torchedu.models import KTModel
-from torchedu.schema import RESERVED
+from torchedu.schema import NO_TIME, RESERVED
 
 TOLERANCE = 1e-4
 """Log odds that differ by less, relative to their size, count as equal: sums in another order do
@@ -67,7 +67,10 @@ class Subject:
         return net
 
     def batch(self, size: int = 6, steps: int = 12, skills: int = 3, seed: int = 0) -> AnswerBatch:
-        """Return full histories of random answers, each item with 1 to ``skills`` skills."""
+        """Return full histories of random answers, each item with 1 to ``skills`` skills.
+
+        They carry what few networks read too, here and there not known.
+        """
         with seeded(seed):
             item_BL = torch.randint(RESERVED, self.num_items, (size, steps))
             skill_BLS = torch.rand(size, steps, self.num_skills - RESERVED).argsort(-1) + RESERVED
@@ -75,6 +78,10 @@ class Subject:
             more_BL = torch.randint(skill_BLS.shape[-1], (size, steps, 1))
             skill_BLS = skill_BLS * (torch.arange(skill_BLS.shape[-1]) <= more_BL)
             correct_BL = torch.randint(2, (size, steps)).float()
+            time_BL = 10**12 + torch.randint(10**8, (size, steps)).cumsum(1)
+            response_time_BL = 60 * torch.rand(size, steps)
+            attempt_BL = torch.randint(1, 5, (size, steps))
+            known_BL = torch.rand(size, steps) < 0.8
         return AnswerBatch(
             item_BL,
             skill_BLS,
@@ -83,6 +90,9 @@ class Subject:
             torch.arange(size),
             torch.zeros(size, dtype=torch.int64),
             torch.full((size,), float(size * steps)),
+            time_BL.masked_fill(~known_BL, NO_TIME),
+            response_time_BL.masked_fill(~known_BL, torch.nan),
+            attempt_BL * known_BL,
         )
 
 
@@ -96,7 +106,7 @@ def seeded(seed: int) -> Iterator[None]:
 
 def rows(batch: AnswerBatch, index: Tensor | slice) -> AnswerBatch:
     """Return some of a batch's histories."""
-    return AnswerBatch(*(column[index] for column in batch))
+    return AnswerBatch(*(None if x is None else x[index] for x in batch))  # type: ignore[arg-type]
 
 
 def apart(one: Tensor, other: Tensor) -> float:

@@ -4,12 +4,13 @@ import inspect
 import io
 import json
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from torchedu.batch import AnswerBatch
+from torchedu.batch import UNKNOWN_VALUES, AnswerBatch
 from torchedu.models import KTModel
 from torchedu.schema import UNKNOWN
 from torchedu.testing.contract import ContractError, Subject, apart, rows, seeded
@@ -101,19 +102,28 @@ def causal(subject: Subject) -> str:
     before_BL = net(batch)
     for t in range(batch.item_BL.shape[1]):
         marks_BL = torch.cat([batch.correct_BL[:, :t], 1 - batch.correct_BL[:, t:]], dim=1)
-        if apart(before_BL[:, : t + 1], net(batch._replace(correct_BL=marks_BL))[:, : t + 1]):
-            return f"a prediction up to answer {t} depends on the mark of answer {t} or a later one"
-        later = batch._replace(
-            item_BL=torch.cat([batch.item_BL[:, : t + 1], other.item_BL[:, t + 1 :]], dim=1),
-            skill_BLS=torch.cat([batch.skill_BLS[:, : t + 1], other.skill_BLS[:, t + 1 :]], dim=1),
-        )
+        answered = _changed(batch, other, t, "response_time_BL")._replace(correct_BL=marks_BL)
+        if apart(before_BL[:, : t + 1], net(answered)[:, : t + 1]):
+            return (
+                f"a prediction up to answer {t} depends on the mark or the response time of answer "
+                f"{t} or a later one"
+            )
+        later = _changed(batch, other, t + 1, "item_BL", "skill_BLS", "time_BL", "attempt_BL")
         if apart(before_BL[:, : t + 1], net(later)[:, : t + 1]):
             return f"a prediction up to answer {t} depends on what is asked after it"
     return ""
 
 
+def _changed(batch: AnswerBatch, other: AnswerBatch, first: int, *names: str) -> AnswerBatch:
+    """Return a batch whose answers from some step on are another's, in some columns."""
+    pairs = {name: (getattr(batch, name), getattr(other, name)) for name in names}
+    return batch._replace(
+        **{name: torch.cat([x[:, :first], y[:, first:]], 1) for name, (x, y) in pairs.items()}
+    )
+
+
 def students_apart(subject: Subject) -> str:
-    """A prediction depends on its own student's answers, not on others nor on who it is."""
+    """A prediction depends on what it reads of its student's answers, not on others or on names."""
     net, batch = subject.net(), subject.batch()
     together_BL = net(batch)
     if apart(together_BL[:1], net(rows(batch, slice(1)))):
@@ -126,6 +136,9 @@ def students_apart(subject: Subject) -> str:
     )
     if apart(together_BL, net(renamed)):
         return "predictions depend on scored_BL, student_B, start_B or mean_over_B"
+    unread: dict[str, Any] = {f"{name}_BL": None for name in UNKNOWN_VALUES.keys() - set(net.reads)}
+    if apart(together_BL, net(batch._replace(**unread))):
+        return f"predictions depend on one of {', '.join(unread)}, and it reads {net.reads}"
     return ""
 
 
@@ -139,8 +152,15 @@ def padding(subject: Subject) -> str:
         skill_BLS=batch.skill_BLS * seen_BL[..., None],
         correct_BL=batch.correct_BL * seen_BL,
         scored_BL=seen_BL,
+        **{
+            f"{column}_BL": torch.where(seen_BL, getattr(batch, f"{column}_BL"), unknown)
+            for column, (_, unknown) in UNKNOWN_VALUES.items()
+        },
     )
     filled = padded._replace(
+        time_BL=batch.time_BL,
+        response_time_BL=batch.response_time_BL,
+        attempt_BL=batch.attempt_BL,
         skill_BLS=torch.where(seen_BL[..., None], batch.skill_BLS, other.skill_BLS),
         correct_BL=torch.where(seen_BL, batch.correct_BL, 1 - other.correct_BL),
     )
@@ -149,7 +169,12 @@ def padding(subject: Subject) -> str:
         return "predictions depend on what padded slots hold"
     for i, length in enumerate(length_B.tolist()):
         one = rows(padded, slice(i, i + 1))
-        alone = AnswerBatch(*(x[:, :length] if x.dim() > 1 else x for x in one))
+        short = {
+            name: column[:, :length]
+            for name, column in one._asdict().items()
+            if "BL" in name and column is not None
+        }
+        alone = one._replace(**short)
         if apart(logit_BL[i : i + 1, :length], net(alone)):
             return "predictions depend on how many padded slots follow"
     return ""
@@ -206,22 +231,22 @@ def steps(subject: Subject) -> str:
     for t in range(length):
         if any(tensor.shape[:1] != (size,) for tensor in state):
             return f"states of shape {[tuple(tensor.shape) for tensor in state]} for B = {size}"
-        now = rows(batch, order_B)
-        item_B, skill_BS, correct_B = now.item_BL[:, t], now.skill_BLS[:, t], now.correct_BL[:, t]
+        answered = batch.answered(t, order_B)
         was = [tensor.clone() for tensor in state]
-        logit_B = net.predict(state, item_B, skill_BS)
+        logit_B = net.predict(state, answered.asked)
         if apart(logit_BL[order_B, t], logit_B):
             return f"predict differs from forward at answer {t}"
-        after = net.step(state, item_B, skill_BS, correct_B)
+        after = net.step(state, answered)
         if not all(map(torch.equal, was, state)):
             return "predict or step changes the state that it was given"
+        if [tensor.shape for tensor in after] != [tensor.shape for tensor in state]:
+            return f"a step makes states of shape {[tuple(tensor.shape) for tensor in after]}"
         turn_B = torch.arange(size).roll(1)  # states are picked and put together by row
         state, order_B = tuple(tensor[turn_B] for tensor in after), order_B[turn_B]
     for t in range(length, (net.max_steps or length) + 2):
-        now = rows(batch, order_B)
-        item_B, skill_BS = now.item_BL[:, t % length], now.skill_BLS[:, t % length]
-        state = net.step(state, item_B, skill_BS, now.correct_BL[:, t % length])
-    if not net.predict(state, item_B, skill_BS).isfinite().all():
+        answered = batch.answered(t % length, order_B)
+        state = net.step(state, answered)
+    if not net.predict(state, answered.asked).isfinite().all():
         return "numbers that are not finite after more than max_steps answers"
     return ""
 
@@ -244,10 +269,13 @@ def gradients(subject: Subject) -> str:
     net = subject.net().train()
     batch = subject.batch(size=16)
     with torch.enable_grad():
-        loss = F.binary_cross_entropy_with_logits(net(batch), batch.correct_BL) + net.penalty()
+        logit_BL = net(batch)
+        loss = F.binary_cross_entropy_with_logits(logit_BL, batch.correct_BL) + net.penalty()
+        own_B = loss.new_zeros(len(logit_BL)) + net.own_loss(batch, logit_BL)
+        loss = loss + own_B.mean()
         loss.backward()
     if not loss.isfinite():
-        return f"the loss, penalty included, is {loss.item()}"
+        return f"the loss, its own terms included, is {loss.item()}"
     still = [
         name
         for name, parameter in net.named_parameters()
