@@ -53,7 +53,7 @@ class AnswerBatch(NamedTuple):
 
     Attributes:
         item_BL: Item ids, int64; 0 in padded slots, 1 for an item that the vocabulary lacks.
-        skill_BLS: Skill ids of each item, int64; 0 where an item has fewer than S skills.
+        skill_BLS: Skill ids of each item, each once, int64; 0 where an item has fewer than S.
         correct_BL: 0, 1 or a share of the marks, float32; 0 in padded slots.
         scored_BL: Which answers count in loss and metrics, bool; never a padded slot, and not an
             answer that is there as history alone.
@@ -94,7 +94,7 @@ class Asked(NamedTuple):
 
     Attributes:
         item_B: The item, int64; 1 for one that the vocabulary lacks.
-        skill_BS: Its skills, int64; 0 where it has fewer than S.
+        skill_BS: Its skills, each once, int64; 0 where it has fewer than S.
         time_B: When it is put, in milliseconds since 1970, int64; ``schema.NO_TIME`` where that is
             not known. Like what follows it is None where the network does not read it.
         attempt_B: Which of the student's attempts at the item it is, from 1, int64; 0 where that is

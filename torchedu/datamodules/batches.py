@@ -1,5 +1,7 @@
 """From windows of histories to padded batches, with vectorised numpy."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -37,7 +39,12 @@ class AnswerBatches:
         known = vocabulary or own
         self._item_id = np.array(own[ITEM].translation(known[ITEM]), np.int64)
         skill_id = np.array(own[SKILL].translation(known[SKILL]), np.int64)
-        self._item_skill_NS = skill_id[pad_lists(store.skill_offsets, store.skill)]
+        skill, item = skill_id[store.skill], np.arange(len(store.skill_offsets) - 1)
+        owner = np.repeat(item, np.diff(store.skill_offsets))
+        # Two skills that the network lacks are one to it: each name counts an answer's mark once.
+        kept = np.sort(np.unique(owner * len(known[SKILL]) + skill, return_index=True)[1])
+        starts = np.searchsorted(owner[kept], np.append(item, len(item)))
+        self._item_skill_NS = pad_lists(starts, skill[kept])
 
     def __call__(self, index: NDArray[np.int64], scored: bool = True) -> AnswerBatch:
         """Build one batch.
@@ -79,7 +86,7 @@ class AnswerBatches:
         return known_BL.to(dtype).masked_fill_(torch.from_numpy(~seen_BL), unknown)
 
 
-def pad_lists(offsets: NDArray[np.int64], values: NDArray[np.int32]) -> NDArray[np.int64]:
+def pad_lists(offsets: NDArray[np.int64], values: NDArray[Any]) -> NDArray[np.int64]:
     """Return ragged rows as a rectangle, filled up with zero.
 
     Args:
