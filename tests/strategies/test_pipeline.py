@@ -19,10 +19,11 @@ from torch.utils.data import DataLoader
 from torchmetrics import MeanMetric, MetricCollection
 
 from torchedu import DKT, SAKT, Interactions, KnowledgeTracing
-from torchedu.batch import TokenBatch
+from torchedu.batch import AnswerBatch, TokenBatch
 from torchedu.checkpoints import VerifiedCheckpointIO
 from torchedu.datamodules import Enrolments
 from torchedu.errors import ConfigError, TrainingError
+from torchedu.layers import seconds_between
 from torchedu.models.causal_lm import CausalLM
 from torchedu.models.sasrec import SASRec
 from torchedu.run import RunConfig, build
@@ -49,6 +50,17 @@ LLAMA = {
     "bos_token_id": None,
     "eos_token_id": None,
 }
+
+
+class Wavy(SAKT):
+    """A network that reads times and holds successive predictions together by a loss of its own."""
+
+    reads = ("time",)
+
+    def own_loss(self, batch: AnswerBatch, output: Tensor) -> Tensor:
+        assert batch.time_BL is not None
+        near_BL = seconds_between(batch.time_BL[:, :-1], batch.time_BL[:, 1:]) < 3600
+        return (output.diff(dim=1).square() * near_BL * batch.scored_BL[:, 1:]).sum(1)
 
 
 class Texts(LightningDataModule):
@@ -147,7 +159,8 @@ def built(kind: str, store: Path) -> tuple[Task, LightningDataModule]:
         return Telling(kind == "tied"), Texts()
     data = Interactions(str(store), batch_size=16, window=20, context=4)
     dropout = 0.2 if kind == "dropout" else 0.0
-    net = partial(SAKT, dim=16, heads=2, blocks=4, dropout=dropout)
+    network = Wavy if kind == "wavy" else SAKT
+    net = partial(network, dim=16, heads=2, blocks=4, dropout=dropout)
     return KnowledgeTracing(net, data.num_items, data.num_skills, lr=0.01), data
 
 
@@ -242,6 +255,7 @@ PRECISE: dict[str, dict[str, Any]] = {
     "true": {"kind": "SAKT", "precision": "bf16-true"},
     "accumulated": ACCUMULATED,
     "scaled": {"kind": "SAKT", "scale": 2.0**12},
+    "wavy": {"kind": "wavy", "max_steps": 3},
 }
 SCHEDULES = {schedule: {"schedule": schedule, "microbatches": 4} for schedule in get_args(Schedule)}
 CASES: dict[str, dict[str, Any]] = {
@@ -253,6 +267,7 @@ CASES: dict[str, dict[str, Any]] = {
     "true GPipe": {**PRECISE["true"], "pipeline": SCHEDULES["GPipe"]},
     "accumulated 1F1B": {**ACCUMULATED, "pipeline": SCHEDULES["1F1B"]},
     "scaled 1F1B": {**PRECISE["scaled"], "pipeline": SCHEDULES["1F1B"]},
+    "wavy 1F1B": {**PRECISE["wavy"], "pipeline": SCHEDULES["1F1B"]},
     "too large": {"kind": "SAKT", "scale": 2.0**24, "pipeline": SCHEDULES["1F1B"]},
     "spoilt": {"kind": "SAKT", "spoil": 2, "pipeline": SCHEDULES["1F1B"]},
 }
