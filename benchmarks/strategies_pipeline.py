@@ -55,7 +55,7 @@ class Part(nn.Module):
         else:
             q_BLD, memory_BLD = x
         for block in self.blocks:
-            q_BLD = block(q_BLD, memory_BLD, True)
+            q_BLD = block(q_BLD, memory_BLD)
         return self.out(q_BLD).squeeze(-1) if hasattr(self, "out") else (q_BLD, memory_BLD.clone())
 
 

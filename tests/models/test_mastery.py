@@ -38,11 +38,15 @@ def test_final_mastery_stops_at_the_end_of_each_window() -> None:
         torch.testing.assert_close(final_BK[i : i + 1], final_mastery(net, one))
 
 
-def test_many_skills_are_followed_in_parts() -> None:
-    net = DKT(4, 700, dim=3).eval()
-    state = net.initial_state(2)
+@pytest.mark.parametrize("most", [2**26, 1, 3000])
+def test_many_skills_are_asked_for_in_parts(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torchedu.models.mastery.ASKED_BYTES", most)
+    net = DKT(4, 70, dim=3).eval()
+    state = tuple(torch.stack([x[0], x[0] + 1]) for x in net.initial_state(2))
     level_BK = mastery(net, state)
-    torch.testing.assert_close(level_BK[0], net.prior.weight[RESERVED:, 0].detach().sigmoid())
+    weight = net.prior.weight[RESERVED:, 0].detach()
+    moved = net.asked.weight[RESERVED:].detach().sum(1)
+    torch.testing.assert_close(level_BK, torch.stack([weight, weight + moved]).sigmoid())
 
 
 def test_without_skills_there_is_no_mastery() -> None:
