@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -350,7 +351,7 @@ class CausalLM(Network):
             raise ConfigError(f"model_type is {family!r}.", allowed(family, CONFIG_MAPPING, 5))
         try:
             parsed = AutoConfig.for_model(**{**own, "use_cache": False})
-            with torch.device("cpu" if self.source is None else "meta"):
+            with nullcontext() if self.source is None else torch.device("meta"):
                 lm: Any = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
                     parsed, attn_implementation=self._attention, dtype=torch.float32
                 )
