@@ -20,7 +20,7 @@ from torchedu.batch import EnrolmentBatch
 from torchedu.datamodules import Enrolments
 from torchedu.datamodules.negatives import NegativeSampler
 from torchedu.datasets.answers import stretch_index
-from torchedu.datasets.importers.enrolments import import_enrolments
+from torchedu.datasets.importers import import_data
 from torchedu.errors import DataError
 from torchedu.metrics.ranking import RankingScores, hide, rank_of
 from torchedu.models import MF
@@ -69,7 +69,7 @@ def planted_leaks(source: Path, students: int | None) -> dict[str, Any]:
             if kind != "clean":
                 plant(kind, data)
             try:
-                import_enrolments("user_lists", data, Path(folder) / "out.store")
+                import_data("user_lists", data, Path(folder) / "out.store")
                 told[kind] = None
             except DataError as error:
                 problem = error.problem.replace(f"{folder}/", "")
@@ -106,7 +106,7 @@ def plant(kind: str, data: Path) -> None:
 def sampling(source: Path, negatives: int = 4, loop: int = 40_000) -> dict[str, Any]:
     """Draw negatives by the sampler and by the loop of the NCF paper's code."""
     with TemporaryDirectory() as folder:
-        store = import_enrolments("user_lists", source, Path(folder) / "out.store")
+        store = import_data("user_lists", source, Path(folder) / "out.store")
         student = np.repeat(np.arange(store.num_students), np.diff(store.history_offsets))
         item, size = np.asarray(store.item, np.int64), int(store.item.max()) + 1
         students = store.num_students

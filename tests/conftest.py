@@ -81,10 +81,10 @@ def enrolment_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def enrolment_store(enrolment_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give those enrolments as a store."""
-    from torchedu.datasets.importers.enrolments import import_enrolments
+    from torchedu.datasets.importers import import_data
 
     out = tmp_path_factory.mktemp("enrolments") / "courses.store"
-    return import_enrolments("user_lists", enrolment_folder, out).path
+    return import_data("user_lists", enrolment_folder, out).path
 
 
 @pytest.fixture(scope="session")
@@ -98,10 +98,10 @@ def lesson_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def lesson_store(lesson_file: Path) -> Path:
     """Give those lessons as a store."""
-    from torchedu.datasets.importers.transcripts import import_transcripts
+    from torchedu.datasets.importers import import_data
 
     out = lesson_file.with_suffix(".store")
-    return import_transcripts("transcripts", lesson_file, out).path
+    return import_data("transcripts", lesson_file, out).path
 
 
 @pytest.fixture(scope="session")

@@ -1,3 +1,5 @@
+import errno
+import fcntl
 import os
 import platform
 import subprocess
@@ -7,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from torchedu.errors import ConfigError
-from torchedu.files import scratch, write_whole
+from torchedu.files import alone, scratch, write_whole
 
 
 def test_a_file_is_replaced_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
@@ -62,3 +64,48 @@ def test_where_nothing_may_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="file cannot be written"), scratch(tmp_path / "file/s"):
         pass
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from torchedu.files import alone
+with alone(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(100)
+"""
+
+
+def test_who_works_alone_keeps_others_waiting_until_it_dies(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    handle = os.open(tmp_path, os.O_RDONLY)
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        holder.kill()
+    os.close(handle)
+    with alone(tmp_path):
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_system_without_locks_has_them_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "temporary").mkdir()
+    (tmp_path / "work").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    refused: list[int] = []
+
+    def flock(handle: int, how: int) -> None:
+        if not refused:
+            refused.append(handle)
+            raise OSError(errno.EBADF, "no lock on a folder")
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with alone(tmp_path / "work"):
+        assert [file.name for file in (tmp_path / "temporary").iterdir()] == [
+            f"torchedu-{os.getuid()}.lock"
+        ]
+    assert refused

@@ -12,6 +12,9 @@ from pathlib import Path
 
 from torchedu.errors import ConfigError
 
+if os.name == "posix":
+    import fcntl
+
 _PART = re.compile(r"\..*\.\d+\.part")
 
 
@@ -131,6 +134,35 @@ def _lives(pid: int) -> bool:
     except OSError:  # another user's
         return True
     return True
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process works in a folder alone, then keep all others waiting.
+
+    The system frees the folder when its holder ends, however it ends, and nothing is left in it.
+    Where the folder's file system knows no locks, processes of this user on this machine wait for
+    one another; where the system knows none, nobody waits.
+
+    Args:
+        folder: The folder; folders above it are made too.
+    """
+    if os.name != "posix":
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    except OSError:  # as many network file systems answer for a folder
+        os.close(handle)
+        file = Path(tempfile.gettempdir()) / f"torchedu-{os.getuid()}.lock"
+        handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        os.close(handle)
 
 
 def to_disk(path: Path) -> None:

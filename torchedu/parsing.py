@@ -97,13 +97,27 @@ def describe(classes: Mapping[str, Sequence[type]], defaults: Mapping[str, objec
         lines.append(
             f"--{option} {kind.__name__}: {(inspect.getdoc(kind) or '').partition('.')[0]}"
         )
-        docs = _argument_docs(kind)
+        docs = argument_docs(kind)
         for name, parameter in inspect.signature(kind).parameters.items():
             if parameter.default is not inspect.Parameter.empty:
                 value = defaults.get(f"{option}.{name}", parameter.default)
                 full = f"--{option}.{name} {'' if value is None else value}"
                 lines.append(f"    {full:32}{docs.get(name, '')}")
     return "\n".join(line if len(line) <= 100 else f"{line[:97]}..." for line in lines)
+
+
+def argument_docs(kind: type) -> dict[str, str]:
+    """Return the first sentence on each argument in a class's own docstring.
+
+    Args:
+        kind: The class.
+    """
+    doc = inspect.cleandoc(kind.__doc__ or "")
+    section = re.search(r"^Args:\n(.*?)(?=^\S|\Z)", doc, re.M | re.S)
+    found = re.findall(
+        r"^    (\w+): (.*?)(?=^    \w|\Z)", section[1] if section else "", re.M | re.S
+    )
+    return {name: re.split(r"[.;:](?:\s|$)", " ".join(text.split()))[0] for name, text in found}
 
 
 def option_names(parser: ArgumentParser) -> list[str]:
@@ -212,15 +226,6 @@ def _plain(kind: str) -> list[str]:
         "list": ["a list such as [a, b]"],
         "dict": ["a mapping such as {a: b}"],
     }.get(kind, [kind])
-
-
-def _argument_docs(kind: type) -> dict[str, str]:
-    """Return the first sentence on each argument in a class's docstring."""
-    section = re.search(r"^Args:\n(.*?)(?=^\S|\Z)", inspect.getdoc(kind) or "", re.M | re.S)
-    found = re.findall(
-        r"^    (\w+): (.*?)(?=^    \w|\Z)", section[1] if section else "", re.M | re.S
-    )
-    return {name: re.split(r"[.;:](?:\s|$)", " ".join(text.split()))[0] for name, text in found}
 
 
 def _arguments(class_path: str) -> list[str]:

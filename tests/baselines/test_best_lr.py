@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from torchedu.baselines import BestLR, ItemMean, best_lr
 from torchedu.baselines.baseline import histories
 from torchedu.datasets.answers import Answers
-from torchedu.datasets.importers import import_answers
+from torchedu.datasets.importers import import_data
 from torchedu.errors import DataError
 
 
@@ -119,7 +119,7 @@ def test_no_answers_are_refused(class_of: Callable[..., Answers]) -> None:
 
 def test_on_ednet_it_reaches_what_was_measured(real_data: Path, tmp_path: Path) -> None:
     raw = real_data / "kt" / "ednet_pebg5k"
-    answers = import_answers("ednet", raw, tmp_path / "store").answers()
+    answers = import_data("ednet", raw, tmp_path / "store").answers()
     drawn = np.random.default_rng(0).permutation(len(answers.offsets) - 1)
     cut = len(drawn) * 8 // 10
     train, test = (histories(answers, np.sort(part)) for part in (drawn[:cut], drawn[cut:]))

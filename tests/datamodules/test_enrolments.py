@@ -40,6 +40,7 @@ def test_groups_share_one_range(enrolment_store: Path) -> None:
 
 def test_a_folder_is_imported_once(enrolment_folder: Path) -> None:
     first = Enrolments(str(enrolment_folder))
+    first.prepare_data()
     manifest = enrolment_folder.with_suffix(".store") / "manifest.json"
     written = manifest.stat().st_mtime_ns
     assert Enrolments(str(enrolment_folder)).num_items == first.num_items
@@ -57,7 +58,7 @@ def test_values_out_of_range(enrolment_store: Path, options: dict[str, int], sai
 def test_a_name_that_tells_no_format(tmp_path: Path) -> None:
     (tmp_path / "courses.xyz").write_text("a")
     with pytest.raises(ConfigError, match="cannot be told"):
-        Enrolments(str(tmp_path / "courses.xyz"))
+        Enrolments(str(tmp_path / "courses.xyz")).prepare_data()
 
 
 def test_negatives_are_courses_not_taken_in_training(enrolment_store: Path) -> None:

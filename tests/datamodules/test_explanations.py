@@ -73,14 +73,14 @@ def test_a_file_of_chats_is_imported_once(tmp_path: Path) -> None:
     assert [len(rows) for rows in again.parts.values()] == [25, 2, 3]
     other = chats(tmp_path / "own.ndjson", 3)
     with pytest.raises(ConfigError, match=r"holds other data than own\.ndjson"):
-        Explanations(str(other))
+        Explanations(str(other)).prepare_data()
 
 
 def test_what_cannot_be_is_told(tmp_path: Path, chat_store: Path, class_store: Path) -> None:
     with pytest.raises(DataError, match="the train part is empty"):
-        Explanations(str(chats(tmp_path / "one.jsonl", 1)))
+        _ = Explanations(str(chats(tmp_path / "one.jsonl", 1))).parts
     with pytest.raises(DataError, match="holds no conversations"):
-        Explanations(str(class_store))
+        Explanations(str(class_store)).prepare_data()
     with pytest.raises(ConfigError, match=r"val is 0\.7"):
         Explanations(str(chat_store), val=0.7)
     with pytest.raises(ConfigError, match="vocab_size is 10"):

@@ -14,7 +14,7 @@ from torchedu.batch import AnswerBatch
 from torchedu.datamodules import Interactions, interactions
 from torchedu.datamodules.stream import BatchStream
 from torchedu.datasets import AnswerStore
-from torchedu.errors import ConfigError, DataError
+from torchedu.errors import ConfigError, DataError, command_line
 
 Key = tuple[int, int]
 
@@ -134,13 +134,14 @@ def test_training_has_another_order_each_epoch(class_store: Path) -> None:
 def test_a_raw_file_is_imported_once(tmp_path: Path) -> None:
     raw = write_csv(tmp_path / "class.csv", answers(students=8))
     data = Interactions(str(raw), groups=["gender"])
+    data.prepare_data()
     manifest = tmp_path / "class.store" / "manifest.json"
     made = manifest.stat().st_mtime_ns
     assert data.store.num_students == 8
     assert data.store.vocabulary.groups == ("gender",)
     assert data.num_items == 2 + len({row["item"] for row in answers(students=8)})
     assert data.name == "class"
-    Interactions(str(raw), groups=["gender"])
+    Interactions(str(raw), groups=["gender"]).prepare_data()
     assert manifest.stat().st_mtime_ns == made
 
 
@@ -185,7 +186,7 @@ def test_values_out_of_range_are_told(
 
 def test_a_path_to_nothing_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nothing\.csv"):
-        Interactions(str(tmp_path / "nothing.csv"))
+        Interactions(str(tmp_path / "nothing.csv")).prepare_data()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -202,8 +203,8 @@ def test_a_raw_file_s_remedy_is_one_that_the_user_of_a_path_can_follow(
     monkeypatch.chdir(tmp_path)
     Path("class.csv").write_text(f"{heading}\na{delimiter}q1{delimiter}1\n")
     with pytest.raises(DataError) as error:
-        small(Path("class.csv"))
-    assert said in error.value.remedy
+        small(Path("class.csv")).prepare_data()
+    assert said in error.value.render(command_line)
     assert [path.name for path in tmp_path.iterdir()] == ["class.csv"]
 
 
@@ -217,7 +218,7 @@ def test_what_killed_processes_left_in_the_temporary_folder_is_removed(
     gone.wait()
     for name in (f"torchedu-{gone.pid}-a", f"torchedu-{os.getpid()}-b", "torchedu-mine-c"):
         (tmp_path / name).mkdir()
-    Interactions()
+    Interactions().prepare_data()
     assert {file.name for file in tmp_path.iterdir()} >= {
         f"torchedu-{os.getpid()}-b",
         "torchedu-mine-c",

@@ -1,8 +1,13 @@
 """A store of raw files is made once, and again where the files or what was said of them change."""
 
+import inspect
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from threading import Barrier
+from typing import Any
 
 import pytest
 
@@ -10,14 +15,36 @@ from tests.datasets.importers.fake import answers, write_csv
 from tests.datasets.lesson_files import write_lessons
 from tests.datasets.oulad_files import write_oulad
 from tests.essays import write_essays
-from torchedu.datamodules.course_events import open_events
-from torchedu.datamodules.enrolments import open_enrolments
-from torchedu.datamodules.essays import open_texts
-from torchedu.datamodules.interactions import open_answers
-from torchedu.datamodules.transcripts import open_transcripts
-from torchedu.datasets import Store
-from torchedu.datasets.events import CLICKED
-from torchedu.errors import ConfigError, DataError
+from torchedu.datamodules import (
+    CourseEvents,
+    Enrolments,
+    Essays,
+    Interactions,
+    Transcripts,
+)
+from torchedu.datamodules.base import DataModule
+from torchedu.datamodules.stored import stored
+from torchedu.datasets import AnswerStore, Store
+from torchedu.datasets.enrolments import EnrolmentStore
+from torchedu.datasets.events import CLICKED, EventStore
+from torchedu.datasets.importers import import_data
+from torchedu.datasets.texts import TextStore
+from torchedu.datasets.transcripts import TranscriptStore
+from torchedu.errors import ConfigError, DataError, command_line
+
+
+def opened(
+    kind: type[Store], data: type[DataModule], path: Path, format: str | None = None, **options: Any
+) -> Any:
+    """Open or import as a data module with these options does."""
+    return stored(kind, str(path), format, options, inspect.signature(data).parameters)
+
+
+open_answers = partial(opened, AnswerStore, Interactions)
+open_enrolments = partial(opened, EnrolmentStore, Enrolments)
+open_events = partial(opened, EventStore, CourseEvents)
+open_texts = partial(opened, TextStore, Essays)
+open_transcripts = partial(opened, TranscriptStore, Transcripts)
 
 
 def number(store: Path) -> int:
@@ -27,32 +54,32 @@ def number(store: Path) -> int:
 
 def test_it_is_made_again_where_anything_changed(tmp_path: Path) -> None:
     raw, out = write_essays(tmp_path / "e.csv"), tmp_path / "e.store"
-    made = [(open_texts(str(raw)), number(out))[1]]
-    open_texts(str(raw))
+    made = [(open_texts(raw), number(out))[1]]
+    open_texts(raw)
     assert number(out) == made[0]
-    open_texts(str(raw), format="texts")  # as it was taken without being told
+    open_texts(raw, format="texts")  # as it was taken without being told
     assert number(out) == made[0]
-    assert open_texts(str(raw), groups=["sex"]).vocabulary.groups == ("sex",)
+    assert open_texts(raw, groups=["sex"]).vocabulary.groups == ("sex",)
     made.append(number(out))
     raw.write_text(raw.read_text().replace("e0,", "e00,"))
     os.utime(raw, (0, 0))  # older, but of another size
-    assert open_texts(str(raw), groups=["sex"]).names([0]) == ["e00"]
+    assert open_texts(raw, groups=["sex"]).names([0]) == ["e00"]
     made.append(number(out))
     os.utime(raw)  # newer, of the same size
-    open_texts(str(raw), groups=["sex"])
+    open_texts(raw, groups=["sex"])
     made.append(number(out))
     assert len(set(made)) == 4
 
 
 def test_a_folder_is_read_again_where_a_file_came_to_it(tmp_path: Path) -> None:
     folder = write_oulad(tmp_path / "oulad")
-    open_events(str(folder))
+    open_events(folder)
     made = number(tmp_path / "oulad.store")
-    open_events(str(folder))
+    open_events(folder)
     assert number(tmp_path / "oulad.store") == made
     write_oulad(tmp_path / "with", clicks=True)
     (tmp_path / "with" / "studentVle.csv").rename(folder / "studentVle.csv")
-    assert (open_events(str(folder)).events.kind == CLICKED).any()
+    assert (open_events(folder).events.kind == CLICKED).any()
 
 
 def test_a_store_of_another_file_is_never_replaced(tmp_path: Path) -> None:
@@ -63,18 +90,18 @@ def test_a_store_of_another_file_is_never_replaced(tmp_path: Path) -> None:
     ):
         folder = tmp_path / kind
         folder.mkdir()
-        opener(str(write(folder / "a.csv")))
+        opener(write(folder / "a.csv"))
         before = number(folder / "a.store")
         (folder / "a.csv").rename(folder / "a.tsv")
         with pytest.raises(ConfigError, match=r"a.store holds other data than a.tsv") as caught:
-            opener(str(folder / "a.tsv"))
+            opener(folder / "a.tsv")
         assert f"data import {kind} {folder / 'a.tsv'} OUT" in caught.value.remedy
         if opener is open_answers:  # which reads no folder
             continue
         (folder / "a").mkdir()
         write(folder / "a" / "b.csv")
         with pytest.raises(ConfigError, match=r"a.store holds other data than a\."):
-            opener(str(folder / "a"))
+            opener(folder / "a")
         assert number(folder / "a.store") == before
 
 
@@ -87,16 +114,72 @@ def test_a_store_of_another_file_is_never_replaced(tmp_path: Path) -> None:
     ],
 )
 def test_a_remedy_names_options_that_there_are(
-    tmp_path: Path, opener: Callable[[str], Store], form: str, heading: str
+    tmp_path: Path, opener: Callable[[Path], Store], form: str, heading: str
 ) -> None:
     raw = tmp_path / "a.csv"
     rest = heading.rpartition(",")[0]
     raw.write_text(f"{rest},other\n{rest},b\n")
     with pytest.raises(DataError) as caught:
-        opener(str(raw))
-    assert "--data.columns." in caught.value.remedy
+        opener(raw)
+    assert "--data.columns." in caught.value.render(command_line)
     raw.write_text(f"{heading}\n{heading}\n".replace(",", ";"))
     with pytest.raises(DataError) as caught:
-        opener(str(raw))
-    assert "--delimiter ';'" in caught.value.remedy
+        opener(raw)
+    assert "--delimiter ';'" in caught.value.render(command_line)
     assert f"data import {form} {raw} {tmp_path / 'a.store'}" in caught.value.remedy
+
+
+def test_one_of_many_that_ask_imports_and_all_open_what_it_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = write_csv(tmp_path / "a.csv", answers())
+    imported: list[str] = []
+
+    def counted(*given: Any, **more: Any) -> Any:
+        imported.append(given[1])
+        return import_data(*given, **more)
+
+    monkeypatch.setattr("torchedu.datamodules.stored.import_data", counted)
+    together = Barrier(4)
+
+    def ask(_: int) -> tuple[int, int]:
+        together.wait()
+        store = open_answers(raw)
+        return number(store.path), store.num_answers
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(ask, range(4))) == {(number(tmp_path / "a.store"), 20)}
+    assert imported == [str(raw)]
+
+
+def test_nothing_is_imported_before_it_is_asked_for(tmp_path: Path) -> None:
+    raw = write_csv(tmp_path / "a.csv", answers())
+    data = Interactions(str(raw))
+    assert list(tmp_path.iterdir()) == [raw]
+    data.prepare_data()
+    made = number(tmp_path / "a.store")
+    assert data.num_items == len(AnswerStore(tmp_path / "a.store").vocabulary["item"])
+    assert number(tmp_path / "a.store") == made
+
+
+def test_options_that_only_an_import_has_do_not_make_it_again(tmp_path: Path) -> None:
+    raw = write_csv(tmp_path / "a.csv", [*answers(), {**answers()[0], "correct": 7}])
+    import_data("csv", raw, tmp_path / "a.store", {"on_bad_row": "drop"})
+    made = number(tmp_path / "a.store")
+    assert open_answers(raw).num_answers == 20
+    assert number(tmp_path / "a.store") == made
+
+
+def test_raw_files_that_are_no_store_and_of_no_format_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a.docx").write_text("a")
+    with pytest.raises(ConfigError, match="cannot be told from its name") as caught:
+        open_answers(tmp_path / "a.docx")
+    assert "Known endings: " in caught.value.remedy
+    assert ".jsonl" in caught.value.remedy
+    with pytest.raises(ConfigError) as caught:
+        open_texts(tmp_path / "a.docx")
+    assert (
+        caught.value.render(command_line).splitlines()[1].startswith("Name it with --data.format")
+    )
+    with pytest.raises(DataError, match="no store is here"):
+        open_answers(tmp_path)

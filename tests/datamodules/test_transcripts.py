@@ -78,8 +78,10 @@ def test_a_file_is_imported_once(tmp_path: Path, lesson_file: Path, encoder_fold
     raw = tmp_path / "x.csv"
     raw.write_bytes(lesson_file.read_bytes())
     first = opened(raw, encoder_folder)
+    first.prepare_data()
     made = (tmp_path / "x.store" / "manifest.json").stat().st_mtime_ns
     again = opened(raw, encoder_folder)
+    again.prepare_data()
     assert (tmp_path / "x.store" / "manifest.json").stat().st_mtime_ns == made
     assert first.vocabulary == again.vocabulary
 

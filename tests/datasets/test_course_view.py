@@ -8,7 +8,8 @@ import pytest
 from tests.datasets.oulad_files import write_oulad
 from torchedu.datasets.course_view import MARKED, MISSED, Moments, View, view
 from torchedu.datasets.events import Enrolments, EventStore, write_events
-from torchedu.datasets.importers.oulad import AT_RISK, import_oulad
+from torchedu.datasets.importers import import_data
+from torchedu.datasets.importers.events.oulad import AT_RISK
 from torchedu.schema import EVENT_NUMBERS, MOMENT_NUMBERS
 
 TODAY = 60
@@ -17,7 +18,7 @@ TODAY = 60
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> EventStore:
     folder = tmp_path_factory.mktemp("oulad")
-    return import_oulad(write_oulad(folder / "oulad", clicks=True), folder / "out.store")
+    return import_data("oulad", write_oulad(folder / "oulad", clicks=True), folder / "out.store")
 
 
 def changed(store: EventStore, out: Path, how: str) -> EventStore:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.datasets.importers.fake import answers, write_csv
 from torchedu.datasets import describe
-from torchedu.datasets.importers import import_answers
+from torchedu.datasets.importers import import_data
 
 
 def test_counts(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_counts(tmp_path: Path) -> None:
         {"student": "c", "item": "q3", "skill": "", "correct": 0, "time": "2024-01-02", "sex": "m"},
     ]
     raw = write_csv(tmp_path / "a.csv", rows)
-    found = describe.describe(import_answers("csv", raw, tmp_path / "s", groups=["sex"]))
+    found = describe.describe(import_data("csv", raw, tmp_path / "s", {"groups": ["sex"]}))
     assert json.loads(json.dumps(found)) == found
     assert (found["students"], found["answers"], found["items"], found["skills"]) == (3, 4, 3, 2)
     assert found["share_correct"] == 0.5
@@ -66,7 +66,7 @@ def test_reading_bit_by_bit_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raw = write_csv(tmp_path / "a.csv", answers(students=20, each=30))
-    store = import_answers("csv", raw, tmp_path / "s")
+    store = import_data("csv", raw, tmp_path / "s")
     whole = describe.describe(store)
     monkeypatch.setattr(describe, "STRETCH", 7)
     assert describe.describe(store) == whole
@@ -76,7 +76,7 @@ def test_reading_bit_by_bit_changes_nothing(
 
 
 def test_real_file(real_data: Path, tmp_path: Path) -> None:
-    store = import_answers("ednet", real_data / "kt" / "ednet_pebg5k", tmp_path / "s")
+    store = import_data("ednet", real_data / "kt" / "ednet_pebg5k", tmp_path / "s")
     found = describe.describe(store)
     assert found["answers_per_student"]["quantiles"]["0.5"] == 14
     assert round(found["answers_per_student"]["mean"]) == 44

@@ -7,7 +7,7 @@ import pytest
 
 from tests.datasets.lesson_files import write_lessons, write_release
 from torchedu.datasets import Store, StoreWriter
-from torchedu.datasets.importers.transcripts import import_transcripts
+from torchedu.datasets.importers import import_data
 from torchedu.datasets.transcripts import TranscriptStore, split_transcripts
 from torchedu.errors import ConfigError, DataError
 
@@ -15,9 +15,7 @@ from torchedu.errors import ConfigError, DataError
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> TranscriptStore:
     folder = tmp_path_factory.mktemp("lessons")
-    return import_transcripts(
-        "transcripts", write_lessons(folder / "x.csv", 20), folder / "x.store"
-    )
+    return import_data("transcripts", write_lessons(folder / "x.csv", 20), folder / "x.store")
 
 
 def test_no_lesson_is_in_two_parts(store: TranscriptStore) -> None:
@@ -43,7 +41,7 @@ def test_folds_test_each_lesson_once_and_seeds_differ(store: TranscriptStore) ->
 
 
 def test_the_published_split_is_taken_where_there_is_one(tmp_path: Path) -> None:
-    store = import_transcripts("talkmoves", write_release(tmp_path / "data"), tmp_path / "s")
+    store = import_data("talkmoves", write_release(tmp_path / "data"), tmp_path / "s")
     parts = split_transcripts(store)
     assert parts["test"].student.tolist() == [0]
     assert len(parts["val"].student) == 1
@@ -59,7 +57,7 @@ def test_splits_that_cannot_be_are_refused(store: TranscriptStore, tmp_path: Pat
         split_transcripts(store, val=0.5, test=0.5)
     with pytest.raises(ConfigError, match="fold 5 of 5"):
         split_transcripts(store, "fold", fold=5)
-    few = import_transcripts("transcripts", write_lessons(tmp_path / "x.csv", 2), tmp_path / "s")
+    few = import_data("transcripts", write_lessons(tmp_path / "x.csv", 2), tmp_path / "s")
     with pytest.raises(DataError, match="the train part has no lesson; there are 2"):
         split_transcripts(few)
 

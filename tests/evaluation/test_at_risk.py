@@ -241,7 +241,7 @@ def test_a_task_of_other_sizes_is_refused(folder: Path) -> None:
 )
 def test_values_that_cannot_work_are_told(folder: Path, words: dict, said: str) -> None:
     with pytest.raises((ConfigError, DataError), match=said):
-        CourseEvents(str(folder), **words)
+        _ = CourseEvents(str(folder), **words).parts
 
 
 def test_baselines_need_both_outcomes_and_a_blend_lies_between() -> None:

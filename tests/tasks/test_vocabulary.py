@@ -13,7 +13,7 @@ from lightning import Trainer
 from tests.datasets.importers.fake import Row, answers, write_csv
 from torchedu.datamodules import Interactions
 from torchedu.datasets import AnswerStore, AnswerWriter
-from torchedu.datasets.importers import import_answers
+from torchedu.datasets.importers import import_data
 from torchedu.models import DKT, SAKT, ItemDKT
 from torchedu.prediction.tracing import predict_part
 from torchedu.schema import ITEM, RESERVED, SKILL, Names, Vocabulary
@@ -45,7 +45,7 @@ def interactions(path: Path) -> Interactions:
 
 def imported(folder: Path, rows: Sequence[Row]) -> Path:
     folder.mkdir()
-    return import_answers("csv", write_csv(folder / "a.csv", rows), folder / "a.store").path
+    return import_data("csv", write_csv(folder / "a.csv", rows), folder / "a.store").path
 
 
 def class_rows() -> list[Row]:

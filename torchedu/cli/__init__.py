@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from torchedu import __version__
-from torchedu.errors import ConfigError, TorcheduError, allowed
+from torchedu.errors import ConfigError, TorcheduError, allowed, command_line
 
 COMMANDS = {
     "fit": "train a model, then score it on students it has not seen and write the report",
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise ConfigError(f"torchedu has no command {words[0]!r}.", allowed(words[0], COMMANDS))
         import_module(f"torchedu.cli.{words[0]}").main(words[1:])
     except TorcheduError as error:
-        print(error, file=sys.stderr)
+        print(error.render(command_line), file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of our output has left, as `| head` does
         sys.stderr.close()
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         advised = import_module("torchedu.callbacks").advice(error)
         if advised is None:
             raise
-        print(advised, file=sys.stderr)
+        print(advised.render(command_line), file=sys.stderr)
         return 2
     except OSError as error:  # no right to write, a full disk, a file gone while it was read
         place = error.filename or "a file"

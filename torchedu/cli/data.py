@@ -2,9 +2,9 @@
 
 import inspect
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -12,99 +12,68 @@ from rich.table import Table
 from rich.text import Text
 
 from torchedu.datasets import Store
-from torchedu.datasets.kinds import describe_data, import_data
+from torchedu.datasets.importers import Importer, describe_data, formats, import_data
 from torchedu.errors import MissingExtraError
-from torchedu.parsing import run_functions
+from torchedu.parsing import argument_docs, run_functions
 from torchedu.schema import GROUP, RESERVED, ROLES, TAG
 
 
 def main(arguments: Sequence[str]) -> None:
     """Run a subcommand of ``torchedu data``."""
     functions: dict[str, Callable[..., None]] = {
-        "import": import_,
+        "import": importing(),
         "describe": describe,
         "simulate": simulate,
     }
     run_functions(functions, arguments, "data")
 
 
-def import_(
-    format: str,
-    raw: str,
-    out: str,
-    columns: dict[str, str] | None = None,
-    groups: str = "",
-    traits: str = "",
-    answer_id: str | None = None,
-    merge_skill_rows: bool = False,
-    skills: str | None = None,
-    skill_separator: str = ";",
-    item_skills: str | None = None,
-    delimiter: str | None = None,
-    encoding: str | None = None,
-    time_unit: Literal["auto", "s", "ms", "us", "ns", "date"] = "auto",
-    response_time_unit: Literal["s", "ms"] = "s",
-    on_bad_row: Literal["error", "drop"] = "error",
-) -> None:
-    """Read answers, enrolments, events, texts, lessons or explanations into a store.
+def importing() -> Callable[..., None]:
+    """Return ``torchedu data import``, whose options are those of the formats that there are."""
+    known = formats()
+    docs = {
+        "format": "; ".join(f"{kind.name}: {kind.reads}" for kind in known.values()),
+        "raw": "The file or folder; also a URI such as s3://bucket/answers.csv.",
+        "out": "The store to make; one that stands there is replaced.",
+    }
+    form = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    words = [inspect.Parameter(name, form, annotation=str) for name in docs]
+    for name in dict.fromkeys(name for kind in known.values() for name in kind.options()):
+        having = [kind for kind in known.values() if name in kind.options()]
+        words.append(_word(name, having))
+        told = dict.fromkeys(text for kind in having for text in _told(kind, name))
+        if _is_list(having[0], name):
+            told = dict.fromkeys([f"{' or '.join(told)}, separated by commas"])
+        docs[name] = f"{'; or '.join(told)} ({_which(having, known.values())})."
 
-    Args:
-        format: Of answers csv, parquet, jsonl, ednet, ednet_kt1, tsv or dkt_synthetic; of
-            enrolments enrolments (CSV or Parquet), user_lists, ncf or movielens;
-            of events in courses oulad, events (CSV or Parquet), uci_student or xapi;
-            of graded texts texts (CSV or Parquet), asap, persuade, ellipse or semeval2013;
-            of lessons transcripts (CSV, Parquet or Excel) or talkmoves;
-            of explanations gsm8k, mathdial, bridge or chats (JSON lines).
-        raw: The file or folder; also a URI such as s3://bucket/answers.csv.
-        out: The store to make; one that stands there is replaced.
-        columns: The file's headings, where they are not the common ones, such as
-            --columns.student=pupil --columns.correct=mark (also item, skill, time, response_time,
-            attempt; of texts text, score, prompt, id, label, low, high, rater1, rater2, reference,
-            question, part, fold).
-        groups: Headings of student attributes, separated by commas, such as gender,school.
-        traits: Headings of further scores of texts, separated by commas, such as grammar,style.
-        answer_id: Heading of the answer's id, where an answer fills a row for each of its skills.
-        merge_skill_rows: Take rows that differ in nothing but the skill as one answer.
-        skills: Which skills to take: tags or joint (ednet, ednet_kt1), column or q_mat (tsv).
-        skill_separator: What stands between several skills of an item.
-        item_skills: A CSV file of items and their skills, instead of skills beside the answers.
-        delimiter: What stands between the fields of a CSV file; a comma, or a tab in .tsv.
-        encoding: The text's encoding; UTF-8.
-        time_unit: The unit of the times; auto tells dates and numbers since 1970 by themselves.
-        response_time_unit: The unit of the response times.
-        on_bad_row: End at the first bad row, or drop bad rows, counted and named.
-    """
-    begin = time.perf_counter()
-    console = Console()
-    options = {
-        "columns": columns,
-        "groups": _listed(groups),
-        "traits": _listed(traits),
-        "answer_id": answer_id,
-        "merge_skill_rows": merge_skill_rows,
-        "skills": skills,
-        "skill_separator": skill_separator,
-        "item_skills": item_skills,
-        "delimiter": delimiter,
-        "encoding": encoding,
-        "time_unit": time_unit,
-        "response_time_unit": response_time_unit,
-        "on_bad_row": on_bad_row,
-    }
-    usual = inspect.signature(import_).parameters
-    given = {
-        name: value for name, value in options.items() if value and value != usual[name].default
-    }
-    columns_shown = (
-        SpinnerColumn(),
-        TextColumn("reading {task.completed:,.0f} rows"),
-        TimeElapsedColumn(),
-    )
-    quiet = not console.is_terminal
-    with Progress(*columns_shown, console=console, transient=True, disable=quiet) as bar:
-        task = bar.add_task("reading", total=None)
-        store = import_data(format, raw, out, given, lambda rows: bar.update(task, completed=rows))
-    _print_import(console, store, time.perf_counter() - begin)
+    def run(format: str, raw: str, out: str, **options: Any) -> None:
+        begin, console = time.perf_counter(), Console()
+        given = {
+            word.name: options[word.name]
+            for word in words
+            if options.get(word.name, word.default) != word.default
+        }
+        for name in given.keys() & known.get(format, Importer).options().keys():
+            if _is_list(known[format], name):
+                given[name] = [part.strip() for part in given[name].split(",") if part.strip()]
+        columns_shown = (
+            SpinnerColumn(),
+            TextColumn("reading {task.completed:,.0f} rows"),
+            TimeElapsedColumn(),
+        )
+        quiet = not console.is_terminal
+        with Progress(*columns_shown, console=console, transient=True, disable=quiet) as bar:
+            task = bar.add_task("reading", total=None)
+            store = import_data(
+                format, raw, out, given, progress=lambda rows: bar.update(task, completed=rows)
+            )
+        _print_import(console, store, time.perf_counter() - begin)
+
+    lines = [f"    {name}: {told}" for name, told in docs.items()]
+    run.__doc__ = "\n".join(["Read raw files of any format into a store.", "", "Args:", *lines])
+    run.__doc__ = run.__doc__.replace("``", "")
+    run.__signature__ = inspect.Signature(words)  # type: ignore[attr-defined]
+    return run
 
 
 def describe(store: str, picture: str | None = None) -> None:
@@ -175,8 +144,40 @@ def simulate(
     _print_import(Console(), store, time.perf_counter() - begin)
 
 
-def _listed(names: str) -> list[str]:
-    return [name.strip() for name in names.split(",") if name.strip()]
+def _word(name: str, having: Sequence[type[Importer]]) -> inspect.Parameter:
+    """Return an option as the command line takes it; without a value where formats differ in it."""
+    kinds = {kind.options()[name] for kind in having}
+    defaults = [kind.default(name) for kind in having]
+    default = defaults[0] if defaults.count(defaults[0]) == len(having) else None
+    annotation: Any = kinds.pop() if len(kinds) == 1 else str
+    if _is_list(having[0], name):
+        annotation, default = str, ""
+    elif annotation == Mapping[str, str] | None:
+        annotation = dict[str, str] | None
+    elif default is None:
+        annotation = annotation | None
+    form = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, form, default=default, annotation=annotation)
+
+
+def _is_list(kind: type[Importer], name: str) -> bool:
+    return bool(kind.options()[name] == Sequence[str])
+
+
+def _which(having: Sequence[type[Importer]], known: Iterable[type[Importer]]) -> str:
+    """Say which formats have an option, those of a kind of data by what this holds."""
+    found = []
+    for store in dict.fromkeys(kind.store for kind in having):
+        mine = [kind.name for kind in having if kind.store is store]
+        whole = len(mine) == sum(kind.store is store for kind in known)
+        found += [store.holds] if whole else mine
+    return ", ".join(found)
+
+
+def _told(kind: type[Importer], name: str) -> Iterator[str]:
+    """Yield what a format's class, or the first above it that does, says of an option."""
+    docs = (argument_docs(base) for base in kind.__mro__)
+    yield from next(([doc[name]] for doc in docs if name in doc), [])
 
 
 def _print_import(console: Console, store: Store, seconds: float) -> None:

@@ -1,12 +1,16 @@
 """What every data module does: the limits of its options, and its loaders."""
 
+import inspect
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from lightning import LightningDataModule
 
 from torchedu.companions import Companions
+from torchedu.datamodules.stored import stored
 from torchedu.datamodules.stream import Batches, BatchStream, EpochLoader, ranks_of
 from torchedu.datasets import Store
 from torchedu.datasets.order import Order
@@ -14,15 +18,16 @@ from torchedu.errors import ConfigError
 from torchedu.models import Network
 from torchedu.schema import Vocabulary
 
+S = TypeVar("S", bound=Store)
+
 
 class DataModule(LightningDataModule, ABC):
     """Data as batches in an exact order.
 
-    A subclass opens ``store`` and writes ``training`` and ``evaluation``.
+    A subclass opens ``store`` (see ``stored``) and writes ``training`` and ``evaluation``. Nothing
+    is imported or opened before it is first asked for.
 
     Attributes:
-        store: The data.
-        vocabulary: The names in whose ids its batches are.
         name: What reports call it.
         predict_part: The part that is predicted; where it is None, what the subclass says.
         longest: The option that says how long a batch's rows are at most; none where none does.
@@ -36,8 +41,6 @@ class DataModule(LightningDataModule, ABC):
         ConfigError: A value is out of range.
     """
 
-    store: Store
-    vocabulary: Vocabulary
     longest: ClassVar[str] = ""
 
     def __init__(self, path: str | None, seed: int, num_workers: int) -> None:
@@ -48,6 +51,34 @@ class DataModule(LightningDataModule, ABC):
         self.seed = seed
         self.num_workers = num_workers
         self.predict_part: str | None = None
+
+    @cached_property
+    @abstractmethod
+    def store(self) -> Store:
+        """The data, made of raw files first where that was not done yet."""
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The names in whose ids its batches are."""
+        return self.store.vocabulary
+
+    def prepare_data(self) -> None:
+        """Import raw files, once a host; a size that a network asks for does so before."""
+        _ = self.store
+
+    def stored(
+        self, kind: type[S], format: str | None = None, options: Mapping[str, Any] | None = None
+    ) -> S:
+        """Open the store at ``path``, or import the raw files there; see ``stored.stored``.
+
+        Args:
+            kind: What the store has to hold.
+            format: The format of raw files, where the user said it.
+            options: The importer's options that the data module has as arguments.
+        """
+        assert self.path is not None
+        arguments = inspect.signature(type(self)).parameters
+        return stored(kind, self.path, format, options or {}, arguments)
 
     @abstractmethod
     def training(self) -> tuple[Batches, Order]:
@@ -126,4 +157,7 @@ def at_least(*options: tuple[str, float, float]) -> None:
     """
     for name, value, least in options:
         if value < least:
-            raise ConfigError(f"{name} is {value}.", f"It is at least {least}.")
+            option = f"data.{name}"
+            raise ConfigError(
+                f"`{option}` is {value}.", f"It is at least {least}.", option=option, value=value
+            )

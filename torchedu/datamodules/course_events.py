@@ -1,9 +1,8 @@
 """Students in courses as a Lightning data module: their events, and when a risk is asked for."""
 
 import json
-import os
 from collections.abc import Mapping
-from pathlib import Path
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -13,12 +12,10 @@ from numpy.typing import NDArray
 from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, at_least
 from torchedu.datamodules.risk_batches import RiskBatches
-from torchedu.datamodules.stored import stored
 from torchedu.datamodules.stream import EpochLoader
 from torchedu.datasets.course_view import WEEK, Moments, View, view
 from torchedu.datasets.events import PRESENTATION, EventStore
 from torchedu.datasets.fair_weights import fair_weights
-from torchedu.datasets.importers.oulad import import_oulad
 from torchedu.datasets.order import BalancedOrder, Order
 from torchedu.errors import ConfigError, DataError, allowed
 from torchedu.schema import (
@@ -37,15 +34,15 @@ Mitigation = Literal["none", "reweighing", "balanced_batches"]
 
 
 class CourseEvents(DataModule):
-    """Students in courses, from a store of events or straight from the folder of OULAD.
+    """Students in courses, from a store of events or straight from raw files.
 
     The parts are by presentation: a model is for the courses of next year, so it is scored on the
     latest ones and learns from those before. Training asks for the risk every other week of a
     course; scores are taken at shares of its length, over those still in it.
 
     Args:
-        path: A store of events, or the folder of the Open University data set, which is imported
-            once into a store beside it.
+        path: A store of events, or raw files whose name tells their format, such as the folder of
+            the Open University data set; they are imported once into a store beside them.
         test: Presentations of the test part; where it is None the latest, or, of a single one, a
             fifth of its enrolments.
         val: Share of the other enrolments, drawn at random, for validation.
@@ -61,7 +58,7 @@ class CourseEvents(DataModule):
         fair_to: Attribute of students whose groups training shall serve alike, such as ``gender``.
         mitigation: How it does so: ``reweighing`` (see ``datasets.fair_weights``),
             ``balanced_batches``, which hold as many students of each group, or ``none``.
-            ``--model.parity_weight`` is another way.
+            ``parity_weight`` of the task is another way.
         batch_size: Enrolments in a global batch, over all ranks and accumulated batches.
         seed: Another seed draws other parts and another order of training.
         num_workers: Processes that build batches; 0 builds them in the training process.
@@ -70,8 +67,6 @@ class CourseEvents(DataModule):
         ConfigError: A value is out of range, or a presentation is not known.
         DataError: The data cannot be read, or a part is empty.
     """
-
-    store: EventStore
 
     def __init__(
         self,
@@ -99,47 +94,73 @@ class CourseEvents(DataModule):
             ("mark_delay_days", mark_delay_days, 0),
         )
         if not 0 < val < 1:
-            raise ConfigError(f"val is {val}.", "It is a share between 0 and 1.")
-        if not cutoffs or not all(0 <= one <= 1 for one in cutoffs):
-            raise ConfigError(f"cutoffs are {list(cutoffs)}.", "Each is a share of 0 to 1.")
+            raise ConfigError(
+                f"`data.val` is {val}.", "It is a share between 0 and 1.",
+                option="data.val", value=val,
+            )  # fmt: skip
+        if not cutoffs or not all(0 <= share <= 1 for share in cutoffs):
+            raise ConfigError(
+                f"`data.cutoffs` are {list(cutoffs)}.", "Each is a share of 0 to 1.",
+                option="data.cutoffs", value=list(cutoffs),
+            )  # fmt: skip
+        if fair_to is None and mitigation != "none":
+            raise ConfigError(
+                f"`data.mitigation` is {mitigation!r}, but `data.fair_to` names no attribute.",
+                "Name one, such as `data.fair_to` gender.",
+                option="data.fair_to",
+            )
         self.cutoffs = tuple(cutoffs)
         self.mark_delay_days = mark_delay_days
         self.every_days = every_days
         self.day = day
         self.capacity = capacity
         self.batch_size = batch_size
-        self.store = open_events(path)
         self.attributes = list(dict.fromkeys(attributes or []))
         self.fair_to = fair_to
         self.mitigation = mitigation
-        groups = list(self.store.vocabulary.groups)
-        for name, one in [("fair_to", fair_to), *(("attributes", one) for one in self.attributes)]:
-            if one is not None and one not in groups:
-                raise ConfigError(f"{name} names {one!r}.", allowed(one, groups))
-        if fair_to is None and mitigation != "none":
-            raise ConfigError(
-                f"mitigation is {mitigation!r}, but fair_to names no attribute.",
-                "Name one, such as --data.fair_to gender.",
-            )
-        told = [
-            f"{one}: {name}"
-            for one in self.attributes
-            for name in self.store.vocabulary[GROUP + one]
-        ]
-        self.vocabulary = self.store.vocabulary.grown(Vocabulary({ATTRIBUTE: Names(told)}))
         self.predict_by_week = False
-        self._parts = self._split(test, val, val_presentations)
-        size = self.store.num_enrolments
-        self._weight = np.ones(size, np.float32)
-        self.group = np.full(size, -1)
-        if fair_to is not None:
-            # Ids 0 and 1 belong to no name.
-            self.group = self.store.group(fair_to).astype(np.int64) - RESERVED
-            self._say_groups(fair_to)
-        if mitigation == "reweighing":
-            learned = self._parts["train"]
-            self._weight[learned] = fair_weights(self.group[learned], self.store.at_risk[learned])
+        self._divided = test, val, val_presentations
         self._views: dict[bool, tuple[Moments, View]] = {}
+
+    @cached_property
+    def store(self) -> EventStore:
+        """The events, made of raw files first where that was not done yet."""
+        store = self.stored(EventStore)
+        groups = list(store.vocabulary.groups)
+        named = [("attributes", name) for name in self.attributes]
+        named += [("fair_to", self.fair_to)] if self.fair_to is not None else []
+        for option, name in named:
+            if name not in groups:
+                raise ConfigError(
+                    f"`data.{option}` names {name!r}.", allowed(name, groups),
+                    option=f"data.{option}", value=name, allowed=groups,
+                )  # fmt: skip
+        return store
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The names in use, with what the network is told of students."""
+        known = self.store.vocabulary
+        told = [f"{one}: {name}" for one in self.attributes for name in known[GROUP + one]]
+        return known.grown(Vocabulary({ATTRIBUTE: Names(told)}))
+
+    @cached_property
+    def group(self) -> Ids:
+        """The group of each enrolment that training serves alike, -1 where there is none."""
+        if self.fair_to is None:
+            return np.full(self.store.num_enrolments, -1)
+        # Ids 0 and 1 belong to no name.
+        group: Ids = self.store.group(self.fair_to).astype(np.int64) - RESERVED
+        self._say_groups(self.fair_to, group)
+        return group
+
+    @cached_property
+    def _weight(self) -> NDArray[np.float32]:
+        weight = np.ones(self.store.num_enrolments, np.float32)
+        if self.mitigation == "reweighing":
+            learned = self.parts["train"]
+            weight[learned] = fair_weights(self.group[learned], self.store.at_risk[learned])
+        return weight
 
     @property
     def num_modules(self) -> int:
@@ -162,10 +183,10 @@ class CourseEvents(DataModule):
         empty = np.empty((0, self.store.num_enrolments), np.int64)
         return np.concatenate([empty, *(column[None] for column in columns)]).T.copy()
 
-    @property
+    @cached_property
     def parts(self) -> Mapping[str, Ids]:
         """The enrolments of ``train``, ``val`` and ``test``, rows of the store."""
-        return self._parts
+        return self._split(*self._divided)
 
     @property
     def today(self) -> NDArray[np.float64]:
@@ -190,7 +211,9 @@ class CourseEvents(DataModule):
             raise ConfigError(
                 f"the network is told {', '.join(told) or 'nothing'} of students, "
                 f"the data tells {', '.join(self.attributes) or 'nothing'}.",
-                f"Give --data.attributes {json.dumps(told)}.",
+                f"Give `data.attributes` {json.dumps(told)}.",
+                option="data.attributes",
+                allowed=told,
             )
         new = [name for name in self.store.vocabulary[MODULE] if name not in vocabulary[MODULE]]
         if new:
@@ -273,11 +296,10 @@ class CourseEvents(DataModule):
             self._views[weekly] = moments, view(self.store, moments, self.mark_delay_days)
         return self._views[weekly]
 
-    def _say_groups(self, attribute: str) -> None:
+    def _say_groups(self, attribute: str, group: Ids) -> None:
         """Say whom serving groups alike leaves out."""
-        group, at_risk = (
-            column[self.parts["train"]] for column in (self.group, self.store.at_risk)
-        )
+        learned = self.parts["train"]
+        group, at_risk = group[learned], self.store.at_risk[learned]
         if count := int((group < 0).sum()):
             rank_zero_info(
                 f"{count:,} of {len(group):,} training enrolments have no known {attribute}; "
@@ -322,32 +344,6 @@ class CourseEvents(DataModule):
                     file=self.path,
                 )
         return parts
-
-
-def open_events(path: str) -> EventStore:
-    """Open a store of events, or import the folder of OULAD beside itself first.
-
-    Args:
-        path: The store, or the data set's folder. Where its folder may not be written, the store is
-            made here.
-
-    Returns:
-        The store.
-
-    Raises:
-        DataError: It is neither.
-    """
-    raw = Path(path)
-    if not (raw / "studentInfo.csv").is_file():
-        return EventStore(raw)
-    beside = raw.resolve().with_suffix(".store")
-    out = beside if _writable(beside.parent) else Path(beside.name)
-    options = {"clicks": (raw / "studentVle.csv").is_file()}
-    return stored(EventStore, path, import_oulad, options=options, out=out)
-
-
-def _writable(folder: Path) -> bool:
-    return os.access(folder, os.W_OK)
 
 
 def _take(moments: Moments, seen: View, kept: NDArray[np.bool_]) -> tuple[Moments, View]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from functools import cached_property, partial
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,15 +14,12 @@ from torchedu.datamodules.base import DataModule, at_least
 from torchedu.datamodules.batches import pad_lists
 from torchedu.datamodules.enrolment_batches import EnrolmentBatches, popularity
 from torchedu.datamodules.negatives import NegativeSampler
-from torchedu.datamodules.stored import own_remedy, stored
 from torchedu.datasets.enrolment_splits import split_enrolments
 from torchedu.datasets.enrolments import EnrolmentStore
-from torchedu.datasets.importers.enrolments import ENROLMENT_FORMATS, import_enrolments
-from torchedu.datasets.importers.prerequisites import read_prerequisites
+from torchedu.datasets.importers.enrolments.prerequisites import read_prerequisites
 from torchedu.datasets.leaks import refuse_leaks
 from torchedu.datasets.order import Order, cut_windows
 from torchedu.datasets.splits import Part
-from torchedu.errors import ConfigError
 from torchedu.models import Network
 from torchedu.schema import GROUP, ITEM, RESERVED, SKILL
 
@@ -67,7 +63,6 @@ class Enrolments(DataModule):
         DataError: The data cannot be read or divided, or gives held-out courses away.
     """
 
-    store: EnrolmentStore
     longest = "window"
 
     def __init__(
@@ -95,12 +90,15 @@ class Enrolments(DataModule):
         self.batch_size = batch_size
         self.prerequisites = prerequisites
         self.sampled = sampled
-        self.store = open_enrolments(path, format, columns, groups)
-        self.vocabulary = self.store.vocabulary
+        self._format, self._options = format, {"columns": columns, "groups": groups}
         self._split = partial(
-            split_enrolments, self.store, split, val=val, test=test, seed=seed,
-            folds=folds, fold=fold,
-        )  # fmt: skip
+            split_enrolments, by=split, val=val, test=test, seed=seed, folds=folds, fold=fold
+        )
+
+    @cached_property
+    def store(self) -> EnrolmentStore:
+        """The enrolments, made of raw files first where that was not done yet."""
+        return self.stored(EnrolmentStore, self._format, self._options)
 
     @property
     def num_items(self) -> int:
@@ -139,7 +137,7 @@ class Enrolments(DataModule):
     @cached_property
     def parts(self) -> Mapping[str, Part]:
         """The parts ``train``, ``val`` and ``test``, in which no leak was found."""
-        parts = self._split()
+        parts = self._split(self.store)
         refuse_leaks(self.store, parts)
         return parts
 
@@ -234,52 +232,3 @@ class Enrolments(DataModule):
         """Return batches in which each held-out course is seen after all it may be told by."""
         windows = cut_windows(part, self.window, self.window - 1)
         return EnrolmentBatches(self.store, windows, self.vocabulary, with_history=True)
-
-
-def open_enrolments(
-    path: str,
-    format: str | None = None,
-    columns: dict[str, str] | None = None,
-    groups: list[str] | None = None,
-) -> EnrolmentStore:
-    """Open a store, or import raw files beside themselves first unless that was done before.
-
-    Args:
-        path: A store, or a file or folder of enrolments.
-        format: The raw file's format; told by its name where it is None.
-        columns: The raw file's headings by torchedu's names.
-        groups: The raw file's headings of student attributes.
-
-    Returns:
-        The store.
-
-    Raises:
-        ConfigError: Nothing tells the format.
-        DataError: The files cannot be read.
-    """
-    given = {"columns": columns, "groups": groups}
-
-    def read(raw: str, out: Path) -> EnrolmentStore:
-        kind = format or guess_enrolments(Path(raw))
-        with own_remedy(kind, raw, out):
-            return import_enrolments(kind, raw, out, columns=columns, groups=groups)
-
-    return stored(EnrolmentStore, path, read, format=format, options=given)
-
-
-def guess_enrolments(raw: Path) -> str:
-    """Return the format that a path's name tells, or for a folder the files in it.
-
-    Raises:
-        ConfigError: They tell none.
-    """
-    names = [raw.name, *(file.name for file in sorted(raw.glob("*")))]
-    if "train.txt" in names:
-        return "user_lists"
-    for format in ("ncf", "movielens", "enrolments"):
-        if any(name.endswith(ENROLMENT_FORMATS[format].suffixes) for name in names):
-            return format
-    raise ConfigError(
-        f"the format of {raw} cannot be told from its name.",
-        f"Name it with --data.format: {', '.join(ENROLMENT_FORMATS)}.",
-    )

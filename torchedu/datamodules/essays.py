@@ -12,8 +12,6 @@ from torchedu.batch import EssayBatch
 from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, at_least
 from torchedu.datamodules.essay_batches import EssayBatches
-from torchedu.datamodules.stored import own_remedy, stored
-from torchedu.datasets.importers.graded_texts import TEXT_FORMATS, import_texts
 from torchedu.datasets.order import Order
 from torchedu.datasets.texts import TextStore, split_texts
 from torchedu.errors import ConfigError, DataError, allowed
@@ -62,8 +60,6 @@ class Essays(DataModule):
         DataError: The data cannot be read or divided.
     """
 
-    store: TextStore
-
     def __init__(
         self,
         path: str,
@@ -97,24 +93,40 @@ class Essays(DataModule):
         self.layers = layers or list(range(num + 1))
         if not frozen and self.layers not in ([-1], [num], list(range(num + 1))):
             raise ConfigError(
-                f"layers are {self.layers}, and an encoder that is trained is read by its last "
-                "layer or by all.",
-                "Set --data.layers '[-1]', or leave it out to read all.",
+                f"`data.layers` are {self.layers}, and an encoder that is trained is read by its "
+                "last layer or by all.",
+                "Set `data.layers` '[-1]', or leave it out to read all.",
+                option="data.layers",
+                value=self.layers,
             )
         self.window = window
         self.precision = precision
         self.batch_size = batch_size
         self.prompts = None if prompts is None else [str(one) for one in prompts]
-        self.store = open_texts(path, format, columns, groups, traits)
-        self.features = Path(features) if features else self.store.path.with_suffix(".features")
-        self.vocabulary = self._with_encoder(self.store.vocabulary)
+        self._features = features
+        self._format = format
+        self._options = {"columns": columns, "groups": groups, "traits": traits}
         self._split = partial(
-            split_texts, self.store, split, val=val, test=test, seed=seed, folds=folds, fold=fold
+            split_texts, by=split, val=val, test=test, seed=seed, folds=folds, fold=fold
         )
-        known = list(self.vocabulary[PROMPT])
-        for one in self.prompts or []:
-            if one not in known:
-                raise ConfigError(f"prompts names {one!r}.", allowed(one, known))
+
+    @cached_property
+    def store(self) -> TextStore:
+        """The texts, made of raw files first where that was not done yet."""
+        store = self.stored(TextStore, self._format, self._options)
+        known = list(store.vocabulary[PROMPT])
+        for name in self.prompts or []:
+            if name not in known:
+                raise ConfigError(
+                    f"`data.prompts` names {name!r}.", allowed(name, known),
+                    option="data.prompts", value=name, allowed=known,
+                )  # fmt: skip
+        return store
+
+    @cached_property
+    def features(self) -> Path:
+        """Where vectors and tokens are kept."""
+        return Path(self._features or self.store.path.with_suffix(".features"))
 
     @property
     def num_prompts(self) -> int:
@@ -149,19 +161,20 @@ class Essays(DataModule):
         """Width of the vectors."""
         return self._width * len(self.layers)
 
-    def _with_encoder(self, vocabulary: Vocabulary) -> Vocabulary:
-        """Return the names of the data, with the checksum of what reads it."""
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The names in use, with the checksum of what reads the texts."""
         key = (
             vectors_key(self.encoder, self.pooling, self.layers, self.window, self.precision)
             if self.frozen
             else tokenizer_key(self.encoder)
         )
-        return vocabulary.grown(Vocabulary({ENCODER: Names([key])}))
+        return self.store.vocabulary.grown(Vocabulary({ENCODER: Names([key])}))
 
     @cached_property
     def parts(self) -> Mapping[str, NDArray[np.int64]]:
         """Rows of the parts ``train``, ``val`` and ``test``."""
-        parts = self._split()
+        parts = self._split(self.store)
         return {name: rows[self._wanted(rows)] for name, rows in parts.items()}
 
     def _wanted(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -258,51 +271,3 @@ class Essays(DataModule):
     def _rows(self, part: str | None) -> NDArray[np.int64]:
         everything = np.arange(self.store.num_texts)
         return everything[self._wanted(everything)] if part is None else self.parts[part]
-
-
-def open_texts(
-    path: str,
-    format: str | None = None,
-    columns: dict[str, str] | None = None,
-    groups: list[str] | None = None,
-    traits: list[str] | None = None,
-) -> TextStore:
-    """Open a store, or import raw files beside themselves first unless that was done before.
-
-    Args:
-        path: A store, or a file or folder of graded texts.
-        format: The raw file's format; told by its name where it is None.
-        columns: The raw file's headings by torchedu's names.
-        groups: The raw file's headings of attributes of the writers.
-        traits: The raw file's headings of further scores.
-
-    Returns:
-        The store.
-
-    Raises:
-        ConfigError: The format is not known.
-        DataError: The files cannot be read.
-    """
-    given = {"columns": columns, "groups": groups, "traits": traits}
-
-    def read(raw: str, out: Path) -> TextStore:
-        kind = format or guess_texts(Path(raw))
-        with own_remedy(kind, raw, out):
-            return import_texts(kind, raw, out, columns=columns, groups=groups, traits=traits)
-
-    return stored(TextStore, path, read, format=format, options=given)
-
-
-def guess_texts(raw: Path) -> str:
-    """Return the format that a path's name, or the files in a folder, tell."""
-    names = [raw.name, *(file.name for file in sorted(raw.rglob("*")))]
-    if any(name.startswith("training_set_rel3") or name == "nea_folds" for name in names):
-        return "asap"
-    if any(name.endswith(".xml") for name in names):
-        return "semeval2013"
-    if any(name.endswith(TEXT_FORMATS["texts"].suffixes) for name in names):
-        return "texts"
-    raise ConfigError(
-        f"the format of {raw} cannot be told from its name.",
-        f"Name it with --data.format: {', '.join(TEXT_FORMATS)}.",
-    )

@@ -1,8 +1,7 @@
 """Explanations of mathematics as a Lightning data module."""
 
 from collections.abc import Mapping
-from functools import partial
-from pathlib import Path
+from functools import cached_property
 
 import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
@@ -11,12 +10,11 @@ from numpy.typing import NDArray
 from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, at_least
 from torchedu.datamodules.chat_tokenizer import ChatTokenizer
-from torchedu.datamodules.stored import stored
 from torchedu.datamodules.token_batches import TokenBatches, token_store
 from torchedu.datasets.chats import ANSWERED_BY, ChatStore, Message, chat_parts
-from torchedu.datasets.importers.chats import import_chats
 from torchedu.datasets.order import Order
 from torchedu.errors import ConfigError
+from torchedu.files import alone
 from torchedu.schema import Vocabulary
 
 LEAST_VOCABULARY = 300
@@ -54,7 +52,6 @@ class Explanations(DataModule):
         DataError: The data cannot be read or divided, or a prompt is too long.
     """
 
-    store: ChatStore
     longest = "max_tokens"
 
     def __init__(
@@ -78,16 +75,16 @@ class Explanations(DataModule):
         )
         for name, share in (("val", val), ("test", test)):
             if not 0 < share < 0.5:
-                raise ConfigError(f"{name} is {share}.", "It is a share between 0 and .5.")
+                raise ConfigError(
+                    f"`data.{name}` is {share}.", "It is a share between 0 and .5.",
+                    option=f"data.{name}", value=share,
+                )  # fmt: skip
         self.max_tokens = max_tokens
         self.batch_tokens = batch_tokens
         self.packing = packing
-        self.store = open_chats(path)
         self.vocabulary = Vocabulary()  # tokens are named by their tokenizer
-        self._parts = chat_parts(self.store, val, test, seed)
-        self.tokenizer = (
-            self._trained(vocab_size) if tokenizer is None else ChatTokenizer.open(tokenizer)
-        )
+        self._shares = val, test
+        self._tokenizer, self._vocab_size = tokenizer, vocab_size
         self._batches: dict[str, TokenBatches] = {}
 
     @property
@@ -95,10 +92,20 @@ class Explanations(DataModule):
         """Number of token ids."""
         return len(self.tokenizer)
 
-    @property
+    @cached_property
+    def store(self) -> ChatStore:
+        """The conversations, made of a file of chats first where that was not done yet."""
+        return self.stored(ChatStore)
+
+    @cached_property
+    def tokenizer(self) -> ChatTokenizer:
+        """What writes conversations as tokens."""
+        return ChatTokenizer.open(self._tokenizer or self._trained())
+
+    @cached_property
     def parts(self) -> Mapping[str, Ids]:
         """The conversations of ``train``, ``val`` and ``test``, rows of the store."""
-        return self._parts
+        return chat_parts(self.store, *self._shares, self.seed)
 
     @property
     def batch_size(self) -> int:
@@ -129,10 +136,10 @@ class Explanations(DataModule):
         if part not in self._batches:
             tokens = token_store(self.store, self.tokenizer)
             packed = self.packing and part == "train"  # what is scored is told text by text
-            found = TokenBatches(tokens, self._parts[part], self.max_tokens, packed)
+            found = TokenBatches(tokens, self.parts[part], self.max_tokens, packed)
             if found.cut:
                 rank_zero_warn(
-                    f"{found.cut:,} of {len(self._parts[part]):,} conversations of the {part} part "
+                    f"{found.cut:,} of {len(self.parts[part]):,} conversations of the {part} part "
                     f"are cut off at max_tokens, {self.max_tokens}.",
                     stacklevel=2,
                 )
@@ -154,25 +161,14 @@ class Explanations(DataModule):
         length = batches.windows.length
         return batches, Order(length, max(1, MOST_SCORED // int(length.max())), shuffle=False)
 
-    def _trained(self, vocab_size: int) -> ChatTokenizer:
-        """Return the tokenizer that stands beside the store, or train one."""
+    def _trained(self) -> str:
+        """Return where a tokenizer stands beside the store; train it first where none does."""
         source = self.store.manifest["files"]["messages/content.utf8.bin"]["sha256"][:6]
-        name = f"{self.store.path.stem}.bpe-{vocab_size}-{self.seed}-{source}"
+        name = f"{self.store.path.stem}.bpe-{self._vocab_size}-{self.seed}-{source}"
         folder = self.store.path.with_name(name)
-        if not folder.is_dir():
-            rows = self._parts["train"][:MOST_TEXTS]
-            texts = (one.content for chat in self.store.chats(rows) for one in chat)
-            ChatTokenizer.train(texts, vocab_size).save(folder)
-        return ChatTokenizer.open(str(folder))
-
-
-def open_chats(path: str) -> ChatStore:
-    """Open a store of conversations, or import a file of chats beside itself first.
-
-    Raises:
-        ConfigError: A store of something else stands where this one would be made.
-        DataError: The file cannot be read.
-    """
-    if Path(path).is_dir():
-        return ChatStore(path)
-    return stored(ChatStore, path, partial(import_chats, "chats"))
+        with alone(folder.parent):
+            if not folder.is_dir():
+                rows = self.parts["train"][:MOST_TEXTS]
+                texts = (message.content for chat in self.store.chats(rows) for message in chat)
+                ChatTokenizer.train(texts, self._vocab_size).save(folder)
+        return str(folder)

@@ -14,9 +14,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, at_least
 from torchedu.datamodules.batches import AnswerBatches
-from torchedu.datamodules.stored import own_remedy, stored
 from torchedu.datasets import AnswerStore, splits
-from torchedu.datasets.importers import guess_format, import_answers
 from torchedu.datasets.order import Order, cut_windows
 from torchedu.datasets.simulator import simulate
 from torchedu.datasets.splits import Part
@@ -60,7 +58,6 @@ class Interactions(DataModule):
         DataError: The data cannot be read or divided.
     """
 
-    store: AnswerStore
     longest = "window"
 
     def __init__(
@@ -88,20 +85,28 @@ class Interactions(DataModule):
         )
         if context >= window:
             raise ConfigError(
-                f"context {context} leaves no answer to score in a window of {window}.",
-                "context is below window.",
+                f"`data.context` {context} leaves no answer to score in a window of {window}.",
+                "`data.context` is below `data.window`.",
+                option="data.context",
+                value=context,
             )
         self.batch_size = batch_size
         self.window = window
         self.context = context
         if path is None:
             self.name = "simulated class"
-        self.store = self._simulated() if path is None else open_answers(path, columns, groups)
-        self.vocabulary = self.store.vocabulary
+        self._options = {"columns": columns, "groups": groups}
         self._split = partial(
-            splits.split, self.store, split, val=val, test=test, seed=seed,
+            splits.split, by=split, val=val, test=test, seed=seed,
             folds=folds, fold=fold, column=split_column,
         )  # fmt: skip
+
+    @cached_property
+    def store(self) -> AnswerStore:
+        """The answers, made of a raw file first where that was not done yet."""
+        if self.path is None:
+            return self._simulated()
+        return self.stored(AnswerStore, options=self._options)
 
     @property
     def num_items(self) -> int:
@@ -116,7 +121,7 @@ class Interactions(DataModule):
     @cached_property
     def parts(self) -> Mapping[str, Part]:
         """The parts ``train``, ``val`` and ``test``."""
-        return self._split()
+        return self._split(self.store)
 
     def use(self, companions: Companions) -> None:
         """Give batches in the ids of a trained network; see ``DataModule.use``.
@@ -165,31 +170,3 @@ class Interactions(DataModule):
         folder = mkdtemp(prefix=f"torchedu-{os.getpid()}-")
         finalize(self, rmtree, folder, ignore_errors=True)  # it goes with this object
         return simulate(Path(folder) / "class.store", seed=self.seed)
-
-
-def open_answers(
-    path: str, columns: dict[str, str] | None = None, groups: list[str] | None = None
-) -> AnswerStore:
-    """Open a store, or import a raw file beside itself first unless that was done before.
-
-    Args:
-        path: A store or a raw file; the store of a file elsewhere (``s3://``) is made here.
-        columns: The raw file's headings by torchedu's names.
-        groups: The raw file's headings of student attributes.
-
-    Returns:
-        The store.
-
-    Raises:
-        ConfigError: A store of something else stands where this one would be made.
-        DataError: The file cannot be read.
-    """
-    if Path(path).is_dir():
-        return AnswerStore(path)
-
-    def read(raw: str, out: Path) -> AnswerStore:
-        form = guess_format(raw)
-        with own_remedy(form, raw, out):
-            return import_answers(form, raw, out, columns=columns, groups=groups)
-
-    return stored(AnswerStore, path, read, options={"columns": columns, "groups": groups})

@@ -1,90 +1,120 @@
 """Stores that data modules open, or make of raw files once."""
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+import logging
+import os
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lightning.pytorch.utilities.rank_zero import rank_zero_info
-
 from torchedu.datasets import Store
+from torchedu.datasets.importers import formats, guess_format, import_data
 from torchedu.datasets.store import MANIFEST
 from torchedu.errors import ConfigError, TorcheduError
+from torchedu.files import alone
 
 S = TypeVar("S", bound=Store)
+_log = logging.getLogger("lightning.pytorch")  # said by who imports, of whatever rank
 
 
 def stored(
     kind: type[S],
     path: str,
-    read: Callable[[str, Path], S],
-    *,
-    format: str | None = None,
-    options: Mapping[str, Any] | None = None,
-    out: Path | None = None,
+    format: str | None,
+    options: Mapping[str, Any],
+    arguments: Container[str],
 ) -> S:
     """Open a store, or make one of raw files unless that was done before.
+
+    It is made beside the raw files, or here where that is not possible, by one process: others that
+    ask for it wait and open it then. So it is right under any launcher, before any rank has met
+    another, and a process that dies while it imports leaves its place to the next one.
 
     Args:
         kind: What the store has to hold.
         path: The store, or raw files: a file, a folder, or a URI.
-        read: Reads the raw files into a store at a path.
         format: The format in which they are read, where the user said it.
         options: The importer's options; a store that was made with others is made again.
-        out: Where the store is made; beside the raw files where it is None, of a URI here.
+        arguments: The data module's arguments: errors tell other options as those of an import.
 
     Returns:
         The store.
 
     Raises:
-        ConfigError: A store of other data stands where this one would be made.
+        ConfigError: A store of other data stands where this one would be made, or nothing tells the
+            format.
         DataError: The raw files cannot be read, or the store holds something else.
     """
     raw = Path(path)
     if (raw / MANIFEST).is_file():
         return kind(raw)
-    if out is None:
-        out = (Path(raw.name) if "://" in path else raw).with_suffix(".store")
-    if (out / MANIFEST).is_file():
-        store = kind(out)
-        there = {raw.name, *(file.name for file in raw.rglob("*"))}
-        if not there.intersection(one["file"] for one in _sources(store)):
-            raise ConfigError(
-                f"{out} holds other data than {raw.name}.",
-                f"Import it elsewhere: torchedu data import {kind.made_by} {raw} OUT, "
-                "then --data.path OUT.",
-            )
-        as_said = format in (None, store.about.get("importer"))
-        as_said &= _given(options) == _given(store.about.get("options"))
-        if as_said and _is_of(store, raw):
-            return store
-    store = read(path, out)
-    rank_zero_info(f"Imported {raw.name}: {store.summary}.")
-    return store
+    read_as = format or guess_format(path, kind)
+    if read_as is None:
+        if raw.is_dir() and "format" not in arguments:
+            return kind(raw)  # which says that it is no store
+        raise _untold(kind, path, arguments)
+    out = _place(path)
+    with alone(out.parent):
+        if (out / MANIFEST).is_file():
+            store = kind(out)
+            _refuse_other(store, raw)
+            if _as_said(store, format, options) and _is_of(store, raw):
+                return store
+        with _as_options_of(arguments, read_as, path, out):
+            made: S = import_data(read_as, path, out, options, store=kind)
+    _log.info(f"Imported {raw.name}: {made.summary}.")
+    return made
+
+
+def _place(path: str) -> Path:
+    """Return where the store of raw files is made."""
+    raw = Path(path) if Path(path).name not in ("", "..") else Path(path).resolve()
+    here = "://" in path or (raw.exists() and not os.access(raw.parent, os.W_OK))
+    return (Path(raw.name) if here else raw).with_suffix(".store")
+
+
+def _untold(kind: type[Store], path: str, arguments: Container[str]) -> ConfigError:
+    problem = f"the format of {path} cannot be told from its name."
+    known = formats(kind)
+    if "format" in arguments:
+        remedy = f"Name it with `data.format`: {', '.join(known)}."
+        return ConfigError(problem, remedy, option="data.format", allowed=known)
+    endings = ", ".join(end for importer in known.values() for end in importer.suffixes)
+    remedy = f"Known endings: {endings}. Else import it first: torchedu data import FORMAT RAW OUT."
+    return ConfigError(problem, remedy, option="data.path", value=path)
+
+
+def _refuse_other(store: Store, raw: Path) -> None:
+    there = {raw.name, *(file.name for file in raw.rglob("*"))}
+    if not there.intersection(source["file"] for source in _sources(store)):
+        raise ConfigError(
+            f"{store.path} holds other data than {raw.name}.",
+            f"Import it elsewhere: torchedu data import {store.made_by} {raw} OUT, "
+            "then `data.path` OUT.",
+            option="data.path",
+        )
 
 
 @contextmanager
-def own_remedy(format: str, raw: str, out: Path) -> Iterator[None]:
-    """Word the remedies of an import as a user of ``--data.path`` can follow them.
-
-    Args:
-        format: The format that is read.
-        raw: The raw files.
-        out: The store that is made.
-    """
+def _as_options_of(arguments: Container[str], format: str, raw: str, out: Path) -> Iterator[None]:
+    """Tell an importer's options as the data module's arguments, or else as those of an import."""
     try:
         yield
     except TorcheduError as error:
-        error.remedy = re.sub("--(columns|groups|traits)", r"--data.\1", error.remedy)
-        if re.search(r"--(?!data\.)\w", error.remedy):
+        names = {option: option.partition(".")[0] for option in error.options()}
+        mine = {option for option, name in names.items() if name in arguments}
+        error.rename(lambda option: f"data.{option}" if option in mine else option)
+        if any(names[option] in formats()[format].options() for option in names.keys() - mine):
             command = f"torchedu data import {format} {raw} {out}"
-            error.remedy += f" It is an option of: {command}. Then --data.path {out}."
+            error.remedy += f" It is an option of: {command}. Then `data.path` {out}."
         raise
 
 
-def _given(options: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {name: value for name, value in (options or {}).items() if value}
+def _as_said(store: Store, format: str | None, options: Mapping[str, Any]) -> bool:
+    made = store.about.get("options") or {}
+    given = {name: value for name, value in options.items() if value}
+    as_given = given == {name: value for name, value in made.items() if name in options}
+    return as_given and format in (None, store.about.get("importer"))
 
 
 def _sources(store: Store) -> list[dict[str, Any]]:
@@ -96,10 +126,10 @@ def _is_of(store: Store, raw: Path) -> bool:
     """Say whether raw files are those that a store was made of: not newer, and of their sizes."""
     files = [raw, *raw.rglob("*")]
     if not raw.is_dir():  # others beside it may have been read too
-        files = [raw.parent / one["file"] for one in _sources(store)]
+        files = [raw.parent / source["file"] for source in _sources(store)]
     stats = {file: file.stat() for file in files if file.exists()}
     sizes = {(file.name, found.st_size) for file, found in stats.items()}
     made = (store.path / MANIFEST).stat().st_mtime
-    return all((one["file"], one["bytes"]) in sizes for one in _sources(store)) and all(
+    return all((source["file"], source["bytes"]) in sizes for source in _sources(store)) and all(
         found.st_mtime < made for found in stats.values()
     )

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from heapq import heapify, heapreplace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +15,7 @@ from torchedu.datasets.chats import ChatStore
 from torchedu.datasets.order import Windows
 from torchedu.datasets.store import Store, StoreWriter
 from torchedu.errors import DataError
+from torchedu.files import alone
 
 BLOCK = 2000
 """Conversations that are tokenised together."""
@@ -34,10 +37,15 @@ def token_store(chats: ChatStore, tokenizer: ChatTokenizer) -> Store:
         "texts": {name: one["sha256"] for name, one in chats.manifest["files"].items()},
     }
     path = chats.path.with_name(f"{chats.path.stem}.tokens-{tokenizer.checksum[:10]}")
-    if (path / "manifest.json").is_file():
-        known = Store(path)
-        if known.about == source:
-            return known
+    with alone(path.parent):
+        if not (path / "manifest.json").is_file() or Store(path).about != source:
+            _write_tokens(path, chats, tokenizer, source)
+    return Store(path)
+
+
+def _write_tokens(
+    path: Path, chats: ChatStore, tokenizer: ChatTokenizer, source: dict[str, Any]
+) -> None:
     with StoreWriter(path) as writer:
         writer.about = source
         table = writer.table("texts", ragged={"token": {"id": "int32", "scored": "uint8"}})
@@ -49,7 +57,6 @@ def token_store(chats: ChatStore, tokenizer: ChatTokenizer) -> Store:
                 "scored": np.concatenate([one.scored for one in found]),
             }
             table.append(len(found), {}, {"token": ([len(one.id) for one in found], columns)})
-    return Store(path)
 
 
 class TokenBatches:

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from torchedu.batch import LessonBatch
 from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, at_least
-from torchedu.datamodules.stored import own_remedy, stored
-from torchedu.datasets.importers.transcripts import import_transcripts
 from torchedu.datasets.order import Order, Windows, cut_windows
 from torchedu.datasets.splits import Part
 from torchedu.datasets.transcripts import TranscriptStore, split_transcripts
@@ -58,8 +56,6 @@ class Transcripts(DataModule):
         DataError: The data cannot be read.
     """
 
-    store: TranscriptStore
-
     def __init__(
         self,
         path: str,
@@ -88,15 +84,27 @@ class Transcripts(DataModule):
         self.precision = precision
         self.batch_size = batch_size
         self.window = window
-        self.store = open_transcripts(path, format, columns)
-        self.features = Path(features) if features else self.store.path.with_suffix(".features")
-        key = vectors_key(encoder, pooling, (-1,), tokens, precision)
-        read_by = Vocabulary({ENCODER: Names([key])})
-        self.vocabulary = self.store.vocabulary.grown(read_by)
+        self._features = features
+        self._format, self._options = format, {"columns": columns}
         self._split = partial(
-            split_transcripts, self.store, split, val=val, test=test, seed=seed,
-            folds=folds, fold=fold,
-        )  # fmt: skip
+            split_transcripts, by=split, val=val, test=test, seed=seed, folds=folds, fold=fold
+        )
+
+    @cached_property
+    def store(self) -> TranscriptStore:
+        """The lessons, made of raw files first where that was not done yet."""
+        return self.stored(TranscriptStore, self._format, self._options)
+
+    @cached_property
+    def features(self) -> Path:
+        """Where the sentences' vectors are kept."""
+        return Path(self._features or self.store.path.with_suffix(".features"))
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The names in use, with the checksum of what reads the sentences."""
+        key = vectors_key(self.encoder, self.pooling, (-1,), self.tokens, self.precision)
+        return self.store.vocabulary.grown(Vocabulary({ENCODER: Names([key])}))
 
     @property
     def num_teacher_tags(self) -> int:
@@ -116,7 +124,7 @@ class Transcripts(DataModule):
     @cached_property
     def parts(self) -> Mapping[str, Part]:
         """The lessons of ``train``, ``val`` and ``test``."""
-        return self._split()
+        return self._split(self.store)
 
     @cached_property
     def everything(self) -> Part:
@@ -277,28 +285,3 @@ class LessonBatches:
             torch.from_numpy(np.asarray(start)),
             torch.full((len(index),), float(max(1, asked_BL.sum()))),
         )
-
-
-def open_transcripts(
-    path: str, format: str = "transcripts", columns: dict[str, str] | None = None
-) -> TranscriptStore:
-    """Open a store, or import raw files beside themselves first unless that was done before.
-
-    Args:
-        path: A store, or a file or folder of transcripts.
-        format: The raw file's format.
-        columns: The raw file's headings by torchedu's names.
-
-    Returns:
-        The store.
-
-    Raises:
-        ConfigError: The format is not known.
-        DataError: The files cannot be read.
-    """
-
-    def read(raw: str, out: Path) -> TranscriptStore:
-        with own_remedy(format, raw, out):
-            return import_transcripts(format, raw, out, columns=columns)
-
-    return stored(TranscriptStore, path, read, format=format, options={"columns": columns})

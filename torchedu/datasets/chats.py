@@ -119,7 +119,6 @@ def write_chats(path: str | Path, chats: Iterable[Chat], about: Mapping[str, Any
     """
     problems: dict[str, int] = {}
     with StoreWriter(path) as writer:
-        writer.about = dict(about)
         flat = {"part": "int8", "problem": "int32"}
         table = writer.table(
             "chats", flat, {"answer": {"utf8": "uint8"}, "message": {"role": "int8"}}
@@ -144,6 +143,7 @@ def write_chats(path: str | Path, chats: Iterable[Chat], about: Mapping[str, Any
             contents.append(
                 len(messages), {}, {"content": encode_texts(one.content for one in messages)}
             )
+        writer.about = dict(about)
         if not table.rows:
             raise DataError("the data holds no conversation.", "Give a file that does.")
     return ChatStore(path)

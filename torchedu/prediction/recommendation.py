@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from torchedu.batch import EnrolmentBatch
 from torchedu.datamodules import Enrolments
 from torchedu.datamodules.enrolment_batches import EnrolmentBatches
-from torchedu.datasets.importers.prerequisites import Prerequisites, read_prerequisites
+from torchedu.datasets.importers.enrolments.prerequisites import Prerequisites, read_prerequisites
 from torchedu.datasets.order import Windows
 from torchedu.domains.recommendation import Recommended
 from torchedu.metrics.ranking import TOP

@@ -15,7 +15,7 @@ def draw(description: Mapping[str, Any], file: Path) -> None:
     """Draw what a data set holds, as one picture for a talk or a paper.
 
     Args:
-        description: What ``torchedu.datasets.kinds.describe_data`` counts: whole numbers, such as
+        description: What ``datasets.importers.describe_data`` counts: whole numbers, such as
             ``students``; spreads, such as ``answers_per_item``, each with a ``histogram`` of
             ``edges`` and ``counts``; ``groups`` (how many ``unit``, which are students where it
             does not say, by attribute and group); of answers ``share_correct``,

@@ -1,7 +1,39 @@
-"""Importers: raw files of one format in, record batches in the columns of the schema out."""
+"""Importers: raw files of one format in, a store of its kind of data out.
 
-from torchedu.datasets.importers.formats import FORMATS
-from torchedu.datasets.importers.importer import Importer, Reading
-from torchedu.datasets.importers.pipeline import guess_format, import_answers
+A package of one's own adds a format or a kind of data by a subclass of ``Importer``.
+"""
 
-__all__ = ["FORMATS", "Importer", "Reading", "guess_format", "import_answers"]
+from torchedu.datasets.importers import (
+    answers,
+    chats,
+    enrolments,
+    events,
+    texts,
+    transcripts,
+)
+from torchedu.datasets.importers.importer import Importer
+from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve
+from torchedu.datasets.importers.registry import (
+    describe_data,
+    formats,
+    guess_format,
+    import_data,
+)
+
+__all__ = [
+    "BadRows",
+    "Importer",
+    "Piece",
+    "Reading",
+    "Sieve",
+    "answers",
+    "chats",
+    "describe_data",
+    "enrolments",
+    "events",
+    "formats",
+    "guess_format",
+    "import_data",
+    "texts",
+    "transcripts",
+]

@@ -1,128 +1,163 @@
-"""What an importer is: how a format is called, where its data comes from, and its reader."""
+"""What an importer is: a kind of data says what its rows become, a format how files are read."""
 
 import hashlib
-import inspect
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
-from torchedu.datasets.importers.rows import BadRows, Piece
-from torchedu.datasets.importers.text import Source
+from torchedu.datasets.importers.reading.rows import BadRows, OnBadRow, Reading
+from torchedu.datasets.importers.reading.text import Source
+from torchedu.datasets.store import Store
 from torchedu.errors import ConfigError, allowed
 
 HASHED_BYTES = 256 << 20
 """Larger raw files are known by their name and size alone: reading them twice takes too long."""
 
 
-class Reading(NamedTuple):
-    """What an importer's ``read`` returns.
+@dataclass(kw_only=True)
+class Importer(ABC):
+    """Reads raw files of one format into a store of one kind of data.
+
+    A kind of data is a subclass with a ``store`` and ``write``; a format of it is a subclass of
+    that with a ``name`` and ``read``, which is known by its name once its module is imported. The
+    fields of both are the options that a user can give.
 
     Attributes:
-        pieces: The rows, piece by piece, read when they are asked for.
-        sources: The files they come from.
-        columns: The heading or field taken for each column of the schema.
-        ignored: Headings that are not used.
-        notes: What a user should know about how the files were taken, in whole sentences.
-        unit: The unit of numeric times, where the format fixes it.
-        response_time_unit: The unit of response times, where the format fixes it.
-        separator: What stands between the skills of a text, where the format fixes it; "" where a
-            text is always one skill.
-    """
-
-    pieces: Iterator[Piece]
-    sources: tuple[Source, ...]
-    columns: dict[str, str]
-    ignored: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    unit: str | None = None
-    response_time_unit: str | None = None
-    separator: str | None = None
-
-
-@dataclass(frozen=True)
-class Importer:
-    """A format of raw files.
-
-    Attributes:
-        name: What the user calls it: ``torchedu data import NAME RAW OUT``.
+        store: What keeps data of this kind.
+        name: What the user calls the format: ``torchedu data import NAME RAW OUT``.
         reads: Which files it reads, in words.
-        read: ``read(raw, bad, ...)``; its further arguments are the options of the format.
-        suffixes: Endings of files that are of this format without a doubt.
+        suffixes: Endings of files that are of this format; the longest one that fits decides.
+        in_folders: Whether files with these endings tell the format of the folder they lie in too.
         citation: The paper to cite when the data is used.
         licence: The terms of the data.
-    """
-
-    name: str
-    reads: str
-    read: Callable[..., Reading]
-    suffixes: tuple[str, ...] = ()
-    citation: str = ""
-    licence: str = ""
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        """The names of the options that the format has beside those of every import."""
-        return tuple(inspect.signature(self.read).parameters)[2:]
-
-
-def open_raw(
-    formats: Mapping[str, Importer],
-    format: str,
-    raw: str | Path,
-    bad: BadRows,
-    options: Mapping[str, Any],
-) -> tuple[Reading, dict[str, Any]]:
-    """Begin to read raw files of a format.
 
     Args:
-        formats: The importers that there are, by name.
-        format: The name of one.
-        raw: The file or folder; a path or a URI.
-        bad: What becomes of bad rows.
-        options: The format's options; those that say nothing are left out.
-
-    Returns:
-        What is read, and where it comes from: the beginning of a store's ``about``, in which no
-        path of this machine stands.
+        on_bad_row: What becomes of bad rows, ``error`` (the first one ends the import) or ``drop``
+            (they are left out, counted and named).
 
     Raises:
-        ConfigError: There is no such format, or it does not have one of the options.
-        DataError: The files cannot be read as they stand.
+        ConfigError: An option has a value that it cannot have.
     """
-    if format not in formats:
-        raise ConfigError(f"the format {format!r} is not known.", allowed(format, formats))
-    importer = formats[format]
-    given = {name: value for name, value in options.items() if value}
-    for name in given:
-        if name not in importer.options:
-            others = [one.name for one in formats.values() if name in one.options]
-            raise ConfigError(
-                f"the format {importer.name} has no option {name}.",
-                f"Its own: {', '.join(importer.options) or 'none'}. "
-                f"Formats with it: {', '.join(others)}.",
-            )
-    reading = importer.read(str(raw), bad, **given)
-    return reading, {
-        "importer": importer.name,
-        "citation": importer.citation,
-        "licence": importer.licence,
-        "options": {name: _plain(value) for name, value in given.items()},
-        "source": [_fingerprint(source) for source in reading.sources[:100]],
-        "source_files": len(reading.sources),
-        "columns": reading.columns,
-        "ignored_columns": list(reading.ignored),
-    }
+
+    store: ClassVar[type[Store]]
+    name: ClassVar[str] = ""
+    reads: ClassVar[str] = ""
+    suffixes: ClassVar[tuple[str, ...]] = ()
+    in_folders: ClassVar[bool] = True
+    citation: ClassVar[str] = ""
+    licence: ClassVar[str] = ""
+
+    on_bad_row: OnBadRow = "error"
+
+    def __post_init__(self) -> None:
+        """Refuse a value that an option cannot have."""
+        for name, kind in self.options().items():
+            value = getattr(self, name)
+            if get_origin(kind) is Literal and value not in get_args(kind):
+                choices = get_args(kind)
+                raise ConfigError(
+                    f"`{name}` is {value!r}.", allowed(str(value), map(str, choices)),
+                    option=name, value=value, allowed=choices,
+                )  # fmt: skip
+
+    @abstractmethod
+    def read(self, raw: str, bad: BadRows) -> Reading:
+        """Begin to read raw files.
+
+        Args:
+            raw: The file or folder; a path or a URI such as ``s3://bucket/answers.csv``.
+            bad: What becomes of bad rows.
+
+        Returns:
+            What is read, piece by piece.
+
+        Raises:
+            DataError: The files cannot be read as they stand.
+        """
+
+    @abstractmethod
+    def write(self, reading: Reading, bad: BadRows, out: Path, about: dict[str, Any]) -> None:
+        """Check all that is read and write it as a store.
+
+        Args:
+            reading: What is read.
+            bad: What becomes of bad rows.
+            out: The store to make; one that stands there is replaced.
+            about: Where it comes from; the store keeps this, and what else there is to say.
+
+        Raises:
+            DataError: What is read cannot be used as it stands; nothing is written.
+        """
+
+    @staticmethod
+    def describe(store: Any) -> dict[str, Any]:
+        """Count what a store of this kind holds.
+
+        Args:
+            store: The store.
+
+        Returns:
+            Plain JSON; see ``contents``.
+        """
+        return {**store.counts, "groups": {}, "facts": {}}
+
+    @classmethod
+    def options(cls) -> dict[str, Any]:
+        """Return the type of each option by its name."""
+        hints = get_type_hints(cls)
+        return {field.name: hints[field.name] for field in fields(cls)}
+
+    @classmethod
+    def default(cls, option: str) -> Any:
+        """Return what an option is where the user does not give it."""
+        (field,) = (field for field in fields(cls) if field.name == option)
+        return field.default if field.default_factory is MISSING else field.default_factory()
+
+    @classmethod
+    def likeness(cls, names: Sequence[str]) -> int:
+        """Say how surely names tell the format: 0 for not at all.
+
+        Args:
+            names: The name of a file; or that of a folder and the paths of the files in it.
+        """
+        seen = names if cls.in_folders else names[:1]
+        return max(
+            (len(end) for end in cls.suffixes if any(name.lower().endswith(end) for name in seen)),
+            default=0,
+        )
+
+    def about(self, reading: Reading) -> dict[str, Any]:
+        """Return where data comes from, without any path of this machine.
+
+        Args:
+            reading: What is read.
+
+        Returns:
+            The beginning of a store's ``about``; the options are those that are not as usual.
+        """
+        values = {name: getattr(self, name) for name in self.options()}
+        return {
+            "importer": self.name,
+            "citation": self.citation,
+            "licence": self.licence,
+            "options": {
+                name: _plain(value)
+                for name, value in values.items()
+                if _plain(value) != _plain(self.default(name))
+            },
+            "source": [_fingerprint(source) for source in reading.sources[:100]],
+            "source_files": len(reading.sources),
+            "columns": reading.columns,
+            "ignored_columns": list(reading.ignored),
+        }
 
 
 def _plain(value: Any) -> Any:
-    return (
-        dict(value)
-        if isinstance(value, Mapping)
-        else list(value)
-        if isinstance(value, tuple)
-        else value
-    )
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, Iterable) and not isinstance(value, str) else value
 
 
 def _fingerprint(source: Source) -> dict[str, Any]:

@@ -1,0 +1,68 @@
+"""Students' answers: raw files to a store, whatever the format."""
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from torchedu.datasets.answers import AnswerStore
+from torchedu.datasets.describe import describe
+from torchedu.datasets.importers.answers.intake import Intake
+from torchedu.datasets.importers.answers.skill_table import read_skill_table
+from torchedu.datasets.importers.importer import Importer
+from torchedu.datasets.importers.reading.clock import TimeUnit
+from torchedu.datasets.importers.reading.rows import BadRows, Reading
+from torchedu.datasets.importers.reading.skills import Skills
+from torchedu.datasets.importers.reading.text import locate
+from torchedu.files import scratch
+
+SECONDS = {"s": 1.0, "ms": 1e-3}
+"""Seconds in one unit of a response time."""
+
+
+@dataclass(kw_only=True)
+class AnswerImporter(Importer):
+    """Students' answers.
+
+    Items, skills and students are kept in natural order of their names, and each student's answers
+    in order of time (in the file's order where times are equal or absent).
+
+    Args:
+        merge_skill_rows: Take rows that differ in nothing but the skill as one answer.
+        skill_separator: What stands between several skills of an item.
+        item_skills: A CSV file of items and their skills, instead of skills beside the answers.
+        time_unit: The unit of the times; ``auto`` tells dates and numbers since 1970 by themselves.
+        response_time_unit: The unit of the response times.
+    """
+
+    store = AnswerStore
+    describe = staticmethod(describe)
+    in_folders = False
+
+    merge_skill_rows: bool = False
+    skill_separator: str = ";"
+    item_skills: str | None = None
+    time_unit: TimeUnit = "auto"
+    response_time_unit: Literal["s", "ms"] = "s"
+
+    def write(self, reading: Reading, bad: BadRows, out: Path, about: dict[str, Any]) -> None:
+        """Check all answers and write them; see ``Importer.write``."""
+        table = None
+        if self.item_skills is not None:
+            about["options"]["item_skills"] = locate(self.item_skills).base
+            delimiter, encoding = map(about["options"].get, ("delimiter", "encoding"))
+            table = read_skill_table(
+                self.item_skills, self.skill_separator, delimiter, encoding or "utf-8"
+            )
+        separator = self.skill_separator if reading.separator is None else reading.separator
+        seconds = SECONDS[reading.response_time_unit or self.response_time_unit]
+        with scratch(out) as folder:
+            intake = Intake(
+                reading, bad, folder, time_unit=reading.unit or self.time_unit,
+                response_time_factor=seconds, skills=Skills(separator, table),
+                merge_skill_rows=self.merge_skill_rows,
+            )  # fmt: skip
+            with closing(intake):
+                for piece in reading.pieces:
+                    intake.take(piece)
+                intake.write(out, about)

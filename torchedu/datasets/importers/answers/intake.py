@@ -1,0 +1,253 @@
+"""From an importer's rows to a store: checks, names to ids, whole students in order."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from torchedu.datasets.answers import AnswerWriter
+from torchedu.datasets.grouping import Grouping, Students
+from torchedu.datasets.importers.reading import values
+from torchedu.datasets.importers.reading.clock import Clock, TimeUnit
+from torchedu.datasets.importers.reading.columns import ANSWER_ID
+from torchedu.datasets.importers.reading.numbering import Groups, Numbering, hashes
+from torchedu.datasets.importers.reading.repeats import Repeats
+from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve
+from torchedu.datasets.importers.reading.skills import Skills
+from torchedu.errors import DataError
+from torchedu.schema import GROUP, ITEM, RESERVED, SKILL, Names, Vocabulary
+
+SPILLED = {"item": "int32", "correct": "float32", "place": "int64"}
+
+
+class Intake:
+    """Takes rows piece by piece, checks them, then writes the store.
+
+    Args:
+        reading: What the importer gives.
+        bad: What becomes of bad rows.
+        folder: An empty folder for spilled columns.
+        time_unit: The unit of numeric times.
+        response_time_factor: Seconds in one unit of the response time.
+        skills: Names and checks skills.
+        merge_skill_rows: Whether rows that differ in nothing but the skill are one answer.
+    """
+
+    def __init__(
+        self,
+        reading: Reading,
+        bad: BadRows,
+        folder: Path,
+        *,
+        time_unit: TimeUnit,
+        response_time_factor: float,
+        skills: Skills,
+        merge_skill_rows: bool,
+    ) -> None:
+        self.reading = reading
+        self.bad = bad
+        self.students, self.items = Numbering(), Numbering()
+        self.skills = skills
+        self.clock = Clock(time_unit)
+        self.fractional = False
+        self.attempted = self.timed = False
+        self.merged = 0
+        self._factor = response_time_factor
+        self._merge = merge_skill_rows
+        taken = reading.columns
+        self._has = {name for name in taken if not name.startswith(GROUP)}
+        self._groups = {name: Groups(name) for name in taken if name.startswith(GROUP)}
+        optional = {
+            "time": {"time": "float64", "kind": "uint8"},
+            "response_time": {"response_time": "float32"},
+            "attempt": {"attempt": "int32"},
+            "skill": {"skill": "int32"},
+            ANSWER_ID: {"answer_id": "uint64"},
+        }
+        dtypes = dict(SPILLED)
+        for name in self._has:
+            dtypes.update(optional.get(name, {}))
+        self._rows = Grouping(folder, dtypes)
+
+    def take(self, piece: Piece) -> int:
+        """Check some rows, keep the good ones, and return how many those are."""
+        batch = piece.batch
+        sieve = Sieve(piece, self.bad)
+        for index, field in enumerate(batch.schema):
+            if pa.types.is_nested(field.type) and field.name != "skill":
+                there = batch.column(index).is_valid().to_numpy(False)
+                reason = f"the {field.name} is a list or an object, not one value"
+                sieve.refuse(reason, there, column=field.name)
+                batch = batch.set_column(index, field.name, pa.nulls(len(there), pa.string()))
+        student, item = (values.names(batch.column(name)) for name in ("student", "item"))
+        kept: dict[str, NDArray[Any]] = {"place": piece.place}
+        kept["correct"] = self._marks(sieve, student, item, batch.column("correct"))
+        if "time" in self._has:
+            time = values.times(batch.column("time"))
+            kept["time"], kept["kind"] = time.value, time.kind
+            remedy = "Write 2024-01-31 09:30:00 or a number, or give `on_bad_row` drop."
+            sieve.refuse("the time cannot be read", time.wrong, column="time", remedy=remedy)
+        for name in ("response_time", "attempt"):
+            if name in self._has:
+                number, wrong = values.numbers(batch.column(name))
+                sieve.refuse(f"the {name} is not a number", wrong, column=name)
+                # Clocks that were set back give negative times: the answer stands, its time not.
+                unknown = ~((number >= 0) & (number < 2**31))
+                kept[name] = np.where(unknown, np.nan, number)
+        if ANSWER_ID in self._has:
+            ids = values.names(batch.column(ANSWER_ID))
+            sieve.refuse("the answer id is missing", ids.is_null().to_numpy(False))
+            kept["answer_id"] = hashes(ids)
+        self.skills.check(sieve, item)
+
+        keep, mask = sieve.keep, pa.array(sieve.keep)
+        kept = {name: array[keep] for name, array in kept.items()}
+        # Names are numbered last, so that a dropped row leaves no name behind.
+        kept["item"] = self.items.encode(item.filter(mask))
+        who = self.students.encode(student.filter(mask))
+        if "skill" in self._has:
+            kept["skill"] = self.skills.take(kept["item"], batch.column("skill").filter(mask))
+        for name, group in self._groups.items():
+            group.take(who, batch.column(name).filter(mask))
+        if "time" in kept:
+            self.clock.see(kept["time"], kept["kind"])
+        if "response_time" in kept:
+            kept["response_time"] *= self._factor
+            self.timed |= bool((~np.isnan(kept["response_time"])).any())
+        if "attempt" in kept:
+            kept["attempt"] = np.nan_to_num(kept["attempt"])
+            self.attempted |= bool(kept["attempt"].any())
+        self.fractional |= bool((kept["correct"] % 1 != 0).any())
+        self._rows.add(who, kept)
+        return len(who)
+
+    def write(self, out: Path, about: dict[str, Any]) -> None:
+        """Write the store of all rows taken.
+
+        Raises:
+            DataError: There are no answers, or rows break what only the whole file could show.
+        """
+        file = self.bad.places.files[0]
+        if not self._rows.rows:
+            dropped = bool(self.bad.dropped)
+            raise DataError(
+                "no answers are left." if dropped else "the file holds no answers.",
+                "Every row was dropped: correct the file." if dropped else "Export it again.",
+                file=file,
+            )
+        if self.clock.tells_order:
+            self.clock.decide(file)
+            self._check_times()
+        item_names, item_order = self.items.ordered()
+        item_ids = np.empty(len(item_names), np.int32)
+        item_ids[item_order] = RESERVED + np.arange(len(item_names), dtype=np.int32)
+        skill_names, item_skills = self.skills.finish(self.items, item_ids)
+        kinds = {ITEM: Names(item_names), SKILL: Names(skill_names)}
+        group_ids: dict[str, NDArray[np.int32]] = {}
+        for name, group in self._groups.items():
+            kinds[name], group_ids[name] = group.finish(len(self.students.numbers))
+        optional = {
+            "time": self.clock.tells_order,
+            "response_time": self.timed,
+            "attempt": self.attempted,
+        }
+        columns = [name for name, there in optional.items() if there]
+        student_names, order = self.students.ordered()
+        repeats = Repeats(
+            self.bad,
+            self.clock,
+            by_id=ANSWER_ID in self._has,
+            by_skill="skill" in self._has,
+            merge=self._merge,
+        )
+        writer = AnswerWriter(
+            out, Vocabulary(kinds), item_skills, fractional=self.fractional, columns=columns
+        )
+        with writer:
+            done = 0
+            for block in self._rows.students(order):
+                names = student_names[done : done + len(block.ids)]
+                done += len(block.ids)
+                lengths, table = self._answers(block, repeats)
+                some = lengths > 0
+                table["item"] = item_ids[table["item"]]
+                writer.append(
+                    [name for name, there in zip(names, some.tolist(), strict=True) if there],
+                    lengths[some],
+                    {name: table[name] for name in ("item", "correct", *columns)},
+                    {name[len(GROUP) :]: ids[block.ids[some]] for name, ids in group_ids.items()},
+                )
+            self.merged = repeats.merged
+            writer.about.update(about | self._about())
+
+    def close(self) -> None:
+        """Close the spilled files."""
+        self._rows.close()
+
+    def _marks(
+        self, sieve: Sieve, student: pa.StringArray, item: pa.StringArray, correct: pa.Array
+    ) -> NDArray[np.float64]:
+        """Return the marks, and refuse the rows that do not tell who answered what and how."""
+        mark, wrong = values.numbers(correct)
+        missing = np.isnan(mark) & ~wrong
+        no_item = item.is_null().to_numpy(False)
+        sieve.refuse("the student is missing", student.is_null().to_numpy(False))
+        sieve.refuse("the student has no answer", no_item & missing, column="student")
+        sieve.refuse("the item is missing", no_item)
+        sieve.refuse("correct is missing", missing)
+        sieve.refuse("correct is not a number", wrong, column="correct")
+        sieve.refuse(
+            "correct is outside 0..1",
+            ~((mark >= 0) & (mark <= 1)),
+            column="correct",
+            remedy="Marks are shares of the full mark: divide by it, or give `on_bad_row` drop.",
+        )
+        return mark
+
+    def _check_times(self) -> None:
+        """Refuse the rows whose time only the whole column shows to be of another unit."""
+        for chunk in self._rows.chunks("time", "kind", "place"):
+            breaks = self.clock.breaks(chunk["time"], chunk["kind"])
+            for kind in np.unique(chunk["kind"][breaks]).tolist():
+                rows = np.flatnonzero(breaks & (chunk["kind"] == kind))
+                value = float(chunk["time"][rows[0]])
+                reason, remedy = self.clock.reason(kind)
+                shown = None if np.isnan(value) else int(value)
+                self.bad.add(reason, chunk["place"][rows], remedy, shown)
+
+    def _answers(
+        self, block: Students, repeats: Repeats
+    ) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
+        """Return a block of whole students in order of time, without repeats."""
+        table = block.columns
+        row = np.repeat(np.arange(len(block.ids)), block.lengths)
+        if self.clock.tells_order:
+            keep = ~self.clock.breaks(table["time"], table.pop("kind"))
+            row, table = row[keep], {name: array[keep] for name, array in table.items()}
+            table["time"] = self.clock.milliseconds(table["time"])
+            order = np.lexsort((table["time"], row))  # stable: the file's order decides ties
+            row, table = row[order], {name: array[order] for name, array in table.items()}
+        keep = repeats.first(row, table)
+        row, table = row[keep], {name: array[keep] for name, array in table.items()}
+        return np.bincount(row, minlength=len(block.ids)), table
+
+    def _about(self) -> dict[str, Any]:
+        notes = list(self.reading.notes)
+        if "time" in self._has and not self.clock.tells_order:
+            notes.append(
+                "The times are all missing or the same: answers stand in the file's order."
+            )
+        notes += self.skills.notes()
+        for group in self._groups.values():
+            notes += group.notes()
+        if self.merged:
+            notes.append(f"{self.merged} rows told an answer again for another skill: merged.")
+        return {
+            "columns": dict(sorted(self.reading.columns.items())),
+            "ignored_columns": list(self.reading.ignored),
+            "time_unit": self.clock.unit if self.clock.tells_order else None,
+            "dropped": self.bad.dropped,
+            "notes": notes,
+        }

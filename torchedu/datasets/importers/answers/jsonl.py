@@ -1,0 +1,186 @@
+"""Answers from JSON lines, an object an answer, with skills as text or as lists."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.json as arrow_json
+from numpy.typing import NDArray
+
+from torchedu.datasets.importers.answers.tables import AnswerTables
+from torchedu.datasets.importers.reading.columns import ColumnMap
+from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading
+from torchedu.datasets.importers.reading.text import Block, Source, blocks, files, locate
+from torchedu.errors import DataError
+
+SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
+
+
+class _Lines:
+    """A file of JSON lines, whose keys are its headings."""
+
+    def __init__(self, source: Source, encoding: str) -> None:
+        self.source, self._encoding = source, encoding
+        self.headings, self.heading_row = _keys(source, encoding), None
+
+    def pieces(self, found: ColumnMap, bad: BadRows) -> Iterator[Piece]:
+        number = bad.places.file(self.source.name)
+        for block in blocks(self.source, self._encoding):
+            yield from _pieces(block, found, bad, number)
+
+
+def _keys(source: Source, encoding: str) -> list[str]:
+    """Return the keys of the objects in the first block, in the order met."""
+    first = next(blocks(source, encoding))
+    if first.data.lstrip().startswith(b"["):
+        raise DataError(
+            "the file is one JSON array, not JSON lines.",
+            "Write one object a line, for instance with: jq -c '.[]'",
+            file=source.name,
+            row=1,
+        )
+    table = _fast(first)
+    if table is not None:
+        return list(table.schema.names)
+    objects = (_object(line) for line in first.data.splitlines())
+    keys = list(dict.fromkeys(key for value in objects if value for key in value))
+    if not keys:
+        raise DataError(
+            "the lines hold no JSON objects.",
+            "One object a line is expected.",
+            file=source.name,
+            row=1,
+        )
+    return keys
+
+
+def _pieces(block: Block, found: ColumnMap, bad: BadRows, number: int) -> Iterator[Piece]:
+    lines = block.data.splitlines()
+    rows = block.line + np.flatnonzero([bool(line.strip()) for line in lines])
+    table = _fast(block)
+    if table is not None and table.num_rows == len(rows):
+        kinds = {name: table.schema.field(name).type for name in table.schema.names}
+        arrays = [
+            table.column(key).combine_chunks() if key in kinds else pa.nulls(len(rows))
+            for key in found.taken.values()
+        ]
+        batch = pa.RecordBatch.from_arrays(arrays, names=list(found.taken))
+        yield Piece(batch, bad.places.code(number, rows))
+        return
+    yield from _one_by_one(lines, rows - block.line, found, bad, bad.places.code(number, rows))
+
+
+def _one_by_one(
+    lines: Sequence[bytes],
+    index: NDArray[np.int64],
+    found: ColumnMap,
+    bad: BadRows,
+    place: NDArray[np.int64],
+) -> Iterator[Piece]:
+    """Read a block that Arrow cannot: one with a broken line, or with types that change."""
+    objects = [_object(lines[i]) for i in index.tolist()]
+    broken = np.array([value is None for value in objects], bool)
+    bad.add(
+        "the line is no JSON object, or is cut",
+        place[broken],
+        "Complete the line, or give `on_bad_row` drop.",
+        lines[int(index[broken.argmax()])].decode() if broken.any() else None,
+    )
+    good = [value for value in objects if value is not None]
+    place = place[~broken]
+    keep = np.ones(len(good), bool)
+    arrays = []
+    for name, key in found.taken.items():
+        column = [one.get(key) for one in good]
+        if name == "skill":
+            arrays.append(_lists(column))
+            continue
+        nested = np.array([isinstance(value, (list, dict)) for value in column], bool) & keep
+        bad.add(
+            f"the {name} is a list or an object, not one value",
+            place[nested],
+            "Correct the line, or give `on_bad_row` drop.",
+            column[int(nested.argmax())] if nested.any() else None,
+        )
+        keep &= ~nested
+        arrays.append(pa.array([_text(value) for value in column], pa.string()))
+    batch = pa.RecordBatch.from_arrays(arrays, names=list(found.taken))
+    yield Piece(batch.filter(pa.array(keep)), place[keep])
+
+
+def _fast(block: Block) -> pa.Table | None:
+    """Read a block with Arrow; None where a line is broken or a key's type changes."""
+    table = _arrow(block, None)
+    if table is None:
+        return None
+    # Arrow takes "2024-01-31" for a date; a name must stay as written, and a time keep its zone.
+    dates = [field.name for field in table.schema if pa.types.is_temporal(field.type)]
+    return _arrow(block, pa.schema([(name, pa.string()) for name in dates])) if dates else table
+
+
+def _arrow(block: Block, schema: pa.Schema | None) -> pa.Table | None:
+    try:
+        return arrow_json.read_json(
+            pa.BufferReader(block.data),
+            read_options=arrow_json.ReadOptions(
+                use_threads=False, block_size=max(len(block.data), 1 << 16)
+            ),
+            parse_options=arrow_json.ParseOptions(explicit_schema=schema),
+        )
+    except pa.ArrowInvalid:
+        return None
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _lists(values: list[Any]) -> pa.Array:
+    """Return skills as text, or as lists of text where there is a list."""
+    if not any(isinstance(value, list) for value in values):
+        return pa.array([_text(value) for value in values], pa.string())
+    lists = [
+        value if isinstance(value, list) else [] if value is None else [value] for value in values
+    ]
+    return pa.array([[_text(one) for one in value] for value in lists], pa.list_(pa.string()))
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return json.dumps(value)
+
+
+@dataclass(kw_only=True)
+class JSONLines(AnswerTables):
+    """A file of JSON lines, or all those of a folder; keys are headings.
+
+    Args:
+        encoding: The text's encoding.
+    """
+
+    name = "jsonl"
+    reads = "one or more files of JSON lines, an object an answer"
+    suffixes = SUFFIXES
+
+    encoding: str = "utf-8"
+
+    def read(self, raw: str, bad: BadRows) -> Reading:
+        """Begin to read the file or files; see ``Importer.read``.
+
+        Raises:
+            DataError: A line is no JSON object, or a key that is needed is in none of the first
+                lines.
+        """
+        return self.of(
+            [_Lines(source, self.encoding) for source in files(locate(raw), SUFFIXES)], bad
+        )

@@ -1,0 +1,38 @@
+"""A table of items and their skills, kept apart from the answers."""
+
+from torchedu.datasets.importers.reading.columns import match_columns
+from torchedu.datasets.importers.reading.csv import Table
+from torchedu.datasets.importers.reading.rows import BadRows, Places
+from torchedu.datasets.importers.reading.text import locate
+from torchedu.schema import ITEM, SKILL
+
+
+def read_skill_table(
+    path: str, separator: str, delimiter: str | None, encoding: str
+) -> dict[str, tuple[str, ...]]:
+    """Read a CSV file with a column of items and one of skills.
+
+    Args:
+        path: The file; an item may stand on several rows.
+        separator: What stands between several skills of a row.
+        delimiter: What stands between fields.
+        encoding: The text's encoding.
+
+    Returns:
+        Each item's skills, by name.
+
+    Raises:
+        DataError: A column is missing or a line is cut.
+    """
+    table = Table(locate(path), delimiter, encoding)
+    found = match_columns(table.headings, path, row=table.heading_row, needed=(ITEM, SKILL))
+    skills: dict[str, dict[str, None]] = {}
+    for piece in table.pieces(found, BadRows(Places())):
+        items, texts = (piece.batch.column(name).to_pylist() for name in (ITEM, SKILL))
+        for item, text in zip(items, texts, strict=True):
+            if item is None:
+                continue
+            parts = (text or "").split(separator) if separator else [text or ""]
+            names = {part.strip(): None for part in parts if part.strip()}
+            skills.setdefault(item.strip(), {}).update(names)
+    return {item: tuple(names) for item, names in skills.items()}

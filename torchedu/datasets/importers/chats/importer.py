@@ -1,0 +1,105 @@
+"""Conversations in which something is explained: objects of JSON to a store."""
+
+import json
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from torchedu.datasets.chats import Chat, ChatStore, write_chats
+from torchedu.datasets.contents import describe_chats
+from torchedu.datasets.importers.importer import Importer
+from torchedu.datasets.importers.reading.rows import BadRows, Reading
+from torchedu.datasets.importers.reading.text import Source, blocks, files, locate
+from torchedu.errors import DataError
+
+SUFFIXES = (".jsonl", ".json", ".ndjson", ".jsonl.gz")
+_PARTS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val",
+          "test": "test"}  # fmt: skip
+
+
+class ChatImporter(Importer):
+    """Conversations; a format says which ones an object of its files tells.
+
+    Raw is a file of JSON or JSON lines, or a folder of such, in which ``train.jsonl``,
+    ``validation.json`` and ``test.jsonl`` name the parts.
+    """
+
+    store = ChatStore
+    describe = staticmethod(describe_chats)
+    in_folders = False
+
+    @abstractmethod
+    def chats(self, value: Mapping[str, Any]) -> Iterator[Chat]:
+        """Return the conversations of one object of a file.
+
+        Args:
+            value: The object.
+
+        Raises:
+            DataError: It is none of this format; a ``KeyError`` or the like says so too.
+        """
+
+    def read(self, raw: str, bad: BadRows) -> Reading:
+        """Begin to read the file or files; see ``Importer.read``.
+
+        Raises:
+            DataError: A file or row cannot be read.
+        """
+        sources = files(locate(raw), SUFFIXES)
+        return Reading(self._pieces(sources, bad), tuple(sources), {})
+
+    def write(self, reading: Reading, bad: BadRows, out: Path, about: dict[str, Any]) -> None:
+        """Write the conversations as they are read; see ``Importer.write``."""
+
+        def chats() -> Iterator[Chat]:
+            yield from reading.pieces
+            about["dropped"] = bad.dropped  # known at the end, when the store notes it
+
+        write_chats(out, chats(), about)
+
+    def _pieces(self, sources: list[Source], bad: BadRows) -> Iterator[Chat]:
+        alone = len(sources) == 1
+        for source in sources:
+            part = _PARTS.get(source.base.split(".")[0].lower())
+            if part is None and not alone:
+                continue  # other views of the same problems, such as GSM8K's socratic ones
+            number = bad.places.file(source.name)
+            for row, value in _objects(source, number, bad):
+                try:
+                    chats = list(self.chats(value))
+                except DataError as error:
+                    reason, remedy = error.problem.rstrip("."), error.remedy
+                except (KeyError, TypeError, AttributeError, ValueError) as error:
+                    reason = f"the row is none of {self.name} ({type(error).__name__}: {error})"
+                    remedy = "Correct the row, or name the format that the file has."
+                else:
+                    for chat in chats:
+                        yield chat._replace(part="train" if alone else part or "train")
+                    continue
+                bad.add(reason, bad.places.code(number, np.array([row])), remedy)
+
+
+def _objects(source: Source, number: int, bad: BadRows) -> Iterator[tuple[int, Any]]:
+    """Yield the objects of a file and their rows: an object a line, or one array of them."""
+    if source.base.endswith(".json"):
+        try:
+            values = json.loads(source.read())
+        except ValueError as error:
+            raise DataError(
+                f"the file is no JSON ({error}).", "Download it again.", file=source.name
+            ) from None
+        yield from enumerate(values if isinstance(values, list) else [values], 1)
+        return
+    for block in blocks(source):
+        for row, line in enumerate(block.data.splitlines(), block.line):
+            if line.strip():
+                try:
+                    value = json.loads(line)
+                except ValueError as error:
+                    place = bad.places.code(number, np.array([row]))
+                    bad.add(f"the line is no JSON ({error})", place, "Complete the line.")
+                    continue
+                yield row, value

@@ -1,0 +1,200 @@
+"""Students' enrolments: raw files to a store of their courses in order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from torchedu.datasets.contents import describe_enrolments
+from torchedu.datasets.enrolment_splits import split_enrolments
+from torchedu.datasets.enrolments import EnrolmentStore, write_enrolments
+from torchedu.datasets.importers.importer import Importer
+from torchedu.datasets.importers.reading import values
+from torchedu.datasets.importers.reading.clock import Clock, TimeUnit
+from torchedu.datasets.importers.reading.numbering import Groups, Numbering
+from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve
+from torchedu.datasets.importers.reading.skills import Skills
+from torchedu.datasets.leaks import refuse_leaks
+from torchedu.errors import DataError
+from torchedu.schema import GROUP, HELD_OUT, ITEM, RESERVED, SKILL, Names, Vocabulary
+
+
+@dataclass(kw_only=True)
+class EnrolmentImporter(Importer):
+    """Students' enrolments.
+
+    Students and courses are kept in natural order of their names, each student's courses in order
+    of time (in the files' order where times are equal or absent), a published test course last. A
+    course that a student has twice counts once, the first time. Published test courses that can be
+    told from the training rows are refused.
+
+    Args:
+        time_unit: The unit of the times; ``auto`` tells dates and numbers since 1970 by themselves.
+    """
+
+    store = EnrolmentStore
+    describe = staticmethod(describe_enrolments)
+
+    time_unit: TimeUnit = "auto"
+
+    def write(self, reading: Reading, bad: BadRows, out: Path, about: dict[str, Any]) -> None:
+        """Put all enrolments in order and write them; see ``Importer.write``."""
+        groups = [name for name in reading.columns if GROUP in name]
+        rows = _Rows(bad, reading.unit or self.time_unit, groups)
+        for piece in reading.pieces:
+            rows.take(piece)
+        rows.write(out, about, reading.raw, list(reading.notes))
+
+
+class _Rows:
+    """Takes rows piece by piece, checks them, then writes the store."""
+
+    def __init__(self, bad: BadRows, time_unit: TimeUnit, groups: Sequence[str]) -> None:
+        self.bad = bad
+        self.number = 0
+        self.clock = Clock(time_unit)
+        self.students, self.items, self.skills = Numbering(), Numbering(), Skills()
+        self.groups = [Groups(name) for name in groups]
+        self._kept: dict[str, list[NDArray[Any]]] = {}
+
+    def take(self, piece: Piece) -> None:
+        """Keep the good rows of a piece."""
+        batch, sieve = piece.batch, Sieve(piece, self.bad)
+        names = batch.schema.names
+        student, item = (values.names(batch.column(name)) for name in ("student", "item"))
+        for name, column in (("student", student), ("course", item)):
+            sieve.refuse(f"the {name} is missing", column.is_null().to_numpy(False))
+        if "count" in names:
+            count, strange = values.numbers(batch.column("count"))
+            sieve.refuse("the count is no number", strange, column="count")
+            sieve.refuse("the count is negative", count < 0, column="count")
+        none = np.zeros(len(sieve.keep))
+        kept: dict[str, NDArray[Any]] = {"place": piece.place, "time": none, "kind": none}
+        if "time" in names:
+            kept["time"], kept["kind"], *_ = values.times(batch.column("time"))
+            kept["kind"] = np.asarray(kept["kind"], np.uint8)
+        held = batch.column(HELD_OUT).to_numpy(False) if HELD_OUT in names else none.astype(bool)
+        keep = pa.array(sieve.keep)
+        kept = {name: column[sieve.keep] for name, column in kept.items()}
+        kept["held"] = np.asarray(held, bool)[sieve.keep]
+        kept["student"] = self.students.encode(student.filter(keep))
+        kept["item"] = self.items.encode(item.filter(keep))
+        if "time" in names:
+            self.clock.see(kept["time"], kept["kind"])
+        if "skill" in names:
+            self.skills.take(kept["item"], batch.column("skill").filter(keep))
+        for group in self.groups:
+            group.take(kept["student"], batch.column(group.name).filter(keep))
+        for name, column in kept.items():
+            self._kept.setdefault(name, []).append(column)
+        self.number += len(kept["student"])
+
+    def write(self, out: Path, about: dict[str, Any], raw: str, notes: list[str]) -> EnrolmentStore:
+        """Put the rows in order and write the store."""
+        if not self.number:
+            raise DataError("no enrolments are in it.", "Export it again.", file=raw)
+        rows = {name: np.concatenate(column) for name, column in self._kept.items()}
+        timed = self.clock.tells_order
+        if timed:
+            self.clock.decide(raw)
+            off = self.clock.breaks(rows["time"], rows["kind"])
+            if off.any():
+                first = int(off.argmax())
+                self.bad.add(*self._untimely(rows, off, first))
+                rows = {name: column[~off] for name, column in rows.items()}
+            rows["time"] = self.clock.milliseconds(rows["time"])
+        students, student_order = self.students.ordered()
+        courses, course_order = self.items.ordered()
+        student = _inverse(student_order)[rows["student"]]
+        item_ids = _inverse(course_order) + RESERVED
+        item = item_ids[rows["item"]]
+        moment = rows["time"] if timed else np.zeros(len(item), np.int64)
+        order = np.lexsort((np.arange(len(item)), moment, rows["held"], student))
+        student, item, moment = student[order], item[order], moment[order]
+        held, place = rows["held"][order], rows["place"][order]
+        self._refuse_planted(student, item, held, students, courses, raw)
+        once = np.sort(
+            np.unique(student * np.int64(len(courses) + RESERVED) + item, return_index=True)[1]
+        )
+        again = np.ones(len(item), bool)
+        again[once] = False
+        drops = BadRows(self.bad.places, "drop")
+        drops.add("the student has this course already", place[again], "")
+        student, item, moment = student[once], item[once], moment[once]
+        skills, item_skills = self.skills.finish(self.items, item_ids.astype(np.int32))
+        notes += self.skills.notes()
+        kinds = {ITEM: Names(courses)} | ({SKILL: Names(skills)} if skills else {})
+        groups = {}
+        for group in self.groups:
+            attribute_names, ids = group.finish(len(students))
+            kinds[group.name] = attribute_names
+            groups[group.name.removeprefix(GROUP)] = ids[student_order]
+            notes += group.notes()
+        lengths = np.bincount(student, minlength=len(students))
+        if (lengths == 1).any():
+            notes.append(
+                f"{int((lengths == 1).sum()):,} students have one course: they are trained on, "
+                "and none of theirs is held out."
+            )
+        some = np.flatnonzero(lengths)
+        about |= {
+            "dropped": {**self.bad.dropped, **drops.dropped},
+            "notes": notes,
+            "time_unit": self.clock.unit if timed else None,
+            "held_out": bool(held.any()),
+        }
+        write = partial(
+            write_enrolments,
+            vocabulary=Vocabulary(kinds),
+            names=[students[i] for i in some.tolist()],
+            lengths=lengths[some],
+            item=item,
+            item_skills=item_skills if skills else None,
+            time=moment if timed else None,
+            groups={name: ids[some] for name, ids in groups.items()},
+            about=about,
+        )
+        if lengths.max() > 2:  # else nothing could be held out
+            with TemporaryDirectory() as folder:
+                store = write(Path(folder) / "enrolments.store")
+                refuse_leaks(store, split_enrolments(store, "last"), raw)
+        return write(out)
+
+    def _untimely(self, rows: dict[str, Any], off: NDArray[Any], first: int) -> tuple[Any, ...]:
+        reason, remedy = self.clock.reason(int(rows["kind"][first]))
+        return reason, rows["place"][off], remedy
+
+    def _refuse_planted(
+        self,
+        student: NDArray[np.int64],
+        item: NDArray[np.int64],
+        held: NDArray[np.bool_],
+        students: Sequence[str],
+        courses: Sequence[str],
+        raw: str,
+    ) -> None:
+        """Refuse published test courses that stand among the same student's training rows."""
+        pair = student * np.int64(len(courses) + RESERVED) + item
+        both = np.intersect1d(pair[held], pair[~held])
+        if len(both):
+            who, what = divmod(int(both[0]), len(courses) + RESERVED)
+            raise DataError(
+                f"{len(both):,} of {int(held.sum()):,} held-out enrolments stand in the training "
+                f"rows too, such as student {students[who]!r} in {courses[what - RESERVED]!r} "
+                "[held_out].",
+                "Ask the data's source for a split whose parts share nothing.",
+                file=raw,
+            )
+
+
+def _inverse(order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the place of each number in an order."""
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    return place

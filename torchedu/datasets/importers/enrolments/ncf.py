@@ -1,0 +1,103 @@
+"""The leave-one-out files of Neural Collaborative Filtering: train, test and test negatives."""
+
+import io
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from torchedu.datasets.importers.enrolments.importer import EnrolmentImporter
+from torchedu.datasets.importers.reading.csv import parse
+from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading
+from torchedu.datasets.importers.reading.text import Source, blocks, files, is_folder, locate
+from torchedu.errors import DataError
+from torchedu.schema import HELD_OUT
+
+FIELDS = {"student": 0, "item": 1, "count": 2, "time": 3}
+
+
+def _check_negatives(test: Source, negative: Source) -> None:
+    """Refuse negatives of other pairs than the test's, and the test's course among its own."""
+    pairs = [line.split("\t")[:2] for line in io.StringIO(test.read().decode()) if line.strip()]
+    known = {(user, item) for user, item in pairs}
+    for row, line in enumerate(io.StringIO(negative.read().decode()), 1):
+        if not line.strip():
+            continue
+        pair, *others = line.split("\t")
+        user, _, item = pair.strip().strip("()").partition(",")
+        if (user, item) not in known or item in {other.strip() for other in others}:
+            raise DataError(
+                f"the pair {pair} is not of {test.base}, or stands among its own negatives.",
+                "Take both files from the same release.",
+                file=negative.name,
+                row=row,
+            )
+
+
+class NeuralCF(EnrolmentImporter):
+    """The leave-one-out files of Neural Collaborative Filtering."""
+
+    name = "ncf"
+    reads = "NAME.train.rating and NAME.test.rating of Neural Collaborative Filtering"
+    suffixes = (".train.rating",)
+    citation = "He et al. (2017), Neural Collaborative Filtering, WWW"
+
+    def read(self, raw: str, bad: BadRows) -> Reading:
+        """Read ``NAME.train.rating`` with ``NAME.test.rating`` beside it.
+
+        Each line holds user, item, rating and time, separated by tabs. The pairs of the test file
+        are taken as held out. ``NAME.test.negative`` is not used to rank by, since courses are
+        ranked among all others here; its pairs must be those of the test file.
+
+        Args:
+            raw: The folder, or the file ``NAME.train.rating``.
+            bad: What becomes of bad rows.
+
+        Returns:
+            What is read, piece by piece.
+
+        Raises:
+            DataError: A file is missing, or the negatives belong to another test file.
+        """
+        source = locate(raw)
+        if is_folder(source):
+            found = files(source, (".train.rating",))
+            if len(found) > 1:
+                names = ", ".join(one.base for one in found)
+                raise DataError(
+                    "the folder holds several data sets.", f"Name one: {names}.", file=raw
+                )
+            source = found[0]
+        stem = source.base.removesuffix(".train.rating")
+        test = source.sibling(f"{stem}.test.rating")
+        if test is None or test.base == source.base:
+            raise DataError(
+                f"no {stem}.test.rating is beside it.", "Name NAME.train.rating.", file=source.name
+            )
+        negative = source.sibling(f"{stem}.test.negative")
+        notes: tuple[str, ...] = ()
+        if negative is not None:
+            _check_negatives(test, negative)
+            notes = (
+                "The sampled negatives are not used: every course is ranked among all others.",
+            )
+
+        def pieces() -> Iterator[Piece]:
+            for one in (source, test):
+                number = bad.places.file(one.name)
+                for block in blocks(one):
+                    table = parse(block, 4, FIELDS, "\t", one.name)
+                    bad.add(
+                        "the line does not have 4 fields",
+                        bad.places.code(number, table.cut),
+                        "Complete the line, or give `on_bad_row` drop.",
+                        table.first_cut,
+                    )
+                    held = pa.array(np.full(len(table.rows), one is test))
+                    batch = table.batch.append_column(HELD_OUT, held)
+                    yield Piece(batch, bad.places.code(number, table.rows))
+
+        sources = tuple(one for one in (source, test, negative) if one is not None)
+        return Reading(
+            pieces(), sources, {name: f"field {i + 1}" for name, i in FIELDS.items()}, notes=notes
+        )

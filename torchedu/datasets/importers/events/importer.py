@@ -1,0 +1,48 @@
+"""Events in courses: what a format tells of courses and their students to a store."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torchedu.datasets.contents import describe_events
+from torchedu.datasets.events import Courses, Enrolments, Events, EventStore, Work, write_events
+from torchedu.datasets.importers.importer import Importer
+from torchedu.datasets.importers.reading.rows import BadRows, Reading
+
+
+class History(NamedTuple):
+    """All that happened in some courses.
+
+    Attributes:
+        courses: The courses.
+        work: Their work.
+        enrolments: The students in them.
+        events: What these did, in any order.
+        at_risk: The outcomes that a teacher wants to prevent.
+        dropped: For each reason, how many rows were left out.
+    """
+
+    courses: Courses
+    work: Work
+    enrolments: Enrolments
+    events: Events
+    at_risk: Sequence[str]
+    dropped: Mapping[str, int]
+
+
+class EventImporter(Importer):
+    """Events in courses; ``read`` gives one piece, a ``History``."""
+
+    store = EventStore
+    describe = staticmethod(describe_events)
+
+    def write(self, reading: Reading, bad: BadRows, out: Path, about: dict[str, Any]) -> None:
+        """Write the history; see ``Importer.write``."""
+        for courses, work, enrolments, events, at_risk, dropped in reading.pieces:
+            before = int((events.day < enrolments.begin[events.enrolment]).sum())
+            late = f"{before} events lie before their student's registration; kept."
+            about |= {
+                "dropped": {**dropped, **bad.dropped},
+                "notes": [*reading.notes, *[late] * (before > 0)],
+            }
+            write_events(out, courses, work, enrolments, events, at_risk, about)

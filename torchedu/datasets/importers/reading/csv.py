@@ -1,0 +1,174 @@
+"""CSV files with headings, block by block, in which each record knows its line."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+from numpy.typing import NDArray
+
+from torchedu.datasets.importers.reading.columns import ColumnMap
+from torchedu.datasets.importers.reading.rows import BadRows, Piece
+from torchedu.datasets.importers.reading.text import Block, Source, blocks
+from torchedu.errors import ConfigError, DataError
+
+DELIMITERS = {",": "','", ";": "';'", "\t": "$'\\t'", "|": "'|'"}
+"""Delimiters that are tried when the given one finds no columns, as a shell writes them."""
+
+
+class Table:
+    """A CSV file whose first line holds the headings."""
+
+    def __init__(self, source: Source, delimiter: str | None, encoding: str) -> None:
+        self.source = source
+        self.encoding = encoding
+        self.delimiter = _delimiter(delimiter, source)
+        first = next(blocks(source, encoding, quoted=True))
+        reader = csv.reader(io.StringIO(first.data.decode(), newline=""), delimiter=self.delimiter)
+        headings: list[str] = next((fields for fields in reader if fields), [])
+        self.headings = [heading.strip() for heading in headings]
+        self.heading_row = first.line + reader.line_num - 1
+        if len(headings) == 1:
+            self._refuse_delimiter(headings[0])
+
+    def _refuse_delimiter(self, line: str) -> None:
+        best = max(DELIMITERS, key=line.count)
+        if line.count(best) >= 1:
+            raise DataError(
+                f"only one column is found with the delimiter {self.delimiter!r}.",
+                f"With {best!r} there are {line.count(best) + 1}: give "
+                f"`delimiter` {DELIMITERS[best]}.",
+                file=self.source.name,
+                row=self.heading_row,
+            )
+
+    def pieces(self, found: ColumnMap, bad: BadRows) -> Iterator[Piece]:
+        """Read the wanted columns, block by block."""
+        number = bad.places.file(self.source.name)
+        wanted = {name: self.headings.index(heading) for name, heading in found.taken.items()}
+        skip = self.heading_row
+        for block in blocks(self.source, self.encoding, quoted=True):
+            if block.line <= skip:
+                block = _without_lines(block, skip)
+            table = parse(block, len(self.headings), wanted, self.delimiter, self.source.name)
+            bad.add(
+                f"the line does not have the {len(self.headings)} fields of the headings",
+                bad.places.code(number, table.cut),
+                "Complete the line, quote fields that hold the delimiter, or give "
+                "`on_bad_row` drop.",
+                table.first_cut,
+            )
+            if table.batch.num_rows:
+                yield Piece(table.batch, bad.places.code(number, table.rows))
+
+
+def _delimiter(given: str | None, source: Source) -> str:
+    if not given:
+        return "\t" if ".tsv" in source.base else ","
+    delimiter = "\t" if given == "\\t" else given
+    if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
+        raise ConfigError(
+            f"the delimiter {given!r} is not one plain character.",
+            f"Common ones, as a shell takes them: {' '.join(DELIMITERS.values())}.",
+        )
+    return delimiter
+
+
+class Parsed(NamedTuple):
+    """What a block of CSV lines holds.
+
+    Attributes:
+        batch: The wanted columns as text, null where a field is empty.
+        rows: The row of each record; shape (records,).
+        cut: The rows whose number of fields is wrong; shape (bad rows,).
+        first_cut: The first of them, as it stands.
+    """
+
+    batch: pa.RecordBatch
+    rows: NDArray[np.int64]
+    cut: NDArray[np.int64]
+    first_cut: str | None
+
+
+def parse(
+    block: Block, fields: int, wanted: Mapping[str, int], delimiter: str, file: str
+) -> Parsed:
+    """Read the wanted columns of a block of CSV lines without headings.
+
+    Args:
+        block: Whole records.
+        fields: How many fields each has.
+        wanted: The index of each wanted column by the name it shall have.
+        delimiter: What stands between fields.
+        file: Its name, for messages.
+
+    Returns:
+        The columns as text, and which rows they stand in.
+
+    Raises:
+        DataError: Arrow cannot read the block at all.
+    """
+    names = [str(index) for index in range(fields)]
+    schema = pa.schema([(name, pa.string()) for name in wanted])
+    cut: list[tuple[int, str]] = []
+
+    def skip(row: arrow_csv.InvalidRow) -> str:
+        cut.append((row.number, row.text))
+        return "skip"
+
+    if not block.data.strip():
+        none = np.zeros(0, np.int64)
+        return Parsed(pa.RecordBatch.from_pylist([], schema=schema), none, none, None)
+    try:
+        table = arrow_csv.read_csv(
+            pa.py_buffer(block.data),
+            read_options=arrow_csv.ReadOptions(
+                column_names=names, use_threads=False, block_size=max(len(block.data), 1 << 16)
+            ),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=delimiter, newlines_in_values=True, invalid_row_handler=skip
+            ),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()),
+                include_columns=[str(index) for index in wanted.values()],
+                strings_can_be_null=True,
+                null_values=[""],
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        raise DataError(
+            f"the text is no CSV ({error}).", "Export the file again.", file=file, row=block.line
+        ) from None
+    records = table.num_rows + len(cut)
+    lines = _record_lines(block, records, delimiter)
+    is_cut = np.zeros(records, bool)
+    is_cut[[number - 1 for number, _ in cut]] = True
+    whole = table.rename_columns(list(wanted)).combine_chunks().to_batches()
+    batch = whole[0] if whole else pa.RecordBatch.from_pylist([], schema=schema)
+    return Parsed(batch, lines[~is_cut], lines[is_cut], cut[0][1] if cut else None)
+
+
+def _record_lines(block: Block, records: int, delimiter: str) -> NDArray[np.int64]:
+    """Return the line each record begins in; blank lines hold none, quoted fields may span some."""
+    if block.data.count(b"\n") == records:
+        return block.line + np.arange(records, dtype=np.int64)
+    reader = csv.reader(io.StringIO(block.data.decode(), newline=""), delimiter=delimiter)
+    lines, before = [], 0
+    for fields in reader:
+        if fields:
+            lines.append(block.line + before)
+        before = reader.line_num
+    # Where the two parsers disagree on a quote, the nearest line is told.
+    lines += [lines[-1] if lines else block.line] * (records - len(lines))
+    return np.array(lines[:records], np.int64)
+
+
+def _without_lines(block: Block, last: int) -> Block:
+    """Return the block without the lines up to the line ``last``."""
+    data = block.data
+    for _ in range(last - block.line + 1):
+        data = data.partition(b"\n")[2]
+    return Block(last + 1, data)

@@ -1,0 +1,67 @@
+"""Parquet files, batch by batch."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as arrow_parquet
+
+from torchedu.datasets.importers.reading.columns import ColumnMap
+from torchedu.datasets.importers.reading.rows import BadRows, Piece
+from torchedu.datasets.importers.reading.text import Source
+from torchedu.errors import DataError
+
+BATCH_ROWS = 1 << 16
+
+
+class Table:
+    """A Parquet file, whose columns have their names as headings."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.heading_row = None
+        with _open(source) as file:
+            self.headings: list[str] = file.schema_arrow.names
+
+    def pieces(self, found: ColumnMap, bad: BadRows) -> Iterator[Piece]:
+        """Read the wanted columns, batch by batch; rows are counted from 1."""
+        source = self.source
+        number, row = bad.places.file(source.name), 1
+        headings = list(dict.fromkeys(found.taken.values()))
+        with _open(source) as table:
+            try:
+                for batch in table.iter_batches(BATCH_ROWS, columns=headings, use_threads=False):
+                    named = pa.RecordBatch.from_arrays(
+                        [batch.column(heading) for heading in found.taken.values()],
+                        names=list(found.taken),
+                    )
+                    rows = row + np.arange(batch.num_rows, dtype=np.int64)
+                    row += batch.num_rows
+                    yield Piece(named, bad.places.code(number, rows))
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+                raise DataError(
+                    f"the Parquet file cannot be read on ({error}).",
+                    "It is cut or damaged: write it again.",
+                    file=source.name,
+                    row=row,
+                ) from None
+        if row == 1:
+            raise DataError(
+                "the file is empty.", "Export it again; nothing was written.", file=source.name
+            )
+
+
+def _open(source: Source) -> arrow_parquet.ParquetFile:
+    """Open a Parquet file.
+
+    Raises:
+        DataError: It is none.
+    """
+    try:
+        return arrow_parquet.ParquetFile(source.system.open_input_file(source.path))
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(
+            f"the file is no Parquet file ({error}).",
+            "It is cut, or of another format: docs/data.md lists them.",
+            file=source.name,
+        ) from None

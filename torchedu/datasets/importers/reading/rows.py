@@ -1,0 +1,175 @@
+"""Rows as they are read, where each stands, and what becomes of a bad one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from torchedu.datasets.importers.reading.clock import TimeUnit
+from torchedu.datasets.importers.reading.text import Source
+from torchedu.errors import DataError
+
+OnBadRow = Literal["error", "drop"]
+_ROW_BITS = 40  # rows of one file fit in 40 bits, files in the 23 bits above
+
+
+class Piece(NamedTuple):
+    """Some rows that an importer read.
+
+    Attributes:
+        batch: The rows, in columns named as in ``schema.ANSWER_COLUMNS``, groups as
+            ``group.<attribute>``, all of any Arrow type that can be read as what they are.
+        place: Where each row stands, from ``Places.code``; shape (rows,).
+    """
+
+    batch: pa.RecordBatch
+    place: NDArray[np.int64]
+
+
+class Reading(NamedTuple):
+    """What an importer's ``read`` returns.
+
+    Attributes:
+        pieces: The rows, piece by piece, read when they are asked for; each a ``Piece`` or what
+            else the kind of data is told in.
+        sources: The files they come from.
+        columns: The heading or field taken for each column of the schema.
+        ignored: Headings that are not used.
+        notes: What a user should know about how the files were taken, in whole sentences.
+        unit: The unit of numeric times, where the format fixes it.
+        response_time_unit: The unit of response times, where the format fixes it.
+        separator: What stands between the skills of a text, where the format fixes it; "" where a
+            text is always one skill.
+        raw: What the user named, for errors about the whole.
+    """
+
+    pieces: Iterator[Any]
+    sources: tuple[Source, ...]
+    columns: dict[str, str]
+    ignored: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    unit: TimeUnit | None = None
+    response_time_unit: Literal["s", "ms"] | None = None
+    separator: str | None = None
+    raw: str = ""
+
+
+class Places:
+    """Numbers for the places of rows, so that a row can be named long after it was read."""
+
+    def __init__(self) -> None:
+        self.files: list[str] = []
+
+    def file(self, name: str) -> int:
+        """Take up a file and return its number."""
+        self.files.append(name)
+        return len(self.files) - 1
+
+    def code(self, file: int | NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return a number for each row of a file (one for all, or one a row); rows count from 1."""
+        return (np.asarray(file, np.int64) << _ROW_BITS) + rows.astype(np.int64)
+
+    def name(self, place: int) -> tuple[str, int]:
+        """Return the file and row of a place."""
+        return self.files[place >> _ROW_BITS], place & ((1 << _ROW_BITS) - 1)
+
+
+@dataclass
+class BadRows:
+    """Takes bad rows: the first one ends the import, or each is dropped, counted and named.
+
+    Args:
+        places: Where rows stand.
+        action: ``error`` or ``drop``.
+    """
+
+    places: Places
+    action: OnBadRow = "error"
+    _dropped: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _named: int = 3  # rows named for each reason
+
+    def add(
+        self,
+        reason: str,
+        place: NDArray[np.int64],
+        remedy: str,
+        value: object = None,
+    ) -> None:
+        """Raise for the first of these rows, or count them.
+
+        Args:
+            reason: What is wrong, without values, such as ``correct is outside 0..1``.
+            place: Where the bad rows stand, in the order read; shape (bad rows,). May be empty.
+            remedy: What the user can do.
+            value: The value found in the first of them.
+
+        Raises:
+            DataError: There is a bad row, and the user did not ask to drop such rows.
+        """
+        if len(place) == 0:
+            return
+        if self.action == "error":
+            file, row = self.places.name(int(place[0]))
+            found = "" if value is None else f" ({_short(value)})"
+            raise DataError(f"{reason}{found}.", remedy, file=file, row=row)
+        entry = self._dropped.setdefault(reason, {"rows": 0, "first": []})
+        entry["rows"] += len(place)
+        room = self._named - len(entry["first"])
+        for one in place[:room].tolist():
+            file, row = self.places.name(one)
+            entry["first"].append(f"{file}, row {row}")
+
+    @property
+    def dropped(self) -> dict[str, dict[str, Any]]:
+        """For each reason, how many rows were dropped and where the first of them stand."""
+        return dict(sorted(self._dropped.items()))
+
+
+class Sieve:
+    """The rows of a piece that are still good; each bad row is refused once, by its first fault.
+
+    Args:
+        piece: The rows.
+        bad: What becomes of bad rows.
+
+    Attributes:
+        keep: Which rows are good so far; shape (rows,).
+    """
+
+    def __init__(self, piece: Piece, bad: BadRows) -> None:
+        self.piece = piece
+        self.keep = np.ones(len(piece.place), bool)
+        self._bad = bad
+
+    def refuse(
+        self,
+        reason: str,
+        wrong: NDArray[np.bool_],
+        *,
+        column: str | None = None,
+        value: object = None,
+        remedy: str = "Correct the row, or give `on_bad_row` drop.",
+    ) -> None:
+        """Refuse rows.
+
+        Args:
+            reason: What is wrong with them.
+            wrong: Which rows; shape (rows,).
+            column: The column whose first bad value is shown.
+            value: The value to show instead.
+            remedy: What the user can do.
+        """
+        wrong = wrong & self.keep
+        if wrong.any():
+            if column is not None:
+                value = self.piece.batch.column(column)[int(wrong.argmax())].as_py()
+            self._bad.add(reason, self.piece.place[wrong], remedy, value)
+            self.keep &= ~wrong
+
+
+def _short(value: object, most: int = 60) -> str:
+    text = repr(value)
+    return text if len(text) <= most else text[:most] + "..."

@@ -1,0 +1,248 @@
+"""Text files in blocks of whole lines, from this machine or an object store, in any encoding."""
+
+import codecs
+import difflib
+import io
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import pyarrow as pa
+from pyarrow import fs
+
+from torchedu.errors import ConfigError, DataError
+
+BLOCK_BYTES = 4 << 20
+"""How much of a file is read at a time."""
+MOST_BYTES = 64 << 20
+"""A longer stretch without the end of a line (or of a quoted field) is taken for an error."""
+
+
+class Block(NamedTuple):
+    """Whole lines of a file.
+
+    Attributes:
+        line: The number of its first line, from 1.
+        data: The lines in UTF-8.
+    """
+
+    line: int
+    data: bytes
+
+
+class Source(NamedTuple):
+    """A file, on this machine or in an object store.
+
+    Attributes:
+        system: Arrow's file system.
+        path: The path within it.
+        name: The name as the user gave it, for messages.
+    """
+
+    system: fs.FileSystem
+    path: str
+    name: str
+
+    @property
+    def base(self) -> str:
+        """The file's own name without its folders."""
+        return self.path.rstrip("/").rsplit("/", 1)[-1]
+
+    def size(self) -> int:
+        """Return the number of bytes."""
+        return int(self.system.get_file_info(self.path).size)
+
+    def open(self) -> pa.NativeFile:
+        """Open for reading from the beginning; ``.gz`` and the like are unpacked."""
+        try:
+            return self.system.open_input_stream(self.path, compression="detect")
+        except OSError as error:
+            raise _unreadable(self.name, error) from None
+
+    def sibling(self, base: str) -> "Source | None":
+        """Return the file of another name in the same folder, or None where there is none."""
+        return inside(Source(self.system, _parent(self.path), _parent(self.name)), base)
+
+    def read(self) -> bytes:
+        """Return the whole file; for small ones such as lists of names."""
+        with self.open() as stream:
+            return bytes(stream.read())
+
+
+def locate(raw: str) -> Source:
+    """Find a file or folder by its path or by a URI such as ``s3://bucket/answers.csv``.
+
+    Raises:
+        DataError: Nothing is there.
+        ConfigError: The URI's kind is not known.
+    """
+    try:
+        if "://" in raw:
+            system, path = fs.FileSystem.from_uri(raw)
+        else:
+            system, path = fs.LocalFileSystem(), raw
+        info = system.get_file_info(path)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise ConfigError(
+            f"{raw} cannot be opened ({error}).",
+            "Give a path, or a URI such as s3://bucket/answers.csv.",
+        ) from None
+    except OSError as error:
+        raise _unreadable(raw, error) from None
+    source = Source(system, path, raw)
+    if info.type == fs.FileType.NotFound:
+        raise DataError("no such file or folder.", _nearest(source), file=raw)
+    return source
+
+
+def files(source: Source, suffixes: Sequence[str]) -> list[Source]:
+    """Return the file itself, or of a folder the files with one of the suffixes, by name.
+
+    Raises:
+        DataError: The folder holds no such file.
+    """
+    if source.system.get_file_info(source.path).type == fs.FileType.File:
+        return [source]
+    names = sorted(name for name in _names(source) if name.endswith(tuple(suffixes)))
+    found = [one for name in names if (one := inside(source, name)) is not None]
+    if not found:
+        raise DataError(
+            f"the folder holds no file ending in {', '.join(suffixes)}.",
+            "Name the file itself, or a folder that holds such files.",
+            file=source.name,
+        )
+    return found
+
+
+def inside(folder: Source, base: str) -> Source | None:
+    """Return a file of a folder, or None where it is not there."""
+    path = f"{folder.path.rstrip('/')}/{base}" if folder.path else base
+    name = f"{folder.name.rstrip('/')}/{base}" if folder.name else base
+    kind = folder.system.get_file_info(path).type
+    return Source(folder.system, path, name) if kind == fs.FileType.File else None
+
+
+def is_folder(source: Source) -> bool:
+    """Say whether it is a folder."""
+    return bool(source.system.get_file_info(source.path).type == fs.FileType.Directory)
+
+
+def blocks(source: Source, encoding: str = "utf-8", *, quoted: bool = False) -> Iterator[Block]:
+    """Read a text file in blocks of whole lines, in bounded memory.
+
+    Args:
+        source: The file.
+        encoding: Its encoding, by any name that Python knows.
+        quoted: Whether a line end inside double quotes belongs to the field.
+
+    Yields:
+        The blocks in order; together they are the file, each ending with a line feed, whatever
+        the file's own line ends are.
+
+    Raises:
+        DataError: The file is empty, is not in this encoding, or a line or quote has no end.
+        ConfigError: The encoding is not known.
+    """
+    try:
+        decode = codecs.getincrementaldecoder("utf-8-sig" if _is_utf8(encoding) else encoding)()
+    except LookupError:
+        raise ConfigError(
+            f"the encoding {encoding!r} is not known.",
+            "Common ones: utf-8, cp1252, latin-1, utf-16.",
+        ) from None
+    # Old Macintosh and Windows line ends become the one that all that follows counts by.
+    decoder = io.IncrementalNewlineDecoder(decode, translate=True)
+    line, rest, empty = 1, b"", True
+    with source.open() as stream:
+        while True:
+            data = _read(stream, source)
+            try:
+                text = decoder.decode(data, final=not data)
+            except UnicodeError as error:
+                raise _wrong_encoding(source, encoding, line, rest, data, error) from None
+            rest += text.encode("utf-8")
+            if data:
+                end = _end(rest, quoted)
+            else:
+                rest += b"" if rest.endswith(b"\n") or not rest else b"\n"
+                end = len(rest)
+            if end:
+                block, rest = rest[:end], rest[end:]
+                if block.strip():
+                    empty = False
+                    yield Block(line, block)
+                line += block.count(b"\n")
+            elif len(rest) > MOST_BYTES:
+                what = "quoted field" if quoted and b"\n" in rest else "line"
+                raise DataError(
+                    f"a {what} does not end within {MOST_BYTES >> 20} MiB.",
+                    "Close the quote, or export the file again.",
+                    file=source.name,
+                    row=line,
+                )
+            if not data:
+                break
+    if empty:
+        raise DataError(
+            "the file is empty.", "Export it again; nothing was written.", file=source.name
+        )
+
+
+def _read(stream: pa.NativeFile, source: Source) -> bytes:
+    try:
+        return bytes(stream.read(BLOCK_BYTES))
+    except (OSError, pa.ArrowInvalid) as error:
+        raise _unreadable(source.name, error) from None
+
+
+def _end(data: bytes, quoted: bool) -> int:
+    """Return where the last whole line ends, outside quotes; 0 where none does."""
+    end = data.rfind(b"\n") + 1
+    if not quoted or data.count(b'"', 0, end) % 2 == 0:
+        return end
+    # The last quote before `end` opens a field that goes on: the line it stands in is not whole.
+    return data.rfind(b"\n", 0, data.rfind(b'"', 0, end)) + 1
+
+
+def _is_utf8(encoding: str) -> bool:
+    return encoding.lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig")
+
+
+def _wrong_encoding(
+    source: Source, encoding: str, line: int, rest: bytes, data: bytes, error: UnicodeError
+) -> DataError:
+    at = error.start if isinstance(error, UnicodeDecodeError) else 0
+    seen = error.object if isinstance(error, UnicodeDecodeError) else data
+    row = line + rest.count(b"\n") + seen.count(b"\n", 0, at)
+    if line == 1 and not rest and seen[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        remedy = "The file begins as UTF-16 does: give `encoding` utf-16."
+    else:
+        remedy = "Give its encoding, such as `encoding` cp1252, or save it as UTF-8."
+    found = f"byte {seen[at]:#04x}" if at < len(seen) else "the end of the file"
+    return DataError(
+        f"the text is not {encoding} ({found} cannot be read).", remedy, file=source.name, row=row
+    )
+
+
+def _unreadable(name: str, error: Exception) -> DataError:
+    reason = str(error).split("Detail:")[-1]
+    return DataError(
+        f"the file cannot be read ({reason}).", "Check the path and your access to it.", file=name
+    )
+
+
+def _parent(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _names(folder: Source) -> list[str]:
+    try:
+        found = folder.system.get_file_info(fs.FileSelector(folder.path or "."))
+    except OSError:
+        return []
+    return [info.base_name for info in found]
+
+
+def _nearest(source: Source) -> str:
+    folder = Source(source.system, _parent(source.path), _parent(source.name))
+    near = difflib.get_close_matches(source.base, _names(folder), n=1, cutoff=0.5)
+    return f"Did you mean {near[0]}?" if near else "Check the path."

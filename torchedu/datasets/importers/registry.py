@@ -1,0 +1,165 @@
+"""The formats that there are, and the one door from raw files to a store."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from importlib.metadata import entry_points
+from inspect import isabstract
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from torchedu.datasets.importers.importer import Importer
+from torchedu.datasets.importers.reading.rows import BadRows, Piece, Places
+from torchedu.datasets.store import Store
+from torchedu.errors import ConfigError, DataError, allowed
+
+ENTRY_POINTS = "torchedu.importers"
+"""An installed package names modules of importers under this, and they are imported when asked."""
+
+
+def formats(store: type[Store] = Store) -> dict[str, type[Importer]]:
+    """Return the importers that there are, by the name a user gives.
+
+    Args:
+        store: What the data shall be kept in; any where it is ``Store``.
+    """
+    _load_installed()
+    return {
+        kind.name: kind
+        for kind in _below(Importer)
+        if "name" in vars(kind) and not isabstract(kind) and issubclass(kind.store, store)
+    }
+
+
+def _below(kind: type[Any]) -> Iterator[type[Any]]:
+    for own in kind.__subclasses__():
+        yield own
+        yield from _below(own)
+
+
+@cache
+def _load_installed() -> None:
+    for entry in entry_points(group=ENTRY_POINTS):
+        entry.load()
+
+
+def import_data(
+    format: str,
+    raw: str | Path,
+    out: str | Path,
+    options: Mapping[str, Any] | None = None,
+    *,
+    store: type[Store] = Store,
+    progress: Callable[[int], None] | None = None,
+) -> Any:
+    """Read raw files of any format into a store.
+
+    The store depends on what the files say, not on the order in which they tell of different
+    students: names are kept in natural order, and what a student did in order of time.
+
+    Args:
+        format: The name of a format; see ``formats``.
+        raw: The file or folder; a path or a URI such as ``s3://bucket/answers.csv``.
+        out: The store to make; one that stands there is replaced.
+        options: Options of the format, the fields of its class; None stands for the usual value.
+        store: What the data shall be kept in: formats of other kinds of data are not known then.
+        progress: Called with the number of rows read so far.
+
+    Returns:
+        The store, of the format's kind.
+
+    Raises:
+        ConfigError: There is no such format, it has no such option, or the option no such value.
+        DataError: The files cannot be read as they stand; nothing is written.
+    """
+    importer = _importer(format, options or {}, formats(store))
+    bad = BadRows(Places(), importer.on_bad_row)
+    try:
+        reading = importer.read(str(raw), bad)
+        about = importer.about(reading)
+        pieces = _followed(reading.pieces, progress)
+        importer.write(reading._replace(pieces=pieces, raw=str(raw)), bad, Path(out), about)
+    except OSError as error:
+        raise DataError(
+            f"the store cannot be written ({error.strerror or error}).",
+            "Free space on the disk, or choose another place.",
+            file=out,
+        ) from None
+    except pa.ArrowException as error:
+        raise DataError(
+            f"the file cannot be read ({error}).", "Export it again.", file=raw
+        ) from None
+    return importer.store(out)
+
+
+def guess_format(raw: str | Path, store: type[Store]) -> str | None:
+    """Return the format that a path's name tells, or for a folder the files in it.
+
+    Args:
+        raw: The file or folder; a path or a URI.
+        store: What the data shall be kept in.
+
+    Returns:
+        The name of the format; None where nothing tells it.
+    """
+    folder = Path(raw)
+    inside = (file.relative_to(folder).as_posix() for file in sorted(folder.rglob("*")))
+    names = [folder.name, *inside]
+    likeness = {name: kind.likeness(names) for name, kind in formats(store).items()}
+    best = max(likeness, key=lambda name: likeness[name], default=None)
+    return best if best is not None and likeness[best] else None
+
+
+def describe_data(path: str | Path) -> dict[str, Any]:
+    """Count what a store of any kind holds.
+
+    Args:
+        path: The store.
+
+    Returns:
+        Plain JSON; see ``describe.describe`` for answers and ``contents`` for all others.
+
+    Raises:
+        DataError: It is no store, or one that a data module made for itself.
+    """
+    store = Store(path)
+    for kind in formats().values():
+        if store.is_kind(kind.store):
+            return kind.describe(kind.store(path))
+    raise DataError(
+        "the store holds what a network reads, in no form for people.",
+        "Describe the store that it was made of.",
+        file=path,
+    )
+
+
+def _importer(
+    format: str, options: Mapping[str, Any], known: Mapping[str, type[Importer]]
+) -> Importer:
+    if format not in known:
+        raise ConfigError(
+            f"the format {format!r} is not known.", allowed(format, known, most=40),
+            option="format", value=format, allowed=known,
+        )  # fmt: skip
+    given = {name: value for name, value in options.items() if value is not None}
+    own = known[format].options()
+    for name in given:
+        if name not in own:
+            others = [kind.name for kind in known.values() if name in kind.options()]
+            raise ConfigError(
+                f"the format {format} has no option {name}.",
+                f"Its own: {', '.join(own)}. Formats with it: {', '.join(others) or 'none'}.",
+                option=name, value=given[name],
+            )  # fmt: skip
+    return known[format](**given)
+
+
+def _followed(pieces: Iterator[Any], progress: Callable[[int], None] | None) -> Iterator[Any]:
+    """Say how many rows are read, after what becomes of each piece was done."""
+    rows = 0
+    for piece in pieces:
+        yield piece
+        rows += len(piece.place) if isinstance(piece, Piece) else 1
+        if progress is not None:
+            progress(rows)

@@ -1,0 +1,118 @@
+"""Short answers of SemEval-2013 task 7 (Beetle, SciEntsBank): one XML file a question.
+
+Dzikovska et al., "SemEval-2013 Task 7: The Joint Student Response Analysis", *SEM 2013,
+https://aclanthology.org/S13-2045. Folders whose names begin with ``test`` are test parts, each
+under its own name; everything else is trained on.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree.ElementTree import Element, ParseError
+
+import numpy as np
+import pyarrow as pa
+
+from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading
+from torchedu.datasets.importers.reading.text import Source, locate
+from torchedu.datasets.importers.texts.importer import TextImporter
+from torchedu.errors import DataError, MissingExtraError
+
+MOST_BYTES = 16 << 20
+"""A larger file holds no answers to one question."""
+
+
+def _part(file: Path, root: Path) -> str:
+    folders = file.relative_to(root).parts[:-1]
+    tests = [name for name in folders if name.startswith("test")]
+    return tests[-1].removeprefix("test-") if tests else "train"
+
+
+def _piece(source: Source, part: str, bad: BadRows) -> Piece:
+    question = _parsed(source)
+    answers = question.findall("studentAnswers/studentAnswer")
+    references = question.findall("referenceAnswers/referenceAnswer")
+    best = [one for one in references if one.get("category") == "BEST"] or references
+    asked = "".join(question.findtext("questionText") or "").strip()
+    size = len(answers)
+    batch = {
+        "id": [one.get("id") for one in answers],
+        "text": ["".join(one.itertext()).strip() for one in answers],
+        "label": [one.get("accuracy") for one in answers],
+        "prompt": [question.get("id")] * size,
+        "question": [asked] * size,
+        "reference": ["\n".join("".join(one.itertext()).strip() for one in best)] * size,
+        "part": [part] * size,
+    }
+    place = bad.places.code(bad.places.file(source.name), np.arange(1, size + 1))
+    columns = {name: pa.array(column, pa.string()) for name, column in batch.items()}
+    return Piece(pa.RecordBatch.from_pydict(columns), place)
+
+
+def _parsed(source: Source) -> Element:
+    try:
+        from defusedxml import DefusedXmlException
+        from defusedxml.ElementTree import fromstring
+    except ImportError:
+        raise MissingExtraError("Reading XML", "defusedxml", "language") from None
+    remedy = "Fetch the data set again."
+    if source.size() > MOST_BYTES:
+        raise DataError(f"the file is over {MOST_BYTES >> 20} MiB.", remedy, file=source.name)
+    try:
+        found: Element = fromstring(source.read())
+    except DefusedXmlException as error:
+        raise DataError(
+            f"the XML declares entities, which can fill the memory ({type(error).__name__}).",
+            "Data has no need of them: remove the DOCTYPE, or do not trust the file.",
+            file=source.name,
+        ) from None
+    except ParseError as error:
+        raise DataError(
+            f"the file is no XML ({error}).", remedy, file=source.name, row=error.position[0]
+        ) from None
+    if found.tag != "question":
+        raise DataError(
+            f"the XML holds <{found.tag}>, not <question>.",
+            "Name a folder of SemEval-2013 task 7.",
+            file=source.name,
+        )
+    return found
+
+
+class SemEval2013(TextImporter):
+    """The short answers of SemEval-2013 task 7."""
+
+    name = "semeval2013"
+    suffixes = (".xml",)
+    reads = "the XML files of SemEval-2013 task 7: Beetle, SciEntsBank"
+    citation = "Dzikovska et al., SemEval-2013 Task 7, *SEM 2013"
+    licence = "CC BY-SA 3.0"
+
+    def read(self, raw: str, bad: BadRows) -> Reading:
+        """Read the XML files of a folder and of all folders in it.
+
+        An answer has its question's best reference answers beside it, one after the other.
+
+        Args:
+            raw: The folder, or one file.
+            bad: What becomes of bad rows.
+
+        Returns:
+            What is read, question by question.
+
+        Raises:
+            DataError: There is no such file, or one is no XML of this kind.
+        """
+        root = Path(raw)
+        found = [root] if root.is_file() else sorted(root.rglob("*.xml"))
+        if not found:
+            raise DataError(
+                "the folder holds no .xml file.", "Name the data set's folder.", file=raw
+            )
+        sources = tuple(locate(str(file)) for file in found)
+
+        def pieces() -> Iterator[Piece]:
+            for file, source in zip(found, sources, strict=True):
+                yield _piece(source, _part(file, root), bad)
+
+        taken = {"text": "studentAnswer", "label": "accuracy", "prompt": "question/@id"}
+        return Reading(pieces(), sources, taken)

@@ -1,0 +1,77 @@
+"""Graded texts from CSV or Parquet files, a row a text, under any headings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torchedu.datasets.importers.reading.rows import BadRows, Reading
+from torchedu.datasets.importers.reading.tables import CSV, PARQUET, Delimited, read_tables
+from torchedu.datasets.importers.texts.importer import TextImporter
+from torchedu.schema import TEXT_COLUMNS
+
+SUFFIXES = (*CSV, ".txt", *PARQUET)
+ELLIPSE_TRAITS = ("Cohesion", "Syntax", "Vocabulary", "Phraseology", "Grammar", "Conventions")
+PERSON = (
+    "gender", "race_ethnicity", "ell_status", "economically_disadvantaged",
+    "student_disability_status",
+)  # fmt: skip
+"""How ASAP 2.0 and PERSUADE call what is known of their writers."""
+
+
+@dataclass(kw_only=True)
+class TextTables(Delimited, TextImporter):
+    """One or more files of graded texts.
+
+    Args:
+        groups: Headings of attributes of the writers, such as ``gender``.
+        traits: Headings of further scores, such as ``grammar``.
+    """
+
+    name = "texts"
+    reads = "one or more CSV or Parquet files with headings, a row a text"
+    suffixes = SUFFIXES
+
+    groups: Sequence[str] = ()
+    traits: Sequence[str] = ()
+
+    def read(self, raw: str, bad: BadRows) -> Reading:
+        """Begin to read the files; see ``Importer.read``."""
+        return read_tables(
+            self.tables(raw, SUFFIXES), bad, TEXT_COLUMNS,
+            columns=self.columns, groups=self.groups, traits=self.traits,
+        )  # fmt: skip
+
+
+@dataclass(kw_only=True)
+class ELLIPSE(Delimited, TextImporter):
+    """The corpus ELLIPSE."""
+
+    name = "ellipse"
+    reads = "the CSV of ELLIPSE: an overall score and six traits"
+    citation = (
+        "Crossley et al., The English Language Learner Insight, Proficiency and Skills "
+        "Evaluation (ELLIPSE) Corpus, IJLCR 2023"
+    )
+    licence = "CC BY-NC-SA 4.0"
+
+    def read(self, raw: str, bad: BadRows) -> Reading:
+        """Begin to read the file; see ``Importer.read``."""
+        tables = self.tables(raw, SUFFIXES)
+        return read_tables(tables, bad, TEXT_COLUMNS, columns=self.columns, traits=ELLIPSE_TRAITS)
+
+
+@dataclass(kw_only=True)
+class PERSUADE(Delimited, TextImporter):
+    """The corpora ASAP 2.0 and PERSUADE 2.0."""
+
+    name = "persuade"
+    reads = "the CSV of ASAP 2.0 or of PERSUADE 2.0, with attributes of the writers"
+    citation = (
+        "Crossley et al., A large-scale corpus for assessing written argumentation: "
+        "PERSUADE 2.0, Assessing Writing 2024"
+    )
+    licence = "CC BY 4.0 (ASAP 2.0), CC BY-NC-SA 4.0 (PERSUADE 2.0)"
+
+    def read(self, raw: str, bad: BadRows) -> Reading:
+        """Begin to read the file; see ``Importer.read``."""
+        tables = self.tables(raw, SUFFIXES)
+        return read_tables(tables, bad, TEXT_COLUMNS, columns=self.columns, groups=PERSON)
