@@ -48,7 +48,8 @@ DOORS = {
     "export": "domains tasks models checkpoints batch schema torch safetensors onnxscript "
     "onnxruntime transformers peft",
     "report": "schema numpy pyarrow matplotlib jinja2 yaml",
-    "testing": "companions domains datamodules models layers batch schema numpy torch",
+    "testing": "companions domains datamodules datasets models layers batch schema numpy pyarrow "
+    "torch",
     "cli": "run evaluation prediction export report testing tasks models datamodules datasets "
     "baselines metrics callbacks checkpoints batch schema parsing "
     "numpy pyarrow torch lightning jsonargparse yaml rich",

@@ -2,6 +2,7 @@
 
 from torchedu.testing.contract import ContractError
 from torchedu.testing.data import check_data
+from torchedu.testing.importers import check_importer
 from torchedu.testing.kinds import Kind
 from torchedu.testing.launch import Launch, LaunchError, LaunchServer
 from torchedu.testing.networks import check_network
@@ -14,6 +15,7 @@ __all__ = [
     "LaunchError",
     "LaunchServer",
     "check_data",
+    "check_importer",
     "check_network",
     "check_task",
 ]
