@@ -52,7 +52,8 @@ DOORS = {
     "export": "checkpoints tasks datamodules domains models batch schema onnxruntime onnxscript "
     "peft safetensors torch transformers",
     "report": "sections run_folder jinja2 matplotlib numpy yaml",
-    "testing": "models batch schema numpy torch",
+    "testing": "datamodules domains models layers datasets batch companions schema numpy pyarrow "
+    "torch",
     "cli": "report export prediction run checkpoints tasks datamodules datasets parsing schema "
     "run_folder rich torch",
 }

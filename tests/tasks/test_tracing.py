@@ -20,7 +20,7 @@ from torchedu.optimizers import RowAdagrad
 from torchedu.prediction.tracing import predict_part
 from torchedu.schema import ITEM, SKILL, Names, Vocabulary
 from torchedu.tasks import KnowledgeTracing, open_task
-from torchedu.testing.contract import Subject
+from torchedu.testing.kinds import NetworkSubject
 
 BUILD = partial(ItemDKT, dim=6)
 
@@ -39,7 +39,7 @@ def stock_trainer(epochs: int = 1, **other: object) -> Trainer:
 
 def a_batch() -> AnswerBatch:
     """Return windows of lengths 2, 5, 8, ... whose first answer is there as history alone."""
-    batch = Subject(BUILD, 20, 9).batch(size=4, steps=12)
+    batch = NetworkSubject(BUILD).batch(rows=4, steps=12)
     seen_BL = torch.arange(12) < torch.tensor([[2], [5], [8], [12]])
     scored_BL = seen_BL & (torch.arange(12) > 0)
     return batch._replace(

@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from itertools import takewhile
 from typing import Any
 
@@ -98,10 +99,9 @@ class CausalLM(Network):
         self.four_bits = four_bits
         self._given = config
         self._attention = attention
-        own: dict[str, Any]
         if source is None:
             # The tokenizer has its own, and a family's padding would never be learned.
-            own = dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"))
+            own: dict[str, Any] = dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"))
             own |= SMALL if config is None else config
             # Models have rows to spare, which a checkpoint of theirs has too.
             own["vocab_size"] = max(num_tokens, int(own.get("vocab_size", 0)))
@@ -352,7 +352,7 @@ class CausalLM(Network):
         attention = None if self._attention == "sdpa" else self._attention
         try:
             parsed = AutoConfig.for_model(**{**own, "use_cache": False})
-            with torch.device("cpu" if self.source is None else "meta"):
+            with nullcontext() if self.source is None else torch.device("meta"):
                 lm: Any = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
                     parsed, attn_implementation=attention, dtype=torch.float32
                 )

@@ -195,9 +195,10 @@ def encoder_sizes(config: dict[str, Any]) -> tuple[int, int]:
 
 
 def plain_config(config: dict[str, Any]) -> dict[str, Any]:
-    """Return a configuration without where it was and how it was saved."""
+    """Return a configuration as plain JSON, without where it was and how it was saved."""
     dropped = ("_name_or_path", "auto_map", "dtype", "torch_dtype", "transformers_version")
-    return {name: value for name, value in config.items() if name not in dropped}
+    kept = {name: value for name, value in config.items() if name not in dropped}
+    return dict(json.loads(json.dumps(kept)))  # in which numbers are no keys
 
 
 def tokenizer(name: str) -> Any:
