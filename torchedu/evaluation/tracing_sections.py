@@ -194,6 +194,6 @@ def one_student(student: Mapping[str, Any]) -> Section:
     which = f"answers {first + 1} to {given}" if first else f"{given} answers"
     of = f", the {len(kept)} skills practised most of {len(met)}" if len(met) > len(kept) else ""
     return Section(
-        title, f"Student {student['student']}, {which}{of}. {student['definition']}",
+        title, f"A student who is not named, {which}{of}. {student['definition']}",
         [picture, answers],
     )  # fmt: skip

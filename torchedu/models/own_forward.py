@@ -217,7 +217,8 @@ def compute_buffers(lm: Any) -> None:
             empty = torch.full_like(getattr(part, name), UNKNOWN, device="cpu")
             part.register_buffer(name, empty, name not in part._non_persistent_buffers_set)
         if lacking:
-            lm._init_weights(part)
+            with torch.device("cpu"):  # whichever device the rest is built on
+                lm._init_weights(part)
         for name in lacking:
             if name in part._non_persistent_buffers_set and (getattr(part, name) == UNKNOWN).any():
                 raise _refused(lm.config, f"computes {name} only as it is built")
