@@ -44,6 +44,9 @@ class Domain(nn.Module, ABC):
         nets: What its networks are.
         keys: Columns of what ``predict`` returns that say what a prediction is of, by which they
             are ordered; the first column where it names none.
+        baselines: Classes of ``torchedu.baselines.Baseline`` that it is scored beside, where no
+            evaluation of its own is registered: each is fitted to the columns that are predicted of
+            the training part, and gives some of them anew (see ``scored``).
         use_for: What the task is for, as a model card says it.
         not_for: What it must not be used for.
         trained_by: Arguments that say how it is trained, not what it is.
@@ -68,6 +71,7 @@ class Domain(nn.Module, ABC):
     fixed: ClassVar[tuple[str, ...]] = ()
     nets: ClassVar[type[Network]] = Network
     keys: ClassVar[tuple[str, ...]] = ()
+    baselines: ClassVar[tuple[type[Any], ...]] = ()
     use_for: ClassVar[str] = ""
     not_for: ClassVar[str] = ""
     trained_by: ClassVar[tuple[str, ...]] = ("lr", "weight_decay", "schedule")
@@ -107,6 +111,17 @@ class Domain(nn.Module, ABC):
     @abstractmethod
     def pseudonyms(self, batch: Any) -> list[str]:
         """Name each row of a batch as its owner can find it, and nobody else the person."""
+
+    def scored(self, predicted: Mapping[str, NDArray[Any]]) -> dict[str, float]:
+        """Return the scores of predicted columns, by which baselines stand beside the network.
+
+        Args:
+            predicted: The columns that ``predict`` returned, some of them a baseline's.
+
+        Returns:
+            By the names that ``metrics`` gives them; none where a task is set beside nothing.
+        """
+        return {}
 
     def sections(self, data: Any, predicted: Mapping[str, NDArray[Any]]) -> Sequence[Section]:
         """Return sections of one's own for the report, from what was predicted of a part.

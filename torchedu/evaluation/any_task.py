@@ -58,18 +58,26 @@ def evaluate(
     Raises:
         ConfigError: A baseline has another one's name, or the task has no way to fit it.
     """
-    if not isinstance(baselines, bool):
+    beside = type(task).scored is not Task.scored
+    if not (beside or isinstance(baselines, bool)):
         raise ConfigError(
-            f"{type(task).__name__} says nowhere what its baselines are fitted to.",
-            "Register its own way to be scored with evaluate.register.",
+            f"{type(task).__name__} says nowhere how baselines are scored.",
+            "Write its method scored, or register its own way to be scored with evaluate.register.",
         )
     run = trainer.test if part == "test" else trainer.validate
     (logged,) = run(task, datamodule=data, verbose=False) or [{}]
     numbers = {name.partition("/")[2] or name: value for name, value in logged.items()}
+    rows = [{"name": type(task.net).__name__, "kind": "network", **numbers}]
     sections: Sequence[Section] = ()
-    if type(task).sections is not Task.sections:
+    if beside or type(task).sections is not Task.sections:
         columns = predicted(task, data, part, trainer)  # type: ignore[arg-type]
-        sections = task.sections(data, columns) if trainer.is_global_zero else ()
+        learned = predicted(task, data, "train", trainer) if beside and baselines else {}  # type: ignore[arg-type]
+        if trainer.is_global_zero:
+            sections = task.sections(data, columns)
+            own = (kind() for kind in task.baselines) if learned else ()
+            for baseline in fitted(own, baselines if learned else False, learned):
+                scores = task.scored({**columns, **baseline.predict(columns)})
+                rows.append({"name": baseline.name, "kind": "baseline", **scores})
     if not trainer.is_global_zero:
         return {}
     found = evaluation(
@@ -78,7 +86,7 @@ def evaluate(
         part,
         counts={},
         columns={name: name.replace("_", " ") for name in numbers},
-        scores=[{"name": type(task.net).__name__, "kind": "network", **numbers}],
+        scores=rows,
         sections=sections,
     )
     return keep(found, folder)
