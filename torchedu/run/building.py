@@ -148,7 +148,7 @@ def _log(config: RunConfig, resume: Resume | None) -> dict[str, Any]:
     if asked["logger"] is not None and not isinstance(asked["logger"], bool):
         if given.run is not None:
             raise ConfigError(
-                "--run names the folder of the CSV log, and --trainer.logger asks for another log.",
+                "⟦run⟧ names the folder of the CSV log, and ⟦trainer.logger⟧ asks for another log.",
                 "Give one of the two.",
             )
         return {}
