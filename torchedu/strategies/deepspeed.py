@@ -57,9 +57,7 @@ class DeepSpeed(HasTraits, DDPStrategy):
         if find_spec("deepspeed") is None:
             raise MissingExtraError("The strategy deepspeed", "deepspeed", "deepspeed")
         if stage not in (1, 2, 3):
-            raise ConfigError(
-                f"⟦trainer.strategy.stage⟧ of ZeRO is {stage!r}.", allowed(str(stage), "123")
-            )
+            raise ConfigError(f"⟦trainer.strategy.stage⟧ is {stage!r}.", allowed(str(stage), "123"))
         if bucket < 1 or persist < 0:
             raise ConfigError(
                 f"⟦trainer.strategy.bucket⟧ is {bucket}, ⟦trainer.strategy.persist⟧ {persist}.",

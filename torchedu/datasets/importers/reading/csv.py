@@ -71,7 +71,7 @@ def _delimiter(given: str | None, source: Source) -> str:
     delimiter = "\t" if given == "\\t" else given
     if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
         raise ConfigError(
-            f"the delimiter {given!r} is not one plain character.",
+            f"⟦delimiter⟧ {given!r} is not one plain character.",
             f"Common ones, as a shell takes them: {' '.join(DELIMITERS.values())}.",
         )
     return delimiter

@@ -146,7 +146,7 @@ def blocks(source: Source, encoding: str = "utf-8", *, quoted: bool = False) -> 
         decode = codecs.getincrementaldecoder("utf-8-sig" if _is_utf8(encoding) else encoding)()
     except LookupError:
         raise ConfigError(
-            f"the encoding {encoding!r} is not known.",
+            f"⟦encoding⟧ {encoding!r} is not known.",
             "Common ones: utf-8, cp1252, latin-1, utf-16.",
         ) from None
     # Old Macintosh and Windows line ends become the one that all that follows counts by.
