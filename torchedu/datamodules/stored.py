@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from torchedu.datasets import Store
 from torchedu.datasets.importers import formats, guess_format, import_data
 from torchedu.datasets.store import MANIFEST
-from torchedu.errors import ConfigError, TorcheduError
+from torchedu.errors import ConfigError, TorcheduError, worded
 from torchedu.files import alone
 
 S = TypeVar("S", bound=Store)
@@ -62,7 +62,7 @@ def stored(
                 return store
         with _as_options_of(arguments, read_as, path, out):
             made: S = import_data(read_as, path, out, options, store=kind)
-    _log.info(f"Imported {raw.name}: {made.summary}.")
+    _log.info(worded(f"Imported {raw.name}: {made.summary}."))
     return made
 
 
