@@ -17,6 +17,7 @@ from torchedu.callbacks.advice import advice
 from torchedu.checkpoints import LastCheckpoint
 from torchedu.checkpoints.resume import resume_from
 from torchedu.cli import THEIRS, main
+from torchedu.cli.results import show
 from torchedu.cli.terminal import Terminal
 from torchedu.datamodules import Enrolments, Interactions
 from torchedu.datasets.importers import import_data
@@ -24,6 +25,7 @@ from torchedu.datasets.simulator import simulate
 from torchedu.errors import (
     ConfigError,
     DataError,
+    MissingExtraError,
     TorcheduError,
     argument,
     command_line,
@@ -31,6 +33,7 @@ from torchedu.errors import (
     worded,
 )
 from torchedu.models import DKT, SAKT, TwoTower
+from torchedu.run.training import Result
 from torchedu.strategies.limits import check_machine
 from torchedu.strategies.named import named_strategy
 from torchedu.strategies.pipeline import Pipeline
@@ -333,3 +336,15 @@ def test_the_first_option_named_is_the_one_that_is_wrong() -> None:
     named = ConfigError("⟦data.context⟧ is not below ⟦data.window⟧.", "Lower it.")
     assert named.option == "data.context"
     assert ConfigError("it is wrong.", "Set ⟦data.window⟧.").option is None
+
+
+def test_scores_and_remedies_are_shown_as_they_stand(capsys: pytest.CaptureFixture[str]) -> None:
+    scores = [{"name": "[red]DKT", "kind": "network", "auc": 0.5}]
+    shown = {"counts": {}, "data": "class[bold]x", "split": "test", "columns": {"auc": "AUC"}}
+    missing = MissingExtraError("A report", "jinja2", "plots")
+    task: Any = None
+    show(Terminal(), Result(task, {**shown, "scores": scores}, Path(), report=missing))
+    said = capsys.readouterr().out
+    assert "class[bold]x, test part" in said
+    assert "[red]DKT" in said
+    assert "pip install 'torchedu[plots]'" in said
