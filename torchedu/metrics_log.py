@@ -10,7 +10,7 @@ from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 from lightning.pytorch.loggers.logger import rank_zero_experiment
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 
-from torchedu.errors import ConfigError
+from torchedu.errors import ConfigError, worded
 from torchedu.files import sweep, write_whole
 from torchedu.run_folder import RunFolder
 
@@ -41,7 +41,7 @@ def metrics_log(
     except OSError as error:
         raise ConfigError(
             f"the run's folder {folder} cannot be made ({error.strerror}).",
-            "Name one where you may write: --run FOLDER.",
+            "Name one where you may write: ⟦run⟧ FOLDER.",
         ) from None
     if run is None:
         return MetricsLog(folder, "", None)
@@ -51,8 +51,8 @@ def metrics_log(
         return MetricsLog(folder.parent, folder.name, "", step or 0, rows)
     if folder.is_file() or any(folder.iterdir()):
         raise ConfigError(
-            f"--run {run} is in use.",
-            "Name a folder that does not exist yet, or go on with the run there: --resume auto."
+            f"⟦run⟧ {run} is in use.",
+            "Name a folder that does not exist yet, or go on with the run there: ⟦resume⟧ auto."
             if begun
             else "Name a folder that does not exist yet, or move that one.",
         )
@@ -73,7 +73,7 @@ def _sweep(run: Path) -> None:
         try:
             sweep(folder)
         except OSError as error:  # training goes on all the same
-            rank_zero_warn(f"{folder} could not be swept ({error.strerror}).")
+            rank_zero_warn(worded(f"{folder} could not be swept ({error.strerror})."))
 
 
 class MetricsLog(CSVLogger):
@@ -137,7 +137,7 @@ class _Writer(ExperimentWriter):
         try:
             super().save()
         except OSError as error:
-            rank_zero_warn(f"{self._file} could not be written ({error.strerror}).")
+            rank_zero_warn(worded(f"{self._file} could not be written ({error.strerror})."))
             if self._file.is_file() and self._file.stat().st_size > size:
                 with self._file.open("r+b") as file:
                     file.truncate(size)  # half a row; all of them are tried again with the next

@@ -14,7 +14,7 @@ from torchedu import Interactions, ItemDKT, KnowledgeTracing
 from torchedu.batch import AnswerBatch
 from torchedu.callbacks import GradientGuard
 from torchedu.callbacks.gradients import layers, norms
-from torchedu.errors import ConfigError, TrainingError
+from torchedu.errors import ConfigError, TrainingError, command_line
 
 
 class Poison(Callback):
@@ -70,7 +70,7 @@ def test_a_stock_trainer_stops_before_the_step_and_names_the_sample(
     assert "step 4:" in told.value.problem
     assert f"because of student row {student} (answers 0 to" in told.value.problem
     assert told.value.problem.count("answers") == 1, "the others of its batch are not to blame"
-    assert "--gradients.non_finite skip" in told.value.remedy
+    assert "--gradients.non_finite skip" in told.value.render(command_line)
     assert seen == {"steps": 3, "finite": True}
 
 

@@ -263,7 +263,7 @@ def test_going_on_with_other_names_is_refused(checkpoint: Path, tmp_path: Path) 
     task = KnowledgeTracing(BUILD, data.num_items, data.num_skills)
     with pytest.raises(CheckpointError, match="other items or skills than this data has") as caught:
         stock_trainer(epochs=2).fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-    assert "--init_from" in caught.value.remedy
+    assert "init_from" in str(caught.value)
 
 
 @pytest.mark.parametrize("net", [partial(DKT, dim=6), partial(SAKT, dim=8, heads=2)])

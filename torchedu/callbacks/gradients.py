@@ -16,7 +16,7 @@ from torch.distributed.tensor import DTensor, Replicate
 from torch.optim import Optimizer
 
 from torchedu.domains import Domain
-from torchedu.errors import ConfigError, TrainingError, allowed
+from torchedu.errors import ConfigError, TrainingError, allowed, worded
 from torchedu.parallel import of_one_mesh, traits_of
 from torchedu.ranks import on_all
 
@@ -53,12 +53,13 @@ class GradientGuard(Callback):
     ) -> None:
         if non_finite not in ("stop", "skip"):
             raise ConfigError(
-                f"non_finite is {non_finite!r}.", allowed(str(non_finite), ("stop", "skip"))
+                f"⟦gradients.non_finite⟧ is {non_finite!r}.",
+                allowed(str(non_finite), ("stop", "skip")),
             )
         if most_skipped < 0 or spike <= 1:
             raise ConfigError(
-                f"most_skipped is {most_skipped} and spike {spike}.",
-                "most_skipped is at least 0, spike above 1.",
+                f"⟦gradients.most_skipped⟧ is {most_skipped}, ⟦gradients.spike⟧ {spike}.",
+                "The one is at least 0, the other above 1.",
             )
         self.non_finite = non_finite
         self.most_skipped = most_skipped
@@ -138,11 +139,12 @@ class GradientGuard(Callback):
                 ratios = [now / then for now, then in zip(each, before, strict=True)]
                 name = list(self._layers)[ratios.index(max(ratios))]
                 self._quiet_until = step + ENOUGH
-                rank_zero_warn(
+                notice = worded(
                     f"step {step:,}: the gradient's norm is {total:.3g}, {total / usual:.0f} times "
                     f"the usual {usual:.3g}, most of all in {name} ({max(ratios):.0f} times). "
-                    "A lower learning rate or --trainer.gradient_clip_val may help."
+                    "A lower learning rate or ⟦trainer.gradient_clip_val⟧ may help."
                 )
+                rank_zero_warn(notice)
         self._norms.append(each)
 
     def _refuse(self, trainer: Trainer, module: LightningModule, each: list[float]) -> None:
@@ -160,11 +162,11 @@ class GradientGuard(Callback):
             raise TrainingError(
                 f"{told}; the step was not taken{passed}.",
                 "Check those samples, lower the learning rate, or pass over such steps: "
-                "--gradients.non_finite skip, with --run FOLDER --resume auto to go on.",
+                "⟦gradients.non_finite⟧ skip, with ⟦run⟧ FOLDER ⟦resume⟧ auto to go on.",
             )
         self.skipped += 1
         self._in_a_row += 1
-        rank_zero_warn(f"{told}; the step was passed over.")
+        rank_zero_warn(worded(f"{told}; the step was passed over."))
         for optimizer in trainer.optimizers:
             optimizer.zero_grad()  # optimizers leave what has no gradient as it is
 

@@ -14,7 +14,7 @@ from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
 from lightning.pytorch.trainer.states import TrainerFn
 
 from torchedu.checkpoints.verified_io import VerifiedCheckpointIO
-from torchedu.errors import ConfigError
+from torchedu.errors import ConfigError, TrainingError
 from torchedu.run_folder import RunFolder
 
 STOPPED = 75
@@ -44,7 +44,7 @@ class LastCheckpoint(Checkpoint):
     def __init__(self, every_n_steps: int | None = None, minutes: float | None = 10.0) -> None:
         for name, value in (("every_n_steps", every_n_steps), ("minutes", minutes)):
             if value is not None and value <= 0:
-                raise ConfigError(f"{name} is {value}.", "It is above 0, or null.")
+                raise ConfigError(f"⟦save.{name}⟧ is {value}.", "It is above 0, or null.")
         self.every_n_steps = every_n_steps
         self.minutes = minutes
         self._trainer: Trainer | None = None
@@ -161,10 +161,9 @@ class LastCheckpoint(Checkpoint):
             raise SystemExit(0)  # the first rank's code is the job's
         name = "a signal" if self._signal is None else signal.Signals(self._signal).name
         run = RunFolder.of_checkpoint(self._file).path
-        print(
-            f"Stopped by {name} after step {trainer.global_step:,}; saved in {self._file}.\n"
-            f"To go on: the same words and --run {run} --resume auto",
-            file=sys.stderr,
-            flush=True,
+        notice = TrainingError(
+            f"Stopped by {name} after step {trainer.global_step:,}; saved in {self._file}.",
+            f"To go on: the same words and ⟦run⟧ {run} ⟦resume⟧ auto",
         )
+        print(notice, file=sys.stderr, flush=True)
         raise SystemExit(130 if self._signal == signal.SIGINT else STOPPED)

@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
+from torchedu.cli.terminal import Terminal
 from torchedu.run.training import Result
 
 
-def show(console: Console, result: Result) -> None:
+def show(terminal: Terminal, result: Result) -> None:
     """Print the scores of a run, and where its report is.
 
     Args:
-        console: Where to print.
+        terminal: Where to print.
         result: What the run came to; nothing is printed of one without scores.
     """
     evaluation = result.evaluation
@@ -31,6 +31,6 @@ def show(console: Console, result: Result) -> None:
             *("-" if number is None else f"{number:.4f}" for number in numbers),
             style="bold" if row["kind"] == "network" else "dim" if row["kind"] == "oracle" else "",
         )
-    console.print(table)
+    terminal.print(table)
     no_report = "" if isinstance(result.report, Path) else "No report was written. "
-    console.print(f"{no_report or 'Report: '}{result.report}", highlight=False)
+    terminal.print(f"{no_report or 'Report: '}{result.report}")

@@ -192,8 +192,8 @@ class Domain(nn.Module, ABC):
         length = getattr(data, data.longest) if data.longest else 0
         if most is not None and length > most:
             raise ConfigError(
-                f"the data's {data.longest} of {length} is longer than the network's {most} steps.",
-                f"Set `data.{data.longest}` to at most {most}, or build a network that takes more.",
+                f"⟦data.{data.longest}⟧ of {length} is longer than the network's {most} steps.",
+                f"Set ⟦data.{data.longest}⟧ to at most {most}, or build a network that takes more.",
             )
         fresh = self.vocabulary is None
         for size in self.sizes:
@@ -270,7 +270,7 @@ class Domain(nn.Module, ABC):
         if self.vocabulary is not None and vocabulary != self.vocabulary:
             raise CheckpointError(
                 "the checkpoint belongs to other items or skills than this data has.",
-                "To go on with new data, start from it with --init_from; its names then grow.",
+                "To go on with new data, start from it with ⟦init_from⟧; its names then grow.",
             )
         self.vocabulary = vocabulary
 

@@ -178,5 +178,5 @@ class Explanation(Domain):
         if base is not None and self.net.source is not None and base != self.net.checksum():
             raise CheckpointError(
                 f"the additions were trained on other weights than those of {self.net.source}.",
-                "Put the model that they belong to there, or name it: --model.net.source FOLDER.",
+                "Put the model that they belong to there, or name it: ⟦model.net.source⟧ FOLDER.",
             )

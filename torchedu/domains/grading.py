@@ -102,8 +102,8 @@ class Grading(Domain):
         super().__init__(lr, weight_decay, schedule)
         if encoder_lr <= 0 or not 0 < layer_decay <= 1:
             raise ConfigError(
-                f"encoder_lr is {encoder_lr}, layer_decay {layer_decay}.",
-                "encoder_lr is above 0, layer_decay above 0 and at most 1.",
+                f"⟦model.encoder_lr⟧ is {encoder_lr}, ⟦model.layer_decay⟧ {layer_decay}.",
+                "⟦model.encoder_lr⟧ is above 0, ⟦model.layer_decay⟧ above 0 and at most 1.",
             )
         sizes = (num_prompts, num_scores, num_steps, num_roles, dim, encoder)
         self.net = self.built(net, Grader, *sizes)
@@ -123,9 +123,9 @@ class Grading(Domain):
         """Agree with the data on what is read, then as every task does; see ``Domain.agree``."""
         if data.frozen != (self.net.reads == "vectors"):
             raise ConfigError(
-                f"{type(self.net).__name__} reads {self.net.reads}, and data.frozen is "
+                f"{type(self.net).__name__} reads {self.net.reads}, and ⟦data.frozen⟧ is "
                 f"{data.frozen}.",
-                f"Set `data.frozen` to {str(self.net.reads == 'vectors').lower()}.",
+                f"Set ⟦data.frozen⟧ to {str(self.net.reads == 'vectors').lower()}.",
             )
         super().agree(data, training)
 

@@ -111,16 +111,17 @@ class Recommendation(Domain):
     ) -> None:
         super().__init__(lr, weight_decay, schedule, sparse)
         if loss not in LOSSES:
-            raise ConfigError(f"loss is {loss!r}.", f"Allowed: {', '.join(LOSSES)}.")
+            raise ConfigError(f"⟦model.loss⟧ is {loss!r}.", f"Allowed: {', '.join(LOSSES)}.")
         if negatives < 1 or power < 0 or not 0 <= smoothing < 1:
             raise ConfigError(
-                f"negatives is {negatives}, power {power}, smoothing {smoothing}.",
-                "negatives is at least 1, power at least 0, smoothing in 0..1.",
+                f"⟦model.negatives⟧ is {negatives}, ⟦model.power⟧ {power}, "
+                f"⟦model.smoothing⟧ {smoothing}.",
+                "They are at least 1, at least 0 and in 0..1.",
             )
         if sparse and loss == "softmax":
             raise ConfigError(
-                "sparse tables and a softmax over all courses, which touches every row.",
-                "Give --model.loss in_batch, sampled_softmax, bce or bpr.",
+                "⟦model.sparse⟧ tables and a softmax over all courses, which touches every row.",
+                "Give ⟦model.loss⟧ in_batch, sampled_softmax, bce or bpr.",
             )
         sizes = (num_items, num_students, num_groups, num_skills)
         self.net = self.built(net, Recommender, *sizes)

@@ -111,7 +111,7 @@ class CausalLM(Network):
                 raise ConfigError(
                     f"the tokenizer has {num_tokens:,} tokens, and the model of {source} knows "
                     f"{int(own.get('vocab_size', 0)):,}.",
-                    f"Give the model's own: --data.tokenizer {source}.",
+                    f"Give the model's own: ⟦data.tokenizer⟧ {source}.",
                 )
         self.lm: Any = self._built(own)
         self.max_steps = int(self.lm.config.max_position_embeddings)
@@ -185,7 +185,7 @@ class CausalLM(Network):
         if self._alone:
             raise ConfigError(
                 f"the family {self.lm.config.model_type!r} {self._alone}.",
-                "Give each text a row of its own: --data.packing false.",
+                "Give each text a row of its own: ⟦data.packing⟧ false.",
             )
         return batch.place_BL
 

@@ -49,7 +49,8 @@ class SAKT(KTModel):
         super().__init__()
         if dim % heads:
             raise ConfigError(
-                f"dim is {dim} and heads {heads}.", "dim must be a multiple of heads."
+                f"⟦model.net.dim⟧ is {dim} and ⟦model.net.heads⟧ {heads}.",
+                "⟦model.net.dim⟧ is a multiple of ⟦model.net.heads⟧.",
             )
         self.num_items = num_items
         self.num_skills = num_skills

@@ -58,10 +58,11 @@ class TextEncoder(nn.Module):
     def _pool(self, pooling: Pooling, layers: Sequence[int]) -> None:
         num = int(self.model.config.num_hidden_layers)
         if pooling not in POOLINGS:
-            raise ConfigError(f"pooling is {pooling!r}.", allowed(pooling, POOLINGS))
+            raise ConfigError(f"⟦data.pooling⟧ is {pooling!r}.", allowed(pooling, POOLINGS))
         if not layers or not all(-num - 1 <= layer <= num for layer in layers):
             raise ConfigError(
-                f"layers are {list(layers)}.", f"The model has {num}: each is in {-num - 1}..{num}."
+                f"⟦data.layers⟧ are {list(layers)}.",
+                f"The model has {num}: each is in {-num - 1}..{num}.",
             )
         self.pooling = pooling
         self.layers = tuple(layers)

@@ -88,7 +88,7 @@ class TextGrader(Grader):
             raise ConfigError(
                 f"the network's encoder gives vectors of {self.reader.dim} numbers, the data's "
                 f"of {dim}.",
-                "Pool the last layer, --data.layers '[-1]', or all of them.",
+                "Pool the last layer, ⟦data.layers⟧ '[-1]', or all of them.",
             )
         self.config = self.reader.config
         self.lora_rank, self.lora_alpha = lora_rank, lora_alpha

@@ -19,7 +19,7 @@ from torchedu.checkpoints import (
     resume_from,
 )
 from torchedu.datamodules.base import DataModule
-from torchedu.errors import ConfigError
+from torchedu.errors import ConfigError, worded
 from torchedu.metrics_log import metrics_log
 from torchedu.parsing import cause_of
 from torchedu.run.config import RunConfig
@@ -148,7 +148,7 @@ def _log(config: RunConfig, resume: Resume | None) -> dict[str, Any]:
     if asked["logger"] is not None and not isinstance(asked["logger"], bool):
         if given.run is not None:
             raise ConfigError(
-                "--run names the folder of the CSV log, and --trainer.logger asks for another log.",
+                "⟦run⟧ names the folder of the CSV log, and ⟦trainer.logger⟧ asks for another log.",
                 "Give one of the two.",
             )
         return {}
@@ -174,7 +174,7 @@ def _grown(given: Task, checkpoint: str, data: DataModule) -> Task:
     start = open_task(open_checkpoint(checkpoint))
     net = start.arguments()["net"]
     if net != given.arguments()["net"]:
-        rank_zero_info(f"The network is the checkpoint's: {net}")
+        rank_zero_info(worded(f"The network is the checkpoint's: {net}"))
     grown: Task = start.grown(data.vocabulary)
     for name in grown.trained_by:  # how to train is said by the words
         setattr(grown, name, getattr(given, name))

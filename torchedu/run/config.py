@@ -16,7 +16,7 @@ from torchedu.domains.building import class_path
 from torchedu.errors import ConfigError
 from torchedu.parsing import TwoLineErrors
 from torchedu.run.trainers import quiet
-from torchedu.run.words import DEFAULT_TASK, Words, subclasses
+from torchedu.run.words import DEFAULT_TASK, STRATEGY, Words, subclasses
 from torchedu.run_folder import RunFolder
 from torchedu.strategies.named import strategies_help
 from torchedu.tasks import Task
@@ -28,7 +28,8 @@ class RunParser(TwoLineErrors, LightningArgumentParser):
 
     def format_help(self, formatter: Any = None) -> str:
         """Return the help, which begins with the strategies and the classes known."""
-        return f"{strategies_help()}\n{super().format_help(formatter)}"
+        lines = [f"{STRATEGY} {name}: {told}" for name, told in strategies_help().items()]
+        return "\n".join([*lines, super().format_help(formatter)])
 
 
 class RunConfig(LightningCLI):

@@ -81,7 +81,7 @@ class Words:
         for size in self.task.sizes:
             if f"--model.{size}" in options or size in given:
                 raise ConfigError(
-                    f"model.{size} is given, which is not yours to choose: it is the data's.",
+                    f"⟦model.{size}⟧ is given, which is not yours to choose: it is the data's.",
                     "Leave it out; it is counted in what --data.path names.",
                 )
         if self.names_net or "net" not in self.task.usual:

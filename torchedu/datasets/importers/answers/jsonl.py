@@ -86,7 +86,7 @@ def _one_by_one(
     bad.add(
         "the line is no JSON object, or is cut",
         place[broken],
-        "Complete the line, or give `on_bad_row` drop.",
+        "Complete the line, or give ⟦on_bad_row⟧ drop.",
         lines[int(index[broken.argmax()])].decode() if broken.any() else None,
     )
     good = [value for value in objects if value is not None]
@@ -102,7 +102,7 @@ def _one_by_one(
         bad.add(
             f"the {name} is a list or an object, not one value",
             place[nested],
-            "Correct the line, or give `on_bad_row` drop.",
+            "Correct the line, or give ⟦on_bad_row⟧ drop.",
             column[int(nested.argmax())] if nested.any() else None,
         )
         keep &= ~nested
