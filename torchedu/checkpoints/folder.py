@@ -128,5 +128,5 @@ def open_checkpoint(path: str | Path, name: str = RunFolder.BEST) -> Checkpoint:
 
 def warn(message: str) -> None:
     """Warn on a job's first process, which Lightning knows where it is in use."""
-    if getattr(rank_zero_only, "rank", 0) == 0:
+    if vars(rank_zero_only).get("rank", 0) == 0:
         warnings.warn(worded(message), stacklevel=3)

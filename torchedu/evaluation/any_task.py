@@ -10,6 +10,7 @@ from lightning import LightningDataModule, Trainer
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from torchedu.baselines import Baseline
+from torchedu.datamodules import DataModule
 from torchedu.errors import ConfigError
 from torchedu.files import write_whole
 from torchedu.prediction.stream import predicted
@@ -160,7 +161,7 @@ def evaluation(
         "task": type(task).__name__,
         "use_for": task.use_for,
         "not_for": task.not_for,
-        "data": getattr(data, "name", type(data).__name__),
+        "data": data.name if isinstance(data, DataModule) else type(data).__name__,
         "split": part,
         "counts": dict(counts),
         "facts": dict(facts or {}),
