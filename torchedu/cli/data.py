@@ -45,7 +45,7 @@ def importing() -> Callable[..., None]:
             told = dict.fromkeys([f"{' or '.join(told)}, separated by commas"])
         docs[name] = f"{'; or '.join(told)} ({_which(having, known.values())})."
 
-    def run(format: str, raw: str, out: str, **options: Any) -> None:
+    def import_raw(format: str, raw: str, out: str, **options: Any) -> None:
         begin, terminal = time.perf_counter(), Terminal()
         given = {
             word.name: options[word.name]
@@ -69,10 +69,12 @@ def importing() -> Callable[..., None]:
         _print_import(terminal, store, time.perf_counter() - begin)
 
     lines = [f"    {name}: {told}" for name, told in docs.items()]
-    run.__doc__ = "\n".join(["Read raw files of any format into a store.", "", "Args:", *lines])
-    run.__doc__ = run.__doc__.replace("``", "")
-    run.__signature__ = inspect.Signature(words)  # type: ignore[attr-defined]
-    return run
+    import_raw.__doc__ = "\n".join(
+        ["Read raw files of any format into a store.", "", "Args:", *lines]
+    )
+    import_raw.__doc__ = import_raw.__doc__.replace("``", "")
+    import_raw.__signature__ = inspect.Signature(words)  # type: ignore[attr-defined]
+    return import_raw
 
 
 def describe(store: str, picture: str | None = None) -> None:

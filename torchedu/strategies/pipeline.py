@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 import torch
 from lightning import LightningModule, Trainer
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.plugins import MixedPrecision
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities.types import STEP_OUTPUT
@@ -329,7 +330,8 @@ class Pipeline(Filling):
 
     def optimizer_state(self, optimizer: Optimizer) -> dict[str, Any]:
         """Return the state of the whole network's optimizer on the first rank."""
-        optimizer = getattr(optimizer, "_optimizer", optimizer)
+        if isinstance(optimizer, LightningOptimizer):
+            optimizer = optimizer.optimizer
         saved = optimizer.state_dict()
         numbers = _numbers(optimizer)
         own = {
