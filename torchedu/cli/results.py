@@ -1,10 +1,9 @@
 """The scores of a run as a table in the terminal, and the way to its report."""
 
-from pathlib import Path
-
 from rich.console import Console
 from rich.table import Table
 
+from torchedu.errors import MissingExtraError
 from torchedu.run.training import Result
 
 
@@ -14,6 +13,9 @@ def show(console: Console, result: Result) -> None:
     Args:
         console: Where to print.
         result: What the run came to; nothing is printed of one without scores.
+
+    Raises:
+        Exception: The report could not be written, for another reason than a missing package.
     """
     evaluation = result.evaluation
     if not evaluation:
@@ -32,5 +34,9 @@ def show(console: Console, result: Result) -> None:
             style="bold" if row["kind"] == "network" else "dim" if row["kind"] == "oracle" else "",
         )
     console.print(table)
-    no_report = "" if isinstance(result.report, Path) else "No report was written. "
-    console.print(f"{no_report or 'Report: '}{result.report}", highlight=False)
+    if isinstance(result.report, MissingExtraError):
+        console.print(f"No report was written. {result.report}", highlight=False)
+    elif isinstance(result.report, Exception):
+        raise result.report
+    else:
+        console.print(f"Report: {result.report}", highlight=False)
