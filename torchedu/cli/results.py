@@ -31,7 +31,7 @@ def show(console: Console, result: Result) -> None:
         table.add_row(
             row["name"],
             *("-" if number is None else f"{number:.4f}" for number in numbers),
-            style="bold" if row["kind"] == "network" else "dim" if row["kind"] == "oracle" else "",
+            style="bold" if row["name"] in evaluation["best"] else "",
         )
     console.print(table)
     if isinstance(result.report, MissingExtraError):
