@@ -45,7 +45,7 @@ DOORS = {
     "strategies": "parallel models layers ranks deepspeed horovod lightning torch",
     "run": "report evaluation strategies metrics_log checkpoints callbacks tasks datamodules "
     "domains parsing run_folder jsonargparse lightning torch yaml",
-    "prediction": "tasks datamodules domains metrics models datasets ranks batch schema "
+    "prediction": "tasks datamodules metrics models datasets ranks schema "
     "run_folder lightning numpy pyarrow rich torch",
     "evaluation": "prediction tasks datamodules metrics baselines datasets schema sections "
     "run_folder lightning numpy",

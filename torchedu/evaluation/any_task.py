@@ -26,6 +26,8 @@ BESIDE = {
     "bound": "the best that is reachable",
 }
 """What the network's score is set beside, by kind of model."""
+LETTERS = "AEFHILMNORSX"
+"""Letters that are spoken with a vowel first: an HR@10, an MRR."""
 
 
 @singledispatch
@@ -169,6 +171,7 @@ def evaluation(
         "scores": [dict(row) for row in scores],
         "origin": origin,
         "lower": lower,
+        "best": _best(scores, columns, lower),
         "lead": _lead(scores, columns, verb, lower),
         "sections": [section.to_json() for section in sections],
         **more,
@@ -182,6 +185,19 @@ def keep(found: dict[str, Any], folder: str | Path | None) -> dict[str, Any]:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(file, json.dumps(found, ensure_ascii=False, indent=1).encode())
     return found
+
+
+def _best(
+    scores: Sequence[Mapping[str, Any]], columns: Mapping[str, str], lower: bool
+) -> list[str]:
+    """Name the models whose first score is the best of what could be had: no bound, no oracle."""
+    name = next(iter(columns), "")
+    had = {
+        row["name"]: -row[name] if lower else row[name]
+        for row in scores
+        if row["kind"] not in ("bound", "oracle") and row.get(name) is not None
+    }
+    return [model for model, value in had.items() if value == max(had.values())]
 
 
 def _lead(
@@ -206,7 +222,8 @@ def _lead(
         for kind, words in BESIDE.items()
         if kind in best
     ]
-    *first, last = [f"{network} {verb} a {title} of {value:.3f}", *beside]
+    article = "an" if title[0] in (LETTERS if title[:2].isupper() else "AEIOaeio") else "a"
+    *first, last = [f"{network} {verb} {article} {title} of {value:.3f}", *beside]
     return f"{', '.join(first)}, and {last}." if len(first) > 1 else ", ".join([*first, last]) + "."
 
 

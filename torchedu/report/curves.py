@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 import yaml
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from torchedu.report.folder import Run
 from torchedu.report.style import (
@@ -15,6 +15,7 @@ from torchedu.report.style import (
     PAPER,
     Picture,
     blank,
+    label_shares,
     short,
 )
 
@@ -76,10 +77,9 @@ def draw_gradients(run: Run) -> Picture | None:
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda norm, _: f"{norm:g}"))
     low, high = axes.get_ylim()
-    if high < 10 * low:  # no power of ten is in between
-        axes.yaxis.set_minor_formatter(FuncFormatter(lambda norm, _: f"{norm:.2g}"))
-    else:
-        axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    if high < 10 * low:  # at most one power of ten is in between
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_xlabel("epoch")
     axes.set_ylabel("gradient norm")
@@ -127,6 +127,8 @@ def _learning(
     least = _LEAST_SPAN * max(abs(low), abs(high))
     if high - low < least:  # a hair's breadth would look like a fall
         axes.set_ylim((low + high - least) / 2, (low + high + least) / 2)
+    every = [height for values in drawn.values() for height in values.values()]
+    label_shares(axes.yaxis, min(every), max(every))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_xlabel("epoch")
     axes.set_ylabel(what)

@@ -53,6 +53,7 @@ class Evaluation:
         counts: What was scored, and what else there is, by noun.
         columns: The scores' titles by name.
         scores: The models: networks, baselines, others, bounds and oracles, the best first.
+        best: Which of them have the best first score of what could be had.
         origin: The first score of a model that knows nothing.
         sections: What the task has to tell.
         fairness: What the audit of groups found.
@@ -67,6 +68,7 @@ class Evaluation:
     counts: dict[str, int]
     columns: dict[str, str]
     scores: list[Score]
+    best: list[str]
     origin: float
     sections: list[Section]
     fairness: dict[str, Any] | None
@@ -228,6 +230,7 @@ def _evaluation(text: str) -> Evaluation:
         },
         columns=columns,
         scores=sorted(scores, key=place),
+        best=[clean_name(name) for name in value.get("best", ())],
         origin=float(value.get("origin", 0)),
         sections=[Section.from_json(one) for one in value["sections"]],
         fairness=value.get("fairness"),

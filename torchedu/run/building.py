@@ -23,7 +23,8 @@ from torchedu.errors import ConfigError, worded
 from torchedu.metrics_log import metrics_log
 from torchedu.parsing import cause_of
 from torchedu.run.config import RunConfig
-from torchedu.run.trainers import MAX_EPOCHS, run_folder, training_callbacks
+from torchedu.run.trainers import MAX_EPOCHS, training_callbacks
+from torchedu.run_folder import RunFolder
 from torchedu.strategies.ddp import keep_sums
 from torchedu.strategies.limits import check_batch, check_machine, check_memory, device_kind
 from torchedu.strategies.named import Checks, named_strategy
@@ -56,7 +57,7 @@ class Run(NamedTuple):
     @property
     def folder(self) -> Path:
         """The folder that keeps its files."""
-        return run_folder(self.trainer)
+        return RunFolder.of_trainer(self.trainer).path
 
 
 def build(config: RunConfig, meta: bool = False) -> Run:

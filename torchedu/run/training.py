@@ -10,7 +10,7 @@ from lightning.pytorch.tuner import Tuner
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from torchedu.checkpoints import open_checkpoint
-from torchedu.errors import ConfigError, MissingExtraError, allowed
+from torchedu.errors import ConfigError, allowed
 from torchedu.evaluation import evaluate
 from torchedu.report import write_report
 from torchedu.run.building import Run
@@ -26,14 +26,14 @@ class Result(NamedTuple):
             and of a trial run (``--trainer.fast_dev_run``), which is not scored.
         folder: The folder that keeps its files.
         checkpoint: The file of that network, if it was kept.
-        report: The page; or which package it needs that is not there.
+        report: The page; or why it could not be written, which costs no one the scores.
     """
 
     task: Task
     evaluation: Mapping[str, Any]
     folder: Path
     checkpoint: Path | None = None
-    report: Path | MissingExtraError | None = None
+    report: Path | Exception | None = None
 
 
 def train(run: Run) -> Result:
@@ -81,11 +81,11 @@ def score(run: Run, folder: Path, part: str = "test") -> Result:
         What came of it.
     """
     evaluation = evaluate(run.task, run.data, run.trainer, part, folder)
-    report: Path | MissingExtraError | None = None
+    report: Path | Exception | None = None
     if run.trainer.is_global_zero:
         try:
             report = write_report(folder)
-        except MissingExtraError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the scores are told first
             report = error
     return Result(run.task, evaluation, folder, run.checkpoint, report)
 
