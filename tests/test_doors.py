@@ -36,8 +36,8 @@ DOORS = {
     "numpy torch torchmetrics",
     "datamodules": "parallel features models datasets batch companions schema lightning numpy "
     "tokenizers torch transformers",
-    "tasks": "parallel checkpoints callbacks domains optimizers companions run_folder lightning "
-    "torch",
+    "tasks": "parallel checkpoints callbacks domains optimizers companions ranks run_folder "
+    "lightning torch",
     "callbacks": "parallel domains ranks run_folder lightning numpy torch",
     "checkpoints": "ranks run_folder lightning lightning_utilities torch",
     "metrics_log": "run_folder lightning",

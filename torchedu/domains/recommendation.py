@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from torchedu.batch import CourseFacts, EnrolmentBatch
-from torchedu.domains.domain import Domain, Schedule
+from torchedu.domains.domain import Domain, Schedule, finite_of
 from torchedu.domains.opening import open_domain
 from torchedu.errors import ConfigError
 from torchedu.metrics.ranking import TOP, RankingScores, hide, rank_of
@@ -274,6 +274,11 @@ class Recommendation(Domain):
             kind = self.popularity.device.type
             with torch.autocast(kind, enabled=False):  # bf16 would tie many courses
                 score_MN = self.net.logits(state_BLD[row_M, step_M].float())
+            if self.finite is not None:
+                wrong_M = (~finite_of(score_MN[:, RESERVED:])).long()
+                self.finite.append(
+                    wrong_M.new_zeros(len(state_BLD)).index_add(0, row_M, wrong_M) == 0
+                )
             earlier_ML = batch.item_BL[row_M] * (places_L < step_M.unsqueeze(1))
             yield row_M, step_M, hide(hide(score_MN, earlier_ML), batch.before_BM[row_M])
 
