@@ -36,8 +36,8 @@ DOORS = {
     "numpy torch torchmetrics",
     "datamodules": "parallel features models datasets batch companions schema lightning numpy "
     "tokenizers torch transformers",
-    "tasks": "parallel checkpoints callbacks domains optimizers companions run_folder lightning "
-    "torch",
+    "tasks": "parallel checkpoints callbacks domains optimizers ranks companions run_folder "
+    "lightning torch",
     "callbacks": "parallel domains ranks run_folder lightning numpy torch",
     "checkpoints": "ranks run_folder lightning lightning_utilities torch",
     "metrics_log": "run_folder lightning",
@@ -45,8 +45,8 @@ DOORS = {
     "strategies": "parallel models layers ranks deepspeed horovod lightning torch",
     "run": "report evaluation strategies metrics_log checkpoints callbacks tasks datamodules "
     "domains parsing run_folder jsonargparse lightning torch yaml",
-    "prediction": "tasks datamodules metrics models datasets ranks schema "
-    "run_folder lightning numpy pyarrow rich torch",
+    "prediction": "tasks datamodules metrics models datasets ranks schema run_folder lightning "
+    "numpy pyarrow rich torch",
     "evaluation": "prediction tasks datamodules metrics baselines datasets schema sections "
     "run_folder lightning numpy",
     "export": "checkpoints tasks datamodules domains models batch schema onnxruntime onnxscript "

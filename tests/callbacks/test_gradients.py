@@ -124,9 +124,10 @@ def test_a_gradient_alone_names_its_sample_too(class_store: Path) -> None:
 
                 def loss(batch: AnswerBatch) -> tuple[torch.Tensor, torch.Tensor]:
                     loss_B, count_B = plain(batch)
-                    # The root of zero has an infinite slope.
-                    root = (loss_B - loss_B.detach()).abs().sqrt()
-                    return loss_B + torch.where(batch.student_B == student, root, 0), count_B
+                    # The root of zero has an infinite slope; that of 1 has none to hand on.
+                    mine_B = batch.student_B == student
+                    root_B = torch.where(mine_B, loss_B - loss_B.detach(), 1).abs().sqrt()
+                    return loss_B + root_B, count_B
 
                 module.loss = loss
 
@@ -134,6 +135,22 @@ def test_a_gradient_alone_names_its_sample_too(class_store: Path) -> None:
     with pytest.raises(TrainingError, match="because of student row") as told:
         train(class_store, spoil)
     assert f"student row {spoil.students[0]} " in told.value.problem
+    assert told.value.problem.count("student row") == 1
+
+
+def test_where_most_samples_break_the_learning_rate_is_to_blame(class_store: Path) -> None:
+    class Jump(Callback):
+        """Puts the weights where a huge learning rate would."""
+
+        def on_train_batch_start(self, trainer: Trainer, module: Any, *batch: object) -> None:
+            with torch.no_grad():
+                for parameter in module.parameters():
+                    parameter *= 1e30
+
+    with pytest.raises(TrainingError, match="the learning rate is too high") as told:
+        train(class_store, Jump())
+    assert "student row" not in told.value.problem
+    assert told.value.remedy.startswith("Lower the learning rate")
 
 
 def test_norms_are_logged_by_layer(class_store: Path, tmp_path: Path) -> None:

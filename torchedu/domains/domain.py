@@ -5,8 +5,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 from torchmetrics import Metric
 
 from torchedu.companions import Companions
@@ -35,6 +37,8 @@ class Domain(nn.Module, ABC):
         sparse: Whether tables of names have sparse gradients.
         epoch: The pass over the training part that is going on, from 0.
         started: Whether weights were taken over from another run.
+        finite: While a batch is scored, whether what the network gave for each row is finite, a
+            tensor of shape (B,) each time that it gave something; None where nobody asks.
         monitor: The score, the higher the better, that chooses the best epoch and ends training.
         counts: What its loss is a mean over.
         sizes: Arguments that are sizes of the data, each an attribute of its data module.
@@ -88,6 +92,7 @@ class Domain(nn.Module, ABC):
         self.vocabulary: Vocabulary | None = None
         self.epoch = 0
         self.started = False
+        self.finite: list[Tensor] | None = None
 
     @abstractmethod
     def loss(self, batch: Any) -> tuple[Tensor, Tensor]:
@@ -134,7 +139,22 @@ class Domain(nn.Module, ABC):
 
     def forward(self, batch: Any) -> Any:
         """Return what the network gives for a batch."""
-        return self.net(batch)
+        given = self.net(batch)
+        if self.finite is not None:
+            self.finite.append(self.finite_rows(batch, given))
+        return given
+
+    def finite_rows(self, batch: Any, given: Any) -> Tensor:
+        """Say of each row of a batch whether what the network gave for it is finite; shape (B,).
+
+        Args:
+            batch: The batch.
+            given: What ``forward`` returns: tensors that have B as their first dimension.
+        """
+        numbers = [
+            x for x in tree_leaves(given) if isinstance(x, Tensor) and x.dtype.is_floating_point
+        ]
+        return torch.stack([finite_of(x) for x in numbers]).all(0)
 
     def penalty(self) -> Tensor | float:
         """Return what is added to the mean loss of a step: the network's own term by default."""
@@ -315,3 +335,9 @@ class Domain(nn.Module, ABC):
             else:
                 state[name][tuple(slice(size) for size in value.shape)] = value
         return new
+
+
+def finite_of(x: Tensor) -> Tensor:
+    """Say of each row of a tensor whether all of it is finite; shape (B, ...) to (B,)."""
+    # A sum is one pass over the numbers and makes no copy; NaN and infinity do not vanish in it.
+    return x.flatten(1).sum(1, dtype=torch.promote_types(x.dtype, torch.float32)).isfinite()

@@ -158,6 +158,10 @@ class Grading(Domain):
         each_BY = self.net.output.loss(self(batch).float(), batch.target_BY, steps_BY).mean(0)
         return (each_BY * batch.scored_BY).sum(1), batch.scored_BY.sum(1)
 
+    def finite_rows(self, batch: EssayBatch, given: Tensor) -> Tensor:
+        """Say of each text whether all members gave finite numbers; see ``Domain.finite_rows``."""
+        return super().finite_rows(batch, given.movedim(1, 0))
+
     def pseudonyms(self, batch: EssayBatch) -> list[str]:
         """Name each row of a batch by its text's row in the store."""
         return [f"text row {row}" for row in batch.text_B.tolist()]

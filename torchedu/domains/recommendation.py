@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from torchedu.batch import CourseFacts, EnrolmentBatch
-from torchedu.domains.domain import Domain, Schedule
+from torchedu.domains.domain import Domain, Schedule, finite_of
 from torchedu.domains.opening import open_domain
 from torchedu.errors import ConfigError
 from torchedu.metrics.ranking import TOP, RankingScores, hide, rank_of
@@ -299,7 +299,12 @@ class Recommendation(Domain):
         ):
             state_MD = state_BLD[row_M, step_M].float()
             earlier_ML = batch.item_BL[row_M] * (places_L < step_M.unsqueeze(1))
-            score_MN = hide(hide(self._logits(state_MD), earlier_ML), batch.before_BM[row_M])
+            score_MN = self._logits(state_MD)
+            if self.finite is not None:
+                wrong_M = (~finite_of(score_MN[:, RESERVED:])).long()
+                none_B = wrong_M.new_zeros(len(batch.item_BL))
+                self.finite.append(none_B.index_add(0, row_M, wrong_M) == 0)
+            score_MN = hide(hide(score_MN, earlier_ML), batch.before_BM[row_M])
             best = score_MN.topk(min(top, score_MN.shape[1]))
             found.append(
                 Recommended(

@@ -280,6 +280,7 @@ class CausalLM(Network):
         most: int = 256,
         temperature: float = 0.0,
         told: Callable[[list[int]], None] | None = None,
+        look: Callable[[Tensor, Tensor], Tensor] | None = None,
     ) -> list[list[int]]:
         """Go on with prompts, token by token, keeping keys and values of what was said.
 
@@ -290,6 +291,7 @@ class CausalLM(Network):
             temperature: 0 takes the likeliest token each time; above, tokens are drawn, the more
                 freely the higher.
             told: Called with each new token but the end, for one prompt.
+            look: Called with all tokens and log odds of the next, (prompts, V), which it returns.
 
         Returns:
             The new tokens of each, without the end.
@@ -298,29 +300,27 @@ class CausalLM(Network):
             ConfigError: A prompt leaves no room for an answer.
         """
         ends = self.all_ends(ends)
-        longest = max(map(len, prompts))
-        if longest >= self.max_steps:
+        if (longest := max(map(len, prompts))) >= self.max_steps:
             raise ConfigError(
                 f"the prompt has {longest:,} tokens, and the model reads {self.max_steps:,}.",
                 "Shorten it, or begin a new conversation.",
             )
-        device = self.lm.device
         token_BL = torch.full((len(prompts), longest), ends[0])
         seen_BL = torch.zeros(len(prompts), longest, dtype=torch.long)
         for i, prompt in enumerate(prompts):  # padded before, so that all go on at one place
             token_BL[i, longest - len(prompt) :] = torch.tensor(prompt)
             seen_BL[i, longest - len(prompt) :] = 1
-        drawn: dict[str, Any] = {"do_sample": temperature > 0}
-        if temperature > 0:
-            drawn["temperature"] = temperature
+        drawn: dict[str, Any] = {"temperature": temperature} if temperature > 0 else {}
         all_BL = self.lm.generate(
-            input_ids=token_BL.to(device),
-            attention_mask=seen_BL.to(device),
+            input_ids=token_BL.to(self.lm.device),
+            attention_mask=seen_BL.to(self.lm.device),
             max_new_tokens=min(most, self.max_steps - longest),
             eos_token_id=ends,
             pad_token_id=ends[0],
             use_cache=True,
             streamer=None if told is None else _Streamer(told, ends),
+            logits_processor=None if look is None else [look],
+            do_sample=temperature > 0,
             **drawn,
         )
         new = all_BL[:, longest:].tolist()
