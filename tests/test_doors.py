@@ -18,6 +18,7 @@ DOORS = {
     "errors": "",
     "files": "",
     "run_folder": "",
+    "run_lock": "run_folder",
     "sections": "",
     "schema": "",
     "companions": "schema numpy",
@@ -40,7 +41,7 @@ DOORS = {
     "torch",
     "callbacks": "parallel domains ranks run_folder lightning numpy torch",
     "checkpoints": "ranks run_folder lightning lightning_utilities torch",
-    "metrics_log": "run_folder lightning",
+    "metrics_log": "run_lock run_folder lightning",
     "parallel": "layers lightning_utilities torch",
     "strategies": "parallel models layers ranks deepspeed horovod lightning torch",
     "run": "report evaluation strategies metrics_log checkpoints callbacks tasks datamodules "
