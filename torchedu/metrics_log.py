@@ -10,7 +10,7 @@ from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 from lightning.pytorch.loggers.logger import rank_zero_experiment
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 
-from torchedu.errors import ConfigError
+from torchedu.errors import ConfigError, DataError
 from torchedu.files import sweep, write_whole
 from torchedu.run_folder import RunFolder
 from torchedu.run_lock import RunLock
@@ -165,10 +165,17 @@ class _Writer(ExperimentWriter):
 
     def _keep(self, steps: int, number: int | None) -> None:
         """Keep the rows from before the checkpoint."""
-        with self._file.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            self.metrics_keys = sorted(reader.fieldnames or [])
-            rows = [row for row in reader if (row["step"] or "").isdigit()]
+        try:
+            with self._file.open(newline="", encoding="utf-8") as file:
+                reader = csv.DictReader(file)
+                self.metrics_keys = sorted(reader.fieldnames or [])
+                rows = [row for row in reader if (row["step"] or "").isdigit()]
+        except (csv.Error, ValueError, KeyError) as error:
+            raise DataError(
+                f"it is no log of a run ({error}).",
+                "Move it away, to go on without its rows.",
+                file=self._file,
+            ) from None
         kept = rows[:number] if number is not None else [r for r in rows if int(r["step"]) < steps]
         self._write(kept)
         self.rows = len(kept)
