@@ -343,9 +343,8 @@ class Recommendation(Domain):
         at_RA = (step_A - lag_R1).clamp(min=0)
         again = torch.arange(len(fewer_ALD), device=step_A.device)
         fewer_AD = fewer_ALD[again, (step_A - 1).clamp(min=0).repeat(LOOKED_AT)].float()
-        logit_XK = self._logits(
-            torch.cat([state_AD, fewer_AD]), top_AK.repeat(1 + LOOKED_AT, 1)
-        )  # at once, so that what a network passes over changes no bit
+        # At once, so that what a network passes over changes no bit.
+        logit_XK = self._logits(torch.cat([state_AD, fewer_AD]), top_AK.repeat(1 + LOOKED_AT, 1))
         logit_RAK = logit_XK.unflatten(0, (1 + LOOKED_AT, len(step_A)))
         fall_RAK = logit_RAK[:1] - logit_RAK[1:]
         fall_RAK = fall_RAK.masked_fill((step_A < lag_R1).unsqueeze(-1), 0.0)

@@ -2,9 +2,9 @@
 
 from contextlib import suppress
 
-import yaml
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from torchedu.bounded import parse_yaml
 from torchedu.report.folder import Run
 from torchedu.report.style import (
     BASELINE,
@@ -29,8 +29,8 @@ _STYLES: tuple[_Line, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 2, 1.5,
 def monitored(run: Run) -> tuple[str, dict[int, float]]:
     """Return what the score is called that chose the best epoch, and its values by epoch."""
     name = "val/auc"
-    with suppress(yaml.YAMLError, KeyError, TypeError):
-        name = str(yaml.safe_load(run.config or "")["early_stopping"]["monitor"])
+    with suppress(ValueError, KeyError, TypeError):
+        name = str(parse_yaml(run.config or "")["early_stopping"]["monitor"])
     key = name.removeprefix("val/")
     titles = {"auc": "AUC", **(run.evaluation.columns if run.evaluation else {})}
     return titles.get(key, key.replace("_", " ")), run.metrics.get(name, {})

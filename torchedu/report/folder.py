@@ -1,7 +1,6 @@
 """What a run left in its folder, read and checked once for the page and its pictures."""
 
 import csv
-import json
 import math
 import re
 from collections.abc import Callable
@@ -9,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
+from torchedu.bounded import parse_json, parse_yaml
 from torchedu.errors import DataError
 from torchedu.run_folder import RunFolder
 from torchedu.sections import Section
@@ -161,8 +159,8 @@ def _number(value: Any) -> float:
 def _seed(config: str | None) -> int | None:
     """Find the seed in a configuration; one that is no YAML is still shown as it is."""
     try:
-        value = yaml.safe_load(config or "")
-    except yaml.YAMLError:
+        value = parse_yaml(config or "")
+    except ValueError:
         return None
     seed = value.get("seed_everything") if isinstance(value, dict) else None
     return seed if type(seed) is int else None
@@ -198,7 +196,7 @@ def _metrics(text: str) -> dict[str, dict[int, float]]:
 
 
 def _evaluation(text: str) -> Evaluation:
-    value = _cleaned(json.loads(text))
+    value = _cleaned(parse_json(text))
     if "sections" not in value:
         raise ValueError("it was written by another version of torchedu")
     columns = {str(name): clean_name(title) for name, title in value["columns"].items()}

@@ -158,7 +158,7 @@ def _log(config: RunConfig, resume: Resume | None) -> dict[str, Any]:
     log = metrics_log(given.run, step, given.resume == "auto", rows)
     if asked["logger"] is not False:
         return {"logger": log}
-    # The folder, without the log.
+    _ = log.experiment  # the folder without the log, of this run alone as well
     return {} if asked["default_root_dir"] else {"default_root_dir": log.log_dir}
 
 

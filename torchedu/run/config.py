@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from lightning import Trainer
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 
+from torchedu.bounded import parse_yaml
 from torchedu.callbacks import GradientGuard, HungRank
 from torchedu.checkpoints import Checkpoint, LastCheckpoint
 from torchedu.datamodules.base import DataModule
@@ -163,8 +163,8 @@ def _data_of(checkpoint: Path, is_named: bool) -> dict[str, Any] | None:
     data: dict[str, Any] | None = None
     try:
         if file.is_file():
-            data = yaml.safe_load(file.read_text("utf-8")).get("data")
-    except (yaml.YAMLError, UnicodeDecodeError, AttributeError) as error:
+            data = parse_yaml(file.read_text("utf-8")).get("data")
+    except (ValueError, AttributeError) as error:
         raise ConfigError(
             f"{file} is no configuration that torchedu wrote: {error}",
             "Name the data instead: --data.path answers.csv.",

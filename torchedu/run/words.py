@@ -7,8 +7,7 @@ from inspect import isabstract
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from torchedu.bounded import parse_yaml
 from torchedu.errors import ConfigError, allowed
 from torchedu.run_folder import RunFolder
 from torchedu.strategies.named import AUTO, strategy_word
@@ -100,8 +99,8 @@ class Words:
                 f"--config {name!r} is neither a file nor a recipe.", allowed(name, known)
             )
         try:
-            content = yaml.safe_load(Path(file).read_text("utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            content = parse_yaml(Path(file).read_text("utf-8"))
+        except ValueError as error:
             raise ConfigError(
                 f"--config {file} is no YAML: {error}",
                 f"Give a recipe or a run's {RunFolder.CONFIG}.",

@@ -330,8 +330,7 @@ class Pipeline(Filling):
 
     def optimizer_state(self, optimizer: Optimizer) -> dict[str, Any]:
         """Return the state of the whole network's optimizer on the first rank."""
-        if isinstance(optimizer, LightningOptimizer):
-            optimizer = optimizer.optimizer
+        optimizer = optimizer.optimizer if isinstance(optimizer, LightningOptimizer) else optimizer
         saved = optimizer.state_dict()
         numbers = _numbers(optimizer)
         own = {

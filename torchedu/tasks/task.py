@@ -187,6 +187,7 @@ class Task(Domain, LightningModule):
             # Ranks that share one copy of the network have each counted the same.
             sums *= traits_of(self._trainer).shares / self._trainer.world_size
         checkpoint["loss_sums"] = sums.tolist()
+        checkpoint["loss_logged_at"] = self._logged_at
 
     @classmethod
     def domain(cls) -> type[Domain]:
@@ -209,6 +210,7 @@ class Task(Domain, LightningModule):
         ):  # on every rank that takes the first share of the batches
             saved = checkpoint.get("loss_sums", [0.0, 0.0])
             self._sums.copy_(torch.tensor(saved, dtype=self._sums.dtype))
+        self._logged_at = checkpoint.get("loss_logged_at", -1)
         _rescale(loops, self._trainer.accumulate_grad_batches)
 
     def on_train_start(self) -> None:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.json as arrow_json
 from numpy.typing import NDArray
 
+from torchedu.bounded import DEPTH, opening, parse_json
 from torchedu.datasets.importers.answers.tables import AnswerTables
 from torchedu.datasets.importers.reading.columns import ColumnMap
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading
@@ -112,7 +113,9 @@ def _one_by_one(
 
 
 def _fast(block: Block) -> pa.Table | None:
-    """Read a block with Arrow; None where a line is broken or a key's type changes."""
+    """Read a block with Arrow; None where a line is broken, or deep, or a key's type changes."""
+    if max(map(opening, block.data.splitlines())) > DEPTH:
+        return None  # Arrow nests as deep as the line, until the stack ends
     table = _arrow(block, None)
     if table is None:
         return None
@@ -136,8 +139,8 @@ def _arrow(block: Block, schema: pa.Schema | None) -> pa.Table | None:
 
 def _object(line: bytes) -> dict[str, Any] | None:
     try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
+        value = parse_json(line)
+    except ValueError:
         return None
     return value if isinstance(value, dict) else None
 

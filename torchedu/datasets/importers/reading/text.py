@@ -15,6 +15,8 @@ BLOCK_BYTES = 4 << 20
 """How much of a file is read at a time."""
 MOST_BYTES = 64 << 20
 """A longer stretch without the end of a line (or of a quoted field) is taken for an error."""
+MOST_WHOLE = 256 << 20
+"""A longer file, unpacked, is not read at once."""
 
 
 class Block(NamedTuple):
@@ -63,9 +65,23 @@ class Source(NamedTuple):
         return inside(Source(self.system, _parent(self.path), _parent(self.name)), base)
 
     def read(self) -> bytes:
-        """Return the whole file; for small ones such as lists of names."""
+        """Return the whole file; for small ones such as lists of names.
+
+        Raises:
+            DataError: It is longer than ``MOST_WHOLE`` bytes.
+        """
+        data = bytearray()
         with self.open() as stream:
-            return bytes(stream.read())
+            while len(data) <= MOST_WHOLE:
+                block = _read(stream, self)
+                if not block:
+                    return bytes(data)
+                data += block
+        raise DataError(
+            f"the file holds more than {MOST_WHOLE >> 20} MiB, and is read as a whole.",
+            "Divide it, or give JSON lines where the format has them.",
+            file=self.name,
+        )
 
 
 def locate(raw: str) -> Source:
