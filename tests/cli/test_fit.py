@@ -62,10 +62,8 @@ def test_the_configuration_repeats_the_run(trained_run: Path, tmp_path: Path) ->
     config = trained_run / "config.yaml"
     assert main(["fit", "--config", str(config), "--run", str(tmp_path / "again")]) == 0
     for file in ("evaluation.json", "metrics.csv"):
-        first, again = (
-            re.sub(
-                r"Student [0-9a-f]{8},", "", (run / file).read_text()
-            )  # a new pseudonym each time
+        first, again = (  # but for a pseudonym, which is new each time
+            re.sub(r"Student [0-9a-f]{8},", "", (run / file).read_text())
             for run in (trained_run, tmp_path / "again")
         )
         assert first == again
