@@ -32,7 +32,7 @@ from torchedu.baselines.answers import histories
 from torchedu.baselines.baseline import cross_entropy
 from torchedu.baselines.courses import HeldOut, ndcg
 from torchedu.datasets.enrolments import Enrolled
-from torchedu.datasets.importers import import_answers
+from torchedu.datasets.importers import import_data
 from torchedu.schema import RESERVED
 
 RECOMMENDERS = (EASE, RecentEASE, ItemKNN, Markov, NextCourseRidge, IALS)
@@ -144,7 +144,7 @@ def of_answers(students: tuple[int, ...], every: int) -> Iterator[tuple[str, Fig
     """Yield the figures of some of EdNet's students, scored by log loss on others."""
     with TemporaryDirectory() as folder:
         raw = real_data() / "kt" / "ednet_pebg5k"
-        answers = import_answers("ednet", raw, Path(folder) / "store").answers()
+        answers = import_data("ednet", raw, Path(folder) / "store").answers()
     drawn = np.random.default_rng(0).permutation(len(answers.offsets) - 1)
     test = histories(answers, np.sort(drawn[:1000]))
 

@@ -3,11 +3,11 @@ import torch
 from torchedu.batch import AnswerBatch, Answered, Asked, as_read
 from torchedu.models import DKT
 from torchedu.schema import NO_TIME
-from torchedu.testing.contract import Subject
+from torchedu.testing.kinds import NetworkSubject
 
 
 def batch() -> AnswerBatch:
-    return Subject(DKT, 20, 9).batch(size=3, steps=7)
+    return NetworkSubject(DKT).batch(rows=3, steps=7)
 
 
 def test_an_answer_is_what_the_batch_holds_at_its_step() -> None:

@@ -19,14 +19,16 @@ DOORS = {
     "files": "",
     "run_folder": "",
     "sections": "",
+    "run_lock": "run_folder",
+    "bounded": "yaml",
     "schema": "",
     "companions": "schema numpy",
     "parsing": "jsonargparse",
     "batch": "schema torch",
     "ranks": "torch",
-    "datasets": "schema defusedxml numpy openpyxl pyarrow rich scipy",
+    "datasets": "schema bounded defusedxml numpy openpyxl pyarrow rich scipy",
     "layers": "schema torch",
-    "models": "layers batch schema bitsandbytes huggingface_hub peft safetensors torch "
+    "models": "layers batch schema bounded bitsandbytes huggingface_hub peft safetensors torch "
     "transformers",
     "features": "models datasets numpy rich torch",
     "baselines": "datasets schema numpy scipy sklearn",
@@ -36,23 +38,24 @@ DOORS = {
     "numpy torch torchmetrics",
     "datamodules": "parallel features models datasets batch companions schema lightning numpy "
     "tokenizers torch transformers",
-    "tasks": "parallel checkpoints callbacks domains optimizers companions run_folder lightning "
-    "torch",
+    "tasks": "parallel checkpoints callbacks domains optimizers ranks companions run_folder "
+    "lightning torch",
     "callbacks": "parallel domains ranks run_folder lightning numpy torch",
-    "checkpoints": "ranks run_folder lightning lightning_utilities torch",
-    "metrics_log": "run_folder lightning",
+    "checkpoints": "ranks bounded run_folder lightning lightning_utilities torch",
+    "metrics_log": "run_lock run_folder lightning",
     "parallel": "layers lightning_utilities torch",
     "strategies": "parallel models layers ranks deepspeed horovod lightning torch",
     "run": "report evaluation strategies metrics_log checkpoints callbacks tasks datamodules "
-    "domains parsing run_folder jsonargparse lightning torch yaml",
-    "prediction": "tasks datamodules domains metrics models datasets ranks batch schema "
-    "run_folder lightning numpy pyarrow rich torch",
+    "domains parsing bounded run_folder jsonargparse lightning torch",
+    "prediction": "tasks datamodules metrics models datasets ranks schema run_folder lightning "
+    "numpy pyarrow rich torch",
     "evaluation": "prediction tasks datamodules metrics baselines datasets schema sections "
     "run_folder lightning numpy",
-    "export": "checkpoints tasks datamodules domains models batch schema onnxruntime onnxscript "
-    "peft safetensors torch transformers",
-    "report": "sections run_folder jinja2 matplotlib numpy yaml",
-    "testing": "models batch schema numpy torch",
+    "export": "checkpoints tasks datamodules domains models batch schema bounded onnxruntime "
+    "onnxscript peft safetensors torch transformers",
+    "report": "bounded sections run_folder jinja2 matplotlib numpy",
+    "testing": "datamodules domains models layers datasets batch companions schema numpy pyarrow "
+    "torch",
     "cli": "report export prediction run checkpoints tasks datamodules datasets parsing schema "
     "run_folder rich torch",
 }

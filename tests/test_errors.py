@@ -18,8 +18,8 @@ def test_two_lines_whatever_the_texts_hold() -> None:
 
 def test_an_option_is_spelled_as_its_reader_writes_it() -> None:
     error = ConfigError(
-        "`data.window` is 1.",
-        "Give `data.window` 2, or `on_bad_row` drop; not `a b`, `` or `model.net.`.",
+        "⟦data.window⟧ is 1.",
+        "Give ⟦data.window⟧ 2, or ⟦on_bad_row⟧ drop; not `a b`, `` or `model.net.`.",
         option="data.window",
         value=1,
         allowed=[2, 3],

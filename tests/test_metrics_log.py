@@ -99,5 +99,7 @@ def test_what_was_half_written_is_swept_from_every_folder_of_the_run(tmp_path: P
         folder.mkdir()
         (folder / ".roc.png.7.part").write_bytes(b"half")
     (run / "config.yaml").touch()
-    metrics_log(str(run), 0, True)
+    log = metrics_log(str(run), 0, True)
+    assert log.experiment, "what writes to the folder, alone"
+    log.finalize("success")
     assert not list(run.rglob("*.part"))

@@ -5,10 +5,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 from tests.test_doors import PACKAGE, room_of, sources
-from torchedu import run_folder
 
 COMMAND_LINE = {"cli", "run", "parsing", "chosen"}
 """Rooms that may spell options as a command line does."""
@@ -46,9 +43,8 @@ def strings(file: Path) -> Iterator[str]:
             yield node.value
 
 
-@pytest.mark.parametrize("name", ["save_hyperparameters", "all_gather_object"])
-def test_it_is_called_in_one_place(name: str) -> None:
-    assert len(list(calls(name))) == 1
+def test_hyperparameters_are_kept_in_one_place() -> None:
+    assert len(list(calls("save_hyperparameters"))) == 1
 
 
 def test_no_task_sets_itself_up() -> None:
@@ -64,7 +60,8 @@ def test_no_task_sets_itself_up() -> None:
 
 
 def test_attributes_are_not_guessed() -> None:
-    every = list(calls("getattr"))
+    # The contracts in `testing` look at objects of which they know nothing yet.
+    every = [(file, call) for file, call in calls("getattr") if room_of(file) != "testing"]
     assert len(every) <= 25
     guessed = [
         f"{file}:{call.lineno}"
@@ -73,19 +70,6 @@ def test_attributes_are_not_guessed() -> None:
         and room_of(file) in ("tasks", "domains", "strategies", "callbacks", "datamodules", "run")
     ]
     assert not guessed
-
-
-def test_the_part_to_predict_is_an_argument() -> None:
-    for file in sources():
-        named = (node for node in ast.walk(tree(file)) if isinstance(node, ast.Attribute))
-        assert all(node.attr != "predict_part" for node in named), file
-
-
-def test_names_of_a_runs_files_stand_in_one_place() -> None:
-    names = set(run_folder.FILES)
-    for file in sources():
-        if room_of(file) != "run_folder":
-            assert not names.intersection(strings(file)), file
 
 
 def test_errors_are_worded_without_a_command_line() -> None:

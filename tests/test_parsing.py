@@ -71,8 +71,8 @@ WRONG: list[tuple[list[str], str, str]] = [
     (["--resume", "nowhere"], "nowhere holds no checkpoint (it does not exist)", "runs/"),
     (
         ["--model.net=SAKT", "--model.net.dim=10", "--model.net.heads=4"],
-        "dim is 10 and heads 4",
-        "a multiple of heads",
+        "--model.net.dim is 10 and --model.net.heads 4",
+        "a multiple of --model.net.heads",
     ),
     (["--model.net=SAKT", "--data.window=300"], "window of 300 is longer", "at most 200"),
 ]

@@ -6,6 +6,7 @@ as a reader would run them. A comment before a block changes that:
 
     <!-- run with: answers.csv => other.csv; 6000 => 60 -->    replaces text, for files or sizes
     <!-- not run: reason -->                                   says why it cannot run here
+    <!-- saved as: my_file.py -->                              adds to what later blocks import
 """
 
 import contextlib
@@ -27,18 +28,19 @@ from torchedu.cli import main
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-COMMENT = re.compile(r"<!-- (run with|not run): (.+) -->")
+COMMENT = re.compile(r"<!-- (run with|not run|saved as): (.+) -->")
 FENCE = re.compile(r"^ *```(.*)$")
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 COMMAND = re.compile(r"^\s*(?:\$ )?(?:\.venv/bin/)?(?:torchedu|make|python|pip|git) \w")
 
 
 class Block(NamedTuple):
-    """A fenced block: its language, its text, and the line it begins at."""
+    """A fenced block: its language, its text, the line it begins at, and the file it is kept in."""
 
     language: str
     text: str
     line: int
+    file: str
 
 
 def blocks(page: Path) -> Iterator[Block]:
@@ -61,7 +63,7 @@ def blocks(page: Path) -> Iterator[Block]:
                 assert old in text, f"{page.name}, line {begin}: {old!r} is not in the block"
                 text = text.replace(old, new)
             if kind != "not run":
-                yield Block(language, text, begin)
+                yield Block(language, text, begin, value if kind == "saved as" else "")
             before, begin = "", None
 
 
@@ -117,14 +119,20 @@ def working_in(folder: Path) -> Iterator[None]:
 
 @pytest.mark.timeout(400)  # a page trains several small networks, slowly on a busy machine
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_block_of_a_page_runs(page: Path, desk: Path, tmp_path: Path) -> None:
+def test_every_block_of_a_page_runs(
+    page: Path, desk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     left_out = ("runs",) if page.name == "README.md" else ()  # its first command makes the run
     folder = tmp_path / "desk"
     shutil.copytree(desk, folder, ignore=shutil.ignore_patterns(*left_out))
+    monkeypatch.syspath_prepend(folder)
     with working_in(folder):
         for block in blocks(page):
             where = f"{page.name}, line {block.line}"
-            if block.language in ("sh", "shell", "bash"):
+            if block.file:
+                with Path(block.file).open("a", encoding="utf-8") as kept:
+                    kept.write(block.text)
+            elif block.language in ("sh", "shell", "bash"):
                 run_commands(block.text, where)
             elif block.language == "python":
                 exec(compile(block.text, where, "exec"), {"__name__": "__main__"})

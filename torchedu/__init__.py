@@ -67,7 +67,7 @@ if TYPE_CHECKING:
         TranscriptTagging,
         open_task,
     )
-    from torchedu.testing import check_model
+    from torchedu.testing import check_data, check_importer, check_network, check_task
 
 __version__ = "0.1.0"
 
@@ -86,7 +86,7 @@ _HOMES = {
     "torchedu.run.training": "train",
     "torchedu.tasks": "AtRisk CourseRecommendation EssayGrading KnowledgeTracing MathExplanation "
     "Task TranscriptTagging open_task",
-    "torchedu.testing": "check_model",
+    "torchedu.testing": "check_data check_importer check_network check_task",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 
@@ -97,12 +97,17 @@ def __getattr__(name: str) -> object:
     """Load a public name, or a room, when it is first asked for (PEP 562)."""
     if name in _HOME:
         value: object = getattr(import_module(_HOME[name]), name)
-    elif name.startswith("_") or find_spec(f"{__name__}.{name}") is None:
+    elif not _is_room(name):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     else:
         value = import_module(f"{__name__}.{name}")
     globals()[name] = value
     return value
+
+
+def _is_room(name: str) -> bool:
+    named = name.isidentifier() and not name.startswith("_")
+    return named and find_spec(f"{__name__}.{name}") is not None
 
 
 def __dir__() -> list[str]:

@@ -158,10 +158,10 @@ class EnrolmentBatch(NamedTuple):
 
     Attributes:
         item_BL: Course ids, int64; 0 in padded slots, 1 for a course that the vocabulary lacks.
-        scored_BL: Which courses are to be predicted from those before them, bool; never a padded
-            slot.
-        before_BM: The student's courses before the window, int64, filled up with 0; M is 0 where
-            they are not asked for, as in training.
+        scored_BL: Which courses are to be predicted from those before them, bool. Of the padded
+            slots at most the first: the course that comes after the student's last.
+        before_BM: What is not to be recommended besides: the student's courses before the window,
+            int64, filled up with 0; M is 0 where they are not asked for, as in training.
         group_BG: The student's group by each attribute, int64; ids of all attributes share one
             range.
         student_B: Row of the student in the store, int64.

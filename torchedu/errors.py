@@ -2,25 +2,31 @@
 
 import difflib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-_OPTION = re.compile(r"`([A-Za-z_]\w*(?:\.\w+)*)`")
-_SECTIONS = ("data.", "model.", "trainer.")
+_OPTION = re.compile(r"⟦(\w+(?:\.\w+)*)⟧")  # brackets that no heading and no path has
+_SECTIONS = re.compile(
+    r"(?:data|model(?:\.net)?|trainer(?:\.strategy)?|early_stopping|gradients|hung_rank|save)\."
+)
+# What moves a terminal's cursor, colours it or turns its text around, and halves of characters.
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class TorcheduError(Exception):
     """Something a user can put right; the command line prints it in two lines and exits with 2.
 
-    In both texts an option stands in backticks under its dotted name, such as `` `data.columns` ``
-    or `` `on_bad_row` ``. Who shows the error spells it: Python as an argument, the command line
-    as ``--data.columns``.
+    In both texts an option stands in white brackets under its dotted name, such as
+    ``⟦data.columns⟧`` or ``⟦on_bad_row⟧``. It is spelled for who reads it: in Python as an
+    argument, on the command line as ``--data.columns``. Backticks are a user's own.
 
     Args:
         problem: What is wrong, where, and the value that was given.
         remedy: What is allowed or what to do next.
-        option: The option that is wrong, by its dotted name, where it is one.
+        option: The option that is wrong, by its dotted name; where none is given, the first that
+            the problem names.
         value: What was given for it.
         allowed: What may be given, where that can be listed.
     """
@@ -37,25 +43,26 @@ class TorcheduError(Exception):
         super().__init__(problem, remedy)
         self.problem = problem
         self.remedy = remedy
-        self.option = option
+        first = _OPTION.search(problem)
+        self.option = option or (first and first[1])
         self.value = value
         self.allowed = tuple(allowed)
 
     def render(self, spell: Callable[[str], str]) -> str:
-        """Return the two lines, each folded to one.
+        """Return the two lines, each folded to one that a terminal prints as it stands.
 
         Args:
             spell: Writes an option, given its dotted name, as those who read it do.
         """
-        return "\n".join(_one_line(_spelled(text, spell)) for text in (self.problem, self.remedy))
+        return "\n".join(_worded(text, spell) for text in (self.problem, self.remedy))
 
     def __str__(self) -> str:
-        """Return the two lines in the words of Python."""
-        return self.render(argument)
+        """Return the two lines in the words of who reads them: Python's, or a command's."""
+        return self.render(_spell)
 
     def to_json(self) -> dict[str, Any]:
         """Return the error as data, for a service: texts name fields as Python does arguments."""
-        problem, remedy = str(self).split("\n")
+        problem, remedy = self.render(argument).split("\n")
         return {
             "error": type(self).__name__,
             "problem": problem,
@@ -72,7 +79,7 @@ class TorcheduError(Exception):
             name: Returns the new name of an option.
         """
         self.problem, self.remedy = (
-            _spelled(text, lambda option: f"`{name(option)}`")
+            _OPTION.sub(lambda found: f"⟦{name(found[1])}⟧", text)
             for text in (self.problem, self.remedy)
         )
         self.option = self.option and name(self.option)
@@ -145,8 +152,8 @@ def argument(option: str) -> str:
     Args:
         option: Its dotted name, such as ``data.columns`` or ``on_bad_row``.
     """
-    section = next((part for part in _SECTIONS if option.startswith(part)), "")
-    return option.removeprefix(section)
+    section = _SECTIONS.match(option)
+    return option[section.end() :] if section else option
 
 
 def command_line(option: str) -> str:
@@ -156,6 +163,42 @@ def command_line(option: str) -> str:
         option: Its dotted name, such as ``data.columns``.
     """
     return f"--{option}"
+
+
+_spell: Callable[[str], str] = argument
+
+
+@contextmanager
+def read_by(spell: Callable[[str], str]) -> Iterator[None]:
+    """Spell the options in all texts of this process, threads included, for another reader.
+
+    Args:
+        spell: ``command_line`` while a command runs.
+    """
+    global _spell
+    before, _spell = _spell, spell
+    try:
+        yield
+    finally:
+        _spell = before
+
+
+def worded(text: str) -> str:
+    """Return a notice as an error's line is: its options spelled for who reads it.
+
+    Args:
+        text: It, with options in white brackets; see ``TorcheduError``.
+    """
+    return _worded(text, _spell)
+
+
+def printable(text: str) -> str:
+    """Return a text with what would steer a terminal escaped; line ends and tabs stay.
+
+    Args:
+        text: It, a user's name, a path or a network's words.
+    """
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def allowed(given: str, choices: Iterable[str], most: int = 12) -> str:
@@ -177,13 +220,9 @@ def allowed(given: str, choices: Iterable[str], most: int = 12) -> str:
     return f"Allowed: {listed or 'none'}." + (f" Did you mean {near[0]}?" if near else "")
 
 
-def _spelled(text: str, spell: Callable[[str], str]) -> str:
-    return _OPTION.sub(lambda found: spell(found[1]), text)
+def _worded(text: str, spell: Callable[[str], str]) -> str:
+    return printable(" ".join(_OPTION.sub(lambda found: spell(found[1]), text).split()))
 
 
 def _plain(value: object) -> Any:
     return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

@@ -136,6 +136,23 @@ def _lives(pid: int) -> bool:
     return True
 
 
+def started_at(process: int) -> int | None:
+    """Return when a process of this host started, which tells it from a later one of its number.
+
+    Args:
+        process: Its number.
+
+    Returns:
+        Ticks since the host's boot; None where it is gone, or the system does not say.
+    """
+    try:
+        told = Path(f"/proc/{process}/stat").read_text("utf-8", "replace")
+    except OSError:
+        return None
+    state, *numbers = told.rpartition(")")[2].split()
+    return None if state in "ZX" else int(numbers[18])
+
+
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Wait until no other process works in a folder alone, then keep all others waiting.

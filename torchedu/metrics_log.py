@@ -10,9 +10,10 @@ from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 from lightning.pytorch.loggers.logger import rank_zero_experiment
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 
-from torchedu.errors import ConfigError
+from torchedu.errors import ConfigError, DataError, worded
 from torchedu.files import sweep, write_whole
 from torchedu.run_folder import RunFolder
+from torchedu.run_lock import RunLock
 
 
 def metrics_log(
@@ -41,18 +42,17 @@ def metrics_log(
     except OSError as error:
         raise ConfigError(
             f"the run's folder {folder} cannot be made ({error.strerror}).",
-            "Name one where you may write: --run FOLDER.",
+            "Name one where you may write: ⟦run⟧ FOLDER.",
         ) from None
     if run is None:
         return MetricsLog(folder, "", None)
     begun = RunFolder(folder).begun()
     if begun and (again or step is not None):
-        _sweep(folder)
         return MetricsLog(folder.parent, folder.name, "", step or 0, rows)
-    if folder.is_file() or any(folder.iterdir()):
+    if folder.is_file() or any(file.name != RunFolder.LOCK for file in folder.iterdir()):
         raise ConfigError(
-            f"--run {run} is in use.",
-            "Name a folder that does not exist yet, or go on with the run there: --resume auto."
+            f"⟦run⟧ {run} is in use.",
+            "Name a folder that does not exist yet, or go on with the run there: ⟦resume⟧ auto."
             if begun
             else "Name a folder that does not exist yet, or move that one.",
         )
@@ -73,13 +73,14 @@ def _sweep(run: Path) -> None:
         try:
             sweep(folder)
         except OSError as error:  # training goes on all the same
-            rank_zero_warn(f"{folder} could not be swept ({error.strerror}).")
+            rank_zero_warn(worded(f"{folder} could not be swept ({error.strerror})."))
 
 
 class MetricsLog(CSVLogger):
     """Lightning's CSV log, which goes on where a run was broken off.
 
-    Lightning's own erases the ``metrics.csv`` that it finds.
+    Lightning's own erases the ``metrics.csv`` that it finds. From its first use until training
+    ends, this process alone writes into the run's folder.
 
     Args:
         folder: The folder of runs.
@@ -101,6 +102,7 @@ class MetricsLog(CSVLogger):
         super().__init__(folder, name=name, version=version)
         self._step = step
         self._kept = rows
+        self._lock: RunLock | None = None
 
     @property
     def rows(self) -> int | None:
@@ -111,10 +113,29 @@ class MetricsLog(CSVLogger):
     @property
     @rank_zero_experiment
     def experiment(self) -> ExperimentWriter:
-        """The writer of the file."""
+        """The writer of the file.
+
+        Raises:
+            ConfigError: Another process writes into the run's folder.
+        """
         if self._experiment is None:
+            self._lock = self._held(Path(self.log_dir))
             self._experiment = _Writer(self.log_dir, self._step, self._kept)
         return cast(ExperimentWriter, self._experiment)
+
+    def finalize(self, status: str) -> None:
+        """Write what is left, and let another process go on in the folder."""
+        super().finalize(status)
+        if self._lock is not None:
+            self._lock.release()
+
+    def _held(self, folder: Path) -> RunLock:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = RunLock(folder)
+        lock.take()
+        if self._step is not None:
+            _sweep(folder)
+        return lock
 
 
 class _Writer(ExperimentWriter):
@@ -137,17 +158,24 @@ class _Writer(ExperimentWriter):
         try:
             super().save()
         except OSError as error:
-            rank_zero_warn(f"{self._file} could not be written ({error.strerror}).")
+            rank_zero_warn(worded(f"{self._file} could not be written ({error.strerror})."))
             if self._file.is_file() and self._file.stat().st_size > size:
                 with self._file.open("r+b") as file:
                     file.truncate(size)  # half a row; all of them are tried again with the next
 
     def _keep(self, steps: int, number: int | None) -> None:
         """Keep the rows from before the checkpoint."""
-        with self._file.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            self.metrics_keys = sorted(reader.fieldnames or [])
-            rows = [row for row in reader if (row["step"] or "").isdigit()]
+        try:
+            with self._file.open(newline="", encoding="utf-8") as file:
+                reader = csv.DictReader(file)
+                self.metrics_keys = sorted(reader.fieldnames or [])
+                rows = [row for row in reader if (row["step"] or "").isdigit()]
+        except (csv.Error, ValueError, KeyError) as error:
+            raise DataError(
+                f"it is no log of a run ({error}).",
+                "Move it away, to go on without its rows.",
+                file=self._file,
+            ) from None
         kept = rows[:number] if number is not None else [r for r in rows if int(r["step"]) < steps]
         self._write(kept)
         self.rows = len(kept)
@@ -165,5 +193,4 @@ class _Writer(ExperimentWriter):
         self._write(rows)
 
     def _check_log_dir_exists(self) -> None:
-        if self._step is None:
-            super()._check_log_dir_exists()
+        """Look for nothing: ``metrics_log`` has, and the lock stands there."""

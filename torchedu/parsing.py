@@ -1,5 +1,6 @@
 """One dialect for every command: parsers that tell a mistake in two lines."""
 
+import difflib
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,6 +10,23 @@ from typing import Any, NoReturn
 from jsonargparse import ArgumentParser, auto_cli
 
 from torchedu.errors import ConfigError, TorcheduError, allowed
+
+THEIRS = {
+    **dict.fromkeys(("learning_rate", "base_lr", "eta"), "lr"),
+    **dict.fromkeys(("epochs", "num_epochs", "n_epochs", "num_train_epochs"), "max_epochs"),
+    **dict.fromkeys(("gpus", "num_gpus", "n_gpus", "gpu", "nproc_per_node"), "devices"),
+    **dict.fromkeys(("bs", "batch", "per_device_train_batch_size"), "batch_size"),
+    **dict.fromkeys(("random_seed", "seed", "random_state"), "seed_everything"),
+    **dict.fromkeys(("workers", "n_workers"), "num_workers"),
+    **dict.fromkeys(("wd", "l2"), "weight_decay"),
+    **dict.fromkeys(("output_dir", "out", "output", "save_dir", "log_dir"), "run"),
+    **dict.fromkeys(("resume_from", "resume_from_checkpoint"), "resume"),
+    **dict.fromkeys(("amp", "fp16", "bf16"), "precision"),
+    **dict.fromkeys(("data_dir", "data_path", "dataset", "train_file"), "path"),
+    "gradient_accumulation_steps": "accumulate_grad_batches",
+    "max_grad_norm": "gradient_clip_val",
+}
+"""What other programs call options, and the last name of ours."""
 
 
 class TwoLineErrors(ArgumentParser):
@@ -30,7 +48,8 @@ class TwoLineErrors(ArgumentParser):
         if not self.exit_on_error:  # a parser inside another's: the outer one tells the whole
             super().error(message, ex)
         choices = {name: [kind.__name__ for kind in kinds] for name, kinds in self.classes.items()}
-        raise explain(message, option_names(self), choices, self.prog) from None
+        options = [*option_names(self), *class_options(self.classes)]
+        raise explain(message, options, choices, self.prog) from None
 
     def format_help(self, formatter: Any = None) -> str:
         """Return the help, which begins with the options of the classes known."""
@@ -98,11 +117,10 @@ def describe(classes: Mapping[str, Sequence[type]], defaults: Mapping[str, objec
             f"--{option} {kind.__name__}: {(inspect.getdoc(kind) or '').partition('.')[0]}"
         )
         docs = argument_docs(kind)
-        for name, parameter in inspect.signature(kind).parameters.items():
-            if parameter.default is not inspect.Parameter.empty:
-                value = defaults.get(f"{option}.{name}", parameter.default)
-                full = f"--{option}.{name} {'' if value is None else value}"
-                lines.append(f"    {full:32}{docs.get(name, '')}")
+        for name, default in _own_options(kind).items():
+            value = defaults.get(f"{option}.{name}", default)
+            full = f"--{option}.{name} {'' if value is None else value}"
+            lines.append(f"    {full:32}{docs.get(name, '')}")
     return "\n".join(line if len(line) <= 100 else f"{line[:97]}..." for line in lines)
 
 
@@ -118,6 +136,22 @@ def argument_docs(kind: type) -> dict[str, str]:
         r"^    (\w+): (.*?)(?=^    \w|\Z)", section[1] if section else "", re.M | re.S
     )
     return {name: re.split(r"[.;:](?:\s|$)", " ".join(text.split()))[0] for name, text in found}
+
+
+def class_options(classes: Mapping[str, Sequence[type]]) -> list[str]:
+    """Return the options of the classes that an option may name, without their dashes.
+
+    Args:
+        classes: The classes by the option that names one.
+    """
+    each = ((option, kind) for option, kinds in classes.items() for kind in kinds)
+    return list(dict.fromkeys(f"{at}.{name}" for at, kind in each for name in _own_options(kind)))
+
+
+def _own_options(kind: type) -> dict[str, object]:
+    """Return the arguments of a class that have a default, and it."""
+    given = inspect.signature(kind).parameters.values()
+    return {a.name: a.default for a in given if a.default is not inspect.Parameter.empty}
 
 
 def option_names(parser: ArgumentParser) -> list[str]:
@@ -151,14 +185,16 @@ def explain(
         name = unknown[1].lstrip("-").partition("=")[0]
         if not unknown[1].startswith("-"):
             return ConfigError(f"{name!r} is one word too many.", more)
-        return ConfigError(f"the option --{name} is not known.", f"{_nearest(name, known)}{more}")
+        remedy = f"{_nearest(name, known)}{more}"
+        return ConfigError(f"the option --{name} is not known.", remedy, option=name)
     key = re.search(r'Parser key "([^"]+)"', message)
     if key is None:
         # A configuration file's words, not the command line's.
         stray = re.match(r"(?:Group '([^']+)' does not accept o|O)ption '([^']+)'", message)
         if stray:
             name = ".".join(filter(None, stray.groups()))
-            return ConfigError(f"the option {name} is not known.", f"{_nearest(name, known)}{more}")
+            remedy = f"{_nearest(name, known)}{more}"
+            return ConfigError(f"the option {name} is not known.", remedy, option=name)
         return ConfigError(" ".join(message.split())[:300], more)
     nested = re.search(r"NestedArg\(key='([^']+)', val='?(.*?)'?\)\s*$", message, re.S)
     given = re.search(r"(?:Given|Got) value: (.*?)\s*$", message, re.S)
@@ -176,35 +212,51 @@ def explain(
         return ConfigError(
             f"{path.rpartition('.')[2]} has no option --{option}.",
             allowed(refused[1], _arguments(path)),
+            option=option,
+            allowed=_arguments(path),
         )
     missing = re.search(
         r"class_path '(?:[\w.]*\.)?(\w+)':\s+the following arguments are required: (\S+)", message
     )
     if missing:
-        return ConfigError(f"{missing[1]} needs --{option}.{missing[2]}, which is not given.", more)
+        option = f"{option}.{missing[2]}"
+        problem = f"{missing[1]} needs --{option}, which is not given."
+        return ConfigError(problem, more, option=option)
     if option in choices and re.search("import path|path but|not a subclass", message):
         if value and "\n" in value:  # a file's content: its name was given
             return ConfigError(
-                f"--{option} is given a file.", f"Data is named by --data.path FILE. {more}"
+                f"--{option} is given a file.",
+                f"Data is named by --data.path FILE. {more}",
+                option=option,
             )
         return ConfigError(
             f"--{option} {value!r} is not known.",
             f"{allowed(value or '', choices[option])} Or give the import path of your own class.",
+            option=option,
+            value=value,
+            allowed=choices[option],
         )
     kinds = dict.fromkeys(re.findall(r"Expected an? (.+?)(?:\. Got value|\. Got|\n|$)", message))
     if not kinds or value is None:
         inner = " ".join(message[key.end() :].strip(": \n").split())
-        return ConfigError(f"--{option}: {inner[:300]}", more)
+        return ConfigError(f"--{option}: {inner[:300]}", more, option=option)
     expected = dict.fromkeys(kind for text in kinds for kind in _plain(text))
     if nested:
         expected.pop("null", None)  # that is what the whole of it may be, not this part
-    return ConfigError(f"--{option} is {value!r}.", allowed(value, expected, most=20))
+    remedy = allowed(value, expected, most=20)
+    return ConfigError(
+        f"--{option} is {value!r}.", remedy, option=option, value=value, allowed=expected
+    )
 
 
 def _nearest(name: str, options: Iterable[str]) -> str:
-    said = allowed(name, options)
-    at = said.find("Did you mean")
-    return "" if at < 0 else f"Did you mean --{said[at + 13 : -1]}? "
+    """Say which option is meant: one of that last name, as others call it too, or spelt like it."""
+    known = list(options)
+    own = name.replace("-", "_").rpartition(".")[2]
+    own = THEIRS.get(own, own)
+    near = [option for option in known if option.rpartition(".")[2] == own]
+    near = near or difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"Did you mean --{min(near, key=lambda option: option.count('.'))}? " if near else ""
 
 
 def _plain(kind: str) -> list[str]:

@@ -22,6 +22,7 @@ class RunFolder:
     BEST: ClassVar[str] = "best.ckpt"
     LAST: ClassVar[str] = "last.ckpt"
     EVALUATION: ClassVar[str] = "evaluation.json"
+    LOCK: ClassVar[str] = ".lock"
     BEGUN: ClassVar[tuple[str, ...]] = (CONFIG, METRICS, VOCABULARY, CHECKPOINTS)
     """What a folder holds in which a run has begun."""
     EXAMPLE: ClassVar[str] = f"runs/version_0/{CHECKPOINTS}/{BEST}"
@@ -56,6 +57,11 @@ class RunFolder:
     def vocabulary(self) -> Path:
         """The names whose ids the weights belong to."""
         return self.path / self.VOCABULARY
+
+    @property
+    def lock(self) -> Path:
+        """What says which process writes here."""
+        return self.path / self.LOCK
 
     @property
     def checkpoints(self) -> Path:

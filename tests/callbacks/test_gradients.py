@@ -14,7 +14,7 @@ from torchedu import Interactions, ItemDKT, KnowledgeTracing
 from torchedu.batch import AnswerBatch
 from torchedu.callbacks import GradientGuard
 from torchedu.callbacks.gradients import layers, norms
-from torchedu.errors import ConfigError, TrainingError
+from torchedu.errors import ConfigError, TrainingError, command_line
 
 
 class Poison(Callback):
@@ -34,11 +34,15 @@ class Poison(Callback):
 
 
 def train(
-    store: Path, *callbacks: Callback, logger: Any = False, **trainer: Any
+    store: Path,
+    *callbacks: Callback,
+    kind: type[ItemDKT] = ItemDKT,
+    logger: Any = False,
+    **trainer: Any,
 ) -> tuple[KnowledgeTracing, Trainer]:
     seed_everything(0, verbose=False)
     data = Interactions(str(store), batch_size=8)
-    task = KnowledgeTracing(partial(ItemDKT, dim=8), data.num_items, data.num_skills)
+    task = KnowledgeTracing(partial(kind, dim=8), data.num_items, data.num_skills)
     stock = Trainer(
         accelerator="cpu",
         callbacks=list(callbacks),
@@ -70,7 +74,7 @@ def test_a_stock_trainer_stops_before_the_step_and_names_the_sample(
     assert "step 4:" in told.value.problem
     assert f"because of student row {student} (answers 0 to" in told.value.problem
     assert told.value.problem.count("answers") == 1, "the others of its batch are not to blame"
-    assert "--gradients.non_finite skip" in told.value.remedy
+    assert "--gradients.non_finite skip" in told.value.render(command_line)
     assert seen == {"steps": 3, "finite": True}
 
 
@@ -124,9 +128,10 @@ def test_a_gradient_alone_names_its_sample_too(class_store: Path) -> None:
 
                 def loss(batch: AnswerBatch) -> tuple[torch.Tensor, torch.Tensor]:
                     loss_B, count_B = plain(batch)
-                    # The root of zero has an infinite slope.
-                    root = (loss_B - loss_B.detach()).abs().sqrt()
-                    return loss_B + torch.where(batch.student_B == student, root, 0), count_B
+                    # The root of zero has an infinite slope; that of 1 has none to hand on.
+                    mine_B = batch.student_B == student
+                    root_B = torch.where(mine_B, loss_B - loss_B.detach(), 1).abs().sqrt()
+                    return loss_B + root_B, count_B
 
                 module.loss = loss
 
@@ -134,6 +139,31 @@ def test_a_gradient_alone_names_its_sample_too(class_store: Path) -> None:
     with pytest.raises(TrainingError, match="because of student row") as told:
         train(class_store, spoil)
     assert f"student row {spoil.students[0]} " in told.value.problem
+    assert told.value.problem.count("student row") == 1
+
+
+class ReadsHowLongItTakes(ItemDKT):
+    """Is given the response times, which nobody knows here: NaN all."""
+
+    reads = ("response_time",)
+
+
+@pytest.mark.parametrize("kind", [ItemDKT, ReadsHowLongItTakes])
+def test_where_most_samples_break_the_learning_rate_is_to_blame(
+    class_store: Path, kind: type[ItemDKT]
+) -> None:
+    class Jump(Callback):
+        """Puts the weights where a huge learning rate would."""
+
+        def on_train_batch_start(self, trainer: Trainer, module: Any, *batch: object) -> None:
+            with torch.no_grad():
+                for parameter in module.parameters():
+                    parameter *= 1e30
+
+    with pytest.raises(TrainingError, match="the learning rate is too high") as told:
+        train(class_store, Jump(), kind=kind)
+    assert "student row" not in told.value.problem
+    assert told.value.remedy.startswith("Lower the learning rate")
 
 
 def test_norms_are_logged_by_layer(class_store: Path, tmp_path: Path) -> None:

@@ -134,18 +134,44 @@ def assert_same(one: End, other: End) -> None:
     assert all(torch.equal(one.weights[name], other.weights[name]) for name in other.weights)
 
 
+def breaks(count: Break) -> list[tuple[str, int]]:
+    """Return the first, a middle and the last call of each hook of a run that came to its end."""
+    return [
+        (hook, nth)
+        for hook, calls in count.counts.items()
+        for nth in sorted({1, calls // 2, calls} - {0} if calls else ())
+    ]
+
+
 @pytest.mark.parametrize("validates", [True, False])
 def test_a_run_may_break_off_anywhere(class_store: Path, tmp_path: Path, validates: bool) -> None:
     count = Break()
     whole = train(class_store, tmp_path / "whole", count, validates)
     if validates:
         assert whole.epoch == 4, "early stopping is part of what is tested"
-    for hook, calls in count.counts.items():
-        for nth in sorted({1, calls // 2, calls} - {0} if calls else ()):
-            run = tmp_path / f"{hook}-{nth}"
-            with pytest.raises(Broken):
-                train(class_store, run, Break(hook, nth), validates)
-            assert_same(train(class_store, run, validates=validates), whole)
+    for hook, nth in breaks(count):
+        run = tmp_path / f"{hook}-{nth}"
+        with pytest.raises(Broken):
+            train(class_store, run, Break(hook, nth), validates)
+        assert_same(train(class_store, run, validates=validates), whole)
+
+
+@pytest.mark.parametrize("interval", [3, 0.25])  # none by the end of an epoch, and after each step
+def test_a_validation_that_is_due_belongs_to_its_step(
+    class_store: Path, tmp_path: Path, interval: float
+) -> None:
+    count = Break()
+    whole = train(class_store, tmp_path / "whole", count, val_check_interval=interval)
+    assert whole.epoch < 5, "early stopping is part of what is tested"
+    hooks = {"on_train_batch_end", "on_validation_start", "on_validation_end", "on_train_epoch_end"}
+    for hook, nth in breaks(count):
+        for signum in (None, signal.SIGTERM) if hook == "on_train_batch_end" else (None,):
+            if hook not in hooks:
+                continue
+            run = tmp_path / f"{hook}-{nth}-{signum}"
+            with pytest.raises((Broken, SystemExit)):
+                train(class_store, run, Break(hook, nth, signum), val_check_interval=interval)
+            assert_same(train(class_store, run, val_check_interval=interval), whole)
 
 
 def test_it_goes_on_in_other_parts_of_a_batch(class_store: Path, tmp_path: Path) -> None:
@@ -190,7 +216,7 @@ def test_a_signal_saves_after_the_step_and_stops(
     assert left.value.code == code
     said = capsys.readouterr().err
     assert f"Stopped by {signal.Signals(signum).name} after step {step}; saved in" in said
-    assert "--resume auto" in said
+    assert "resume auto" in said
     last = read_checkpoint(run / "checkpoints" / "last.ckpt")
     assert last.content["global_step"] == step
     assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before

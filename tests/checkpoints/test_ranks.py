@@ -83,7 +83,13 @@ def task_of(data: Interactions, lr: float) -> KnowledgeTracing:
 
 
 def train(
-    store: Path, run: Path, ranks: int, on: int | None = None, signum: int = 0, workers: int = 0
+    store: Path,
+    run: Path,
+    ranks: int,
+    on: int | None = None,
+    signum: int = 0,
+    workers: int = 0,
+    val_check_interval: float = 1.0,
 ) -> End:
     """Train in a run's folder, going on with what is there; a signal comes on one rank."""
     run.mkdir(exist_ok=True)
@@ -100,6 +106,7 @@ def train(
         callbacks=[watch, LastCheckpoint(every_n_steps=3, minutes=None)],
         plugins=[VerifiedCheckpointIO()],
         log_every_n_steps=2,
+        val_check_interval=val_check_interval,
     )
     trainer.fit(task, data, ckpt_path=again.file if again else None, weights_only=True)
     curve = (run / "metrics.csv").read_text() if trainer.is_global_zero else ""
@@ -163,6 +170,26 @@ def test_a_signal_to_any_rank_saves_and_stops_all(
     assert min(end.windows) == STEP + 1
     assert end.curve == whole[0].curve
     assert all(torch.equal(end.weights[key], w) for key, w in whole[0].weights.items())
+
+
+def test_ranks_that_are_stopped_at_a_step_do_its_validation_first(
+    class_store: Path, tmp_path: Path, launch: LaunchServer
+) -> None:
+    ends = []
+    for name, signum in (("whole", 0), ("run", signal.SIGTERM)):
+        # Validation is due after the third step of each epoch: after step 3, 7 and 11.
+        words = (class_store, tmp_path / name, 2, 1 if signum else None, signum, 0, 3)
+        started = launch.start(train, *words, ranks=2)
+        if signum:
+            assert started.wait(SECONDS) == [STOPPED, 0], started.output()
+            assert f"after step {STEP}; saved in" in started.output()
+            started = launch.start(train, *words[:3], None, *words[4:], ranks=2)
+        assert started.wait(SECONDS) == [0, 0], started.output()
+        ends.append(started.result())
+    whole, end = ends
+    assert end.curve == whole.curve
+    assert min(end.windows) == STEP + 1
+    assert all(torch.equal(end.weights[key], w) for key, w in whole.weights.items())
 
 
 class FirstStudents(Interactions):

@@ -1,9 +1,11 @@
 """A run that is killed, and the one that goes on with it in the same folder."""
 
 import csv
+import json
 import os
 import shutil
 import signal
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,8 @@ from torchedu.callbacks import AnswersProgressBar
 from torchedu.checkpoints import newest, read_checkpoint
 from torchedu.cli import main
 from torchedu.errors import CheckpointError
+from torchedu.files import started_at
+from torchedu.run_lock import Holder, RunLock
 
 SMALL = ("--model.net", "ItemDKT", "--model.net.dim", "8", "--data.batch_size", "16")
 
@@ -104,6 +108,23 @@ def test_going_on_with_a_finished_run_that_was_moved_scores_it_again(
     assert fit(class_store, "--run", str(run), "--resume", "auto") == 0
     assert (run / "evaluation.json").is_file()
     assert rows(run) == rows(trained_run)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_a_run_that_another_process_trains_is_left_alone(
+    class_store: Path, trained_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained_run, run)
+    other = replace(Holder.own(), process=os.getppid(), started=started_at(os.getppid()))
+    RunLock(run).file.write_text(json.dumps(asdict(other)))
+    (run / "checkpoints" / ".last.ckpt.7.part").write_bytes(b"half, and being written")
+    before = {file: file.stat().st_mtime_ns for file in run.rglob("*")}
+    assert fit(class_store, "--run", str(run), "--resume", "auto") == 2
+    problem, remedy = capsys.readouterr().err.splitlines()
+    assert f"{run} is being written by process {os.getppid()} on" in problem
+    assert "--run FOLDER" in remedy
+    assert {file: file.stat().st_mtime_ns for file in run.rglob("*")} == before
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from torchedu.datasets import AnswerStore, AnswerWriter
 from torchedu.datasets.order import Windows
 from torchedu.models import ItemDKT
 from torchedu.schema import ITEM, NO_TIME, SKILL, UNKNOWN, Names, Vocabulary
-from torchedu.testing.contract import Subject
+from torchedu.testing.kinds import NetworkSubject
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_ids_are_those_of_the_vocabulary_in_use(store: AnswerStore) -> None:
 def test_two_unknown_skills_do_not_tell_an_answers_own_mark(store: AnswerStore) -> None:
     other = Vocabulary({ITEM: Names(["a"]), SKILL: Names(["z"])})
     batch = AnswerBatches(store, windows((0, 0, 0, 5)), other)(np.array([0]))
-    net = Subject(ItemDKT, 3, 3).net()
+    net = NetworkSubject(ItemDKT, {"num_items": 3, "num_skills": 3}).net()
     for t in range(5):
         turned_BL = batch.correct_BL.index_fill(1, torch.tensor([t]), 0.75)
         assert net(batch._replace(correct_BL=turned_BL))[:, t].equal(net(batch)[:, t])

@@ -62,6 +62,8 @@ def test_the_lead_is_honest(class_store: Path, changes: dict[str, float | None],
         task, data, "test", counts={}, columns={"auc": "AUC"}, scores=rows, sections=()
     )
     assert said in found["lead"]
+    reached = {name: changes.get(name, AUCS[name][1]) or 0 for name in ("ItemDKT", "Best-LR")}
+    assert found["best"] == [max(reached, key=lambda name: reached[name])]
 
 
 def test_of_costs_the_lowest_is_the_best(class_store: Path) -> None:
@@ -75,6 +77,7 @@ def test_of_costs_the_lowest_is_the_best(class_store: Path) -> None:
     told = {"counts": {}, "columns": {"cost": "cost"}, "scores": rows, "sections": ()}
     found = evaluation(task, data, "test", lower=True, **told)
     assert found["lead"].endswith("2.000, 1.000 below the best baseline, 5-grams.")
+    assert found["best"] == ["net"]
 
 
 class Counting(KnowledgeTracing):

@@ -5,10 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from torch import Tensor
 
 from torchedu import CourseRecommendation, Enrolments, TwoTower, evaluate, trainer
+from torchedu.batch import EnrolmentBatch
 from torchedu.datasets.leaks import Leak
+from torchedu.domains.recommendation import LOOKED_AT
 from torchedu.errors import DataError
+from torchedu.prediction import predict
 
 
 def scored(store: Path, folder: Path) -> tuple[Any, Any, Any, dict[str, Any]]:
@@ -53,6 +57,28 @@ def test_everything_to_beat_stands_beside_the_network(
         again = evaluate(task, every, run)
     for row in again["scores"]:  # among all that are left, no course counts twice
         assert row["hr10_sampled"] >= row["hr10"]
+
+
+def test_the_network_sees_each_held_out_course_once(
+    enrolment_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = Enrolments(str(enrolment_store), batch_size=32, sampled=12)
+    sizes = data.num_items, data.num_students, data.num_groups
+    task = CourseRecommendation(partial(TwoTower, dim=16), *sizes)
+    run = trainer(str(tmp_path), 1, accelerator="cpu", monitor=task.monitor)
+    forward, seen = TwoTower.forward, {"cases": 0}
+
+    def counting(net: TwoTower, batch: EnrolmentBatch) -> Tensor:
+        seen["cases"] += int(batch.scored_BL.sum())
+        return forward(net, batch)
+
+    monkeypatch.setattr(TwoTower, "forward", counting)
+    with pytest.warns(UserWarning, match="drawn"):
+        evaluate(task, data, run)
+    assert seen["cases"] == data.parts["test"].num_answers + data.parts["val"].num_answers
+    seen["cases"] = 0
+    predict(task, data, run, tmp_path / "predictions")
+    assert seen["cases"] == data.store.num_students * (1 + LOOKED_AT)  # and without each of a few
 
 
 def test_data_with_a_leak_is_not_scored(

@@ -15,8 +15,10 @@ from torchedu.export.capture import capture
 from torchedu.export.check import check
 from torchedu.export.entries import ENTRIES
 from torchedu.models import DKT, SAKT, ItemDKT, KTModel
-from torchedu.testing import check_model
-from torchedu.testing.contract import Subject
+from torchedu.testing import check_network
+from torchedu.testing.kinds import NetworkSubject
+
+SMALL = {"num_items": 14, "num_skills": 6}
 
 FORMS = [pytest.param(torch_export, id="torch_export"), pytest.param(onnx, id="onnx")]
 NETWORKS = [pytest.param(kind, id=kind.__name__) for kind in (ItemDKT, SAKT, Remembering, Gated)]
@@ -24,7 +26,7 @@ NETWORKS = [pytest.param(kind, id=kind.__name__) for kind in (ItemDKT, SAKT, Rem
 
 
 def small(kind: type[KTModel]) -> KTModel:
-    return Subject(partial(kind, dim=8), 14, 6).net()
+    return NetworkSubject(partial(kind, dim=8), SMALL).net()
 
 
 def written(net: KTModel, form: ModuleType, folder: Path) -> Path:
@@ -36,7 +38,7 @@ def written(net: KTModel, form: ModuleType, folder: Path) -> Path:
 
 @pytest.mark.parametrize("kind", [Remembering, Gated])
 def test_the_networks_of_these_tests_keep_the_contract(kind: type[KTModel]) -> None:
-    check_model(kind)
+    check_network(kind)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -54,7 +56,7 @@ def test_files_predict_what_the_network_does(
     found = check(net, runs, net.initial_state(1), "graphs", form.TOLERANCE)
     assert found.answers > 20
     # What only a longer history, more students or more skills than the check's would show.
-    batch = Subject(kind, 14, 6).batch(9, net.max_steps or 130, 4)
+    batch = NetworkSubject(kind, SMALL).batch(9, net.max_steps or 130, 4)
     columns = (batch.item_BL, batch.skill_BLS, batch.correct_BL)
     torch.testing.assert_close(runs["forward"](*columns)[0], net(batch), atol=1e-5, rtol=1e-5)
 
@@ -62,7 +64,7 @@ def test_files_predict_what_the_network_does(
 def test_sizes_that_disagree_are_refused(tmp_path: Path) -> None:
     net = small(ItemDKT)
     forward = torch_export.read(written(net, torch_export, tmp_path))["forward"]
-    batch = Subject(ItemDKT, 14, 6).batch(2, 5)
+    batch = NetworkSubject(ItemDKT, SMALL).batch(2, 5)
     with pytest.raises(Exception, match=r"(?i)guard|size|shape|assert"):
         forward(batch.item_BL, batch.skill_BLS[:, :4], batch.correct_BL)
 
@@ -77,7 +79,7 @@ def test_a_network_that_decides_by_its_data_has_no_graph_and_nothing_is_left_cha
 
 def test_tracing_leaves_the_network_as_it_is() -> None:
     net = small(DKT)
-    batch = Subject(DKT, 14, 6).batch()
+    batch = NetworkSubject(DKT, SMALL).batch()
     before = net(batch)
     capture(net)
     assert torch.equal(net(batch), before)

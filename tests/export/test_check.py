@@ -11,12 +11,14 @@ from torchedu.errors import CheckpointError
 from torchedu.export.check import check
 from torchedu.export.entries import entries
 from torchedu.models import DKT, SAKT, ItemDKT, KTModel
-from torchedu.testing.contract import Subject
+from torchedu.testing.kinds import NetworkSubject
+
+SMALL = {"num_items": 14, "num_skills": 6}
 
 
 @pytest.mark.parametrize("kind", [DKT, ItemDKT, partial(SAKT, heads=2, max_steps=9), Remembering])
 def test_a_network_equals_itself_to_the_bit(kind: type[KTModel]) -> None:
-    net = Subject(partial(kind, dim=4), 14, 6).net()
+    net = NetworkSubject(partial(kind, dim=4), SMALL).net()
     found = check(net, entries(net), net.initial_state(1), "itself", 0.0)
     assert found.difference == 0
     assert found.batches >= 4
@@ -31,7 +33,7 @@ def test_a_vocabulary_of_few_names_does(sizes: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("entry", ["forward", "predict", "step"])
 def test_a_difference_in_any_entry_is_told_in_two_lines(entry: str) -> None:
-    net = Subject(partial(DKT, dim=4), 14, 6).net()
+    net = NetworkSubject(partial(DKT, dim=4), SMALL).net()
     runs = entries(net)
     own = runs[entry]
 
@@ -47,7 +49,7 @@ def test_a_difference_in_any_entry_is_told_in_two_lines(entry: str) -> None:
 
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
 def test_what_is_no_number_equals_nothing(wrong: float) -> None:
-    net = Subject(partial(DKT, dim=4), 14, 6).net()
+    net = NetworkSubject(partial(DKT, dim=4), SMALL).net()
     runs = entries(net)
     runs["predict"] = lambda item_B, *_: (torch.full(item_B.shape, wrong),)
     with pytest.raises(CheckpointError):
@@ -55,7 +57,7 @@ def test_what_is_no_number_equals_nothing(wrong: float) -> None:
 
 
 def test_another_initial_state_is_found() -> None:
-    net = Subject(partial(DKT, dim=4), 14, 6).net()
+    net = NetworkSubject(partial(DKT, dim=4), SMALL).net()
     start = tuple(x + 1 for x in net.initial_state(1))
     with pytest.raises(CheckpointError):
         check(net, entries(net), start, "graphs", 1e-5)

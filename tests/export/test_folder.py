@@ -19,7 +19,9 @@ from torchedu.export import open_export, open_vocabulary
 from torchedu.export.folder import whole_folder, write_config, write_network
 from torchedu.models import ItemDKT, KTModel
 from torchedu.schema import Names, Vocabulary
-from torchedu.testing.contract import Subject
+from torchedu.testing.kinds import NetworkSubject
+
+SMALL = {"num_items": 14, "num_skills": 6}
 
 VOCABULARY = Vocabulary(
     {"item": Names(f"q{i}" for i in range(12)), "skill": Names(["über", "b", "c", "d"])}
@@ -27,7 +29,7 @@ VOCABULARY = Vocabulary(
 
 
 def network(kind: Callable[..., KTModel] = ItemDKT) -> KTModel:
-    return Subject(partial(kind, dim=4), 14, 6).net()
+    return NetworkSubject(partial(kind, dim=4), SMALL).net()
 
 
 def about(net: KTModel) -> dict[str, Any]:

@@ -100,7 +100,7 @@ def test_a_network_without_a_graph_is_told_why(
 def test_mistakes_are_told_before_anything_is_written(trained_run: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="Did you mean onnx") as told:
         export_network(trained_run, tmp_path / "out", "onx")
-    assert "--format 'onx'" in told.value.problem
+    assert str(told.value).startswith("format 'onx'")
     with pytest.raises(CheckpointError, match="does not exist"):
         export_network(tmp_path / "none", tmp_path / "out")
     assert list(tmp_path.iterdir()) == []

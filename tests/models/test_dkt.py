@@ -2,11 +2,11 @@ import torch
 
 from torchedu.batch import AnswerBatch, Asked
 from torchedu.models import DKT
-from torchedu.testing.contract import Subject
+from torchedu.testing.kinds import NetworkSubject
 
 
 def batch(skills: int) -> AnswerBatch:
-    return Subject(DKT, 20, 9).batch(size=3, steps=7, skills=skills)
+    return NetworkSubject(DKT).batch(rows=3, steps=7, width=skills)
 
 
 def test_with_one_skill_it_is_the_network_of_the_paper() -> None:

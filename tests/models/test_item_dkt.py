@@ -3,11 +3,11 @@ import torch
 from torchedu.batch import Asked
 from torchedu.models import ItemDKT
 from torchedu.schema import UNKNOWN
-from torchedu.testing.contract import Subject
+from torchedu.testing.kinds import NetworkSubject
 
 
 def test_an_item_counts_by_one_number() -> None:
-    subject = Subject(ItemDKT, 20, 9)
+    subject = NetworkSubject(ItemDKT)
     net, batch = subject.net(), subject.batch()
     assert net.difficulty.weight.shape == (20, 1)
     unknown = batch._replace(item_BL=torch.full_like(batch.item_BL, UNKNOWN))

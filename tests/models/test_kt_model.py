@@ -1,48 +1,23 @@
-"""Every network that torchedu holds, found and not listed: a new file is tested as it is."""
+"""Every network of knowledge tracing has its file, its row of the docs and its recipe."""
 
-import inspect
-import json
-import pkgutil
 import re
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 import torch
 
-import torchedu.models
+from tests.models.test_network import discovered
 from torchedu.models import KTModel
 from torchedu.run.words import RECIPES
-from torchedu.testing import check_model
-from torchedu.testing.contract import Subject
+from torchedu.testing.kinds import NetworkSubject
 
 
-def discovered() -> list[type[KTModel]]:
-    kinds: list[type[KTModel]] = []
-    for module in pkgutil.iter_modules(torchedu.models.__path__, "torchedu.models."):
-        kinds += [
-            kind
-            for _, kind in inspect.getmembers(import_module(module.name), inspect.isclass)
-            if issubclass(kind, KTModel)
-            and kind.__module__ == module.name
-            and not inspect.isabstract(kind)
-        ]
-    return kinds
-
-
-@pytest.mark.parametrize("kind", discovered())
-def test_a_network_keeps_the_contract(kind: type[KTModel]) -> None:
-    check_model(kind)
-
-
-@pytest.mark.parametrize("kind", discovered())
-def test_a_network_is_exported_and_lies_in_a_file_of_its_own(kind: type[KTModel]) -> None:
-    assert getattr(torchedu.models, kind.__name__) is kind
-    assert kind.__name__ in torchedu.models.__all__
+@pytest.mark.parametrize("kind", discovered(KTModel))
+def test_a_network_lies_in_a_file_of_its_own(kind: type[KTModel]) -> None:
     assert kind.__name__.lower() == kind.__module__.rpartition(".")[2].replace("_", "")
 
 
-@pytest.mark.parametrize("kind", discovered())
+@pytest.mark.parametrize("kind", discovered(KTModel))
 def test_a_network_has_a_row_of_docs_and_a_recipe(kind: type[KTModel]) -> None:
     page = (Path(__file__).parents[2] / "docs" / "models.md").read_text("utf-8")
     (row,) = re.findall(rf"^\| `{kind.__name__}` \|.*$", page, re.MULTILINE)
@@ -52,11 +27,11 @@ def test_a_network_has_a_row_of_docs_and_a_recipe(kind: type[KTModel]) -> None:
     assert f"AUC {auc} " in first
 
 
-@pytest.mark.parametrize("kind", discovered())
+@pytest.mark.parametrize("kind", discovered(KTModel))
 def test_students_of_any_number_of_answers_are_stepped_together(kind: type[KTModel]) -> None:
     """As events come: each time some students answer, who have answered more or less before."""
-    subject = Subject(kind, 20, 9)
-    net, batch = subject.net(), subject.batch(size=24, steps=40)
+    subject = NetworkSubject(kind)
+    net, batch = subject.net(), subject.batch(rows=24, steps=40)
     drawn = torch.Generator().manual_seed(0)
     with torch.no_grad():
         logit_BL = net(batch)
@@ -74,20 +49,13 @@ def test_students_of_any_number_of_answers_are_stepped_together(kind: type[KTMod
             next_B[row_B] += 1
 
 
-@pytest.mark.parametrize("kind", discovered())
+@pytest.mark.parametrize("kind", discovered(KTModel))
 def test_it_says_how_large_a_state_is(kind: type[KTModel]) -> None:
     net = kind(20, 9)
     whole = sum(tensor.nbytes for tensor in net.initial_state(7))
     assert 7 * net.state_bytes == whole > 0
 
 
-def test_the_library_networks_are_among_those_found() -> None:
-    assert {"DKT", "SAKT", "ItemDKT"} <= {kind.__name__ for kind in discovered()}
-
-
-@pytest.mark.parametrize("kind", discovered())
-def test_arguments_leave_the_sizes_out(kind: type[KTModel]) -> None:
-    net = kind(5, 4)
-    assert json.loads(json.dumps(net.arguments())) == net.arguments()
-    assert not {"num_items", "num_skills"} & set(net.arguments())
-    assert net.penalty() >= 0
+@pytest.mark.parametrize("kind", discovered(KTModel))
+def test_a_penalty_is_no_reward(kind: type[KTModel]) -> None:
+    assert kind(5, 4).penalty() >= 0

@@ -5,15 +5,15 @@ from torchedu.batch import Asked
 from torchedu.models import DKT, SAKT, ItemDKT, KTModel
 from torchedu.models.mastery import final_mastery, follow, mastery
 from torchedu.schema import RESERVED, UNKNOWN
-from torchedu.testing.contract import Subject
+from torchedu.testing.kinds import NetworkSubject
 
 
 @pytest.mark.parametrize("kind", [DKT, ItemDKT, SAKT])
 def test_mastery_is_the_chance_on_an_unseen_question_of_that_skill_alone(
     kind: type[KTModel],
 ) -> None:
-    subject = Subject(kind, 20, 9)
-    net, batch = subject.net(), subject.batch(size=3, steps=4)
+    subject = NetworkSubject(kind)
+    net, batch = subject.net(), subject.batch(rows=3, steps=4)
     *_, state = follow(net, batch)
     level_BK = mastery(net, state)
     assert level_BK.shape == (3, 9 - RESERVED)
@@ -26,8 +26,8 @@ def test_mastery_is_the_chance_on_an_unseen_question_of_that_skill_alone(
 
 
 def test_final_mastery_stops_at_the_end_of_each_window() -> None:
-    subject = Subject(ItemDKT, 20, 9)
-    net, batch = subject.net(), subject.batch(size=3, steps=6)
+    subject = NetworkSubject(ItemDKT)
+    net, batch = subject.net(), subject.batch(rows=3, steps=6)
     seen_BL = torch.arange(6) < torch.tensor([[2], [6], [4]])
     padded = batch._replace(
         item_BL=batch.item_BL * seen_BL, skill_BLS=batch.skill_BLS * seen_BL[..., None]

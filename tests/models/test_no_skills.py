@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.models.test_kt_model import discovered
+from tests.models.test_network import discovered
 from torchedu.datamodules import Interactions
 from torchedu.models import KTModel
 
 
 @pytest.mark.parametrize("skills", ["none", "some"])
-@pytest.mark.parametrize("kind", discovered(), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", discovered(KTModel), ids=lambda kind: kind.__name__)
 def test_an_earlier_mark_moves_what_is_predicted(
     kind: type[KTModel], skills: str, tmp_path: Path
 ) -> None:

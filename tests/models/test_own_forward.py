@@ -84,7 +84,7 @@ def test_a_family_whose_masks_know_no_positions_takes_a_text_a_row() -> None:
     net = a_net("gpt_oss", head_dim=8, **experts, **MIXED)
     assert apart(net.logits(a_batch()), net.lm(input_ids=a_batch().token_BL).logits) <= 1e-5
     with pytest.raises(ConfigError, match=r"'gpt_oss' computes other log odds when packed.*\n.*"
-                       "--data.packing false"):  # fmt: skip
+                       "packing false"):  # fmt: skip
         net(packed(a_batch(), [9, 4, 7]))
 
 

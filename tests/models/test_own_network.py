@@ -22,8 +22,8 @@ from torchedu.parallel.stages import rows_of
 from torchedu.prediction.tracing import write_mastery
 from torchedu.schema import ITEM, SKILL, Names, Vocabulary
 from torchedu.tasks import KnowledgeTracing
-from torchedu.testing import check_model
-from torchedu.testing.contract import Subject
+from torchedu.testing import check_network
+from torchedu.testing.kinds import NetworkSubject
 
 
 @pytest.fixture(scope="module")
@@ -52,14 +52,14 @@ def test_it_is_one_short_file() -> None:
 
 
 def test_it_keeps_the_contract() -> None:
-    check_model(TimedGRU)
+    check_network(TimedGRU)
 
 
 @pytest.mark.parametrize("form", [onnx, torch_export], ids=["onnx", "torch_export"])
 def test_graphs_take_what_it_reads(form: ModuleType, tmp_path: Path) -> None:
     for package in form.PACKAGES:
         pytest.importorskip(package)
-    net = Subject(TimedGRU, 14, 6).net()
+    net = NetworkSubject(TimedGRU, {"num_items": 14, "num_skills": 6}).net()
     graphs = capture(net)
     assert graphs["predict"].inputs == ("item", "skill", "time", "attempt", "state_0", "state_1")
     assert graphs["step"].inputs[:6] == (
@@ -111,10 +111,10 @@ def test_a_column_that_answers_do_not_have_is_refused(second_tries: Path) -> Non
 
 
 def test_a_loss_of_its_own_weighs_the_same_however_a_step_is_divided() -> None:
-    subject = Subject(TimedGRU, 20, 9)
+    subject = NetworkSubject(TimedGRU)
     task = KnowledgeTracing(TimedGRU, 20, 9)
     task.net = subject.net()
-    batch = subject.batch(size=6)
+    batch = subject.batch(rows=6)
     batch = batch._replace(
         scored_BL=torch.arange(12) < torch.tensor([[2], [4], [6], [8], [10], [12]])
     )
@@ -134,5 +134,5 @@ def test_a_loss_of_its_own_weighs_the_same_however_a_step_is_divided() -> None:
 
 
 def test_mastery_asks_without_a_time() -> None:
-    net = Subject(TimedGRU, 20, 9).net()
+    net = NetworkSubject(TimedGRU).net()
     assert mastery(net, net.initial_state(3)).isfinite().all()

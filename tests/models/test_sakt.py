@@ -5,16 +5,16 @@ import torch
 
 from torchedu.errors import ConfigError
 from torchedu.models import SAKT
-from torchedu.testing import check_model
-from torchedu.testing.contract import Subject
+from torchedu.testing import check_network
+from torchedu.testing.kinds import NetworkSubject
 
 
 def test_more_blocks_keep_the_contract() -> None:
-    check_model(partial(SAKT, dim=8, heads=2, blocks=3, max_steps=15))
+    check_network(partial(SAKT, dim=8, heads=2, blocks=3, max_steps=15))
 
 
 def test_after_max_steps_the_oldest_answers_are_forgotten() -> None:
-    subject = Subject(partial(SAKT, dim=8, heads=2, max_steps=5), 20, 9)
+    subject = NetworkSubject(partial(SAKT, dim=8, heads=2, max_steps=5))
     net, batch = subject.net(), subject.batch(steps=12)
     state = net.initial_state(6)
     for t in range(11):
@@ -26,7 +26,7 @@ def test_after_max_steps_the_oldest_answers_are_forgotten() -> None:
 
 
 def test_attention_looks_back_from_the_skill_asked() -> None:
-    subject = Subject(partial(SAKT, dim=8, heads=2), 20, 9)
+    subject = NetworkSubject(partial(SAKT, dim=8, heads=2))
     net, batch = subject.net(), subject.batch()
     assert torch.equal(net(batch), net(batch._replace(item_BL=batch.item_BL.flip(1))))
     moved = batch._replace(correct_BL=1 - batch.correct_BL)

@@ -125,6 +125,7 @@ def evaluation(sections: list[Section]) -> dict[str, Any]:
         ],
         "origin": 0.5,
         "lower": False,
+        "best": ["ItemDKT"],
         "lead": "ItemDKT reaches an AUC of 0.738.",
         "sections": [section.to_json() for section in sections],
     }

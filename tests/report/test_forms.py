@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from tests.report.conftest import (
     by_group,
@@ -84,6 +85,14 @@ def test_bars_begin_where_guessing_ends() -> None:
     assert picture.alt == "Bars of AUC: net 0.738; low 0.400."
 
 
+def test_no_score_beyond_all_is_labelled() -> None:
+    line = Line("net", [0, 1, 2], [0.9, 0.97, 1.0], "network")
+    axes = drawn(Lines("week", "AUC", [line])).figure.axes[0]
+    assert max(axes.get_yticks()) <= 1 < axes.get_ylim()[1]
+    axes = drawn(Bars("AUC", [Bar("net", 1.0, "network")], 0.5)).figure.axes[0]
+    assert axes.get_xticks()[-1] == pytest.approx(1)
+
+
 def test_groups_stand_around_the_overall_score() -> None:
     picture = drawn(by_group())
     low, high = picture.figure.axes[0].get_xlim()
@@ -94,7 +103,9 @@ def test_groups_stand_around_the_overall_score() -> None:
 
 def test_models_are_set_side_by_side_from_nothing_to_all() -> None:
     axes = drawn(by_tag()).figure.axes[0]
-    assert axes.get_xlim() == (0, 1)
+    low, high = axes.get_xlim()
+    assert low < 0 < 1 < high  # no dot lies on a name or is cut
+    assert [axes.get_xticks()[at] for at in (0, -1)] == pytest.approx([0, 1])
     assert axes.get_yticklabels()[0].get_text() == "a (9)"
 
 

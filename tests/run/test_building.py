@@ -15,8 +15,9 @@ from torchedu.checkpoints import open_checkpoint
 from torchedu.cli import main
 from torchedu.errors import CheckpointError, ConfigError
 from torchedu.models import SAKT
-from torchedu.run import Run, RunConfig, build, run_folder, trainer
+from torchedu.run import Run, RunConfig, build, trainer
 from torchedu.run.words import DEFAULT_TASK
+from torchedu.run_folder import RunFolder
 from torchedu.tasks import open_task
 
 
@@ -53,7 +54,7 @@ def test_a_trainer_for_python_keeps_a_run_as_the_command_does() -> None:
     assert {EarlyStopping, ModelCheckpoint, AnswersProgressBar} <= kinds
     (stop,) = [callback for callback in made.callbacks if isinstance(callback, EarlyStopping)]
     assert (stop.monitor, stop.mode, stop.patience) == (DEFAULT_TASK.monitor, "max", 2)
-    assert run_folder(made) == Path("mine")
+    assert RunFolder.of_trainer(made).path == Path("mine")
     assert made.max_epochs == 3
 
 

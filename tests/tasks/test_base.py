@@ -71,7 +71,7 @@ def test_a_schedule_of_few_steps_is_no_trouble(steps: int) -> None:
 def test_what_is_logged_has_the_parts_name(class_store: Path) -> None:
     _, trainer = fitted(class_store)
     logged = set(trainer.callback_metrics)
-    assert {"train/loss", "val/auc", "val/log_loss", "val/accuracy"} <= logged
+    assert {"train/loss", "val/auc", "val/auc_within", "val/log_loss", "val/accuracy"} <= logged
     assert float(trainer.callback_metrics["train/loss"]) == pytest.approx(0.69, abs=0.1)
 
 

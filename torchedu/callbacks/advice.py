@@ -8,7 +8,7 @@ from lightning.pytorch.callbacks import Callback
 
 from torchedu.errors import TrainingError
 
-GO_ON = "then go on with --run FOLDER --resume auto."
+GO_ON = "then go on with ⟦run⟧ FOLDER ⟦resume⟧ auto."
 
 
 class Advice(Callback):
@@ -43,8 +43,8 @@ def advice(error: BaseException) -> TrainingError | None:
         much = f" (it asked for {asked[1]})" if asked else ""
         return TrainingError(
             f"training ran out of memory{much}.",
-            "Divide each batch, which changes no result: --trainer.accumulate_grad_batches 4. "
-            "Else lower --data.window or --data.batch_size, use --trainer.precision bf16-mixed or "
+            "Divide each batch, which changes no result: ⟦trainer.accumulate_grad_batches⟧ 4. "
+            "Else lower ⟦data.window⟧ or ⟦data.batch_size⟧, use ⟦trainer.precision⟧ bf16-mixed or "
             f"more devices; {GO_ON}",
         )
     worker = re.search(r"DataLoader worker (?:\(pid\(?s?\)? ([\d, ]+)\))?", said)
@@ -52,8 +52,8 @@ def advice(error: BaseException) -> TrainingError | None:
         pid = f" (pid {worker[1].strip()})" if worker[1] else ""
         return TrainingError(
             f"a process that builds batches has died{pid}.",
-            "Most often memory ran out: lower --data.num_workers, or build batches in the training "
-            f"process with --data.num_workers 0; {GO_ON}",
+            "Most often memory ran out: lower ⟦data.num_workers⟧, or build batches in the training "
+            f"process with ⟦data.num_workers⟧ 0; {GO_ON}",
         )
     if re.search(r"Connection (closed|reset) by peer|Broken pipe|remote process exited", said):
         return TrainingError(

@@ -7,7 +7,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from torch._dynamo.exc import TorchDynamoException
 
-from torchedu.errors import ConfigError
+from torchedu.errors import ConfigError, worded
 from torchedu.parallel import blocks, network_of, traits_of
 
 
@@ -26,20 +26,20 @@ class Compile(Callback):
         """Ask for it, of a network that is to be trained.
 
         Raises:
-            ConfigError: The task has no network ``net``, or its layers are shared by devices.
+            ConfigError: The task has no network net, or its layers are shared by devices.
         """
         if stage != "fit":
             return
         net = network_of(pl_module)
         if net is None:
             raise ConfigError(
-                f"{type(pl_module).__name__} has no network `net` that could be compiled.",
-                "Leave --compile out.",
+                f"{type(pl_module).__name__} has no network net that could be compiled.",
+                "Leave ⟦compile⟧ out.",
             )
         if traits_of(trainer).together > 1:
             raise ConfigError(
                 "torch cannot compile blocks that devices share, for batches of unequal length.",
-                "Leave --compile out, or use ddp or fsdp.",
+                "Leave ⟦compile⟧ out, or use ddp or fsdp.",
             )
         for part in blocks(net) or [net]:
             # Not part.compile(): the hooks by which strategies gather a block stay outside. Batches
@@ -59,4 +59,4 @@ class Compile(Callback):
     ) -> None:
         """Say what to do where it could not be compiled."""
         if isinstance(exception, TorchDynamoException):
-            exception.add_note("The network could not be compiled; leave --compile out.")
+            exception.add_note(worded("The network could not be compiled; leave ⟦compile⟧ out."))

@@ -10,13 +10,13 @@ import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.plugins import MixedPrecision
-from lightning.pytorch.utilities.rank_zero import rank_zero_warn
+from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from torch import Tensor, distributed, nn
 from torch.distributed.tensor import DTensor, Replicate
 from torch.optim import Optimizer
 
 from torchedu.domains import Domain
-from torchedu.errors import ConfigError, TrainingError, allowed
+from torchedu.errors import ConfigError, TrainingError, allowed, worded
 from torchedu.parallel import of_one_mesh, traits_of
 from torchedu.parallel.stages import rows_of
 from torchedu.ranks import on_all
@@ -54,17 +54,18 @@ class GradientGuard(Callback):
     ) -> None:
         if non_finite not in ("stop", "skip"):
             raise ConfigError(
-                f"non_finite is {non_finite!r}.", allowed(str(non_finite), ("stop", "skip"))
+                f"⟦gradients.non_finite⟧ is {non_finite!r}.",
+                allowed(str(non_finite), ("stop", "skip")),
             )
         if most_skipped < 0 or spike <= 1:
             raise ConfigError(
-                f"most_skipped is {most_skipped} and spike {spike}.",
-                "most_skipped is at least 0, spike above 1.",
+                f"⟦gradients.most_skipped⟧ is {most_skipped}, ⟦gradients.spike⟧ {spike}.",
+                "The one is at least 0, the other above 1.",
             )
         self.non_finite = non_finite
         self.most_skipped = most_skipped
         self.spike = spike
-        self.skipped = 0
+        self.skipped = self.overflowed = 0
         self._in_a_row = 0
         self._norms: deque[list[float]] = deque(maxlen=REMEMBERED)
         self._quiet_until = 0
@@ -75,6 +76,7 @@ class GradientGuard(Callback):
         """Return what alerts and the count of skipped steps go on from."""
         return {
             "skipped": self.skipped,
+            "overflowed": self.overflowed,
             "in_a_row": self._in_a_row,
             "norms": [list(row) for row in self._norms],
             "quiet_until": self._quiet_until,
@@ -83,6 +85,7 @@ class GradientGuard(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take what ``state_dict`` returned."""
         self.skipped = state_dict["skipped"]
+        self.overflowed = state_dict.get("overflowed", 0)
         self._in_a_row = state_dict["in_a_row"]
         self._norms.extend(state_dict["norms"])
         self._quiet_until = state_dict["quiet_until"]
@@ -120,13 +123,18 @@ class GradientGuard(Callback):
                 for logger in trainer.loggers:
                     logger.log_metrics(row, step=trainer.global_step)
             return
-        if _scaled(trainer):
-            return  # in float16 too large a scale is usual; the scaler lowers it and steps over
+        if _scaled(trainer) and not any(on_all(self._spoilt(pl_module))):
+            # In float16 too large a scale is usual; the scaler lowers it and steps over.
+            self.overflowed += 1
+            return
         self._refuse(trainer, pl_module, each)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Tell how many steps were passed over."""
         self._batches.clear()
+        if self.overflowed:
+            precision = trainer.precision
+            rank_zero_info(f"{self.overflowed:,} steps overflowed in {precision}: passed over.")
         if self.skipped:
             rank_zero_warn(f"{self.skipped:,} steps were not finite and were passed over.")
 
@@ -139,35 +147,74 @@ class GradientGuard(Callback):
                 ratios = [now / then for now, then in zip(each, before, strict=True)]
                 name = list(self._layers)[ratios.index(max(ratios))]
                 self._quiet_until = step + ENOUGH
-                rank_zero_warn(
+                notice = worded(
                     f"step {step:,}: the gradient's norm is {total:.3g}, {total / usual:.0f} times "
                     f"the usual {usual:.3g}, most of all in {name} ({max(ratios):.0f} times). "
-                    "A lower learning rate or --trainer.gradient_clip_val may help."
+                    "A lower learning rate or ⟦trainer.gradient_clip_val⟧ may help."
                 )
+                rank_zero_warn(notice)
         self._norms.append(each)
 
     def _refuse(self, trainer: Trainer, module: LightningModule, each: list[float]) -> None:
         """Stop, or pass over the step."""
         named = list(zip(self._layers, each, strict=True))
         layer = next(name for name, n in named if not math.isfinite(n))
-        samples = _everywhere(self._culprits(module), trainer.world_size)
+        samples, spoilt, most = self._everywhere(module)
         step = trainer.global_step + 1
+        cause = f"because of {listed(spoilt or samples, len(spoilt or samples))}"
+        remedy = "Check those samples, lower the learning rate"
+        if most and not spoilt:
+            cause = (
+                f"for {len(samples):,} samples whose own numbers are: the learning rate is too high"
+            )
+            remedy = "Lower the learning rate"
         told = (
             f"step {step:,}: loss or gradients are not finite (NaN or infinite, first in {layer}), "
-            f"because of {_listed(samples)}"
+            f"{cause}"
         )
         if self.non_finite == "stop" or self._in_a_row >= self.most_skipped:
             passed = f" after {self._in_a_row} that were passed over" * bool(self._in_a_row)
             raise TrainingError(
                 f"{told}; the step was not taken{passed}.",
-                "Check those samples, lower the learning rate, or pass over such steps: "
-                "--gradients.non_finite skip, with --run FOLDER --resume auto to go on.",
+                f"{remedy}, or pass over such steps: "
+                "⟦gradients.non_finite⟧ skip, with ⟦run⟧ FOLDER ⟦resume⟧ auto to go on.",
             )
         self.skipped += 1
         self._in_a_row += 1
-        rank_zero_warn(f"{told}; the step was passed over.")
+        rank_zero_warn(worded(f"{told}; the step was passed over."))
         for optimizer in trainer.optimizers:
             optimizer.zero_grad()  # optimizers leave what has no gradient as it is
+
+    def _everywhere(self, module: LightningModule) -> tuple[list[str], list[str], bool]:
+        """Return the samples of all ranks that are to blame, and those with strange numbers.
+
+        Returns:
+            The names of both, and whether the first are most samples of the step.
+        """
+        rows = sum(len(batch[0]) for batch in self._batches)
+        ranks = on_all((self._culprits(module), self._spoilt(module), rows))
+        most = 2 * sum(len(rank[0]) for rank in ranks) > sum(rank[2] for rank in ranks)
+        # Ranks that share a network have found the same.
+        samples = dict.fromkeys(name for rank in ranks for name in rank[0])
+        spoilt = dict.fromkeys(name for rank in ranks for name in rank[1])
+        return list(samples), list(spoilt), most
+
+    def _spoilt(self, module: LightningModule) -> list[str]:
+        """Return the names of the samples of this rank that are themselves not finite."""
+        found: list[str] = []
+        if not isinstance(module, Domain):
+            return found
+        for batch in self._batches:
+            names = module.pseudonyms(batch)
+            # What a batch may do without is NaN where it is not known.
+            needed = [getattr(batch, x) for x in batch._fields if x not in batch._field_defaults]
+            numbers = [x for x in needed if x.is_floating_point()]
+            found += [
+                name
+                for row, name in enumerate(names)
+                if not all(bool(x[row].isfinite().all()) for x in numbers)
+            ]
+        return found
 
     def _culprits(self, module: LightningModule) -> list[str]:
         """Return the names of the samples of this rank whose loss or gradients are not finite."""
@@ -291,18 +338,16 @@ def _row(batch: Any, row: int) -> Any:
     return rows_of(batch, slice(row, row + 1))
 
 
-def _everywhere(names: list[str], world_size: int) -> list[str]:
-    """Return the names of all ranks."""
-    if world_size == 1:
-        return names
-    # Ranks that share a network have found the same.
-    return list(dict.fromkeys(name for rank in on_all(names) for name in rank))
+def listed(names: Sequence[str], count: int) -> str:
+    """Return the first few of some names, and how many there are besides.
 
-
-def _listed(names: list[str]) -> str:
+    Args:
+        names: The names, or the first of them.
+        count: How many there are.
+    """
     if not names:
         return "the step as a whole: no single sample's loss or gradient is not finite"
-    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    more = f" and {count - NAMED:,} more" if count > NAMED else ""
     return ", ".join(names[:NAMED]) + more
 
 

@@ -17,7 +17,7 @@ from lightning.pytorch.callbacks import Callback
 from torch import distributed
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
-from torchedu.errors import ConfigError
+from torchedu.errors import ConfigError, TrainingError
 from torchedu.ranks import on_all
 
 HUNG = 70
@@ -61,7 +61,9 @@ class HungRank(Callback):
 
     def __init__(self, timeout: float = 600.0) -> None:
         if timeout <= 0:
-            raise ConfigError(f"timeout is {timeout}.", "It is a number of seconds above 0.")
+            raise ConfigError(
+                f"⟦hung_rank.timeout⟧ is {timeout}.", "It is a number of seconds above 0."
+            )
         self.timeout = timeout
         self.count = 0
         self.doing = "starting"
@@ -197,12 +199,12 @@ class _Watch:
                 f"rank {rank} ({beat.host}, pid {beat.pid}) hangs while {beat.doing}"
                 f"{', and is not heard of' * silent}."
             )
-        print(
-            f"training came no further for {self._rank.timeout:g} s: {' '.join(told)}\n"
-            "See what it waits for, or raise --hung_rank.timeout if steps take longer; then go on "
-            "with --run FOLDER --resume auto.",
-            file=sys.stderr,
+        error = TrainingError(
+            f"training came no further for {self._rank.timeout:g} s: {' '.join(told)}",
+            "See what it waits for, or raise ⟦hung_rank.timeout⟧ if steps take longer; then go on "
+            "with ⟦run⟧ FOLDER ⟦resume⟧ auto.",
         )
+        print(error, file=sys.stderr)
         frame = sys._current_frames().get(self._main or 0)
         if self._own in hung and frame is not None:
             print(f"rank {self._own} stands at:", file=sys.stderr)

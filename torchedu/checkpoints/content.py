@@ -1,6 +1,5 @@
 """What a checkpoint holds: read safely, and checked for what has to be there."""
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
+from torchedu.bounded import parse_json
 from torchedu.checkpoints.parts import put_together
 from torchedu.checkpoints.seal import ANOTHER, OURS, Manifest, Verified, verify
 from torchedu.errors import CheckpointError
@@ -169,7 +169,7 @@ def _problems(file: Path, content: Any) -> Iterator[str]:
     names = RunFolder.of_checkpoint(file).vocabulary
     if RunFolder.has(file) and names.is_file() and "vocabulary" in content:
         try:
-            own = json.loads(names.read_text("utf-8"))
+            own = parse_json(names.read_text("utf-8"))
         except (OSError, ValueError):
             return  # it tells nothing of the checkpoint
         if own != content["vocabulary"]:

@@ -11,7 +11,7 @@ from lightning_utilities.core.rank_zero import rank_zero_only
 
 from torchedu.checkpoints.content import Checkpoint, local, read, read_checkpoint
 from torchedu.checkpoints.seal import Verified, verify
-from torchedu.errors import CheckpointError
+from torchedu.errors import CheckpointError, worded
 from torchedu.run_folder import RunFolder
 
 
@@ -128,5 +128,5 @@ def open_checkpoint(path: str | Path, name: str = RunFolder.BEST) -> Checkpoint:
 
 def warn(message: str) -> None:
     """Warn on a job's first process, which Lightning knows where it is in use."""
-    if getattr(rank_zero_only, "rank", 0) == 0:
-        warnings.warn(message, stacklevel=3)
+    if vars(rank_zero_only).get("rank", 0) == 0:
+        warnings.warn(worded(message), stacklevel=3)

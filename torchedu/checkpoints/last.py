@@ -14,7 +14,7 @@ from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
 from lightning.pytorch.trainer.states import TrainerFn
 
 from torchedu.checkpoints.verified_io import VerifiedCheckpointIO
-from torchedu.errors import ConfigError
+from torchedu.errors import ConfigError, TrainingError
 from torchedu.run_folder import RunFolder
 
 STOPPED = 75
@@ -29,8 +29,8 @@ class LastCheckpoint(Checkpoint):
     It saves at the end of each epoch, and between two steps as often as asked, without waiting for
     the disk. At a signal that schedulers send before they kill, or at Ctrl-C, it saves after the
     step that is being taken, on all ranks alike, and the process exits with code 75 (130 after
-    Ctrl-C); a second signal ends it at once. After an epoch's last step it saves and stops when
-    the validation that follows is done, whose scores belong to the checkpoint.
+    Ctrl-C); a second signal ends it at once. A validation that is due belongs to its step: it saves
+    and stops when that is done, so that whoever goes on has its scores and what came of them.
 
     Args:
         every_n_steps: Steps of the optimizer between two checkpoints; none of their own where it
@@ -44,13 +44,14 @@ class LastCheckpoint(Checkpoint):
     def __init__(self, every_n_steps: int | None = None, minutes: float | None = 10.0) -> None:
         for name, value in (("every_n_steps", every_n_steps), ("minutes", minutes)):
             if value is not None and value <= 0:
-                raise ConfigError(f"{name} is {value}.", "It is above 0, or null.")
+                raise ConfigError(f"⟦save.{name}⟧ is {value}.", "It is above 0, or null.")
         self.every_n_steps = every_n_steps
         self.minutes = minutes
         self._trainer: Trainer | None = None
         self._file = Path()
         self._saved_at = 0.0
         self._step = 0
+        self._validates = False
         self._signal: int | None = None
         self._stop = False
         self._early_stop = False
@@ -96,13 +97,28 @@ class LastCheckpoint(Checkpoint):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save between two steps, if it is time."""
+        """Save between two steps, if it is time and no validation of the step is due."""
+        self._validates = False
         if self._trainer is None or trainer.global_step == self._step:
             return  # gradients are still being accumulated
         self._step = trainer.global_step
+        # Lightning trains on without what is due at a step, or at the end of an epoch, if it goes
+        # on from what was saved before it.
+        batches = trainer.fit_loop._data_fetcher
+        self._validates = batches is not None and trainer.fit_loop.epoch_loop._should_check_val_fx(
+            batches
+        )
         due = self._agreed(trainer)
-        # What is saved between an epoch's last step and its validation would go on without it.
-        if due and not trainer.is_last_batch:
+        if due and not (self._validates or trainer.is_last_batch):
+            self._save(trainer)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save after a step whose validation was due, if it is time."""
+        # The end of an epoch saves by itself; it also follows at once where training is to stop.
+        if not self._validates or trainer.is_last_batch or trainer.should_stop:
+            return
+        self._validates = False
+        if self._agreed(trainer):
             self._save(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -161,10 +177,9 @@ class LastCheckpoint(Checkpoint):
             raise SystemExit(0)  # the first rank's code is the job's
         name = "a signal" if self._signal is None else signal.Signals(self._signal).name
         run = RunFolder.of_checkpoint(self._file).path
-        print(
-            f"Stopped by {name} after step {trainer.global_step:,}; saved in {self._file}.\n"
-            f"To go on: the same words and --run {run} --resume auto",
-            file=sys.stderr,
-            flush=True,
+        notice = TrainingError(
+            f"Stopped by {name} after step {trainer.global_step:,}; saved in {self._file}.",
+            f"To go on: the same words and ⟦run⟧ {run} ⟦resume⟧ auto",
         )
+        print(notice, file=sys.stderr, flush=True)
         raise SystemExit(130 if self._signal == signal.SIGINT else STOPPED)

@@ -61,7 +61,7 @@ def resume_from(resume: str | None, run: str | None, module: nn.Module) -> Resum
     if resume == "auto":
         if run is None:
             raise ConfigError(
-                "--resume auto goes on in the run's folder, and none is named.", "Add --run FOLDER."
+                "⟦resume⟧ auto goes on in the run's folder, and none is named.", "Add ⟦run⟧ FOLDER."
             )
         found = newest(Path(run))
         if found is None:
@@ -94,7 +94,7 @@ def newest(run: Path) -> Checkpoint | None:
         if found is None:
             raise CheckpointError(
                 f"no checkpoint of {run} can be gone on from; the first: {problem}",
-                "Move the folder away to start afresh, or name a checkpoint: --resume FILE.",
+                "Move the folder away to start afresh, or name a checkpoint: ⟦resume⟧ FILE.",
             )
         warn(f"{problem} The run goes on from {found.file}.")
     return found
@@ -109,10 +109,10 @@ def _check_fit(checkpoint: Checkpoint, module: nn.Module) -> None:
             raise CheckpointError(
                 f"{checkpoint.file} belongs to another network: its weights {name} have the shape "
                 f"{saved.get(name, 'of none')}, this run's {own.get(name, 'of none')}.",
-                "Give the words that the run began with, or start from it with --init_from.",
+                "Give the words that the run began with, or start from it with ⟦init_from⟧.",
             )
     if "optimizer_states" not in checkpoint.content:
         raise CheckpointError(
             f"{checkpoint.file} holds weights alone, from which no training can go on.",
-            "Start from its network with --init_from.",
+            "Start from its network with ⟦init_from⟧.",
         )

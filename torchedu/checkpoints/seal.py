@@ -21,6 +21,7 @@ from typing import Any, BinaryIO, NamedTuple
 import torch
 
 from torchedu import __version__
+from torchedu.bounded import parse_json
 from torchedu.errors import CheckpointError
 from torchedu.run_folder import RunFolder
 
@@ -177,7 +178,7 @@ def _verify(file: Path, opened: BinaryIO) -> tuple[Manifest | None, str]:
             ANOTHER,
         )
     try:
-        manifest = Manifest(**json.loads(line))
+        manifest = Manifest(**parse_json(line))
     except (ValueError, TypeError):
         raise CheckpointError(
             f"{file} cannot be used: its seal is not of a form that torchedu {__version__} knows.",

@@ -20,6 +20,7 @@ from torchedu.checkpoints.parts import (
     write_divided,
 )
 from torchedu.checkpoints.seal import write_sealed
+from torchedu.errors import worded
 from torchedu.files import whole
 from torchedu.ranks import on_all
 
@@ -79,7 +80,8 @@ class VerifiedCheckpointIO(CheckpointIO):
         if divided:
             name = next((one for one in on_all(name) if one is not None), None)
         if name is not None:
-            rank_zero_warn(f"{file} was not saved: the weights {name} are not numbers (NaN).")
+            notice = f"{file} was not saved: the weights {name} are not numbers (NaN)."
+            rank_zero_warn(worded(notice))
             return
         self.wait()
         if divided or not self.asynchronous:
@@ -134,12 +136,14 @@ class VerifiedCheckpointIO(CheckpointIO):
                     removed = _make_room(file, checkpoint) if first else None
                     removed = on_all(removed)[0] if divided else removed
                 if removed is None:
-                    rank_zero_warn(
+                    notice = (
                         f"{file} was not saved ({error.strerror}); training goes on, and what "
                         "was saved before stays."
                     )
+                    rank_zero_warn(worded(notice))
                     return
-                rank_zero_warn(f"The disk is full: {removed} was removed to save {file}.")
+                notice = f"The disk is full: {removed} was removed to save {file}."
+                rank_zero_warn(worded(notice))
 
     def load_checkpoint(
         self, path: str | Path, map_location: Any | None = "cpu", weights_only: bool | None = None

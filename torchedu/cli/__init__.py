@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from torchedu import __version__
-from torchedu.errors import ConfigError, TorcheduError, allowed, command_line
+from torchedu.errors import ConfigError, TorcheduError, allowed, command_line, read_by
 
 COMMANDS = {
     "fit": "train a model, then score it on students it has not seen and write the report",
@@ -18,6 +18,9 @@ COMMANDS = {
     "export": "write a trained network for other programs, checked equal to its checkpoint",
 }
 """Commands and what each does; the module ``torchedu.cli.<command>`` has ``main(arguments)``."""
+
+THEIRS = {"train": "fit", "eval": "test", "evaluate": "test", "infer": "predict", "chat": "explain"}
+"""What other programs call these commands."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,12 +39,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[0] == "--version":
         print(f"torchedu {__version__}")
         return 0
+    with read_by(command_line):
+        return _run(*words)
+
+
+def _run(command: str, *words: str) -> int:
     try:
-        if words[0] not in COMMANDS:
-            raise ConfigError(f"torchedu has no command {words[0]!r}.", allowed(words[0], COMMANDS))
-        import_module(f"torchedu.cli.{words[0]}").main(words[1:])
+        if command not in COMMANDS:
+            known = THEIRS.get(command, command)
+            raise ConfigError(f"torchedu has no command {command!r}.", allowed(known, COMMANDS))
+        import_module(f"torchedu.cli.{command}").main(words)
     except TorcheduError as error:
-        print(error.render(command_line), file=sys.stderr)
+        print(error, file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of our output has left, as `| head` does
         sys.stderr.close()
@@ -50,15 +59,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         advised = import_module("torchedu.callbacks").advice(error)
         if advised is None:
             raise
-        print(advised.render(command_line), file=sys.stderr)
+        print(advised, file=sys.stderr)
         return 2
     except OSError as error:  # no right to write, a full disk, a file gone while it was read
         place = error.filename or "a file"
-        print(
-            f"{place} cannot be read or written ({error.strerror or error}).\n"
+        told = TorcheduError(
+            f"{place} cannot be read or written ({error.strerror or error}).",
             "Check the path, your rights there and the space left.",
-            file=sys.stderr,
         )
+        print(told, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)

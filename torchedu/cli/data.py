@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
-from rich.text import Text
 
+from torchedu.cli.terminal import Terminal
 from torchedu.datasets import Store
 from torchedu.datasets.importers import Importer, describe_data, formats, import_data
-from torchedu.errors import MissingExtraError
+from torchedu.errors import MissingExtraError, worded
 from torchedu.parsing import argument_docs, run_functions
 from torchedu.schema import GROUP, RESERVED, ROLES, TAG
 
@@ -46,8 +45,8 @@ def importing() -> Callable[..., None]:
             told = dict.fromkeys([f"{' or '.join(told)}, separated by commas"])
         docs[name] = f"{'; or '.join(told)} ({_which(having, known.values())})."
 
-    def run(format: str, raw: str, out: str, **options: Any) -> None:
-        begin, console = time.perf_counter(), Console()
+    def import_raw(format: str, raw: str, out: str, **options: Any) -> None:
+        begin, terminal = time.perf_counter(), Terminal()
         given = {
             word.name: options[word.name]
             for word in words
@@ -61,19 +60,21 @@ def importing() -> Callable[..., None]:
             TextColumn("reading {task.completed:,.0f} rows"),
             TimeElapsedColumn(),
         )
-        quiet = not console.is_terminal
-        with Progress(*columns_shown, console=console, transient=True, disable=quiet) as bar:
+        quiet = not terminal.is_terminal
+        with Progress(*columns_shown, console=terminal, transient=True, disable=quiet) as bar:
             task = bar.add_task("reading", total=None)
             store = import_data(
                 format, raw, out, given, progress=lambda rows: bar.update(task, completed=rows)
             )
-        _print_import(console, store, time.perf_counter() - begin)
+        _print_import(terminal, store, time.perf_counter() - begin)
 
     lines = [f"    {name}: {told}" for name, told in docs.items()]
-    run.__doc__ = "\n".join(["Read raw files of any format into a store.", "", "Args:", *lines])
-    run.__doc__ = run.__doc__.replace("``", "")
-    run.__signature__ = inspect.Signature(words)  # type: ignore[attr-defined]
-    return run
+    import_raw.__doc__ = "\n".join(
+        ["Read raw files of any format into a store.", "", "Args:", *lines]
+    )
+    import_raw.__doc__ = import_raw.__doc__.replace("``", "")
+    import_raw.__signature__ = inspect.Signature(words)  # type: ignore[attr-defined]
+    return import_raw
 
 
 def describe(store: str, picture: str | None = None) -> None:
@@ -83,21 +84,21 @@ def describe(store: str, picture: str | None = None) -> None:
         store: The store's folder.
         picture: The picture to write, a .png, .svg or .pdf; STORE.describe.png beside the store.
     """
-    console = Console()
+    terminal = Terminal()
     path = Path(store)
     found = describe_data(path)
     for table in _tables(path.name, found):
-        console.print(table)
+        terminal.print(table, soft_wrap=False)
     file = Path(picture) if picture else path.with_name(f"{path.name}.describe.png")
     try:
         from torchedu.report.describe import draw
     except MissingExtraError as error:
         if picture:
             raise
-        console.print(Text(f"No picture: {error.remedy}"))
+        terminal.print(f"No picture: {worded(error.remedy)}")
         return
     draw(found, file)
-    console.print(Text(f"picture   {file}"), soft_wrap=True)
+    terminal.print(f"picture   {file}")
 
 
 def simulate(
@@ -141,7 +142,7 @@ def simulate(
         forgetting=forgetting,
         seed=seed,
     )
-    _print_import(Console(), store, time.perf_counter() - begin)
+    _print_import(Terminal(), store, time.perf_counter() - begin)
 
 
 def _word(name: str, having: Sequence[type[Importer]]) -> inspect.Parameter:
@@ -180,7 +181,7 @@ def _told(kind: type[Importer], name: str) -> Iterator[str]:
     yield from next(([doc[name]] for doc in docs if name in doc), [])
 
 
-def _print_import(console: Console, store: Store, seconds: float) -> None:
+def _print_import(terminal: Terminal, store: Store, seconds: float) -> None:
     """Print what an import made: counts, what was taken for what, what was dropped and why."""
     about, vocabulary = store.about, store.vocabulary
     lines = [("store", f"{store.path}: {store.summary}, in {seconds:.1f} s")]
@@ -210,7 +211,7 @@ def _print_import(console: Console, store: Store, seconds: float) -> None:
     if about.get("licence"):
         lines.append(("licence", about["licence"]))
     for name, text in lines:
-        console.print(Text(f"{name:9} {text}"), soft_wrap=True)
+        terminal.print(f"{name:9} {text}")
 
 
 def _tables(name: str, found: dict[str, Any]) -> list[Table]:
@@ -219,7 +220,7 @@ def _tables(name: str, found: dict[str, Any]) -> list[Table]:
 
 
 def _counts(name: str, found: dict[str, Any]) -> Table:
-    table = Table(title=Text(name), show_header=False, title_justify="left")
+    table = Table(title=name, show_header=False, title_justify="left")
     table.add_column()
     table.add_column(justify="right")
     for what, number in found.items():
@@ -235,7 +236,7 @@ def _counts(name: str, found: dict[str, Any]) -> Table:
         if span["first"] >= "1980":  # earlier ones count from some beginning, not from 1970
             table.add_row("first and last", f"{span['first']}, {span['last']}")
     for what, said in found.get("facts", {}).items():
-        table.add_row(what, Text(said))
+        table.add_row(what, said)
     for what, said in _missing(found["missing"]) if "missing" in found else ():
         table.add_row(what, said)
     return table
@@ -275,5 +276,5 @@ def _groups(found: dict[str, Any]) -> Table | None:
     table.columns[2].justify = "right"
     for attribute, groups in found["groups"].items():
         for group, number in groups.items():
-            table.add_row(Text(attribute), Text(group), f"{number:,}")
+            table.add_row(attribute, group, f"{number:,}")
     return table

@@ -4,8 +4,7 @@ import sys
 from collections.abc import Sequence
 from typing import Literal
 
-from rich.console import Console
-
+from torchedu.cli.terminal import Terminal
 from torchedu.parsing import run_functions
 
 
@@ -47,12 +46,12 @@ def explain(
 
     known = mastery_of(mastery, student) if mastery is not None else {}
     tutor = Tutor(checkpoint, max_new_tokens, temperature, seed)
-    console = Console(highlight=False, markup=False)
+    terminal = Terminal()
     asks = sys.stdin.isatty()
 
     def line(mark: str) -> str:
         if asks:
-            console.print(mark, end="")
+            terminal.print(mark, end="")
         return sys.stdin.readline().strip()
 
     asked = problem or line("Problem: ")
@@ -60,10 +59,10 @@ def explain(
         return
     tutor.begin(asked, intent, Profile(known, work, confusion))
     if asks:
-        console.print("Ask back line by line; an empty line ends the session.", style="dim")
+        terminal.print("Ask back line by line; an empty line ends the session.", style="dim")
     while True:
-        tutor.speak(lambda text: console.print(text, end=""))
-        console.print()
+        tutor.speak(lambda text: terminal.print(text, end=""))
+        terminal.print()
         said = line("> ")
         if not said:
             return

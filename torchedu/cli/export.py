@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from torchedu.cli.terminal import Terminal
 from torchedu.parsing import run_functions
 
 
@@ -23,11 +24,12 @@ def export(checkpoint: str, out: str, format: str = "safetensors") -> None:
     from torchedu.export import export_network
 
     exported = export_network(checkpoint, out, format)
+    terminal = Terminal()
     for file in sorted(exported.folder.iterdir()):
-        print(f"{file}: {file.stat().st_size:,} bytes")
+        terminal.print(f"{file}: {file.stat().st_size:,} bytes")
     for found in exported.checked:
         equal = f"to {found.tolerance:.0e} ({found.difference:.1e} found)"
-        print(
+        terminal.print(
             f"{found.what} equal the checkpoint {equal if found.tolerance else 'bit for bit'}: "
             f"{found.answers:,} answers in {found.batches} random batches"
         )

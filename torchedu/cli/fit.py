@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from rich.console import Console
-
 from torchedu.cli.results import show
+from torchedu.cli.terminal import Terminal
 from torchedu.run import RunConfig, build
 from torchedu.run.training import found_lr, train
 
@@ -16,7 +15,7 @@ def main(words: Sequence[str]) -> None:
         words: The words after ``fit``.
     """
     run = build(RunConfig(words))
-    console = Console(soft_wrap=True)
+    terminal = Terminal()
     if run.config.lr_find:
-        console.print(f"learning rate found: {found_lr(run):.2g}")
-    show(console, train(run))
+        terminal.print(f"learning rate found: {found_lr(run):.2g}")
+    show(terminal, train(run))

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from rich.console import Console
-
+from torchedu.cli.terminal import Terminal
 from torchedu.cli.trained import results_folder, trained
 from torchedu.prediction import predict
 from torchedu.prediction.any_task import check_format
@@ -18,7 +17,7 @@ def main(words: Sequence[str]) -> None:
     run = trained(words, "predict")
     check_format(run.config.format)
     folder = results_folder(run, "predict")
-    console = Console(soft_wrap=True, highlight=False)
+    terminal = Terminal()
     written = predict(run.task, run.data, run.trainer, folder, run.config.format)
     for file, what in written.items():
-        console.print(f"{file}: {what}")
+        terminal.print(f"{file}: {what}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from torchedu.cli.terminal import Terminal
 from torchedu.parsing import run_functions
 from torchedu.run_folder import RunFolder
 
@@ -21,5 +22,6 @@ def report(run: str) -> None:
     from torchedu.report import write_report
 
     page = write_report(run)
-    print(f"report: {page}")
-    print(f"model card: {RunFolder(page.parent).card}")
+    terminal = Terminal()
+    terminal.print(f"report: {page}")
+    terminal.print(f"model card: {RunFolder(page.parent).card}")

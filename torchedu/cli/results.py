@@ -1,19 +1,21 @@
 """The scores of a run as a table in the terminal, and the way to its report."""
 
-from pathlib import Path
-
-from rich.console import Console
 from rich.table import Table
 
+from torchedu.cli.terminal import Terminal
+from torchedu.errors import MissingExtraError
 from torchedu.run.training import Result
 
 
-def show(console: Console, result: Result) -> None:
+def show(terminal: Terminal, result: Result) -> None:
     """Print the scores of a run, and where its report is.
 
     Args:
-        console: Where to print.
+        terminal: Where to print.
         result: What the run came to; nothing is printed of one without scores.
+
+    Raises:
+        Exception: The report could not be written, for another reason than a missing package.
     """
     evaluation = result.evaluation
     if not evaluation:
@@ -29,8 +31,12 @@ def show(console: Console, result: Result) -> None:
         table.add_row(
             row["name"],
             *("-" if number is None else f"{number:.4f}" for number in numbers),
-            style="bold" if row["kind"] == "network" else "dim" if row["kind"] == "oracle" else "",
+            style="bold" if row["name"] in evaluation["best"] else "",
         )
-    console.print(table)
-    no_report = "" if isinstance(result.report, Path) else "No report was written. "
-    console.print(f"{no_report or 'Report: '}{result.report}", highlight=False)
+    terminal.print(table)
+    if isinstance(result.report, MissingExtraError):
+        terminal.print(f"No report was written. {result.report}")
+    elif isinstance(result.report, Exception):
+        raise result.report
+    else:
+        terminal.print(f"Report: {result.report}")

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from torchedu.checkpoints import open_checkpoint
 from torchedu.cli.results import show
+from torchedu.cli.terminal import Terminal
 from torchedu.errors import ConfigError
 from torchedu.run import Run, RunConfig, build
 from torchedu.run.training import score
@@ -57,7 +56,7 @@ def results_folder(run: Run, command: str) -> Path:
         folder = Path(run.config.run)
         if folder.is_file() or RunFolder(folder).checkpoints.exists():
             raise ConfigError(
-                f"--run {folder} is in use.",
+                f"⟦run⟧ {folder} is in use.",
                 "Name a folder that does not exist yet, or leave it out.",
             )
         return folder
@@ -73,4 +72,4 @@ def score_part(words: Sequence[str], command: str, part: str) -> None:
         part: ``val`` or ``test``.
     """
     run = trained(words, command)
-    show(Console(soft_wrap=True), score(run, results_folder(run, command), part))
+    show(Terminal(), score(run, results_folder(run, command), part))

@@ -33,8 +33,8 @@ class Tutor:
     ) -> None:
         if max_new_tokens < 1 or temperature < 0:
             raise ConfigError(
-                f"max_new_tokens is {max_new_tokens}, temperature {temperature}.",
-                "max_new_tokens is at least 1, temperature at least 0.",
+                f"⟦max_new_tokens⟧ is {max_new_tokens}, ⟦temperature⟧ {temperature}.",
+                "The one is at least 1, the other at least 0.",
             )
         opened = open_checkpoint(checkpoint)
         task = open_task(opened)

@@ -175,5 +175,5 @@ def at_least(*options: tuple[str, float, float]) -> None:
         if value < least:
             option = f"data.{name}"
             raise ConfigError(
-                f"`{option}` is {value}.", f"It is at least {least}.", option=option, value=value
+                f"⟦{option}⟧ is {value}.", f"It is at least {least}.", option=option, value=value
             )

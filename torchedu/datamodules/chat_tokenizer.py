@@ -100,7 +100,7 @@ class ChatTokenizer:
         if "tokenizer.json" not in files:
             raise ConfigError(
                 f"{name} holds no tokenizer.json.",
-                "Give a folder or hub name of a fast tokenizer, or leave data.tokenizer out to "
+                "Give a folder or hub name of a fast tokenizer, or leave ⟦data.tokenizer⟧ out to "
                 "train one on the data.",
             )
         return cls({one: path.read_text("utf-8") for one, path in files.items()}, name)

@@ -17,7 +17,7 @@ from torchedu.datasets.course_view import WEEK, Moments, View, view
 from torchedu.datasets.events import PRESENTATION, EventStore
 from torchedu.datasets.fair_weights import fair_weights
 from torchedu.datasets.order import BalancedOrder, Order
-from torchedu.errors import ConfigError, DataError, allowed
+from torchedu.errors import ConfigError, DataError, allowed, worded
 from torchedu.schema import (
     ATTRIBUTE,
     GROUP,
@@ -97,18 +97,18 @@ class CourseEvents(DataModule):
         )
         if not 0 < val < 1:
             raise ConfigError(
-                f"`data.val` is {val}.", "It is a share between 0 and 1.",
+                f"⟦data.val⟧ is {val}.", "It is a share between 0 and 1.",
                 option="data.val", value=val,
             )  # fmt: skip
         if not cutoffs or not all(0 <= share <= 1 for share in cutoffs):
             raise ConfigError(
-                f"`data.cutoffs` are {list(cutoffs)}.", "Each is a share of 0 to 1.",
+                f"⟦data.cutoffs⟧ are {list(cutoffs)}.", "Each is a share of 0 to 1.",
                 option="data.cutoffs", value=list(cutoffs),
             )  # fmt: skip
         if fair_to is None and mitigation != "none":
             raise ConfigError(
-                f"`data.mitigation` is {mitigation!r}, but `data.fair_to` names no attribute.",
-                "Name one, such as `data.fair_to` gender.",
+                f"⟦data.mitigation⟧ is {mitigation!r}, but ⟦data.fair_to⟧ names no attribute.",
+                "Name one, such as ⟦data.fair_to⟧ gender.",
                 option="data.fair_to",
             )
         self.cutoffs = tuple(cutoffs)
@@ -133,7 +133,7 @@ class CourseEvents(DataModule):
         for option, name in named:
             if name not in groups:
                 raise ConfigError(
-                    f"`data.{option}` names {name!r}.", allowed(name, groups),
+                    f"⟦data.{option}⟧ names {name!r}.", allowed(name, groups),
                     option=f"data.{option}", value=name, allowed=groups,
                 )  # fmt: skip
         return store
@@ -212,7 +212,7 @@ class CourseEvents(DataModule):
             raise ConfigError(
                 f"the network is told {', '.join(told) or 'nothing'} of students, "
                 f"the data tells {', '.join(self.attributes) or 'nothing'}.",
-                f"Give `data.attributes` {json.dumps(told)}.",
+                f"Give ⟦data.attributes⟧ {json.dumps(told)}.",
                 option="data.attributes",
                 allowed=told,
             )
@@ -311,10 +311,11 @@ class CourseEvents(DataModule):
         for i, name in enumerate(self.store.vocabulary[GROUP + attribute]):
             mine = at_risk[group == i]
             if len(mine) and mine.min() == mine.max():
-                rank_zero_info(
+                notice = (
                     f"{attribute} {name}: the outcomes of all {len(mine):,} are alike, so nothing "
                     "can be weighed against another."
                 )
+                rank_zero_info(worded(notice))
 
     def _split(
         self, test: list[str] | None, val: float, val_presentations: list[str] | None

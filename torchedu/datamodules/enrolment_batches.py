@@ -3,11 +3,13 @@
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional as F
 
 from torchedu.batch import EnrolmentBatch
 from torchedu.datamodules.batches import pad_lists
 from torchedu.datasets.answers import stretch_index
 from torchedu.datasets.enrolments import EnrolmentStore
+from torchedu.datasets.importers.enrolments.prerequisites import Prerequisites
 from torchedu.datasets.order import Windows
 from torchedu.schema import GROUP, ITEM, RESERVED, Vocabulary
 
@@ -80,6 +82,44 @@ class EnrolmentBatches:
             torch.from_numpy(np.asarray(start)),
             torch.full((len(index),), float(max(1, scored_BL.sum()))),
         )
+
+
+class NextCourseBatches(EnrolmentBatches):
+    """Builds batches in which what each student takes next is asked for, after all courses so far.
+
+    Args:
+        store: The enrolments; students without any are left out.
+        window: The most slots a student takes, that of the next course included.
+        vocabulary: The names that the network knows.
+        needs: What each course requires, in its ids: one that requires more than the student has
+            taken is not to be recommended.
+    """
+
+    def __init__(
+        self, store: EnrolmentStore, window: int, vocabulary: Vocabulary, needs: Prerequisites
+    ) -> None:
+        lengths = np.diff(store.history_offsets)
+        student = np.flatnonzero(lengths)
+        stop = lengths[student]
+        start = np.maximum(stop - (window - 1), 0)
+        windows = Windows(student, start, start, stop)
+        super().__init__(store, windows, vocabulary, with_history=True)
+        self._needs = needs
+
+    def __call__(self, index: NDArray[np.int64], scored: bool = True) -> EnrolmentBatch:
+        """Build one batch; see ``EnrolmentBatches``."""
+        batch = super().__call__(index, scored=False)
+        windows = self.windows.take(index)
+        item_BL = F.pad(batch.item_BL, (0, 1))
+        next_B1 = torch.from_numpy(windows.length).unsqueeze(1)
+        scored_BL = (torch.arange(item_BL.shape[1]) == next_B1) & scored
+        taken = self.store.enrolled(windows.student, windows.stop)
+        row = np.repeat(np.arange(len(index)), windows.stop)
+        row, closed = self._needs.closed(row, self._item_id[taken.item], len(index)).nonzero()
+        offsets = np.searchsorted(row, np.arange(len(index) + 1))
+        closed_BM = torch.from_numpy(pad_lists(offsets, closed.astype(np.int32)))
+        before_BM = torch.cat([batch.before_BM, closed_BM], 1)
+        return batch._replace(item_BL=item_BL, scored_BL=scored_BL, before_BM=before_BM)
 
 
 def popularity(store: EnrolmentStore, item: NDArray[np.int32], known: Vocabulary) -> torch.Tensor:

@@ -12,11 +12,15 @@ from torchedu.batch import CourseFacts
 from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, at_least
 from torchedu.datamodules.batches import pad_lists
-from torchedu.datamodules.enrolment_batches import EnrolmentBatches, popularity
+from torchedu.datamodules.enrolment_batches import (
+    EnrolmentBatches,
+    NextCourseBatches,
+    popularity,
+)
 from torchedu.datamodules.negatives import NegativeSampler
 from torchedu.datasets.enrolment_splits import split_enrolments
 from torchedu.datasets.enrolments import EnrolmentStore
-from torchedu.datasets.importers.enrolments.prerequisites import read_prerequisites
+from torchedu.datasets.importers.enrolments.prerequisites import Prerequisites, read_prerequisites
 from torchedu.datasets.leaks import refuse_leaks
 from torchedu.datasets.order import Order, cut_windows
 from torchedu.datasets.splits import Part
@@ -212,8 +216,7 @@ class Enrolments(DataModule):
 
     def training(self) -> tuple[EnrolmentBatches, Order]:
         """Return what builds the training batches, and their order."""
-        if self.prerequisites is not None:  # a wrong file is told before training, not after
-            read_prerequisites(self.prerequisites, self.vocabulary[ITEM])
+        self._needs()  # a wrong file is told before training, not after
         windows = cut_windows(self.parts["train"], self.window)
         batches = EnrolmentBatches(self.store, windows, self.vocabulary)
         return batches, Order(windows.length, self.batch_size, self.seed)
@@ -222,12 +225,24 @@ class Enrolments(DataModule):
         """Return what builds the batches of a part, and their order.
 
         Args:
-            part: ``train``, ``val`` or ``test``; the test part where it is None.
+            part: ``train``, ``val`` or ``test``; where it is None, what each student takes next.
         """
-        batches = self.cases(self.parts[part or "test"])
+        if part is None:
+            batches: EnrolmentBatches = NextCourseBatches(
+                self.store, self.window, self.vocabulary, self._needs()
+            )
+        else:
+            batches = self.cases(self.parts[part])
         return batches, Order(batches.windows.length, self.batch_size, shuffle=False)
 
     def cases(self, part: Part) -> EnrolmentBatches:
         """Return batches in which each held-out course is seen after all it may be told by."""
         windows = cut_windows(part, self.window, self.window - 1)
         return EnrolmentBatches(self.store, windows, self.vocabulary, with_history=True)
+
+    def _needs(self) -> Prerequisites:
+        """Return what each course requires: nothing, where no file says."""
+        names = self.vocabulary[ITEM]
+        if self.prerequisites is None:
+            return Prerequisites(np.zeros((0, 2), np.int64), len(names))
+        return read_prerequisites(self.prerequisites, names)

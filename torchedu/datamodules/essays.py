@@ -95,9 +95,9 @@ class Essays(DataModule):
         self.layers = layers or list(range(num + 1))
         if not frozen and self.layers not in ([-1], [num], list(range(num + 1))):
             raise ConfigError(
-                f"`data.layers` are {self.layers}, and an encoder that is trained is read by its "
+                f"⟦data.layers⟧ are {self.layers}, and an encoder that is trained is read by its "
                 "last layer or by all.",
-                "Set `data.layers` '[-1]', or leave it out to read all.",
+                "Set ⟦data.layers⟧ '[-1]', or leave it out to read all.",
                 option="data.layers",
                 value=self.layers,
             )
@@ -120,7 +120,7 @@ class Essays(DataModule):
         for name in self.prompts or []:
             if name not in known:
                 raise ConfigError(
-                    f"`data.prompts` names {name!r}.", allowed(name, known),
+                    f"⟦data.prompts⟧ names {name!r}.", allowed(name, known),
                     option="data.prompts", value=name, allowed=known,
                 )  # fmt: skip
         return store

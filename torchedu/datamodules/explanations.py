@@ -13,7 +13,7 @@ from torchedu.datamodules.chat_tokenizer import ChatTokenizer
 from torchedu.datamodules.token_batches import TokenBatches, token_store
 from torchedu.datasets.chats import ANSWERED_BY, ChatStore, Message, chat_parts
 from torchedu.datasets.order import Order
-from torchedu.errors import ConfigError
+from torchedu.errors import ConfigError, worded
 from torchedu.files import alone
 from torchedu.schema import Vocabulary
 
@@ -76,7 +76,7 @@ class Explanations(DataModule):
         for name, share in (("val", val), ("test", test)):
             if not 0 < share < 0.5:
                 raise ConfigError(
-                    f"`data.{name}` is {share}.", "It is a share between 0 and .5.",
+                    f"⟦data.{name}⟧ is {share}.", "It is a share between 0 and .5.",
                     option=f"data.{name}", value=share,
                 )  # fmt: skip
         self.max_tokens = max_tokens
@@ -138,11 +138,11 @@ class Explanations(DataModule):
             packed = self.packing and part == "train"  # what is scored is told text by text
             found = TokenBatches(tokens, self.parts[part], self.max_tokens, packed)
             if found.cut:
-                rank_zero_warn(
+                notice = worded(
                     f"{found.cut:,} of {len(self.parts[part]):,} conversations of the {part} part "
-                    f"are cut off at max_tokens, {self.max_tokens}.",
-                    stacklevel=2,
+                    f"are cut off at ⟦data.max_tokens⟧, {self.max_tokens}."
                 )
+                rank_zero_warn(notice, stacklevel=2)
             self._batches[part] = found
         return self._batches[part]
 

@@ -88,8 +88,8 @@ class Interactions(DataModule):
         )
         if context >= window:
             raise ConfigError(
-                f"`data.context` {context} leaves no answer to score in a window of {window}.",
-                "`data.context` is below `data.window`.",
+                f"⟦data.context⟧ {context} leaves no answer to score in a window of {window}.",
+                "⟦data.context⟧ is below ⟦data.window⟧.",
                 option="data.context",
                 value=context,
             )

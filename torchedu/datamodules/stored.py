@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from torchedu.datasets import Store
 from torchedu.datasets.importers import formats, guess_format, import_data
 from torchedu.datasets.store import MANIFEST
-from torchedu.errors import ConfigError, TorcheduError
+from torchedu.errors import ConfigError, TorcheduError, worded
 from torchedu.files import alone
 
 S = TypeVar("S", bound=Store)
@@ -62,7 +62,7 @@ def stored(
                 return store
         with _as_options_of(arguments, read_as, path, out):
             made: S = import_data(read_as, path, out, options, store=kind)
-    _log.info(f"Imported {raw.name}: {made.summary}.")
+    _log.info(worded(f"Imported {raw.name}: {made.summary}."))
     return made
 
 
@@ -77,7 +77,7 @@ def _untold(kind: type[Store], path: str, arguments: Container[str]) -> ConfigEr
     problem = f"the format of {path} cannot be told from its name."
     known = formats(kind)
     if "format" in arguments:
-        remedy = f"Name it with `data.format`: {', '.join(known)}."
+        remedy = f"Name it with ⟦data.format⟧: {', '.join(known)}."
         return ConfigError(problem, remedy, option="data.format", allowed=known)
     endings = ", ".join(end for importer in known.values() for end in importer.suffixes)
     remedy = f"Known endings: {endings}. Else import it first: torchedu data import FORMAT RAW OUT."
@@ -90,7 +90,7 @@ def _refuse_other(store: Store, raw: Path) -> None:
         raise ConfigError(
             f"{store.path} holds other data than {raw.name}.",
             f"Import it elsewhere: torchedu data import {store.made_by} {raw} OUT, "
-            "then `data.path` OUT.",
+            "then ⟦data.path⟧ OUT.",
             option="data.path",
         )
 
@@ -106,7 +106,7 @@ def _as_options_of(arguments: Container[str], format: str, raw: str, out: Path) 
         error.rename(lambda option: f"data.{option}" if option in mine else option)
         if any(names[option] in formats()[format].options() for option in names.keys() - mine):
             command = f"torchedu data import {format} {raw} {out}"
-            error.remedy += f" It is an option of: {command}. Then `data.path` {out}."
+            error.remedy += f" It is an option of: {command}. Then ⟦data.path⟧ {out}."
         raise
 
 

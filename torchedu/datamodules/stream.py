@@ -181,7 +181,7 @@ class EpochLoader:
             if state[name] != own[name]:
                 raise ConfigError(
                     f"the checkpoint's order has {name} {state[name]}, this run {own[name]}.",
-                    "Go on with the same data, seed and batch_size, or start with `init_from`.",
+                    "Go on with the same data, seed and batch_size, or start with ⟦init_from⟧.",
                 )
         self._resume = dict(state)
 

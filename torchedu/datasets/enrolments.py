@@ -26,6 +26,19 @@ class Enrolled(NamedTuple):
     item: NDArray[np.int32]
     num_items: int
 
+    def hide(self, score: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Take the courses that students have taken, and the reserved ids, out of the running.
+
+        Args:
+            score: A student's scores of all courses, changed in place; shape (students, num_items).
+
+        Returns:
+            ``score``, with minus infinity there.
+        """
+        score[np.repeat(np.arange(len(score)), np.diff(self.offsets)), self.item] = -np.inf
+        score[:, :RESERVED] = -np.inf
+        return score
+
 
 class EnrolmentStore(Store):
     """A store of enrolments, a row a student, each student's courses in order of enrolment.

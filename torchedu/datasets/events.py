@@ -198,6 +198,7 @@ def write_events(
     events: Events,
     at_risk: Sequence[str],
     about: Mapping[str, Any],
+    raw: str | None = None,
 ) -> EventStore:
     """Write a store of events.
 
@@ -209,6 +210,7 @@ def write_events(
         events: What these did, in any order.
         at_risk: The outcomes that a teacher wants to prevent.
         about: Where the data came from, and what was dropped.
+        raw: The file or folder that errors about the whole name.
 
     Returns:
         The store.
@@ -220,6 +222,7 @@ def write_events(
         raise DataError(
             "the data holds no enrolment with an outcome.",
             "Add how past courses ended; that is what a model learns from.",
+            file=raw,
         )
     kinds = {
         COURSE: Names(courses.name),

@@ -76,9 +76,9 @@ def simulate(
         ConfigError: A number cannot work; it is named.
     """
     if students < 1:
-        raise ConfigError(f"students is {students}.", "There must be at least 1 student.")
+        raise ConfigError(f"⟦students⟧ is {students}.", "There must be at least 1 student.")
     if answers < 1:
-        raise ConfigError(f"answers is {answers}.", "Students give at least 1 answer.")
+        raise ConfigError(f"⟦answers⟧ is {answers}.", "Students give at least 1 answer.")
     laws = Laws(skills, items, guess, slip, growth, forgetting, seed)
     world = World.of(laws)
     lengths = np.concatenate([np.zeros(RESERVED, np.int64), np.ones(items, np.int64)])

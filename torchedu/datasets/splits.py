@@ -107,10 +107,10 @@ def check_split(
         ConfigError: It cannot be.
     """
     if by not in kinds:
-        raise ConfigError(f"split {by!r} is not known.", allowed(by, kinds))
+        raise ConfigError(f"⟦data.split⟧ {by!r} is not known.", allowed(by, kinds))
     if not (0 < val < 1 and 0 < test < 1) or (disjoint and val + test >= 1):
         raise ConfigError(
-            f"val {val} and test {test} leave no part for each of train, val and test.",
+            f"⟦data.val⟧ {val} and ⟦data.test⟧ {test} leave no part for each of the three.",
             "Both are shares above 0 whose sum is below 1.",
         )
 
@@ -127,8 +127,8 @@ def check_fold(fold: int, folds: int) -> None:
     """
     if folds < 2 or not 0 <= fold < folds:
         raise ConfigError(
-            f"fold {fold} of {folds} folds does not exist.",
-            "folds is at least 2, fold counts from 0.",
+            f"⟦data.fold⟧ {fold} of {folds} ⟦data.folds⟧ does not exist.",
+            "⟦data.folds⟧ is at least 2, ⟦data.fold⟧ counts from 0.",
         )
 
 

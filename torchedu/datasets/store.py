@@ -29,6 +29,7 @@ from typing import IO, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from torchedu.bounded import parse_json
 from torchedu.errors import ConfigError, DataError, allowed
 from torchedu.files import scratch, to_disk, write_whole
 from torchedu.schema import Vocabulary
@@ -72,7 +73,7 @@ class Store:
                 file=self.path,
             )
         try:
-            self.manifest: dict[str, Any] = json.loads(manifest.read_text("utf-8"))
+            self.manifest: dict[str, Any] = parse_json(manifest.read_text("utf-8"))
             form, version = self.manifest["format"], self.manifest["version"]
         except (ValueError, KeyError, TypeError) as error:
             problem = f"the manifest cannot be read ({type(error).__name__})."
@@ -123,7 +124,7 @@ class Store:
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """Names to ids."""
-        return Vocabulary.from_json(json.loads((self.path / VOCABULARY).read_text("utf-8")))
+        return Vocabulary.from_json(parse_json((self.path / VOCABULARY).read_text("utf-8")))
 
     def num_rows(self, table: str) -> int:
         """Return the number of rows of a table."""

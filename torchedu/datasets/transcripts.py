@@ -180,7 +180,7 @@ def split_transcripts(
     if by == "published" and not published:
         raise DataError(
             "its source names no parts.",
-            "Give a column split when you import it, or `data.split` random.",
+            "Give a column split when you import it, or ⟦data.split⟧ random.",
             file=store.path,
         )
     order = np.argsort(random_places(store, seed, "lessons"))

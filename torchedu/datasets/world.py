@@ -71,23 +71,24 @@ class Laws:
     def __post_init__(self) -> None:
         """Refuse numbers that cannot work."""
         if self.skills < 1:
-            raise ConfigError(f"skills is {self.skills}.", "There must be at least 1 skill.")
+            raise ConfigError(f"⟦skills⟧ is {self.skills}.", "There must be at least 1 skill.")
         if self.items < self.skills:
             raise ConfigError(
-                f"items is {self.items}, fewer than the {self.skills} skills.",
+                f"⟦items⟧ is {self.items}, fewer than the {self.skills} skills.",
                 "Every skill needs at least 1 item.",
             )
         for name in ("guess", "slip", "growth", "forgetting"):
             value = getattr(self, name)
             if not 0 <= value <= 1:
-                raise ConfigError(f"{name} is {value}.", "It is a probability from 0 to 1.")
+                raise ConfigError(f"⟦{name}⟧ is {value}.", "It is a probability from 0 to 1.")
         if self.guess + self.slip >= 1:
             raise ConfigError(
-                f"guess {self.guess} and slip {self.slip} add up to {self.guess + self.slip:g}.",
+                f"⟦guess⟧ {self.guess} and ⟦slip⟧ {self.slip} add up to "
+                f"{self.guess + self.slip:g}.",
                 "Their sum must be below 1, or knowing more would not help.",
             )
         if self.seed < 0:
-            raise ConfigError(f"seed is {self.seed}.", "A seed is a whole number from 0.")
+            raise ConfigError(f"⟦seed⟧ is {self.seed}.", "A seed is a whole number from 0.")
 
     def to_json(self) -> dict[str, Any]:
         """Return the numbers with the version of the laws they belong to."""

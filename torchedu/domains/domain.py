@@ -5,8 +5,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 from torchmetrics import Metric
 
 from torchedu.companions import Companions
@@ -35,6 +37,8 @@ class Domain(nn.Module, ABC):
         sparse: Whether tables of names have sparse gradients.
         epoch: The pass over the training part that is going on, from 0.
         started: Whether weights were taken over from another run.
+        finite: While a batch is scored, whether what the network gave for each row is finite, a
+            tensor of shape (B,) each time that it gave something; None where nobody asks.
         monitor: The score, the higher the better, that chooses the best epoch and ends training.
         counts: What its loss is a mean over.
         sizes: Arguments that are sizes of the data, each an attribute of its data module.
@@ -44,6 +48,9 @@ class Domain(nn.Module, ABC):
         nets: What its networks are.
         keys: Columns of what ``predict`` returns that say what a prediction is of, by which they
             are ordered; the first column where it names none.
+        baselines: Classes of ``torchedu.baselines.Baseline`` that it is scored beside, where no
+            evaluation of its own is registered: each is fitted to the columns that are predicted of
+            the training part, and gives some of them anew (see ``scored``).
         use_for: What the task is for, as a model card says it.
         not_for: What it must not be used for.
         trained_by: Arguments that say how it is trained, not what it is.
@@ -68,6 +75,7 @@ class Domain(nn.Module, ABC):
     fixed: ClassVar[tuple[str, ...]] = ()
     nets: ClassVar[type[Network]] = Network
     keys: ClassVar[tuple[str, ...]] = ()
+    baselines: ClassVar[tuple[type[Any], ...]] = ()
     use_for: ClassVar[str] = ""
     not_for: ClassVar[str] = ""
     trained_by: ClassVar[tuple[str, ...]] = ("lr", "weight_decay", "schedule")
@@ -84,6 +92,7 @@ class Domain(nn.Module, ABC):
         self.vocabulary: Vocabulary | None = None
         self.epoch = 0
         self.started = False
+        self.finite: list[Tensor] | None = None
 
     @abstractmethod
     def loss(self, batch: Any) -> tuple[Tensor, Tensor]:
@@ -108,6 +117,17 @@ class Domain(nn.Module, ABC):
     def pseudonyms(self, batch: Any) -> list[str]:
         """Name each row of a batch as its owner can find it, and nobody else the person."""
 
+    def scored(self, predicted: Mapping[str, NDArray[Any]]) -> dict[str, float]:
+        """Return the scores of predicted columns, by which baselines stand beside the network.
+
+        Args:
+            predicted: The columns that ``predict`` returned, some of them a baseline's.
+
+        Returns:
+            By the names that ``metrics`` gives them; none where a task is set beside nothing.
+        """
+        return {}
+
     def sections(self, data: Any, predicted: Mapping[str, NDArray[Any]]) -> Sequence[Section]:
         """Return sections of one's own for the report, from what was predicted of a part.
 
@@ -119,7 +139,22 @@ class Domain(nn.Module, ABC):
 
     def forward(self, batch: Any) -> Any:
         """Return what the network gives for a batch."""
-        return self.net(batch)
+        given = self.net(batch)
+        if self.finite is not None:
+            self.finite.append(self.finite_rows(batch, given))
+        return given
+
+    def finite_rows(self, batch: Any, given: Any) -> Tensor:
+        """Say of each row of a batch whether what the network gave for it is finite; shape (B,).
+
+        Args:
+            batch: The batch.
+            given: What ``forward`` returns: tensors that have B as their first dimension.
+        """
+        numbers = [
+            x for x in tree_leaves(given) if isinstance(x, Tensor) and x.dtype.is_floating_point
+        ]
+        return torch.stack([finite_of(x) for x in numbers]).all(0)
 
     def penalty(self) -> Tensor | float:
         """Return what is added to the mean loss of a step: the network's own term by default."""
@@ -175,8 +210,8 @@ class Domain(nn.Module, ABC):
         length = getattr(data, data.longest) if data.longest else 0
         if most is not None and length > most:
             raise ConfigError(
-                f"the data's {data.longest} of {length} is longer than the network's {most} steps.",
-                f"Set `data.{data.longest}` to at most {most}, or build a network that takes more.",
+                f"⟦data.{data.longest}⟧ of {length} is longer than the network's {most} steps.",
+                f"Set ⟦data.{data.longest}⟧ to at most {most}, or build a network that takes more.",
             )
         fresh = self.vocabulary is None
         for size in self.sizes:
@@ -253,7 +288,7 @@ class Domain(nn.Module, ABC):
         if self.vocabulary is not None and vocabulary != self.vocabulary:
             raise CheckpointError(
                 "the checkpoint belongs to other items or skills than this data has.",
-                "To go on with new data, start from it with --init_from; its names then grow.",
+                "To go on with new data, start from it with ⟦init_from⟧; its names then grow.",
             )
         self.vocabulary = vocabulary
 
@@ -298,3 +333,9 @@ class Domain(nn.Module, ABC):
             else:
                 state[name][tuple(slice(size) for size in value.shape)] = value
         return new
+
+
+def finite_of(x: Tensor) -> Tensor:
+    """Say of each row of a tensor whether all of it is finite; shape (B, ...) to (B,)."""
+    # A sum is one pass over the numbers and makes no copy; NaN and infinity do not vanish in it.
+    return x.flatten(1).sum(1, dtype=torch.promote_types(x.dtype, torch.float32)).isfinite()

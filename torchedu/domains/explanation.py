@@ -8,7 +8,7 @@ from torch import Tensor
 
 from torchedu.batch import TokenBatch
 from torchedu.companions import Companions
-from torchedu.domains.domain import Domain, Schedule
+from torchedu.domains.domain import Domain, Schedule, finite_of
 from torchedu.errors import CheckpointError, ConfigError
 from torchedu.metrics.token_scores import TokenScores
 from torchedu.models.causal_lm import CausalLM
@@ -111,6 +111,10 @@ class Explanation(Domain):
         loss_B = cost_BL.sum(1) + self.net.own_loss(batch, cost_BL)
         return loss_B, batch.scored_BL.sum(1)
 
+    def finite_rows(self, batch: TokenBatch, given: Tensor) -> Tensor:
+        """Say of each row whether its scored tokens cost something finite; see ``Domain``."""
+        return super().finite_rows(batch, given.where(batch.scored_BL, 0))  # others may be infinite
+
     def pseudonyms(self, batch: TokenBatch) -> list[str]:
         """Name each row by the conversations in it, as rows of the store."""
         rows = [sorted(set(row) - {-1}) for row in batch.text_BL.tolist()]
@@ -131,7 +135,15 @@ class Explanation(Domain):
                 prompts.append(token[: scored.index(True)])
         tokens = torch.full((len(prompts), self.max_new_tokens), -1)
         if prompts:
-            answers = self.net.generate(prompts, self.ends, self.max_new_tokens)
+            asked_B = batch.scored_BL.any(1)
+
+            def look(token_PL: Tensor, logit_PV: Tensor) -> Tensor:
+                """Note whether what each prompt's next token is chosen by is finite."""
+                if self.finite is not None:
+                    self.finite.append((~asked_B).masked_scatter(asked_B, finite_of(logit_PV)))
+                return logit_PV
+
+            answers = self.net.generate(prompts, self.ends, self.max_new_tokens, look=look)
             for row, answer in enumerate(answers):
                 tokens[row, : len(answer)] = torch.tensor(answer)
         return Explained(torch.tensor(texts, dtype=torch.int64), tokens)
@@ -180,5 +192,5 @@ class Explanation(Domain):
         if base is not None and self.net.source is not None and base != self.net.checksum():
             raise CheckpointError(
                 f"the additions were trained on other weights than those of {self.net.source}.",
-                "Put the model that they belong to there, or name it: --model.net.source FOLDER.",
+                "Put the model that they belong to there, or name it: ⟦model.net.source⟧ FOLDER.",
             )

@@ -102,8 +102,8 @@ class Grading(Domain):
         super().__init__(lr, weight_decay, schedule)
         if encoder_lr <= 0 or not 0 < layer_decay <= 1:
             raise ConfigError(
-                f"encoder_lr is {encoder_lr}, layer_decay {layer_decay}.",
-                "encoder_lr is above 0, layer_decay above 0 and at most 1.",
+                f"⟦model.encoder_lr⟧ is {encoder_lr}, ⟦model.layer_decay⟧ {layer_decay}.",
+                "⟦model.encoder_lr⟧ is above 0, ⟦model.layer_decay⟧ above 0 and at most 1.",
             )
         sizes = (num_prompts, num_scores, num_steps, num_roles, dim, encoder)
         self.net = self.built(net, Grader, *sizes)
@@ -123,9 +123,9 @@ class Grading(Domain):
         """Agree with the data on what is read, then as every task does; see ``Domain.agree``."""
         if data.frozen != (self.net.reads == "vectors"):
             raise ConfigError(
-                f"{type(self.net).__name__} reads {self.net.reads}, and data.frozen is "
+                f"{type(self.net).__name__} reads {self.net.reads}, and ⟦data.frozen⟧ is "
                 f"{data.frozen}.",
-                f"Set `data.frozen` to {str(self.net.reads == 'vectors').lower()}.",
+                f"Set ⟦data.frozen⟧ to {str(self.net.reads == 'vectors').lower()}.",
             )
         super().agree(data, training)
 
@@ -159,6 +159,10 @@ class Grading(Domain):
         each_BY = self.net.output.loss(raw_MBYK, batch.target_BY, steps_BY).mean(0)
         loss_B = (each_BY * batch.scored_BY).sum(1) + self.net.own_loss(batch, raw_MBYK)
         return loss_B, batch.scored_BY.sum(1)
+
+    def finite_rows(self, batch: EssayBatch, given: Tensor) -> Tensor:
+        """Say of each text whether all members gave finite numbers; see ``Domain.finite_rows``."""
+        return super().finite_rows(batch, given.movedim(1, 0))
 
     def pseudonyms(self, batch: EssayBatch) -> list[str]:
         """Name each row of a batch by its text's row in the store."""

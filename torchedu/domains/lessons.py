@@ -82,7 +82,7 @@ class Lessons(Domain):
     ) -> None:
         super().__init__(lr, weight_decay, schedule)
         if not 0 <= balance <= 1:
-            raise ConfigError(f"balance is {balance}.", "It is between 0 and 1.")
+            raise ConfigError(f"⟦model.balance⟧ is {balance}.", "It is between 0 and 1.")
         sizes = (num_teacher_tags, num_student_tags)
         self.net = self.built(net, LessonModel, *sizes, vector_dim)
         self.num_teacher_tags = num_teacher_tags

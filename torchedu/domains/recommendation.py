@@ -1,6 +1,6 @@
 """Course recommendation: which course will this student take next?"""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import torch
@@ -8,17 +8,19 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from torchedu.batch import CourseFacts, EnrolmentBatch
-from torchedu.domains.domain import Domain, Schedule
+from torchedu.domains.domain import Domain, Schedule, finite_of
 from torchedu.domains.opening import open_domain
 from torchedu.errors import ConfigError
 from torchedu.metrics.ranking import TOP, RankingScores, hide, rank_of
 from torchedu.models.recommender import Recommender
-from torchedu.schema import GROUP, ITEM, RESERVED, SKILL, UNKNOWN, Vocabulary
+from torchedu.schema import GROUP, ITEM, PADDING, RESERVED, SKILL, UNKNOWN, Vocabulary
 
 Loss = Literal["softmax", "sampled_softmax", "in_batch", "bce", "bpr"]
 LOSSES = ("softmax", "sampled_softmax", "in_batch", "bce", "bpr")
 BLOCK = 1 << 24
 """Numbers of scores, and of what they are made of, that are in memory at once in ranking."""
+LOOKED_AT = 5
+"""How many of a student's last courses may be a reason."""
 
 
 class Recommended(NamedTuple):
@@ -30,6 +32,10 @@ class Recommended(NamedTuple):
         rank: Its place among all courses not yet taken, from 0.
         top: The courses recommended, best first; shape (cases, k).
         score: Their scores; shape (cases, k).
+        state: What the network knows of the student, which ``Recommender.logits`` scores any course
+            by; shape (cases, D).
+        because: Two courses that each recommendation leans on, the stronger first; shape (cases, k,
+            2). 0 for none, and wherever the course that is looked for is known.
     """
 
     student: Tensor
@@ -37,6 +43,8 @@ class Recommended(NamedTuple):
     rank: Tensor
     top: Tensor
     score: Tensor
+    state: Tensor
+    because: Tensor
 
 
 class Recommendation(Domain):
@@ -111,16 +119,17 @@ class Recommendation(Domain):
     ) -> None:
         super().__init__(lr, weight_decay, schedule, sparse)
         if loss not in LOSSES:
-            raise ConfigError(f"loss is {loss!r}.", f"Allowed: {', '.join(LOSSES)}.")
+            raise ConfigError(f"⟦model.loss⟧ is {loss!r}.", f"Allowed: {', '.join(LOSSES)}.")
         if negatives < 1 or power < 0 or not 0 <= smoothing < 1:
             raise ConfigError(
-                f"negatives is {negatives}, power {power}, smoothing {smoothing}.",
-                "negatives is at least 1, power at least 0, smoothing in 0..1.",
+                f"⟦model.negatives⟧ is {negatives}, ⟦model.power⟧ {power}, "
+                f"⟦model.smoothing⟧ {smoothing}.",
+                "They are at least 1, at least 0 and in 0..1.",
             )
         if sparse and loss == "softmax":
             raise ConfigError(
-                "sparse tables and a softmax over all courses, which touches every row.",
-                "Give --model.loss in_batch, sampled_softmax, bce or bpr.",
+                "⟦model.sparse⟧ tables and a softmax over all courses, which touches every row.",
+                "Give ⟦model.loss⟧ in_batch, sampled_softmax, bce or bpr.",
             )
         sizes = (num_items, num_students, num_groups, num_skills)
         self.net = self.built(net, Recommender, *sizes)
@@ -252,49 +261,93 @@ class Recommendation(Domain):
             for row, first, last in torch.stack([batch.student_B, first_B, last_B], 1).tolist()
         ]
 
-    def scores(self, batch: EnrolmentBatch) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Score every course for the scored slots of a batch, a block of slots at a time.
+    @property
+    def rows_at_once(self) -> int:
+        """How many cases' scores of every course fit in memory at once."""
+        return max(1, BLOCK // (self.net.num_items * self.net.pair_width))
 
-        Args:
-            batch: With the courses before each window, or those would be recommended again.
-
-        Yields:
-            The slots' rows and steps, shape (M,), and their scores, shape (M, N), with minus
-            infinity at the courses already taken.
-        """
-        rows, steps = batch.scored_BL.nonzero(as_tuple=True)
-        state_BLD = self(batch)
-        size = max(1, BLOCK // (self.net.num_items * self.net.pair_width))
-        places_L = torch.arange(batch.item_BL.shape[1], device=batch.item_BL.device)
-        for row_M, step_M in zip(rows.split(size), steps.split(size), strict=True):
-            kind = self.popularity.device.type
-            with torch.autocast(kind, enabled=False):  # bf16 would tie many courses
-                score_MN = self.net.logits(state_BLD[row_M, step_M].float())
-            earlier_ML = batch.item_BL[row_M] * (places_L < step_M.unsqueeze(1))
-            yield row_M, step_M, hide(hide(score_MN, earlier_ML), batch.before_BM[row_M])
+    def _logits(self, state_MD: Tensor, item_MK: Tensor | None = None) -> Tensor:
+        with torch.autocast(self.popularity.device.type, enabled=False):  # bf16 would tie many
+            return self.net.logits(state_MD.float(), item_MK)
 
     def recommend(self, batch: EnrolmentBatch, top: int = TOP) -> Recommended:
         """Rank all courses for the scored slots of a batch.
 
+        Where a slot holds no course, since what comes next is asked for, reasons are given too:
+        courses without which the score would be lower, of the last ``LOOKED_AT`` that the student
+        took.
+
         Args:
-            batch: With the courses before each window.
+            batch: With the courses before each window, or those would be recommended again.
             top: How many to recommend.
 
         Returns:
             The cases.
         """
+        row_A, step_A = (batch.scored_BL & (batch.item_BL == PADDING)).nonzero(as_tuple=True)
+        # All in one pass: ranks of a sharded network run it equally often.
+        state_BLD = self(_with_fewer(batch, row_A, step_A))
+        rows, steps = batch.scored_BL.nonzero(as_tuple=True)
+        places_L = torch.arange(batch.item_BL.shape[1], device=rows.device)
         found = []
-        for row_M, step_M, score_MN in self.scores(batch):
+        for row_M, step_M in zip(
+            rows.split(self.rows_at_once), steps.split(self.rows_at_once), strict=True
+        ):
+            state_MD = state_BLD[row_M, step_M].float()
+            earlier_ML = batch.item_BL[row_M] * (places_L < step_M.unsqueeze(1))
+            score_MN = self._logits(state_MD)
+            if self.finite is not None:
+                wrong_M = (~finite_of(score_MN[:, RESERVED:])).long()
+                none_B = wrong_M.new_zeros(len(batch.item_BL))
+                self.finite.append(none_B.index_add(0, row_M, wrong_M) == 0)
+            score_MN = hide(hide(score_MN, earlier_ML), batch.before_BM[row_M])
             best = score_MN.topk(min(top, score_MN.shape[1]))
-            rank_M = rank_of(score_MN, batch.item_BL[row_M, step_M])
-            position_M = batch.start_B[row_M] + step_M
             found.append(
-                Recommended(batch.student_B[row_M], position_M, rank_M, best.indices, best.values)
+                Recommended(
+                    batch.student_B[row_M],
+                    batch.start_B[row_M] + step_M,
+                    rank_of(score_MN, batch.item_BL[row_M, step_M]),
+                    best.indices,
+                    best.values,
+                    state_MD,
+                    best.indices.new_zeros(*best.indices.shape, 2),
+                )
             )
         if not found:
-            none = batch.student_B[:0]
-            return Recommended(none, none, none, none.new_zeros(0, top), torch.zeros(0, top))
-        return Recommended(*(torch.cat(column) for column in zip(*found, strict=True)))
+            none, number = batch.student_B[:0], state_BLD[:0, 0].float()
+            lists = none.new_zeros(0, top), number.new_zeros(0, top)
+            return Recommended(none, none, none, *lists, number, none.new_zeros(0, top, 2))
+        whole = Recommended(*(torch.cat(column) for column in zip(*found, strict=True)))
+        if len(row_A):
+            asked_M = batch.item_BL[rows, steps] == PADDING
+            fewer_ALD = state_BLD[len(batch.item_BL) :]
+            whole.because[asked_M] = self._reasons(
+                batch.item_BL[row_A], step_A, whole.state[asked_M], fewer_ALD, whole.top[asked_M]
+            )
+        return whole
+
+    def _reasons(
+        self,
+        item_AL: Tensor,
+        step_A: Tensor,
+        state_AD: Tensor,
+        fewer_ALD: Tensor,
+        top_AK: Tensor,
+    ) -> Tensor:
+        """Return two courses without which recommendations score less; shape (A, K, 2)."""
+        lag_R1 = torch.arange(1, LOOKED_AT + 1, device=step_A.device).unsqueeze(1)
+        at_RA = (step_A - lag_R1).clamp(min=0)
+        again = torch.arange(len(fewer_ALD), device=step_A.device)
+        fewer_AD = fewer_ALD[again, (step_A - 1).clamp(min=0).repeat(LOOKED_AT)].float()
+        # At once, so that what a network passes over changes no bit.
+        logit_XK = self._logits(torch.cat([state_AD, fewer_AD]), top_AK.repeat(1 + LOOKED_AT, 1))
+        logit_RAK = logit_XK.unflatten(0, (1 + LOOKED_AT, len(step_A)))
+        fall_RAK = logit_RAK[:1] - logit_RAK[1:]
+        fall_RAK = fall_RAK.masked_fill((step_A < lag_R1).unsqueeze(-1), 0.0)
+        most = fall_RAK.topk(2, 0)
+        course_RAK = item_AL.gather(1, at_RA.T).T.unsqueeze(-1).expand_as(fall_RAK)
+        found_2AK = course_RAK.gather(0, most.indices).masked_fill(most.values <= 0, PADDING)
+        return found_2AK.movedim(0, -1)
 
     def outcome(self, batch: EnrolmentBatch) -> tuple[Tensor, Tensor]:
         """Return the rank of each scored course of a batch, and what was recommended."""
@@ -322,3 +375,22 @@ class Recommendation(Domain):
         super().take_beside(content)
         skill_NS = content.get("item_skills", self.net.skill_NS)
         self.net.learn(CourseFacts(self.popularity, skill_NS), fresh=False)
+
+
+def _with_fewer(batch: EnrolmentBatch, row_A: Tensor, step_A: Tensor) -> EnrolmentBatch:
+    """Add students again without their last course, without the last but one, and so on.
+
+    Args:
+        batch: The students.
+        row_A: Their rows.
+        step_A: How many courses of each the batch holds.
+    """
+    item_AL, place_L = batch.item_BL[row_A], torch.arange(batch.item_BL.shape[1]).to(row_A)
+    lag_R11 = torch.arange(1, LOOKED_AT + 1, device=row_A.device)[:, None, None]
+    at_RA1 = (step_A.unsqueeze(1) - lag_R11).clamp(min=0)
+    later_RAL = (place_L + (place_L >= at_RA1)).clamp(max=len(place_L) - 1)
+    fewer_RAL = item_AL.expand_as(later_RAL).gather(2, later_RAL)
+    fewer_RAL = fewer_RAL.masked_fill(place_L >= step_A.unsqueeze(1) - 1, PADDING)
+    again = [torch.cat([column, column[row_A.repeat(LOOKED_AT)]]) for column in batch]
+    item_BL = torch.cat([batch.item_BL, fewer_RAL.flatten(0, 1)])
+    return EnrolmentBatch(*again)._replace(item_BL=item_BL)

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from torchedu.batch import AnswerBatch
 from torchedu.domains.domain import Domain, Schedule
-from torchedu.metrics import AnswerScores
+from torchedu.metrics.tracing_scores import TracingScores
 from torchedu.models import KTModel
 from torchedu.schema import GROUP, ITEM, SKILL
 
@@ -79,7 +79,7 @@ class Tracing(Domain):
         self.net = self.built(net, KTModel, num_items, num_skills)
         self.num_items = num_items
         self.num_skills = num_skills
-        self.metrics = AnswerScores()
+        self.metrics = TracingScores()
 
     def loss(self, batch: AnswerBatch) -> tuple[Tensor, Tensor]:
         """Return the summed cross-entropy of each window's scored answers, and their number."""
@@ -97,9 +97,9 @@ class Tracing(Domain):
             for row, first, last in torch.stack([batch.student_B, first_B, last_B], 1).tolist()
         ]
 
-    def outcome(self, batch: AnswerBatch) -> tuple[Tensor, Tensor, Tensor]:
-        """Return probability, mark and whether it counts, of each slot of a batch."""
-        return self(batch).float().sigmoid(), batch.correct_BL, batch.scored_BL
+    def outcome(self, batch: AnswerBatch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return probability, mark and whether it counts, of each slot of a batch, and whose."""
+        return self(batch).float().sigmoid(), batch.correct_BL, batch.scored_BL, batch.student_B
 
     def predict(self, batch: AnswerBatch) -> TracedAnswers:
         """Return the predictions of the scored answers of a batch."""

@@ -10,6 +10,7 @@ from lightning import LightningDataModule, Trainer
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from torchedu.baselines import Baseline
+from torchedu.datamodules import DataModule
 from torchedu.errors import ConfigError
 from torchedu.files import write_whole
 from torchedu.prediction.stream import predicted
@@ -25,6 +26,8 @@ BESIDE = {
     "bound": "the best that is reachable",
 }
 """What the network's score is set beside, by kind of model."""
+LETTERS = "AEFHILMNORSX"
+"""Letters that are spoken with a vowel first: an HR@10, an MRR."""
 
 
 @singledispatch
@@ -58,18 +61,26 @@ def evaluate(
     Raises:
         ConfigError: A baseline has another one's name, or the task has no way to fit it.
     """
-    if not isinstance(baselines, bool):
+    beside = type(task).scored is not Task.scored
+    if not (beside or isinstance(baselines, bool)):
         raise ConfigError(
-            f"{type(task).__name__} says nowhere what its baselines are fitted to.",
-            "Register its own way to be scored with evaluate.register.",
+            f"{type(task).__name__} says nowhere how baselines are scored.",
+            "Write its method scored, or register its own way to be scored with evaluate.register.",
         )
     run = trainer.test if part == "test" else trainer.validate
     (logged,) = run(task, datamodule=data, verbose=False) or [{}]
     numbers = {name.partition("/")[2] or name: value for name, value in logged.items()}
+    rows = [{"name": type(task.net).__name__, "kind": "network", **numbers}]
     sections: Sequence[Section] = ()
-    if type(task).sections is not Task.sections:
+    if beside or type(task).sections is not Task.sections:
         columns = predicted(task, data, part, trainer)  # type: ignore[arg-type]
-        sections = task.sections(data, columns) if trainer.is_global_zero else ()
+        learned = predicted(task, data, "train", trainer) if beside and baselines else {}  # type: ignore[arg-type]
+        if trainer.is_global_zero:
+            sections = task.sections(data, columns)
+            own = (kind() for kind in task.baselines) if learned else ()
+            for baseline in fitted(own, baselines if learned else False, learned):
+                scores = task.scored({**columns, **baseline.predict(columns)})
+                rows.append({"name": baseline.name, "kind": "baseline", **scores})
     if not trainer.is_global_zero:
         return {}
     found = evaluation(
@@ -78,7 +89,7 @@ def evaluate(
         part,
         counts={},
         columns={name: name.replace("_", " ") for name in numbers},
-        scores=[{"name": type(task.net).__name__, "kind": "network", **numbers}],
+        scores=rows,
         sections=sections,
     )
     return keep(found, folder)
@@ -152,7 +163,7 @@ def evaluation(
         "task": type(task).__name__,
         "use_for": task.use_for,
         "not_for": task.not_for,
-        "data": getattr(data, "name", type(data).__name__),
+        "data": data.name if isinstance(data, DataModule) else type(data).__name__,
         "split": part,
         "counts": dict(counts),
         "facts": dict(facts or {}),
@@ -160,6 +171,7 @@ def evaluation(
         "scores": [dict(row) for row in scores],
         "origin": origin,
         "lower": lower,
+        "best": _best(scores, columns, lower),
         "lead": _lead(scores, columns, verb, lower),
         "sections": [section.to_json() for section in sections],
         **more,
@@ -173,6 +185,19 @@ def keep(found: dict[str, Any], folder: str | Path | None) -> dict[str, Any]:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(file, json.dumps(found, ensure_ascii=False, indent=1).encode())
     return found
+
+
+def _best(
+    scores: Sequence[Mapping[str, Any]], columns: Mapping[str, str], lower: bool
+) -> list[str]:
+    """Name the models whose first score is the best of what could be had: no bound, no oracle."""
+    name = next(iter(columns), "")
+    had = {
+        row["name"]: -row[name] if lower else row[name]
+        for row in scores
+        if row["kind"] not in ("bound", "oracle") and row.get(name) is not None
+    }
+    return [model for model, value in had.items() if value == max(had.values())]
 
 
 def _lead(
@@ -197,7 +222,8 @@ def _lead(
         for kind, words in BESIDE.items()
         if kind in best
     ]
-    *first, last = [f"{network} {verb} a {title} of {value:.3f}", *beside]
+    article = "an" if title[0] in (LETTERS if title[:2].isupper() else "AEIOaeio") else "a"
+    *first, last = [f"{network} {verb} {article} {title} of {value:.3f}", *beside]
     return f"{', '.join(first)}, and {last}." if len(first) > 1 else ", ".join([*first, last]) + "."
 
 

@@ -15,7 +15,12 @@ from torchedu.baselines.at_risk import RiskBoosting, RiskLogistic, RiskMoments, 
 from torchedu.datamodules import CourseEvents
 from torchedu.datasets.course_view import WEEK, module_of
 from torchedu.evaluation.any_task import Baselines, evaluate, evaluation, fitted, keep
-from torchedu.evaluation.at_risk_sections import groups_alike, one_students_risk, week_by_week
+from torchedu.evaluation.at_risk_sections import (
+    groups_alike,
+    one_students_risk,
+    week_by_week,
+    whom_to_call,
+)
 from torchedu.files import write_whole
 from torchedu.metrics import calibration_points, roc_points, scores
 from torchedu.metrics.fairness import LEAST, Attribute, audit
@@ -76,6 +81,10 @@ def _(
         errors = {key: every[key] for key in ("log_loss", "calibration_error")}
         rows.append({"name": name, "kind": kind, **by_cutoff, **errors})
     weeks, first = _by_week(data, weekly), cutoff == 0
+    calls = [
+        {"share": share, **_calls(data, known, at_risk, cutoff == i)}
+        for i, share in enumerate(sorted(data.cutoffs))
+    ]
     fairness = _fairness(data, known, at_risk, first)
     limits = _thresholds(data, validated)
     found = evaluation(
@@ -90,6 +99,7 @@ def _(
         verb="tells who fails or leaves with",
         origin=0.5,
         sections=[
+            whom_to_call(calls, _called(data, known, first)),
             week_by_week(weeks),
             groups_alike(_groups(data, known, at_risk, first), fairness),
             one_students_risk(_student(data, weekly)),
@@ -100,10 +110,7 @@ def _(
             for i, share in enumerate(sorted(data.cutoffs))
         ],
         by_week=weeks,
-        calls=[
-            {"share": share, **_calls(data, known, at_risk, cutoff == i)}
-            for i, share in enumerate(sorted(data.cutoffs))
-        ],
+        calls=calls,
         fairness=fairness,
         thresholds=limits,
     )  # fmt: skip
@@ -212,12 +219,8 @@ def _calls(
     mine: NDArray[np.bool_],
 ) -> dict[str, Any]:
     """Count how many of each course's list are at risk: precision at the capacity."""
-    course = data.store.column("course")[predicted.enrolment]
-    found, called = 0.0, 0
-    for c in np.unique(course[mine]):
-        rows = np.flatnonzero(mine & (course == c))
-        listed = rows[np.argsort(-predicted.risk[rows], kind="stable")][: data.capacity]
-        found, called = found + float(at_risk[listed].sum()), called + len(listed)
+    listed = _listed(data, predicted, mine)
+    found, called = float(at_risk[listed].sum()), len(listed)
     chance = float(at_risk[mine].mean()) if mine.any() else 0.0
     return {
         "capacity": data.capacity,
@@ -225,6 +228,33 @@ def _calls(
         "precision": found / called if called else None,
         "gain_over_chance": found - chance * called,
     }
+
+
+def _listed(
+    data: CourseEvents, predicted: PredictedRisks, mine: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Return which moments stand on the lists of whom to call, course by course."""
+    course = data.store.column("course")[predicted.enrolment]
+    lists = [np.flatnonzero(mine & (course == c)) for c in np.unique(course[mine])]
+    lists = [rows[np.argsort(-predicted.risk[rows], kind="stable")] for rows in lists]
+    return np.concatenate([np.zeros(0, np.int64), *(rows[: data.capacity] for rows in lists)])
+
+
+def _called(
+    data: CourseEvents, predicted: PredictedRisks, mine: NDArray[np.bool_]
+) -> list[tuple[str, str, float, str]]:
+    """Tell the lists: course, student (by a number), risk and what came of the student."""
+    listed = _listed(data, predicted, mine)
+    rows, store = predicted.enrolment[listed], data.store
+    return [
+        (
+            store.courses.name[int(store.column("course")[row])],
+            f"enrolment row {row}",
+            float(risk),
+            "failed or left" if store.at_risk[row] else "passed",
+        )
+        for row, risk in zip(rows.tolist(), predicted.risk[listed].tolist(), strict=True)
+    ]
 
 
 def _attributes(data: CourseEvents, rows: NDArray[np.int64]) -> dict[str, Attribute]:

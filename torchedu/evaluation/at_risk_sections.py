@@ -6,9 +6,52 @@ from typing import Any
 import numpy as np
 
 from torchedu.evaluation.shared_sections import audited
-from torchedu.sections import Form, Line, Lines, Section
+from torchedu.sections import Form, Line, Lines, Section, Table
 
 Rows = Sequence[Mapping[str, Any]]
+
+
+MOST_CALLED = 100
+"""Students of the lists whom a page shows."""
+
+
+def whom_to_call(calls: Rows, called: Sequence[tuple[str, str, float, str]]) -> Section:
+    """Show what the lists of whom to call would have been worth, and the first lists.
+
+    Args:
+        calls: ``share``, ``capacity``, ``called``, ``precision`` and ``gain_over_chance`` of each
+            moment.
+        called: Course, student, risk and outcome of those on the lists of the first moment.
+    """
+    title = "Whom to call"
+    if not called:
+        return Section(title, "No student could be called.", lacking=True)
+    first = calls[0]
+    worth = Table(
+        ["course over", "called", "share that failed or left", "more of them than by chance"],
+        [
+            [
+                f"{100 * one['share']:.0f} %",
+                one["called"],
+                one["precision"],
+                one["gain_over_chance"],
+            ]
+            for one in calls
+        ],
+    )
+    lists = Table(
+        ["course", "student", "risk", "what came"],
+        called[:MOST_CALLED],
+        f"Whom to call when {100 * first['share']:.0f} % of the course is over"
+        + f", the first {MOST_CALLED}" * (len(called) > MOST_CALLED),
+    )
+    return Section(
+        title,
+        f"The {first['capacity']} students of each course whose risk is highest, and what share of "
+        "them failed or left. The command torchedu predict lists whom to call now, by name and "
+        "with reasons.",
+        [worth, lists],
+    )
 
 
 def week_by_week(weeks: Rows) -> Section:

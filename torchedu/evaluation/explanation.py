@@ -50,9 +50,9 @@ def _(
             "conversations": len(batches.windows.student),
             "tokens scored": int((batches.windows.stop - batches.windows.first).sum()),
         },
-        columns={"cost": "nats a token", "perplexity": "perplexity"},
+        columns={"cost": "loss (nats a token)", "perplexity": "perplexity"},
         scores=rows,
-        verb="predicts what a tutor says at",
+        verb="predicts what a tutor says with",
         lower=True,
         sections=[_examples(task, data, part)],
     )  # fmt: skip

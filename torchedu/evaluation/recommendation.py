@@ -1,6 +1,6 @@
 """An honest ranking: a network beside everything it has to beat, over the whole catalogue."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ from torchedu.datasets.enrolments import Enrolled
 from torchedu.datasets.order import cut_windows
 from torchedu.evaluation.any_task import Baselines, evaluate, evaluation, fitted, keep
 from torchedu.metrics.ranking import Ranks, list_scores, ranking_scores
-from torchedu.prediction.recommendation import course_scores, ranked
+from torchedu.prediction.recommendation import log_chances
+from torchedu.prediction.stream import Columns, predicted
 from torchedu.schema import GROUP, ITEM
 from torchedu.sections import Dot, Dots, Section
 from torchedu.tasks import CourseRecommendation
@@ -76,11 +77,20 @@ class Cases:
     def scores(self, baseline: Recommender, index: NDArray[Any]) -> NDArray[np.float32]:
         """Return a baseline's scores of some cases, minus infinity at courses already taken."""
         histories = self.store.enrolled(self.student[index], self.position[index])
-        found = np.array(baseline.predict(histories), np.float32)
-        row = np.repeat(np.arange(len(index)), np.diff(histories.offsets))
-        found[row, histories.item] = -np.inf
-        found[:, :2] = -np.inf
-        return found
+        return histories.hide(np.array(baseline.predict(histories), np.float32))
+
+    def logs(
+        self, task: CourseRecommendation, found: Columns, index: NDArray[Any]
+    ) -> NDArray[np.float32]:
+        """Return a network's log chances of every course for some cases, likewise.
+
+        Args:
+            task: The network, which knows the courses by the ids of the store.
+            found: What it predicted of all cases.
+            index: Which to score.
+        """
+        histories = self.store.enrolled(self.student[index], self.position[index])
+        return log_chances(task, found["state"][index], histories)
 
     def blocks(self) -> Sequence[NDArray[np.int64]]:
         """Return the indices of all cases, in blocks of histories that are about as long."""
@@ -103,16 +113,19 @@ def _(
     part. Adds ``by_group``, ``cold`` (courses that nobody took in the training part, apart) and
     ``by_history``; where ``data.sampled`` asks for it, scores among so many courses drawn too.
     """
-    found = ranked(task, data, trainer, part)
+    found = predicted(task, data, part, trainer)
+    known = data.vocabulary == data.store.vocabulary
+    # Weights that were chosen on the part that is scored would say nothing about it.
+    blended = bool(baselines) and part != "val"
+    chosen_on = predicted(task, data, "val", trainer) if blended and known else {}
     if not trainer.is_global_zero:
         return {}
     cases = Cases(data, part)
-    known = data.vocabulary == data.store.vocabulary
     train = data.parts["train"]
     enrolled = data.store.enrolled(train.student, train.stop)
     popularity = np.bincount(enrolled.item, minlength=enrolled.num_items)
     network = type(task.net).__name__
-    ranks = {network: ("network", Ranks.of(found.rank, found.top, task.net.num_items))}
+    ranks = {network: ("network", Ranks.of(found["rank"], found["top"], task.net.num_items))}
     sampled = ("hr10", "ndcg10") if data.sampled else ()
     if sampled:
         rank_zero_warn(
@@ -122,7 +135,9 @@ def _(
         )
     if baselines or sampled:
         learnt = fitted((kind() for kind in BASELINES), baselines, enrolled)
-        beside = _beside(data, cases, learnt, task if known else None, part)
+        linear = [baseline for baseline in learnt if type(baseline) in BLENDED]
+        blends = _blends(data, linear, task, chosen_on) if blended else {}
+        beside = _beside(data, cases, learnt, blends, task, found if known else {})
         _, again = beside.pop(network, ranks[network])
         ranks[network] = ("network", ranks[network][1]._replace(sampled=again.sampled))
         ranks |= beside
@@ -206,56 +221,53 @@ def _beside(
     data: Enrolments,
     cases: Cases,
     learnt: Sequence[Recommender],
-    task: CourseRecommendation | None,
-    part: str,
+    blends: Mapping[str, Blend],
+    task: CourseRecommendation,
+    found: Columns,
 ) -> dict[str, tuple[str, Ranks]]:
-    """Rank the cases by each baseline, by each blend and by the network, in one pass."""
-    network = type(task.net).__name__ if task else ""
-    linear = [baseline for baseline in learnt if type(baseline) in BLENDED]
-    blends: dict[str, Blend] = {}
-    if linear and part != "val":  # weights that were chosen on a part say nothing about it
-        blends = _blends(data, linear, task)
-    # Were the ranks of each block kept, they would lie between its scores and tear memory apart.
-    names = [*(one.name for one in learnt), *blends, *([network] if task else [])]
+    """Rank the cases by each baseline, by each blend and, if it knows them, by the network."""
+    network = type(task.net).__name__
     size = len(data.store.vocabulary[ITEM])
-    found = {name: Ranks.room(len(cases), size, bool(data.sampled)) for name in names}
+    # Were the ranks of each block kept, they would lie between its scores and tear memory apart.
+    names = [*(one.name for one in learnt), *blends, *([network] if found else [])]
+    ranks = {name: Ranks.room(len(cases), size, bool(data.sampled)) for name in names}
     for index in cases.blocks():
         scores = {baseline.name: cases.scores(baseline, index) for baseline in learnt}
-        parts = [scores[baseline.name] for baseline in linear]
-        if task and (blends or data.sampled):
-            scores[network] = _network(cases, data, task, index)
+        parts = [scores[baseline.name] for baseline in learnt if type(baseline) in BLENDED]
+        if found and (blends or data.sampled):
+            scores[network] = cases.logs(task, found, index)
             parts.append(scores[network])
         for name, blend in blends.items():
             scores[name] = blend(parts[: len(blend.gives_logs)])
         drawn = data.drawn(cases.student[index], cases.position[index]) if data.sampled else None
         for name, score_MN in scores.items():
-            found[name].put(index, score_MN, cases.target[index], drawn)
+            ranks[name].put(index, score_MN, cases.target[index], drawn)
     kinds = {network: "network", f"{network} + linear": "blend"}
-    return {name: (kinds.get(name, "baseline"), ranks) for name, ranks in found.items()}
+    return {name: (kinds.get(name, "baseline"), rank) for name, rank in ranks.items()}
 
 
 def _blends(
-    data: Enrolments, linear: Sequence[Recommender], task: CourseRecommendation | None
+    data: Enrolments, linear: Sequence[Recommender], task: CourseRecommendation, found: Columns
 ) -> dict[str, Blend]:
-    """Find the weights of the blends, with and without the network, on the validation part."""
+    """Find the weights of the blends, with and without the network, on the validation part.
+
+    Args:
+        data: The enrolments.
+        linear: What is blended.
+        task: The network.
+        found: What it predicted of the validation part; empty where it knows other courses.
+    """
     cases = Cases(data, "val")
     drawn = np.random.default_rng(0).permutation(len(cases))
     index = np.sort(drawn[:CHOSEN_ON])
     scores = [cases.scores(baseline, index) for baseline in linear]
     logs = [baseline.gives_logs for baseline in linear]
     blends = {"linear blend": Blend(logs).fit(scores, cases.target[index])}
-    if task:
-        scores.append(_network(cases, data, task, index))
+    if found:
+        scores.append(cases.logs(task, found, index))
         blend = Blend([*logs, True])
         blends[f"{type(task.net).__name__} + linear"] = blend.fit(scores, cases.target[index])
     return blends
-
-
-def _network(
-    cases: Cases, data: Enrolments, task: CourseRecommendation, index: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """Return a network's log chances of every course, for some cases."""
-    return course_scores(task, data, cases.student[index], cases.position[index])
 
 
 def _some(ranks: dict[str, tuple[str, Ranks]], which: NDArray[np.bool_]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torchedu.baselines import BestLR, ItemMean
 from torchedu.datamodules import Interactions
 from torchedu.datasets import AnswerStore, exact_filter
-from torchedu.datasets.answers import Answers, stretch_index
+from torchedu.datasets.answers import Answers, ragged_index, stretch_index
 from torchedu.datasets.splits import Part
 from torchedu.evaluation.any_task import Baselines, evaluate, evaluation, fitted, keep
 from torchedu.evaluation.shared_sections import audited
@@ -24,9 +24,11 @@ from torchedu.evaluation.tracing_sections import (
     by_length,
     one_student,
     ranking_and_trust,
+    within_students,
 )
 from torchedu.metrics import calibration_points, roc_points, scores, scores_by
 from torchedu.metrics.fairness import Attribute, audit
+from torchedu.metrics.within import Skills, Within, within
 from torchedu.prediction.tracing import Predicted, followed, predict_part, write_predictions
 from torchedu.run_folder import RunFolder
 from torchedu.schema import GROUP, ITEM, RESERVED, SKILL
@@ -68,14 +70,26 @@ def _(
     curves: dict[str, dict[str, dict[str, list[float]]]] = {}
     stretches = _stretches(known)
     # One after the other: all predictions of all models would not fit in memory.
+    alone: dict[str, Within] = {}
+    skills = _skills(store, known)
     for name, kind, probability in _models(task, data, known, part, baselines):
-        rows.append({"name": name, "kind": kind, **scores(probability, known.correct)})
+        alone[name] = within(probability, known.correct, known.student)
+        skilled = within(probability, known.correct, known.student, skills)
+        rows.append(
+            {
+                "name": name, "kind": kind, **scores(probability, known.correct),
+                "auc_within": alone[name].auc(), "auc_within_skill": skilled.auc(),
+                "pairs_within": int(alone[name].pairs.sum()),
+                "pairs_within_skill": int(skilled.pairs.sum()),
+            }
+        )  # fmt: skip
         curves[name] = {
             "roc": roc_points(probability, known.correct),
             "calibration": calibration_points(probability, known.correct),
         }
         _score_stretches(stretches, kind, known, probability)
-    groups, fairness = _by_group(store, known), _fairness(store, known)
+    network = rows[0]["name"]
+    groups, fairness = _by_group(store, known, alone[network]), _fairness(store, known)
     if folder is not None:
         write_predictions(RunFolder(Path(folder)).table(), data, known)
     overall = rows[0]["auc"]
@@ -89,8 +103,9 @@ def _(
         origin=0.5,
         sections=[
             ranking_and_trust(rows, curves),
-            by_length(stretches, rows[0]["name"]),
-            by_groups(groups, rows[0]["name"], overall),
+            within_students(rows),
+            by_length(stretches, network),
+            by_groups(groups, network, overall),
             audited(fairness),
             one_student(followed(task, data, known, part)),
         ],
@@ -158,17 +173,30 @@ def _scored_within(part: Part) -> NDArray[np.int64]:
     return stretch_index(begins + part.first, part.stop - part.first)[0]
 
 
-def _by_group(store: AnswerStore, known: Predicted) -> dict[str, Any]:
-    return {
-        attribute: scores_by(
-            known.probability,
-            known.correct,
-            store.group(attribute)[known.student],
-            ["", "not said", *store.vocabulary[GROUP + attribute]],
-            known.student,
+def _skills(store: AnswerStore, known: Predicted) -> Skills:
+    """Return what gives the skills of predicted answers."""
+
+    def skills(some: slice) -> tuple[NDArray[np.int64], NDArray[Any]]:
+        answer = store.history_offsets[known.student[some]] + known.position[some]
+        index, offsets = ragged_index(store.skill_offsets, store.item[answer])
+        return np.diff(offsets), store.skill[index]
+
+    return skills
+
+
+def _by_group(store: AnswerStore, known: Predicted, alone: Within) -> dict[str, Any]:
+    """Score the network on each group of students, pooled and within students."""
+    found: dict[str, Any] = {}
+    for attribute in store.vocabulary.groups:
+        group = store.group(attribute)
+        names = ["", "not said", *store.vocabulary[GROUP + attribute]]
+        rows = scores_by(
+            known.probability, known.correct, group[known.student], names, known.student
         )
-        for attribute in store.vocabulary.groups
-    }
+        for row in rows:
+            row["auc_within"] = alone.auc(group[alone.student] == names.index(str(row["group"])))
+        found[attribute] = rows
+    return found
 
 
 def _fairness(store: AnswerStore, known: Predicted) -> dict[str, Any] | None:
@@ -197,7 +225,7 @@ def _stretches(known: Predicted) -> list[dict[str, Any]]:
         some = _between(known, first, after)
         if some.any():
             last = int(known.position[some].max()) if after is None else after - 1
-            scored = {"auc": None, "best_baseline_auc": None}
+            scored = {"auc": None, "auc_within": None, "best_baseline_auc": None}
             rows.append({"from": first, "to": last, "answers": int(some.sum()), **scored})
     return rows
 
@@ -218,3 +246,6 @@ def _score_stretches(
         some = _between(known, row["from"], row["to"] + 1)
         auc = scores(probability[some], known.correct[some])["auc"]
         row[column] = max((one for one in (row[column], auc) if one is not None), default=None)
+        if kind == "network":
+            alone = within(probability[some], known.correct[some], known.student[some])
+            row["auc_within"] = alone.auc()

@@ -71,6 +71,34 @@ def ranking_and_trust(rows: Rows, curves: Mapping[str, Mapping[str, Any]]) -> Se
     )
 
 
+def within_students(rows: Rows) -> Section:
+    """Show how well each student's own answers are told apart.
+
+    Args:
+        rows: The scores of each model.
+    """
+    title = "Within students"
+    network = rows[0]
+    if network["auc_within"] is None:
+        return Section(title, "No student has both right and wrong answers here.", lacking=True)
+    table = Table(
+        ["model", "AUC", "AUC within student", "AUC within student and skill"],
+        [
+            [row["name"], *(row[key] for key in ("auc", "auc_within", "auc_within_skill"))]
+            for row in rows
+        ],
+    )
+    return Section(
+        title,
+        "What a student should do next is chosen among one student's answers: here a right answer "
+        "is compared only with wrong ones of the same student "
+        f"({network['pairs_within']:,} pairs), or of the same student at a skill that both ask for "
+        f"({network['pairs_within_skill']:,} pairs). The AUC of all together also counts knowing "
+        "which students are good.",
+        [table],
+    )
+
+
 def by_length(stretches: Rows, network: str) -> Section:
     """Show how well answers are predicted early on and later.
 
@@ -96,9 +124,9 @@ def by_length(stretches: Rows, network: str) -> Section:
         ticks=labels, counts=[row["answers"] for row in stretches], counted="answers",
     )  # fmt: skip
     table = Table(
-        ["earlier answers", "answers", "AUC", "best baseline"],
+        ["earlier answers", "answers", "AUC", "AUC within student", "best baseline"],
         [
-            [label, row["answers"], row["auc"], row["best_baseline_auc"]]
+            [label, *(row[key] for key in ("answers", "auc", "auc_within", "best_baseline_auc"))]
             for label, row in zip(labels, stretches, strict=True)
         ],
     )
@@ -130,9 +158,16 @@ def by_groups(by_group: Mapping[str, Rows], network: str, overall: float | None)
         return Section(title, said, lacking=True)
     tables = [
         Table(
-            ["group", "students", "answers", "AUC", "calibration error"],
+            ["group", "students", "answers", "AUC", "AUC within student", "calibration error"],
             [
-                [row[name] for name in ("group", "students", "answers", "auc", "calibration_error")]
+                [
+                    row["group"],
+                    row["students"],
+                    row["answers"],
+                    row["auc"],
+                    row["auc_within"],
+                    row["calibration_error"],
+                ]
                 for row in groups
             ],
             f"{attribute}: {len(groups)} groups"
@@ -194,6 +229,6 @@ def one_student(student: Mapping[str, Any]) -> Section:
     which = f"answers {first + 1} to {given}" if first else f"{given} answers"
     of = f", the {len(kept)} skills practised most of {len(met)}" if len(met) > len(kept) else ""
     return Section(
-        title, f"Student {student['student']}, {which}{of}. {student['definition']}",
+        title, f"A student who is not named, {which}{of}. {student['definition']}",
         [picture, answers],
     )  # fmt: skip

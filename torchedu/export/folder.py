@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from torchedu import __version__
+from torchedu.bounded import parse_json
 from torchedu.domains.building import class_by_path
 from torchedu.errors import CheckpointError, ConfigError, TorcheduError
 from torchedu.models import KTModel
@@ -211,7 +212,7 @@ def _check_weights(folder: Path, wanted: dict[str, Tensor], found: dict[str, Ten
 
 def _json(file: Path) -> Any:
     try:
-        return json.loads(file.read_text("utf-8"))
+        return parse_json(file.read_text("utf-8"))
     except ValueError as error:
         raise _unusable(file.parent, f"its {file.name} is no JSON ({error})", AGAIN) from None
 

@@ -41,7 +41,7 @@ def export_language(task: MathExplanation, out: str | Path, format: str) -> list
     """
     if format not in LANGUAGE_FORMATS:
         raise ConfigError(
-            f"--format {format!r} is none of a language model.", allowed(format, LANGUAGE_FORMATS)
+            f"⟦format⟧ {format!r} is none of a language model.", allowed(format, LANGUAGE_FORMATS)
         )
     net = task.net
     token_BL = torch.randint(
@@ -90,12 +90,12 @@ def _write_adapter(net: CausalLM, folder: Path) -> None:
     if not additions:
         raise CheckpointError(
             "the checkpoint has no low-rank additions: all of its weights were trained.",
-            "Export it whole: --format safetensors.",
+            "Export it whole: ⟦format⟧ safetensors.",
         )
     if net.source is None:
         raise CheckpointError(
             "the additions belong to weights that began at random, and that no folder holds.",
-            "Export it whole: --format safetensors.",
+            "Export it whole: ⟦format⟧ safetensors.",
         )
     named = {
         f"base_model.model.{name.replace('.default.', '.')}": one for name, one in additions.items()

@@ -78,18 +78,18 @@ def export_network(
     """
     known = dict.fromkeys((*FORMATS, *LANGUAGE_FORMATS))
     if format not in known:
-        raise ConfigError(f"--format {format!r} is not known.", allowed(format, known))
+        raise ConfigError(f"⟦format⟧ {format!r} is not known.", allowed(format, known))
     graphs = FORMATS.get(format, ())
     for name in graphs:
         for package in GRAPHS[name].PACKAGES:
             if find_spec(package) is None:
-                raise MissingExtraError(f"--format {name}", package, name)
+                raise MissingExtraError(f"⟦format⟧ {name}", package, name)
     source = open_checkpoint(checkpoint)
     task = open_task(source)
     if isinstance(task, MathExplanation):
         return Exported(Path(out), tuple(export_language(task, out, format)))
     if format not in FORMATS:
-        raise ConfigError(f"--format {format!r} is for language models.", allowed(format, FORMATS))
+        raise ConfigError(f"⟦format⟧ {format!r} is for language models.", allowed(format, FORMATS))
     if not isinstance(task, KnowledgeTracing) or task.vocabulary is None:
         raise CheckpointError(
             f"{source.file} holds a {type(task).__name__}.",

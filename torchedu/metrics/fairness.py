@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from torchedu.metrics.gaps import GAPS, abroca, gaps, group_counts
+from torchedu.metrics.gaps import GAPS, area_between, gaps, group_counts, roc_curve
 from torchedu.metrics.scores import scores
 from torchedu.metrics.verdicts import words
 
@@ -255,7 +255,6 @@ class _Frame:
                 }
                 if self.compared[name][i]:
                     told |= scores(self.p[mine], self.y[mine]) | self._rates(mine)
-                    rest = (ids >= 0) & ~mine
                     told["gaps"] = {
                         measure: {
                             **_gap(*(part[..., row, j] for part in found["pooled"])),
@@ -270,7 +269,9 @@ class _Frame:
                     rest = (ids >= 0) & ~mine
                     # Binned for chance, exact for the reader.
                     area = told["gaps"]["abroca"]
-                    area["value"] = abroca(self.p[mine], self.y[mine], self.p[rest], self.y[rest])
+                    area["value"] = area_between(
+                        *(roc_curve(self.p[rows], self.y[rows]) for rows in (mine, rest))
+                    )
                     area["above"] = bool(area["value"] > area["floor"])
                     row += 1
                 groups.append(told)

@@ -1,5 +1,6 @@
 """The gaps between a group and all others, from counts, so that chance can be tried many times."""
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,14 +9,30 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating[Any]]
 Ids = NDArray[np.integer[Any]]
 
-KNOTS = 2**18
-"""Places between which curves are compared at once."""
+KNOTS = 2**15
+"""Points of curves that are made, or compared, at once."""
 POINTS = 100
 """Places along the false positive rate at which two ROC curves are compared."""
 
 
-Curve = tuple[Floats, Floats]
-"""False and true positive rates, ascending."""
+class Curve(NamedTuple):
+    """A ROC curve of many predictions, from (0, 0), as counts: a quarter of what rates would take.
+
+    Attributes:
+        false: False positives at each point, ascending.
+        true: True positives.
+    """
+
+    false: Ids
+    true: Ids
+
+    def points(self, begin: float, end: float) -> tuple[Floats, Floats]:
+        """Return both rates at the points on a stretch of false positive rates, and around it."""
+        bounds = (begin * self.false[-1] - 1, end * self.false[-1] + 2)
+        lowest, highest = np.clip(bounds, 0, self.false[-1]).astype(self.false.dtype)
+        first = max(0, int(np.searchsorted(self.false, lowest)) - 1)
+        some = slice(first, int(np.searchsorted(self.false, highest, "right")) + 1)
+        return self.false[some] / self.false[-1], self.true[some] / self.true[-1]
 
 
 class Measures(NamedTuple):
@@ -130,41 +147,55 @@ def abroca(p: Floats, y: NDArray[np.bool_], other_p: Floats, other_y: NDArray[np
     Returns:
         The area, 0..1; NaN where a group has one outcome only.
     """
-    one, other = _curve(p, y), _curve(other_p, other_y)
-    if one is None or other is None:
+    return area_between(roc_curve(p, y), roc_curve(other_p, other_y))
+
+
+def area_between(one: Curve, other: Curve) -> float:
+    """Return the area between two ROC curves, 0..1; NaN where either lacks an outcome."""
+    curves = one, other
+    if not all(curve.true[-1] for curve in curves):
         return float("nan")
-    knots = np.unique(np.concatenate([one[0], other[0]]))
-    places = range(0, max(1, len(knots) - 1), KNOTS)
-    return sum(_between(one, other, knots[at : at + KNOTS + 1]) for at in places)
+    begins = [curve.false[::KNOTS] / curve.false[-1] for curve in curves]
+    ends = np.unique(np.concatenate([*begins, [1.0]]))
+    return sum(_between(one, other, *stretch) for stretch in pairwise(ends.tolist()))
 
 
-def _between(one: Curve, other: Curve, knots: Floats) -> float:
-    """Return the area between two curves where each is straight between some knots."""
+def _between(one: Curve, other: Curve, begin: float, end: float) -> float:
+    """Return the area between two curves on a stretch of false positive rates."""
+    points = one.points(begin, end), other.points(begin, end)
+    knots = np.unique(np.concatenate([false for false, _ in points]))
+    knots = np.unique(np.clip(knots, begin, end))
     left, width = knots[:-1], np.diff(knots)
     # Both are straight between knots; inside, no vertical step blurs which side is meant.
     first, last = (
-        np.interp(left + at * width, *one) - np.interp(left + at * width, *other)
+        np.interp(left + at * width, *points[0]) - np.interp(left + at * width, *points[1])
         for at in (0.25, 0.75)
     )
     slope = 2 * (last - first)
-    begin, end = first - slope / 4, last + slope / 4
-    straight = np.abs(begin + end) / 2
-    crossing = (begin**2 + end**2) / (2 * np.maximum(np.abs(begin - end), 1e-300))
-    return float((np.where(begin * end < 0, crossing, straight) * width).sum())
+    low, high = first - slope / 4, last + slope / 4
+    straight = np.abs(low + high) / 2
+    crossing = (low**2 + high**2) / (2 * np.maximum(np.abs(low - high), 1e-300))
+    return float((np.where(low * high < 0, crossing, straight) * width).sum())
 
 
-def _curve(p: Floats, y: NDArray[np.bool_]) -> Curve | None:
-    """Return a ROC curve; of several points of one false positive rate the first and the last."""
+def roc_curve(p: Floats, y: NDArray[np.bool_]) -> Curve:
+    """Return a ROC curve; nothing but (0, 0) where an outcome is missing."""
     high, low = np.sort(p[y]), np.sort(p[~y])
-    if not len(high) or not len(low):
-        return None
-    cuts = np.unique(p)[::-1]
-    above = len(low) - np.searchsorted(low, cuts)
-    turns = above[1:] != above[:-1]
-    kept = np.append(above[0] != 0, turns) | np.append(turns, True)
-    false = above[kept] / len(low)
-    true = (len(high) - np.searchsorted(high, cuts[kept])) / len(high)
-    return np.append(0.0, false), np.append(0.0, true)
+    cuts = np.unique(p)[::-1] if len(high) and len(low) else p[:0]
+    false = _above(low, cuts)
+    # Of several points of one false positive rate the first and the last.
+    kept = np.ones(len(false), bool)
+    kept[1:-1] = (false[1:-1] != false[:-2]) | (false[1:-1] != false[2:])
+    return Curve(false[kept], _above(high, cuts[kept[1:]]))
+
+
+def _above(ordered: Floats, cuts: Floats) -> Ids:
+    """Count the predictions at or above each cut, and before the first those above all: none."""
+    counts = np.zeros(len(cuts) + 1, np.min_scalar_type(len(ordered)))
+    for first in range(0, len(cuts), KNOTS):
+        some = cuts[first : first + KNOTS]
+        counts[first + 1 : first + 1 + len(some)] = len(ordered) - np.searchsorted(ordered, some)
+    return counts
 
 
 def _heights(false: Floats, true: Floats) -> Floats:

@@ -78,8 +78,15 @@ class Ranks(NamedTuple):
     sampled: Tensor
 
     @classmethod
-    def of(cls, rank_M: Tensor, top_MK: Tensor, num_items: int) -> "Ranks":
-        """Count what was recommended."""
+    def of(cls, rank: NDArray[np.int64], top: NDArray[np.int64], num_items: int) -> "Ranks":
+        """Count what was recommended.
+
+        Args:
+            rank: The place of the course looked for; shape (cases,).
+            top: The best courses; shape (cases, k).
+            num_items: Number of course ids, the reserved ones included.
+        """
+        rank_M, top_MK = torch.from_numpy(rank), torch.from_numpy(top)
         return cls(rank_M, torch.bincount(top_MK.flatten(), minlength=num_items), rank_M[:0])
 
     @classmethod

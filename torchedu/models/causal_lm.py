@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from itertools import takewhile
 from typing import Any
 
@@ -98,10 +99,9 @@ class CausalLM(Network):
         self.four_bits = four_bits
         self._given = config
         self._attention = attention
-        own: dict[str, Any]
         if source is None:
             # The tokenizer has its own, and a family's padding would never be learned.
-            own = dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"))
+            own: dict[str, Any] = dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"))
             own |= SMALL if config is None else config
             # Models have rows to spare, which a checkpoint of theirs has too.
             own["vocab_size"] = max(num_tokens, int(own.get("vocab_size", 0)))
@@ -111,7 +111,7 @@ class CausalLM(Network):
                 raise ConfigError(
                     f"the tokenizer has {num_tokens:,} tokens, and the model of {source} knows "
                     f"{int(own.get('vocab_size', 0)):,}.",
-                    f"Give the model's own: --data.tokenizer {source}.",
+                    f"Give the model's own: ⟦data.tokenizer⟧ {source}.",
                 )
         self.lm: Any = self._built(own)
         self.max_steps = int(self.lm.config.max_position_embeddings)
@@ -185,7 +185,7 @@ class CausalLM(Network):
         if self._alone:
             raise ConfigError(
                 f"the family {self.lm.config.model_type!r} {self._alone}.",
-                "Give each text a row of its own: --data.packing false.",
+                "Give each text a row of its own: ⟦data.packing⟧ false.",
             )
         return batch.place_BL
 
@@ -280,6 +280,7 @@ class CausalLM(Network):
         most: int = 256,
         temperature: float = 0.0,
         told: Callable[[list[int]], None] | None = None,
+        look: Callable[[Tensor, Tensor], Tensor] | None = None,
     ) -> list[list[int]]:
         """Go on with prompts, token by token, keeping keys and values of what was said.
 
@@ -290,6 +291,7 @@ class CausalLM(Network):
             temperature: 0 takes the likeliest token each time; above, tokens are drawn, the more
                 freely the higher.
             told: Called with each new token but the end, for one prompt.
+            look: Called with all tokens and log odds of the next, (prompts, V), which it returns.
 
         Returns:
             The new tokens of each, without the end.
@@ -298,29 +300,27 @@ class CausalLM(Network):
             ConfigError: A prompt leaves no room for an answer.
         """
         ends = self.all_ends(ends)
-        longest = max(map(len, prompts))
-        if longest >= self.max_steps:
+        if (longest := max(map(len, prompts))) >= self.max_steps:
             raise ConfigError(
                 f"the prompt has {longest:,} tokens, and the model reads {self.max_steps:,}.",
                 "Shorten it, or begin a new conversation.",
             )
-        device = self.lm.device
         token_BL = torch.full((len(prompts), longest), ends[0])
         seen_BL = torch.zeros(len(prompts), longest, dtype=torch.long)
         for i, prompt in enumerate(prompts):  # padded before, so that all go on at one place
             token_BL[i, longest - len(prompt) :] = torch.tensor(prompt)
             seen_BL[i, longest - len(prompt) :] = 1
-        drawn: dict[str, Any] = {"do_sample": temperature > 0}
-        if temperature > 0:
-            drawn["temperature"] = temperature
+        drawn: dict[str, Any] = {"temperature": temperature} if temperature > 0 else {}
         all_BL = self.lm.generate(
-            input_ids=token_BL.to(device),
-            attention_mask=seen_BL.to(device),
+            input_ids=token_BL.to(self.lm.device),
+            attention_mask=seen_BL.to(self.lm.device),
             max_new_tokens=min(most, self.max_steps - longest),
             eos_token_id=ends,
             pad_token_id=ends[0],
             use_cache=True,
             streamer=None if told is None else _Streamer(told, ends),
+            logits_processor=None if look is None else [look],
+            do_sample=temperature > 0,
             **drawn,
         )
         new = all_BL[:, longest:].tolist()
@@ -352,7 +352,7 @@ class CausalLM(Network):
         attention = None if self._attention == "sdpa" else self._attention
         try:
             parsed = AutoConfig.for_model(**{**own, "use_cache": False})
-            with torch.device("cpu" if self.source is None else "meta"):
+            with nullcontext() if self.source is None else torch.device("meta"):
                 lm: Any = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
                     parsed, attn_implementation=attention, dtype=torch.float32
                 )

@@ -68,7 +68,7 @@ class Grader(Network):
         for name, size in zip(self.sizes, sizes, strict=True):
             setattr(self, name, size)
         if head not in KINDS:
-            raise ConfigError(f"head is {head!r}.", allowed(head, KINDS))
+            raise ConfigError(f"⟦model.net.head⟧ is {head!r}.", allowed(head, KINDS))
         num_prompts, num_scores, num_steps, _, dim, _ = sizes
         self.by_prompt = by_prompt
         self.with_surface = with_surface

@@ -17,8 +17,8 @@ class KTModel(Network):
     """A network that predicts each answer from the answers before it.
 
     A subclass takes ``num_items`` and ``num_skills`` (reserved ids included) as its first two
-    arguments; see ``Network``. ``torchedu.testing.check_model`` checks the contract of both on any
-    subclass.
+    arguments; see ``Network``. ``torchedu.testing.check_network`` checks the contract of both on
+    any subclass.
 
     Attributes:
         reads: What it reads of an answer beside item, skills and mark: any of ``time``,

@@ -39,10 +39,11 @@ class LessonTransformer(LessonModel):
     ) -> None:
         if dim % heads:
             raise ConfigError(
-                f"dim is {dim} and heads {heads}.", "dim must be a multiple of heads."
+                f"⟦model.net.dim⟧ is {dim} and ⟦model.net.heads⟧ {heads}.",
+                "⟦model.net.dim⟧ is a multiple of ⟦model.net.heads⟧.",
             )
         if window < 1:
-            raise ConfigError(f"window is {window}.", "It is at least 1.")
+            raise ConfigError(f"⟦model.net.window⟧ is {window}.", "It is at least 1.")
         super().__init__(num_teacher_tags, num_student_tags, vector_dim, dim, dropout)
         self.heads = heads
         self.blocks = blocks

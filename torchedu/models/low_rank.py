@@ -38,11 +38,11 @@ class LowRank(NamedTuple):
         """
         if self.rank < 0 or not 0 <= self.dropout < 1:
             raise ConfigError(
-                f"lora_rank is {self.rank}, lora_dropout {self.dropout}.",
-                "lora_rank is at least 0, lora_dropout in 0..1.",
+                f"⟦model.net.lora_rank⟧ is {self.rank}, ⟦model.net.lora_dropout⟧ {self.dropout}.",
+                "⟦model.net.lora_rank⟧ is at least 0, ⟦model.net.lora_dropout⟧ in 0..1.",
             )
         if self.rank and find_spec("peft") is None:
-            raise MissingExtraError("lora_rank", "peft", "language")
+            raise MissingExtraError("⟦model.net.lora_rank⟧", "peft", "language")
         if self.four_bits and not (self.rank and source):
             raise ConfigError(
                 "four_bits keeps a trained model's weights, and there are none that stay.",

@@ -171,8 +171,9 @@ def smaller(config: Any) -> dict[str, Any]:
             own[name] = value[:kept]
         if isinstance(value, int) and not isinstance(value, bool):
             own[name] = min([value, *(most for key, most in SMALLEST.items() if key in name)])
-    width = int(getattr(config, "head_dim", None) or config.hidden_size // heads)
-    shared = (getattr(config, "num_key_value_heads", None) or heads) < heads
+    asked = config.to_dict()
+    width = int(asked.get("head_dim") or config.hidden_size // heads)
+    shared = (asked.get("num_key_value_heads") or heads) < heads
     own |= {"num_hidden_layers": kept, "hidden_size": 2 * width, "num_attention_heads": 2}
     own |= {"num_key_value_heads": 1 if shared else 2, "vocab_size": 64}
     return own
@@ -217,7 +218,8 @@ def compute_buffers(lm: Any) -> None:
             empty = torch.full_like(getattr(part, name), UNKNOWN, device="cpu")
             part.register_buffer(name, empty, name not in part._non_persistent_buffers_set)
         if lacking:
-            lm._init_weights(part)
+            with torch.device("cpu"):  # whichever device the rest is built on
+                lm._init_weights(part)
         for name in lacking:
             if name in part._non_persistent_buffers_set and (getattr(part, name) == UNKNOWN).any():
                 raise _refused(lm.config, f"computes {name} only as it is built")

@@ -50,7 +50,8 @@ class SAKT(KTModel):
         super().__init__()
         if dim % heads:
             raise ConfigError(
-                f"dim is {dim} and heads {heads}.", "dim must be a multiple of heads."
+                f"⟦model.net.dim⟧ is {dim} and ⟦model.net.heads⟧ {heads}.",
+                "⟦model.net.dim⟧ is a multiple of ⟦model.net.heads⟧.",
             )
         if max_steps < 2:
             raise ConfigError(f"max_steps is {max_steps}.", "It is at least 2.")

@@ -50,7 +50,8 @@ class SASRec(DotProduct):
     ) -> None:
         if dim % heads:
             raise ConfigError(
-                f"dim is {dim} and heads {heads}.", "dim must be a multiple of heads."
+                f"⟦model.net.dim⟧ is {dim} and ⟦model.net.heads⟧ {heads}.",
+                "⟦model.net.dim⟧ is a multiple of ⟦model.net.heads⟧.",
             )
         super().__init__(num_items, num_students, num_groups, num_skills, dim)
         self.heads = heads

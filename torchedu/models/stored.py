@@ -1,12 +1,12 @@
 """A trained model's files: where they are, its configuration, and its weights one by one."""
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from torchedu.bounded import parse_json
 from torchedu.errors import ConfigError, MissingExtraError
 
 CONFIG = "config.json"
@@ -57,7 +57,7 @@ def read_config(source: str) -> dict[str, Any]:
             f"{source} holds no {CONFIG}.", "Give the folder or hub name of a language model."
         )
     try:
-        found = json.loads(file.read_text("utf-8"))
+        found = parse_json(file.read_text("utf-8"))
     except ValueError as error:
         raise ConfigError(f"{file} is no JSON ({error}).", "Download it again.") from None
     return dict(found)
@@ -78,7 +78,7 @@ def stored_weights(source: str, only: str = "") -> Iterator[tuple[str, Tensor]]:
     index = model_files(source, [INDEX]) / INDEX
     names = [WEIGHTS]
     if index.is_file():
-        names = sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
+        names = sorted(set(parse_json(index.read_text("utf-8"))["weight_map"].values()))
     folder = model_files(source, names)
     for name in names:
         file = folder / name

@@ -58,10 +58,11 @@ class TextEncoder(nn.Module):
     def _pool(self, pooling: Pooling, layers: Sequence[int]) -> None:
         num = int(self.model.config.num_hidden_layers)
         if pooling not in POOLINGS:
-            raise ConfigError(f"pooling is {pooling!r}.", allowed(pooling, POOLINGS))
+            raise ConfigError(f"⟦data.pooling⟧ is {pooling!r}.", allowed(pooling, POOLINGS))
         if not layers or not all(-num - 1 <= layer <= num for layer in layers):
             raise ConfigError(
-                f"layers are {list(layers)}.", f"The model has {num}: each is in {-num - 1}..{num}."
+                f"⟦data.layers⟧ are {list(layers)}.",
+                f"The model has {num}: each is in {-num - 1}..{num}.",
             )
         self.pooling = pooling
         self.layers = tuple(layers)
@@ -195,9 +196,10 @@ def encoder_sizes(config: dict[str, Any]) -> tuple[int, int]:
 
 
 def plain_config(config: dict[str, Any]) -> dict[str, Any]:
-    """Return a configuration without where it was and how it was saved."""
+    """Return a configuration as plain JSON, without where it was and how it was saved."""
     dropped = ("_name_or_path", "auto_map", "dtype", "torch_dtype", "transformers_version")
-    return {name: value for name, value in config.items() if name not in dropped}
+    kept = {name: value for name, value in config.items() if name not in dropped}
+    return dict(json.loads(json.dumps(kept)))  # in which numbers are no keys
 
 
 def tokenizer(name: str) -> Any:

@@ -81,11 +81,14 @@ class TextGrader(Grader):
             for name, value in vars(one).items():  # some layers keep a plain number
                 if isinstance(value, float) and ("drop" in name or isinstance(one, nn.Dropout)):
                     setattr(one, name, 0.0)
+        for name, parameter in self.reader.named_parameters():
+            if "pooler" in name.split("."):  # a family's own, which nothing here goes through
+                parameter.requires_grad_(False)
         if self.reader.dim != dim:
             raise ConfigError(
                 f"the network's encoder gives vectors of {self.reader.dim} numbers, the data's "
                 f"of {dim}.",
-                "Pool the last layer, --data.layers '[-1]', or all of them.",
+                "Pool the last layer, ⟦data.layers⟧ '[-1]', or all of them.",
             )
         self.config = self.reader.config
         self.lora_rank, self.lora_alpha = lora_rank, lora_alpha

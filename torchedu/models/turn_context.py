@@ -37,7 +37,7 @@ class TurnContext(LessonModel):
         dropout: float = 0.3,
     ) -> None:
         if turns < 0:
-            raise ConfigError(f"turns is {turns}.", "It is at least 0.")
+            raise ConfigError(f"⟦model.net.turns⟧ is {turns}.", "It is at least 0.")
         super().__init__(num_teacher_tags, num_student_tags, vector_dim, dim, dropout)
         self.turns = turns
         seen = 3 + 2 * turns + 1  # sentences before, here and after; turns

@@ -49,7 +49,10 @@ class TwoTower(DotProduct):
         self.hidden = hidden
         self.dropout = dropout
         self.start = nn.Parameter(torch.zeros(dim))
-        self.speed = nn.Parameter(torch.linspace(-1.0, 3.5, pools))
+        # Not torch.linspace: transformers puts another in its place while it builds a model, and
+        # torch may then forget for good that it belongs on the meta device where that is asked for.
+        speeds = [-1.0 + 4.5 * i / max(pools - 1, 1) for i in range(pools)]
+        self.speed = nn.Parameter(torch.tensor(speeds))
         width = (pools + 1) * dim
         self.linear = nn.Linear(width, dim)
         nn.init.normal_(self.linear.weight, std=width**-0.5)

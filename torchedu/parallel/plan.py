@@ -78,7 +78,7 @@ def check_divisible(net: nn.Module, size: int) -> None:
             fits = [str(n) for n in range(1, number + 1) if number % n == 0]
             raise ConfigError(
                 f"{number} {counted} cannot be shared evenly by {size} devices.",
-                f"Set tensor_size to one of {', '.join(fits)}.",
+                f"Set ⟦trainer.strategy.tensor_size⟧ to one of {', '.join(fits)}.",
             )
     for name, style in styles.items():
         layer: Any = net.get_submodule(name)

@@ -73,4 +73,4 @@ def check_format(form: str) -> None:
         ConfigError: It is not known.
     """
     if form not in FORMATS:
-        raise ConfigError(f"--format {form!r} is not known.", allowed(form, FORMATS))
+        raise ConfigError(f"⟦format⟧ {form!r} is not known.", allowed(form, FORMATS))

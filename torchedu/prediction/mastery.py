@@ -38,7 +38,7 @@ def mastery_of(file: str | Path, student: str | None) -> dict[str, float]:
     mine = pc.equal(name, student or "")
     if not pc.any(mine).as_py():
         raise ConfigError(
-            f"--student is {student!r}, of whom {file} knows nothing.",
+            f"⟦student⟧ is {student!r}, of whom {file} knows nothing.",
             allowed(student or "", name.unique().to_pylist(), 5),
         )
     kept = (skill.cast(pa.string()).filter(mine), value.filter(mine))

@@ -1,7 +1,5 @@
 """A network's predictions in the user's own names: each answer's chance, each skill's mastery."""
 
-import hashlib
-import secrets
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -164,7 +162,7 @@ def write_mastery(file: Path, task: KnowledgeTracing, data: Interactions) -> Non
 def followed(
     task: KnowledgeTracing, data: Interactions, known: Predicted, part: str
 ) -> dict[str, Any]:
-    """Follow one student's mastery answer by answer, under a pseudonym, for a report.
+    """Follow one student's mastery answer by answer, without the name, for a report.
 
     Args:
         task: The trained task.
@@ -173,7 +171,7 @@ def followed(
         part: What they are of.
 
     Returns:
-        ``student``, the pseudonym; ``definition`` of mastery; ``skills``, their names; ``mastery``,
+        ``definition`` of mastery; ``skills``, their names; ``mastery``,
         shape (answers, skills), as it stood after each answer; ``items``, ``correct``, the marks,
         and ``skills_of_items``, one of each an answer.
     """
@@ -190,10 +188,7 @@ def followed(
     answers = slice(begin, begin + batch.item_BL.shape[1])
     items, skills = store.vocabulary[ITEM], store.vocabulary[SKILL]
     bounds = store.skill_offsets
-    key = secrets.token_bytes(16)  # thrown away: nobody finds the name from the pseudonym
-    name = store.student_names([student])[0]
     return {
-        "student": hashlib.blake2b(name.encode(), key=key, digest_size=4).hexdigest(),
         "definition": DEFINITION,
         "skills": list(task.vocabulary[SKILL]),
         "mastery": [[round(p, 4) for p in row] for row in steps.tolist()],

@@ -2,9 +2,9 @@
 
 from contextlib import suppress
 
-import yaml
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from torchedu.bounded import parse_yaml
 from torchedu.report.folder import Run
 from torchedu.report.style import (
     BASELINE,
@@ -15,6 +15,7 @@ from torchedu.report.style import (
     PAPER,
     Picture,
     blank,
+    label_shares,
     short,
 )
 
@@ -28,8 +29,8 @@ _STYLES: tuple[_Line, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 2, 1.5,
 def monitored(run: Run) -> tuple[str, dict[int, float]]:
     """Return what the score is called that chose the best epoch, and its values by epoch."""
     name = "val/auc"
-    with suppress(yaml.YAMLError, KeyError, TypeError):
-        name = str(yaml.safe_load(run.config or "")["early_stopping"]["monitor"])
+    with suppress(ValueError, KeyError, TypeError):
+        name = str(parse_yaml(run.config or "")["early_stopping"]["monitor"])
     key = name.removeprefix("val/")
     titles = {"auc": "AUC", **(run.evaluation.columns if run.evaluation else {})}
     return titles.get(key, key.replace("_", " ")), run.metrics.get(name, {})
@@ -76,10 +77,9 @@ def draw_gradients(run: Run) -> Picture | None:
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda norm, _: f"{norm:g}"))
     low, high = axes.get_ylim()
-    if high < 10 * low:  # no power of ten is in between
-        axes.yaxis.set_minor_formatter(FuncFormatter(lambda norm, _: f"{norm:.2g}"))
-    else:
-        axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    if high < 10 * low:  # at most one power of ten is in between
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_xlabel("epoch")
     axes.set_ylabel("gradient norm")
@@ -127,6 +127,8 @@ def _learning(
     least = _LEAST_SPAN * max(abs(low), abs(high))
     if high - low < least:  # a hair's breadth would look like a fall
         axes.set_ylim((low + high - least) / 2, (low + high + least) / 2)
+    every = [height for values in drawn.values() for height in values.values()]
+    label_shares(axes.yaxis, min(every), max(every))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_xlabel("epoch")
     axes.set_ylabel(what)

@@ -1,7 +1,6 @@
 """What a run left in its folder, read and checked once for the page and its pictures."""
 
 import csv
-import json
 import math
 import re
 from collections.abc import Callable
@@ -9,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
+from torchedu.bounded import parse_json, parse_yaml
 from torchedu.errors import DataError
 from torchedu.run_folder import RunFolder
 from torchedu.sections import Section
@@ -53,6 +51,7 @@ class Evaluation:
         counts: What was scored, and what else there is, by noun.
         columns: The scores' titles by name.
         scores: The models: networks, baselines, others, bounds and oracles, the best first.
+        best: Which of them have the best first score of what could be had.
         origin: The first score of a model that knows nothing.
         sections: What the task has to tell.
         fairness: What the audit of groups found.
@@ -67,6 +66,7 @@ class Evaluation:
     counts: dict[str, int]
     columns: dict[str, str]
     scores: list[Score]
+    best: list[str]
     origin: float
     sections: list[Section]
     fairness: dict[str, Any] | None
@@ -159,8 +159,8 @@ def _number(value: Any) -> float:
 def _seed(config: str | None) -> int | None:
     """Find the seed in a configuration; one that is no YAML is still shown as it is."""
     try:
-        value = yaml.safe_load(config or "")
-    except yaml.YAMLError:
+        value = parse_yaml(config or "")
+    except ValueError:
         return None
     seed = value.get("seed_everything") if isinstance(value, dict) else None
     return seed if type(seed) is int else None
@@ -196,7 +196,7 @@ def _metrics(text: str) -> dict[str, dict[int, float]]:
 
 
 def _evaluation(text: str) -> Evaluation:
-    value = _cleaned(json.loads(text))
+    value = _cleaned(parse_json(text))
     if "sections" not in value:
         raise ValueError("it was written by another version of torchedu")
     columns = {str(name): clean_name(title) for name, title in value["columns"].items()}
@@ -228,6 +228,7 @@ def _evaluation(text: str) -> Evaluation:
         },
         columns=columns,
         scores=sorted(scores, key=place),
+        best=[clean_name(name) for name in value.get("best", ())],
         origin=float(value.get("origin", 0)),
         sections=[Section.from_json(one) for one in value["sections"]],
         fairness=value.get("fairness"),

@@ -26,6 +26,7 @@ from torchedu.report.style import (
     above_counts,
     blank,
     compact,
+    label_shares,
     short,
 )
 from torchedu.sections import Bars, Dots, HeatMap, Line, Lines, Stripes
@@ -128,6 +129,9 @@ def _scale(axes: Axes, form: Lines) -> None:
         if form.marks:  # room for their numbers
             axes.set_ylim(0, 1.1)
             axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
+    elif not form.square:
+        heights = np.concatenate([_numbers(line.y) for line in form.lines])
+        label_shares(axes.yaxis, float(np.nanmin(heights)), float(np.nanmax(heights)))
 
 
 def _counts(axes: Axes, x: Sequence[float], counts: Sequence[int], bars: bool) -> None:
@@ -165,13 +169,13 @@ def _bars(form: Bars) -> tuple[Figure, str] | None:
         axes.annotate(
             f"{value:.3f}", (1, row), xycoords=("axes fraction", "data"), xytext=(6, 0),
             textcoords="offset points", va="center", color=INK,
-            weight="bold" if bar.kind == "network" else "normal",
         )  # fmt: skip
         if bar.kind == "bound":
             axes.axvline(value, color=BOUND, linewidth=1.2, linestyle=(0, (4, 3)), zorder=0.5)
     low, high = min(form.origin, *values), max(form.origin, *values)
     spare = 0.05 * max(high - low, 0.05)
     axes.set_xlim(low - spare * (low < form.origin), high + spare)
+    label_shares(axes.xaxis, low, high)
     axes.set_yticks(range(len(known)), [_label(bar.name, 22) for bar in known], color=INK)
     axes.tick_params(axis="y", length=0)
     axes.invert_yaxis()
@@ -235,7 +239,9 @@ def _panel(axes: Axes, form: Dots, dots: Sequence[Any]) -> None:
 def _span(axes: Axes, form: Dots, scores: Any) -> None:
     """Let the axis hold all scores: from 0 to 1, or close around the overall score."""
     if form.overall is None:
-        axes.set_xlim(min(0, float(np.nanmin(scores))), max(1, float(np.nanmax(scores))))
+        low, high = min(0, float(np.nanmin(scores))), max(1, float(np.nanmax(scores)))
+        axes.set_xlim(low - 0.02, high + 0.02)  # no dot lies on a name
+        label_shares(axes.xaxis, low, high)
         return
     low, high = (float(of([form.overall, extreme])) for of, extreme in (
         (np.nanmin, np.nanmin(scores)), (np.nanmax, np.nanmax(scores))
@@ -243,6 +249,7 @@ def _span(axes: Axes, form: Dots, scores: Any) -> None:
     # A narrower axis would make a gap of chance look like one.
     spare = max(0.1 * (high - low), (_LEAST_SPAN - (high - low)) / 2)
     axes.set_xlim(low - spare, high + spare)
+    label_shares(axes.xaxis, low, high)
 
 
 def _heat_map(form: HeatMap) -> tuple[Figure, str] | None:

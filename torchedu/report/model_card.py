@@ -9,8 +9,7 @@ import math
 import shlex
 from typing import Any
 
-import yaml
-
+from torchedu.bounded import parse_yaml
 from torchedu.report.folder import Evaluation, Run, clean_name
 from torchedu.run_folder import RunFolder
 
@@ -144,8 +143,8 @@ def _data(found: Evaluation | None, config: dict[str, Any]) -> str:
 
 def _yaml(text: str | None) -> dict[str, Any]:
     try:
-        value = yaml.safe_load(text or "")
-    except yaml.YAMLError:
+        value = parse_yaml(text or "")
+    except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
 

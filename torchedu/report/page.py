@@ -16,7 +16,7 @@ from torchedu.report.forms import draw
 from torchedu.report.model_card import model_card
 from torchedu.report.style import Picture, drawing, short
 from torchedu.run_folder import RunFolder
-from torchedu.sections import Bar, Bars, Lines, Section, Table, Text
+from torchedu.sections import Bar, Bars, Dots, Lines, Section, Table, Text
 
 
 class Shown(NamedTuple):
@@ -108,7 +108,8 @@ def _shown(section: Section, taken: set[str]) -> Shown:
             shown.texts.append(form)
         elif picture := draw(form, id if not shown.pictures else f"{id}-{len(shown.pictures) + 1}"):
             shown.pictures[picture.name] = picture
-            if getattr(form, "wide", True) and not isinstance(form, Bars):
+            narrow = isinstance(form, Lines | Dots) and not form.wide
+            if not (narrow or isinstance(form, Bars)):
                 shown.wide.add(picture.name)
             if isinstance(form, Lines):
                 shown.marks.extend(words for _, words in form.marks)

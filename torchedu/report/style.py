@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import matplotlib.style
 from matplotlib import font_manager
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
@@ -170,3 +171,17 @@ def _in_dark(tag: str) -> str:
 
 def _data_address(svg: str) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode("utf-8")).decode("ascii")
+
+
+def label_shares(axis: Axis, least: float, most: float) -> None:
+    """Label no place of an axis beyond 0 and 1 where no value is: nothing scores above all.
+
+    Args:
+        axis: The axis, its limits set.
+        least: The lowest value drawn.
+        most: The highest.
+    """
+    first, last = sorted(axis.get_view_interval())
+    low = first if least < 0 else max(first, -1e-9)  # places are not whole tenths to the last bit
+    high = last if most > 1 else min(last, 1 + 1e-9)
+    axis.set_ticks([place for place in axis.get_majorticklocs() if low <= place <= high])

@@ -2,6 +2,6 @@
 
 from torchedu.run.building import Run, build
 from torchedu.run.config import RunConfig
-from torchedu.run.trainers import quiet, run_folder, trainer
+from torchedu.run.trainers import quiet, trainer
 
-__all__ = ["Run", "RunConfig", "build", "quiet", "run_folder", "trainer"]
+__all__ = ["Run", "RunConfig", "build", "quiet", "trainer"]

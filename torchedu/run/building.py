@@ -19,11 +19,12 @@ from torchedu.checkpoints import (
     resume_from,
 )
 from torchedu.datamodules.base import DataModule
-from torchedu.errors import ConfigError
+from torchedu.errors import ConfigError, worded
 from torchedu.metrics_log import metrics_log
 from torchedu.parsing import cause_of
 from torchedu.run.config import RunConfig
-from torchedu.run.trainers import MAX_EPOCHS, run_folder, training_callbacks
+from torchedu.run.trainers import MAX_EPOCHS, training_callbacks
+from torchedu.run_folder import RunFolder
 from torchedu.strategies.ddp import keep_sums
 from torchedu.strategies.limits import check_batch, check_machine, check_memory, device_kind
 from torchedu.strategies.named import Checks, named_strategy
@@ -56,7 +57,7 @@ class Run(NamedTuple):
     @property
     def folder(self) -> Path:
         """The folder that keeps its files."""
-        return run_folder(self.trainer)
+        return RunFolder.of_trainer(self.trainer).path
 
 
 def build(config: RunConfig, meta: bool = False) -> Run:
@@ -148,7 +149,7 @@ def _log(config: RunConfig, resume: Resume | None) -> dict[str, Any]:
     if asked["logger"] is not None and not isinstance(asked["logger"], bool):
         if given.run is not None:
             raise ConfigError(
-                "--run names the folder of the CSV log, and --trainer.logger asks for another log.",
+                "⟦run⟧ names the folder of the CSV log, and ⟦trainer.logger⟧ asks for another log.",
                 "Give one of the two.",
             )
         return {}
@@ -157,7 +158,7 @@ def _log(config: RunConfig, resume: Resume | None) -> dict[str, Any]:
     log = metrics_log(given.run, step, given.resume == "auto", rows)
     if asked["logger"] is not False:
         return {"logger": log}
-    # The folder, without the log.
+    _ = log.experiment  # the folder without the log, of this run alone as well
     return {} if asked["default_root_dir"] else {"default_root_dir": log.log_dir}
 
 
@@ -174,7 +175,7 @@ def _grown(given: Task, checkpoint: str, data: DataModule) -> Task:
     start = open_task(open_checkpoint(checkpoint))
     net = start.arguments()["net"]
     if net != given.arguments()["net"]:
-        rank_zero_info(f"The network is the checkpoint's: {net}")
+        rank_zero_info(worded(f"The network is the checkpoint's: {net}"))
     grown: Task = start.grown(data.vocabulary)
     for name in grown.trained_by:  # how to train is said by the words
         setattr(grown, name, getattr(given, name))

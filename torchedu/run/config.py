@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from lightning import Trainer
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 
+from torchedu.bounded import parse_yaml
 from torchedu.callbacks import GradientGuard, HungRank
 from torchedu.checkpoints import Checkpoint, LastCheckpoint
 from torchedu.datamodules.base import DataModule
@@ -16,7 +16,7 @@ from torchedu.domains.building import class_path
 from torchedu.errors import ConfigError
 from torchedu.parsing import TwoLineErrors
 from torchedu.run.trainers import quiet
-from torchedu.run.words import DEFAULT_TASK, Words, subclasses
+from torchedu.run.words import DEFAULT_TASK, STRATEGY, Words, subclasses
 from torchedu.run_folder import RunFolder
 from torchedu.strategies.named import strategies_help
 from torchedu.tasks import Task
@@ -28,7 +28,8 @@ class RunParser(TwoLineErrors, LightningArgumentParser):
 
     def format_help(self, formatter: Any = None) -> str:
         """Return the help, which begins with the strategies and the classes known."""
-        return f"{strategies_help()}\n{super().format_help(formatter)}"
+        lines = [f"{STRATEGY} {name}: {told}" for name, told in strategies_help().items()]
+        return "\n".join([*lines, super().format_help(formatter)])
 
 
 class RunConfig(LightningCLI):
@@ -162,8 +163,8 @@ def _data_of(checkpoint: Path, is_named: bool) -> dict[str, Any] | None:
     data: dict[str, Any] | None = None
     try:
         if file.is_file():
-            data = yaml.safe_load(file.read_text("utf-8")).get("data")
-    except (yaml.YAMLError, UnicodeDecodeError, AttributeError) as error:
+            data = parse_yaml(file.read_text("utf-8")).get("data")
+    except (ValueError, AttributeError) as error:
         raise ConfigError(
             f"{file} is no configuration that torchedu wrote: {error}",
             "Name the data instead: --data.path answers.csv.",

@@ -89,11 +89,6 @@ def trainer(
     return built
 
 
-def run_folder(trainer: Trainer) -> Path:
-    """Return the folder that keeps a run's files."""
-    return RunFolder.of_trainer(trainer).path
-
-
 def training_callbacks(monitor: str) -> list[Callback]:
     """Return what keeps the best pass by a score, the names and a bar."""
     best = ModelCheckpoint(

@@ -10,7 +10,7 @@ from lightning.pytorch.tuner import Tuner
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from torchedu.checkpoints import open_checkpoint
-from torchedu.errors import ConfigError, MissingExtraError, allowed
+from torchedu.errors import ConfigError, allowed
 from torchedu.evaluation import evaluate
 from torchedu.report import write_report
 from torchedu.run.building import Run
@@ -26,14 +26,14 @@ class Result(NamedTuple):
             and of a trial run (``--trainer.fast_dev_run``), which is not scored.
         folder: The folder that keeps its files.
         checkpoint: The file of that network, if it was kept.
-        report: The page; or which package it needs that is not there.
+        report: The page; or why it could not be written, which costs no one the scores.
     """
 
     task: Task
     evaluation: Mapping[str, Any]
     folder: Path
     checkpoint: Path | None = None
-    report: Path | MissingExtraError | None = None
+    report: Path | Exception | None = None
 
 
 def train(run: Run) -> Result:
@@ -81,11 +81,11 @@ def score(run: Run, folder: Path, part: str = "test") -> Result:
         What came of it.
     """
     evaluation = evaluate(run.task, run.data, run.trainer, part, folder)
-    report: Path | MissingExtraError | None = None
+    report: Path | Exception | None = None
     if run.trainer.is_global_zero:
         try:
             report = write_report(folder)
-        except MissingExtraError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the scores are told first
             report = error
     return Result(run.task, evaluation, folder, run.checkpoint, report)
 
@@ -101,7 +101,7 @@ def found_lr(run: Run) -> float:
     if lr is None:
         raise ConfigError(
             "no learning rate could be found: training is too short to try enough of them.",
-            "Raise --trainer.max_epochs, lower --data.batch_size, or set --model.lr yourself.",
+            "Raise ⟦trainer.max_epochs⟧, lower ⟦data.batch_size⟧, or set ⟦model.lr⟧ yourself.",
         )
     return lr
 
@@ -114,9 +114,9 @@ def _mistake(error: Exception, monitor: str) -> Exception:
             r"`([a-z]+/[^`]+|[^`/ ]+)`", said.replace("`EarlyStopping`", "")
         )
         if metric != monitor or not any(name.startswith("val/") for name in known):
-            remedy = f"--early_stopping.monitor: {allowed(metric, known)}"
+            remedy = f"⟦early_stopping.monitor⟧: {allowed(metric, known)}"
         else:
-            remedy = "Use more data, a larger --data.val or another --data.seed."
+            remedy = "Use more data, a larger ⟦data.val⟧ or another ⟦data.seed⟧."
             metric += ", which needs right and wrong answers"
         return ConfigError(
             f"training watches {metric}: the validation part does not give it.", remedy
@@ -124,10 +124,13 @@ def _mistake(error: Exception, monitor: str) -> Exception:
     if "specified number of total steps" in said:
         return ConfigError(
             "the checkpoint's schedule of the learning rate has come to its end.",
-            "Go on from its network with --init_from instead of --resume.",
+            "Go on from its network with ⟦init_from⟧ instead of ⟦resume⟧.",
         )
     if "positive integer total_steps" in said:
-        return ConfigError("there is nothing to train.", "Raise --trainer.max_epochs.")
-    if "Invalid learning rate" in said or "Invalid weight_decay" in said:
-        return ConfigError(f"the optimizer cannot be built: {said}", "Give a value above 0.")
+        return ConfigError("there is nothing to train.", "Raise ⟦trainer.max_epochs⟧.")
+    if "Invalid learning rate" in said:
+        return ConfigError(f"the optimizer cannot be built: {said}", "Give ⟦model.lr⟧ above 0.")
+    if "Invalid weight_decay" in said:
+        remedy = "Give ⟦model.weight_decay⟧ of 0 or more."
+        return ConfigError(f"the optimizer cannot be built: {said}", remedy)
     return error

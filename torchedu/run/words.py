@@ -7,8 +7,7 @@ from inspect import isabstract
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from torchedu.bounded import parse_yaml
 from torchedu.errors import ConfigError, allowed
 from torchedu.run_folder import RunFolder
 from torchedu.strategies.named import AUTO, strategy_word
@@ -81,7 +80,7 @@ class Words:
         for size in self.task.sizes:
             if f"--model.{size}" in options or size in given:
                 raise ConfigError(
-                    f"model.{size} is given, which is not yours to choose: it is the data's.",
+                    f"⟦model.{size}⟧ is given, which is not yours to choose: it is the data's.",
                     "Leave it out; it is counted in what --data.path names.",
                 )
         if self.names_net or "net" not in self.task.usual:
@@ -100,8 +99,8 @@ class Words:
                 f"--config {name!r} is neither a file nor a recipe.", allowed(name, known)
             )
         try:
-            content = yaml.safe_load(Path(file).read_text("utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            content = parse_yaml(Path(file).read_text("utf-8"))
+        except ValueError as error:
             raise ConfigError(
                 f"--config {file} is no YAML: {error}",
                 f"Give a recipe or a run's {RunFolder.CONFIG}.",

@@ -57,11 +57,11 @@ class DeepSpeed(HasTraits, DDPStrategy):
         if find_spec("deepspeed") is None:
             raise MissingExtraError("The strategy deepspeed", "deepspeed", "deepspeed")
         if stage not in (1, 2, 3):
-            raise ConfigError(f"ZeRO's stage is {stage!r}.", allowed(str(stage), "123"))
+            raise ConfigError(f"⟦trainer.strategy.stage⟧ is {stage!r}.", allowed(str(stage), "123"))
         if bucket < 1 or persist < 0:
             raise ConfigError(
-                f"bucket is {bucket} and persist {persist}.",
-                "bucket is at least 1, persist at least 0.",
+                f"⟦trainer.strategy.bucket⟧ is {bucket}, ⟦trainer.strategy.persist⟧ {persist}.",
+                "The one is at least 1, the other at least 0.",
             )
         super().__init__()
         self.stage = stage
@@ -77,11 +77,11 @@ class DeepSpeed(HasTraits, DDPStrategy):
         if has_sparse(module):
             raise ConfigError(
                 "DeepSpeed divides dense gradients, and this network's tables have sparse ones.",
-                "Set the tables to dense, or use --trainer.strategy ddp.",
+                "Set the tables to dense, or use ⟦trainer.strategy⟧ ddp.",
             )
         if self.root_device.type == "cpu" and str(self.precision_plugin.precision) == "16-true":
             raise ConfigError(
-                "DeepSpeed computes in --trainer.precision 16-true on GPUs alone.",
+                "DeepSpeed computes in ⟦trainer.precision⟧ 16-true on GPUs alone.",
                 "Use bf16-true, bf16-mixed or 32-true.",
             )
 
@@ -135,12 +135,12 @@ class DeepSpeed(HasTraits, DDPStrategy):
         if len(self.optimizers) != 1:
             raise ConfigError(
                 f"DeepSpeed steps one optimizer, and the task has {len(self.optimizers)}.",
-                "Use --trainer.strategy ddp.",
+                "Use ⟦trainer.strategy⟧ ddp.",
             )
         if trainer.gradient_clip_val and trainer.gradient_clip_algorithm == "value":
             raise ConfigError(
                 "DeepSpeed clips gradients by their norm, not by value.",
-                "Set --trainer.gradient_clip_algorithm norm.",
+                "Set ⟦trainer.gradient_clip_algorithm⟧ norm.",
             )
         optimizer = self.optimizers[0]
         self._groups = [list(group["params"]) for group in optimizer.param_groups]
@@ -153,7 +153,7 @@ class DeepSpeed(HasTraits, DDPStrategy):
         if zero.optimizer is not optimizer:
             raise ConfigError(
                 f"DeepSpeed puts one of its own in the place of {type(optimizer).__name__}.",
-                "Use AdamW, or --trainer.strategy ddp.",
+                "Use AdamW, or ⟦trainer.strategy⟧ ddp.",
             )
         self.optimizers = [zero]
         self.model = self._engine

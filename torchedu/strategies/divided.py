@@ -47,7 +47,7 @@ class Divided(Filling):
 
     Devices stand in a mesh of three dimensions: ``replicate`` (each keeps what the others of the
     dimension keep), ``shard`` (each keeps a part of every parameter) and ``tensor`` (each computes
-    a part of every batch). While it trains, the task's ``net`` is divided in place. Checkpoints are
+    a part of every batch). While it trains, the task's net is divided in place. Checkpoints are
     those of one process: whole tensors under plain names, gathered on the first rank and taken
     apart by each, so that any strategy goes on from any other's. After training the network is
     whole again; it is scored and predicts undivided, a copy on each device, as under ``ddp``.
@@ -78,7 +78,7 @@ class Divided(Filling):
         super().__init__()
         for option, value in (("tensor_size", tensor_size), ("replicas", replicas)):
             if value < 1:
-                raise ConfigError(f"{option} is {value}.", "It is 1 or more.")
+                raise ConfigError(f"⟦trainer.strategy.{option}⟧ is {value}.", "It is 1 or more.")
         self.tensor_size = tensor_size
         self.replicas = replicas
         self.activation_checkpointing = activation_checkpointing
@@ -111,8 +111,8 @@ class Divided(Filling):
         world = self.num_nodes * self.num_processes
         if world % (self.tensor_size * self.replicas):
             raise ConfigError(
-                f"{world} devices cannot be divided by tensor_size {self.tensor_size} times "
-                f"replicas {self.replicas}.",
+                f"{world} devices cannot be divided by ⟦trainer.strategy.tensor_size⟧ "
+                f"{self.tensor_size} times ⟦trainer.strategy.replicas⟧ {self.replicas}.",
                 "Their product is a divisor of the number of devices.",
             )
         if self.precision_plugin.precision == "16-mixed":
@@ -124,9 +124,9 @@ class Divided(Filling):
         outside = [name for name, one in module.named_parameters() if one not in inside]
         if outside or not inside:
             raise ConfigError(
-                f"{self.name} divides the network `net` of a task, and {type(module).__name__} has "
+                f"{self.name} divides the network net of a task, and {type(module).__name__} has "
                 f"{'parameters outside it: ' + outside[0] if outside else 'none'}.",
-                "Keep all parameters in `net`, or use ddp.",
+                "Keep all parameters in its net, or use ddp.",
             )
         assert net is not None
         if has_sparse(net):

@@ -53,7 +53,7 @@ class DP(ParallelStrategy):
             raise ConfigError(
                 f"dp divides a batch among copies of the task's net, and {type(module).__name__} "
                 "has none.",
-                "Name the network net, or use --trainer.strategy ddp.",
+                "Name the network net, or use ⟦trainer.strategy⟧ ddp.",
             )
 
     def setup(self, trainer: Trainer) -> None:

@@ -51,7 +51,7 @@ class Horovod(DDPStrategy):
             raise ConfigError(
                 "Horovod averages dense gradients here, and this network's tables have sparse "
                 "ones.",
-                "Set the tables to dense, or use --trainer.strategy ddp.",
+                "Set the tables to dense, or use ⟦trainer.strategy⟧ ddp.",
             )
 
     def setup_environment(self) -> None:

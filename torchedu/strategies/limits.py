@@ -46,24 +46,24 @@ def check_machine(
     asked = int(str(devices)) if str(devices).isdigit() else 1
     if where == "cpu" and asked > most:
         raise ConfigError(
-            f"--trainer.devices is {asked}, and this machine's CPU has {cores} cores.",
+            f"⟦trainer.devices⟧ is {asked}, and this machine's CPU has {cores} cores.",
             f"Each device of a CPU is a process: give at most {most}.",
         )
     if isinstance(strategy, DP) and num_nodes > 1:
         raise ConfigError(
-            f"--trainer.num_nodes is {num_nodes}, and dp is one process on one machine.",
-            "Use --trainer.strategy ddp.",
+            f"⟦trainer.num_nodes⟧ is {num_nodes}, and dp is one process on one machine.",
+            "Use ⟦trainer.strategy⟧ ddp.",
         )
     wanted = str(precision or "32-true")
     if where == "cpu" and wanted in ("16-mixed", "16"):
         raise ConfigError(
-            f"--trainer.precision {wanted} scales losses as only GPUs can; this run is on a CPU.",
+            f"⟦trainer.precision⟧ {wanted} scales losses as only GPUs can; this run is on a CPU.",
             "Use bf16-mixed, which needs no scaling, or 32-true.",
         )
     new = where != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
     if wanted.startswith("bf16") and not new:
         raise ConfigError(
-            f"--trainer.precision {wanted} needs a GPU that computes in bfloat16 (of NVIDIA's, "
+            f"⟦trainer.precision⟧ {wanted} needs a GPU that computes in bfloat16 (of NVIDIA's, "
             f"Ampere or newer); this one is {torch.cuda.get_device_name()}.",
             "Use 16-mixed or 32-true.",
         )
@@ -86,7 +86,7 @@ def check_batch(batch_size: object, trainer: Trainer) -> None:
     parts = traits_of(trainer).shares * trainer.accumulate_grad_batches
     if isinstance(batch_size, int) and batch_size < parts:
         raise ConfigError(
-            f"--data.batch_size is {batch_size}; devices times accumulated batches are {parts}.",
+            f"⟦data.batch_size⟧ is {batch_size}; devices times accumulated batches are {parts}.",
             "It is the size of a whole step, divided among them: give at least as many.",
         )
 
@@ -128,7 +128,7 @@ def check_memory(module: LightningModule, trainer: Trainer) -> None:
         raise ConfigError(
             f"the model's {billions:.2f} billion parameters take {held / 1e9:,.1f} GB on each "
             f"device to train, and there are {there / 1e9:,.1f}.",
-            "Use more devices and --trainer.strategy fsdp, --model.net.lora_rank 16, or a smaller "
+            "Use more devices and ⟦trainer.strategy⟧ fsdp, ⟦model.net.lora_rank⟧ 16, or a smaller "
             "model.",
         )
 
@@ -146,7 +146,7 @@ def check_narrow(module: LightningModule, strategy: Strategy) -> None:
     if in_four_bits(module) and type(strategy) not in (SingleDeviceStrategy, DDPStrategy, DDP):
         raise ConfigError(
             f"{type(strategy).__name__} trains no weights of 4 bits.",
-            "Use --trainer.strategy auto or ddp, or leave model.net.four_bits out.",
+            "Use ⟦trainer.strategy⟧ auto or ddp, or leave ⟦model.net.four_bits⟧ out.",
         )
 
 

@@ -65,10 +65,13 @@ def strategy_class(name: str) -> type[Strategy]:
         found = getattr(import_module(module), kind)
     except (ImportError, AttributeError) as error:
         raise ConfigError(
-            f"the strategy {name!r} cannot be imported: {error}", allowed(name, [AUTO, *STRATEGIES])
+            f"⟦trainer.strategy⟧ {name!r} cannot be imported: {error}",
+            allowed(name, [AUTO, *STRATEGIES]),
         ) from None
     if not (isinstance(found, type) and issubclass(found, Strategy)):
-        raise ConfigError(f"{name!r} is no strategy.", allowed(name, [AUTO, *STRATEGIES]))
+        raise ConfigError(
+            f"⟦trainer.strategy⟧ {name!r} is no strategy.", allowed(name, [AUTO, *STRATEGIES])
+        )
     return found
 
 
@@ -82,7 +85,7 @@ def strategy_path(name: str) -> str:
         return STRATEGIES[name].path
     if "." not in name:
         raise ConfigError(
-            f"the strategy {name!r} is not known.", allowed(name, [AUTO, *STRATEGIES])
+            f"⟦trainer.strategy⟧ {name!r} is not known.", allowed(name, [AUTO, *STRATEGIES])
         )
     return name
 
@@ -108,8 +111,7 @@ def strategy_word(name: str) -> str:
     return name if name == AUTO or is_section else strategy_path(name)
 
 
-def strategies_help() -> str:
-    """Return a line of help for each strategy."""
-    lines = [f"--trainer.strategy {AUTO}: one device, or ddp where there are more"]
-    lines += [f"--trainer.strategy {name}: {named.help}" for name, named in STRATEGIES.items()]
-    return "\n".join(lines)
+def strategies_help() -> dict[str, str]:
+    """Return the names of all strategies, each with a line of help."""
+    usual = {AUTO: "one device, or ddp where there are more"}
+    return usual | {name: named.help for name, named in STRATEGIES.items()}

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 import torch
 from lightning import LightningModule, Trainer
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.plugins import MixedPrecision
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities.types import STEP_OUTPUT
@@ -71,7 +72,8 @@ class Pipeline(Filling):
         super().__init__()
         if schedule not in get_args(Schedule):
             raise ConfigError(
-                f"the schedule {schedule!r} is not known.", allowed(schedule, get_args(Schedule))
+                f"⟦trainer.strategy.schedule⟧ {schedule!r} is not known.",
+                allowed(schedule, get_args(Schedule)),
             )
         for name, value in (
             ("microbatches", microbatches),
@@ -79,14 +81,15 @@ class Pipeline(Filling):
             ("stages_per_rank", 1 if stages_per_rank is None else stages_per_rank),
         ):
             if value < 1:
-                raise ConfigError(f"{name} is {value}.", "It is at least 1.")
+                raise ConfigError(f"⟦trainer.strategy.{name}⟧ is {value}.", "It is at least 1.")
         usual = 1 if schedule in ONE_STAGE else 2
         self.schedule = schedule
         self.microbatches = microbatches
         self.stages_per_rank = stages_per_rank or usual
         if self.stages_per_rank != usual and (schedule in ONE_STAGE or schedule[:3] == "ZBV"):
             raise ConfigError(
-                f"stages_per_rank is {stages_per_rank}, and {schedule} takes {usual} a rank.",
+                f"⟦trainer.strategy.stages_per_rank⟧ is {stages_per_rank}, and "
+                f"{schedule} takes {usual} a rank.",
                 "Leave it out, or take Interleaved1F1B, LoopedBFS or InterleavedZeroBubble.",
             )
         self._size = size
@@ -122,24 +125,24 @@ class Pipeline(Filling):
         if not isinstance(net, BlockNetwork):
             raise ConfigError(
                 f"pipeline divides networks of repeated blocks, and {kind} is none.",
-                "Take such a network (SAKT, SASRec), or --trainer.strategy ddp or fsdp.",
+                "Take such a network (SAKT, SASRec), or ⟦trainer.strategy⟧ ddp or fsdp.",
             )
         task: Any = module
         if isinstance(task.penalty(), Tensor):
             raise ConfigError(
                 f"{kind} adds a penalty on its parameters, which no single stage holds.",
-                "Take a network without, or --trainer.strategy ddp or fsdp.",
+                "Take a network without, or ⟦trainer.strategy⟧ ddp or fsdp.",
             )
         compiled = any(hasattr(one.forward, "_torchdynamo_orig_callable") for one in blocks_of(net))
         if compiled and "ZeroBubble" in self.schedule:
             raise ConfigError(
                 f"{self.schedule} divides the backward pass, which compiled blocks have whole.",
-                "Take 1F1B or Interleaved1F1B, or leave --compile out.",
+                "Take 1F1B or Interleaved1F1B, or leave ⟦compile⟧ out.",
             )
         ranks = self.num_nodes * self.num_processes
         if ranks % self.size:
             raise ConfigError(
-                f"size is {self.size}, of {ranks} ranks.",
+                f"⟦trainer.strategy.size⟧ is {self.size}, of {ranks} ranks.",
                 "Give a size that divides the number of ranks, or leave it out.",
             )
         blocks, stages = len(blocks_of(net)), self.size * self.stages_per_rank
@@ -153,12 +156,13 @@ class Pipeline(Filling):
         looped = self.schedule in ("Interleaved1F1B", "InterleavedZeroBubble")
         if looped and self.microbatches % rounds:
             raise ConfigError(
-                f"microbatches is {self.microbatches}, for {rounds} rounds of {self.size} ranks.",
+                f"⟦trainer.strategy.microbatches⟧ is {self.microbatches}, for {rounds} "
+                f"rounds of {self.size} ranks.",
                 f"Under {self.schedule} give a multiple of the number of ranks, {self.size}.",
             )
         if self.schedule != "GPipe" and self.microbatches < self.size:
             raise ConfigError(
-                f"microbatches is {self.microbatches}, for {self.size} ranks.",
+                f"⟦trainer.strategy.microbatches⟧ is {self.microbatches}, for {self.size} ranks.",
                 f"Under {self.schedule} give at least as many as ranks, or take GPipe.",
             )
 
@@ -326,7 +330,7 @@ class Pipeline(Filling):
 
     def optimizer_state(self, optimizer: Optimizer) -> dict[str, Any]:
         """Return the state of the whole network's optimizer on the first rank."""
-        optimizer = getattr(optimizer, "_optimizer", optimizer)
+        optimizer = optimizer.optimizer if isinstance(optimizer, LightningOptimizer) else optimizer
         saved = optimizer.state_dict()
         numbers = _numbers(optimizer)
         own = {

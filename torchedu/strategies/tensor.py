@@ -32,7 +32,9 @@ class Tensor(Divided):
         bf16_gradients: bool = False,
     ) -> None:
         if data not in ("ddp", "fsdp"):
-            raise ConfigError(f"data is {data!r}.", allowed(data, ("ddp", "fsdp")))
+            raise ConfigError(
+                f"⟦trainer.strategy.data⟧ is {data!r}.", allowed(data, ("ddp", "fsdp"))
+            )
         super().__init__(
             tensor_size=1 if tensor_size is None else tensor_size,
             activation_checkpointing=activation_checkpointing,

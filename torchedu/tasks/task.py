@@ -1,5 +1,6 @@
 """The steps of training and evaluation, written once for every task."""
 
+from collections.abc import Callable
 from inspect import signature
 from pathlib import Path
 from typing import Any, Self, cast
@@ -22,6 +23,7 @@ from torchedu.domains.building import class_path
 from torchedu.domains.domain import Domain, Schedule
 from torchedu.optimizers import RowAdagrad
 from torchedu.parallel import of_one_mesh, traits_of
+from torchedu.tasks.not_finite import NotFinite
 
 
 class Task(Domain, LightningModule):
@@ -47,6 +49,7 @@ class Task(Domain, LightningModule):
         self._sums = torch.zeros(2, dtype=torch.float64)  # of this epoch: loss, and what counted
         self._logged_at = -1
         self._position: list[Any] = []  # of the loader, where a run goes on
+        self._not_finite = NotFinite()  # rows of what is being scored
 
     def setup(self, stage: str) -> None:
         """Agree with the data, and let loggers know the arguments.
@@ -132,10 +135,11 @@ class Task(Domain, LightningModule):
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Score a batch of the validation part."""
-        self.metrics.update(*self.outcome(batch))
+        self.metrics.update(*self._said(self.outcome, batch, batch_idx))
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores of the whole validation part, and the training loss so far."""
+        self._not_finite.refuse("validation", self.trainer.precision)
         fitting = self.trainer.state.fn == TrainerFn.FITTING
         self._log_scores("val", fitting)
         if fitting and not self.trainer.sanity_checking:
@@ -143,15 +147,34 @@ class Task(Domain, LightningModule):
 
     def test_step(self, batch: Any, batch_idx: int) -> None:
         """Score a batch of the test part."""
-        self.metrics.update(*self.outcome(batch))
+        self.metrics.update(*self._said(self.outcome, batch, batch_idx))
 
     def on_test_epoch_end(self) -> None:
         """Log the scores of the whole test part."""
+        self._not_finite.refuse("test", self.trainer.precision)
         self._log_scores("test")
 
     def predict_step(self, batch: Any, batch_idx: int) -> Any:
         """Return what is said of a batch."""
-        return self.predict(batch)
+        return self._said(self.predict, batch, batch_idx)
+
+    def on_predict_epoch_end(self) -> None:
+        """Refuse predictions of which some are not finite."""
+        self._not_finite.refuse("prediction", self.trainer.precision)
+
+    def _said(self, say: Callable[[Any], Any], batch: Any, batch_idx: int) -> Any:
+        """Return what is said of a batch; remember its rows of which the network made no number."""
+        if batch_idx == 0:
+            self._not_finite = NotFinite()
+        self.finite = []
+        try:
+            said = say(batch)
+            # One look at the device a batch, whatever the network gave in how many parts.
+            if self.finite and not bool(torch.cat(self.finite).all()):
+                self._not_finite.add(self, say, batch, self.trainer.precision)
+        finally:
+            self.finite = None
+        return said
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Say which task wrote the checkpoint, and how far the mean of its epoch has come."""
@@ -164,6 +187,7 @@ class Task(Domain, LightningModule):
             # Ranks that share one copy of the network have each counted the same.
             sums *= traits_of(self._trainer).shares / self._trainer.world_size
         checkpoint["loss_sums"] = sums.tolist()
+        checkpoint["loss_logged_at"] = self._logged_at
 
     @classmethod
     def domain(cls) -> type[Domain]:
@@ -186,6 +210,7 @@ class Task(Domain, LightningModule):
         ):  # on every rank that takes the first share of the batches
             saved = checkpoint.get("loss_sums", [0.0, 0.0])
             self._sums.copy_(torch.tensor(saved, dtype=self._sums.dtype))
+        self._logged_at = checkpoint.get("loss_logged_at", -1)
         _rescale(loops, self._trainer.accumulate_grad_batches)
 
     def on_train_start(self) -> None:

@@ -58,7 +58,7 @@ class Importer(ABC):
             if get_origin(kind) is Literal and value not in get_args(kind):
                 choices = get_args(kind)
                 raise ConfigError(
-                    f"`{name}` is {value!r}.", allowed(str(value), map(str, choices)),
+                    f"⟦{name}⟧ is {value!r}.", allowed(str(value), map(str, choices)),
                     option=name, value=value, allowed=choices,
                 )  # fmt: skip
 

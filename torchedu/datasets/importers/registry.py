@@ -73,7 +73,16 @@ def import_data(
         ConfigError: There is no such format, it has no such option, or the option no such value.
         DataError: The files cannot be read as they stand; nothing is written.
     """
-    importer = _importer(format, options or {}, formats(store))
+    return imported(_importer(format, options or {}, formats(store)), raw, out, progress)
+
+
+def imported(
+    importer: Importer,
+    raw: str | Path,
+    out: str | Path,
+    progress: Callable[[int], None] | None = None,
+) -> Any:
+    """Read raw files into a store by an importer; see ``import_data``."""
     bad = BadRows(Places(), importer.on_bad_row)
     try:
         reading = importer.read(str(raw), bad)
@@ -85,6 +94,13 @@ def import_data(
             f"the store cannot be written ({error.strerror or error}).",
             "Free space on the disk, or choose another place.",
             file=out,
+        ) from None
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"the text is not {error.encoding} (byte {error.object[error.start]:#04x} cannot be "
+            "read).",
+            "Save it as UTF-8.",
+            file=raw,
         ) from None
     except pa.ArrowException as error:
         raise DataError(

@@ -167,7 +167,7 @@ def test_another_encoding_is_told_and_read(tmp_path: Path) -> None:
     raw.write_bytes("speaker,sentence\nT,Très bien.\n".encode("cp1252"))
     with pytest.raises(DataError, match="row 2: the text is not utf-8") as caught:
         import_data("transcripts", raw, tmp_path / "s")
-    assert "such as `encoding` cp1252" in caught.value.remedy
+    assert "such as ⟦encoding⟧ cp1252" in caught.value.remedy
     store = import_data("transcripts", raw, tmp_path / "s", {"encoding": "cp1252"})
     assert store.sentences([0]) == ["Très bien."]
 

@@ -45,7 +45,7 @@ class DKTSynthetic(AnswerImporter):
                 bad.add(
                     f"the line does not have the {width} marks of the first",
                     bad.places.code(number, row[~whole]),
-                    "Complete the line, or give `on_bad_row` drop.",
+                    "Complete the line, or give ⟦on_bad_row⟧ drop.",
                 )
                 row, values = row[whole], marks.filter(pa.array(whole)).flatten()
                 batch = pa.RecordBatch.from_arrays(

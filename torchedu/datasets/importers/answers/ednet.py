@@ -103,7 +103,7 @@ class _Lists:
         bad.add(
             "the student has no answer",
             bad.places.code(file, row[good & (told == 0), 0]),
-            "Remove its four lines, or give `on_bad_row` drop.",
+            "Remove its four lines, or give ⟦on_bad_row⟧ drop.",
         )
         self.students = np.flatnonzero(good & (told > 0))
         self.counts = told[self.students]
@@ -177,7 +177,7 @@ class EdNet(AnswerImporter):
         if self.skills == "tags" and (questions is None or tags is None):
             raise DataError(
                 "pro_id_dict.txt or pro_skill_dict.txt is missing beside it.",
-                "Give `skills` joint to do without them.",
+                "Give ⟦skills⟧ joint to do without them.",
                 file=data.name,
             )
         sources += [one.source for one in (questions, tags) if one is not None]
@@ -204,7 +204,7 @@ class EdNet(AnswerImporter):
                     bad.add(
                         "unknown skill: the dictionaries lack the question or its tags",
                         place[unknown],
-                        "Add it to the dictionaries, or give `on_bad_row` drop.",
+                        "Add it to the dictionaries, or give ⟦on_bad_row⟧ drop.",
                         int(lists.values[1][first]),
                     )
                 batch = pa.RecordBatch.from_arrays(

@@ -60,7 +60,7 @@ def _bundles(students: list[Source], bad: BadRows) -> Iterator[_Bundle]:
             bad.add(
                 "the student has no answer",
                 bad.places.code(file, np.ones(1, np.int64)),
-                "Remove the file, or give `on_bad_row` drop.",
+                "Remove the file, or give ⟦on_bad_row⟧ drop.",
             )
             continue
         bundle.add(source, file, data)
@@ -88,7 +88,7 @@ def _pieces(bundle: _Bundle, table: "_Questions", bad: BadRows) -> Iterator[Piec
     bad.add(
         "the line does not have the 5 fields of the headings",
         _places(bundle, parsed.cut, bad.places),
-        "Download the file again, or give `on_bad_row` drop.",
+        "Download the file again, or give ⟦on_bad_row⟧ drop.",
         parsed.first_cut,
     )
     place = _places(bundle, parsed.rows, bad.places)
@@ -101,7 +101,7 @@ def _pieces(bundle: _Bundle, table: "_Questions", bad: BadRows) -> Iterator[Piec
         bad.add(
             "unknown skill: the question is not in questions.csv",
             place[unknown],
-            "Use the questions.csv of the same release, or give `on_bad_row` drop.",
+            "Use the questions.csv of the same release, or give ⟦on_bad_row⟧ drop.",
             item[int(unknown.argmax())].as_py(),
         )
     answer = pc.utf8_lower(names(parsed.batch.column("answer")))

@@ -87,7 +87,7 @@ class Intake:
         if "time" in self._has:
             time = values.times(batch.column("time"))
             kept["time"], kept["kind"] = time.value, time.kind
-            remedy = "Write 2024-01-31 09:30:00 or a number, or give `on_bad_row` drop."
+            remedy = "Write 2024-01-31 09:30:00 or a number, or give ⟦on_bad_row⟧ drop."
             sieve.refuse("the time cannot be read", time.wrong, column="time", remedy=remedy)
         for name in ("response_time", "attempt"):
             if name in self._has:
@@ -202,7 +202,7 @@ class Intake:
             "correct is outside 0..1",
             ~((mark >= 0) & (mark <= 1)),
             column="correct",
-            remedy="Marks are shares of the full mark: divide by it, or give `on_bad_row` drop.",
+            remedy="Marks are shares of the full mark: divide by it, or give ⟦on_bad_row⟧ drop.",
         )
         return mark
 

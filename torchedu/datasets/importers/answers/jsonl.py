@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.json as arrow_json
 from numpy.typing import NDArray
 
+from torchedu.bounded import DEPTH, opening, parse_json
 from torchedu.datasets.importers.answers.tables import AnswerTables
 from torchedu.datasets.importers.reading.columns import ColumnMap
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading
@@ -86,7 +87,7 @@ def _one_by_one(
     bad.add(
         "the line is no JSON object, or is cut",
         place[broken],
-        "Complete the line, or give `on_bad_row` drop.",
+        "Complete the line, or give ⟦on_bad_row⟧ drop.",
         lines[int(index[broken.argmax()])].decode() if broken.any() else None,
     )
     good = [value for value in objects if value is not None]
@@ -102,7 +103,7 @@ def _one_by_one(
         bad.add(
             f"the {name} is a list or an object, not one value",
             place[nested],
-            "Correct the line, or give `on_bad_row` drop.",
+            "Correct the line, or give ⟦on_bad_row⟧ drop.",
             column[int(nested.argmax())] if nested.any() else None,
         )
         keep &= ~nested
@@ -112,7 +113,9 @@ def _one_by_one(
 
 
 def _fast(block: Block) -> pa.Table | None:
-    """Read a block with Arrow; None where a line is broken or a key's type changes."""
+    """Read a block with Arrow; None where a line is broken, or deep, or a key's type changes."""
+    if max(map(opening, block.data.splitlines())) > DEPTH:
+        return None  # Arrow nests as deep as the line, until the stack ends
     table = _arrow(block, None)
     if table is None:
         return None
@@ -136,8 +139,8 @@ def _arrow(block: Block, schema: pa.Schema | None) -> pa.Table | None:
 
 def _object(line: bytes) -> dict[str, Any] | None:
     try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
+        value = parse_json(line)
+    except ValueError:
         return None
     return value if isinstance(value, dict) else None
 

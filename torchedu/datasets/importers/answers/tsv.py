@@ -55,7 +55,7 @@ def _with_skills(
             bad.add(
                 f"unknown skill: the item has none in {Q_MATRIX}",
                 piece.place[without],
-                "Give `skills` column, or `on_bad_row` drop.",
+                "Give ⟦skills⟧ column, or ⟦on_bad_row⟧ drop.",
                 item,
             )
         batch = piece.batch.drop_columns(["skill"]).append_column("skill", skill)
@@ -127,7 +127,7 @@ class GervetTSV(AnswerImporter):
         if matrix is None:
             raise DataError(
                 f"no {Q_MATRIX} is beside it.",
-                "Give `skills` column to do without.",
+                "Give ⟦skills⟧ column to do without.",
                 file=source.name,
             )
         texts = _skill_texts(matrix)

@@ -1,6 +1,5 @@
 """Conversations in which something is explained: objects of JSON to a store."""
 
-import json
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from torchedu.bounded import parse_json
 from torchedu.datasets.chats import Chat, ChatStore, write_chats
 from torchedu.datasets.contents import describe_chats
 from torchedu.datasets.importers.importer import Importer
@@ -86,7 +86,7 @@ def _objects(source: Source, number: int, bad: BadRows) -> Iterator[tuple[int, A
     """Yield the objects of a file and their rows: an object a line, or one array of them."""
     if source.base.endswith(".json"):
         try:
-            values = json.loads(source.read())
+            values = parse_json(source.read())
         except ValueError as error:
             raise DataError(
                 f"the file is no JSON ({error}).", "Download it again.", file=source.name
@@ -97,7 +97,7 @@ def _objects(source: Source, number: int, bad: BadRows) -> Iterator[tuple[int, A
         for row, line in enumerate(block.data.splitlines(), block.line):
             if line.strip():
                 try:
-                    value = json.loads(line)
+                    value = parse_json(line)
                 except ValueError as error:
                     place = bad.places.code(number, np.array([row]))
                     bad.add(f"the line is no JSON ({error})", place, "Complete the line.")

@@ -58,7 +58,7 @@ class MovieLens(EnrolmentImporter):
                 bad.add(
                     "the line does not have 4 fields",
                     bad.places.code(number, table.cut),
-                    "Complete the line, or give `on_bad_row` drop.",
+                    "Complete the line, or give ⟦on_bad_row⟧ drop.",
                     table.first_cut,
                 )
                 yield Piece(table.batch, bad.places.code(number, table.rows))

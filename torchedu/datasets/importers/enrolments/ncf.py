@@ -90,7 +90,7 @@ class NeuralCF(EnrolmentImporter):
                     bad.add(
                         "the line does not have 4 fields",
                         bad.places.code(number, table.cut),
-                        "Complete the line, or give `on_bad_row` drop.",
+                        "Complete the line, or give ⟦on_bad_row⟧ drop.",
                         table.first_cut,
                     )
                     held = pa.array(np.full(len(table.rows), one is test))

@@ -30,7 +30,7 @@ def _pieces(
         bad.add(
             "the line names a student and no course",
             bad.places.code(number, row[short]),
-            "Complete the line, or give `on_bad_row` drop.",
+            "Complete the line, or give ⟦on_bad_row⟧ drop.",
         )
         keep = ~blank & ~short
         words, row, length = words.filter(pa.array(keep)), row[keep], length[keep]

@@ -45,4 +45,4 @@ class EventImporter(Importer):
                 "dropped": {**dropped, **bad.dropped},
                 "notes": [*reading.notes, *[late] * (before > 0)],
             }
-            write_events(out, courses, work, enrolments, events, at_risk, about)
+            write_events(out, courses, work, enrolments, events, at_risk, about, reading.raw)

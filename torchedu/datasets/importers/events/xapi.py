@@ -5,7 +5,6 @@ https://github.com/adlnet/xAPI-Spec. A statement's course is the first activity 
 address, as ADL's and the Tin Can registry's vocabularies have them.
 """
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from torchedu.bounded import parse_json
 from torchedu.datasets.importers.events.importer import EventImporter
 from torchedu.datasets.importers.events.log import OWNERS, histories
 from torchedu.datasets.importers.reading.rows import BadRows, Reading
@@ -74,7 +74,7 @@ def _statements(file: Path, bad: BadRows) -> list[dict[str, Any]]:
         if not line.strip():
             continue
         try:
-            one = json.loads(line)
+            one = parse_json(line)
             if not (one["actor"] and one["verb"]["id"] and one["object"]["id"]):
                 raise KeyError("id")
             statements.append(one)

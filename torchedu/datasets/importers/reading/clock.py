@@ -98,7 +98,7 @@ class Clock:
                 raise DataError(
                     f"the times from {self._least:g} to {self._most:g} may be seconds or "
                     "milliseconds.",
-                    "Say which with `time_unit` s or `time_unit` ms.",
+                    "Say which with ⟦time_unit⟧ s or ⟦time_unit⟧ ms.",
                     file=file,
                     option="time_unit",
                 )
@@ -116,10 +116,10 @@ class Clock:
     def reason(self, kind: int) -> tuple[str, str]:
         """Return why a time breaks the clock, and what to do; for rows that ``breaks`` finds."""
         if kind == MISSING:
-            return "the time is missing", "Fill it in, or give `on_bad_row` drop."
+            return "the time is missing", "Fill it in, or give ⟦on_bad_row⟧ drop."
         return (
             f"mixed time units: most times are {self.unit}, this one is not",
-            "Write all times alike, or give `on_bad_row` drop.",
+            "Write all times alike, or give ⟦on_bad_row⟧ drop.",
         )
 
     def milliseconds(self, value: NDArray[np.float64]) -> NDArray[Any]:

@@ -61,7 +61,7 @@ def match_columns(
     for name in columns or {}:
         if name not in known:
             raise ConfigError(
-                f"`columns.{name}` is not a column of this data.",
+                f"⟦columns.{name}⟧ is not a column of this data.",
                 allowed(name, known),
                 option="columns",
                 value=name,
@@ -83,7 +83,7 @@ def match_columns(
         elif column.name in needed:
             raise DataError(
                 f"no column holds the {column.name} ({column.unit}).",
-                f"Name it with `columns.{column.name}` HEADING. "
+                f"Name it with ⟦columns.{column.name}⟧ HEADING. "
                 + allowed(column.name, [repr(heading)[1:-1] for heading in headings]),
                 file=file,
                 row=row,
@@ -108,7 +108,7 @@ def _given(heading: str, option: str, headings: Sequence[str], file: str, row: i
     if heading in headings:
         return heading
     raise DataError(
-        f"no column is called {heading!r} (`{option}`).",
+        f"no column is called {heading!r} (⟦{option}⟧).",
         allowed(heading, headings),
         file=file,
         row=row,

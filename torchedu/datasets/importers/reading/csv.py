@@ -40,7 +40,7 @@ class Table:
             raise DataError(
                 f"only one column is found with the delimiter {self.delimiter!r}.",
                 f"With {best!r} there are {line.count(best) + 1}: give "
-                f"`delimiter` {DELIMITERS[best]}.",
+                f"⟦delimiter⟧ {DELIMITERS[best]}.",
                 file=self.source.name,
                 row=self.heading_row,
             )
@@ -58,7 +58,7 @@ class Table:
                 f"the line does not have the {len(self.headings)} fields of the headings",
                 bad.places.code(number, table.cut),
                 "Complete the line, quote fields that hold the delimiter, or give "
-                "`on_bad_row` drop.",
+                "⟦on_bad_row⟧ drop.",
                 table.first_cut,
             )
             if table.batch.num_rows:
@@ -71,7 +71,7 @@ def _delimiter(given: str | None, source: Source) -> str:
     delimiter = "\t" if given == "\\t" else given
     if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
         raise ConfigError(
-            f"the delimiter {given!r} is not one plain character.",
+            f"⟦delimiter⟧ {given!r} is not one plain character.",
             f"Common ones, as a shell takes them: {' '.join(DELIMITERS.values())}.",
         )
     return delimiter

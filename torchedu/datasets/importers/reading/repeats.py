@@ -62,7 +62,7 @@ class Repeats:
         )
         self._report(
             "the answer id stands on rows with another item or mark",
-            "Give as `answer_id` the column that numbers answers, or `on_bad_row` drop.",
+            "Give as ⟦answer_id⟧ the column that numbers answers, or ⟦on_bad_row⟧ drop.",
             table["place"][later[other]],
         )
         keep[later] = False
@@ -89,7 +89,7 @@ class Repeats:
             exact = np.isin(later, again)
         self._report(
             "the row is a duplicate: same student, item, time and mark as an earlier one",
-            "Remove it, or give `on_bad_row` drop.",
+            "Remove it, or give ⟦on_bad_row⟧ drop.",
             table["place"][later[exact]],
         )
         self._skill_rows(table["place"][later[~exact]])
@@ -116,7 +116,7 @@ class Repeats:
             return
         self._report(
             _SKILL_ROWS,
-            "Give `answer_id` COLUMN or `merge_skill_rows` true: they become one answer.",
+            "Give ⟦answer_id⟧ COLUMN or ⟦merge_skill_rows⟧ true: they become one answer.",
             place,
         )
 

@@ -151,7 +151,7 @@ class Sieve:
         *,
         column: str | None = None,
         value: object = None,
-        remedy: str = "Correct the row, or give `on_bad_row` drop.",
+        remedy: str = "Correct the row, or give ⟦on_bad_row⟧ drop.",
     ) -> None:
         """Refuse rows.
 

@@ -39,7 +39,7 @@ class Skills:
         """Refuse rows whose item or skill the table lacks; none where there is no table."""
         if self._table is None:
             return
-        remedy = "Add it to the table of `item_skills`, or give `on_bad_row` drop."
+        remedy = "Add it to the table of ⟦item_skills⟧, or give ⟦on_bad_row⟧ drop."
         encoded = item.dictionary_encode()
         lacking = [not self._table.get(name) for name in encoded.dictionary.to_pylist()]
         without = _pick([*lacking, False], encoded)

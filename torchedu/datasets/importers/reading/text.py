@@ -15,6 +15,8 @@ BLOCK_BYTES = 4 << 20
 """How much of a file is read at a time."""
 MOST_BYTES = 64 << 20
 """A longer stretch without the end of a line (or of a quoted field) is taken for an error."""
+MOST_WHOLE = 256 << 20
+"""A longer file, unpacked, is not read at once."""
 
 
 class Block(NamedTuple):
@@ -63,9 +65,23 @@ class Source(NamedTuple):
         return inside(Source(self.system, _parent(self.path), _parent(self.name)), base)
 
     def read(self) -> bytes:
-        """Return the whole file; for small ones such as lists of names."""
+        """Return the whole file; for small ones such as lists of names.
+
+        Raises:
+            DataError: It is longer than ``MOST_WHOLE`` bytes.
+        """
+        data = bytearray()
         with self.open() as stream:
-            return bytes(stream.read())
+            while len(data) <= MOST_WHOLE:
+                block = _read(stream, self)
+                if not block:
+                    return bytes(data)
+                data += block
+        raise DataError(
+            f"the file holds more than {MOST_WHOLE >> 20} MiB, and is read as a whole.",
+            "Divide it, or give JSON lines where the format has them.",
+            file=self.name,
+        )
 
 
 def locate(raw: str) -> Source:
@@ -146,7 +162,7 @@ def blocks(source: Source, encoding: str = "utf-8", *, quoted: bool = False) -> 
         decode = codecs.getincrementaldecoder("utf-8-sig" if _is_utf8(encoding) else encoding)()
     except LookupError:
         raise ConfigError(
-            f"the encoding {encoding!r} is not known.",
+            f"⟦encoding⟧ {encoding!r} is not known.",
             "Common ones: utf-8, cp1252, latin-1, utf-16.",
         ) from None
     # Old Macintosh and Windows line ends become the one that all that follows counts by.
@@ -199,7 +215,7 @@ def _end(data: bytes, quoted: bool) -> int:
     end = data.rfind(b"\n") + 1
     if not quoted or data.count(b'"', 0, end) % 2 == 0:
         return end
-    # The last quote before `end` opens a field that goes on: the line it stands in is not whole.
+    # The last quote before ⟦end⟧ opens a field that goes on: the line it stands in is not whole.
     return data.rfind(b"\n", 0, data.rfind(b'"', 0, end)) + 1
 
 
@@ -214,9 +230,9 @@ def _wrong_encoding(
     seen = error.object if isinstance(error, UnicodeDecodeError) else data
     row = line + rest.count(b"\n") + seen.count(b"\n", 0, at)
     if line == 1 and not rest and seen[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        remedy = "The file begins as UTF-16 does: give `encoding` utf-16."
+        remedy = "The file begins as UTF-16 does: give ⟦encoding⟧ utf-16."
     else:
-        remedy = "Give its encoding, such as `encoding` cp1252, or save it as UTF-8."
+        remedy = "Give its encoding, such as ⟦encoding⟧ cp1252, or save it as UTF-8."
     found = f"byte {seen[at]:#04x}" if at < len(seen) else "the end of the file"
     return DataError(
         f"the text is not {encoding} ({found} cannot be read).", remedy, file=source.name, row=row

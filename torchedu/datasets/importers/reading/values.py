@@ -102,7 +102,7 @@ def times(column: pa.Array) -> Times:
     """Return times as numbers or as milliseconds since 1970, and which they were."""
     column = _plain(column)
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-        kind = ZONED if getattr(column.type, "tz", None) else DATE
+        kind = ZONED if _zone(column) else DATE
         value = _milliseconds(column)
         return Times(value, np.where(np.isnan(value), MISSING, kind).astype(np.uint8), _none(value))
     value, wrong = numbers(column)
@@ -139,9 +139,13 @@ def _cast_or_null(text: pa.Array, kind: pa.DataType) -> pa.Array:
         )
 
 
+def _zone(column: pa.Array) -> str | None:
+    zone: str | None = column.type.tz if pa.types.is_timestamp(column.type) else None
+    return zone
+
+
 def _milliseconds(column: pa.Array) -> NDArray[np.float64]:
-    zone = getattr(column.type, "tz", None)
-    stamps = column.cast(pa.timestamp("ms", zone), safe=False)
+    stamps = column.cast(pa.timestamp("ms", _zone(column)), safe=False)
     return _array(stamps.cast(pa.int64()).cast(pa.float64(), safe=False))
 
 

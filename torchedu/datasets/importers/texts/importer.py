@@ -76,7 +76,7 @@ class _Rows:
         sieve.refuse(
             f"the text has more than {MOST_WORDS:,} words", long,
             value=int(words[long.argmax()]) if long.any() else None,
-            remedy="Close its quote, divide it into several texts, or give `on_bad_row` drop.",
+            remedy="Close its quote, divide it into several texts, or give ⟦on_bad_row⟧ drop.",
         )  # fmt: skip
         numbers = self._checked_numbers(batch, sieve)
         named = {
@@ -161,7 +161,7 @@ class _Rows:
         if not scores and LABEL not in kinds:
             raise DataError(
                 "no column holds a score or a label.",
-                "Name one with `columns.score` HEADING or `columns.label` HEADING.",
+                "Name one with ⟦columns.score⟧ HEADING or ⟦columns.label⟧ HEADING.",
                 file=raw,
                 option="columns",
             )

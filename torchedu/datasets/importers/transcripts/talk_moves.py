@@ -52,7 +52,7 @@ TEST = ["Travers.Spring", "Benson", "Carroll", "Saunders.Spring", "Keene", "Cart
 PAIRS = ("text_a", "text_b", "labels")
 STRETCH = 500
 """Pairs that are taken as one lesson."""
-REMEDY = "Correct the tag, or give `on_bad_row` drop. "
+REMEDY = "Correct the tag, or give ⟦on_bad_row⟧ drop. "
 _NUMBER = re.compile(r"(\d)(\.0)?\s*(\\|-.*)?")
 _WORD = re.compile(r"[^\W_]")
 
