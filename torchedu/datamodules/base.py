@@ -1,6 +1,8 @@
 """What every data module does: the limits of its options, and its loaders."""
 
+import hashlib
 import inspect
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
@@ -62,6 +64,12 @@ class DataModule(LightningDataModule, ABC):
     def vocabulary(self) -> Vocabulary:
         """The names in whose ids its batches are."""
         return self.store.vocabulary
+
+    @cached_property
+    def digest(self) -> str:
+        """What tells its content from any other, wherever it stands: a hash in 64 digits."""
+        files = json.dumps(self.store.manifest["files"], sort_keys=True)
+        return hashlib.sha256(files.encode()).hexdigest()
 
     def prepare_data(self) -> None:
         """Import raw files, once a host; a size that a network asks for does so before."""
