@@ -20,7 +20,8 @@ DOORS = {
     "run_folder": "",
     "sections": "",
     "schema": "",
-    "companions": "schema numpy",
+    "people": "numpy",
+    "companions": "people schema numpy",
     "parsing": "jsonargparse",
     "batch": "torch",
     "ranks": "torch",
@@ -32,12 +33,12 @@ DOORS = {
     "baselines": "datasets schema numpy scipy sklearn",
     "metrics": "numpy torch torchmetrics",
     "optimizers": "torch",
-    "domains": "checkpoints metrics models layers batch companions schema sections run_folder "
-    "numpy torch torchmetrics",
-    "datamodules": "parallel features models datasets batch companions schema lightning numpy "
-    "tokenizers torch transformers",
-    "tasks": "parallel checkpoints callbacks domains optimizers companions ranks run_folder "
-    "lightning torch",
+    "domains": "checkpoints metrics models layers batch companions people schema sections "
+    "run_folder numpy torch torchmetrics",
+    "datamodules": "parallel features models datasets batch companions people schema lightning "
+    "numpy tokenizers torch transformers",
+    "tasks": "parallel checkpoints callbacks domains optimizers companions people ranks "
+    "run_folder lightning torch",
     "callbacks": "parallel domains ranks run_folder lightning numpy torch",
     "checkpoints": "ranks run_folder lightning lightning_utilities torch",
     "metrics_log": "run_folder lightning",

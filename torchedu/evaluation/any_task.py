@@ -160,7 +160,7 @@ def evaluation(
         "scores": [dict(row) for row in scores],
         "origin": origin,
         "lower": lower,
-        "lead": _lead(scores, columns, verb, lower),
+        "lead": _lead(scores, columns, verb, lower) + _left_out(data, part),
         "sections": [section.to_json() for section in sections],
         **more,
     }
@@ -199,6 +199,13 @@ def _lead(
     ]
     *first, last = [f"{network} {verb} a {title} of {value:.3f}", *beside]
     return f"{', '.join(first)}, and {last}." if len(first) > 1 else ", ".join([*first, last]) + "."
+
+
+def _left_out(data: LightningDataModule, part: str) -> str:
+    """Say how many were not scored, since training has used them."""
+    count = getattr(data, "left_out", {}).get(part, 0)
+    whom = getattr(data, "whom", "")
+    return f" {count:,} {whom} that training has used are left out." if count else ""
 
 
 def _distance(value: float, other: float) -> str:
