@@ -196,6 +196,7 @@ def _grown(given: Task, checkpoint: str, data: DataModule) -> Task:
     if net != given.arguments()["net"]:
         rank_zero_info(worded(f"The network is the checkpoint's: {net}"))
     grown: Task = start.grown(data.vocabulary)
+    grown.people = start.people
     for name in grown.trained_by:  # how to train is said by the words
         setattr(grown, name, getattr(given, name))
     return grown
