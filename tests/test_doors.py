@@ -22,7 +22,7 @@ DOORS = {
     "run_lock": "run_folder",
     "bounded": "yaml",
     "schema": "",
-    "companions": "schema numpy",
+    "companions": "people schema numpy",
     "parsing": "jsonargparse",
     "batch": "schema torch",
     "ranks": "torch",
@@ -34,12 +34,12 @@ DOORS = {
     "baselines": "datasets schema numpy scipy sklearn",
     "metrics": "numpy torch torchmetrics",
     "optimizers": "torch",
-    "domains": "checkpoints metrics models layers batch companions schema sections run_folder "
-    "numpy torch torchmetrics",
-    "datamodules": "parallel features models datasets batch companions schema lightning numpy "
-    "tokenizers torch transformers",
-    "tasks": "parallel checkpoints callbacks domains optimizers ranks companions run_folder "
-    "lightning torch",
+    "domains": "people checkpoints metrics models layers batch companions schema sections "
+    "run_folder numpy torch torchmetrics",
+    "datamodules": "people parallel features models datasets batch companions schema lightning "
+    "numpy tokenizers torch transformers",
+    "tasks": "people parallel checkpoints callbacks domains optimizers ranks companions "
+    "run_folder lightning torch",
     "callbacks": "parallel domains ranks run_folder lightning numpy torch",
     "checkpoints": "ranks bounded run_folder lightning lightning_utilities torch",
     "metrics_log": "run_lock run_folder lightning",
@@ -58,6 +58,7 @@ DOORS = {
     "torch",
     "cli": "report export prediction run checkpoints tasks datamodules datasets parsing schema "
     "run_folder rich torch",
+    "people": "numpy",
 }
 LONGEST = 400  # lines; a longer file gives its reason in a comment `# Long because ...` at its top
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from torchedu.people import People
 from torchedu.schema import Vocabulary
 
 
@@ -44,3 +45,9 @@ class Agreeing(Protocol):
 
     def facts(self, net: Any) -> Any:
         """Return what a network learns from the data before training."""
+
+    def people(self, before: People | None) -> People | None:
+        """Return whom training uses, and whom it has used before."""
+
+    def leave_out(self, people: People | None, part: str) -> None:
+        """Take out of a part that is scored whom a network was trained on."""

@@ -64,6 +64,11 @@ class RunFolder:
         return self.path / self.LOCK
 
     @property
+    def people(self) -> Path:
+        """Digests of those whom the network was trained on: as private as their names."""
+        return self.path / "people.npz"
+
+    @property
     def checkpoints(self) -> Path:
         """The folder of checkpoints."""
         return self.path / self.CHECKPOINTS

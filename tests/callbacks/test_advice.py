@@ -16,6 +16,8 @@ from torchedu.errors import command_line
             "accumulate_grad_batches",
         ),
         (MemoryError(), "ran out of memory.", "--data.window"),
+        (OSError(24, "Too many open files"), "too many files are open", "ulimit -n"),
+        (RuntimeError("received 0 items of ancdata"), "too many files are open", "ulimit -n"),
         (
             RuntimeError(
                 "DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"

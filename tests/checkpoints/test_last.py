@@ -197,6 +197,8 @@ def test_it_goes_on_in_other_parts_of_a_batch(class_store: Path, tmp_path: Path)
         ("on_train_batch_start", signal.SIGUSR1, STOPPED, 6),
         ("on_train_batch_end", signal.SIGUSR2, STOPPED, 7),
         ("on_train_batch_start", signal.SIGINT, 130, 6),
+        ("on_train_batch_start", signal.SIGHUP, STOPPED, 6),
+        ("on_train_batch_start", signal.SIGQUIT, STOPPED, 6),
     ],
 )
 def test_a_signal_saves_after_the_step_and_stops(
@@ -222,6 +224,15 @@ def test_a_signal_saves_after_the_step_and_stops(
     assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
     whole = train(class_store, tmp_path / "whole")
     assert_same(train(class_store, run), whole)
+
+
+def test_a_signal_that_is_ignored_stays_so(class_store: Path, tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup has it
+    try:
+        end = train(class_store, tmp_path / "run", Break("on_train_batch_start", 6, signal.SIGHUP))
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert end.epoch == 4
 
 
 @pytest.mark.parametrize("hook", ["on_validation_start", "on_train_batch_end"])

@@ -1,6 +1,7 @@
 """A run that is killed, and the one that goes on with it in the same folder."""
 
 import csv
+import hashlib
 import json
 import os
 import shutil
@@ -125,6 +126,71 @@ def test_a_run_that_another_process_trains_is_left_alone(
     assert f"{run} is being written by process {os.getppid()} on" in problem
     assert "--run FOLDER" in remedy
     assert {file: file.stat().st_mtime_ns for file in run.rglob("*")} == before
+
+
+def test_a_word_that_changed_is_refused_or_accepted_by_name(
+    class_store: Path, trained_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained_run, run)
+    before = {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
+    again = ("--run", str(run), "--resume", "auto")
+    for words, problem, remedy in (
+        (("--model.lr", "0.5"), "--model.lr 0.002, and 0.5 is asked", "--resume_with lr"),
+        (("--trainer.max_epochs", "4"), "max_epochs 2, and 4", "--resume_with max_epochs"),
+        (("--trainer.max_epochs", "1"), "max_epochs 2, and 1", "--resume_with max_epochs"),
+        (("--model.schedule", "constant"), "--model.schedule one_cycle", "--init_from"),
+        (("--data.window", "150"), "--data.window 200, and 150", "--init_from"),
+        (
+            ("--trainer.precision", "bf16-mixed"),
+            "precision None, and bf16-mixed",
+            "_with precision",
+        ),
+        (("--resume_with", "lr"), "'lr', which is as it was", ""),
+    ):
+        assert fit(class_store, *again, *words) == 2
+        first, second = capsys.readouterr().err.splitlines()
+        assert problem in first
+        assert remedy in second
+    assert {file: file.read_bytes() for file in run.rglob("*") if file.is_file()} == before
+
+    words = ("--model.lr", "0.004", "--trainer.max_epochs", "4")
+    assert fit(class_store, *again, *words, "--resume_with", "lr,max_epochs") == 0
+    lines = (run / "config.yaml").read_text().splitlines()[-2:]
+    assert lines == [
+        "# From step 8 on, trainer.max_epochs: 2 -> 4",
+        "# From step 8 on, model.lr: 0.002 -> 0.004",
+    ]
+    last = read_checkpoint(run / "checkpoints" / "last.ckpt").content
+    assert last["global_step"] == 16
+    schedule, groups = last["lr_schedulers"][0], last["optimizer_states"][0]["param_groups"]
+    assert schedule["total_steps"] == 16
+    assert {group["max_lr"] for group in groups} == {0.004}
+    assert fit(class_store, *again, *words) == 0, "what was accepted is what it goes on with"
+    assert (run / "config.yaml").read_text().splitlines()[-2:] == lines
+
+
+def test_a_run_does_not_go_on_with_other_answers(
+    class_store: Path, trained_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained_run, run)
+    manifest = json.loads((class_store / "manifest.json").read_text())
+    other = tmp_path / "other.store"
+    shutil.copytree(class_store, other)
+    marks = other / "students" / "answer.correct.bin"
+    marks.write_bytes(bytes(1 - mark for mark in marks.read_bytes()))
+    sealed = manifest["files"]["students/answer.correct.bin"]
+    sealed["sha256"] = hashlib.sha256(marks.read_bytes()).hexdigest()
+    (other / "manifest.json").write_text(json.dumps(manifest))
+    again = ("--run", str(run), "--resume", "auto")
+    assert fit(other, *again) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert "began with other data than now" in first
+    assert "--resume_with data" in second
+    moved = tmp_path / "moved.store"
+    shutil.copytree(class_store, moved)
+    assert fit(moved, *again) == 0, "the same data, wherever it stands"
 
 
 @pytest.mark.parametrize(

@@ -77,3 +77,10 @@ def test_a_reader_that_leaves_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr("torchedu.cli.report.main", leave)
     assert main(["report", "x"]) == 130
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_closed_stream_takes_what_is_said(monkeypatch: pytest.MonkeyPatch, stream: str) -> None:
+    monkeypatch.setattr(sys, stream, None)
+    assert main(["report", "nowhere"]) == 2
+    getattr(sys, stream).close()

@@ -24,6 +24,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (["--trainer.devices", "99"], "devices is 99"),
         (["--trainer.precision", "16-mixed"], "16-mixed scales losses as only GPUs can"),
+        (["--trainer.precision", "64-true"], "64-true computes in float64"),
         (["--trainer.strategy", "dp", "--trainer.num_nodes", "2"], "dp is one process"),
         (["--data.batch_size", "3", "--trainer.accumulate_grad_batches", "4"], "batch_size is 3"),
         (["--data.batch_size", "1", "--trainer.devices", "2"], "batch_size is 1"),
@@ -53,6 +54,16 @@ def test_what_a_cpu_can_do_passes(precision: str | None) -> None:
     check_machine("cpu", 2, precision)
     check_machine("cpu", "auto", precision, strategy=DP())
     check_machine("cpu", len(os.sched_getaffinity(0)), precision)
+
+
+def test_a_job_whose_tasks_nothing_has_started_does_not_wait_for_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SLURM_NTASKS", "2")
+    with pytest.raises(ConfigError, match=r"(?s)2 tasks, and nothing has started.*srun"):
+        check_machine("cpu", 2)
+    monkeypatch.setenv("SLURM_STEP_ID", "0")
+    check_machine("cpu", 2)
 
 
 def test_a_gpu_without_bfloat16_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import Callback
 from torchedu.datamodules import Interactions
 from torchedu.domains import Schedule
 from torchedu.domains.building import class_path
+from torchedu.errors import ConfigError
 from torchedu.models import DKT
 from torchedu.tasks import KnowledgeTracing
 
@@ -66,6 +67,36 @@ def test_a_schedule_of_few_steps_is_no_trouble(steps: int) -> None:
     task = KnowledgeTracing(partial(DKT, dim=4), 5, 5, schedule="one_cycle")
     task._trainer = SimpleNamespace(estimated_stepping_batches=steps)  # type: ignore[assignment]
     assert task.configure_optimizers()["lr_scheduler"]["scheduler"].total_steps == steps
+
+
+@pytest.mark.parametrize("stage", ["fit", "validate", "predict"])
+def test_a_task_refuses_loaders_without_the_data_that_they_are_of(
+    class_store: Path, stage: str
+) -> None:
+    data = Interactions(str(class_store), batch_size=10)
+    task = KnowledgeTracing(partial(DKT, dim=4), data.num_items, data.num_skills)
+    trainer = Trainer(
+        accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False
+    )
+    loaders = [data.val_dataloader()] * (2 if stage == "fit" else 1)
+    with pytest.raises(ConfigError, match="is given loaders alone") as told:
+        getattr(trainer, stage)(task, *loaders)
+    assert "datamodule=data" in told.value.remedy
+    assert "torchedu.datamodules.Interactions" in told.value.remedy
+
+
+def test_a_task_that_has_met_data_takes_loaders(class_store: Path) -> None:
+    task, trainer = fitted(class_store)
+    loader = Interactions(str(class_store)).val_dataloader()
+    trainer.datamodule = None  # type: ignore[attr-defined]
+    assert trainer.validate(task, loader, verbose=False)[0]["val/auc"] > 0
+
+
+def test_a_test_of_other_parts_leaves_out_whom_training_has_used(class_store: Path) -> None:
+    task, trainer = fitted(class_store)
+    data = Interactions(str(class_store), seed=1)
+    trainer.test(task, datamodule=data, verbose=False)
+    assert data.left_out["test"] > 0
 
 
 def test_what_is_logged_has_the_parts_name(class_store: Path) -> None:

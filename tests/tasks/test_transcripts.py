@@ -29,7 +29,8 @@ def with_data(one: TranscriptTagging, **of_data: object) -> TranscriptTagging:
     data = SimpleNamespace(
         vocabulary=names(), vector_dim=5, num_teacher_tags=5, num_student_tags=5,
         tag_counts=lambda: {"teacher": torch.tensor([90.0, 9, 1]), "student": torch.zeros(3)},
-        used=[], longest="", facts=lambda net: None,
+        used=[], longest="", facts=lambda net: None, people=lambda before: None,
+        leave_out=lambda people, part: None,
     )  # fmt: skip
     data.use = data.used.append
     vars(data).update(of_data)

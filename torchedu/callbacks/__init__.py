@@ -4,6 +4,7 @@ from torchedu.callbacks.advice import Advice, advice
 from torchedu.callbacks.compile import Compile
 from torchedu.callbacks.gradients import GradientGuard
 from torchedu.callbacks.hung_rank import HungRank
+from torchedu.callbacks.people import PeopleFile
 from torchedu.callbacks.progress import AnswersProgressBar
 from torchedu.callbacks.random_state import RandomState
 from torchedu.callbacks.vocabulary import VocabularyFile
@@ -14,6 +15,7 @@ __all__ = [
     "Compile",
     "GradientGuard",
     "HungRank",
+    "PeopleFile",
     "RandomState",
     "VocabularyFile",
     "advice",

@@ -36,6 +36,11 @@ def advice(error: BaseException) -> TrainingError | None:
         An error to raise in its place.
     """
     said = str(error)
+    if re.search(r"[Tt]oo many open files|received \d+ items of ancdata", said):
+        return TrainingError(
+            "too many files are open at once.",
+            "Allow more (ulimit -n 4096), or lower ⟦data.num_workers⟧; " + GO_ON,
+        )
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or re.search(
         r"can't allocate memory|not enough memory", said
     ):

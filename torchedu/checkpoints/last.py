@@ -19,8 +19,9 @@ from torchedu.run_folder import RunFolder
 
 STOPPED = 75
 """Exit code of a run that saved and stopped at a signal: run it again (EX_TEMPFAIL)."""
-SIGNALS = ("SIGTERM", "SIGUSR1", "SIGUSR2", "SIGINT")
-"""What schedulers send before they kill (``sbatch --signal=USR1@90``, Kubernetes), and Ctrl-C."""
+SIGNALS = ("SIGTERM", "SIGUSR1", "SIGUSR2", "SIGHUP", "SIGQUIT", "SIGINT")
+"""What schedulers send before they kill (``sbatch --signal=USR1@90``, Kubernetes), terminals that
+close, and Ctrl-C."""
 
 
 class LastCheckpoint(Checkpoint):
@@ -37,6 +38,9 @@ class LastCheckpoint(Checkpoint):
             is None.
         minutes: Most minutes between two checkpoints; no such limit where it is None.
 
+    Attributes:
+        asked: What the run was asked for that its numbers depend on, which the checkpoint keeps.
+
     Raises:
         ConfigError: A value is not above 0.
     """
@@ -47,6 +51,7 @@ class LastCheckpoint(Checkpoint):
                 raise ConfigError(f"⟦save.{name}⟧ is {value}.", "It is above 0, or null.")
         self.every_n_steps = every_n_steps
         self.minutes = minutes
+        self.asked: dict[str, Any] = {}
         self._trainer: Trainer | None = None
         self._file = Path()
         self._saved_at = 0.0
@@ -65,11 +70,11 @@ class LastCheckpoint(Checkpoint):
         self._file = RunFolder.of_trainer(trainer).last
 
     def state_dict(self) -> dict[str, Any]:
-        """Return how much of the log belongs to the checkpoint, and whether training is over."""
+        """Return what was asked, how much of the log it is, and whether training is over."""
         if self._trainer is None:
-            return {"rows": None, "should_stop": False}
+            return {"rows": None, "should_stop": False, "asked": self.asked}
         rows = getattr(self._trainer.logger, "rows", None)
-        return {"rows": rows, "should_stop": self._trainer.should_stop}
+        return {"rows": rows, "should_stop": self._trainer.should_stop, "asked": self.asked}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take what ``state_dict`` returned."""
@@ -91,7 +96,8 @@ class LastCheckpoint(Checkpoint):
             io.asynchronous = True
         if threading.current_thread() is threading.main_thread():
             for number in (getattr(signal, name, None) for name in SIGNALS):
-                if number is not None:
+                # What is ignored stays so: nohup keeps a run from the end of its terminal.
+                if number is not None and signal.getsignal(number) != signal.SIG_IGN:
                     self._handlers[number] = signal.signal(number, self._heard)
 
     def on_train_batch_end(

@@ -1,5 +1,7 @@
 """The command line: a table of commands, each in a module that is imported when it is chosen."""
 
+import errno
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -33,6 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    # Closed streams (`>&-`) take what is said and lose it.
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115, PTH123
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115, PTH123
     if not words or words[0] in ("-h", "--help", "help"):
         print(_help())
         return 0
@@ -55,13 +60,15 @@ def _run(command: str, *words: str) -> int:
     except BrokenPipeError:  # the reader of our output has left, as `| head` does
         sys.stderr.close()
         return 0
-    except (RuntimeError, MemoryError) as error:
-        advised = import_module("torchedu.callbacks").advice(error)
-        if advised is None:
+    except (RuntimeError, MemoryError, OSError) as error:
+        of_file = isinstance(error, OSError) and error.errno not in (errno.EMFILE, errno.ENFILE)
+        advised = None if of_file else import_module("torchedu.callbacks").advice(error)
+        if advised is not None:
+            print(advised, file=sys.stderr)
+            return 2
+        if not isinstance(error, OSError):
             raise
-        print(advised, file=sys.stderr)
-        return 2
-    except OSError as error:  # no right to write, a full disk, a file gone while it was read
+        # No right to write, a full disk, a file gone while it was read.
         place = error.filename or "a file"
         told = TorcheduError(
             f"{place} cannot be read or written ({error.strerror or error}).",

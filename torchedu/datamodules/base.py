@@ -1,24 +1,33 @@
 """What every data module does: the limits of its options, and its loaders."""
 
+import hashlib
 import inspect
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
+import numpy as np
 from lightning import LightningDataModule
+from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
+from numpy.typing import NDArray
 
 from torchedu.companions import Companions
 from torchedu.datamodules.stored import stored
 from torchedu.datamodules.stream import Batches, BatchStream, EpochLoader, ranks_of
 from torchedu.datasets import Store
 from torchedu.datasets.order import Order
-from torchedu.errors import ConfigError
+from torchedu.datasets.splits import Part
+from torchedu.errors import ConfigError, allowed
 from torchedu.models import Network
+from torchedu.people import People
 from torchedu.schema import Vocabulary
 
 S = TypeVar("S", bound=Store)
+Seen = Literal["drop", "refuse", "keep"]
+SEEN = ("drop", "refuse", "keep")
 
 
 class DataModule(LightningDataModule, ABC):
@@ -30,23 +39,36 @@ class DataModule(LightningDataModule, ABC):
     Attributes:
         name: What reports call it.
         batch_size: Windows in a global batch; None where the data cuts its batches itself.
+        whom: What its parts are made of.
+        left_out: How many of them are not scored, since training has used them, by part.
         longest: The option that says how long a batch's rows are at most; none where none does.
 
     Args:
         path: Where the data stands, if anywhere.
         seed: Another seed draws other parts and another order of training.
         num_workers: Processes that build batches; 0 builds them in the training process.
+        seen: Whether those whom training has used are scored: ``drop`` leaves them out, ``refuse``
+            ends with an error, ``keep`` scores them with a warning.
 
     Raises:
         ConfigError: A value is out of range.
     """
 
     longest: ClassVar[str] = ""
+    whom: ClassVar[str] = "students"
     name: str
     batch_size: int | None
 
-    def __init__(self, path: str | None, seed: int, num_workers: int) -> None:
+    def __init__(self, path: str | None, seed: int, num_workers: int, seen: Seen = "drop") -> None:
         super().__init__()
+        if seen not in SEEN:
+            raise ConfigError(
+                f"`data.seen` is {seen!r}.", allowed(str(seen), SEEN),
+                option="data.seen", value=seen, allowed=SEEN,
+            )  # fmt: skip
+        self.seen = seen
+        self._looked_for: set[str] = set()
+        self.left_out: dict[str, int] = {}
         at_least(("num_workers", num_workers, 0), ("seed", seed, 0))
         self.path = path
         self.name = "" if path is None else Path(path).stem
@@ -62,6 +84,12 @@ class DataModule(LightningDataModule, ABC):
     def vocabulary(self) -> Vocabulary:
         """The names in whose ids its batches are."""
         return self.store.vocabulary
+
+    @cached_property
+    def digest(self) -> str:
+        """What tells its content from any other, wherever it stands: a hash in 64 digits."""
+        files = json.dumps(self.store.manifest["files"], sort_keys=True)
+        return hashlib.sha256(files.encode()).hexdigest()
 
     def prepare_data(self) -> None:
         """Import raw files, once a host; a size that a network asks for does so before."""
@@ -115,6 +143,67 @@ class DataModule(LightningDataModule, ABC):
             net: It; see ``Network.learn``.
         """
         return None
+
+    @cached_property
+    def parts(self) -> Mapping[str, Any]:
+        """The parts ``train``, ``val`` and ``test``: rows of the store, or a ``Part`` each."""
+        return {}
+
+    def names_of(self, part: str) -> list[str]:
+        """Return by what names those of a part are recognised, in its order; none by default."""
+        return []
+
+    def people(self, before: People | None) -> People | None:
+        """Return whom training uses; None where they have no names.
+
+        Args:
+            before: Those of the network that it begins with, who are kept.
+        """
+        names = {part: self.names_of(part) for part in ("train", "val")}
+        if not names["train"]:
+            return before
+        return People.of({part: (names[part], self._span(part)[1]) for part in names}, before)
+
+    def leave_out(self, people: People | None, part: str) -> None:
+        """Take out of a part that is scored whom a network was trained on, as ``seen`` says.
+
+        Args:
+            people: Whom it was trained on; None where that is not known.
+            part: ``val`` or ``test``.
+
+        Raises:
+            ConfigError: There are some, and ``seen`` refuses them; or nobody would be left.
+        """
+        names = [] if people is None or part in self._looked_for else self.names_of(part)
+        self._looked_for.add(part)
+        if people is None or not names:
+            return
+        met = people.met(part, names, self._span(part)[0])
+        if not met.any():
+            return
+        told = f"training has used {met.sum():,} of the {len(met):,} {self.whom} of the {part} part"
+        if self.seen == "keep":
+            rank_zero_warn(f"{told}, who are scored with the others: scores are too high.")
+            return
+        if self.seen == "refuse" or met.all():
+            raise ConfigError(
+                f"{told}.",
+                "Give data or the split that it was not trained on, leave them out with "
+                "`data.seen` drop, or score them all the same with `data.seen` keep.",
+                option="data.seen", value=self.seen, allowed=SEEN,
+            )  # fmt: skip
+        rank_zero_info(f"{told.capitalize()}: these are left out.")
+        self.left_out[part] = int(met.sum())
+        whole = self.parts[part]
+        some = Part(*(one[~met] for one in whole)) if isinstance(whole, Part) else whole[~met]
+        self.parts = {**self.parts, part: some}
+
+    def _span(self, part: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return where the histories of a part are scored from, and to; 0 and 1 without any."""
+        whole = self.parts[part]
+        if isinstance(whole, Part):
+            return np.asarray(whole.first), np.asarray(whole.stop)
+        return np.zeros(len(whole), np.int64), np.ones(len(whole), np.int64)
 
     def __str__(self) -> str:
         """Say what the data is; Lightning's own text takes loaders apart."""

@@ -10,7 +10,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from numpy.typing import NDArray
 
 from torchedu.companions import Companions
-from torchedu.datamodules.base import DataModule, at_least
+from torchedu.datamodules.base import DataModule, Seen, at_least
 from torchedu.datamodules.risk_batches import RiskBatches
 from torchedu.datamodules.stream import EpochLoader
 from torchedu.datasets.course_view import WEEK, Moments, View, view
@@ -62,12 +62,15 @@ class CourseEvents(DataModule):
         batch_size: Enrolments in a global batch, over all ranks and accumulated batches.
         seed: Another seed draws other parts and another order of training.
         num_workers: Processes that build batches; 0 builds them in the training process.
+        seen: Whether enrolments that training has used are scored: ``drop`` leaves them out,
+            ``refuse`` ends with an error, ``keep`` scores them with a warning.
 
     Raises:
         ConfigError: A value is out of range, or a presentation is not known.
         DataError: The data cannot be read, or a part is empty.
     """
 
+    whom = "enrolments"
     batch_size: int
 
     def __init__(
@@ -87,8 +90,9 @@ class CourseEvents(DataModule):
         batch_size: int = 256,
         seed: int = 0,
         num_workers: int = 0,
+        seen: Seen = "drop",
     ) -> None:
-        super().__init__(path, seed, num_workers)
+        super().__init__(path, seed, num_workers, seen)
         at_least(
             ("batch_size", batch_size, 1),
             ("every_days", every_days, 1),
@@ -183,6 +187,15 @@ class CourseEvents(DataModule):
             columns.append(ids[self.store.group(one)])
         empty = np.empty((0, self.store.num_enrolments), np.int64)
         return np.concatenate([empty, *(column[None] for column in columns)]).T.copy()
+
+    def names_of(self, part: str) -> list[str]:
+        """Return the students of a part's enrolments, each with the course."""
+        rows, courses = self.parts[part], self.store.courses.name
+        students = self.store.student_names(rows)
+        return [
+            f"{student}\n{courses[course]}"
+            for student, course in zip(students, self.store.column("course")[rows], strict=True)
+        ]
 
     @cached_property
     def parts(self) -> Mapping[str, Ids]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from torchedu.batch import CourseFacts
 from torchedu.companions import Companions
-from torchedu.datamodules.base import DataModule, at_least
+from torchedu.datamodules.base import DataModule, Seen, at_least
 from torchedu.datamodules.batches import pad_lists
 from torchedu.datamodules.enrolment_batches import (
     EnrolmentBatches,
@@ -62,6 +62,8 @@ class Enrolments(DataModule):
             with a warning.
         seed: Another seed draws other parts and another order of training.
         num_workers: Processes that build batches; 0 builds them in the training process.
+        seen: Whether students that training has used are scored: ``drop`` leaves them out,
+            ``refuse`` ends with an error, ``keep`` scores them with a warning.
 
     Raises:
         ConfigError: A value is out of range.
@@ -88,8 +90,9 @@ class Enrolments(DataModule):
         sampled: int = 0,
         seed: int = 0,
         num_workers: int = 0,
+        seen: Seen = "drop",
     ) -> None:
-        super().__init__(path, seed, num_workers)
+        super().__init__(path, seed, num_workers, seen)
         self.window = WINDOW if window is None else window
         at_least(("batch_size", batch_size, 1), ("window", self.window, 2), ("sampled", sampled, 0))
         self._window_asked = window is not None
@@ -146,6 +149,10 @@ class Enrolments(DataModule):
         parts = self._split(self.store)
         refuse_leaks(self.store, parts)
         return parts
+
+    def names_of(self, part: str) -> list[str]:
+        """Return the names of a part's students."""
+        return self.store.texts("students", "name", self.parts[part].student)
 
     @property
     def popularity(self) -> torch.Tensor:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from torchedu.batch import EssayBatch
 from torchedu.companions import Companions
-from torchedu.datamodules.base import DataModule, at_least
+from torchedu.datamodules.base import DataModule, Seen, at_least
 from torchedu.datamodules.essay_batches import EssayBatches
 from torchedu.datasets.order import Order
 from torchedu.datasets.texts import TextStore, split_texts
@@ -54,12 +54,15 @@ class Essays(DataModule):
         fold: Which of them is the test, from 0.
         seed: Another seed draws other parts and another order of training.
         num_workers: Processes that build batches; 0 builds them in the training process.
+        seen: Whether texts that training has used are scored: ``drop`` leaves them out,
+            ``refuse`` ends with an error, ``keep`` scores them with a warning.
 
     Raises:
         ConfigError: A value is out of range, or there is no such encoder.
         DataError: The data cannot be read or divided.
     """
 
+    whom = "texts"
     batch_size: int
 
     def __init__(
@@ -85,8 +88,9 @@ class Essays(DataModule):
         fold: int = 0,
         seed: int = 0,
         num_workers: int = 0,
+        seen: Seen = "drop",
     ) -> None:
-        super().__init__(path, seed, num_workers)
+        super().__init__(path, seed, num_workers, seen)
         at_least(("batch_size", batch_size, 1), ("window", window, 8))
         self.encoder = encoder
         self.frozen = frozen
@@ -178,6 +182,14 @@ class Essays(DataModule):
         """Rows of the parts ``train``, ``val`` and ``test``."""
         parts = self._split(self.store)
         return {name: rows[self._wanted(rows)] for name, rows in parts.items()}
+
+    def names_of(self, part: str) -> list[str]:
+        """Return the names of a part's texts, each with the text: a name may be a mere number."""
+        rows = self.parts[part]
+        names = self.store.names(rows)
+        return [
+            f"{name}\n{self.store.all_texts[row]}" for name, row in zip(names, rows, strict=True)
+        ]
 
     def _wanted(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         ids = self.store.vocabulary[PROMPT].ids(self.prompts or self.store.vocabulary[PROMPT])

@@ -8,7 +8,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from numpy.typing import NDArray
 
 from torchedu.companions import Companions
-from torchedu.datamodules.base import DataModule, at_least
+from torchedu.datamodules.base import DataModule, Seen, at_least
 from torchedu.datamodules.chat_tokenizer import ChatTokenizer
 from torchedu.datamodules.token_batches import TokenBatches, token_store
 from torchedu.datasets.chats import ANSWERED_BY, ChatStore, Message, chat_parts
@@ -46,6 +46,8 @@ class Explanations(DataModule):
         test: Share for the test, where the data has none.
         seed: Another seed draws other parts and another order of training.
         num_workers: Processes that build batches; 0 builds them in the training process.
+        seen: Whether conversations that training has used are scored: ``drop`` leaves them out,
+            ``refuse`` ends with an error, ``keep`` scores them with a warning.
 
     Raises:
         ConfigError: A value is out of range, or there is no such tokenizer.
@@ -53,6 +55,7 @@ class Explanations(DataModule):
     """
 
     longest = "max_tokens"
+    whom = "conversations"
 
     def __init__(
         self,
@@ -66,8 +69,9 @@ class Explanations(DataModule):
         test: float = 0.1,
         seed: int = 0,
         num_workers: int = 0,
+        seen: Seen = "drop",
     ) -> None:
-        super().__init__(path, seed, num_workers)
+        super().__init__(path, seed, num_workers, seen)
         at_least(
             ("vocab_size", vocab_size, LEAST_VOCABULARY),
             ("max_tokens", max_tokens, 8),
@@ -106,6 +110,11 @@ class Explanations(DataModule):
     def parts(self) -> Mapping[str, Ids]:
         """The conversations of ``train``, ``val`` and ``test``, rows of the store."""
         return chat_parts(self.store, *self._shares, self.seed)
+
+    def names_of(self, part: str) -> list[str]:
+        """Return what is said in a part's conversations, which have no names."""
+        chats = self.store.chats(self.parts[part])
+        return ["\n".join(message.content for message in chat) for chat in chats]
 
     @property
     def batch_size(self) -> int:  # type: ignore[override]  # counted

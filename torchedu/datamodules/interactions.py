@@ -13,7 +13,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from torchedu.batch import UNKNOWN_VALUES
 from torchedu.companions import Companions
-from torchedu.datamodules.base import DataModule, at_least
+from torchedu.datamodules.base import DataModule, Seen, at_least
 from torchedu.datamodules.batches import AnswerBatches
 from torchedu.datasets import AnswerStore, splits
 from torchedu.datasets.order import Order, cut_windows
@@ -54,6 +54,8 @@ class Interactions(DataModule):
         split_column: The student attribute that says ``train``, ``val`` or ``test``.
         seed: Another seed draws other parts and another order of training.
         num_workers: Processes that build batches; 0 builds them in the training process.
+        seen: Whether students that training has used are scored: ``drop`` leaves them out,
+            ``refuse`` ends with an error, ``keep`` scores them with a warning.
 
     Raises:
         ConfigError: A value is out of range.
@@ -79,8 +81,9 @@ class Interactions(DataModule):
         split_column: str | None = None,
         seed: int = 0,
         num_workers: int = 0,
+        seen: Seen = "drop",
     ) -> None:
-        super().__init__(path, seed, num_workers)
+        super().__init__(path, seed, num_workers, seen)
         at_least(
             ("batch_size", 1 if batch_size is None else batch_size, 1),
             ("window", window, 2),
@@ -139,6 +142,10 @@ class Interactions(DataModule):
                     allowed(column, UNKNOWN_VALUES),
                 )
         self.reads = reads
+
+    def names_of(self, part: str) -> list[str]:
+        """Return the names of a part's students."""
+        return self.store.student_names(self.parts[part].student)
 
     def use(self, companions: Companions) -> None:
         """Give batches in the ids of a trained network; see ``DataModule.use``.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from torchedu.batch import LessonBatch
 from torchedu.companions import Companions
-from torchedu.datamodules.base import DataModule, at_least
+from torchedu.datamodules.base import DataModule, Seen, at_least
 from torchedu.datasets.order import Order, Windows, cut_windows
 from torchedu.datasets.splits import Part
 from torchedu.datasets.transcripts import TranscriptStore, split_transcripts
@@ -50,12 +50,15 @@ class Transcripts(DataModule):
             stretches, which see a tenth of that of what was said before.
         seed: Another seed draws other parts and another order of training.
         num_workers: Processes that build batches; 0 builds them in the training process.
+        seen: Whether lessons that training has used are scored: ``drop`` leaves them out,
+            ``refuse`` ends with an error, ``keep`` scores them with a warning.
 
     Raises:
         ConfigError: A value is out of range, or there is no such encoder.
         DataError: The data cannot be read.
     """
 
+    whom = "lessons"
     batch_size: int
 
     def __init__(
@@ -77,8 +80,9 @@ class Transcripts(DataModule):
         window: int = 2500,
         seed: int = 0,
         num_workers: int = 0,
+        seen: Seen = "drop",
     ) -> None:
-        super().__init__(path, seed, num_workers)
+        super().__init__(path, seed, num_workers, seen)
         at_least(("batch_size", batch_size, 1), ("tokens", tokens, 8), ("window", window, 2))
         self.encoder = encoder
         self.pooling = pooling
@@ -127,6 +131,10 @@ class Transcripts(DataModule):
     def parts(self) -> Mapping[str, Part]:
         """The lessons of ``train``, ``val`` and ``test``."""
         return self._split(self.store)
+
+    def names_of(self, part: str) -> list[str]:
+        """Return the names of a part's lessons."""
+        return self.store.lesson_names(self.parts[part].student)
 
     @cached_property
     def everything(self) -> Part:

@@ -160,12 +160,10 @@ class Store:
 
     def texts(self, table: str, column: str, rows: ArrayLike) -> list[str]:
         """Return the texts of some rows of a column written by ``encode_texts``."""
-        bounds = self.offsets(table, column)
-        data = self.values(table, f"{column}.utf8")
-        return [
-            bytes(data[bounds[row] : bounds[row + 1]]).decode("utf-8")
-            for row in np.asarray(rows).tolist()
-        ]
+        bounds, row = self.offsets(table, column), np.asarray(rows, np.int64)
+        data = memoryview(self.values(table, f"{column}.utf8").data)
+        places = zip(bounds[row].tolist(), bounds[row + 1].tolist(), strict=True)
+        return [str(data[begin:stop], "utf-8") for begin, stop in places]
 
     def verify(self) -> None:
         """Read every file and compare it with its checksum.

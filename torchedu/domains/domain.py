@@ -16,6 +16,7 @@ from torchedu.domains.building import Net, builder, described
 from torchedu.errors import CheckpointError, ConfigError
 from torchedu.layers import VocabularyTable
 from torchedu.models.network import Network
+from torchedu.people import People
 from torchedu.run_folder import RunFolder
 from torchedu.schema import Vocabulary
 from torchedu.sections import Section
@@ -37,6 +38,8 @@ class Domain(nn.Module, ABC):
         sparse: Whether tables of names have sparse gradients.
         epoch: The pass over the training part that is going on, from 0.
         started: Whether weights were taken over from another run.
+        people: Whom the weights were trained on, in this run or in one that it began with; None
+            where that is not known.
         finite: While a batch is scored, whether what the network gave for each row is finite, a
             tensor of shape (B,) each time that it gave something; None where nobody asks.
         monitor: The score, the higher the better, that chooses the best epoch and ends training.
@@ -92,6 +95,7 @@ class Domain(nn.Module, ABC):
         self.vocabulary: Vocabulary | None = None
         self.epoch = 0
         self.started = False
+        self.people: People | None = None
         self.finite: list[Tensor] | None = None
 
     @abstractmethod

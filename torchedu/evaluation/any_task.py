@@ -172,7 +172,7 @@ def evaluation(
         "origin": origin,
         "lower": lower,
         "best": _best(scores, columns, lower),
-        "lead": _lead(scores, columns, verb, lower),
+        "lead": _lead(scores, columns, verb, lower) + _left_out(data, part),
         "sections": [section.to_json() for section in sections],
         **more,
     }
@@ -225,6 +225,14 @@ def _lead(
     article = "an" if title[0] in (LETTERS if title[:2].isupper() else "AEIOaeio") else "a"
     *first, last = [f"{network} {verb} {article} {title} of {value:.3f}", *beside]
     return f"{', '.join(first)}, and {last}." if len(first) > 1 else ", ".join([*first, last]) + "."
+
+
+def _left_out(data: LightningDataModule, part: str) -> str:
+    """Say how many were not scored, since training has used them."""
+    if not isinstance(data, DataModule):
+        return ""
+    count, whom = data.left_out.get(part, 0), data.whom
+    return f" {count:,} {whom} that training has used are left out." if count else ""
 
 
 def _distance(value: float, other: float) -> str:

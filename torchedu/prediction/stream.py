@@ -71,6 +71,8 @@ def predicted(
         The columns by name, mapped from the disk; on ranks other than the first, without rows.
     """
     _give_back_what_is_freed()
+    if part is not None:  # it is to be scored
+        data.leave_out(task.people, part)
     with ExitStack() as stack:
         shard = _Shard(stack)
         # Data first: the task's own hooks look for it, and a loader is built after they ran.

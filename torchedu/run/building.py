@@ -22,7 +22,8 @@ from torchedu.datamodules.base import DataModule
 from torchedu.errors import ConfigError, worded
 from torchedu.metrics_log import metrics_log
 from torchedu.parsing import cause_of
-from torchedu.run.config import RunConfig
+from torchedu.run.asked import asked_of, go_on
+from torchedu.run.config import KeptConfig, RunConfig
 from torchedu.run.trainers import MAX_EPOCHS, training_callbacks
 from torchedu.run_folder import RunFolder
 from torchedu.strategies.ddp import keep_sums
@@ -95,6 +96,8 @@ def build(config: RunConfig, meta: bool = False) -> Run:
         config.model = task
         config._add_configure_optimizers_method_to_model(config.subcommand)
     trainer = _trainer(config, data, resume)
+    if config.trains:
+        _keep_words(config, trainer, data, resume)
     if isinstance(trainer.strategy, Checks):
         trainer.strategy.check(task)
     if not meta:
@@ -110,14 +113,15 @@ def _on_meta(kind: type[Task], *args: Any, **arguments: Any) -> Task:
 def _trainer(config: RunConfig, data: DataModule, resume: Resume | None) -> Trainer:
     """Build the trainer with the run's folder as its log."""
     given, asked = config.config, config.config_init["trainer"]
-    more: dict[str, Any] = _log(config, resume) if config.trains else {"logger": False}
     usual = training_callbacks(config.task.monitor) if config.trains else [AnswersProgressBar()]
     config.trainer_defaults = AnswersProgressBar.unless_off(
         {**config.trainer_defaults, "callbacks": usual}, asked
     )
-    more["strategy"] = named_strategy(asked["strategy"])
+    strategy = named_strategy(asked["strategy"])
     where, nodes = asked["accelerator"], asked["num_nodes"]
-    check_machine(where, asked["devices"], asked["precision"], nodes, more["strategy"])
+    check_machine(where, asked["devices"], asked["precision"], nodes, strategy)
+    more: dict[str, Any] = _log(config, resume) if config.trains else {"logger": False}
+    more["strategy"] = strategy
     if config.trains and (asked["max_epochs"], asked["max_steps"]) == (None, -1):
         more["max_epochs"] = _epochs(config, data)
     plugins = asked["plugins"] or []
@@ -141,6 +145,21 @@ def _trainer(config: RunConfig, data: DataModule, resume: Resume | None) -> Trai
     # It saves what the others have come to, the best score among it.
     callbacks.sort(key=lambda callback: isinstance(callback, LastCheckpoint))
     return trainer
+
+
+def _keep_words(
+    config: RunConfig, trainer: Trainer, data: DataModule, resume: Resume | None
+) -> None:
+    """Let checkpoints keep what is asked for; a run goes on with what it began with."""
+    given = config.config
+    asked = asked_of(given, trainer.max_epochs, data)
+    accepted = [name.strip() for name in (given.resume_with or "").split(",") if name.strip()]
+    changes = [] if resume is None else go_on(resume.checkpoint, asked, accepted)
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, LastCheckpoint):
+            callback.asked = asked
+        if isinstance(callback, KeptConfig) and resume is not None:
+            callback.changes = [f"# From step {resume.step} on, {line}" for line in changes]
 
 
 def _log(config: RunConfig, resume: Resume | None) -> dict[str, Any]:
@@ -177,6 +196,7 @@ def _grown(given: Task, checkpoint: str, data: DataModule) -> Task:
     if net != given.arguments()["net"]:
         rank_zero_info(worded(f"The network is the checkpoint's: {net}"))
     grown: Task = start.grown(data.vocabulary)
+    grown.people = start.people
     for name in grown.trained_by:  # how to train is said by the words
         setattr(grown, name, getattr(given, name))
     return grown

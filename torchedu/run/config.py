@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lightning import Trainer
+from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 
@@ -14,6 +14,7 @@ from torchedu.checkpoints import Checkpoint, LastCheckpoint
 from torchedu.datamodules.base import DataModule
 from torchedu.domains.building import class_path
 from torchedu.errors import ConfigError
+from torchedu.files import write_whole
 from torchedu.parsing import TwoLineErrors
 from torchedu.run.trainers import quiet
 from torchedu.run.words import DEFAULT_TASK, STRATEGY, Words, subclasses
@@ -30,6 +31,26 @@ class RunParser(TwoLineErrors, LightningArgumentParser):
         """Return the help, which begins with the strategies and the classes known."""
         lines = [f"{STRATEGY} {name}: {told}" for name, told in strategies_help().items()]
         return "\n".join([*lines, super().format_help(formatter)])
+
+
+class KeptConfig(SaveConfigCallback):
+    """Keeps the configuration in the run's folder, and in it what was changed as the run went on.
+
+    Attributes:
+        changes: Lines of comment that come to those of the configuration before.
+    """
+
+    changes: Sequence[str] = ()
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Save it."""
+        file = RunFolder.of_trainer(trainer).config
+        before = file.read_text("utf-8").splitlines() if file.is_file() else []
+        kept = [line for line in before if line.startswith("# From step ")]
+        super().setup(trainer, pl_module, stage)
+        if trainer.is_global_zero and (kept or self.changes):
+            text = "\n".join([file.read_text("utf-8").rstrip(), *kept, *self.changes, ""])
+            write_whole(file, text.encode())
 
 
 class RunConfig(LightningCLI):
@@ -77,7 +98,7 @@ class RunConfig(LightningCLI):
             parser_class=RunParser,
             parser_kwargs={"prog": f"torchedu {usage}", "description": ""},
             trainer_defaults={"log_every_n_steps": 10, "enable_model_summary": False},
-            save_config_callback=SaveConfigCallback if self.trains else None,
+            save_config_callback=KeptConfig if self.trains else None,
             save_config_kwargs={"overwrite": True},
             load_from_checkpoint_support=False,  # tasks keep plain hyperparameters of their own
             auto_configure_optimizers=self.trains,
@@ -128,6 +149,11 @@ class RunConfig(LightningCLI):
             "--resume",
             type=str | None,
             help="go on from a checkpoint or a run's folder; auto: from --run, if it has begun",
+        )
+        parser.add_argument(
+            "--resume_with",
+            type=str | None,
+            help="what may differ from the words that the run began with, such as lr,max_epochs",
         )
         parser.add_argument(
             "--init_from",

@@ -8,7 +8,7 @@ from lightning import Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.strategies import Strategy
 
-from torchedu.callbacks import AnswersProgressBar, VocabularyFile
+from torchedu.callbacks import AnswersProgressBar, PeopleFile, VocabularyFile
 from torchedu.checkpoints import LastCheckpoint, VerifiedCheckpointIO
 from torchedu.metrics_log import metrics_log
 from torchedu.run.words import DEFAULT_TASK
@@ -90,7 +90,7 @@ def trainer(
 
 
 def training_callbacks(monitor: str) -> list[Callback]:
-    """Return what keeps the best pass by a score, the names and a bar."""
+    """Return what keeps the best pass by a score, the names, whom it was trained on, and a bar."""
     best = ModelCheckpoint(
         filename=Path(RunFolder.BEST).stem,
         monitor=monitor,
@@ -98,7 +98,7 @@ def training_callbacks(monitor: str) -> list[Callback]:
         enable_version_counter=False,
         auto_insert_metric_name=False,
     )
-    return [best, VocabularyFile(), AnswersProgressBar()]
+    return [best, VocabularyFile(), PeopleFile(), AnswersProgressBar()]
 
 
 def _worth_saying(record: logging.LogRecord) -> bool:

@@ -80,6 +80,7 @@ def score(run: Run, folder: Path, part: str = "test") -> Result:
     Returns:
         What came of it.
     """
+    run.data.leave_out(run.task.people, part)
     evaluation = evaluate(run.task, run.data, run.trainer, part, folder)
     report: Path | Exception | None = None
     if run.trainer.is_global_zero:

@@ -15,6 +15,10 @@ from torchedu.parallel import network_of, traits_of
 from torchedu.strategies.ddp import DDP
 from torchedu.strategies.dp import DP
 
+_STARTED = frozenset(
+    ["SLURM_STEP_ID", "SLURM_STEPID", "TORCHELASTIC_RUN_ID", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE"]
+)
+"""One of these is set where something has started a process for each task."""
 PROCESSES = 8
 """Processes that a CPU may be divided among for a try, however few its cores are."""
 
@@ -60,6 +64,17 @@ def check_machine(
             f"⟦trainer.precision⟧ {wanted} scales losses as only GPUs can; this run is on a CPU.",
             "Use bf16-mixed, which needs no scaling, or 32-true.",
         )
+    if wanted in ("64-true", "64"):
+        raise ConfigError(
+            f"⟦trainer.precision⟧ {wanted} computes in float64, and batches hold float32.",
+            "Use 32-true.",
+        )
+    tasks = os.environ.get("SLURM_NTASKS", "1")
+    if tasks != "1" and not _STARTED & os.environ.keys() and not _is_interactive():
+        raise ConfigError(
+            f"SLURM gives this job {tasks} tasks, and nothing has started the others.",
+            "Begin the command with srun, or ask for one task: sbatch --ntasks=1.",
+        )
     new = where != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
     if wanted.startswith("bf16") and not new:
         raise ConfigError(
@@ -71,6 +86,11 @@ def check_machine(
     if where == "cuda" and unsaid and not distributed.is_nccl_available():
         rank_zero_warn("This torch comes without NCCL: GPUs meet through Gloo, which is slower.")
         strategy._process_group_backend = "gloo"  # type: ignore[attr-defined]
+
+
+def _is_interactive() -> bool:
+    """Say whether SLURM's tasks are not meant to be used, as Lightning has it."""
+    return os.environ.get("SLURM_JOB_NAME") in ("bash", "interactive")
 
 
 def check_batch(batch_size: object, trainer: Trainer) -> None:

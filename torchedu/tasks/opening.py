@@ -5,6 +5,7 @@ from pathlib import Path
 from torchedu.checkpoints import Checkpoint, read_usable
 from torchedu.domains.building import class_by_path
 from torchedu.errors import CheckpointError, TorcheduError
+from torchedu.people import People
 from torchedu.run_folder import RunFolder
 from torchedu.tasks.task import Task
 
@@ -24,11 +25,15 @@ def open_task(checkpoint: str | Path | Checkpoint) -> Task:
     """
     read = checkpoint if isinstance(checkpoint, Checkpoint) else read_usable(checkpoint)
     try:
-        return task_class(read).load_from_checkpoint(read).eval()
+        task = task_class(read).load_from_checkpoint(read).eval()
     except TorcheduError:
         raise
     except Exception as error:  # noqa: BLE001  # what another program wrote can fail in every way
         raise _foreign(read, error) from None
+    people = RunFolder.of_checkpoint(read.file).people
+    if people.is_file():
+        task.people = People.read(people)
+    return task
 
 
 def task_class(checkpoint: Checkpoint) -> type[Task]:

@@ -21,6 +21,7 @@ from torchedu.checkpoints import Checkpoint, read_usable
 from torchedu.companions import Agreeing
 from torchedu.domains.building import class_path
 from torchedu.domains.domain import Domain, Schedule
+from torchedu.errors import ConfigError
 from torchedu.optimizers import RowAdagrad
 from torchedu.parallel import of_one_mesh, traits_of
 from torchedu.tasks.not_finite import NotFinite
@@ -52,14 +53,30 @@ class Task(Domain, LightningModule):
         self._not_finite = NotFinite()  # rows of what is being scored
 
     def setup(self, stage: str) -> None:
-        """Agree with the data, and let loggers know the arguments.
+        """Agree with the data, leave out whom the network has seen, let loggers know arguments.
 
         Args:
             stage: ``fit``, ``validate``, ``test`` or ``predict``.
+
+        Raises:
+            ConfigError: It has met no data yet, and there is none to agree with.
         """
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         if isinstance(data, Agreeing):
             self.agree(data, training=stage == "fit")
+            part = {"fit": "train", "validate": "val", "test": "test"}.get(stage)
+            if part == "train":
+                self.people = data.people(self.people)
+            elif part is not None:
+                data.leave_out(self.people, part)
+        elif self.vocabulary is None and (self.sizes or self.binds or self.fixed):
+            given = "loaders alone" if data is None else f"a {type(data).__name__}"
+            raise ConfigError(
+                f"{type(self).__name__} is given {given}: neither names nor what it learns of the "
+                "data before training are known.",
+                f"Pass a data module: trainer.{stage}(task, datamodule=data), with data such as a "
+                f"{self.usual.get('data', 'torchedu.datamodules.DataModule')}.",
+            )
         self.save_hyperparameters(self.arguments())
 
     @property

@@ -1,0 +1,136 @@
+"""Whom a network was trained on, told without their names.
+
+A run keeps a short keyed digest of each student (or text, lesson, conversation) of its training and
+validation parts, so that whoever scores it later, on whatever split or file, is told of those that
+it has seen. The key stands in the same file: without the file a digest says nothing, and who holds
+it can try names. So it is as private as a list of students.
+"""
+
+import hashlib
+import io
+import secrets
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from torchedu.errors import CheckpointError
+from torchedu.files import write_whole
+
+BYTES = 8
+"""Bytes of a digest: of ten million students and as many others, two have the same with odds of
+one to two hundred thousand."""
+
+
+class Known(NamedTuple):
+    """Those of a part that training has used.
+
+    Attributes:
+        digest: Ascending; shape (people,), uint64.
+        stop: Position in each history after the last that was used; 1 where there is no history.
+    """
+
+    digest: NDArray[np.uint64]
+    stop: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, digest: NDArray[np.uint64], stop: NDArray[np.int64]) -> Self:
+        """Return them in order, each once, with its last position."""
+        order = np.lexsort((stop, digest))
+        last = np.diff(digest[order], append=np.uint64(0)) != 0
+        last[-1:] = True
+        return cls(digest[order][last], stop[order][last])
+
+    def has(self, digest: NDArray[np.uint64], first: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Say who of others was used from the position at which their scored histories begin."""
+        if not len(self.digest):
+            return np.zeros(len(digest), bool)
+        place = np.searchsorted(self.digest, digest).clip(max=len(self.digest) - 1)
+        return (self.digest[place] == digest) & (first < self.stop[place])
+
+
+class People(NamedTuple):
+    """Those whom a network was trained on, and those by whom its best epoch was chosen.
+
+    Attributes:
+        key: Of the digests.
+        train: The first.
+        val: The second.
+    """
+
+    key: bytes
+    train: Known
+    val: Known
+
+    @classmethod
+    def of(
+        cls,
+        parts: Mapping[str, tuple[Iterable[str], NDArray[np.int64]]],
+        before: "People | None" = None,
+    ) -> Self:
+        """Return the people of data.
+
+        Args:
+            parts: The names in ``train`` and ``val``, and after which position of each history.
+            before: Those of the network that training began with, who are kept.
+        """
+        key = before.key if before else secrets.token_bytes(16)
+        found = {}
+        for part, (names, stop) in parts.items():
+            some = [(_digests(key, names), stop), *([before._asdict()[part]] if before else [])]
+            found[part] = Known.of(*(np.concatenate(column) for column in zip(*some, strict=True)))
+        return cls(key, found["train"], found["val"])
+
+    def met(self, part: str, names: Iterable[str], first: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Say whom of a part that is scored the network was trained on or chosen by.
+
+        Args:
+            part: ``val``, which is compared with the training part alone, or ``test``.
+            names: Their names.
+            first: Position in each history from which on it is scored.
+        """
+        digest = _digests(self.key, names)
+        met = self.train.has(digest, first)
+        return met if part == "val" else met | self.val.has(digest, first)
+
+    def write(self, file: Path) -> None:
+        """Write them to a file, whole or not at all."""
+        columns = {
+            f"{part}_{name}": column
+            for part, some in (("train", self.train), ("val", self.val))
+            for name, column in some._asdict().items()
+        }
+        whole = io.BytesIO()
+        np.savez(whole, key=np.frombuffer(self.key, np.uint8), **columns)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(file, whole.getvalue())
+
+    @classmethod
+    def read(cls, file: Path) -> Self:
+        """Read what ``write`` wrote; nothing in it is executed.
+
+        Raises:
+            CheckpointError: It is damaged.
+        """
+        try:
+            with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as kept:
+                train, val = (
+                    Known(kept[f"{part}_digest"], kept[f"{part}_stop"]) for part in ("train", "val")
+                )
+                return cls(kept["key"].tobytes(), train, val)
+        except (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
+            raise CheckpointError(
+                f"{file}, which tells whom the network was trained on, is damaged: {error}",
+                "Take it from a copy of the run, or remove it: nobody is recognised then.",
+            ) from None
+
+
+def _digests(key: bytes, names: Iterable[str]) -> NDArray[np.uint64]:
+    digests = b"".join(
+        hashlib.blake2b(name.encode("utf-8", "replace"), key=key, digest_size=BYTES).digest()
+        for name in names
+    )
+    return np.frombuffer(digests, np.uint64)

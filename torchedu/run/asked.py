@@ -1,0 +1,115 @@
+"""What a run was asked for, as its checkpoints keep it, and what may change when it goes on."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jsonargparse import Namespace
+
+from torchedu.checkpoints import Checkpoint
+from torchedu.datamodules.base import DataModule
+from torchedu.errors import ConfigError, allowed
+
+# Where and how often, which the numbers of a run do not depend on.
+_FREE = (
+    *("run", "resume", "init_from", "config", "compile", "lr_find"),
+    *("save.", "hung_rank.", "gradients.", "data.path", "data.num_workers", "data.class_path"),
+    *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy"),
+    *("trainer.accumulate_grad_batches", "trainer.logger", "trainer.callbacks", "trainer.plugins"),
+    *("trainer.enable_", "trainer.profiler", "trainer.default_root_dir", "trainer.fast_dev_run"),
+    *("trainer.log_every_n_steps", "trainer.max_time", "trainer.barebones", "trainer.detect_"),
+    *("trainer.use_distributed", "trainer.model_registry", "trainer.sync_", "trainer.inference_"),
+    *("trainer.limit_test", "trainer.limit_predict", "trainer.benchmark", "trainer.num_sanity"),
+)
+_LENGTH = ("trainer.max_epochs", "trainer.max_steps")
+# What a run can go on with otherwise than it began; the rest is what it is.
+_MAY_CHANGE = ("model.lr", "model.weight_decay", "trainer.", "early_stopping.", "data")
+
+
+def asked_of(given: Namespace, epochs: int | None, data: DataModule) -> dict[str, Any]:
+    """Return what the numbers of a run depend on, by dotted name.
+
+    Args:
+        given: The values of all options.
+        epochs: Most passes over the training part.
+        data: Its data, of which the content is asked for, wherever it stands.
+    """
+    flat = {
+        name.replace(".init_args.", "."): _plain(value)
+        for name, value in vars(given.as_flat()).items()
+    }
+    asked = {name: value for name, value in flat.items() if not name.startswith(_FREE)}
+    return {**asked, "trainer.max_epochs": epochs, "data": data.digest}
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+
+
+def go_on(checkpoint: Checkpoint, asked: Mapping[str, Any], accepted: Sequence[str]) -> list[str]:
+    """Let a checkpoint be gone on from as is asked now.
+
+    Args:
+        checkpoint: It; what is accepted is changed in its content.
+        asked: What ``asked_of`` returns of this run.
+        accepted: Names of what may differ from what the run began with, whole or their last parts.
+
+    Returns:
+        What differs, a text each.
+
+    Raises:
+        ConfigError: Something differs that is not accepted, or cannot.
+    """
+    content = checkpoint.content
+    before = content["callbacks"].get("LastCheckpoint", {}).get("asked", {})
+    free = () if content["lr_schedulers"] else _LENGTH  # no schedule depends on them
+    changed = [
+        name
+        for name in asked
+        if name in before and before[name] != asked[name] and name not in free
+    ]
+    parts = {name: {name, name.rpartition(".")[2]} for name in changed}
+    for name in accepted:
+        if not any(name in known for known in parts.values()):
+            raise ConfigError(
+                f"⟦resume_with⟧ names {name!r}, which is as it was.", allowed(name, changed)
+            )
+    for name in changed:
+        old, new = (str(words[name])[:60] for words in (before, asked))
+        what = "other data than now" if name == "data" else f"`{name}` {old}, and {new} is asked"
+        if not name.startswith(_MAY_CHANGE) or name.startswith("data."):
+            remedy = "Give the words that it began with, or start from it with ⟦init_from⟧."
+        elif parts[name].isdisjoint(accepted):
+            remedy = (
+                f"Give what it began with, or accept the change: ⟦resume_with⟧ {min(parts[name])}."
+            )
+        else:
+            continue
+        raise ConfigError(f"{checkpoint.file} began with {what}.", remedy, option=name, value=new)
+    _change(content, {name: (before[name], asked[name]) for name in changed})
+    return [f"{name}: {before[name]} -> {asked[name]}" for name in changed]
+
+
+def _change(content: dict[str, Any], changed: Mapping[str, tuple[Any, Any]]) -> None:
+    """Change what a trainer would put back from the checkpoint as it was."""
+    groups = [group for state in content["optimizer_states"] for group in state["param_groups"]]
+    if "model.lr" in changed:
+        old, new = changed["model.lr"]
+        for values in groups:
+            for name in {"lr", "initial_lr", "max_lr", "min_lr"} & values.keys():
+                values[name] *= new / old
+        for schedule in content["lr_schedulers"]:
+            for name in {"base_lrs", "_last_lr"} & schedule.keys():
+                schedule[name] = [lr * new / old for lr in schedule[name]]
+    if "model.weight_decay" in changed:
+        old, new = changed["model.weight_decay"]
+        for values in groups:
+            if values.get("weight_decay") == old:
+                values["weight_decay"] = new
+    if not changed.keys().isdisjoint(_LENGTH):
+        for schedule in content["lr_schedulers"]:
+            for name in ("total_steps", "_schedule_phases"):
+                schedule.pop(name, None)  # this run's stay
+    if "early_stopping.patience" in changed:
+        for name, state in content["callbacks"].items():
+            if name.startswith("EarlyStopping"):
+                state["patience"] = changed["early_stopping.patience"][1]
