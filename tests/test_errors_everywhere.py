@@ -340,7 +340,13 @@ def test_the_first_option_named_is_the_one_that_is_wrong() -> None:
 
 def test_scores_and_remedies_are_shown_as_they_stand(capsys: pytest.CaptureFixture[str]) -> None:
     scores = [{"name": "[red]DKT", "kind": "network", "auc": 0.5}]
-    shown = {"counts": {}, "data": "class[bold]x", "split": "test", "columns": {"auc": "AUC"}}
+    shown = {
+        "counts": {},
+        "data": "class[bold]x",
+        "split": "test",
+        "columns": {"auc": "AUC"},
+        "best": [],
+    }
     missing = MissingExtraError("A report", "jinja2", "plots")
     task: Any = None
     show(Terminal(), Result(task, {**shown, "scores": scores}, Path(), report=missing))

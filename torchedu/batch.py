@@ -144,10 +144,11 @@ def as_read(given: Question, reads: Collection[str]) -> Question:
         reads: The columns that the network reads; see ``KTModel``.
     """
     changed: dict[str, Any] = {}
+    known = given._asdict()
     for column, (dtype, unknown) in UNKNOWN_VALUES.items():
         field = f"{column}_B"
-        if field in given._fields:
-            changed[field] = getattr(given, field) if column in reads else None
+        if field in known:
+            changed[field] = known[field] if column in reads else None
             if column in reads and changed[field] is None:
                 changed[field] = torch.full_like(given.item_B, unknown, dtype=dtype)
     return given._replace(**changed)

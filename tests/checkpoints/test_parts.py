@@ -251,6 +251,8 @@ def test_what_a_killed_run_left_among_parts_is_swept(run: Path) -> None:
     (run / "config.yaml").touch()
     left = parts_folder(run / "checkpoints" / "last.ckpt") / ".abc.ckpt.12.part"
     left.touch()
-    metrics_log(str(run), 24)
+    log = metrics_log(str(run), 24)
+    assert left.exists()  # another process may still write, until the folder is this one's
+    _ = log.experiment
     assert not left.exists()
     assert read_checkpoint(run / "checkpoints" / "last.ckpt").content["global_step"] == 24

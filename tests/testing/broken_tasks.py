@@ -61,9 +61,9 @@ class CountsFiller(Tracing):
 
 
 class ScoresFiller(Tracing):
-    def outcome(self, batch: AnswerBatch) -> tuple[Tensor, Tensor, Tensor]:
-        probability_BL, mark_BL, _ = super().outcome(batch)
-        return probability_BL, mark_BL, batch.item_BL != 0
+    def outcome(self, batch: AnswerBatch) -> tuple[Tensor, ...]:
+        probability_BL, mark_BL, _, student_BL = super().outcome(batch)
+        return probability_BL, mark_BL, batch.item_BL != 0, student_BL
 
 
 class AddsThePenalty(Tracing):

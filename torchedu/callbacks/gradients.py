@@ -207,8 +207,9 @@ class GradientGuard(Callback):
         for batch in self._batches:
             names = module.pseudonyms(batch)
             # What a batch may do without is NaN where it is not known.
-            needed = [getattr(batch, x) for x in batch._fields if x not in batch._field_defaults]
-            numbers = [x for x in needed if x.is_floating_point()]
+            columns = batch._asdict()
+            needed = [columns[name] for name in columns if name not in batch._field_defaults]
+            numbers = [column for column in needed if column.is_floating_point()]
             found += [
                 name
                 for row, name in enumerate(names)

@@ -63,7 +63,7 @@ class DataModule(LightningDataModule, ABC):
         super().__init__()
         if seen not in SEEN:
             raise ConfigError(
-                f"`data.seen` is {seen!r}.", allowed(str(seen), SEEN),
+                f"⟦data.seen⟧ is {seen!r}.", allowed(str(seen), SEEN),
                 option="data.seen", value=seen, allowed=SEEN,
             )  # fmt: skip
         self.seen = seen
@@ -189,7 +189,7 @@ class DataModule(LightningDataModule, ABC):
             raise ConfigError(
                 f"{told}.",
                 "Give data or the split that it was not trained on, leave them out with "
-                "`data.seen` drop, or score them all the same with `data.seen` keep.",
+                "⟦data.seen⟧ drop, or score them all the same with ⟦data.seen⟧ keep.",
                 option="data.seen", value=self.seen, allowed=SEEN,
             )  # fmt: skip
         rank_zero_info(f"{told.capitalize()}: these are left out.")

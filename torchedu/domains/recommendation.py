@@ -318,7 +318,7 @@ class Recommendation(Domain):
             lists = none.new_zeros(0, top), number.new_zeros(0, top)
             return Recommended(none, none, none, *lists, number, none.new_zeros(0, top, 2))
         whole = Recommended(*(torch.cat(column) for column in zip(*found, strict=True)))
-        if len(row_A):
+        if len(row_A) and len(state_BLD) > len(batch.item_BL):  # not of a pipeline's last stage
             asked_M = batch.item_BL[rows, steps] == PADDING
             fewer_ALD = state_BLD[len(batch.item_BL) :]
             whole.because[asked_M] = self._reasons(

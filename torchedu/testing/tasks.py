@@ -154,7 +154,7 @@ def _trains(value: Any) -> bool:
 def summed_loss(subject: TaskSubject) -> str:
     """The loss is a finite sum for each row, beside how much it is a sum of, and can be learned."""
     task, batch = subject.task(), subject.batch()
-    size = len(batch[-1])
+    size = len(batch[0])
     with torch.enable_grad():
         loss_B, count_B = task.loss(batch)
         if loss_B.shape != (size,) or count_B.shape != (size,):
@@ -173,7 +173,7 @@ def summed_loss(subject: TaskSubject) -> str:
 def rows_apart(subject: TaskSubject) -> str:
     """A row's loss and predictions do not depend on what else is in the batch."""
     task, batch = subject.task(), subject.batch("val")
-    alone = [rows(batch, slice(i, i + 1)) for i in range(len(batch[-1]))]
+    alone = [rows(batch, slice(i, i + 1)) for i in range(len(batch[0]))]
     for number, what in enumerate(("loss", "count")):
         each_B = torch.cat([task.loss(row)[number] for row in alone])
         if apart(task.loss(batch)[number], each_B):
@@ -219,7 +219,7 @@ def outcome(subject: TaskSubject) -> str:
         return f"monitor is {task.monitor!r}, and the scores are {', '.join(scores)}"
     if broken := _differ(scores, _scores(task, [batch]), "what was scored before moves"):
         return broken
-    alone = [rows(batch, slice(i, i + 1)) for i in range(len(batch[-1]))]
+    alone = [rows(batch, slice(i, i + 1)) for i in range(len(batch[0]))]
     return _differ(scores, _scores(task, alone), "how outcomes are cut into batches moves")
 
 
@@ -255,8 +255,8 @@ def pseudonyms(subject: TaskSubject) -> str:
     """Each row of a batch has a text that leads its owner to it."""
     task, batch = subject.task(), subject.batch("val")
     names = task.pseudonyms(batch)
-    if len(names) != len(batch[-1]):
-        return f"{len(names)} texts for {len(batch[-1])} rows"
+    if len(names) != len(batch[0]):
+        return f"{len(names)} texts for {len(batch[0])} rows"
     if not all(names):
         return "a row has no text"
     return "" if len(set(names)) == len(names) else f"several rows are called alike: {names}"
