@@ -241,8 +241,9 @@ def test_parts_that_make_no_whole_are_told(run: Path, key: str, value: Any) -> N
 
 def test_parts_go_with_their_checkpoint_and_when_one_file_takes_its_place(run: Path) -> None:
     best, last = (run / "checkpoints" / f"{name}.ckpt" for name in ("best", "last"))
-    VerifiedCheckpointIO().remove_checkpoint(best)
-    save(last, content(30))
+    io = VerifiedCheckpointIO()
+    io.save_checkpoint(content(30), last)
+    io.remove_checkpoint(best)
     assert [one.name for one in (run / "checkpoints").iterdir()] == ["last.ckpt"]
     assert read_checkpoint(last).content["global_step"] == 30
 
@@ -253,6 +254,7 @@ def test_what_a_killed_run_left_among_parts_is_swept(run: Path) -> None:
     left.touch()
     log = metrics_log(str(run), 24)
     assert left.exists()  # another process may still write, until the folder is this one's
-    _ = log.experiment
+    assert log.experiment, "what writes to the folder, alone"
+    log.finalize("success")
     assert not left.exists()
     assert read_checkpoint(run / "checkpoints" / "last.ckpt").content["global_step"] == 24

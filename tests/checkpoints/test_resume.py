@@ -49,6 +49,7 @@ def test_auto_starts_afresh_where_nothing_is_and_goes_on_where_something_is(
 
     more = ("--trainer.max_epochs", "4")
     assert fit(class_store, *words, *more) == 0
+    assert fit(class_store, *words, "--trainer.max_epochs", "2") == 2, "it has come further"
     both = rows(run)
     assert both[: len(first)] == first
     taken = [int(row["step"]) for row in both]

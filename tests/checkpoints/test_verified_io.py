@@ -123,8 +123,10 @@ def test_links_are_replaced_and_never_followed_when_writing(tmp_path: Path) -> N
 
 
 def test_checkpoints_are_removed_and_not_written_to_an_address(checkpoint: Path) -> None:
-    VerifiedCheckpointIO().remove_checkpoint(checkpoint)
-    VerifiedCheckpointIO().remove_checkpoint(checkpoint)
+    io = VerifiedCheckpointIO()
+    io.save_checkpoint(content(), checkpoint)
+    io.remove_checkpoint(checkpoint)
+    io.remove_checkpoint(checkpoint)
     assert not checkpoint.exists()
     with pytest.raises(CheckpointError, match="is an address"):
         VerifiedCheckpointIO().save_checkpoint(content(), "s3://bucket/net.ckpt")
@@ -172,3 +174,25 @@ def test_a_kill_while_saving_leaves_a_verified_checkpoint(
     finally:
         if elsewhere:
             shutil.rmtree(temporary)
+
+
+def test_nothing_is_removed_where_the_run_has_saved_nothing(run: Path, tmp_path: Path) -> None:
+    io = VerifiedCheckpointIO()
+    saved = run / "checkpoints" / "best.ckpt"
+    io.save_checkpoint(content(30), saved)
+    others = tmp_path / "others"
+    others.mkdir()
+    (others / "mine.txt").write_text("mine")
+    (run / "checkpoints" / "link").symlink_to(tmp_path)
+    for path in (
+        others,
+        run / "checkpoints" / ".." / ".." / "others",
+        run / "checkpoints" / "link" / "others",
+        run / "checkpoints" / "..",
+    ):
+        with pytest.warns(UserWarning, match="was not removed"):
+            io.remove_checkpoint(path)
+    assert (others / "mine.txt").is_file()
+    assert run.is_dir()
+    io.remove_checkpoint(saved)
+    assert not saved.exists()

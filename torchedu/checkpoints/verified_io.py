@@ -57,6 +57,7 @@ class VerifiedCheckpointIO(CheckpointIO):
         self._opened = opened
         self._writer: threading.Thread | None = None
         self._failure: BaseException | None = None
+        self._folders: set[Path] = set()  # that it has saved in
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
@@ -75,6 +76,7 @@ class VerifiedCheckpointIO(CheckpointIO):
         if storage_options is not None:
             raise TypeError("VerifiedCheckpointIO takes no storage_options")
         file = local(path)
+        self._folders.add(file.parent.resolve())
         name = not_numbers(checkpoint.get("state_dict", {}))
         divided = is_divided(checkpoint)
         if divided:
@@ -170,13 +172,20 @@ class VerifiedCheckpointIO(CheckpointIO):
         return {**opened.content, **apply_to_collection(kept, Tensor, Tensor.clone)}
 
     def remove_checkpoint(self, path: str | Path) -> None:
-        """Remove a checkpoint.
+        """Remove a checkpoint of a folder that this run has saved in, and nothing elsewhere.
+
+        Callbacks take their paths from the checkpoint that a run goes on from, which may be
+        anyone's.
 
         Args:
             path: The file; it need not exist.
         """
         self.wait()
-        remove(local(path))
+        file = local(path)
+        if file.name == ".." or file.parent.resolve() not in self._folders:
+            rank_zero_warn(f"{file} was not removed: this run has saved nothing beside it.")
+            return
+        remove(file)
 
 
 def _copied(tensor: Tensor) -> Tensor:

@@ -57,7 +57,8 @@ def go_on(checkpoint: Checkpoint, asked: Mapping[str, Any], accepted: Sequence[s
         What differs, a text each.
 
     Raises:
-        ConfigError: Something differs that is not accepted, or cannot.
+        ConfigError: Something differs that is not accepted, or cannot; or it has come further than
+            is asked for.
     """
     content = checkpoint.content
     before = content["callbacks"].get("LastCheckpoint", {}).get("asked", {})
@@ -85,6 +86,13 @@ def go_on(checkpoint: Checkpoint, asked: Mapping[str, Any], accepted: Sequence[s
         else:
             continue
         raise ConfigError(f"{checkpoint.file} began with {what}.", remedy, option=name, value=new)
+    most = asked["trainer.max_epochs"]
+    if most is not None and 0 <= most < content["epoch"]:
+        raise ConfigError(
+            f"`trainer.max_epochs` is {most}, and {checkpoint.file} is in epoch "
+            f"{content['epoch'] + 1}.",
+            "Ask for as many at least, or score it as it is: torchedu test RUN.",
+        )
     _change(content, {name: (before[name], asked[name]) for name in changed})
     return [f"{name}: {before[name]} -> {asked[name]}" for name in changed]
 
