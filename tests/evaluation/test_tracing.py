@@ -99,6 +99,30 @@ def test_history_and_groups_share_out_the_same_answers(class_store: Path) -> Non
     assert not any(one["lacking"] for one in found["sections"])
 
 
+def test_a_splits_column_is_no_attribute_to_compare(tmp_path: Path) -> None:
+    rows = [
+        f"s{s},q{(s + n) % 6},k,{(s * n) % 2},{('train', 'val', 'test')[s % 3]},{'ab'[s % 2]}"
+        for s in range(12)
+        for n in range(6)
+    ]
+    raw = tmp_path / "answers.csv"
+    raw.write_text("\n".join(["student,item,skill,correct,part,region", *rows]), "utf-8")
+    data = Interactions(
+        str(raw),
+        groups=["part", "region"],
+        split="column",
+        split_column="part",
+        window=6,
+        context=2,
+    )
+    found = evaluate(untrained(data), data, stock_trainer(), baselines=False)
+    assert set(found["by_group"]) == {"region"}
+    assert "part" not in " ".join(found["fairness"]["words"])
+    assert "Too small to judge: 4 students" in found["lead"]
+    low, high = found["auc_interval"]
+    assert low <= found["scores"][0]["auc"] <= high
+
+
 def test_what_is_kept_is_what_was_found(class_store: Path, tmp_path: Path) -> None:
     data = Interactions(str(class_store), window=12, context=5)
     task = untrained(data)

@@ -76,8 +76,9 @@ def test_a_task_refuses_loaders_without_the_data_that_they_are_of(
     data = Interactions(str(class_store), batch_size=10)
     task = KnowledgeTracing(partial(DKT, dim=4), data.num_items, data.num_skills)
     trainer = Trainer(
-        accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False
-    )
+        max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False,
+        enable_progress_bar=False,
+    )  # fmt: skip
     loaders = [data.val_dataloader()] * (2 if stage == "fit" else 1)
     with pytest.raises(ConfigError, match="is given loaders alone") as told:
         getattr(trainer, stage)(task, *loaders)

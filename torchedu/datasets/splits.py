@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torchedu.datasets.answers import AnswerStore
 from torchedu.datasets.store import Store
 from torchedu.errors import ConfigError, DataError, allowed
-from torchedu.schema import GROUP
+from torchedu.schema import GROUP, Vocabulary
 
 PARTS = ("train", "val", "test")
 KINDS = ("student", "time", "fold", "column")
@@ -207,6 +207,15 @@ def _by_time(store: AnswerStore, val: float, test: float) -> dict[str, Part]:
         some = stop > first
         parts[name] = Part(students[some], first[some], stop[some])
     return parts
+
+
+def attributes(vocabulary: Vocabulary) -> tuple[str, ...]:
+    """Return the attributes of people, in whose groups they may be compared.
+
+    One that says nothing but parts is no attribute of people: it is a split's column.
+    """
+    values = {name: set(vocabulary[GROUP + name]) for name in vocabulary.groups}
+    return tuple(name for name in values if not values[name] or values[name] - set(PARTS))
 
 
 def part_sizes(part: NDArray[np.uint8 | np.int8]) -> dict[str, int]:

@@ -161,7 +161,7 @@ class Store:
     def texts(self, table: str, column: str, rows: ArrayLike) -> list[str]:
         """Return the texts of some rows of a column written by ``encode_texts``."""
         bounds, row = self.offsets(table, column), np.asarray(rows, np.int64)
-        data = memoryview(self.values(table, f"{column}.utf8").data)
+        data = self.values(table, f"{column}.utf8").data
         places = zip(bounds[row].tolist(), bounds[row + 1].tolist(), strict=True)
         return [str(data[begin:stop], "utf-8") for begin, stop in places]
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torchedu.baselines.at_risk import RiskBoosting, RiskLogistic, RiskMoments, blend
 from torchedu.datamodules import CourseEvents
 from torchedu.datasets.course_view import WEEK, module_of
+from torchedu.datasets.splits import attributes
 from torchedu.evaluation.any_task import Baselines, evaluate, evaluation, fitted, keep
 from torchedu.evaluation.at_risk_sections import (
     groups_alike,
@@ -264,7 +265,7 @@ def _attributes(data: CourseEvents, rows: NDArray[np.int64]) -> dict[str, Attrib
         name: Attribute(
             data.store.group(name)[rows].astype(np.int64) - RESERVED, list(names[GROUP + name])
         )
-        for name in names.groups
+        for name in attributes(names)
     }
 
 

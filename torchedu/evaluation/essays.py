@@ -17,6 +17,7 @@ from torchedu.baselines.texts import (
     WordScore,
 )
 from torchedu.datamodules import Essays
+from torchedu.datasets.splits import attributes
 from torchedu.datasets.texts import Graded
 from torchedu.evaluation.any_task import Baselines, evaluate, evaluation, fitted, keep
 from torchedu.evaluation.shared_sections import audited
@@ -60,7 +61,7 @@ def _(
     two people rated each text, their own agreement as a row.
     """
     known = predicted_grades(task, data, trainer, part)
-    grouped = bool(data.store.vocabulary.groups)
+    grouped = bool(attributes(data.store.vocabulary))
     by_score = grouped and not task.num_labels
     chosen = predicted_grades(task, data, trainer, "val") if by_score else None
     if not trainer.is_global_zero:
@@ -96,7 +97,7 @@ def _(
     by_part = _by(models, scored, data.store, PART, known.text, measure)
     by_group = {
         name: _by(models, scored, data.store, GROUP + name, known.text, measure)
-        for name in data.store.vocabulary.groups
+        for name in attributes(data.store.vocabulary)
     }
     by_prompt = [] if task.num_labels else _by_prompt(task, models, target, known.prompt)
     fairness = _fairness(task, data, known, chosen) if grouped else None
@@ -216,12 +217,12 @@ def _fairness(
     some = np.isfinite(chance) & np.isfinite(target)
     rows, names = predicted.text[some], data.store.vocabulary
     prompts = Attribute(data.store.prompt[rows] - RESERVED, list(names[PROMPT]))
-    attributes = {
+    compared = {
         name: Attribute(data.store.group(name)[rows] - RESERVED, list(names[GROUP + name]))
-        for name in names.groups
+        for name in attributes(names)
     }
     found = audit(
-        chance[some], outcome[some], attributes, stratum=prompts, stratum_noun="prompt",
+        chance[some], outcome[some], compared, stratum=prompts, stratum_noun="prompt",
         intersections=False, noun="texts",
     )  # fmt: skip
     return {**found, "words": [f"Asked of each text: whether people {asked}.", *found["words"]]}

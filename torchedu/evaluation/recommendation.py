@@ -24,6 +24,7 @@ from torchedu.baselines.courses import Scores
 from torchedu.datamodules import Enrolments
 from torchedu.datasets.enrolments import Enrolled
 from torchedu.datasets.order import cut_windows
+from torchedu.datasets.splits import attributes
 from torchedu.evaluation.any_task import Baselines, evaluate, evaluation, fitted, keep
 from torchedu.metrics.ranking import Ranks, list_scores, ranking_scores
 from torchedu.prediction.recommendation import log_chances
@@ -288,5 +289,5 @@ def _by_group(
             for id, name in enumerate(["", "not said", *store.vocabulary[GROUP + attribute]])
             if (store.group(attribute)[cases.student] == id).any()
         ]
-        for attribute in store.vocabulary.groups
+        for attribute in attributes(store.vocabulary)
     }

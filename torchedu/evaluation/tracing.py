@@ -16,7 +16,7 @@ from torchedu.baselines import BestLR, ItemMean
 from torchedu.datamodules import Interactions
 from torchedu.datasets import AnswerStore, exact_filter
 from torchedu.datasets.answers import Answers, ragged_index, stretch_index
-from torchedu.datasets.splits import Part
+from torchedu.datasets.splits import Part, attributes
 from torchedu.evaluation.any_task import Baselines, evaluate, evaluation, fitted, keep
 from torchedu.evaluation.shared_sections import audited
 from torchedu.evaluation.tracing_sections import (
@@ -28,6 +28,7 @@ from torchedu.evaluation.tracing_sections import (
 )
 from torchedu.metrics import calibration_points, roc_points, scores, scores_by
 from torchedu.metrics.fairness import Attribute, audit
+from torchedu.metrics.intervals import FEW, auc_interval
 from torchedu.metrics.within import Skills, Within, within
 from torchedu.prediction.tracing import Predicted, followed, predict_part, write_predictions
 from torchedu.run_folder import RunFolder
@@ -113,7 +114,20 @@ def _(
         fairness=fairness,
         by_history=stretches,
     )  # fmt: skip
+    interval = auc_interval(known.probability, known.correct, known.student)
+    found["auc_interval"] = interval and list(interval)
+    found["lead"] += _too_few(found["counts"]["students"], interval)
     return keep(found, folder)
+
+
+def _too_few(students: int, interval: tuple[float, float] | None) -> str:
+    """Say that students are too few to judge by, and how far the AUC would move with others."""
+    if students >= FEW:
+        return ""
+    moves = (
+        "" if interval is None else ": with others it would be {:.2f} to {:.2f}".format(*interval)
+    )
+    return f" Too small to judge: {students:,} students{moves}."
 
 
 def _models(
@@ -187,7 +201,7 @@ def _skills(store: AnswerStore, known: Predicted) -> Skills:
 def _by_group(store: AnswerStore, known: Predicted, alone: Within) -> dict[str, Any]:
     """Score the network on each group of students, pooled and within students."""
     found: dict[str, Any] = {}
-    for attribute in store.vocabulary.groups:
+    for attribute in attributes(store.vocabulary):
         group = store.group(attribute)
         names = ["", "not said", *store.vocabulary[GROUP + attribute]]
         rows = scores_by(
@@ -201,10 +215,10 @@ def _by_group(store: AnswerStore, known: Predicted, alone: Within) -> dict[str, 
 
 def _fairness(store: AnswerStore, known: Predicted) -> dict[str, Any] | None:
     """Compare groups of students, whole students dealt out by chance; None without groups."""
-    names, groups = store.vocabulary, store.vocabulary.groups
+    names, groups = store.vocabulary, attributes(store.vocabulary)
     if not groups or not len(known.student):
         return None
-    attributes = {
+    compared = {
         # Ids 0 and 1 belong to no name.
         name: Attribute(
             (store.group(name) - RESERVED).astype(np.int16)[known.student],
@@ -213,7 +227,7 @@ def _fairness(store: AnswerStore, known: Predicted) -> dict[str, Any] | None:
         for name in groups
     }
     return audit(
-        known.probability, known.correct, attributes,
+        known.probability, known.correct, compared,
         student=known.student, intersections=False,
     )  # fmt: skip
 
