@@ -144,13 +144,13 @@ def as_read(given: Question, reads: Collection[str]) -> Question:
         reads: The columns that the network reads; see ``KTModel``.
     """
     changed: dict[str, Any] = {}
-    known = given._asdict()
-    for column, (dtype, unknown) in UNKNOWN_VALUES.items():
-        field = f"{column}_B"
-        if field in known:
-            changed[field] = known[field] if column in reads else None
-            if column in reads and changed[field] is None:
-                changed[field] = torch.full_like(given.item_B, unknown, dtype=dtype)
+    for field, value in given._asdict().items():
+        column = field.rpartition("_")[0]
+        if column in UNKNOWN_VALUES and column not in reads:
+            changed[field] = None
+        elif column in UNKNOWN_VALUES and value is None:
+            dtype, unknown = UNKNOWN_VALUES[column]
+            changed[field] = torch.full_like(given.item_B, unknown, dtype=dtype)
     return given._replace(**changed)
 
 
