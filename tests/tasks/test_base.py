@@ -17,6 +17,7 @@ from torchedu.tasks import KnowledgeTracing
 
 def fitted(store: Path, *callbacks: Callback, **other: object) -> tuple[KnowledgeTracing, Trainer]:
     data = Interactions(str(store), batch_size=10)
+    torch.manual_seed(0)
     task = KnowledgeTracing(
         partial(DKT, dim=4),
         data.num_items,

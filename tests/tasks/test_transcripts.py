@@ -30,7 +30,7 @@ def with_data(one: TranscriptTagging, **of_data: object) -> TranscriptTagging:
         vocabulary=names(), vector_dim=5, num_teacher_tags=5, num_student_tags=5,
         tag_counts=lambda: {"teacher": torch.tensor([90.0, 9, 1]), "student": torch.zeros(3)},
         used=[], longest="", facts=lambda net: None, people=lambda before: None,
-        leave_out=lambda people, part: None,
+        leave_out=lambda people, part: None, suit=lambda net: None,
     )  # fmt: skip
     data.use = data.used.append
     vars(data).update(of_data)

@@ -76,7 +76,7 @@ def go_on(checkpoint: Checkpoint, asked: Mapping[str, Any], accepted: Sequence[s
             )
     for name in changed:
         old, new = (str(words[name])[:60] for words in (before, asked))
-        what = "other data than now" if name == "data" else f"`{name}` {old}, and {new} is asked"
+        what = "other data than now" if name == "data" else f"⟦{name}⟧ {old}, and {new} is asked"
         if not name.startswith(_MAY_CHANGE) or name.startswith("data."):
             remedy = "Give the words that it began with, or start from it with ⟦init_from⟧."
         elif parts[name].isdisjoint(accepted):
@@ -89,7 +89,7 @@ def go_on(checkpoint: Checkpoint, asked: Mapping[str, Any], accepted: Sequence[s
     most = asked["trainer.max_epochs"]
     if most is not None and 0 <= most < content["epoch"]:
         raise ConfigError(
-            f"`trainer.max_epochs` is {most}, and {checkpoint.file} is in epoch "
+            f"⟦trainer.max_epochs⟧ is {most}, and {checkpoint.file} is in epoch "
             f"{content['epoch'] + 1}.",
             "Ask for as many at least, or score it as it is: torchedu test RUN.",
         )
