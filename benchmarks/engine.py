@@ -35,7 +35,7 @@ def networks() -> list[KTModel]:
     for kind in (getattr(models, name) for name in models.__all__):
         if isinstance(kind, type) and issubclass(kind, KTModel) and not inspect.isabstract(kind):
             known = inspect.signature(kind).parameters
-            small = {"dim": 32, "heads": 4, "max_steps": LONGEST}
+            small = {"dim": 32, "heads": 4, "max_history": LONGEST}
             torch.manual_seed(0)
             net = kind(ITEMS, SKILLS, **{k: v for k, v in small.items() if k in known}).eval()
             with torch.no_grad():

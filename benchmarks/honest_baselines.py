@@ -28,9 +28,9 @@ from torchedu.baselines import (
     Popularity,
     RecentEASE,
 )
-from torchedu.baselines.answers import histories
 from torchedu.baselines.baseline import cross_entropy
-from torchedu.baselines.courses import HeldOut, ndcg
+from torchedu.baselines.recommendation import HeldOut, ndcg
+from torchedu.baselines.tracing import histories
 from torchedu.datasets.enrolments import Enrolled
 from torchedu.datasets.importers import import_data
 from torchedu.schema import RESERVED

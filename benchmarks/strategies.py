@@ -154,7 +154,7 @@ class Turns(Callback):
 
 
 def network(dim: int) -> Callable[[int, int], SAKT]:
-    return partial(SAKT, dim=dim, heads=4, blocks=4, dropout=0.0, max_steps=64)
+    return partial(SAKT, dim=dim, heads=4, blocks=4, dropout=0.0, max_history=64)
 
 
 def fit(task: KnowledgeTracing, data: Any, strategy: str, steps: int, callback: Callback) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from torchedu.baselines import BestLR, ItemMean, best_lr
-from torchedu.baselines.answers import histories
+from torchedu.baselines.tracing import histories
 from torchedu.datasets.answers import Answers
 from torchedu.datasets.importers import import_data
 from torchedu.errors import DataError

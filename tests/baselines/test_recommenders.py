@@ -17,8 +17,8 @@ from torchedu.baselines import (
     Popularity,
     RecentEASE,
 )
-from torchedu.baselines.courses import hold_out_last, ndcg, recent
 from torchedu.baselines.ease import PENALTIES
+from torchedu.baselines.recommendation import hold_out_last, ndcg, recent
 from torchedu.datasets.enrolments import Enrolled
 from torchedu.errors import ConfigError, DataError
 

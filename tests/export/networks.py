@@ -13,7 +13,7 @@ from torchedu.schema import ITEM
 class Remembering(KTModel):
     """Averages what it keeps of the last answers, in a ring."""
 
-    max_steps: int | None = 13
+    max_history: int | None = 13
 
     def __init__(self, num_items: int, num_skills: int, dim: int = 4) -> None:
         super().__init__()

@@ -56,7 +56,7 @@ def test_files_predict_what_the_network_does(
     found = check(net, runs, net.initial_state(1), "graphs", form.TOLERANCE)
     assert found.answers > 20
     # What only a longer history, more students or more skills than the check's would show.
-    batch = NetworkSubject(kind, SMALL).batch(9, net.max_steps or 130, 4)
+    batch = NetworkSubject(kind, SMALL).batch(9, net.max_history or 130, 4)
     columns = (batch.item_BL, batch.skill_BLS, batch.correct_BL)
     torch.testing.assert_close(runs["forward"](*columns)[0], net(batch), atol=1e-5, rtol=1e-5)
 

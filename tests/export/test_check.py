@@ -16,7 +16,7 @@ from torchedu.testing.kinds import NetworkSubject
 SMALL = {"num_items": 14, "num_skills": 6}
 
 
-@pytest.mark.parametrize("kind", [DKT, ItemDKT, partial(SAKT, heads=2, max_steps=9), Remembering])
+@pytest.mark.parametrize("kind", [DKT, ItemDKT, partial(SAKT, heads=2, max_history=9), Remembering])
 def test_a_network_equals_itself_to_the_bit(kind: type[KTModel]) -> None:
     net = NetworkSubject(partial(kind, dim=4), SMALL).net()
     found = check(net, entries(net), net.initial_state(1), "itself", 0.0)

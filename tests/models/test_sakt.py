@@ -10,11 +10,11 @@ from torchedu.testing.kinds import NetworkSubject
 
 
 def test_more_blocks_keep_the_contract() -> None:
-    check_network(partial(SAKT, dim=8, heads=2, blocks=3, max_steps=15))
+    check_network(partial(SAKT, dim=8, heads=2, blocks=3, max_history=15))
 
 
-def test_after_max_steps_the_oldest_answers_are_forgotten() -> None:
-    subject = NetworkSubject(partial(SAKT, dim=8, heads=2, max_steps=5))
+def test_after_max_history_the_oldest_answers_are_forgotten() -> None:
+    subject = NetworkSubject(partial(SAKT, dim=8, heads=2, max_history=5))
     net, batch = subject.net(), subject.batch(steps=12)
     state = net.initial_state(6)
     for t in range(11):
@@ -34,14 +34,14 @@ def test_attention_looks_back_from_the_skill_asked() -> None:
 
 
 def test_the_state_is_a_ring_of_one_size() -> None:
-    net = SAKT(20, 9, dim=8, heads=2, max_steps=5)
+    net = SAKT(20, 9, dim=8, heads=2, max_history=5)
     assert net.state_bytes == 4 * 8 * 4 + 8
     assert [x.shape for x in net.initial_state(3)] == [(3, 4, 8), (3,)]
 
 
 def test_a_history_of_no_answers_is_refused() -> None:
-    with pytest.raises(ConfigError, match="max_steps is 1"):
-        SAKT(5, 4, dim=8, heads=2, max_steps=1)
+    with pytest.raises(ConfigError, match="max_history is 1"):
+        SAKT(5, 4, dim=8, heads=2, max_history=1)
 
 
 def test_heads_that_do_not_divide_the_width_are_refused() -> None:

@@ -72,7 +72,7 @@ def test_networks_of_students_train_with_sparse_tables(
 
 def test_a_checkpoint_gives_the_task_back(data: Enrolments, tmp_path: Path) -> None:
     run = runs(tmp_path / "run")
-    task = a_task(data, partial(SASRec, dim=8, max_steps=12), loss="in_batch")
+    task = a_task(data, partial(SASRec, dim=8, max_history=12), loss="in_batch")
     run.fit(task, datamodule=data)
     again = open_task(tmp_path / "run" / "checkpoints" / "best.ckpt")
     assert isinstance(again, CourseRecommendation)
@@ -139,7 +139,7 @@ def test_values_that_cannot_work(data: Enrolments, options: dict[str, object], s
 
 def test_sizes_and_windows_that_do_not_fit_are_said(data: Enrolments, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="window of 12 is longer than the network's 5"):
-        runs(tmp_path / "a").fit(a_task(data, partial(SASRec, max_steps=5)), datamodule=data)
+        runs(tmp_path / "a").fit(a_task(data, partial(SASRec, max_history=5)), datamodule=data)
     few = CourseRecommendation(MF, data.num_items, 3, data.num_groups)
     with pytest.raises(ConfigError, match="knows the 3 students"):
         runs(tmp_path / "b").fit(few, datamodule=data)
@@ -149,7 +149,7 @@ def test_sizes_and_windows_that_do_not_fit_are_said(data: Enrolments, tmp_path: 
     ("net", "asked", "window"),
     [
         (TOWER, None, 50),
-        (partial(SASRec, dim=8, max_steps=12), None, 12),
+        (partial(SASRec, dim=8, max_history=12), None, 12),
         (partial(NeuMF, dim=4), None, 2),
         (partial(NeuMF, dim=4), 7, 7),
     ],

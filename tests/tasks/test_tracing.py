@@ -213,7 +213,7 @@ def test_sizes_that_are_not_the_data_s_are_told(class_store: Path) -> None:
 
 def test_windows_longer_than_the_network_s_are_told(class_store: Path) -> None:
     data = Interactions(str(class_store), window=30, context=3)
-    build = partial(SAKT, dim=4, heads=1, max_steps=20)
+    build = partial(SAKT, dim=4, heads=1, max_history=20)
     task = KnowledgeTracing(build, data.num_items, data.num_skills)
     with pytest.raises(ConfigError, match="window of 30 is longer than the network's 20 steps"):
         stock_trainer().fit(task, datamodule=data)

@@ -24,7 +24,7 @@ Predictions = dict[tuple[str, int, str], float]
 SMALL = {
     "DKT": partial(DKT, dim=6),
     "ItemDKT": partial(ItemDKT, dim=6),
-    "SAKT": partial(SAKT, dim=6, heads=2, max_steps=20),
+    "SAKT": partial(SAKT, dim=6, heads=2, max_history=20),
 }
 
 

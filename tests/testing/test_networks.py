@@ -182,7 +182,7 @@ class StateOnItsSide(Small):
 class RoomForTen(Small):
     """Says that it takes ten answers at once, and can then take no more."""
 
-    max_steps = 12
+    max_history = 12
 
     def initial_state(self, batch_size: int) -> State:
         return *super().initial_state(batch_size), torch.zeros(batch_size)
@@ -306,7 +306,7 @@ class RoundsToNothing(Small):
 class NoRoomForItsLongest(Small):
     """Says that it takes 20 answers at once, and takes 19."""
 
-    max_steps = 20
+    max_history = 20
 
     def forward(self, batch: AnswerBatch) -> Tensor:
         return super().forward(batch)[:, :19]

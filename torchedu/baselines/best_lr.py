@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.special import expit
 
-from torchedu.baselines.answers import base_rate, divide, histories
 from torchedu.baselines.baseline import Baseline, cross_entropy, middle, settle
 from torchedu.baselines.counts import count_features
 from torchedu.baselines.logistic import fit_logistic, predict_logit
+from torchedu.baselines.tracing import base_rate, divide, histories
 from torchedu.datasets.answers import Answers
 
 CHUNK = 1_000_000

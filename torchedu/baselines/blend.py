@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from torchedu.baselines.courses import ndcg
+from torchedu.baselines.recommendation import ndcg
 from torchedu.errors import ConfigError
 
 CANDIDATES = 100

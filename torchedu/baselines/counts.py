@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from torchedu.baselines.answers import named
+from torchedu.baselines.tracing import named
 from torchedu.datasets.answers import Answers, ragged_index
 from torchedu.schema import RESERVED
 

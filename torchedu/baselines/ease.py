@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import linalg, sparse
 
 from torchedu.baselines.baseline import Baseline, Ladders, middle
-from torchedu.baselines.courses import (
+from torchedu.baselines.recommendation import (
     Scores,
     bags,
     recent,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from torchedu.baselines.baseline import Baseline, middle
-from torchedu.baselines.courses import (
+from torchedu.baselines.recommendation import (
     Scores,
     bags,
     of_students,

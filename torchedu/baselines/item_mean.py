@@ -5,8 +5,8 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from torchedu.baselines.answers import base_rate, divide, named, sum_by
 from torchedu.baselines.baseline import Baseline, cross_entropy, middle, settle
+from torchedu.baselines.tracing import base_rate, divide, named, sum_by
 from torchedu.datasets.answers import Answers
 
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy import linalg, sparse
 
 from torchedu.baselines.baseline import Baseline, middle
-from torchedu.baselines.courses import (
+from torchedu.baselines.ease import PENALTIES
+from torchedu.baselines.recommendation import (
     Scores,
     lags,
     newness,
@@ -17,7 +18,6 @@ from torchedu.baselines.courses import (
     refuse_nothing,
     settle_next,
 )
-from torchedu.baselines.ease import PENALTIES
 from torchedu.datasets.enrolments import Enrolled
 
 STUDENTS = 16_384

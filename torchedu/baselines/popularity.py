@@ -5,7 +5,7 @@ from typing import Self
 import numpy as np
 
 from torchedu.baselines.baseline import Baseline
-from torchedu.baselines.courses import Scores, refuse_nothing
+from torchedu.baselines.recommendation import Scores, refuse_nothing
 from torchedu.datasets.enrolments import Enrolled
 
 

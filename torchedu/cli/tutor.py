@@ -85,9 +85,9 @@ class Tutor:
                 shown = text
 
         prompt = self._tokenizer.prompt(self.messages)
-        room = min(self._most, self._net.max_steps // 4)
+        room = min(self._most, self._net.max_history // 4)
         forgotten = self._given
-        while len(prompt) + room > self._net.max_steps and forgotten + 2 < len(self.messages):
+        while len(prompt) + room > self._net.max_history and forgotten + 2 < len(self.messages):
             forgotten += 2  # an answer, and what was said to it
             heard = [*self.messages[: self._given], *self.messages[forgotten:]]
             prompt = self._tokenizer.prompt(heard)

@@ -204,7 +204,7 @@ class Enrolments(DataModule):
         """Take as many courses at once as suit a network, unless ``window`` was asked for."""
         if not self._window_asked and isinstance(net, Recommender):
             most = WINDOW if net.reads_history else WITHOUT_HISTORY
-            self.window = min(most, net.max_steps or WINDOW)
+            self.window = min(most, net.max_history or WINDOW)
 
     def use(self, companions: Companions) -> None:
         """Give batches in the ids of a trained network; see ``DataModule.use``."""

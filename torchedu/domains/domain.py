@@ -210,7 +210,7 @@ class Domain(nn.Module, ABC):
             CheckpointError: It has other names where the same are needed.
         """
         data.suit(self.net)
-        most = self.net.max_steps
+        most = self.net.max_history
         length = getattr(data, data.longest) if data.longest else 0
         if most is not None and length > most:
             raise ConfigError(

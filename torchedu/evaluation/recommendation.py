@@ -20,7 +20,7 @@ from torchedu.baselines import (
     Popularity,
     RecentEASE,
 )
-from torchedu.baselines.courses import Scores
+from torchedu.baselines.recommendation import Scores
 from torchedu.datamodules import Enrolments
 from torchedu.datasets.enrolments import Enrolled
 from torchedu.datasets.order import cut_windows

@@ -52,7 +52,7 @@ def capture(net: KTModel) -> dict[str, Graph]:
             a plain number by ``len`` or ``int``, say, or the way depends on what a tensor holds.
     """
     net = copy.deepcopy(net)  # tracing assigns an LSTM's weights anew
-    length = min(STEPS, net.max_steps or STEPS)
+    length = min(STEPS, net.max_history or STEPS)
     histories = {
         "item": torch.full((STUDENTS, length), UNKNOWN),
         "skill": torch.full((STUDENTS, length, SKILLS), UNKNOWN),
@@ -62,7 +62,7 @@ def capture(net: KTModel) -> dict[str, Graph]:
             for column, (dtype, _) in UNKNOWN_VALUES.items()
         },
     }
-    B, S, L = Dim("B", min=1), Dim("S", min=1), Dim("L", min=1, max=net.max_steps)
+    B, S, L = Dim("B", min=1), Dim("S", min=1), Dim("L", min=1, max=net.max_history)
     with traceable():
         calls, graphs = entries(net), {}
         first = (histories[column][:, 0] for column in calls["step"].columns)

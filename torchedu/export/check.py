@@ -55,7 +55,7 @@ def check(
     Raises:
         CheckpointError: They differ by more.
     """
-    most = min(source.max_steps or 0, LONGEST)
+    most = min(source.max_history or 0, LONGEST)
     shapes = [shape for shape in SHAPES if not most or shape[1] <= most]
     shapes += [(2, most, 2)] if most else []
     answers, largest = 0, 0.0
@@ -88,7 +88,7 @@ def _predictions(
     other = tuple(tensor.repeat(shape[0], *[1] * (tensor.dim() - 1)) for tensor in start)
     steps = shape[1]
     # Past the longest history, where older answers are forgotten.
-    for t in [*range(steps), *range(2 if steps == source.max_steps else 0)]:
+    for t in [*range(steps), *range(2 if steps == source.max_history else 0)]:
         asked, answered = ([x[:, t] for x in columns[name]] for name in ("predict", "step"))
         real_B = real_BL[:, t]
         yield (

@@ -46,7 +46,7 @@ def export_language(task: MathExplanation, out: str | Path, format: str) -> list
     net = task.net
     token_BL = torch.randint(
         net.num_tokens,
-        (ROWS, min(LENGTH, net.max_steps)),
+        (ROWS, min(LENGTH, net.max_history)),
         generator=torch.Generator().manual_seed(0),
     )
     with torch.inference_mode():

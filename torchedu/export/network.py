@@ -132,7 +132,7 @@ def _about(source: Checkpoint, task: KnowledgeTracing) -> dict[str, Any]:
             "num_skills": net.num_skills,
             "init_args": net.arguments(),
         },
-        "max_steps": net.max_steps,
+        "max_history": net.max_history,
         "reads": list(net.reads),
         "checkpoint": {
             "name": source.file.name,

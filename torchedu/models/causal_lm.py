@@ -73,7 +73,7 @@ class CausalLM(Network):
             bitsandbytes, is not installed.
     """
 
-    max_steps: int
+    max_history: int
     sizes = ("num_tokens",)
 
     def __init__(
@@ -114,7 +114,7 @@ class CausalLM(Network):
                     f"Give the model's own: ⟦data.tokenizer⟧ {source}.",
                 )
         self.lm: Any = self._built(own)
-        self.max_steps = int(self.lm.config.max_position_embeddings)
+        self.max_history = int(self.lm.config.max_position_embeddings)
         self.block_plan = own_forward.block_plan(self.lm, "lm.")
         self._alone = own_forward.check_parts(self.lm.config)
         self._plain_head = own_forward.has_plain_head(self.lm)
@@ -300,9 +300,9 @@ class CausalLM(Network):
             ConfigError: A prompt leaves no room for an answer.
         """
         ends = self.all_ends(ends)
-        if (longest := max(map(len, prompts))) >= self.max_steps:
+        if (longest := max(map(len, prompts))) >= self.max_history:
             raise ConfigError(
-                f"the prompt has {longest:,} tokens, and the model reads {self.max_steps:,}.",
+                f"the prompt has {longest:,} tokens, and the model reads {self.max_history:,}.",
                 "Shorten it, or begin a new conversation.",
             )
         token_BL = torch.full((len(prompts), longest), ends[0])
@@ -314,7 +314,7 @@ class CausalLM(Network):
         all_BL = self.lm.generate(
             input_ids=token_BL.to(self.lm.device),
             attention_mask=seen_BL.to(self.lm.device),
-            max_new_tokens=min(most, self.max_steps - longest),
+            max_new_tokens=min(most, self.max_history - longest),
             eos_token_id=ends,
             pad_token_id=ends[0],
             use_cache=True,

@@ -17,13 +17,13 @@ class Network(nn.Module, ABC):
 
     Attributes:
         sizes: Its arguments that are sizes of the data, each an attribute of the data module.
-        max_steps: The longest history, text or list of courses that it takes at once; None where
+        max_history: The longest history, text or list of courses that it takes at once; None where
             any length will do.
         four_bits: Whether the weights that additions belong to are kept in 4 bits.
     """
 
     sizes: ClassVar[tuple[str, ...]] = ()
-    max_steps: int | None = None
+    max_history: int | None = None
     four_bits: bool = False
 
     def arguments(self) -> dict[str, Any]:

@@ -32,7 +32,7 @@ class SAKT(KTModel):
         heads: Attention heads; a divisor of ``dim``.
         blocks: Attention blocks one after the other; the paper has one.
         dropout: Share left out in training of attention weights and of each sub-layer's output.
-        max_steps: Longest history taken at once; older answers are then forgotten.
+        max_history: Longest history taken at once; older answers are then forgotten.
     """
 
     block_plan = BlockPlan("attention", ("answered", "asked", "position"), ("out",))
@@ -45,7 +45,7 @@ class SAKT(KTModel):
         heads: int = 8,
         blocks: int = 1,
         dropout: float = 0.2,
-        max_steps: int = 200,
+        max_history: int = 200,
     ) -> None:
         super().__init__()
         if dim % heads:
@@ -53,19 +53,19 @@ class SAKT(KTModel):
                 f"⟦model.net.dim⟧ is {dim} and ⟦model.net.heads⟧ {heads}.",
                 "⟦model.net.dim⟧ is a multiple of ⟦model.net.heads⟧.",
             )
-        if max_steps < 2:
-            raise ConfigError(f"max_steps is {max_steps}.", "It is at least 2.")
+        if max_history < 2:
+            raise ConfigError(f"max_history is {max_history}.", "It is at least 2.")
         self.num_items = num_items
         self.num_skills = num_skills
         self.dim = dim
         self.heads = heads
         self.blocks = blocks
         self.dropout = dropout
-        self.max_steps: int = max_steps
+        self.max_history: int = max_history
         # A row holds the codes for wrong and for right side by side.
         self.answered = VocabularyTable(SKILL, num_skills, 2 * dim, std=1.0)
         self.asked = VocabularyTable(SKILL, num_skills, dim, std=1.0)
-        self.position = nn.Parameter(torch.randn(max_steps, dim))  # row 0 is the start
+        self.position = nn.Parameter(torch.randn(max_history, dim))  # row 0 is the start
         self.attention = nn.ModuleList(AttentionBlock(dim, heads, dropout) for _ in range(blocks))
         self.out = nn.Linear(dim, 1)
         self.drop = Dropout(dropout)
@@ -97,13 +97,13 @@ class SAKT(KTModel):
 
         The second tensor is how many answers there were.
         """
-        ring_BMD = self.position.new_zeros(batch_size, self.max_steps - 1, self.dim)
+        ring_BMD = self.position.new_zeros(batch_size, self.max_history - 1, self.dim)
         return ring_BMD, torch.zeros(batch_size, dtype=torch.int64, device=ring_BMD.device)
 
     def predict(self, state: State, asked: Asked) -> Tensor:
         """Predict one answer of each student; see ``KTModel.predict``."""
         ring_BMD, count_B1 = state[0], state[1].unsqueeze(1)
-        size = self.max_steps - 1
+        size = self.max_history - 1
         held_B1 = count_B1.clamp(max=size)
         age_BM = (count_B1 - 1 - torch.arange(size, device=count_B1.device)) % size  # newest: 0
         # Before the ring stands the start, in place 0, which everyone sees.
@@ -118,7 +118,7 @@ class SAKT(KTModel):
     def step(self, state: State, answered: Answered) -> State:
         """Take in one answer of each student; see ``KTModel.step``."""
         ring_BMD, count_B = state
-        size = self.max_steps - 1
+        size = self.max_history - 1
         code_BD = self._code(answered.skill_BS, answered.correct_B)
         here_BM = (count_B % size).unsqueeze(1) == torch.arange(size, device=count_B.device)
         return torch.where(here_BM.unsqueeze(2), code_BD.unsqueeze(1), ring_BMD), count_B + 1

@@ -31,7 +31,7 @@ class SASRec(DotProduct):
         heads: Attention heads; a divisor of ``dim``.
         blocks: Attention blocks one after the other.
         dropout: Share left out in training of vectors, attention weights and sub-layers' outputs.
-        max_steps: The most courses taken at once.
+        max_history: The most courses taken at once.
     """
 
     block_plan = BlockPlan("attention", ("course", "start", "position"), ("course", "bias"))
@@ -46,7 +46,7 @@ class SASRec(DotProduct):
         heads: int = 2,
         blocks: int = 2,
         dropout: float = 0.2,
-        max_steps: int = 50,
+        max_history: int = 50,
     ) -> None:
         if dim % heads:
             raise ConfigError(
@@ -57,9 +57,9 @@ class SASRec(DotProduct):
         self.heads = heads
         self.blocks = blocks
         self.dropout = dropout
-        self.max_steps: int = max_steps
+        self.max_history: int = max_history
         self.start = nn.Parameter(torch.zeros(dim))
-        self.position = nn.Parameter(torch.randn(max_steps, dim) * 0.02)
+        self.position = nn.Parameter(torch.randn(max_history, dim) * 0.02)
         self.attention = nn.ModuleList(AttentionBlock(dim, heads, dropout) for _ in range(blocks))
         self.drop = nn.Dropout(dropout)
 

@@ -77,9 +77,9 @@ def meta_device(subject: NetworkSubject) -> str:
 
 
 def output(subject: NetworkSubject) -> str:
-    """Finite numbers for each row and step come out, also for one of each, and for max_steps."""
+    """Finite numbers for each row and step come out, also for one of each, and for max_history."""
     net = subject.net()
-    most = net.max_steps or 40
+    most = net.max_history or 40
     for size, steps, width in ((6, 12, 3), (1, 12, 3), (6, 1, 3), (1, 1, 1), (2, most, 2)):
         batch = subject.batch(size, steps, width)
         said, real = subject.kind.said(net, batch), subject.kind.real(batch)

@@ -52,8 +52,8 @@ def steps(subject: NetworkSubject) -> str:
             return f"a step makes states of shape {[tuple(tensor.shape) for tensor in after]}"
         turn_B = torch.arange(size).roll(1)  # states are picked and put together by row
         state, order_B = tuple(tensor[turn_B] for tensor in after), order_B[turn_B]
-    for t in range(length, (net.max_steps or length) + 2):
+    for t in range(length, (net.max_history or length) + 2):
         state = kind.stepped(net, state, rows(batch, order_B), t % length)
     if not kind.predicted(net, state, rows(batch, order_B), t % length).isfinite().all():
-        return "numbers that are not finite after more than max_steps steps"
+        return "numbers that are not finite after more than max_history steps"
     return ""

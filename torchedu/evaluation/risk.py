@@ -11,12 +11,12 @@ import numpy as np
 from lightning import Trainer
 from numpy.typing import NDArray
 
-from torchedu.baselines.at_risk import RiskBoosting, RiskLogistic, RiskMoments, blend
+from torchedu.baselines.risk import RiskBoosting, RiskLogistic, RiskMoments, blend
 from torchedu.datamodules import CourseEvents
 from torchedu.datasets.course_view import WEEK, module_of
 from torchedu.datasets.splits import attributes
 from torchedu.evaluation.any_task import Baselines, evaluate, evaluation, fitted, keep
-from torchedu.evaluation.at_risk_sections import (
+from torchedu.evaluation.risk_sections import (
     groups_alike,
     one_students_risk,
     week_by_week,
@@ -26,7 +26,7 @@ from torchedu.files import write_whole
 from torchedu.metrics import calibration_points, roc_points, scores
 from torchedu.metrics.fairness import LEAST, Attribute, audit
 from torchedu.metrics.thresholds import thresholds
-from torchedu.prediction.at_risk import PredictedRisks, event_words, predict_risks
+from torchedu.prediction.risk import PredictedRisks, event_words, predict_risks
 from torchedu.run_folder import RunFolder
 from torchedu.schema import GROUP, MODULE, RESERVED
 from torchedu.tasks import AtRisk

@@ -9,7 +9,7 @@ from lightning import Trainer
 from numpy.typing import NDArray
 
 from torchedu.baselines import Baseline
-from torchedu.baselines.texts import (
+from torchedu.baselines.grading import (
     LengthScore,
     OverlapLabel,
     SurfaceScore,
@@ -25,7 +25,7 @@ from torchedu.metrics.above import above_mean
 from torchedu.metrics.agreement import agreement
 from torchedu.metrics.essay_scores import EssayScores, mean_of
 from torchedu.metrics.fairness import Attribute, audit
-from torchedu.prediction.essays import PredictedGrades, predicted_grades
+from torchedu.prediction.grading import PredictedGrades, predicted_grades
 from torchedu.schema import GROUP, LABEL, PART, PROMPT, RESERVED, SCORE
 from torchedu.sections import Dot, Dots, Section
 from torchedu.tasks import EssayGrading

@@ -11,7 +11,7 @@ from torchedu.baselines.tag_svm import CommonestTag, Sentences, TfidfSVM
 from torchedu.datamodules import Transcripts
 from torchedu.evaluation.any_task import Baselines, evaluate, evaluation, fitted, keep
 from torchedu.metrics.tags import confusion, tag_f1, tag_scores
-from torchedu.prediction.transcripts import PredictedTags, predict_tags
+from torchedu.prediction.lessons import PredictedTags, predict_tags
 from torchedu.schema import RESERVED, ROLES, TAG
 from torchedu.sections import Band, Dot, Dots, Section, Stripes
 from torchedu.tasks import TranscriptTagging

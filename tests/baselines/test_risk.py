@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from torchedu.baselines.at_risk import RiskBoosting, RiskLogistic, RiskMoments
+from torchedu.baselines.risk import RiskBoosting, RiskLogistic, RiskMoments
 
 
 def moments(students: int, seed: int, columns: int = 12) -> RiskMoments:

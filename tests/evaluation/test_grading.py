@@ -14,7 +14,7 @@ from tests.encoders import write_encoder
 from tests.essays import write_answers, write_essays
 from torchedu.cli import main
 from torchedu.datamodules import Essays
-from torchedu.prediction.essays import predicted_grades
+from torchedu.prediction.grading import predicted_grades
 from torchedu.schema import UNKNOWN
 from torchedu.tasks import open_task
 
@@ -177,7 +177,7 @@ def test_labels_are_audited_by_what_is_commonest_in_training(
         asked.append(part)
         return predicted_grades(task, data, trainer, part)
 
-    monkeypatch.setattr("torchedu.evaluation.essays.predicted_grades", predicted)
+    monkeypatch.setattr("torchedu.evaluation.grading.predicted_grades", predicted)
     run = desk / "runs" / "labelled"
     words = ["--data.path", str(desk / "labelled.csv"), "--data.groups", "[sex]", "--run", str(run)]
     words += ["--data.encoder", str(desk / "encoder"), "--model.net.head", "classes", *FAST]

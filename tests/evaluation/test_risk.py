@@ -16,12 +16,12 @@ from lightning import Trainer, seed_everything
 
 from tests.datasets.oulad_files import STUDENTS, write_oulad
 from torchedu import trainer
-from torchedu.baselines.at_risk import RiskBoosting, RiskLogistic, RiskMoments, blend
+from torchedu.baselines.risk import RiskBoosting, RiskLogistic, RiskMoments, blend
 from torchedu.cli import main
 from torchedu.datamodules import CourseEvents
 from torchedu.errors import ConfigError, DataError
 from torchedu.models import EventGRU
-from torchedu.prediction.at_risk import predict_risks
+from torchedu.prediction.risk import predict_risks
 from torchedu.schema import ATTRIBUTE, MODULE, Names, Vocabulary
 from torchedu.tasks import AtRisk, open_task
 from torchedu.testing.launch import LaunchServer
