@@ -1,12 +1,10 @@
 """The names beside the run's other files."""
 
-import json
-
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from torchedu.domains import Domain
-from torchedu.files import write_whole
+from torchedu.files import write_json
 from torchedu.run_folder import RunFolder
 
 
@@ -20,6 +18,4 @@ class VocabularyFile(Callback):
             return
         folder = RunFolder.of_trainer(trainer)
         if trainer.is_global_zero:
-            folder.path.mkdir(parents=True, exist_ok=True)
-            text = json.dumps(vocabulary.to_json(), ensure_ascii=False, indent=1)
-            write_whole(folder.vocabulary, text.encode())
+            write_json(folder.vocabulary, vocabulary.to_json())
