@@ -4,10 +4,9 @@ from torchedu.callbacks.advice import Advice, advice
 from torchedu.callbacks.compile import Compile
 from torchedu.callbacks.gradients import GradientGuard
 from torchedu.callbacks.hung_rank import HungRank
-from torchedu.callbacks.people import PeopleFile
+from torchedu.callbacks.names import NamesFiles
 from torchedu.callbacks.progress import AnswersProgressBar
 from torchedu.callbacks.random_state import RandomState
-from torchedu.callbacks.vocabulary import VocabularyFile
 
 __all__ = [
     "Advice",
@@ -15,8 +14,7 @@ __all__ = [
     "Compile",
     "GradientGuard",
     "HungRank",
-    "PeopleFile",
+    "NamesFiles",
     "RandomState",
-    "VocabularyFile",
     "advice",
 ]

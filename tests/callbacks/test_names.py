@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from lightning import Trainer
 
-from torchedu.callbacks import VocabularyFile
+from torchedu.callbacks import NamesFiles
 from torchedu.datamodules import Interactions
 from torchedu.models import DKT
+from torchedu.people import People
 from torchedu.tasks import KnowledgeTracing
 
 
@@ -25,11 +26,13 @@ def test_the_names_stand_in_the_run_s_folder(
         enable_progress_bar=False,
         enable_model_summary=False,
         default_root_dir=tmp_path,
-        callbacks=[VocabularyFile()],
+        callbacks=[NamesFiles()],
         fast_dev_run=trial,
     ).fit(task, datamodule=data)
-    file = tmp_path / "vocabulary.json"
+    file, people = tmp_path / "vocabulary.json", tmp_path / "people.npz"
     if trial:
         assert not file.exists()
+        assert not people.exists()
     else:
         assert json.loads(file.read_text("utf-8")) == data.vocabulary.to_json()
+        assert len(People.read(people).train.digest) == len(data.parts["train"].student)
