@@ -22,7 +22,7 @@ DOORS = {
     "run_lock": "run_folder",
     "bounded": "yaml",
     "schema": "",
-    "companions": "people schema numpy",
+    "companions": "people run_folder schema numpy torch",
     "parsing": "jsonargparse",
     "batch": "schema torch",
     "ranks": "torch",
@@ -35,7 +35,7 @@ DOORS = {
     "metrics": "numpy torch torchmetrics",
     "optimizers": "torch",
     "domains": "people checkpoints metrics models layers batch companions schema sections "
-    "run_folder numpy torch torchmetrics",
+    "numpy torch torchmetrics",
     "datamodules": "people parallel features models datasets batch companions schema lightning "
     "numpy tokenizers torch transformers",
     "tasks": "people parallel checkpoints callbacks domains optimizers ranks companions "
