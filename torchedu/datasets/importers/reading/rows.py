@@ -102,13 +102,7 @@ class BadRows:
     _dropped: dict[str, dict[str, Any]] = field(default_factory=dict)
     _named: int = 3  # rows named for each reason
 
-    def add(
-        self,
-        reason: str,
-        place: NDArray[np.int64],
-        remedy: str,
-        value: object = None,
-    ) -> None:
+    def add(self, reason: str, place: NDArray[np.int64], remedy: str, value: object = None) -> None:
         """Raise for the first of these rows, or count them.
 
         Args:

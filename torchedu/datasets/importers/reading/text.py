@@ -186,8 +186,7 @@ def blocks(source: Source, encoding: str = "utf-8", *, quoted: bool = False) -> 
         decode = codecs.getincrementaldecoder("utf-8-sig" if _is_utf8(encoding) else encoding)()
     except LookupError:
         raise ConfigError(
-            f"⟦encoding⟧ {encoding!r} is not known.",
-            "Common ones: utf-8, cp1252, latin-1, utf-16.",
+            f"⟦encoding⟧ {encoding!r} is not known.", "Common ones: utf-8, cp1252, latin-1, utf-16."
         ) from None
     # Old Macintosh and Windows line ends become the one that all that follows counts by.
     decoder = io.IncrementalNewlineDecoder(decode, translate=True)
