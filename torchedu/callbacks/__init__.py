@@ -1,20 +1,20 @@
 """Lightning callbacks, each in its own file."""
 
 from torchedu.callbacks.advice import Advice, advice
+from torchedu.callbacks.companions import CompanionsFile
 from torchedu.callbacks.compile import Compile
 from torchedu.callbacks.gradients import GradientGuard
 from torchedu.callbacks.hung_rank import HungRank
-from torchedu.callbacks.names import NamesFiles
 from torchedu.callbacks.progress import AnswersProgressBar
 from torchedu.callbacks.random_state import RandomState
 
 __all__ = [
     "Advice",
     "AnswersProgressBar",
+    "CompanionsFile",
     "Compile",
     "GradientGuard",
     "HungRank",
-    "NamesFiles",
     "RandomState",
     "advice",
 ]

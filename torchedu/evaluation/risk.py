@@ -3,12 +3,14 @@
 Only students still in the course are scored; each risk is from what was known on its day.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from torchedu.baselines.risk import RiskBoosting, RiskLogistic, RiskMoments, blend
+from torchedu.companions import Companions
 from torchedu.datamodules import CourseEvents
 from torchedu.datasets.course_view import WEEK, module_of
 from torchedu.evaluation.any_task import Request, findings, fitted
@@ -19,7 +21,6 @@ from torchedu.evaluation.risk_sections import (
     whom_to_call,
 )
 from torchedu.evaluation.side_by_side import Models, apart, audited, curves, groups_of, rows
-from torchedu.files import write_json
 from torchedu.metrics import scores
 from torchedu.metrics.fairness import Attribute
 from torchedu.metrics.thresholds import thresholds
@@ -83,8 +84,9 @@ def _(task: AtRisk, data: CourseEvents, request: Request) -> dict[str, Any]:
     stratum = Attribute(course[first], store.courses.name)
     fairness = audited(risk[first], at_risk[first], groups, stratum=stratum)
     limits = _thresholds(data, validated)
-    if request.folder is not None and RunFolder(request.folder).checkpoints.is_dir():
-        write_json(RunFolder(request.folder).thresholds, limits)
+    beside = None if request.folder is None else RunFolder(request.folder).companions
+    if beside is not None and beside.is_file():
+        replace(Companions.read(beside), thresholds=limits).write(beside)
     return {
         "counts": {"students": len(np.unique(moments.enrolment)), "moments": len(moments.day)},
         "columns": {**{name: f"AUC at {name[3:]} %" for name in names}, **errors},

@@ -31,7 +31,7 @@ def _named(task: EssayGrading, data: Essays, grades: Columns) -> pa.Table:
             table[f"chance of {name}"] = value[:, i]
     else:
         steps = task.metrics.calibrated(value, prompt)
-        low, _, step = np.moveaxis(task.ranges.cpu().double().numpy()[prompt], -1, 0)
+        low, _, step = np.moveaxis(task.ranges.astype(np.float64)[prompt], -1, 0)
         for i, name in enumerate(names[SCORE]):
             table[name] = np.round(low[:, i] + steps[:, i] * step[:, i], 6)
     return pa.table(table)
