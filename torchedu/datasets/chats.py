@@ -168,11 +168,8 @@ def chat_parts(
     parts = {name: np.flatnonzero(part == i) for i, name in enumerate(PARTS)}
     for name, rows in parts.items():
         if not len(rows):
-            raise DataError(
-                f"the {name} part is empty.",
-                "Give more conversations, about more problems.",
-                file=store.path,
-            )
+            remedy = "Give more conversations, about more problems."
+            raise store.fault(f"the {name} part is empty.", remedy)
     return parts
 
 

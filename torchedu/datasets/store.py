@@ -80,10 +80,9 @@ class Store:
         manifest = self.path / MANIFEST
         if not manifest.is_file():
             there = "a file" if self.path.is_file() else "a folder"
-            raise DataError(
+            raise self.fault(
                 f"no store is here ({there if self.path.exists() else 'nothing'} found).",
                 "Make one with: torchedu data import FORMAT RAW OUT",
-                file=self.path,
             )
         try:
             self.manifest: dict[str, Any] = parse_json(manifest.read_text("utf-8"))
@@ -98,11 +97,14 @@ class Store:
                 file=manifest,
             )
         if self.holds and not self.is_kind(type(self)):
-            raise DataError(
+            raise self.fault(
                 f"the store holds no {self.holds}.",
                 f"Import them with: torchedu data import {self.made_by} RAW OUT",
-                file=self.path,
             )
+
+    def fault(self, problem: str, remedy: str) -> DataError:
+        """Return the error that says what is wrong with it."""
+        return DataError(problem, remedy, file=self.path)
 
     def is_kind(self, kind: type["Store"]) -> bool:
         """Say whether the store holds what a kind of store does."""
@@ -163,11 +165,7 @@ class Store:
         """
         columns = self._table(table)["columns"]
         if column not in columns:
-            raise DataError(
-                f"no column {column!r} in table {table!r}.",
-                allowed(column, columns),
-                file=self.path,
-            )
+            raise self.fault(f"no column {column!r} in table {table!r}.", allowed(column, columns))
         spec = columns[column]
         return self._map(f"{table}/{column}.bin", np.dtype(spec["dtype"]), int(spec["size"]))
 
@@ -203,7 +201,7 @@ class Store:
     def _table(self, table: str) -> dict[str, Any]:
         tables: dict[str, dict[str, Any]] = self.manifest["tables"]
         if table not in tables:
-            raise DataError(f"no table {table!r}.", allowed(table, tables), file=self.path)
+            raise self.fault(f"no table {table!r}.", allowed(table, tables))
         return tables[table]
 
     def _map(self, name: str, dtype: np.dtype[Any], size: int) -> NDArray[Any]:

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from torchedu.datasets.splits import check_split, random_places
+from torchedu.datasets.splits import MORE, check_split, random_places
 from torchedu.datasets.store import Store, StoreWriter, encode_texts, mapped, size
 from torchedu.datasets.surface import surface
-from torchedu.errors import ConfigError, DataError
+from torchedu.errors import ConfigError
 from torchedu.schema import FOLD, LABEL, PART, PROMPT, RESERVED, SCORE, Vocabulary
 
 EDGES = ("low", "high", "step")
@@ -270,9 +270,6 @@ def split_texts(
     parts = {"train": in_train, "val": in_val, "test": in_test}
     for name, where in parts.items():
         if not where.any():
-            raise DataError(
-                f"the part {name!r} of a split by {by} holds no texts ({store.num_texts} in all).",
-                "Use more data, larger shares, or another split.",
-                file=store.path,
-            )
+            problem = f"the part {name!r} of a split by {by} holds no texts"
+            raise store.fault(f"{problem} ({store.num_texts} in all).", MORE)
     return {name: np.flatnonzero(where) for name, where in parts.items()}
