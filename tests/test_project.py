@@ -87,7 +87,8 @@ def test_each_source_has_its_test_or_a_line_that_says_where() -> None:
     }
     for source, named in lines.items():
         gone = [name for name in named if not (tests / name).is_file()]
-        assert named and not gone, f"{source}: {gone}"
+        assert named, source
+        assert not gone, f"{source}: {gone}"
     used = set()
     for file in sorted(package.rglob("*.py")):
         name = file.relative_to(package).as_posix()

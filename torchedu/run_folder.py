@@ -27,13 +27,13 @@ class RunFolder:
 
     CONFIG: ClassVar[str] = "config.yaml"
     METRICS: ClassVar[str] = "metrics.csv"
-    VOCABULARY: ClassVar[str] = "vocabulary.json"
+    COMPANIONS: ClassVar[str] = "companions.json"
     CHECKPOINTS: ClassVar[str] = "checkpoints"
     BEST: ClassVar[str] = "best.ckpt"
     LAST: ClassVar[str] = "last.ckpt"
     EVALUATION: ClassVar[str] = "evaluation.json"
     LOCK: ClassVar[str] = ".lock"
-    BEGUN: ClassVar[tuple[str, ...]] = (CONFIG, METRICS, VOCABULARY, CHECKPOINTS)
+    BEGUN: ClassVar[tuple[str, ...]] = (CONFIG, METRICS, COMPANIONS, CHECKPOINTS)
     """What a folder holds in which a run has begun."""
     EXAMPLE: ClassVar[str] = f"runs/version_0/{CHECKPOINTS}/{BEST}"
     """A checkpoint, as messages give an example of one."""
@@ -57,8 +57,8 @@ class RunFolder:
     """The whole configuration."""
     metrics = _Inside(METRICS)
     """What was logged, a row a step that logged something."""
-    vocabulary = _Inside(VOCABULARY)
-    """The names whose ids the weights belong to."""
+    companions = _Inside(COMPANIONS)
+    """What the weights belong to: names first of all."""
     lock = _Inside(LOCK)
     """What says which process writes here."""
     people = _Inside("people.npz")
@@ -69,8 +69,6 @@ class RunFolder:
     """The checkpoint of the best epoch."""
     last = _Inside(CHECKPOINTS, LAST)
     """The checkpoint that a run goes on from."""
-    thresholds = _Inside(CHECKPOINTS, "thresholds.json")
-    """Thresholds of risks, which go with the checkpoints."""
     evaluation = _Inside(EVALUATION)
     """Scores beside the baselines', and the sections of the report."""
     report = _Inside("report.html")
