@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from torchedu.datasets.splits import PARTS, part_sizes
-from torchedu.datasets.store import Store, StoreWriter, encode_texts, mapped, size
+from torchedu.datasets.store import Store, StoreWriter, encode_texts, kept
 from torchedu.errors import DataError
 
 ROLES = ("system", "user", "assistant")
@@ -59,11 +59,11 @@ class ChatStore(Store):
 
     holds, made_by, mark = "conversations", "chats", ("chats", "message.role")
 
-    num_chats = size("chats")
+    num_chats = kept(Store.num_rows, "chats")
     """Number of conversations."""
-    part = mapped("chats", "part")
+    part = kept(Store.values, "chats", "part")
     """The part of each conversation, an index into ``PARTS``; shape (chats,)."""
-    problem = mapped("chats", "problem")
+    problem = kept(Store.values, "chats", "problem")
     """A number for what each is about; the same for the same problem; shape (chats,)."""
 
     @property

@@ -19,12 +19,11 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, ClassVar, Self
+from typing import IO, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,25 +33,17 @@ from torchedu.errors import ConfigError, DataError, allowed
 from torchedu.files import scratch, to_disk, write_whole
 from torchedu.schema import GROUP, Vocabulary
 
+T = TypeVar("T")
+
 FORMAT = "torchedu-store"
 VERSION = 1
 MANIFEST = "manifest.json"
 VOCABULARY = "vocabulary.json"
 
 
-def mapped(table: str, column: str) -> "cached_property[NDArray[Any]]":
-    """Return an attribute of stores: a column of theirs; see ``Store.values``."""
-    return cached_property(lambda store: store.values(table, column))
-
-
-def bounds(table: str, family: str) -> "cached_property[NDArray[np.int64]]":
-    """Return an attribute of stores: where each row's values begin; see ``Store.offsets``."""
-    return cached_property(lambda store: store.offsets(table, family))
-
-
-def size(table: str) -> "cached_property[int]":
-    """Return an attribute of stores: how many rows a table has."""
-    return cached_property(lambda store: store.num_rows(table))
+def kept(read: Callable[..., T], *names: str) -> "cached_property[T]":
+    """Return an attribute of stores: what a method of theirs reads under fixed names."""
+    return cached_property(lambda store: read(store, *names))
 
 
 class Store:
@@ -234,13 +225,11 @@ class TableWriter:
     ) -> None:
         folder.mkdir()
         self.rows = 0
-        self._flat = {name: np.dtype(dtype).newbyteorder("<") for name, dtype in flat.items()}
-        self._ragged = {
-            f"{family}.{name}": np.dtype(dtype).newbyteorder("<")
-            for family, columns in ragged.items()
-            for name, dtype in columns.items()
-        }
-        self._sizes = dict.fromkeys((*self._flat, *self._ragged), 0)
+        dtypes = dict(flat)
+        for family, columns in ragged.items():
+            dtypes |= {f"{family}.{name}": dtype for name, dtype in columns.items()}
+        self._dtypes = {name: np.dtype(dtype).newbyteorder("<") for name, dtype in dtypes.items()}
+        self._sizes = dict.fromkeys(dtypes, 0)
         self._ends = dict.fromkeys(ragged, 0)
         self._files: dict[str, IO[bytes]] = {
             name: (folder / f"{name}.bin").open("wb") for name in self._sizes
@@ -264,7 +253,7 @@ class TableWriter:
                 columns the values of all rows one after the other; shape (sum of lengths,).
         """
         for name, values in flat.items():
-            self._write(name, values, self._flat[name], rows)
+            self._write(name, values, rows)
         for family, (lengths, columns) in ragged.items():
             ends = self._ends[family] + np.cumsum(np.asarray(lengths), dtype="<i8")
             if len(ends) != rows:
@@ -272,8 +261,7 @@ class TableWriter:
             total = int(ends[-1]) - self._ends[family] if rows else 0
             self._files[family].write(ends.tobytes())
             for name, values in columns.items():
-                column = f"{family}.{name}"
-                self._write(column, values, self._ragged[column], total)
+                self._write(f"{family}.{name}", values, total)
             self._ends[family] += total
         self.rows += rows
 
@@ -283,9 +271,9 @@ class TableWriter:
             file.flush()
             os.fsync(file.fileno())
             file.close()
-        dtypes = {**self._flat, **self._ragged}
         columns = {
-            name: {"dtype": dtypes[name].str, "size": size} for name, size in self._sizes.items()
+            name: {"dtype": dtype.str, "size": self._sizes[name]}
+            for name, dtype in self._dtypes.items()
         }
         return {"rows": self.rows, "columns": columns}
 
@@ -294,8 +282,8 @@ class TableWriter:
         for file in self._files.values():
             file.close()
 
-    def _write(self, name: str, values: ArrayLike, dtype: np.dtype[Any], size: int) -> None:
-        array = np.ascontiguousarray(values, dtype)
+    def _write(self, name: str, values: ArrayLike, size: int) -> None:
+        array = np.ascontiguousarray(values, self._dtypes[name])
         if array.shape != (size,):
             raise ValueError(f"{name}: shape {array.shape} instead of ({size},)")
         self._files[name].write(array.data)
@@ -350,15 +338,10 @@ class StoreWriter:
         values = {column: np.asarray(given) for column, (_, given) in columns.items()}
         table.append(len(next(iter(values.values()))), values, {})
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         """Put the store in its place, or leave no trace of it."""
         try:
-            if error is None:
+            if kind is None:
                 self._finish()
         finally:
             for table in self._tables.values():
@@ -370,8 +353,7 @@ class StoreWriter:
         _write_json(self._folder / VOCABULARY, self.vocabulary.to_json())
         files = {
             file.relative_to(self._folder).as_posix(): _seen(file)
-            for file in sorted(self._folder.rglob("*"))
-            if file.is_file()
+            for file in filter(Path.is_file, sorted(self._folder.rglob("*")))
         }
         manifest = {
             "format": FORMAT, "version": VERSION, "tables": tables, "about": self.about,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from torchedu.datasets.splits import MORE, check_split, random_places
-from torchedu.datasets.store import Store, StoreWriter, encode_texts, mapped, size
+from torchedu.datasets.store import Store, StoreWriter, encode_texts, kept
 from torchedu.datasets.surface import surface
 from torchedu.errors import ConfigError
 from torchedu.schema import FOLD, LABEL, PART, PROMPT, RESERVED, SCORE, Vocabulary
@@ -60,9 +60,9 @@ class TextStore(Store):
 
     holds, made_by, mark = "graded texts", "texts", ("texts", "text.utf8")
 
-    num_texts = size("texts")
+    num_texts = kept(Store.num_rows, "texts")
     """Number of texts."""
-    prompt = mapped("texts", PROMPT)
+    prompt = kept(Store.values, "texts", PROMPT)
     """The prompt of each text, an id; shape (texts,)."""
 
     @property

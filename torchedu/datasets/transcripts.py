@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from torchedu.datasets.splits import PARTS, Part, check_fold, check_split, part_sizes, random_places
-from torchedu.datasets.store import Store, StoreWriter, bounds, encode_texts, mapped, size
+from torchedu.datasets.store import Store, StoreWriter, encode_texts, kept
 from torchedu.schema import Vocabulary
 
 SENTENCE = {"role": "uint8", "turn": "int32", "speaker": "int32", "tag": "int32", "words": "int32"}
@@ -30,13 +30,13 @@ class TranscriptStore(Store):
 
     holds, made_by, mark = "transcripts", "transcripts", ("lessons", "sentence.role")
 
-    num_lessons = size("lessons")
+    num_lessons = kept(Store.num_rows, "lessons")
     """Number of lessons."""
-    num_sentences = size("sentences")
+    num_sentences = kept(Store.num_rows, "sentences")
     """Number of sentences of all lessons."""
-    lesson_offsets = bounds("lessons", "sentence")
+    lesson_offsets = kept(Store.offsets, "lessons", "sentence")
     """Where each lesson's sentences begin; shape (lessons + 1,)."""
-    part = mapped("lessons", "part")
+    part = kept(Store.values, "lessons", "part")
     """The part of each lesson by the data's source, an index of ``PARTS``, or ``NO_PART``."""
 
     @property
