@@ -144,8 +144,8 @@ def hold_out(owner: NDArray[Any], share: float, most: int, seed: int) -> NDArray
     held = min(max(round(share * len(owners)), 1), max(len(owners) - (share < 1), 0))
     rows = np.bincount(place, minlength=len(owners))
     held = min(held, int(np.searchsorted(np.cumsum(rows[drawn]), most)) + 1)
-    found: NDArray[np.bool_] = np.isin(place, drawn[:held])
-    return found
+    drawn_rows: NDArray[np.bool_] = np.isin(place, drawn[:held])
+    return drawn_rows
 
 
 def cross_entropy(probability: NDArray[Any], correct: NDArray[Any]) -> float:

@@ -75,12 +75,12 @@ class ScoreBaseline(Tuned[Graded, Floats]):
         Returns:
             Shape (texts, scores).
         """
-        table, found = self._table(texts), np.full(texts.target.shape, 0.5)
+        table, scores = self._table(texts), np.full(texts.target.shape, 0.5)
         for (prompt, score), model in self._models.items():
             mine = np.flatnonzero(texts.prompt == prompt)
             if len(mine):
-                found[mine, score] = model.predict(table[mine])
-        return found
+                scores[mine, score] = model.predict(table[mine])
+        return scores
 
     def _learn(self, texts: Graded) -> Any:
         """Return the table that models learn from, after learning what makes it."""
@@ -249,9 +249,9 @@ def _labelled(baseline: Baseline[Graded, Floats], texts: Graded) -> Graded:
 
 def _chances(model: Any, table: Any, texts: Graded) -> Floats:
     """Return the chance of each label, 0 of one that was not learnt; shape (texts, labels)."""
-    found = np.zeros((len(texts.text), max(texts.num_labels, 1)))
-    found[:, model.classes_] = model.predict_proba(table)
-    return found
+    chances = np.zeros((len(texts.text), max(texts.num_labels, 1)))
+    chances[:, model.classes_] = model.predict_proba(table)
+    return chances
 
 
 def _macro_f1(label: NDArray[Any], given: NDArray[Any]) -> float:

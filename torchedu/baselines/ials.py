@@ -94,12 +94,12 @@ class IALS(Tuned[Enrolled, Scores]):
         gram = unobserved * (other.T @ other)
         counts = np.diff(rows.indptr)
         weight = (counts + unobserved * len(other)) ** self.scaling * penalty
-        found = np.zeros((rows.shape[0], self.dim), np.float32)
+        vectors = np.zeros((rows.shape[0], self.dim), np.float32)
         outer = (other[:, :, None] * other[:, None, :]).reshape(len(other), -1)
         for first in range(0, rows.shape[0], ROWS):
             some = slice(first, first + ROWS)
             block = rows[some]
             systems = (block @ outer).reshape(-1, self.dim, self.dim) + gram
             systems[:, range(self.dim), range(self.dim)] += weight[some, None]
-            found[some] = np.linalg.solve(systems, (block @ other)[:, :, None])[:, :, 0]
-        return found
+            vectors[some] = np.linalg.solve(systems, (block @ other)[:, :, None])[:, :, 0]
+        return vectors

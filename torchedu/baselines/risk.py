@@ -212,5 +212,5 @@ def _table(data: RiskMoments) -> Floats:
 
 def blend(risks: list[Floats]) -> Floats:
     """Return the risk whose log odds are the mean of those given."""
-    odds = [logit(np.clip(np.asarray(one, np.float64), 1e-6, 1 - 1e-6)) for one in risks]
+    odds = [logit(np.clip(np.asarray(risk, np.float64), 1e-6, 1 - 1e-6)) for risk in risks]
     return np.asarray(expit(np.mean(odds, axis=0)))

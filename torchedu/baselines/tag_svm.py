@@ -102,8 +102,8 @@ class TfidfSVM(Tuned[Sentences, Ids]):
         """Return the tag on whose side of the SVM each sentence is farthest; (sentences,)."""
         if self._only is not None:
             return np.full(len(data.sentence), self._only, np.int64)
-        found: Ids = self._model.predict(self._table(data)).astype(np.int64)
-        return found
+        tags: Ids = self._model.predict(self._table(data)).astype(np.int64)
+        return tags
 
     def _learn(self, data: Sentences) -> Any:
         words = r"(?u)\b\w+\b|\?"  # a question mark tells much
@@ -128,7 +128,7 @@ def _svm(table: Any, tag: Ids, c: float) -> LinearSVC:
 
 
 def _marked(before: Sequence[str]) -> list[str]:
-    return [f"begin {one}" for one in before]
+    return [f"begin {sentence}" for sentence in before]
 
 
 def _check(baseline: Baseline[Sentences, Ids], data: Sentences) -> None:

@@ -114,7 +114,7 @@ def write_chats(path: str | Path, chats: Iterable[Chat], about: Mapping[str, Any
         )
         contents = writer.table("messages", ragged={"content": {"utf8": "uint8"}})
         for block in _blocks(chats):
-            messages = [one for chat in block for one in chat.messages]
+            messages = [message for chat in block for message in chat.messages]
             table.append(
                 len(block),
                 {
@@ -125,12 +125,14 @@ def write_chats(path: str | Path, chats: Iterable[Chat], about: Mapping[str, Any
                     "answer": encode_texts(chat.answer for chat in block),
                     "message": (
                         [len(chat.messages) for chat in block],
-                        {"role": [ROLES.index(one.role) for one in messages]},
+                        {"role": [ROLES.index(message.role) for message in messages]},
                     ),
                 },
             )
             contents.append(
-                len(messages), {}, {"content": encode_texts(one.content for one in messages)}
+                len(messages),
+                {},
+                {"content": encode_texts(message.content for message in messages)},
             )
         writer.about = dict(about)
         if not table.rows:

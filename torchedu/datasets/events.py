@@ -209,7 +209,7 @@ def write_events(
     Raises:
         DataError: There are no enrolments, or none has an outcome.
     """
-    if not len(enrolments.student) or all(one is None for one in enrolments.outcome):
+    if not len(enrolments.student) or all(outcome is None for outcome in enrolments.outcome):
         raise DataError(
             "the data holds no enrolment with an outcome.",
             "Add how past courses ended; that is what a model learns from.",

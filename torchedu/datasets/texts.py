@@ -116,8 +116,8 @@ class TextStore(Store):
             label = self.label.astype(np.float64)[:, None]
             return np.where(label < 0, np.nan, label / max(1, len(self.label_names) - 1))
         low, high = np.moveaxis(self.ranges[self.prompt], -1, 0)[:2].astype(np.float64)
-        found = np.where(high > low, (self.scores - low) / np.maximum(high - low, 1e-9), 0.5)
-        return np.where(np.isnan(self.scores), np.nan, found)
+        share = np.where(high > low, (self.scores - low) / np.maximum(high - low, 1e-9), 0.5)
+        return np.where(np.isnan(self.scores), np.nan, share)
 
     def graded(self, rows: NDArray[np.int64]) -> Graded:
         """Return some texts with what people gave them."""

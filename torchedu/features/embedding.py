@@ -75,11 +75,11 @@ class Embeddings:
     def __getitem__(self, texts: NDArray[np.int64] | slice) -> NDArray[np.float32]:
         """Return the vectors of some texts, float32; shape (texts, dim)."""
         part, row = self._part[texts], self._row[texts]
-        found = np.empty((len(row), self.dim), np.float32)
+        vectors = np.empty((len(row), self.dim), np.float32)
         for number in np.unique(part).tolist():
             mine = part == number
-            found[mine] = self._parts[number][row[mine]]
-        return found
+            vectors[mine] = self._parts[number][row[mine]]
+        return vectors
 
 
 def embed(
@@ -166,13 +166,13 @@ class _Part(NamedTuple):
 
 
 def _parts(home: Path) -> list[_Part]:
-    found = []
+    parts = []
     for file in sorted(home.glob("*.keys")):
         keys = np.frombuffer(file.read_bytes(), "S32")
         vectors, done = file.with_suffix(".vectors"), file.with_suffix(".done")
         if vectors.is_file() and done.is_file() and done.stat().st_size == len(keys):
-            found.append(_mapped(file, keys))
-    return found
+            parts.append(_mapped(file, keys))
+    return parts
 
 
 def _mapped(file: Path, keys: NDArray[np.bytes_]) -> _Part:
@@ -209,7 +209,9 @@ def _fill(
     chunks = [left for chunk in chunks if len(left := chunk[part.done[chunk] == 0])]
     network = make().to(device)
     with _bar(rank) as bar:
-        task = bar.add_task("embedding", total=sum(int(tokens.length[one].sum()) for one in chunks))
+        task = bar.add_task(
+            "embedding", total=sum(int(tokens.length[chunk].sum()) for chunk in chunks)
+        )
         for mine in chunks:
             part.vectors[mine] = _vectors(network, tokens, mine, device)
             part.vectors.flush()  # type: ignore[attr-defined]  # before it is said to be done
@@ -229,7 +231,7 @@ def _vectors(
     length = tokens.offsets[windows + 1] - tokens.offsets[windows]
     total = torch.zeros(len(texts), network.dim, device=device)
     for batch in token_batches(length, BATCH_TOKENS):
-        token_BL, seen_BL = (torch.from_numpy(one) for one in tokens.padded(windows[batch]))
+        token_BL, seen_BL = (torch.from_numpy(table) for table in tokens.padded(windows[batch]))
         vector_BD = network(token_BL.to(device), seen_BL.to(device))
         share_B = torch.from_numpy(length[batch] / tokens.length[texts][place[batch]])
         vector_BD = vector_BD * share_B.to(vector_BD).unsqueeze(1)
@@ -240,11 +242,11 @@ def _vectors(
 def _found(keys: NDArray[np.bytes_], parts: Sequence[_Part]) -> Embeddings:
     """Return where each text's vector is."""
     part, row = np.full(len(keys), -1), np.zeros(len(keys), np.int64)
-    for number, one in enumerate(parts):
-        at = np.minimum(np.searchsorted(one.keys, keys), len(one.keys) - 1)
-        mine = (part < 0) & (one.keys[at] == keys)
+    for number, held in enumerate(parts):
+        at = np.minimum(np.searchsorted(held.keys, keys), len(held.keys) - 1)
+        mine = (part < 0) & (held.keys[at] == keys)
         part[mine], row[mine] = number, at[mine]
-    return Embeddings([one.vectors for one in parts], part, row)
+    return Embeddings([held.vectors for held in parts], part, row)
 
 
 def _bar(rank: int) -> Progress:
