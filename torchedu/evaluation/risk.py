@@ -22,7 +22,7 @@ from torchedu.evaluation.risk_sections import (
     week_by_week,
     whom_to_call,
 )
-from torchedu.files import write_whole
+from torchedu.files import below, write_whole
 from torchedu.metrics import calibration_points, roc_points, scores
 from torchedu.metrics.fairness import LEAST, Attribute, audit
 from torchedu.metrics.thresholds import thresholds
@@ -116,6 +116,7 @@ def _(
         thresholds=limits,
     )  # fmt: skip
     if folder is not None and RunFolder(Path(folder)).checkpoints.is_dir():
+        below(Path(folder), RunFolder(Path(folder)).checkpoints)
         text = json.dumps(limits, indent=1)
         write_whole(RunFolder(Path(folder)).thresholds, text.encode())
     return keep(found, folder)

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from torchedu.bounded import parse_json
 from torchedu.domains.building import class_by_path
 from torchedu.errors import CheckpointError, ConfigError, TorcheduError
 from torchedu.models import KTModel
+from torchedu.permissions import allowing
 from torchedu.schema import ITEM, SKILL, Vocabulary
 
 FORMAT = 1
@@ -103,13 +104,12 @@ def write_json(file: Path, content: Any) -> None:
     file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
-def open_export(folder: str | Path) -> KTModel:
+def open_export(folder: str | Path, trust: str | Iterable[str] = ()) -> KTModel:
     """Open an exported network after verifying its files; nothing in them is executed.
-
-    Its class is imported by the name in ``config.json``, and has to be a network's.
 
     Args:
         folder: The folder that ``torchedu export`` wrote.
+        trust: Modules of one's own whose classes it may name; see ``torchedu.allowing``.
 
     Returns:
         The network with its weights, on the CPU, in evaluation mode.
@@ -135,8 +135,9 @@ def open_export(folder: str | Path) -> KTModel:
             AGAIN,
         )
     try:
-        kind = class_by_path(path, KTModel, "network")  # type: ignore[type-abstract]
-        net = kind(*sizes, **arguments).eval()
+        with allowing(trust=trust):
+            kind = class_by_path(path, KTModel, "network")  # type: ignore[type-abstract]
+            net = kind(*sizes, **arguments).eval()
         weights = load_file(folder / WEIGHTS)
     except TorcheduError as error:  # no such class, or an argument that its network refuses
         raise _unusable(folder, error.problem.rstrip("."), error.remedy) from None

@@ -46,6 +46,7 @@ class Run(NamedTuple):
         resume: The checkpoint that training goes on from, if it does.
         checkpoint: The file of a trained network.
         config: The values of all options; empty for a run that was put together in Python.
+        names_path: Whether the data stands where the words say, and not a file beside a checkpoint.
     """
 
     task: Task
@@ -54,6 +55,7 @@ class Run(NamedTuple):
     resume: Path | None = None
     checkpoint: Path | None = None
     config: Namespace = Namespace()  # type: ignore[no-untyped-call]
+    names_path: bool = True
 
     @property
     def folder(self) -> Path:
@@ -102,7 +104,8 @@ def build(config: RunConfig, meta: bool = False) -> Run:
         trainer.strategy.check(task)
     if not meta:
         check_memory(task, trainer)
-    return Run(task, data, trainer, None if resume is None else resume.file, file, given)
+    resumed = None if resume is None else resume.file
+    return Run(task, data, trainer, resumed, file, given, config.names_path)
 
 
 def _on_meta(kind: type[Task], *args: Any, **arguments: Any) -> Task:
