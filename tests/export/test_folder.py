@@ -102,9 +102,9 @@ def test_a_damaged_file_is_told_in_two_lines(name: str, damage: str, folder: Pat
     [
         ({"class_path": "shutil.rmtree"}, "no network"),
         ({"class_path": "torch.nn.Linear"}, "no network"),
-        ({"class_path": "nowhere.Net"}, "cannot be imported"),
+        ({"class_path": "nowhere.Net"}, "whose code is not torchedu's"),
         ({"class_path": "torchedu.models.KTModel"}, "cannot be built"),
-        ({"class_path": 3}, "cannot be imported"),
+        ({"class_path": 3}, "the import path of no class"),
         ({"init_args": {"dim": 5}}, r"weights \w+.* and its network takes"),
         ({"init_args": {"dim": "x"}}, "cannot be built"),
         ({"init_args": {"colour": 1}}, "cannot be built"),
