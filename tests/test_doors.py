@@ -24,7 +24,7 @@ DOORS = {
     "schema": "",
     "strict": "",
     "permissions": "",
-    "companions": "people schema numpy",
+    "companions": "people run_folder schema numpy torch",
     "parsing": "jsonargparse",
     "batch": "schema torch",
     "ranks": "torch",
@@ -37,7 +37,7 @@ DOORS = {
     "metrics": "numpy torch torchmetrics",
     "optimizers": "torch",
     "domains": "permissions strict people checkpoints metrics models layers batch companions "
-    "schema sections run_folder numpy torch torchmetrics",
+    "schema sections numpy torch torchmetrics",
     "datamodules": "strict bounded people parallel features models datasets batch companions "
     "schema lightning numpy tokenizers torch transformers",
     "tasks": "permissions people parallel checkpoints callbacks domains optimizers ranks "

@@ -172,11 +172,11 @@ def _check_weights(file: Path, content: Mapping[str, Any]) -> None:
 def _check_names(file: Path, content: Mapping[str, Any]) -> None:
     """Check that the names that stand in the run's folder are the checkpoint's."""
     names = RunFolder.of_checkpoint(file).vocabulary
-    if not (RunFolder.has(file) and names.is_file() and "vocabulary" in content):
+    if not (RunFolder.has(file) and names.is_file() and "companions" in content):
         return
     try:
         cause = "has other items or skills than"
-        other = parse_json(names.read_text("utf-8")) != content["vocabulary"]
+        other = parse_json(names.read_text("utf-8")) != content["companions"]["vocabulary"]
     except (OSError, ValueError) as error:
         cause, other = f"cannot be read ({error}), and belongs to", True
     if other:

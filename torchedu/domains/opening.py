@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from torchedu.checkpoints import Checkpoint, open_checkpoint
+from torchedu.companions import KEY, Companions
 from torchedu.domains.building import check_build, class_by_path
 from torchedu.domains.domain import Domain
 from torchedu.permissions import allowing
@@ -31,6 +32,6 @@ def open_domain(checkpoint: str | Path | Checkpoint, trust: str | Iterable[str] 
         domain = kind(**read.hyper_parameters)
     if domain.net.deferred:
         domain.net.load()
-    domain.take_beside(read.content)
+    domain.take(Companions.of(read.content.get(KEY, {})))
     domain.load_state_dict(read.content["state_dict"])
     return domain.eval()
