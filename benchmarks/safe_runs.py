@@ -16,7 +16,7 @@ TASKS = ("tracing", "recommendation", "risk", "grading", "lessons", "explanation
 
 
 def small_runs(folder: Path, tasks: Sequence[str] = TASKS) -> dict[str, Path]:
-    """Train a run of each task in a folder, and return their folders by task."""
+    """Train a run of each task in a folder, which keeps their words; return the runs' folders."""
     os.environ["HF_HUB_OFFLINE"] = "1"
     data, runs = folder / "data", folder / "runs"
     data.mkdir(parents=True)
@@ -47,14 +47,16 @@ def small_runs(folder: Path, tasks: Sequence[str] = TASKS) -> dict[str, Path]:
              "--model.max_new_tokens", "8"],
         ),
     }  # fmt: skip
-    found = {}
+    found, said = {}, {}
     with chdir(folder):
         for task in tasks:
             write, name, words = about[task]
             write(data / name, random.Random(0))
-            words += ["--trainer.max_epochs", "2", "--run", str(runs / task), *FAST]
-            assert main(["fit", "--data.path", str(data / name), *words]) == 0, task
-            found[task] = runs / task
+            words = ["--data.path", str(data / name), *words, *FAST]
+            asked = [*words, "--trainer.max_epochs", "2", "--run", str(runs / task)]
+            assert main(["fit", *asked]) == 0, task
+            found[task], said[task] = runs / task, words
+    (folder / "words.json").write_text(json.dumps(said))
     return found
 
 

@@ -18,7 +18,7 @@ DOORS = {
     "errors": "",
     "files": "",
     "run_folder": "",
-    "sections": "",
+    "sections": "strict",
     "run_lock": "run_folder",
     "bounded": "yaml",
     "schema": "",
@@ -54,13 +54,13 @@ DOORS = {
     "numpy pyarrow rich torch",
     "evaluation": "prediction tasks datamodules metrics baselines datasets schema sections "
     "run_folder lightning numpy",
-    "export": "permissions checkpoints tasks datamodules domains models batch schema bounded "
+    "export": "permissions strict checkpoints tasks datamodules domains models batch schema bounded "
     "onnxruntime onnxscript peft safetensors torch transformers",
     "report": "bounded sections run_folder jinja2 matplotlib numpy",
     "testing": "datamodules domains models layers datasets batch companions schema numpy pyarrow "
     "torch",
-    "cli": "permissions report export prediction run checkpoints tasks datamodules datasets "
-    "parsing schema run_folder rich torch",
+    "cli": "permissions domains report export prediction run checkpoints tasks datamodules "
+    "datasets parsing schema run_folder rich torch",
     "people": "numpy",
 }
 LONGEST = 400  # lines; a longer file gives its reason in a comment `# Long because ...` at its top

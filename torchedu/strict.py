@@ -6,7 +6,7 @@ import re
 import types
 import typing
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 LARGEST = 1 << 53
@@ -55,6 +55,10 @@ class Look:
 
 Form = Callable[[Any, Look], None]
 """Raises ``Unfit`` where a value is not of the form."""
+
+
+def anything(value: Any, look: Look) -> None:
+    """Whatever is looked at elsewhere."""
 
 
 def check(value: Any, form: Form) -> None:
@@ -273,11 +277,11 @@ def _of_hint(hint: Any) -> Form:
         return either(*map(_of_hint, inner))
     if origin is Literal:
         return exactly(*inner)
-    if origin is list or (origin is tuple and inner[1:] == (...,)):
+    if origin in (list, Sequence) or (origin is tuple and inner[1:] == (...,)):
         return listed(_of_hint(inner[0]))
     if origin is tuple:
         return row(*map(_of_hint, inner))
-    if origin is dict:
+    if origin in (dict, Mapping):
         return table(_of_hint(inner[1]))
     return json_value
 

@@ -12,7 +12,6 @@ from torch.distributed.tensor import DTensor
 from torchedu.bounded import parse_json
 from torchedu.checkpoints.form import (
     TRAINING,
-    anything,
     divided_checkpoint,
     part_of_checkpoint,
     whole_checkpoint,
@@ -22,7 +21,7 @@ from torchedu.checkpoints.seal import ANOTHER, OURS, Manifest, Verified, verify
 from torchedu.errors import CheckpointError
 from torchedu.permissions import held
 from torchedu.run_folder import RunFolder
-from torchedu.strict import Form, Unfit, check, record
+from torchedu.strict import Form, Unfit, anything, check, record
 
 BLOCK = 1 << 24
 """Numbers that are looked at together."""

@@ -17,6 +17,7 @@ from torchedu.strict import (
     Form,
     Look,
     Unfit,
+    anything,
     either,
     exactly,
     flag,
@@ -44,10 +45,6 @@ _METHODS = {
     for name in dir(kind)
     if callable(getattr(kind, name, None))
 } | {"optimizer"}
-
-
-def anything(value: Any, look: Look) -> None:
-    """Whatever is looked at elsewhere."""
 
 
 def tensor(value: Any, look: Look) -> None:

@@ -18,6 +18,7 @@ COMMANDS = {
     "explain": "a tutoring session in the terminal with a trained language model",
     "data": "import, describe or simulate students' answers",
     "report": "write the report of a run again",
+    "inspect": "say what a checkpoint, run or export is and needs; nothing of it is built",
     "export": "write a trained network for other programs, checked equal to its checkpoint",
 }
 """Commands and what each does; the module ``torchedu.cli.<command>`` has ``main(arguments)``."""
