@@ -30,7 +30,8 @@ from safe_runs import TASKS, small_runs
 MODULES = ("antigravity", "this", "turtledemo", "planted_module")
 """Modules that nothing here needs: whoever imports one does so because a file says it."""
 TEXTS = (
-    "", ".", "..", "../../../outside/planted", "/outside/planted", "~/planted", "a/../../b", "C:\\x",
+    "", ".", "..", "../../../outside/planted",
+    "/outside/planted", "~/planted", "a/../../b", "C:\\x",
     "http://127.0.0.1:9/x", "https://example.org/x", "s3://bucket/x", "hf://a/b",
     "file:///etc/passwd",
     "owner/model", "antigravity.fly", "this.s", "planted_module.Net",

@@ -24,7 +24,7 @@ DOORS = {
     "schema": "",
     "strict": "",
     "permissions": "",
-    "companions": "people run_folder schema numpy torch",
+    "companions": "people run_folder strict schema bounded numpy torch",
     "parsing": "jsonargparse",
     "batch": "schema torch",
     "ranks": "torch",
@@ -37,13 +37,13 @@ DOORS = {
     "metrics": "numpy torch torchmetrics",
     "optimizers": "torch",
     "domains": "permissions strict people checkpoints metrics models layers batch companions "
-    "schema sections numpy torch torchmetrics",
+    "schema sections run_folder numpy torch torchmetrics",
     "datamodules": "strict bounded people parallel features models datasets batch companions "
     "schema lightning numpy tokenizers torch transformers",
     "tasks": "permissions people parallel checkpoints callbacks domains optimizers ranks "
     "companions run_folder lightning torch",
     "callbacks": "parallel domains ranks run_folder lightning numpy torch",
-    "checkpoints": "permissions strict ranks bounded run_folder lightning "
+    "checkpoints": "permissions strict companions ranks bounded run_folder lightning "
     "lightning_utilities torch",
     "metrics_log": "run_lock run_folder lightning",
     "parallel": "layers lightning_utilities torch",
@@ -52,9 +52,10 @@ DOORS = {
     "tasks datamodules domains parsing bounded run_folder jsonargparse lightning torch",
     "prediction": "tasks datamodules metrics models datasets ranks schema run_folder lightning "
     "numpy pyarrow rich torch",
-    "evaluation": "prediction tasks datamodules metrics baselines datasets schema sections "
-    "run_folder lightning numpy",
-    "export": "permissions strict checkpoints tasks datamodules domains models batch schema bounded "
+    "evaluation": "prediction tasks datamodules metrics baselines datasets companions schema "
+    "sections run_folder lightning numpy",
+    "export": "permissions strict checkpoints tasks datamodules domains models batch companions "
+    "schema bounded "
     "onnxruntime onnxscript peft safetensors torch transformers",
     "report": "bounded sections run_folder jinja2 matplotlib numpy",
     "testing": "datamodules domains models layers datasets batch companions schema numpy pyarrow "

@@ -1,6 +1,7 @@
 """What a checkpoint holds: read safely, and checked for what has to be there."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, NamedTuple
@@ -9,7 +10,6 @@ import torch
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
-from torchedu.bounded import parse_json
 from torchedu.checkpoints.form import (
     TRAINING,
     divided_checkpoint,
@@ -18,6 +18,7 @@ from torchedu.checkpoints.form import (
 )
 from torchedu.checkpoints.parts import put_together
 from torchedu.checkpoints.seal import ANOTHER, OURS, Manifest, Verified, verify
+from torchedu.companions import KEY, Companions
 from torchedu.errors import CheckpointError
 from torchedu.permissions import held
 from torchedu.run_folder import RunFolder
@@ -93,7 +94,7 @@ def read(verified: Verified, map_location: Any = "cpu") -> Checkpoint:
         content = put_together(path, content, lambda part: _part(part, map_location))
     _check_content(path, content, whole_checkpoint)
     _check_weights(path, content)
-    _check_names(path, content)
+    _check_companions(path, content)
     return Checkpoint(path, manifest, content, in_parts)
 
 
@@ -168,18 +169,17 @@ def _check_weights(file: Path, content: Mapping[str, Any]) -> None:
         )
 
 
-def _check_names(file: Path, content: Mapping[str, Any]) -> None:
-    """Check that the names that stand in the run's folder are the checkpoint's."""
-    names = RunFolder.of_checkpoint(file).vocabulary
-    if not (RunFolder.has(file) and names.is_file() and "companions" in content):
+def _check_companions(file: Path, content: Mapping[str, Any]) -> None:
+    """Check that what stands in the run's folder is what the checkpoint's weights belong to."""
+    beside = RunFolder.of_checkpoint(file).companions
+    if not (RunFolder.has(file) and beside.is_file() and KEY in content):
         return
-    try:
-        cause = "has other items or skills than"
-        other = parse_json(names.read_text("utf-8")) != content["companions"]["vocabulary"]
-    except (OSError, ValueError) as error:
-        cause, other = f"cannot be read ({error}), and belongs to", True
+    # Thresholds are chosen after training.
+    other = replace(Companions.read(beside), thresholds=None).difference(
+        Companions.of(content[KEY])
+    )
     if other:
         raise CheckpointError(
-            f"{names} {cause} {file}.",
-            "Put back the file that the run wrote, or remove it: a checkpoint holds the names too.",
+            f"{beside} belongs to other data than {file} says: {other}.",
+            "Put back the file that the run wrote, or remove it: a checkpoint holds the same.",
         )

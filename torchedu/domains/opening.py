@@ -1,6 +1,7 @@
 """A checkpoint opened without a trainer."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from torchedu.checkpoints import Checkpoint, open_checkpoint
@@ -8,6 +9,7 @@ from torchedu.companions import KEY, Companions
 from torchedu.domains.building import check_build, class_by_path
 from torchedu.domains.domain import Domain
 from torchedu.permissions import allowing
+from torchedu.run_folder import RunFolder
 
 
 def open_domain(checkpoint: str | Path | Checkpoint, trust: str | Iterable[str] = ()) -> Domain:
@@ -34,4 +36,18 @@ def open_domain(checkpoint: str | Path | Checkpoint, trust: str | Iterable[str] 
         domain.net.load()
     domain.take(Companions.of(read.content.get(KEY, {})))
     domain.load_state_dict(read.content["state_dict"])
+    domain.companions = of_run(domain.companions, read.file)
     return domain.eval()
+
+
+def of_run(companions: Companions | None, checkpoint: Path) -> Companions | None:
+    """Return the companions of a checkpoint with what its run found after training.
+
+    Args:
+        companions: The checkpoint's.
+        checkpoint: Its file.
+    """
+    beside = RunFolder.of_checkpoint(checkpoint).companions
+    if companions is None or not (RunFolder.has(checkpoint) and beside.is_file()):
+        return companions
+    return replace(companions, thresholds=Companions.read(beside).thresholds)

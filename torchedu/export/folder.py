@@ -15,16 +15,16 @@ from torch import Tensor
 
 from torchedu import __version__
 from torchedu.bounded import parse_json
-from torchedu.checkpoints.form import names
+from torchedu.companions import Companions
 from torchedu.domains.building import check_build, class_by_path
 from torchedu.errors import CheckpointError, ConfigError, TorcheduError
 from torchedu.models import KTModel
 from torchedu.permissions import allowing
-from torchedu.schema import ITEM, SKILL, Vocabulary
+from torchedu.schema import ITEM, SKILL
 from torchedu.strict import IMPORT_PATH, Unfit, check, json_value, record, table, text, whole
 
 FORMAT = 1
-CONFIG, WEIGHTS, NAMES = "config.json", "model.safetensors", "vocabulary.json"
+CONFIG, WEIGHTS, NAMES = "config.json", "model.safetensors", "companions.json"
 AGAIN = "Copy the folder again from where it came, or export its checkpoint again."
 _CONFIG = record(
     {
@@ -81,16 +81,16 @@ def whole_folder(folder: str | Path) -> Iterator[Path]:
         raise
 
 
-def write_network(net: KTModel, vocabulary: Vocabulary, folder: Path) -> None:
-    """Write weights and names.
+def write_network(net: KTModel, companions: Companions, folder: Path) -> None:
+    """Write weights and what they belong to.
 
     Args:
         net: The network.
-        vocabulary: The names of its ids.
+        companions: What its weights belong to.
         folder: Where the files go.
     """
     write_tensors(net.state_dict(), folder / WEIGHTS)
-    write_json(folder / NAMES, vocabulary.to_json())
+    companions.write(folder / NAMES)
 
 
 def write_tensors(tensors: dict[str, Tensor], file: Path) -> None:
@@ -137,7 +137,7 @@ def open_export(folder: str | Path, trust: str | Iterable[str] = ()) -> KTModel:
     """
     folder = Path(folder)
     config = export_config(folder)
-    vocabulary = open_vocabulary(folder)
+    vocabulary = open_companions(folder).vocabulary
     about = config["network"]
     sizes = about["num_items"], about["num_skills"]
     path, arguments = about["class_path"], about["init_args"]
@@ -171,26 +171,21 @@ def open_export(folder: str | Path, trust: str | Iterable[str] = ()) -> KTModel:
     return net
 
 
-def open_vocabulary(folder: str | Path) -> Vocabulary:
-    """Return the names that an exported network's ids stand for, after verifying its files.
+def open_companions(folder: str | Path) -> Companions:
+    """Return what an exported network's weights belong to, after verifying its files.
 
     Args:
         folder: The folder that ``torchedu export`` wrote.
 
     Returns:
-        The names of items, skills and student groups.
+        The names of its ids, the skills of items, and what else there is.
 
     Raises:
         CheckpointError: A file is missing or damaged.
     """
     folder = Path(folder)
     _verified(folder)
-    try:
-        found = _json(folder / NAMES)
-        check(found, names)
-        return Vocabulary.from_json(found)
-    except ValueError:
-        raise _unusable(folder, f"its {NAMES} does not hold lists of names", AGAIN) from None
+    return Companions.read(folder / NAMES)
 
 
 def is_export(folder: Path) -> bool:
