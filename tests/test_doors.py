@@ -27,6 +27,7 @@ DOORS = {
     "batch": "schema torch",
     "ranks": "torch",
     "datasets": "schema bounded defusedxml numpy openpyxl pyarrow rich scipy",
+    "leaks": "datasets schema numpy",
     "layers": "schema torch",
     "models": "layers batch schema bounded bitsandbytes huggingface_hub peft safetensors torch "
     "transformers",
@@ -36,8 +37,8 @@ DOORS = {
     "optimizers": "torch",
     "domains": "people checkpoints metrics models layers batch companions schema sections "
     "run_folder numpy torch torchmetrics",
-    "datamodules": "people parallel features models datasets batch companions schema lightning "
-    "numpy tokenizers torch transformers",
+    "datamodules": "people parallel features models leaks datasets batch companions schema "
+    "lightning numpy tokenizers torch transformers",
     "tasks": "people parallel checkpoints callbacks domains optimizers ranks companions "
     "run_folder lightning torch",
     "callbacks": "parallel domains ranks run_folder lightning numpy torch",
@@ -56,8 +57,8 @@ DOORS = {
     "report": "bounded sections run_folder jinja2 matplotlib numpy",
     "testing": "datamodules domains models layers datasets batch companions schema numpy pyarrow "
     "torch",
-    "cli": "report export prediction run checkpoints tasks datamodules datasets parsing schema "
-    "run_folder rich torch",
+    "cli": "report export prediction run checkpoints tasks datamodules leaks datasets parsing "
+    "schema sections run_folder rich torch",
     "people": "numpy",
 }
 LONGEST = 400  # lines; a longer file gives its reason in a comment `# Long because ...` at its top
