@@ -22,7 +22,7 @@ DOORS = {
     "run_lock": "run_folder",
     "bounded": "yaml",
     "schema": "",
-    "companions": "people schema numpy",
+    "companions": "people run_folder schema bounded numpy torch",
     "parsing": "jsonargparse",
     "batch": "schema torch",
     "ranks": "torch",
@@ -42,7 +42,7 @@ DOORS = {
     "tasks": "people parallel checkpoints callbacks domains optimizers ranks companions "
     "run_folder lightning torch",
     "callbacks": "parallel domains ranks run_folder lightning numpy torch",
-    "checkpoints": "ranks bounded run_folder lightning lightning_utilities torch",
+    "checkpoints": "companions ranks bounded run_folder lightning lightning_utilities torch",
     "metrics_log": "run_lock run_folder lightning",
     "parallel": "layers lightning_utilities torch",
     "strategies": "parallel models layers ranks deepspeed horovod lightning torch",
@@ -50,10 +50,10 @@ DOORS = {
     "domains parsing bounded run_folder jsonargparse lightning torch",
     "prediction": "tasks datamodules metrics models datasets ranks schema run_folder lightning "
     "numpy pyarrow rich torch",
-    "evaluation": "prediction tasks datamodules metrics baselines datasets schema sections "
-    "run_folder lightning numpy",
-    "export": "checkpoints tasks datamodules domains models batch schema bounded onnxruntime "
-    "onnxscript peft safetensors torch transformers",
+    "evaluation": "prediction tasks datamodules metrics baselines datasets companions schema "
+    "sections run_folder lightning numpy",
+    "export": "checkpoints tasks datamodules domains models batch companions schema bounded "
+    "onnxruntime onnxscript peft safetensors torch transformers",
     "report": "bounded sections run_folder jinja2 matplotlib numpy",
     "testing": "datamodules domains models layers datasets batch companions schema numpy pyarrow "
     "torch",

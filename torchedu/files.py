@@ -1,6 +1,7 @@
 """Files that are written whole or not at all, and folders that go with the process."""
 
 import errno
+import json
 import os
 import platform
 import re
@@ -9,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from torchedu.errors import ConfigError
 
@@ -52,6 +54,12 @@ def write_whole(file: Path, content: bytes) -> None:
     """
     with whole(file) as part:
         part.write_bytes(content)
+
+
+def write_json(file: Path, value: Any) -> None:
+    """Write plain values as JSON, in a folder that need not exist; see ``whole``."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(file, json.dumps(value, ensure_ascii=False, indent=1).encode())
 
 
 def sweep(folder: Path) -> int:

@@ -14,13 +14,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from torchedu.baselines.baseline import Baseline, middle
-from torchedu.baselines.recommendation import (
-    Scores,
-    bags,
-    of_students,
-    refuse_nothing,
-    settle_next,
-)
+from torchedu.baselines.recommendation import Scores, bags, of_students, refuse_nothing, settle_next
 from torchedu.datasets.enrolments import Enrolled
 
 ROWS = 4096

@@ -162,11 +162,7 @@ class BalancedOrder(Order):
     """
 
     def __init__(
-        self,
-        lengths: NDArray[np.int64],
-        batch_size: int,
-        group: NDArray[np.int64],
-        seed: int = 0,
+        self, lengths: NDArray[np.int64], batch_size: int, group: NDArray[np.int64], seed: int = 0
     ) -> None:
         super().__init__(lengths, batch_size, seed)
         names = np.unique(group[group >= 0])

@@ -154,6 +154,14 @@ def _students(
     else:
         in_test = place < round(num * test)
         val = val / (1 - test)  # the share is of all students here, of the rest below
+    return drawn(place, in_test, val)
+
+
+def drawn(
+    place: NDArray[np.int64], in_test: NDArray[np.bool_], val: float
+) -> dict[str, NDArray[np.bool_]]:
+    """Return who is in which part, the first ``val`` of those not in the test in the validation."""
+    num = len(place)
     rest = np.argsort(np.where(in_test, num, place), kind="stable")[: num - in_test.sum()]
     in_val = np.zeros(num, bool)
     in_val[rest[: max(1, round(len(rest) * val))]] = True
@@ -191,18 +199,26 @@ def _by_time(store: AnswerStore, val: float, test: float) -> dict[str, Part]:
             "Import a column of times, or split by student.",
             file=store.path,
         )
-    time = store.answer_column("time")
+    return by_time(store.answer_column("time"), store.history_offsets, val, test)
+
+
+def by_time(
+    time: NDArray[np.int64], offsets: NDArray[np.int64], val: float, test: float
+) -> dict[str, Part]:
+    """Return stretches of time as parts, given histories one after the other in order of time."""
     cuts = np.quantile(time, [1 - val - test, 1 - test], method="higher")
-    offsets = store.history_offsets
     # Histories are in order of time: the number of a student's answers before a cut is its place.
     counts = [
         np.add.reduceat(np.append(time < cut, False).astype(np.int64), offsets[:-1])
         * (np.diff(offsets) > 0)
         for cut in cuts
     ]
-    bounds = [np.zeros(store.num_students, np.int64), *counts, np.diff(offsets)]
-    students = np.arange(store.num_students)
-    parts = {}
+    return between([np.zeros(len(offsets) - 1, np.int64), *counts, np.diff(offsets)])
+
+
+def between(bounds: Sequence[NDArray[np.int64]]) -> dict[str, Part]:
+    """Return the parts between four positions in each student's history; shape (students,) each."""
+    students, parts = np.arange(len(bounds[0])), {}
     for name, first, stop in zip(PARTS, bounds[:-1], bounds[1:], strict=True):
         some = stop > first
         parts[name] = Part(students[some], first[some], stop[some])

@@ -32,12 +32,27 @@ from numpy.typing import ArrayLike, NDArray
 from torchedu.bounded import parse_json
 from torchedu.errors import ConfigError, DataError, allowed
 from torchedu.files import scratch, to_disk, write_whole
-from torchedu.schema import Vocabulary
+from torchedu.schema import GROUP, Vocabulary
 
 FORMAT = "torchedu-store"
 VERSION = 1
 MANIFEST = "manifest.json"
 VOCABULARY = "vocabulary.json"
+
+
+def mapped(table: str, column: str) -> "cached_property[NDArray[Any]]":
+    """Return an attribute of stores: a column of theirs; see ``Store.values``."""
+    return cached_property(lambda store: store.values(table, column))
+
+
+def bounds(table: str, family: str) -> "cached_property[NDArray[np.int64]]":
+    """Return an attribute of stores: where each row's values begin; see ``Store.offsets``."""
+    return cached_property(lambda store: store.offsets(table, family))
+
+
+def size(table: str) -> "cached_property[int]":
+    """Return an attribute of stores: how many rows a table has."""
+    return cached_property(lambda store: store.num_rows(table))
 
 
 class Store:
@@ -64,11 +79,9 @@ class Store:
         self.path = Path(path)
         manifest = self.path / MANIFEST
         if not manifest.is_file():
-            found = (
-                "a file" if self.path.is_file() else "a folder" if self.path.is_dir() else "nothing"
-            )
+            there = "a file" if self.path.is_file() else "a folder"
             raise DataError(
-                f"no store is here ({found} found).",
+                f"no store is here ({there if self.path.exists() else 'nothing'} found).",
                 "Make one with: torchedu data import FORMAT RAW OUT",
                 file=self.path,
             )
@@ -158,6 +171,17 @@ class Store:
         spec = columns[column]
         return self._map(f"{table}/{column}.bin", np.dtype(spec["dtype"]), int(spec["size"]))
 
+    def group(self, attribute: str) -> NDArray[np.int32]:
+        """Return the group by an attribute of each row of the table that ``mark`` names.
+
+        Args:
+            attribute: Such as ``gender``.
+
+        Returns:
+            Ids of kind ``group.<attribute>``; shape (rows,).
+        """
+        return self.values(self.mark[0], GROUP + attribute)
+
     def texts(self, table: str, column: str, rows: ArrayLike) -> list[str]:
         """Return the texts of some rows of a column written by ``encode_texts``."""
         bounds, row = self.offsets(table, column), np.asarray(rows, np.int64)
@@ -173,11 +197,7 @@ class Store:
         """
         for name, known in self.manifest["files"].items():
             file = self.path / name
-            if (
-                not file.is_file()
-                or file.stat().st_size != known["bytes"]
-                or _sha256(file) != known["sha256"]
-            ):
+            if not file.is_file() or _seen(file) != known:
                 raise _damaged("the file does not match its checksum.", file)
 
     def _table(self, table: str) -> dict[str, Any]:
@@ -212,10 +232,7 @@ class TableWriter:
     """
 
     def __init__(
-        self,
-        folder: Path,
-        flat: Mapping[str, str],
-        ragged: Mapping[str, Mapping[str, str]],
+        self, folder: Path, flat: Mapping[str, str], ragged: Mapping[str, Mapping[str, str]]
     ) -> None:
         folder.mkdir()
         self.rows = 0
@@ -329,6 +346,12 @@ class StoreWriter:
         self._tables[name] = TableWriter(self._folder / name, flat or {}, ragged or {})
         return self._tables[name]
 
+    def flat(self, name: str, columns: Mapping[str, tuple[str, ArrayLike]]) -> None:
+        """Write a whole table of flat columns: of each its dtype and its values; shape (rows,)."""
+        table = self.table(name, {column: dtype for column, (dtype, _) in columns.items()})
+        values = {column: np.asarray(given) for column, (_, given) in columns.items()}
+        table.append(len(next(iter(values.values()))), values, {})
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -348,20 +371,14 @@ class StoreWriter:
         tables = {name: table.close() for name, table in self._tables.items()}
         _write_json(self._folder / VOCABULARY, self.vocabulary.to_json())
         files = {
-            file.relative_to(self._folder).as_posix(): {
-                "bytes": file.stat().st_size,
-                "sha256": _sha256(file),
-            }
+            file.relative_to(self._folder).as_posix(): _seen(file)
             for file in sorted(self._folder.rglob("*"))
             if file.is_file()
         }
         manifest = {
-            "format": FORMAT,
-            "version": VERSION,
-            "tables": tables,
-            "about": self.about,
+            "format": FORMAT, "version": VERSION, "tables": tables, "about": self.about,
             "files": files,
-        }
+        }  # fmt: skip
         _write_json(self._folder / MANIFEST, manifest)
         for folder in {file.parent for file in self._folder.rglob("*")}:
             to_disk(folder)
@@ -380,18 +397,18 @@ class StoreWriter:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def encode_texts(
-    texts: Iterable[str],
-) -> tuple[NDArray[np.int64], dict[str, NDArray[np.uint8]]]:
+def encode_texts(texts: Iterable[str]) -> tuple[NDArray[np.int64], dict[str, NDArray[np.uint8]]]:
     """Return texts as the lengths and values of a ragged family with the one column ``utf8``."""
     pieces = [text.encode("utf-8") for text in texts]
     lengths = np.fromiter(map(len, pieces), np.int64, len(pieces))
     return lengths, {"utf8": np.frombuffer(b"".join(pieces), np.uint8)}
 
 
-def _sha256(file: Path) -> str:
+def _seen(file: Path) -> dict[str, Any]:
+    """Return what tells a file from a damaged one."""
     with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return {"bytes": file.stat().st_size, "sha256": digest}
 
 
 def _write_json(file: Path, value: object) -> None:

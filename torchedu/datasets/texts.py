@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import compress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from torchedu.datasets.splits import check_split, random_places
-from torchedu.datasets.store import Store, StoreWriter, encode_texts
+from torchedu.datasets.store import Store, StoreWriter, encode_texts, mapped, size
 from torchedu.datasets.surface import surface
 from torchedu.errors import ConfigError, DataError
-from torchedu.schema import FOLD, GROUP, LABEL, PART, PROMPT, RESERVED, SCORE, Vocabulary
+from torchedu.schema import FOLD, LABEL, PART, PROMPT, RESERVED, SCORE, Vocabulary
 
 EDGES = ("low", "high", "step")
 KINDS = ("part", "fold", "random")
@@ -42,13 +43,9 @@ class Graded(NamedTuple):
     def where(self, mask: NDArray[np.bool_]) -> "Graded":
         """Return some of the texts."""
         return Graded(
-            [text for text, mine in zip(self.text, mask.tolist(), strict=True) if mine],
-            self.prompt[mask],
-            self.target[mask],
-            self.label[mask],
-            self.num_labels,
-            self.surface[mask],
-        )
+            list(compress(self.text, mask.tolist())), self.prompt[mask], self.target[mask],
+            self.label[mask], self.num_labels, self.surface[mask],
+        )  # fmt: skip
 
 
 class TextStore(Store):
@@ -63,10 +60,10 @@ class TextStore(Store):
 
     holds, made_by, mark = "graded texts", "texts", ("texts", "text.utf8")
 
-    @cached_property
-    def num_texts(self) -> int:
-        """Number of texts."""
-        return self.num_rows("texts")
+    num_texts = size("texts")
+    """Number of texts."""
+    prompt = mapped("texts", PROMPT)
+    """The prompt of each text, an id; shape (texts,)."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -82,11 +79,6 @@ class TextStore(Store):
     def label_names(self) -> tuple[str, ...]:
         """The labels, in order; none where scores are given."""
         return tuple(self.vocabulary[LABEL])
-
-    @cached_property
-    def prompt(self) -> NDArray[np.int32]:
-        """The prompt of each text, an id; shape (texts,)."""
-        return self.values("texts", PROMPT)
 
     @cached_property
     def label(self) -> NDArray[np.int64]:
@@ -130,17 +122,9 @@ class TextStore(Store):
     def graded(self, rows: NDArray[np.int64]) -> Graded:
         """Return some texts with what people gave them."""
         return Graded(
-            [self.all_texts[i] for i in rows.tolist()],
-            self.prompt[rows].astype(np.int64),
-            self.target[rows],
-            self.label[rows],
-            len(self.label_names),
-            self.surface[rows],
-        )
-
-    def group(self, attribute: str) -> NDArray[np.int32]:
-        """Return each writer's group by an attribute, an id of kind ``group.<attribute>``."""
-        return self.values("texts", GROUP + attribute)
+            [self.all_texts[i] for i in rows.tolist()], self.prompt[rows].astype(np.int64),
+            self.target[rows], self.label[rows], len(self.label_names), self.surface[rows],
+        )  # fmt: skip
 
     def part_of(self, kind: str) -> NDArray[np.int32]:
         """Return each text's published ``part`` or ``fold``, an id; 0 where there is none."""
@@ -154,16 +138,16 @@ class TextStore(Store):
     @cached_property
     def references(self) -> list[str] | None:
         """What a right answer says, or else the question, beside each text; None without."""
-        if "reference.utf8" not in self.columns("texts"):
-            return None
-        return self.texts("texts", "reference", range(self.num_texts))
+        return self._beside("reference")
 
     @cached_property
     def questions(self) -> list[str] | None:
         """What was asked, beside each text; None where the data does not say."""
-        if "question.utf8" not in self.columns("texts"):
-            return None
-        return self.texts("texts", "question", range(self.num_texts))
+        return self._beside("question")
+
+    def _beside(self, column: str) -> list[str] | None:
+        there = f"{column}.utf8" in self.columns("texts")
+        return self.texts("texts", column, range(self.num_texts)) if there else None
 
     @cached_property
     def surface(self) -> NDArray[np.float32]:

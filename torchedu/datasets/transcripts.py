@@ -1,22 +1,14 @@
 """Transcripts of lessons in a store: who said what, sentence by sentence, and with which tag."""
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from torchedu.datasets.splits import (
-    PARTS,
-    Part,
-    check_fold,
-    check_split,
-    part_sizes,
-    random_places,
-)
-from torchedu.datasets.store import Store, StoreWriter, encode_texts
+from torchedu.datasets.splits import PARTS, Part, check_fold, check_split, part_sizes, random_places
+from torchedu.datasets.store import Store, StoreWriter, bounds, encode_texts, mapped, size
 from torchedu.errors import DataError
 from torchedu.schema import Vocabulary
 
@@ -39,15 +31,14 @@ class TranscriptStore(Store):
 
     holds, made_by, mark = "transcripts", "transcripts", ("lessons", "sentence.role")
 
-    @property
-    def num_lessons(self) -> int:
-        """Number of lessons."""
-        return self.num_rows("lessons")
-
-    @property
-    def num_sentences(self) -> int:
-        """Number of sentences of all lessons."""
-        return self.num_rows("sentences")
+    num_lessons = size("lessons")
+    """Number of lessons."""
+    num_sentences = size("sentences")
+    """Number of sentences of all lessons."""
+    lesson_offsets = bounds("lessons", "sentence")
+    """Where each lesson's sentences begin; shape (lessons + 1,)."""
+    part = mapped("lessons", "part")
+    """The part of each lesson by the data's source, an index of ``PARTS``, or ``NO_PART``."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -58,16 +49,6 @@ class TranscriptStore(Store):
     def parts(self) -> dict[str, int]:
         """How many lessons are of each part by the data's source; nothing where it names none."""
         return part_sizes(self.part)
-
-    @cached_property
-    def lesson_offsets(self) -> NDArray[np.int64]:
-        """Where each lesson's sentences begin; shape (lessons + 1,)."""
-        return self.offsets("lessons", "sentence")
-
-    @property
-    def part(self) -> NDArray[np.uint8]:
-        """The part of each lesson by the data's source, an index of ``PARTS``, or ``NO_PART``."""
-        return self.values("lessons", "part")
 
     def column(self, name: str) -> NDArray[Any]:
         """Return a column of all sentences.
@@ -128,17 +109,11 @@ def write_transcripts(
         writer.vocabulary, writer.about = vocabulary, dict(about or {})
         text = {"utf8": "uint8"}
         lessons = writer.table("lessons", {"part": "uint8"}, {"name": text, "sentence": SENTENCE})
-        lessons.append(
-            len(names),
-            {"part": part},
-            {"name": encode_texts(names), "sentence": (lengths, columns)},
-        )
-        writer.table("sentences", ragged={"text": text}).append(
-            len(texts), {}, {"text": encode_texts(texts)}
-        )
-        writer.table("speakers", ragged={"name": text}).append(
-            len(speakers), {}, {"name": encode_texts(speakers)}
-        )
+        ragged = {"name": encode_texts(names), "sentence": (lengths, columns)}
+        lessons.append(len(names), {"part": part}, ragged)
+        for table, column, words in (("sentences", "text", texts), ("speakers", "name", speakers)):
+            rows = writer.table(table, ragged={column: text})
+            rows.append(len(words), {}, {column: encode_texts(words)})
     return TranscriptStore(path)
 
 

@@ -21,11 +21,13 @@ class TracedAnswers(NamedTuple):
         student: Row in the store; shape (answers,).
         position: Position in the student's history.
         probability: The chance of a correct answer, from the history before it.
+        correct: What came true: 0, 1 or a share of the marks.
     """
 
     student: Tensor
     position: Tensor
     probability: Tensor
+    correct: Tensor
 
 
 class Tracing(Domain):
@@ -105,6 +107,7 @@ class Tracing(Domain):
         """Return the predictions of the scored answers of a batch."""
         probability_BL = self(batch).float().sigmoid()
         row, step = batch.scored_BL.nonzero(as_tuple=True)
+        position = batch.start_B[row] + step
         return TracedAnswers(
-            batch.student_B[row], batch.start_B[row] + step, probability_BL[row, step]
+            batch.student_B[row], position, probability_BL[row, step], batch.correct_BL[row, step]
         )

@@ -5,11 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from torchedu.evaluation.shared_sections import audited
+from torchedu.evaluation.sections import Rows, alike, calibration, lacking, line, roc, table
 from torchedu.sections import Form, Line, Lines, Section, Table
-
-Rows = Sequence[Mapping[str, Any]]
-
 
 MOST_CALLED = 100
 """Students of the lists whom a page shows."""
@@ -25,20 +22,13 @@ def whom_to_call(calls: Rows, called: Sequence[tuple[str, str, float, str]]) -> 
     """
     title = "Whom to call"
     if not called:
-        return Section(title, "No student could be called.", lacking=True)
+        return lacking(title, "No student could be called.")
     first = calls[0]
-    worth = Table(
-        ["course over", "called", "share that failed or left", "more of them than by chance"],
-        [
-            [
-                f"{100 * one['share']:.0f} %",
-                one["called"],
-                one["precision"],
-                one["gain_over_chance"],
-            ]
-            for one in calls
-        ],
-    )
+    headings = {
+        "over": "course over", "called": "called", "precision": "share that failed or left",
+        "gain_over_chance": "more of them than by chance",
+    }  # fmt: skip
+    worth = table([{**row, "over": f"{100 * row['share']:.0f} %"} for row in calls], headings)
     lists = Table(
         ["course", "student", "risk", "what came"],
         called[:MOST_CALLED],
@@ -61,27 +51,23 @@ def week_by_week(weeks: Rows) -> Section:
         weeks: ``week``, ``auc``, ``leaving_predicted`` and ``leaving_observed`` of each.
     """
     title = "Week by week"
-    known = [one for one in weeks if one["auc"] is not None]
+    known = [row for row in weeks if row["auc"] is not None]
     if not known:
-        return Section(title, "In no week are there outcomes of both kinds.", lacking=True)
-    told = Lines(
-        "week of the course", "AUC, of those still in the course",
-        [Line("AUC", [one["week"] for one in known], [one["auc"] for one in known], "network")],
-    )  # fmt: skip
-    week = [one["week"] for one in weeks]
-    leaving = Lines(
-        "week of the course", "leave within a week",
-        [
-            Line("predicted", week, [one["leaving_predicted"] for one in weeks], "network"),
-            Line("observed", week, [one["leaving_observed"] for one in weeks], "baseline"),
-        ],
-        percent=True,
-    )  # fmt: skip
+        return lacking(title, "In no week are there outcomes of both kinds.")
+    x = "week of the course"
+    auc = line(known, "week", "auc", "AUC", "network")
+    leaving = [
+        line(weeks, "week", "leaving_predicted", "predicted", "network"),
+        line(weeks, "week", "leaving_observed", "observed", "baseline"),
+    ]
     return Section(
         title,
         "How well those who fail or leave are told from the others, of the students still in the "
         "course; and how many leave within a week, as foretold and as it came.",
-        [told, leaving],
+        [
+            Lines(x, "AUC, of those still in the course", [auc]),
+            Lines(x, "leave within a week", leaving, percent=True),
+        ],
     )
 
 
@@ -98,32 +84,25 @@ def groups_alike(
     for attribute, of in groups.items():
         if len(of) == 2 and not forms:  # the area lies between two curves
             ranking = [
-                Line(
-                    f"{name} (n = {one['students']:,})", one["roc"]["false_positive_rate"],
-                    one["roc"]["true_positive_rate"],
-                )
-                for name, one in of.items()
-            ]  # fmt: skip
-            trust = [
-                Line(name, one["calibration"]["predicted"], one["calibration"]["observed"])
-                for name, one in of.items()
+                roc(f"{name} (n = {group['students']:,})", group["roc"])
+                for name, group in of.items()
             ]
+            trust = [calibration(name, group["calibration"]) for name, group in of.items()]
+            area = _area(attribute, of, fairness)
+            x, y = "safe students called", "students at risk called"
             forms = [
-                Lines(
-                    "safe students called", "students at risk called", ranking,
-                    _area(attribute, of, fairness), square=True, area=True,
-                ),
+                Lines(x, y, ranking, area, square=True, area=True),
                 Lines("predicted risk", "share that failed or left", trust, square=True),
-            ]  # fmt: skip
-    return audited(fairness, forms)
+            ]
+    return alike(fairness, forms)
 
 
 def _area(attribute: str, groups: Mapping[str, Any], fairness: Mapping[str, Any] | None) -> str:
     """Say how large the area between the curves of two groups is, beside that of chance."""
     at = np.linspace(0, 1, 401)
     first, second = (
-        np.interp(at, one["roc"]["false_positive_rate"], one["roc"]["true_positive_rate"])
-        for one in groups.values()
+        np.interp(at, group["roc"]["false_positive_rate"], group["roc"]["true_positive_rate"])
+        for group in groups.values()
     )
     said = f"{attribute}: ABROCA {np.abs(first - second).mean():.3f}"
     of = ((fairness or {}).get("attributes") or {}).get(attribute) or {"groups": []}
@@ -149,14 +128,14 @@ def one_students_risk(student: Mapping[str, Any] | None) -> Section:
     """
     title = "One student's risk over time"
     if student is None:
-        return Section(title, "No student's risk rose above one half.", lacking=True)
+        return lacking(title, "No student's risk rose above one half.")
     marks = [
-        (one["day"], f"until day {one['day']:.0f}: {one['event']}") for one in student["events"]
+        (mark["day"], f"until day {mark['day']:.0f}: {mark['event']}") for mark in student["events"]
     ]
-    line = Line("risk", student["day"], student["risk"], "network")
+    path = Line("risk", student["day"], student["risk"], "network")
     return Section(
         title,
         f"{student['student']} of {student['course']}, who {student['outcome']}. What came in the "
         "weeks in which the risk rose most:",
-        [Lines("day of the course", "risk", [line], percent=True, marks=marks, wide=True)],
+        [Lines("day of the course", "risk", [path], percent=True, marks=marks, wide=True)],
     )

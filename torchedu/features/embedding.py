@@ -16,7 +16,8 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -116,9 +117,9 @@ def embed(
     """
     if precision not in TYPES:
         raise ConfigError(f"precision is {precision!r}.", "Allowed: 32, bf16.")
-    home = Path(folder) / vectors_key(encoder, pooling, layers, window, precision)
-    home.mkdir(parents=True, exist_ok=True)
     about = _made_by(encoder, pooling, layers, window, precision)
+    home = Path(folder) / _key(about)
+    home.mkdir(parents=True, exist_ok=True)
     write_whole(home / "about.json", about.encode())
     keys = text_keys(texts)
     unique, first = np.unique(keys, return_index=True)
@@ -128,7 +129,9 @@ def embed(
     if len(missing):
         part = _open(home, unique[~np.isin(unique, old)], _dim(encoder, layers), precision)
         tokens = tokenize([texts[i] for i in missing.tolist()], encoder, home, window=window)
-        _fill(part, tokens, encoder, pooling, layers, precision, device)
+        where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        make = partial(TextEncoder.pretrained, encoder, pooling, layers, TYPES[precision])
+        _fill(part, tokens, make, where)
         known.append(part)
     return _found(keys, known)
 
@@ -137,7 +140,10 @@ def vectors_key(
     encoder: str, pooling: Pooling, layers: Sequence[int], window: int, precision: Precision
 ) -> str:
     """Return the checksum of all that decides a text's vector, as 16 hexadecimal digits."""
-    about = _made_by(encoder, pooling, layers, window, precision)
+    return _key(_made_by(encoder, pooling, layers, window, precision))
+
+
+def _key(about: str) -> str:
     return hashlib.sha256(about.encode()).hexdigest()[:16]
 
 
@@ -192,13 +198,7 @@ def _open(home: Path, keys: NDArray[np.bytes_], dim: int, precision: Precision) 
 
 
 def _fill(
-    part: _Part,
-    tokens: Tokens,
-    encoder: str,
-    pooling: Pooling,
-    layers: Sequence[int],
-    precision: Precision,
-    device: str | torch.device | None,
+    part: _Part, tokens: Tokens, make: Callable[[], TextEncoder], device: torch.device
 ) -> None:
     """Embed this rank's share of what is left, then wait for the others."""
     rank, ranks = 0, 1
@@ -207,12 +207,11 @@ def _fill(
     # By all texts, done or not: every rank then divides them alike, whenever it comes here.
     chunks = token_batches(tokens.length, CHUNK_TOKENS)[rank::ranks]
     chunks = [left for chunk in chunks if len(left := chunk[part.done[chunk] == 0])]
-    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    network = TextEncoder.pretrained(encoder, pooling, layers, TYPES[precision]).to(where)
+    network = make().to(device)
     with _bar(rank) as bar:
         task = bar.add_task("embedding", total=sum(int(tokens.length[one].sum()) for one in chunks))
         for mine in chunks:
-            part.vectors[mine] = _vectors(network, tokens, mine, where)
+            part.vectors[mine] = _vectors(network, tokens, mine, device)
             part.vectors.flush()  # type: ignore[attr-defined]  # before it is said to be done
             part.done[mine] = 1
             part.done.flush()  # type: ignore[attr-defined]

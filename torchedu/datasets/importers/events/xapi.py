@@ -9,13 +9,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from torchedu.bounded import parse_json
 from torchedu.datasets.importers.events.importer import EventImporter
 from torchedu.datasets.importers.events.log import OWNERS, histories
-from torchedu.datasets.importers.reading.rows import BadRows, Reading
+from torchedu.datasets.importers.reading.rows import BadRows, FileRows, Reading
 from torchedu.datasets.importers.reading.text import locate
 
 _CLICKS = frozenset([
@@ -69,7 +68,7 @@ class XAPI(EventImporter):
 
 
 def _statements(file: Path, bad: BadRows) -> list[dict[str, Any]]:
-    number, statements = bad.places.file(str(file)), []
+    places, statements = FileRows(bad, bad.places.file(str(file))), []
     for row, line in enumerate(file.read_text("utf-8-sig").splitlines(), 1):
         if not line.strip():
             continue
@@ -79,11 +78,8 @@ def _statements(file: Path, bad: BadRows) -> list[dict[str, Any]]:
                 raise KeyError("id")
             statements.append(one)
         except (ValueError, KeyError, TypeError):
-            bad.add(
-                "the line is no xAPI statement",
-                bad.places.code(number, np.array([row])),
-                "Each line is a JSON object with actor, verb, object and timestamp.",
-            )
+            remedy = "Each line is a JSON object with actor, verb, object and timestamp."
+            places.refuse("the line is no xAPI statement", [row], remedy)
     return statements
 
 

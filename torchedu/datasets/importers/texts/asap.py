@@ -79,14 +79,14 @@ class ASAP(TextImporter):
         Raises:
             DataError: A file cannot be read as it stands.
         """
-        found = locate(raw)
-        source = files(found, (".tsv", ".parquet"))[0] if is_folder(found) else found
+        place = locate(raw)
+        source = files(place, (".tsv", ".parquet"))[0]
         columns = {
             "id": "essay_id", "prompt": "essay_set", "text": "essay", "score": "domain1_score",
             "rater1": "rater1_domain1", "rater2": "rater2_domain1",
         }  # fmt: skip
-        reading = TextTables(columns=columns, encoding=self.encoding).read(source.name, bad)
-        folds = _folds(found if is_folder(found) else None, source)
+        reading = TextTables(columns=columns, encoding=self.encoding).of([source], bad)
+        folds = _folds(place if is_folder(place) else None, source)
 
         def pieces() -> Iterator[Piece]:
             for piece in reading.pieces:

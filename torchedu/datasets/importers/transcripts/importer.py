@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torchedu.datasets.contents import describe_transcripts
 from torchedu.datasets.importers.importer import Importer
 from torchedu.datasets.importers.reading import values
-from torchedu.datasets.importers.reading.numbering import Numbering
+from torchedu.datasets.importers.reading.numbering import Numbering, inverse
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve
 from torchedu.datasets.splits import PARTS
 from torchedu.datasets.transcripts import NO_PART, TranscriptStore, write_transcripts
@@ -81,8 +81,8 @@ class _Rows:
         words = pc.fill_null(words, 0).to_numpy(False)
         role, strange = _chosen(text["role"], ROLES)
         part, odd = _chosen(text["split"], PARTS)
-        sieve.refuse("the transcript has no name", _null(text["transcript"]))
-        sieve.refuse("the sentence is empty", _null(text["sentence"]))
+        sieve.refuse("the transcript has no name", text["transcript"].is_null().to_numpy(False))
+        sieve.refuse("the sentence is empty", text["sentence"].is_null().to_numpy(False))
         long = words > MOST_WORDS
         sieve.refuse(
             "the sentence is too long",
@@ -141,8 +141,7 @@ class _Rows:
             raise DataError("no sentences are in it.", "Export it again.", file=raw)
         rows = {name: np.concatenate(self._kept[name]) for name in _COLUMNS}
         names, named = self._names["lesson"].ordered()
-        rank = np.empty(len(names), np.int64)
-        rank[named] = np.arange(len(names))
+        rank = inverse(named)
         order = np.argsort(rank[rows["lesson"]], kind="stable")
         rows = {name: column[order] for name, column in rows.items()}
         rows["lesson"] = rank[rows["lesson"]]
@@ -164,23 +163,12 @@ class _Rows:
         some, lengths = np.unique(rows["lesson"], return_counts=True)
         speakers = list(self._names["speaker"].numbers)
         about |= {"dropped": self.bad.dropped, "notes": notes}
+        columns = {"role": role, "turn": _turns(rows, lengths), "tag": tag}
+        columns |= {name: rows[name] for name in ("speaker", "words")}
         return write_transcripts(
-            out,
-            Vocabulary(kinds),
-            [names[i] for i in some.tolist()],
-            lengths,
-            {
-                "role": role,
-                "turn": _turns(rows, lengths),
-                "speaker": rows["speaker"],
-                "tag": tag,
-                "words": rows["words"],
-            },
-            texts,
-            speakers,
-            part=np.where(part[some] < 0, NO_PART, part[some]),
-            about=about,
-        )
+            out, Vocabulary(kinds), [names[i] for i in some.tolist()], lengths, columns, texts,
+            speakers, part=np.where(part[some] < 0, NO_PART, part[some]), about=about,
+        )  # fmt: skip
 
     def _check_tags(
         self,
@@ -216,11 +204,6 @@ def _chosen(column: pa.Array, names: tuple[str, ...]) -> tuple[NDArray[np.int64]
     index = pc.index_in(pc.utf8_lower(column), pa.array(names))
     strange = pc.and_(pc.is_null(index), pc.is_valid(column)).to_numpy(False)
     return pc.fill_null(index, -1).to_numpy(False).astype(np.int64), strange
-
-
-def _null(column: pa.Array) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = column.is_null().to_numpy(False)
-    return found
 
 
 def _part_name(part: int) -> str:

@@ -14,13 +14,13 @@ from pyarrow import fs
 from torchedu.datasets.importers.reading import values
 from torchedu.datasets.importers.reading.columns import ColumnMap
 from torchedu.datasets.importers.reading.csv import Table
-from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve
+from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve, texts
 from torchedu.datasets.importers.reading.spreadsheet import SUFFIX
 from torchedu.datasets.importers.reading.tables import PARQUET
 from torchedu.datasets.importers.reading.text import Source, files, is_folder, locate
 from torchedu.datasets.importers.transcripts.importer import TranscriptImporter
 from torchedu.datasets.importers.transcripts.table import TranscriptTables
-from torchedu.errors import DataError, allowed
+from torchedu.errors import allowed
 from torchedu.schema import ROLES
 
 TAGS: dict[str, dict[str, str | None]] = {
@@ -114,18 +114,13 @@ def _pairs(sources: list[Source], bad: BadRows) -> Iterator[Piece]:
         name = source.base.partition(".")[0]
         part, _, role = name.partition("_")
         if role not in ROLES or part not in ("train", "test", "valid", "val"):
-            raise DataError(
+            raise source.fault(
                 "its name does not say whose pairs these are.",
                 "Name it as the release does, such as train_student.tsv or test_teacher.tsv.",
-                file=source.name,
             )
-        if missing := [one for one in PAIRS if one not in table.headings]:
-            raise DataError(
-                f"it has no column {missing[0]!r}.",
-                f"The release's pairs have {', '.join(PAIRS)}.",
-                file=source.name,
-                row=table.heading_row,
-            )
+        if missing := [name for name in PAIRS if name not in table.headings]:
+            remedy = f"The release's pairs have {', '.join(PAIRS)}."
+            raise source.fault(f"it has no column {missing[0]!r}.", remedy, table.heading_row)
         above, number = "", 0
         for piece in table.pieces(ColumnMap({one: one for one in PAIRS}, ()), bad):
             before, said = (_texts(piece.batch, one) for one in PAIRS[:2])
@@ -143,16 +138,11 @@ def _pairs(sources: list[Source], bad: BadRows) -> Iterator[Piece]:
                     rows.append((lesson, role, said[i], LABELS[role][int(tag[i])], at))
                     above = said[i]
                 number += 1
-            lessons, speakers, texts, tags, places = zip(*rows, strict=True) if rows else [()] * 5
+            lessons, speakers, words, tags, places = zip(*rows, strict=True) if rows else [()] * 5
             parts = ["val" if part.startswith("val") else part] * len(rows)
-            batch = {"transcript": lessons, "speaker": speakers, "role": speakers,
-                     "sentence": texts, "tag": tags, "split": parts}  # fmt: skip
-            yield Piece(
-                pa.RecordBatch.from_pydict(
-                    {key: pa.array(one, pa.string()) for key, one in batch.items()}
-                ),
-                np.array(places, np.int64),
-            )
+            columns = {"transcript": lessons, "speaker": speakers, "role": speakers,
+                       "sentence": words, "tag": tags, "split": parts}  # fmt: skip
+            yield Piece(texts(columns), np.array(places, np.int64))
 
 
 def _texts(batch: pa.RecordBatch, column: str) -> list[str]:

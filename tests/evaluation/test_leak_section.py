@@ -2,7 +2,7 @@ from pathlib import Path
 
 from torchedu import Interactions
 from torchedu.evaluation.any_task import evaluation
-from torchedu.evaluation.shared_sections import leaks
+from torchedu.evaluation.leak_section import leaks
 from torchedu.leaks import Finding
 from torchedu.sections import PERFECT, is_perfect
 from torchedu.tasks import KnowledgeTracing

@@ -1,23 +1,10 @@
-"""What reports of several tasks show."""
+"""What in the data may make scores too good, as a section of a report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from torchedu.datamodules import DataModule
-from torchedu.sections import Form, Number, Section, Table
-
-
-def audited(fairness: Mapping[str, Any] | None, forms: Sequence[Form] = ()) -> Section:
-    """Say what the audit of groups found.
-
-    Args:
-        fairness: What ``torchedu.metrics.fairness.audit`` returned; None without groups.
-        forms: What is drawn beside.
-    """
-    title = "For all groups alike?"
-    if fairness is None:
-        return Section(title, "The data names no groups.", lacking=True)
-    return Section(title, "\n".join(fairness["words"]), forms)
+from torchedu.sections import Number, Section, Table
 
 
 def leaks(data: Any) -> Sequence[Section]:
