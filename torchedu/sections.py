@@ -15,6 +15,13 @@ T = TypeVar("T")
 
 Number = float | int | None
 """A number, None where it is not defined."""
+PERFECT = "1.0000: look for a leak"
+"""What is said of a score that nobody reaches honestly."""
+
+
+def is_perfect(score: Number) -> bool:
+    """Say whether a score that is better the higher it is reads as 1 in four places."""
+    return score is not None and f"{score:.4f}" == "1.0000"
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,8 @@ def train(run: Run) -> Result:
         TrainingError: A loss or gradient is not finite.
     """
     task, data, trainer = run.task, run.data, run.trainer
+    if trainer.is_global_zero:
+        data.tell_leaks()
     try:
         trainer.fit(task, datamodule=data, ckpt_path=run.resume, weights_only=True)
     except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
@@ -85,6 +87,8 @@ def score(run: Run, folder: Path, part: str = "test") -> Result:
         What came of it.
     """
     run.data.leave_out(run.task.people, part)
+    if run.trainer.is_global_zero:
+        run.data.tell_leaks()
     evaluation = evaluate(run.task, run.data, run.trainer, part, folder)
     report: Path | Exception | None = None
     if run.trainer.is_global_zero:
