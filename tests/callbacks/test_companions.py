@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from lightning import Trainer
 
-from torchedu.callbacks import CompanionsFile
+from torchedu.callbacks import CompanionsFiles
 from torchedu.companions import Companions
 from torchedu.datamodules import Interactions
 from torchedu.models import DKT
@@ -27,7 +27,7 @@ def test_companions_stand_in_the_run_s_folder(
         enable_progress_bar=False,
         enable_model_summary=False,
         default_root_dir=tmp_path,
-        callbacks=[CompanionsFile()],
+        callbacks=[CompanionsFiles()],
         fast_dev_run=trial,
     ).fit(task, datamodule=data)
     file, people = tmp_path / "companions.json", tmp_path / "people.npz"

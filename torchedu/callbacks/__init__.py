@@ -1,7 +1,7 @@
 """Lightning callbacks, each in its own file."""
 
 from torchedu.callbacks.advice import Advice, advice
-from torchedu.callbacks.companions import CompanionsFile
+from torchedu.callbacks.companions import CompanionsFiles
 from torchedu.callbacks.compile import Compile
 from torchedu.callbacks.gradients import GradientGuard
 from torchedu.callbacks.hung_rank import HungRank
@@ -11,7 +11,7 @@ from torchedu.callbacks.random_state import RandomState
 __all__ = [
     "Advice",
     "AnswersProgressBar",
-    "CompanionsFile",
+    "CompanionsFiles",
     "Compile",
     "GradientGuard",
     "HungRank",

@@ -7,10 +7,10 @@ from torchedu.domains import Domain
 from torchedu.run_folder import RunFolder
 
 
-class CompanionsFile(Callback):
+class CompanionsFiles(Callback):
     """Writes the task's companions into the run's folder when training begins.
 
-    And, in a file of their own, digests of those whom it is trained on.
+    And, in a file of their own, digests of those whom the task is trained on.
     """
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

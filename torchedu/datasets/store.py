@@ -19,12 +19,11 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, ClassVar, Self
+from typing import IO, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,25 +33,17 @@ from torchedu.errors import ConfigError, DataError, allowed
 from torchedu.files import scratch, to_disk, write_whole
 from torchedu.schema import GROUP, Vocabulary
 
+T = TypeVar("T")
+
 FORMAT = "torchedu-store"
 VERSION = 1
 MANIFEST = "manifest.json"
 VOCABULARY = "vocabulary.json"
 
 
-def mapped(table: str, column: str) -> "cached_property[NDArray[Any]]":
-    """Return an attribute of stores: a column of theirs; see ``Store.values``."""
-    return cached_property(lambda store: store.values(table, column))
-
-
-def bounds(table: str, family: str) -> "cached_property[NDArray[np.int64]]":
-    """Return an attribute of stores: where each row's values begin; see ``Store.offsets``."""
-    return cached_property(lambda store: store.offsets(table, family))
-
-
-def size(table: str) -> "cached_property[int]":
-    """Return an attribute of stores: how many rows a table has."""
-    return cached_property(lambda store: store.num_rows(table))
+def kept(read: Callable[..., T], *names: str) -> "cached_property[T]":
+    """Return an attribute of stores: what a method of theirs reads under fixed names."""
+    return cached_property(lambda store: read(store, *names))
 
 
 class Store:
@@ -80,10 +71,9 @@ class Store:
         manifest = self.path / MANIFEST
         if not manifest.is_file():
             there = "a file" if self.path.is_file() else "a folder"
-            raise DataError(
+            raise self.fault(
                 f"no store is here ({there if self.path.exists() else 'nothing'} found).",
                 "Make one with: torchedu data import FORMAT RAW OUT",
-                file=self.path,
             )
         try:
             self.manifest: dict[str, Any] = parse_json(manifest.read_text("utf-8"))
@@ -98,11 +88,14 @@ class Store:
                 file=manifest,
             )
         if self.holds and not self.is_kind(type(self)):
-            raise DataError(
+            raise self.fault(
                 f"the store holds no {self.holds}.",
                 f"Import them with: torchedu data import {self.made_by} RAW OUT",
-                file=self.path,
             )
+
+    def fault(self, problem: str, remedy: str) -> DataError:
+        """Return the error that says what is wrong with it."""
+        return DataError(problem, remedy, file=self.path)
 
     def is_kind(self, kind: type["Store"]) -> bool:
         """Say whether the store holds what a kind of store does."""
@@ -163,11 +156,7 @@ class Store:
         """
         columns = self._table(table)["columns"]
         if column not in columns:
-            raise DataError(
-                f"no column {column!r} in table {table!r}.",
-                allowed(column, columns),
-                file=self.path,
-            )
+            raise self.fault(f"no column {column!r} in table {table!r}.", allowed(column, columns))
         spec = columns[column]
         return self._map(f"{table}/{column}.bin", np.dtype(spec["dtype"]), int(spec["size"]))
 
@@ -203,7 +192,7 @@ class Store:
     def _table(self, table: str) -> dict[str, Any]:
         tables: dict[str, dict[str, Any]] = self.manifest["tables"]
         if table not in tables:
-            raise DataError(f"no table {table!r}.", allowed(table, tables), file=self.path)
+            raise self.fault(f"no table {table!r}.", allowed(table, tables))
         return tables[table]
 
     def _map(self, name: str, dtype: np.dtype[Any], size: int) -> NDArray[Any]:
@@ -236,13 +225,11 @@ class TableWriter:
     ) -> None:
         folder.mkdir()
         self.rows = 0
-        self._flat = {name: np.dtype(dtype).newbyteorder("<") for name, dtype in flat.items()}
-        self._ragged = {
-            f"{family}.{name}": np.dtype(dtype).newbyteorder("<")
-            for family, columns in ragged.items()
-            for name, dtype in columns.items()
-        }
-        self._sizes = dict.fromkeys((*self._flat, *self._ragged), 0)
+        dtypes = dict(flat)
+        for family, columns in ragged.items():
+            dtypes |= {f"{family}.{name}": dtype for name, dtype in columns.items()}
+        self._dtypes = {name: np.dtype(dtype).newbyteorder("<") for name, dtype in dtypes.items()}
+        self._sizes = dict.fromkeys(dtypes, 0)
         self._ends = dict.fromkeys(ragged, 0)
         self._files: dict[str, IO[bytes]] = {
             name: (folder / f"{name}.bin").open("wb") for name in self._sizes
@@ -266,7 +253,7 @@ class TableWriter:
                 columns the values of all rows one after the other; shape (sum of lengths,).
         """
         for name, values in flat.items():
-            self._write(name, values, self._flat[name], rows)
+            self._write(name, values, rows)
         for family, (lengths, columns) in ragged.items():
             ends = self._ends[family] + np.cumsum(np.asarray(lengths), dtype="<i8")
             if len(ends) != rows:
@@ -274,8 +261,7 @@ class TableWriter:
             total = int(ends[-1]) - self._ends[family] if rows else 0
             self._files[family].write(ends.tobytes())
             for name, values in columns.items():
-                column = f"{family}.{name}"
-                self._write(column, values, self._ragged[column], total)
+                self._write(f"{family}.{name}", values, total)
             self._ends[family] += total
         self.rows += rows
 
@@ -285,9 +271,9 @@ class TableWriter:
             file.flush()
             os.fsync(file.fileno())
             file.close()
-        dtypes = {**self._flat, **self._ragged}
         columns = {
-            name: {"dtype": dtypes[name].str, "size": size} for name, size in self._sizes.items()
+            name: {"dtype": dtype.str, "size": self._sizes[name]}
+            for name, dtype in self._dtypes.items()
         }
         return {"rows": self.rows, "columns": columns}
 
@@ -296,8 +282,8 @@ class TableWriter:
         for file in self._files.values():
             file.close()
 
-    def _write(self, name: str, values: ArrayLike, dtype: np.dtype[Any], size: int) -> None:
-        array = np.ascontiguousarray(values, dtype)
+    def _write(self, name: str, values: ArrayLike, size: int) -> None:
+        array = np.ascontiguousarray(values, self._dtypes[name])
         if array.shape != (size,):
             raise ValueError(f"{name}: shape {array.shape} instead of ({size},)")
         self._files[name].write(array.data)
@@ -352,15 +338,10 @@ class StoreWriter:
         values = {column: np.asarray(given) for column, (_, given) in columns.items()}
         table.append(len(next(iter(values.values()))), values, {})
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         """Put the store in its place, or leave no trace of it."""
         try:
-            if error is None:
+            if kind is None:
                 self._finish()
         finally:
             for table in self._tables.values():
@@ -372,8 +353,7 @@ class StoreWriter:
         _write_json(self._folder / VOCABULARY, self.vocabulary.to_json())
         files = {
             file.relative_to(self._folder).as_posix(): _seen(file)
-            for file in sorted(self._folder.rglob("*"))
-            if file.is_file()
+            for file in filter(Path.is_file, sorted(self._folder.rglob("*")))
         }
         manifest = {
             "format": FORMAT, "version": VERSION, "tables": tables, "about": self.about,

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from torchedu.datasets.splits import check_split, random_places
-from torchedu.datasets.store import Store, StoreWriter, encode_texts, mapped, size
+from torchedu.datasets.splits import MORE, check_split, random_places
+from torchedu.datasets.store import Store, StoreWriter, encode_texts, kept
 from torchedu.datasets.surface import surface
-from torchedu.errors import ConfigError, DataError
+from torchedu.errors import ConfigError
 from torchedu.schema import FOLD, LABEL, PART, PROMPT, RESERVED, SCORE, Vocabulary
 
 EDGES = ("low", "high", "step")
@@ -60,9 +60,9 @@ class TextStore(Store):
 
     holds, made_by, mark = "graded texts", "texts", ("texts", "text.utf8")
 
-    num_texts = size("texts")
+    num_texts = kept(Store.num_rows, "texts")
     """Number of texts."""
-    prompt = mapped("texts", PROMPT)
+    prompt = kept(Store.values, "texts", PROMPT)
     """The prompt of each text, an id; shape (texts,)."""
 
     @property
@@ -116,8 +116,8 @@ class TextStore(Store):
             label = self.label.astype(np.float64)[:, None]
             return np.where(label < 0, np.nan, label / max(1, len(self.label_names) - 1))
         low, high = np.moveaxis(self.ranges[self.prompt], -1, 0)[:2].astype(np.float64)
-        found = np.where(high > low, (self.scores - low) / np.maximum(high - low, 1e-9), 0.5)
-        return np.where(np.isnan(self.scores), np.nan, found)
+        share = np.where(high > low, (self.scores - low) / np.maximum(high - low, 1e-9), 0.5)
+        return np.where(np.isnan(self.scores), np.nan, share)
 
     def graded(self, rows: NDArray[np.int64]) -> Graded:
         """Return some texts with what people gave them."""
@@ -270,9 +270,6 @@ def split_texts(
     parts = {"train": in_train, "val": in_val, "test": in_test}
     for name, where in parts.items():
         if not where.any():
-            raise DataError(
-                f"the part {name!r} of a split by {by} holds no texts ({store.num_texts} in all).",
-                "Use more data, larger shares, or another split.",
-                file=store.path,
-            )
+            problem = f"the part {name!r} of a split by {by} holds no texts"
+            raise store.fault(f"{problem} ({store.num_texts} in all).", MORE)
     return {name: np.flatnonzero(where) for name, where in parts.items()}

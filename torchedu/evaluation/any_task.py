@@ -11,10 +11,11 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torchedu.baselines import Baseline
 from torchedu.datamodules import DataModule
 from torchedu.errors import ConfigError
+from torchedu.evaluation.leak_section import leaks
 from torchedu.files import write_json
 from torchedu.prediction.stream import predicted
 from torchedu.run_folder import RunFolder
-from torchedu.sections import Section
+from torchedu.sections import PERFECT, Section, is_perfect
 from torchedu.tasks import Task
 
 Baselines = bool | Sequence[Baseline[Any, Any] | type[Baseline[Any, Any]]]
@@ -207,8 +208,11 @@ def evaluation(
         "origin": origin,
         "lower": lower,
         "best": _best(scores, columns, lower),
-        "lead": _lead(scores, columns, verb, lower) + _left_out(data, part) + caution,
-        "sections": [section.to_json() for section in sections],
+        "lead": _lead(scores, columns, verb, lower)
+        + _left_out(data, part)
+        + ("" if lower else _perfect(scores, columns))
+        + caution,
+        "sections": [section.to_json() for section in (*sections, *leaks(data))],
         **more,
     }
 
@@ -251,6 +255,13 @@ def _lead(
     article = "an" if title[0] in (LETTERS if title[:2].isupper() else "AEIOaeio") else "a"
     *first, last = [f"{network} {verb} {article} {title} of {value:.3f}", *beside]
     return f"{', '.join(first)}, and {last}." if len(first) > 1 else ", ".join([*first, last]) + "."
+
+
+def _perfect(scores: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> str:
+    """Doubt a network's first score that nobody reaches honestly."""
+    name = next(iter(columns), "")
+    reached = [row.get(name) for row in scores if row["kind"] == "network"]
+    return f" {PERFECT}." if any(is_perfect(value) for value in reached) else ""
 
 
 def _left_out(data: LightningDataModule, part: str) -> str:
