@@ -58,7 +58,7 @@ def test_a_run_is_scored_beside_baselines_and_audited(run: Path) -> None:
     assert "AUC at 50 %" in page
     assert "Week by week" in page
     assert "One student's risk over time" in page
-    calls, weeks, groups, student = found["sections"]
+    calls, weeks, groups, student, _ = found["sections"]
     worth, lists = calls["forms"]
     assert [row[2] for row in worth["rows"]] == [call["precision"] for call in found["calls"]]
     risks = [row[2] for row in lists["rows"] if row[0] == lists["rows"][0][0]]

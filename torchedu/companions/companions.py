@@ -17,12 +17,14 @@ import torch
 from numpy.typing import NDArray
 
 from torchedu.bounded import parse_json
+from torchedu.companions.form import companions
 from torchedu.companions.tables import each_once, named, same_rows, wide
 from torchedu.companions.words import plural, told_apart
 from torchedu.errors import CheckpointError
 from torchedu.files import write_whole
 from torchedu.run_folder import RunFolder
 from torchedu.schema import ITEM, PROMPT, RESERVED, SKILL, Vocabulary
+from torchedu.strict import check
 
 KEY = "companions"
 """The key under which they stand in a checkpoint."""
@@ -282,6 +284,7 @@ class Companions:
                 f"the weights stand with {problem}.",
                 f"This torchedu knows {', '.join(known)}: upgrade it, or use a file of its own.",
             )
+        check(content, companions)
         found: dict[str, Any] = dict(content)
         found["vocabulary"] = Vocabulary.from_json(content["vocabulary"])
         found["fixed"] = tuple(content.get("fixed", ()))

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,32 @@ from torch import Tensor
 from torchedu import __version__
 from torchedu.bounded import parse_json
 from torchedu.companions import Companions
-from torchedu.domains.building import class_by_path
+from torchedu.domains.building import check_build, class_by_path
 from torchedu.errors import CheckpointError, ConfigError, TorcheduError
 from torchedu.models import KTModel
+from torchedu.permissions import allowing
 from torchedu.schema import ITEM, SKILL
+from torchedu.strict import IMPORT_PATH, Unfit, check, json_value, record, table, text, whole
 
 FORMAT = 1
 CONFIG, WEIGHTS, NAMES = "config.json", "model.safetensors", "companions.json"
 AGAIN = "Copy the folder again from where it came, or export its checkpoint again."
+_CONFIG = record(
+    {
+        "network": record(
+            {
+                "class_path": text(IMPORT_PATH, 500, "an import path"),
+                "num_items": whole(2, 1 << 31),
+                "num_skills": whole(2, 1 << 31),
+                "init_args": table(json_value),
+            },
+            ("class_path", "num_items", "num_skills", "init_args"),
+        ),
+        "torchedu": text(most=100),
+    },
+    ("network",),
+    others=json_value,
+)
 OURS = "Give a folder that torchedu export wrote."
 
 
@@ -104,13 +122,12 @@ def write_json(file: Path, content: Any) -> None:
     file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
-def open_export(folder: str | Path) -> KTModel:
+def open_export(folder: str | Path, trust: str | Iterable[str] = ()) -> KTModel:
     """Open an exported network after verifying its files; nothing in them is executed.
-
-    Its class is imported by the name in ``config.json``, and has to be a network's.
 
     Args:
         folder: The folder that ``torchedu export`` wrote.
+        trust: Modules of one's own whose classes it may name; see ``torchedu.allowing``.
 
     Returns:
         The network with its weights, on the CPU, in evaluation mode.
@@ -119,14 +136,11 @@ def open_export(folder: str | Path) -> KTModel:
         CheckpointError: A file is missing, damaged, or does not fit the others.
     """
     folder = Path(folder)
-    config = _verified(folder)
+    config = export_config(folder)
     vocabulary = open_companions(folder).vocabulary
-    try:
-        about = config["network"]
-        sizes = about["num_items"], about["num_skills"]
-        path, arguments = str(about["class_path"]), dict(about["init_args"])
-    except (KeyError, TypeError, ValueError):
-        raise _unusable(folder, f"its {CONFIG} does not describe a network", OURS) from None
+    about = config["network"]
+    sizes = about["num_items"], about["num_skills"]
+    path, arguments = about["class_path"], about["init_args"]
     named = len(vocabulary[ITEM]), len(vocabulary[SKILL])
     if sizes != named:
         raise _unusable(
@@ -136,9 +150,12 @@ def open_export(folder: str | Path) -> KTModel:
             AGAIN,
         )
     try:
-        kind = class_by_path(path, KTModel, "network")  # type: ignore[type-abstract]
-        net = kind(*sizes, **arguments).eval()
-        weights = load_file(folder / WEIGHTS)
+        with allowing(trust=trust):
+            kind = class_by_path(path, KTModel, "network")  # type: ignore[type-abstract]
+            weights = load_file(folder / WEIGHTS)
+            given = dict(zip(kind.sizes, sizes, strict=True)) | arguments
+            check_build(kind, given, weights)
+            net = kind(**given).eval()
     except TorcheduError as error:  # no such class, or an argument that its network refuses
         raise _unusable(folder, error.problem.rstrip("."), error.remedy) from None
     except SafetensorError as error:
@@ -169,6 +186,27 @@ def open_companions(folder: str | Path) -> Companions:
     folder = Path(folder)
     _verified(folder)
     return Companions.read(folder / NAMES)
+
+
+def is_export(folder: Path) -> bool:
+    """Say whether a folder is one that ``torchedu export`` wrote a network into."""
+    return (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file()
+
+
+def export_config(folder: Path) -> dict[str, Any]:
+    """Return what an export says of itself, once its files are known to be those it was written of.
+
+    Raises:
+        CheckpointError: They are not, or it does not describe a network.
+    """
+    config = _verified(folder)
+    try:
+        check(config, _CONFIG)
+    except Unfit as error:
+        raise _unusable(
+            folder, f"its {CONFIG} does not describe a network: its {error}", OURS
+        ) from None
+    return config
 
 
 def _verified(folder: Path) -> dict[str, Any]:

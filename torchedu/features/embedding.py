@@ -30,7 +30,7 @@ from torch import distributed
 from torchedu.datasets.order import token_batches
 from torchedu.errors import ConfigError
 from torchedu.features.tokens import Tokens, text_keys, tokenize
-from torchedu.files import write_whole
+from torchedu.files import writable, write_whole
 from torchedu.models.text_encoder import (
     Pooling,
     TextEncoder,
@@ -119,8 +119,9 @@ def embed(
         raise ConfigError(f"precision is {precision!r}.", "Allowed: 32, bf16.")
     about = _made_by(encoder, pooling, layers, window, precision)
     home = Path(folder) / _key(about)
-    home.mkdir(parents=True, exist_ok=True)
-    write_whole(home / "about.json", about.encode())
+    if not (home / "about.json").is_file():
+        writable(home).mkdir(parents=True, exist_ok=True)
+        write_whole(home / "about.json", about.encode())
     keys = text_keys(texts)
     unique, first = np.unique(keys, return_index=True)
     known = [part for part in _parts(home) if part.done.all()]
@@ -171,30 +172,30 @@ def _parts(home: Path) -> list[_Part]:
         keys = np.frombuffer(file.read_bytes(), "S32")
         vectors, done = file.with_suffix(".vectors"), file.with_suffix(".done")
         if vectors.is_file() and done.is_file() and done.stat().st_size == len(keys):
-            parts.append(_mapped(file, keys))
+            parts.append(_mapped(file, keys, "r"))
     return parts
 
 
-def _mapped(file: Path, keys: NDArray[np.bytes_]) -> _Part:
+def _mapped(file: Path, keys: NDArray[np.bytes_], mode: Literal["r", "r+"]) -> _Part:
     vectors, done = file.with_suffix(".vectors"), file.with_suffix(".done")
     kind = json.loads((file.parent / "about.json").read_text("utf-8"))["precision"]
     dtype = np.dtype("<f4" if kind == "32" else "<f2")
     dim = vectors.stat().st_size // (len(keys) * dtype.itemsize)
     return _Part(
         keys,
-        np.memmap(vectors, dtype, "r+", shape=(len(keys), dim)),
-        np.memmap(done, np.uint8, "r+", shape=(len(keys),)),
+        np.memmap(vectors, dtype, mode, shape=(len(keys), dim)),
+        np.memmap(done, np.uint8, mode, shape=(len(keys),)),
     )
 
 
 def _open(home: Path, keys: NDArray[np.bytes_], dim: int, precision: Precision) -> _Part:
     """Open the files of some texts, or make them; another rank may do the same at this moment."""
-    file = home / f"{hashlib.sha256(keys.tobytes()).hexdigest()[:16]}.keys"
+    file = writable(home) / f"{hashlib.sha256(keys.tobytes()).hexdigest()[:16]}.keys"
     for suffix, size in ((".vectors", dim * (4 if precision == "32" else 2)), (".done", 1)):
         with file.with_suffix(suffix).open("ab") as stream:
             stream.truncate(len(keys) * size)
     write_whole(file, keys.tobytes())
-    return _mapped(file, keys)
+    return _mapped(file, keys, "r+")
 
 
 def _fill(
