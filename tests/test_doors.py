@@ -50,8 +50,8 @@ DOORS = {
     "strategies": "parallel models layers ranks deepspeed horovod lightning torch",
     "run": "permissions strict report evaluation strategies metrics_log checkpoints callbacks "
     "tasks datamodules domains parsing bounded run_folder jsonargparse lightning torch",
-    "prediction": "tasks datamodules metrics models datasets ranks schema run_folder lightning "
-    "numpy pyarrow rich torch",
+    "prediction": "permissions tasks datamodules metrics models datasets ranks schema run_folder "
+    "lightning numpy pyarrow rich torch",
     "evaluation": "prediction tasks datamodules metrics baselines datasets companions schema "
     "sections run_folder lightning numpy",
     "export": "permissions strict checkpoints tasks datamodules domains models batch companions "
