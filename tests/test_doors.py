@@ -51,8 +51,8 @@ DOORS = {
     "strategies": "parallel models layers ranks deepspeed horovod lightning torch",
     "run": "report evaluation strategies metrics_log checkpoints callbacks tasks datamodules "
     "domains parsing permissions strict bounded run_folder jsonargparse lightning torch",
-    "prediction": "tasks datamodules metrics models datasets ranks schema run_folder lightning "
-    "numpy pyarrow rich torch",
+    "prediction": "tasks datamodules metrics models datasets ranks permissions schema run_folder "
+    "lightning numpy pyarrow rich torch",
     "evaluation": "prediction tasks datamodules metrics baselines datasets companions schema "
     "sections run_folder lightning numpy",
     "export": "checkpoints tasks datamodules domains models batch permissions strict companions "
