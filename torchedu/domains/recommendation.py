@@ -263,6 +263,13 @@ class Recommendation(Domain):
             for row, first, last in torch.stack([batch.student_B, first_B, last_B], 1).tolist()
         ]
 
+    def output(self, batch: EnrolmentBatch) -> dict[str, Tensor]:
+        """Return the score of every course as the next one; see ``Domain.output``."""
+        state_BLD = self(batch._replace(item_BL=F.pad(batch.item_BL, (0, 1))))
+        next_B11 = (batch.item_BL != PADDING).sum(1)[:, None, None]
+        state_BD = state_BLD.gather(1, next_B11.expand(-1, 1, state_BLD.shape[2])).squeeze(1)
+        return {"logit": self.net.logits(state_BD)}
+
     @property
     def rows_at_once(self) -> int:
         """How many cases' scores of every course fit in memory at once."""
