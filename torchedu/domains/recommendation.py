@@ -258,6 +258,13 @@ class Recommendation(Domain):
         """Name each window by the student's row in the store and the courses' positions."""
         return windows_named(batch, "courses")
 
+    def output(self, batch: EnrolmentBatch) -> dict[str, Tensor]:
+        """Return the score of every course as the next one; see ``Domain.output``."""
+        state_BLD = self(batch._replace(item_BL=F.pad(batch.item_BL, (0, 1))))
+        next_B11 = (batch.item_BL != PADDING).sum(1)[:, None, None]
+        state_BD = state_BLD.gather(1, next_B11.expand(-1, 1, state_BLD.shape[2])).squeeze(1)
+        return {"logit": self.net.logits(state_BD)}
+
     @property
     def rows_at_once(self) -> int:
         """How many cases' scores of every course fit in memory at once."""

@@ -93,6 +93,10 @@ class Tracing(Domain):
         """Name each window by the student's row in the store and the answers' positions."""
         return windows_named(batch, "answers")
 
+    def output(self, batch: AnswerBatch) -> dict[str, Tensor]:
+        """Return the log odds of each answer; see ``Domain.output``."""
+        return {"logit": self(batch)}
+
     def outcome(self, batch: AnswerBatch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return probability, mark and whether it counts, of each slot of a batch, and whose."""
         return self(batch).float().sigmoid(), batch.correct_BL, batch.scored_BL, batch.student_B
