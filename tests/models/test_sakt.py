@@ -8,7 +8,6 @@ from torchedu.models import SAKT
 from torchedu.testing import check_network
 from torchedu.testing.kinds import NetworkSubject
 
-
 LONG = ("item_BL", "skill_BLS", "correct_BL", "scored_BL")
 
 

@@ -13,7 +13,8 @@ from torchedu.batch import TokenBatch
 from torchedu.datamodules.chat_tokenizer import ChatTokenizer
 from torchedu.datasets.chats import ChatStore
 from torchedu.datasets.order import Windows
-from torchedu.datasets.store import Store, StoreWriter
+from torchedu.datasets.store import Store
+from torchedu.datasets.writer import StoreWriter
 from torchedu.errors import DataError
 from torchedu.files import alone
 

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from torchedu.datasets.answers import stretch_index
-from torchedu.datasets.store import Store, StoreWriter, encode_texts
+from torchedu.datasets.memory import Memory
+from torchedu.datasets.store import Store
+from torchedu.datasets.writer import StoreWriter, encode_texts
 from torchedu.schema import GROUP, ITEM, RESERVED, SKILL, Vocabulary
 
 
@@ -120,7 +122,7 @@ class EnrolmentStore(Store):
 
 
 def write_enrolments(
-    path: str | Path,
+    path: str | Path | Memory,
     vocabulary: Vocabulary,
     names: Sequence[str],
     lengths: ArrayLike,

@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from torchedu.datasets.memory import Memory
 from torchedu.datasets.splits import check_split, random_places
-from torchedu.datasets.store import Store, StoreWriter, encode_texts
+from torchedu.datasets.store import Store
 from torchedu.datasets.surface import surface
+from torchedu.datasets.writer import StoreWriter, encode_texts
 from torchedu.errors import ConfigError, DataError
 from torchedu.schema import FOLD, GROUP, LABEL, PART, PROMPT, RESERVED, SCORE, Vocabulary
 
@@ -182,7 +184,7 @@ class TextStore(Store):
 
 
 def write_texts(
-    path: str | Path,
+    path: str | Path | Memory,
     vocabulary: Vocabulary,
     names: Sequence[str],
     columns: Mapping[str, Sequence[str]],

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from torchedu.datasets.memory import Memory
 from torchedu.datasets.splits import (
     PARTS,
     Part,
@@ -16,7 +17,8 @@ from torchedu.datasets.splits import (
     part_sizes,
     random_places,
 )
-from torchedu.datasets.store import Store, StoreWriter, encode_texts
+from torchedu.datasets.store import Store
+from torchedu.datasets.writer import StoreWriter, encode_texts
 from torchedu.errors import DataError
 from torchedu.schema import Vocabulary
 
@@ -96,7 +98,7 @@ class TranscriptStore(Store):
 
 
 def write_transcripts(
-    path: str | Path,
+    path: str | Path | Memory,
     vocabulary: Vocabulary,
     names: Sequence[str],
     lengths: ArrayLike,

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from torchedu.datasets.store import Store, StoreWriter
+from torchedu.datasets.store import Store
+from torchedu.datasets.writer import StoreWriter
 from torchedu.errors import ConfigError
 from torchedu.models.text_encoder import VOCABULARIES, encoder_config, model_folder, tokenizer
 

@@ -98,9 +98,9 @@ class SAKT(KTModel):
         return self._logit(x[0])
 
     def initial_state(self, batch_size: int) -> State:
-        """Return a ring for skills and marks of the last answers, the newest over the oldest, and 0.
+        """Return a ring for skills and marks of the last answers, and how many there were: none.
 
-        The last tensor is how many answers there were.
+        The newest answer takes the place of the oldest.
         """
         size, zeros = self.max_history - 1, self.position.new_zeros
         small = torch.int16 if self.num_skills < 2**15 else torch.int32
