@@ -30,14 +30,15 @@ DOORS = {
     "layers": "schema torch",
     "models": "layers batch schema bounded bitsandbytes huggingface_hub peft safetensors torch "
     "transformers",
-    "features": "models datasets numpy rich torch",
+    "features": "models datasets schema numpy rich torch",
+    "readers": "batch datasets features models schema numpy tokenizers torch transformers",
     "baselines": "datasets schema numpy scipy sklearn",
     "metrics": "numpy torch torchmetrics",
     "optimizers": "torch",
     "domains": "people checkpoints metrics models layers batch companions schema sections "
     "run_folder numpy torch torchmetrics",
-    "datamodules": "people parallel features models datasets batch companions schema lightning "
-    "numpy tokenizers torch transformers",
+    "datamodules": "people parallel features models datasets batch companions schema readers "
+    "lightning numpy torch",
     "tasks": "people parallel checkpoints callbacks domains optimizers ranks companions "
     "run_folder lightning torch",
     "callbacks": "parallel domains ranks run_folder lightning numpy torch",
@@ -47,17 +48,17 @@ DOORS = {
     "strategies": "parallel models layers ranks deepspeed horovod lightning torch",
     "run": "report evaluation strategies metrics_log checkpoints callbacks tasks datamodules "
     "domains parsing bounded run_folder jsonargparse lightning torch",
-    "prediction": "tasks datamodules metrics models datasets ranks schema run_folder lightning "
-    "numpy pyarrow rich torch",
+    "prediction": "tasks datamodules metrics models datasets ranks schema run_folder features "
+    "readers lightning numpy pyarrow rich torch",
     "evaluation": "prediction tasks datamodules metrics baselines datasets schema sections "
-    "run_folder lightning numpy",
-    "export": "checkpoints tasks datamodules domains models batch schema bounded onnxruntime "
+    "run_folder features lightning numpy",
+    "export": "checkpoints tasks domains models batch schema bounded readers onnxruntime "
     "onnxscript peft safetensors torch transformers",
     "report": "bounded sections run_folder jinja2 matplotlib numpy",
     "testing": "datamodules domains models layers datasets batch companions schema numpy pyarrow "
     "torch",
-    "cli": "report export prediction run checkpoints tasks datamodules datasets parsing schema "
-    "run_folder rich torch",
+    "cli": "report export prediction run checkpoints tasks datasets parsing schema run_folder "
+    "readers rich torch",
     "people": "numpy",
 }
 LONGEST = 400  # lines; a longer file gives its reason in a comment `# Long because ...` at its top

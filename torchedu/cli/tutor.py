@@ -5,10 +5,10 @@ from collections.abc import Callable
 import torch
 
 from torchedu.checkpoints import open_checkpoint
-from torchedu.datamodules.chat_tokenizer import ChatTokenizer
 from torchedu.datasets.chats import ANSWERED_BY, Message
 from torchedu.datasets.prompts import Intent, Profile, student_says, tutor_prompt
 from torchedu.errors import CheckpointError, ConfigError
+from torchedu.readers.chat_tokenizer import ChatTokenizer
 from torchedu.tasks import MathExplanation, open_task
 
 

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, Seen, at_least
-from torchedu.datamodules.risk_batches import RiskBatches
 from torchedu.datamodules.stream import EpochLoader
-from torchedu.datasets.course_view import WEEK, Moments, View, view
 from torchedu.datasets.events import PRESENTATION, EventStore
 from torchedu.datasets.fair_weights import fair_weights
 from torchedu.datasets.order import BalancedOrder, Order
 from torchedu.errors import ConfigError, DataError, allowed, worded
+from torchedu.features.course_view import WEEK, Moments, View, view
+from torchedu.readers.events import RiskBatches
 from torchedu.schema import (
     ATTRIBUTE,
     GROUP,

@@ -11,20 +11,21 @@ from numpy.typing import NDArray
 from torchedu.batch import CourseFacts
 from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, Seen, at_least
-from torchedu.datamodules.batches import pad_lists
-from torchedu.datamodules.enrolment_batches import (
+from torchedu.datamodules.negatives import NegativeSampler
+from torchedu.datasets.enrolment_splits import split_enrolments
+from torchedu.datasets.enrolments import EnrolmentStore
+from torchedu.datasets.importers.enrolments.prerequisites import read_prerequisites
+from torchedu.datasets.leaks import refuse_leaks
+from torchedu.datasets.order import Order, cut_windows
+from torchedu.datasets.prerequisites import Prerequisites
+from torchedu.datasets.splits import Part
+from torchedu.models import Network, Recommender
+from torchedu.readers.answers import pad_lists
+from torchedu.readers.enrolments import (
     EnrolmentBatches,
     NextCourseBatches,
     popularity,
 )
-from torchedu.datamodules.negatives import NegativeSampler
-from torchedu.datasets.enrolment_splits import split_enrolments
-from torchedu.datasets.enrolments import EnrolmentStore
-from torchedu.datasets.importers.enrolments.prerequisites import Prerequisites, read_prerequisites
-from torchedu.datasets.leaks import refuse_leaks
-from torchedu.datasets.order import Order, cut_windows
-from torchedu.datasets.splits import Part
-from torchedu.models import Network, Recommender
 from torchedu.schema import GROUP, ITEM, RESERVED, SKILL
 
 WINDOW, WITHOUT_HISTORY = 50, 2

@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 from torchedu.batch import EssayBatch
 from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, Seen, at_least
-from torchedu.datamodules.essay_batches import EssayBatches
 from torchedu.datasets.order import Order
 from torchedu.datasets.texts import TextStore, split_texts
 from torchedu.errors import ConfigError, DataError, allowed
 from torchedu.features import embed, tokenize
 from torchedu.features.embedding import Precision, vectors_key
+from torchedu.features.surface import surface
 from torchedu.features.tokens import tokenizer_key
 from torchedu.models import Grader, Network
 from torchedu.models.text_encoder import Pooling, encoder_config, encoder_sizes
+from torchedu.readers.texts import EssayBatches
 from torchedu.schema import ENCODER, PROMPT, Names, Vocabulary
 
 
@@ -209,18 +210,26 @@ class Essays(DataModule):
         _ = self.batches
 
     @cached_property
+    def surface(self) -> NDArray[np.float32]:
+        """What is counted on the surface of each text, and of a pair; shape (texts, F)."""
+        beside = (self.store.references, self.store.questions) if self.num_labels else ()
+        return surface(self.store.all_texts, *beside)
+
+    @cached_property
     def batches(self) -> EssayBatches:
         """What builds batches, in the ids of the store."""
         texts, beside = self.store.all_texts, self._beside
         if not self.frozen:
             tokens = tokenize(texts, self.encoder, self.features, pairs=beside, window=self.window)
-            return EssayBatches(self.store, tokens=tokens)
+            return EssayBatches(self.store, self.surface, tokens=tokens)
         lines = [one.splitlines() or [""] for one in beside or ()]
         vectors = embed(
             [*texts, *(line for one in lines for line in one)], self.encoder, self.features,
             pooling=self.pooling, layers=self.layers, window=self.window, precision=self.precision,
         )  # fmt: skip
-        return EssayBatches(self.store, vectors=vectors, lines=[len(one) for one in lines])
+        return EssayBatches(
+            self.store, self.surface, vectors=vectors, lines=[len(one) for one in lines]
+        )
 
     def use(self, companions: Companions) -> None:
         """Give batches in the ids and ranges of a trained network; see ``DataModule.use``.

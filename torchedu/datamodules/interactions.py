@@ -14,7 +14,6 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torchedu.batch import UNKNOWN_VALUES
 from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, Seen, at_least
-from torchedu.datamodules.batches import AnswerBatches
 from torchedu.datasets import AnswerStore, splits
 from torchedu.datasets.order import Order, cut_windows
 from torchedu.datasets.simulator import simulate
@@ -22,6 +21,7 @@ from torchedu.datasets.splits import Part
 from torchedu.errors import ConfigError, allowed
 from torchedu.files import remove_left
 from torchedu.models import KTModel, Network
+from torchedu.readers.answers import AnswerBatches
 from torchedu.schema import ITEM, SKILL
 
 MOST_WINDOWS = 64

@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 from torchedu.datasets.memory import Memory
 from torchedu.datasets.splits import check_split, random_places
 from torchedu.datasets.store import Store
-from torchedu.datasets.surface import surface
 from torchedu.datasets.writer import StoreWriter, encode_texts
 from torchedu.errors import ConfigError, DataError
 from torchedu.schema import FOLD, GROUP, LABEL, PART, PROMPT, RESERVED, SCORE, Vocabulary
@@ -129,15 +128,20 @@ class TextStore(Store):
         found = np.where(high > low, (self.scores - low) / np.maximum(high - low, 1e-9), 0.5)
         return np.where(np.isnan(self.scores), np.nan, found)
 
-    def graded(self, rows: NDArray[np.int64]) -> Graded:
-        """Return some texts with what people gave them."""
+    def graded(self, rows: NDArray[np.int64], surface: NDArray[np.float32]) -> Graded:
+        """Return some texts with what people gave them.
+
+        Args:
+            rows: Which; shape (rows,).
+            surface: What is counted on the surface of all texts; see ``features.surface``.
+        """
         return Graded(
             [self.all_texts[i] for i in rows.tolist()],
             self.prompt[rows].astype(np.int64),
             self.target[rows],
             self.label[rows],
             len(self.label_names),
-            self.surface[rows],
+            surface[rows],
         )
 
     def group(self, attribute: str) -> NDArray[np.int32]:
@@ -166,12 +170,6 @@ class TextStore(Store):
         if "question.utf8" not in self.columns("texts"):
             return None
         return self.texts("texts", "question", range(self.num_texts))
-
-    @cached_property
-    def surface(self) -> NDArray[np.float32]:
-        """What is counted on the surface of each text, and of a pair; shape (texts, F)."""
-        beside = (self.references, self.questions) if self.label_names else ()
-        return surface(self.all_texts, *beside)
 
     def names(self, rows: ArrayLike) -> list[str]:
         """Return the names of some texts."""

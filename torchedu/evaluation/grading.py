@@ -70,8 +70,8 @@ def _(
     own: list[Grader] = [kind() for kind in BASELINES]
     if task.num_labels:
         own = [WordLabel(), *([OverlapLabel()] if data.store.references else [])]
-    asked = data.store.graded(known.text)
-    for baseline in fitted(own, baselines, data.store.graded(data.parts["train"])):
+    asked = data.store.graded(known.text, data.surface)
+    for baseline in fitted(own, baselines, data.store.graded(data.parts["train"], data.surface)):
         value = baseline.predict(asked)
         metrics = task.metrics if task.num_labels else _stretched(baseline, task, data)
         models[baseline.name] = ("baseline", value, metrics)
@@ -165,7 +165,7 @@ def _stretched(baseline: Grader, task: EssayGrading, data: Essays) -> EssayScore
     metrics = EssayScores(num_prompts, num_scores, num_labels=0)
     metrics.steps_PY.copy_(task.metrics.steps_PY)
     rows = data.parts["val"]
-    own = baseline.predict(data.store.graded(rows))
+    own = baseline.predict(data.store.graded(rows, data.surface))
     metrics.choose(own, data.batches.target[rows], data.batches.prompt[rows])
     return metrics
 

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from torchedu.baselines.risk import RiskBoosting, RiskLogistic, RiskMoments, blend
 from torchedu.datamodules import CourseEvents
-from torchedu.datasets.course_view import WEEK, module_of
 from torchedu.datasets.splits import attributes
 from torchedu.evaluation.any_task import Baselines, evaluate, evaluation, fitted, keep
 from torchedu.evaluation.risk_sections import (
@@ -22,6 +21,7 @@ from torchedu.evaluation.risk_sections import (
     week_by_week,
     whom_to_call,
 )
+from torchedu.features.course_view import WEEK, module_of
 from torchedu.files import write_whole
 from torchedu.metrics import calibration_points, roc_points, scores
 from torchedu.metrics.fairness import LEAST, Attribute, audit

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from torchedu.datamodules import CourseEvents
 from torchedu.datamodules.stream import EpochLoader
-from torchedu.datasets.course_view import (
+from torchedu.features.course_view import (
     CLICKS,
     CREDITED,
     HANDED_IN,

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from torchedu.datamodules import Interactions
-from torchedu.datamodules.batches import AnswerBatches
 from torchedu.datasets.order import Windows
 from torchedu.models.mastery import DEFINITION, final_mastery, follow, mastery
 from torchedu.prediction.any_task import check_format, predict
 from torchedu.prediction.stream import predicted
 from torchedu.prediction.tables import CHUNK, names_array, row_names, write_table
+from torchedu.readers.answers import AnswerBatches
 from torchedu.run_folder import RunFolder
 from torchedu.schema import ITEM, RESERVED, SKILL
 from torchedu.tasks import KnowledgeTracing

@@ -7,9 +7,9 @@ import torch
 from numpy.typing import NDArray
 
 from torchedu.batch import RiskBatch
-from torchedu.datasets.course_view import Moments, View, module_of
 from torchedu.datasets.events import EventStore
 from torchedu.datasets.order import Windows
+from torchedu.features.course_view import Moments, View, module_of
 from torchedu.schema import MODULE, Names, Vocabulary
 
 Ids = NDArray[np.int64]

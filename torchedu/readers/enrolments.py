@@ -6,11 +6,11 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from torchedu.batch import EnrolmentBatch
-from torchedu.datamodules.batches import pad_lists
 from torchedu.datasets.answers import stretch_index
 from torchedu.datasets.enrolments import EnrolmentStore
-from torchedu.datasets.importers.enrolments.prerequisites import Prerequisites
 from torchedu.datasets.order import Windows
+from torchedu.datasets.prerequisites import Prerequisites
+from torchedu.readers.answers import pad_lists
 from torchedu.schema import GROUP, ITEM, RESERVED, Vocabulary
 
 

@@ -13,8 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from torchedu.datasets.course_work import WorkTable, running_sums, work_numbers
-from torchedu.datasets.event_sums import event_sums
 from torchedu.datasets.events import (
     CLICKED,
     EXAM,
@@ -24,7 +22,9 @@ from torchedu.datasets.events import (
     EventStore,
     Work,
 )
-from torchedu.datasets.other_courses import other_courses, other_numbers
+from torchedu.features.course_work import WorkTable, running_sums, work_numbers
+from torchedu.features.event_sums import event_sums
+from torchedu.features.other_courses import other_courses, other_numbers
 from torchedu.schema import (
     EVENT_KINDS,
     EVENT_NUMBERS,

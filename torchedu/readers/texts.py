@@ -24,6 +24,7 @@ class EssayBatches:
 
     Args:
         store: The texts.
+        surface: What is counted on the surface of each; shape (texts, F).
         vectors: Frozen vectors of all texts, then of the lines that stand beside them; of several
             lines a text has the one nearest to itself beside it.
         lines: How many lines stand beside each text; shape (texts,), or none.
@@ -33,6 +34,7 @@ class EssayBatches:
     def __init__(
         self,
         store: TextStore,
+        surface: NDArray[np.float32],
         vectors: Embeddings | None = None,
         lines: Sequence[int] = (),
         tokens: Tokens | None = None,
@@ -41,7 +43,7 @@ class EssayBatches:
         self._beside = self._nearest(np.array(lines, np.int64))
         self.prompt = np.asarray(store.prompt, np.int64)
         self._known = np.isfinite(store.target)
-        self.surface = store.surface  # here, or each worker would count it again
+        self.surface = surface
         self.target = store.target
         self._choose(np.arange(store.num_texts))
 
