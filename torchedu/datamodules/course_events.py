@@ -16,7 +16,8 @@ from torchedu.datasets.events import PRESENTATION, EventStore
 from torchedu.datasets.fair_weights import fair_weights
 from torchedu.datasets.order import BalancedOrder, Order
 from torchedu.errors import ConfigError, DataError, allowed, worded
-from torchedu.features.course_view import WEEK, Moments, View, view
+from torchedu.features.course import WEEK
+from torchedu.features.course_view import Moments, View, view
 from torchedu.readers.events import RiskBatches
 from torchedu.schema import (
     ATTRIBUTE,

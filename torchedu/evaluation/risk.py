@@ -21,7 +21,8 @@ from torchedu.evaluation.risk_sections import (
     week_by_week,
     whom_to_call,
 )
-from torchedu.features.course_view import WEEK, module_of
+from torchedu.features.course import WEEK
+from torchedu.features.course_view import module_of
 from torchedu.files import write_whole
 from torchedu.metrics import calibration_points, roc_points, scores
 from torchedu.metrics.fairness import LEAST, Attribute, audit

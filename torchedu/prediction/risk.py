@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from torchedu.datamodules import CourseEvents
 from torchedu.datamodules.stream import EpochLoader
-from torchedu.features.course_view import (
+from torchedu.features.course import (
     CLICKS,
     CREDITED,
     HANDED_IN,
@@ -20,10 +20,8 @@ from torchedu.features.course_view import (
     MISSED,
     REGISTERED,
     WEEK,
-    Moments,
-    View,
-    view,
 )
+from torchedu.features.course_view import Moments, View, view
 from torchedu.prediction.any_task import check_format, predict
 from torchedu.prediction.stream import predicted
 from torchedu.prediction.tables import CHUNK, row_names, write_table
