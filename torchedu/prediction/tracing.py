@@ -14,7 +14,7 @@ from rich.progress import track
 
 from torchedu.datamodules import Interactions
 from torchedu.datasets.order import Windows
-from torchedu.models.mastery import DEFINITION, final_mastery, follow, mastery
+from torchedu.engine.mastery import DEFINITION, final_mastery, follow, mastery
 from torchedu.prediction.any_task import check_format, predict
 from torchedu.prediction.stream import predicted
 from torchedu.prediction.tables import CHUNK, names_array, row_names, write_table
@@ -121,7 +121,7 @@ def write_predictions(file: Path, data: Interactions, known: Predicted) -> None:
 def write_mastery(file: Path, task: KnowledgeTracing, data: Interactions) -> None:
     """Write each student's mastery of each skill: the columns student, skill, mastery.
 
-    Mastery is what ``torchedu.models.mastery.DEFINITION`` says, after all the student's answers, of
+    Mastery is what ``torchedu.engine.mastery.DEFINITION`` says, after all the student's answers, of
     which the network sees the last ``data.window``.
 
     Args:

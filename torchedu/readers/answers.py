@@ -1,5 +1,7 @@
-"""From windows of histories to padded batches, with vectorised numpy."""
+"""From windows of histories to padded batches, and from names to single questions and answers."""
 
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -7,10 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from torchedu.batch import UNKNOWN_VALUES, AnswerBatch
+from torchedu.batch import UNKNOWN_VALUES, AnswerBatch, Answered, Asked
 from torchedu.datasets import AnswerStore
 from torchedu.datasets.order import Windows
-from torchedu.schema import ITEM, SKILL, Vocabulary
+from torchedu.readers.rows import Columns, counts, marks, numbers, refuse_name, times
+from torchedu.schema import ITEM, SKILL, UNKNOWN, Vocabulary
 
 
 class AnswerBatches:
@@ -100,3 +103,135 @@ def pad_lists(offsets: NDArray[np.int64], values: NDArray[Any]) -> NDArray[np.in
     padded = np.zeros((len(lengths), max(1, int(lengths.max(initial=0)))), np.int64)
     padded[np.arange(padded.shape[1]) < lengths[:, None]] = values
     return padded
+
+
+class AnswerRows:
+    """Turns rows of answers, as people have them, into what networks of knowledge tracing read.
+
+    A row has an ``item`` and, where it tells an answer, ``correct``; where they are known ``skill``
+    (a name or several), ``time``, ``response_time`` and ``attempt``. An item that the network knows
+    has the skills that it was trained with, unless the row names others; one that it does not know
+    is judged by the skills that the row names.
+
+    Args:
+        vocabulary: The names that the network knows.
+        item_skills: The skills of each of its items, filled up with 0; shape (items, S).
+        reads: What it reads of an answer beside item, skills and mark; see ``KTModel``.
+    """
+
+    FIELDS = ("skill", "time", "response_time", "attempt")
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        item_skills: NDArray[np.int64] | None,
+        reads: Sequence[str] = (),
+    ) -> None:
+        self.items, self.skills, self.reads = vocabulary[ITEM], vocabulary[SKILL], tuple(reads)
+        none = np.zeros((len(self.items), 0), np.int64)
+        self._skill_NS = none if item_skills is None else item_skills
+        if not self._skill_NS.shape[1]:
+            self._skill_NS = np.zeros((len(self.items), 1), np.int64)
+
+    def asked(self, columns: Columns) -> Asked:
+        """Return questions.
+
+        Args:
+            columns: Their columns; see ``readers.rows.columns_of``.
+
+        Raises:
+            DataError: An item, or all skills of an item that is not known, are not known; or a
+                value cannot be.
+        """
+        item, skill_BS = self._items(columns)
+        return Asked(
+            torch.from_numpy(item), torch.from_numpy(skill_BS),
+            self._read(columns, "time", times), self._read(columns, "attempt", self._attempts),
+        )  # fmt: skip
+
+    def answered(self, columns: Columns) -> Answered:
+        """Return answers; see ``asked``."""
+        item, skill_BS = self._items(columns)
+        return Answered(
+            torch.from_numpy(item), torch.from_numpy(skill_BS),
+            torch.from_numpy(marks(columns["correct"])), self._read(columns, "time", times),
+            self._read(columns, "response_time", self._seconds),
+            self._read(columns, "attempt", self._attempts),
+        )  # fmt: skip
+
+    def batch(self, columns: Columns) -> AnswerBatch:
+        """Return whole histories, those of each ``student`` in the order of their rows.
+
+        Students stand in the order in which they first occur, all of their answers count.
+        """
+        number: dict[Any, int] = {}
+        student = np.array([number.setdefault(s, len(number)) for s in columns["student"]])
+        order = np.argsort(student, kind="stable")
+        length = np.bincount(student)
+        seen_BL = torch.from_numpy(np.arange(length.max(initial=1)) < length[:, None])
+        answers = self.answered(columns)
+
+        def padded(column: Tensor, fill: float = 0) -> Tensor:
+            table = column.new_full((*seen_BL.shape, *column.shape[1:]), fill)
+            table[seen_BL] = column[torch.from_numpy(order)]
+            return table
+
+        more = {
+            f"{name}_BL": padded(getattr(answers, f"{name}_B"), UNKNOWN_VALUES[name][1])
+            for name in self.reads
+        }
+        rows = torch.arange(len(length))
+        return AnswerBatch(
+            padded(answers.item_B), padded(answers.skill_BS), padded(answers.correct_B), seen_BL,
+            rows, torch.zeros_like(rows), torch.full((len(rows),), float(max(1, len(student)))),
+            **more,
+        )  # fmt: skip
+
+    def _items(self, columns: Columns) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the ids of items, and of the skills of each."""
+        item = np.array(self.items.ids(map(str, columns["item"])), np.int64)
+        skill_BS, named = self._skill_NS[item], columns.get("skill")
+        if named is None:
+            named = [None] * len(item)
+        if any(one is not None for one in named):
+            told = [self._named(one) for one in named]
+            width = max(skill_BS.shape[1], *(len(ids) for ids in told))
+            wide = np.zeros((len(item), width), np.int64)
+            wide[:, : skill_BS.shape[1]] = skill_BS
+            for row, (one, ids) in enumerate(zip(named, told, strict=True)):
+                if one is not None:
+                    wide[row] = 0
+                    wide[row, : len(ids)] = ids
+            skill_BS = wide
+        lost = (item == UNKNOWN) & (skill_BS <= UNKNOWN).all(1)
+        if lost.any():
+            row = int(lost.argmax())
+            skills = named[row]
+            if skills is None:
+                refuse_name(row, "item", columns["item"][row], self.items)
+            first = skills if isinstance(skills, str) else next(iter(skills), None)
+            refuse_name(row, "skill", first, self.skills)
+        return item, skill_BS
+
+    def _named(self, names: Any) -> list[int]:
+        """Return the ids of skills, each once: two that the network lacks are one to it."""
+        if names is None:
+            return []
+        return sorted(set(self.skills.ids([names] if isinstance(names, str) else names)))
+
+    def _read(self, columns: Columns, name: str, of: Callable[[list[Any]], Any]) -> Tensor | None:
+        if name not in self.reads:
+            return None
+        dtype, unknown = UNKNOWN_VALUES[name]
+        if name not in columns:
+            return torch.full((len(columns["item"]),), unknown, dtype=dtype)
+        return torch.from_numpy(of(columns[name]))
+
+    @staticmethod
+    def _seconds(column: list[Any]) -> NDArray[np.float32]:
+        remedy = "It is a number of seconds from 0."
+        return numbers(column, "response_time", lambda x: x >= 0, remedy, unknown=math.nan)
+
+    @staticmethod
+    def _attempts(column: list[Any]) -> NDArray[np.int64]:
+        return counts(column, "attempt")
