@@ -22,7 +22,7 @@ DOORS = {
     "run_lock": "run_folder",
     "bounded": "yaml",
     "schema": "",
-    "companions": "people schema numpy",
+    "companions": "people run_folder schema numpy torch",
     "parsing": "jsonargparse",
     "batch": "schema torch",
     "ranks": "torch",
@@ -31,12 +31,14 @@ DOORS = {
     "models": "layers batch schema bounded bitsandbytes huggingface_hub peft safetensors torch "
     "transformers",
     "features": "models datasets schema numpy rich torch",
-    "readers": "batch datasets features models schema numpy tokenizers torch transformers",
+    "readers": "batch datasets features models schema companions numpy tokenizers torch "
+    "transformers",
     "baselines": "datasets schema numpy scipy sklearn",
     "metrics": "numpy torch torchmetrics",
     "optimizers": "torch",
-    "domains": "people checkpoints metrics models layers batch companions schema sections "
-    "run_folder numpy torch torchmetrics",
+    "domains": "people checkpoints metrics models layers batch companions schema sections numpy "
+    "torch torchmetrics",
+    "engine": "batch companions domains models readers schema numpy safetensors torch",
     "datamodules": "people parallel features models datasets batch companions schema readers "
     "lightning numpy torch",
     "tasks": "people parallel checkpoints callbacks domains optimizers ranks companions "
@@ -48,8 +50,8 @@ DOORS = {
     "strategies": "parallel models layers ranks deepspeed horovod lightning torch",
     "run": "report evaluation strategies metrics_log checkpoints callbacks tasks datamodules "
     "domains parsing bounded run_folder jsonargparse lightning torch",
-    "prediction": "tasks datamodules metrics models datasets ranks schema run_folder features "
-    "readers lightning numpy pyarrow rich torch",
+    "prediction": "tasks datamodules metrics datasets ranks schema run_folder features readers "
+    "engine lightning numpy pyarrow rich torch",
     "evaluation": "prediction tasks datamodules metrics baselines datasets schema sections "
     "run_folder features lightning numpy",
     "export": "checkpoints tasks domains models batch schema bounded readers onnxruntime "

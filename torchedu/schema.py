@@ -20,13 +20,14 @@ ITEM = "item"
 SKILL = "skill"
 MODULE = "module"
 PROMPT, SCORE, LABEL, PART, FOLD = "prompt", "score", "label", "part", "fold"
-ENCODER, ATTRIBUTE = "encoder", "attribute"
+ENCODER, ATTRIBUTE, TOLD, ROLE = "encoder", "attribute", "told", "role"
 GROUP = "group."
 TAG = "tag."
 """Kinds of names: ``item``, ``skill``, ``module``; what a network is told of students, such as
-``gender: F``, and one ``group.<attribute>`` an attribute of students; of texts ``prompt``,
-``score`` (the overall one, then traits), ``label``, ``part``, ``fold`` and ``encoder``, the
-checksum of what read them; of lessons ``tag.teacher`` and ``tag.student``."""
+``gender: F``, of the attributes ``told``, and one ``group.<attribute>`` an attribute of students;
+of texts ``prompt``, ``score`` (the overall one, then traits), ``label``, ``part``, ``fold`` and
+``encoder``, the checksum of what read them; of lessons ``tag.teacher``, ``tag.student`` and
+``role``, who speaks."""
 ROLES = ("teacher", "student")
 """Who speaks in a lesson, by the number that stands for it."""
 

@@ -21,7 +21,7 @@ def content(step: int = 7) -> dict[str, Any]:
         "callbacks": {"ModelCheckpoint": {"best_model_path": "somewhere/best.ckpt"}},
         "optimizer_states": [{"state": {}}],
         "lr_schedulers": [],
-        "vocabulary": {"item": ["q1", "q2"]},
+        "companions": {"vocabulary": {"item": ["q1", "q2"]}},
         "task": "torchedu.tasks.KnowledgeTracing",
     }
 

@@ -83,7 +83,7 @@ def test_a_checkpoint_of_another_run_is_found(run: Path) -> None:
     (run / "vocabulary.json").write_text(json.dumps({"item": ["q1", "q2"]}))
     file = run / "checkpoints" / "best.ckpt"
     assert read_checkpoint(file).content["global_step"] == 10
-    save(file, content(10) | {"vocabulary": {"item": ["a", "b"]}})
+    save(file, content(10) | {"companions": {"vocabulary": {"item": ["a", "b"]}}})
     with pytest.raises(CheckpointError, match="other items or skills than its run"):
         read_checkpoint(file)
 

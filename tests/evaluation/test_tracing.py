@@ -35,7 +35,7 @@ def stock_trainer() -> Trainer:
 
 def untrained(data: Interactions) -> KnowledgeTracing:
     task = KnowledgeTracing(ItemDKT, data.num_items, data.num_skills)
-    task.vocabulary = data.vocabulary
+    task.companions = data.own
     return task
 
 
@@ -196,7 +196,7 @@ def test_scores_that_are_not_defined_are_null(tmp_path: Path) -> None:
 def test_part_of_the_marks_is_evaluated(tmp_path: Path) -> None:
     data = class_of(tmp_path / "a.store", [0, 0.25, 1, 0.75])
     task = KnowledgeTracing(DKT, data.num_items, data.num_skills)
-    task.vocabulary = data.vocabulary
+    task.companions = data.own
     found = evaluate(task, data, stock_trainer())
     assert [row["name"] for row in found["scores"]] == ["DKT", "item mean", "Best-LR"]
     assert found["counts"]["answers"] == 8

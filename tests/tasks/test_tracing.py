@@ -251,9 +251,9 @@ def test_a_checkpoint_that_names_another_kind_of_class_is_refused(
 
 def test_a_checkpoint_without_names_is_refused(checkpoint: Path) -> None:
     content = torch.load(checkpoint, weights_only=True)
-    del content["vocabulary"]
+    del content["companions"]
     torch.save(content, checkpoint)
-    with pytest.raises(CheckpointError, match="holds no vocabulary"):
+    with pytest.raises(CheckpointError, match="no names of ids"):
         open_task(checkpoint)
 
 
@@ -261,7 +261,7 @@ def test_going_on_with_other_names_is_refused(checkpoint: Path, tmp_path: Path) 
     store = simulate(tmp_path / "b.store", students=40, skills=3, items=15, answers=10)
     data = Interactions(str(store.path))
     task = KnowledgeTracing(BUILD, data.num_items, data.num_skills)
-    with pytest.raises(CheckpointError, match="other items or skills than this data has") as caught:
+    with pytest.raises(CheckpointError, match="other data than this: item none there") as caught:
         stock_trainer(epochs=2).fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     assert "init_from" in str(caught.value)
 

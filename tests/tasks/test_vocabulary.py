@@ -195,7 +195,7 @@ def test_names_that_a_network_lacks_are_counted_and_said(
     ]
     data = interactions(imported(tmp_path / "other", rows))
     with caplog.at_level("INFO"):
-        data.use(task.companions)
+        task.agree(data, training=False)
     assert [record.getMessage() for record in caplog.records] == [
         "1 of 12 items are unknown to the network, such as 'q1!'."
     ]

@@ -355,8 +355,15 @@ class NeedsGroups(Reads):
 class Watches(EventGRU):
     """A sound network of risks for others to break."""
 
-    def __init__(self, num_modules: int, num_attributes: int) -> None:
-        super().__init__(num_modules, num_attributes, dim=4, members=2, dropout=0.0)
+    def __init__(
+        self,
+        num_modules: int,
+        num_attributes: int,
+        num_event_columns: int,
+        num_moment_columns: int,
+    ) -> None:
+        sizes = (num_modules, num_attributes, num_event_columns, num_moment_columns)
+        super().__init__(*sizes, dim=4, members=2, dropout=0.0)
 
     def arguments(self) -> dict[str, Any]:
         return {}
@@ -392,9 +399,9 @@ class Grades(FrozenGrader):
 
     def __init__(
         self, num_prompts: int, num_scores: int, num_steps: int, num_roles: int, dim: int,
-        encoder: str,
+        encoder: str, num_surface_columns: int,
     ) -> None:  # fmt: skip
-        sizes = (num_prompts, num_scores, num_steps, num_roles, dim, encoder)
+        sizes = (num_prompts, num_scores, num_steps, num_roles, dim, encoder, num_surface_columns)
         super().__init__(*sizes, hidden=4, members=2)
 
     def arguments(self) -> dict[str, Any]:

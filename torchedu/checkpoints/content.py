@@ -167,10 +167,10 @@ def _problems(file: Path, content: Any) -> Iterator[str]:
         if not (isinstance(key, str) and isinstance(value, Tensor)):
             yield f"its weights {key!r} are a {type(value).__name__} and no tensor"
     names = RunFolder.of_checkpoint(file).vocabulary
-    if RunFolder.has(file) and names.is_file() and "vocabulary" in content:
+    if RunFolder.has(file) and names.is_file() and "companions" in content:
         try:
             own = parse_json(names.read_text("utf-8"))
         except (OSError, ValueError):
             return  # it tells nothing of the checkpoint
-        if own != content["vocabulary"]:
+        if own != content["companions"]["vocabulary"]:
             yield f"it belongs to other items or skills than its run ({names})"

@@ -90,7 +90,7 @@ class VerifiedCheckpointIO(CheckpointIO):
             self._write(checkpoint, file)
             return
         # Names do not change while they are written, and to look through millions takes seconds.
-        changing = {key: value for key, value in checkpoint.items() if key != "vocabulary"}
+        changing = {key: value for key, value in checkpoint.items() if key != "companions"}
         copy = {**checkpoint, **apply_to_collection(changing, Tensor, _copied)}
 
         def write() -> None:

@@ -81,9 +81,19 @@ class DataModule(LightningDataModule, ABC):
         """The data, made of raw files first where that was not done yet."""
 
     @cached_property
+    def own(self) -> Companions:
+        """What the data says of itself: its names, and what else weights may belong to."""
+        return Companions(self.store.vocabulary)
+
+    @cached_property
+    def companions(self) -> Companions:
+        """What its batches belong to: its own, or what a trained network's weights do."""
+        return self.own
+
+    @property
     def vocabulary(self) -> Vocabulary:
         """The names in whose ids its batches are."""
-        return self.store.vocabulary
+        return self.companions.vocabulary
 
     @cached_property
     def digest(self) -> str:
@@ -127,7 +137,7 @@ class DataModule(LightningDataModule, ABC):
         Args:
             companions: What the weights belong to.
         """
-        self.vocabulary = companions.vocabulary
+        self.companions = companions
 
     def suit(self, net: Network) -> None:
         """Give batches that suit a network, where nothing else was asked for.

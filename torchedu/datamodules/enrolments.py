@@ -5,7 +5,6 @@ from functools import cached_property, partial
 
 import numpy as np
 import torch
-from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from numpy.typing import NDArray
 
 from torchedu.batch import CourseFacts
@@ -26,7 +25,7 @@ from torchedu.readers.enrolments import (
     NextCourseBatches,
     popularity,
 )
-from torchedu.schema import GROUP, ITEM, RESERVED, SKILL
+from torchedu.schema import GROUP, ITEM, SKILL
 
 WINDOW, WITHOUT_HISTORY = 50, 2
 """Courses at once where nothing is asked for: usually, and for networks that read no history."""
@@ -110,6 +109,14 @@ class Enrolments(DataModule):
         """The enrolments, made of raw files first where that was not done yet."""
         return self.stored(EnrolmentStore, self._format, self._options)
 
+    @cached_property
+    def own(self) -> Companions:
+        """Its names, and what courses teach."""
+        skills = self.store.item_skills
+        return Companions(
+            self.store.vocabulary, item_skills=None if skills is None else pad_lists(*skills)
+        )
+
     @property
     def num_items(self) -> int:
         """Number of course ids of the vocabulary in use, the reserved ones included."""
@@ -133,16 +140,8 @@ class Enrolments(DataModule):
     @property
     def skills(self) -> torch.Tensor:
         """What each course of the vocabulary in use teaches, filled up with 0; shape (N, S)."""
-        own, known = self.store.vocabulary, self.vocabulary
-        skill_NS = np.zeros((self.num_items, 0), np.int64)
-        if self.store.item_skills is not None:
-            ids = np.array(own[SKILL].translation(known[SKILL]))
-            own_NS = ids[pad_lists(*self.store.item_skills)]
-            at = np.array(own[ITEM].translation(known[ITEM]))
-            skill_NS = np.zeros((self.num_items, own_NS.shape[1]), np.int64)
-            skill_NS[at[RESERVED:]] = own_NS[RESERVED:]
-            skill_NS[:RESERVED] = 0
-        return torch.from_numpy(skill_NS)
+        skill_NS = self.own.to(self.vocabulary).item_skills
+        return torch.zeros(self.num_items, 0).long() if skill_NS is None else torch.tensor(skill_NS)
 
     @cached_property
     def parts(self) -> Mapping[str, Part]:
@@ -206,17 +205,6 @@ class Enrolments(DataModule):
         if not self._window_asked and isinstance(net, Recommender):
             most = WINDOW if net.reads_history else WITHOUT_HISTORY
             self.window = min(most, net.max_history or WINDOW)
-
-    def use(self, companions: Companions) -> None:
-        """Give batches in the ids of a trained network; see ``DataModule.use``."""
-        names = list(self.store.vocabulary[ITEM])
-        new = [name for name in names if name not in companions.vocabulary[ITEM]]
-        if new:
-            rank_zero_info(
-                f"{len(new)} of {len(names)} courses are unknown to the network, such as "
-                f"{new[0]!r}: they are never recommended."
-            )
-        super().use(companions)
 
     def facts(self, net: Network) -> CourseFacts:
         """Return how popular each course is, and what it teaches."""

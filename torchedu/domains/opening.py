@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from torchedu.checkpoints import Checkpoint, open_checkpoint
+from torchedu.companions import KEY, Companions
 from torchedu.domains.building import class_by_path
 from torchedu.domains.domain import Domain
 
@@ -25,6 +26,6 @@ def open_domain(checkpoint: str | Path | Checkpoint) -> Domain:
     domain = kind(**read.hyper_parameters)
     if domain.net.deferred:
         domain.net.load()
-    domain.take_beside(read.content)
+    domain.take(Companions.of(read.content.get(KEY, {})))
     domain.load_state_dict(read.content["state_dict"])
     return domain.eval()

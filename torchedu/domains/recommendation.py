@@ -1,19 +1,20 @@
 """Course recommendation: which course will this student take next?"""
 
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from torchedu.batch import CourseFacts, EnrolmentBatch
+from torchedu.companions import Companions
 from torchedu.domains.domain import Domain, Schedule, finite_of
 from torchedu.domains.opening import open_domain
 from torchedu.errors import ConfigError
 from torchedu.metrics.ranking import TOP, RankingScores, hide, rank_of
 from torchedu.models.recommender import Recommender
-from torchedu.schema import GROUP, ITEM, PADDING, RESERVED, SKILL, UNKNOWN, Vocabulary
+from torchedu.schema import GROUP, ITEM, PADDING, RESERVED, SKILL, UNKNOWN
 
 Loss = Literal["softmax", "sampled_softmax", "in_batch", "bce", "bpr"]
 LOSSES = ("softmax", "sampled_softmax", "in_batch", "bce", "bpr")
@@ -90,6 +91,7 @@ class Recommendation(Domain):
     counts = "courses"
     sizes = ("num_items", "num_students", "num_groups", "num_skills")
     binds: ClassVar = {ITEM: "num_items", GROUP: "num_groups", SKILL: "num_skills"}
+    unknown: ClassVar = {ITEM: "they are never recommended"}
     nets = Recommender
     keys = ("student", "position")
     use_for = "To order courses that a student may want next."
@@ -358,23 +360,12 @@ class Recommendation(Domain):
         """Return the ranks and recommendations of a batch."""
         return self.recommend(batch)
 
-    def grown(self, names: Vocabulary) -> Self:
-        """Return this task with rows for new names; see ``Domain.grown``."""
-        new = super().grown(names)
-        more = new.net.num_items - self.net.num_items
-        skill_NS = F.pad(self.net.skill_NS, (0, 0, 0, more))
-        new.net.learn(CourseFacts(self.popularity, skill_NS), fresh=False)
-        return new
-
-    def beside(self) -> dict[str, Any]:
-        """Return what courses teach, besides what every task keeps; see ``Domain.beside``."""
-        return super().beside() | {"item_skills": self.net.skill_NS}
-
-    def take_beside(self, content: Mapping[str, Any]) -> None:
-        """Take what the courses of the weights teach; see ``Domain.take_beside``."""
-        super().take_beside(content)
-        skill_NS = content.get("item_skills", self.net.skill_NS)
-        self.net.learn(CourseFacts(self.popularity, skill_NS), fresh=False)
+    def take(self, companions: Companions) -> None:
+        """Let the network know what the courses of its weights teach; see ``Domain.take``."""
+        super().take(companions)
+        if companions.item_skills is not None:
+            skill_NS = torch.from_numpy(companions.item_skills)
+            self.net.learn(CourseFacts(self.popularity, skill_NS), fresh=False)
 
 
 def _with_fewer(batch: EnrolmentBatch, row_A: Tensor, step_A: Tensor) -> EnrolmentBatch:

@@ -1,5 +1,6 @@
 """What every trained network in use is: rows in, answers out, by verbs of its own."""
 
+import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
@@ -23,20 +24,19 @@ class UnknownVerb(ConfigError, AttributeError):
 class Engine(Generic[D]):
     """A trained network in use, on the CPU; ``open_engine`` opens one.
 
-    A subclass says what it serves, ``class Tracer(Engine[Tracing], serves=Tracing)``, and gives it
-    verbs: each public method is one. What no subclass serves, a task of one's own say, has
-    ``predict`` alone, which reads rows as ``Domain.read`` does. Methods may be called from any
-    number of threads.
+    A subclass says what it serves, ``class TracingEngine(Engine[Tracing], serves=Tracing)``, and
+    gives it verbs: each public method is one. A package of one's own does so for a task of its own
+    in the file of that task. Methods may be called from any number of threads.
 
     Args:
         domain: The task with its network.
     """
 
-    serves: ClassVar[type[Domain]] = Domain
+    serves: ClassVar[type[Domain]]
 
-    def __init_subclass__(cls, serves: type[Domain], **others: Any) -> None:
+    def __init_subclass__(cls, serves: type[Domain]) -> None:
         """Take in what serves a task, and tasks made of it that have no engine of their own."""
-        super().__init_subclass__(**others)
+        super().__init_subclass__()
         cls.serves = serves
         _ENGINES[serves] = cls
 
@@ -53,7 +53,7 @@ class Engine(Generic[D]):
     def verbs(self) -> tuple[str, ...]:
         """What may be asked of it."""
         names = (name for name in dir(type(self)) if not name.startswith("_"))
-        return tuple(name for name in names if callable(getattr(type(self), name)))
+        return tuple(name for name in names if inspect.isfunction(getattr(type(self), name)))
 
     def __getattr__(self, name: str) -> Any:
         """Refuse a verb that it does not have."""
@@ -62,8 +62,12 @@ class Engine(Generic[D]):
             f"It has {', '.join(self.verbs)}.",
         )
 
+
+class RowsEngine(Engine[Domain], serves=Domain):  # type: ignore[type-abstract]
+    """Serves what has no engine of its own: rows in, predictions out."""
+
     @torch.inference_mode()
-    def predict(self, rows: Rows) -> Any:
+    def predict(self, rows: Rows) -> dict[str, list[Any]]:
         """Say what the network predicts of rows.
 
         Args:
@@ -73,7 +77,8 @@ class Engine(Generic[D]):
             The columns that the task predicts, by name; ids of names of the vocabulary, where a
             column is called by their kind, as these names.
         """
-        said: Mapping[str, torch.Tensor] = self.domain.predict(self.domain.read(rows))._asdict()
+        batch = self.domain.read(rows)
+        said: Mapping[str, torch.Tensor] = self.domain.predict(batch)._asdict()
         kinds = self.companions.vocabulary
         return {
             column: [kinds[column].name(id) for id in values.tolist()]
@@ -85,7 +90,7 @@ class Engine(Generic[D]):
 
 def engine_of(domain: Domain) -> Engine[Any]:
     """Return the engine that serves a task."""
-    kind = next((_ENGINES[kind] for kind in type(domain).__mro__ if kind in _ENGINES), Engine)
+    kind = next(_ENGINES[kind] for kind in type(domain).__mro__ if kind in _ENGINES)
     return kind(domain)
 
 

@@ -73,6 +73,7 @@ class States:
                 held.enter_context(self._stripes[stripe])
             yield
 
+    @torch.inference_mode()
     def get(self, students: Sequence[str]) -> tuple[State, Tensor]:
         """Return what is known of some students, and when each answered last.
 
@@ -86,6 +87,7 @@ class States:
             rows = torch.tensor([self._row.get(student, 0) for student in students])
             return tuple(x.index_select(0, rows) for x in self._room), self._time[rows]
 
+    @torch.inference_mode()
     def set(self, students: Sequence[str], state: State, time: Tensor) -> None:
         """Put down what is known of some students, all at once.
 
@@ -119,12 +121,14 @@ class States:
         self._time = torch.cat([self._time, torch.full((more,), NO_TIME)])
         self._free = [*range(after - 1, before - 1, -1), *self._free]
 
+    @torch.inference_mode()
     def to_bytes(self, student: str) -> bytes:
         """Return what is known of a student, to be kept elsewhere."""
         state, time = self.get([student])
         head = _HEAD.pack(_MARK, VERSION, self._digest, int(time))
         return head + b"".join(x.numpy().tobytes() for x in state)
 
+    @torch.inference_mode()
     def from_bytes(self, student: str, kept: bytes) -> None:
         """Take what ``to_bytes`` returned.
 
@@ -145,6 +149,7 @@ class States:
             at += x.nbytes
         self.set([student], tuple(state), torch.tensor([time]))
 
+    @torch.inference_mode()
     def save(self, file: str | Path) -> None:
         """Write what is known of all students to a file, whole or not at all."""
         with self._lock:
@@ -156,6 +161,7 @@ class States:
         about = {"version": str(VERSION), "network": self._digest.hex()}
         write_whole(Path(file), save(kept, metadata=about))
 
+    @torch.inference_mode()
     def load(self, file: str | Path) -> None:
         """Take what ``save`` wrote; of students who are known already it counts from now on.
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from torchedu.batch import Answered, Question
 from torchedu.domains import Tracing
 from torchedu.domains.building import class_path
 from torchedu.engine.engine import Engine
@@ -192,7 +193,7 @@ class TracingEngine(Engine[Tracing], serves=Tracing):
             self._states.set(students, state, last)
 
     def _in_turn(
-        self, state: State, last: Tensor, names: list[str], answers: Any, time: Tensor | None
+        self, state: State, last: Tensor, names: list[str], answers: Answered, time: Tensor | None
     ) -> tuple[State, Tensor]:
         """Take in the answers of students who have several, one of each at a time."""
         place = {name: i for i, name in enumerate(dict.fromkeys(names))}
@@ -205,8 +206,7 @@ class TracingEngine(Engine[Tracing], serves=Tracing):
         for some in turns:
             at = torch.tensor(some)
             row = torch.tensor([place[names[i]] for i in some])
-            part = type(answers)(*(None if x is None else x[at] for x in answers))
-            after = self._net.step(tuple(x[row] for x in state), part)
+            after = self._net.step(tuple(x[row] for x in state), _some(answers, at))
             state = tuple(x.index_copy(0, row, y) for x, y in zip(state, after, strict=True))
             if time is not None:
                 now = self._later(last[row], time[at], [names[i] for i in some], some)
@@ -251,7 +251,7 @@ class TracingEngine(Engine[Tracing], serves=Tracing):
         chances: list[float] = []
         for first in range(0, len(names), AT_ONCE):
             some = slice(first, first + AT_ONCE)
-            part = type(asked)(*(None if x is None else x[some] for x in asked))
+            part = _some(asked, some)
             state, _ = self._states.get(names[some])
             chances += self._net.predict(state, part).float().sigmoid().tolist()
         return chances
@@ -289,3 +289,9 @@ class TracingEngine(Engine[Tracing], serves=Tracing):
                 are then as before.
         """
         self._states.load(file)
+
+
+def _some(given: Question, at: slice | Tensor) -> Question:
+    """Return some rows of questions or answers."""
+    columns: list[Any] = [None if x is None else x[at] for x in given]
+    return type(given)(*columns)

@@ -77,7 +77,7 @@ def _named(task: EssayGrading, data: Essays, grades: PredictedGrades) -> pa.Tabl
             table[f"chance of {name}"] = grades.value[:, i]
     else:
         steps = task.metrics.calibrated(grades.value, grades.prompt)
-        low, _, step = np.moveaxis(task.ranges.cpu().double().numpy()[grades.prompt], -1, 0)
+        low, _, step = np.moveaxis(task.ranges.astype(np.float64)[grades.prompt], -1, 0)
         for i, name in enumerate(names[SCORE]):
             table[name] = np.round(low[:, i] + steps[:, i] * step[:, i], 6)
     return pa.table(table)
