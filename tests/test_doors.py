@@ -22,7 +22,7 @@ DOORS = {
     "run_lock": "run_folder",
     "bounded": "yaml",
     "schema": "",
-    "companions": "people run_folder schema numpy torch",
+    "companions": "people run_folder schema bounded numpy torch",
     "parsing": "jsonargparse",
     "batch": "schema torch",
     "ranks": "torch",
@@ -36,26 +36,26 @@ DOORS = {
     "baselines": "datasets schema numpy scipy sklearn",
     "metrics": "numpy torch torchmetrics",
     "optimizers": "torch",
-    "domains": "people checkpoints metrics models layers batch companions schema sections numpy "
-    "torch torchmetrics",
+    "domains": "people checkpoints metrics models layers batch companions schema sections "
+    "run_folder numpy torch torchmetrics",
     "engine": "batch companions domains models readers schema numpy safetensors torch",
     "datamodules": "people parallel features models datasets batch companions schema readers "
     "lightning numpy torch",
     "tasks": "people parallel checkpoints callbacks domains optimizers ranks companions "
     "run_folder lightning torch",
     "callbacks": "parallel domains ranks run_folder lightning numpy torch",
-    "checkpoints": "ranks bounded run_folder lightning lightning_utilities torch",
+    "checkpoints": "companions ranks bounded run_folder lightning lightning_utilities torch",
     "metrics_log": "run_lock run_folder lightning",
     "parallel": "layers lightning_utilities torch",
     "strategies": "parallel models layers ranks deepspeed horovod lightning torch",
     "run": "report evaluation strategies metrics_log checkpoints callbacks tasks datamodules "
     "domains parsing bounded run_folder jsonargparse lightning torch",
-    "prediction": "tasks datamodules metrics datasets ranks schema run_folder features readers "
-    "engine lightning numpy pyarrow rich torch",
-    "evaluation": "prediction tasks datamodules metrics baselines datasets schema sections "
-    "run_folder features lightning numpy",
-    "export": "checkpoints tasks domains models batch schema bounded readers onnxruntime "
-    "onnxscript peft safetensors torch transformers",
+    "prediction": "tasks datamodules metrics datasets ranks schema run_folder engine features "
+    "readers lightning numpy pyarrow rich torch",
+    "evaluation": "prediction tasks datamodules metrics baselines datasets companions schema "
+    "sections run_folder features lightning numpy",
+    "export": "checkpoints tasks domains models batch companions schema bounded readers "
+    "onnxruntime onnxscript peft safetensors torch transformers",
     "report": "bounded sections run_folder jinja2 matplotlib numpy",
     "testing": "datamodules domains models layers datasets batch companions schema numpy pyarrow "
     "torch",

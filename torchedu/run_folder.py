@@ -17,13 +17,13 @@ class RunFolder:
 
     CONFIG: ClassVar[str] = "config.yaml"
     METRICS: ClassVar[str] = "metrics.csv"
-    VOCABULARY: ClassVar[str] = "vocabulary.json"
+    COMPANIONS: ClassVar[str] = "companions.json"
     CHECKPOINTS: ClassVar[str] = "checkpoints"
     BEST: ClassVar[str] = "best.ckpt"
     LAST: ClassVar[str] = "last.ckpt"
     EVALUATION: ClassVar[str] = "evaluation.json"
     LOCK: ClassVar[str] = ".lock"
-    BEGUN: ClassVar[tuple[str, ...]] = (CONFIG, METRICS, VOCABULARY, CHECKPOINTS)
+    BEGUN: ClassVar[tuple[str, ...]] = (CONFIG, METRICS, COMPANIONS, CHECKPOINTS)
     """What a folder holds in which a run has begun."""
     EXAMPLE: ClassVar[str] = f"runs/version_0/{CHECKPOINTS}/{BEST}"
     """A checkpoint, as messages give an example of one."""
@@ -54,9 +54,9 @@ class RunFolder:
         return self.path / self.METRICS
 
     @property
-    def vocabulary(self) -> Path:
-        """The names whose ids the weights belong to."""
-        return self.path / self.VOCABULARY
+    def companions(self) -> Path:
+        """What the weights belong to: names first of all."""
+        return self.path / self.COMPANIONS
 
     @property
     def lock(self) -> Path:
@@ -82,11 +82,6 @@ class RunFolder:
     def last(self) -> Path:
         """The checkpoint that a run goes on from."""
         return self.checkpoints / self.LAST
-
-    @property
-    def thresholds(self) -> Path:
-        """Thresholds of risks, which go with the checkpoints."""
-        return self.checkpoints / "thresholds.json"
 
     @property
     def evaluation(self) -> Path:

@@ -1,5 +1,4 @@
 import gc
-import json
 import os
 import pickle
 import re
@@ -16,7 +15,9 @@ from tests.checkpoints.conftest import content, save
 from torchedu.checkpoints import read_checkpoint
 from torchedu.checkpoints.content import read
 from torchedu.checkpoints.seal import verify, write_sealed
+from torchedu.companions import Companions
 from torchedu.errors import CheckpointError
+from torchedu.schema import Names, Vocabulary
 
 
 def test_what_was_saved_is_read(checkpoint: Path) -> None:
@@ -80,11 +81,11 @@ def test_swapped_files_are_found(run: Path) -> None:
 
 
 def test_a_checkpoint_of_another_run_is_found(run: Path) -> None:
-    (run / "vocabulary.json").write_text(json.dumps({"item": ["q1", "q2"]}))
+    Companions(Vocabulary({"item": Names(["q1", "q2"])})).write(run / "companions.json")
     file = run / "checkpoints" / "best.ckpt"
     assert read_checkpoint(file).content["global_step"] == 10
     save(file, content(10) | {"companions": {"vocabulary": {"item": ["a", "b"]}}})
-    with pytest.raises(CheckpointError, match="other items or skills than its run"):
+    with pytest.raises(CheckpointError, match="belongs to other data than"):
         read_checkpoint(file)
 
 

@@ -75,7 +75,7 @@ def test_a_run_is_scored_beside_baselines_and_audited(run: Path) -> None:
     drawn = {file.stem for file in (run / "pictures").iterdir()}
     assert {"week-by-week", "week-by-week-2", "for-all-groups-alike-2"} <= drawn
     assert "one-student-s-risk-over-time" in drawn
-    kept = json.loads((run / "checkpoints" / "thresholds.json").read_text())
+    kept = json.loads((run / "companions.json").read_text())["thresholds"]
     assert kept == found["thresholds"]
     assert [one["policy"] for one in kept] == ["least_cost", "even"]
     card = (run / "model_card.md").read_text()

@@ -1,6 +1,7 @@
 """What a checkpoint holds: read safely, and checked for what has to be there."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, NamedTuple
@@ -8,9 +9,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from torchedu.bounded import parse_json
 from torchedu.checkpoints.parts import put_together
 from torchedu.checkpoints.seal import ANOTHER, OURS, Manifest, Verified, verify
+from torchedu.companions import KEY, Companions
 from torchedu.errors import CheckpointError
 from torchedu.run_folder import RunFolder
 
@@ -166,11 +167,10 @@ def _problems(file: Path, content: Any) -> Iterator[str]:
     for key, value in content.get("state_dict", {}).items():
         if not (isinstance(key, str) and isinstance(value, Tensor)):
             yield f"its weights {key!r} are a {type(value).__name__} and no tensor"
-    names = RunFolder.of_checkpoint(file).vocabulary
-    if RunFolder.has(file) and names.is_file() and "companions" in content:
-        try:
-            own = parse_json(names.read_text("utf-8"))
-        except (OSError, ValueError):
-            return  # it tells nothing of the checkpoint
-        if own != content["companions"]["vocabulary"]:
-            yield f"it belongs to other items or skills than its run ({names})"
+    beside = RunFolder.of_checkpoint(file).companions
+    if RunFolder.has(file) and beside.is_file() and KEY in content:
+        own = Companions.read(beside)
+        # Thresholds are chosen after training.
+        other = replace(own, thresholds=None).difference(Companions.of(content[KEY]))
+        if other:
+            yield f"it belongs to other data than {beside} says: {other}"

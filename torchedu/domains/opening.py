@@ -1,11 +1,13 @@
 """A checkpoint opened without a trainer."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from torchedu.checkpoints import Checkpoint, open_checkpoint
 from torchedu.companions import KEY, Companions
 from torchedu.domains.building import class_by_path
 from torchedu.domains.domain import Domain
+from torchedu.run_folder import RunFolder
 
 
 def open_domain(checkpoint: str | Path | Checkpoint) -> Domain:
@@ -28,4 +30,18 @@ def open_domain(checkpoint: str | Path | Checkpoint) -> Domain:
         domain.net.load()
     domain.take(Companions.of(read.content.get(KEY, {})))
     domain.load_state_dict(read.content["state_dict"])
+    domain.companions = of_run(domain.companions, read.file)
     return domain.eval()
+
+
+def of_run(companions: Companions | None, checkpoint: Path) -> Companions | None:
+    """Return the companions of a checkpoint with what its run found after training.
+
+    Args:
+        companions: The checkpoint's.
+        checkpoint: Its file.
+    """
+    beside = RunFolder.of_checkpoint(checkpoint).companions
+    if companions is None or not (RunFolder.has(checkpoint) and beside.is_file()):
+        return companions
+    return replace(companions, thresholds=Companions.read(beside).thresholds)

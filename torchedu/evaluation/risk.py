@@ -3,7 +3,7 @@
 Only students still in the course are scored; each risk is from what was known on its day.
 """
 
-import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from lightning import Trainer
 from numpy.typing import NDArray
 
 from torchedu.baselines.risk import RiskBoosting, RiskLogistic, RiskMoments, blend
+from torchedu.companions import Companions
 from torchedu.datamodules import CourseEvents
 from torchedu.datasets.splits import attributes
 from torchedu.evaluation.any_task import Baselines, evaluate, evaluation, fitted, keep
@@ -23,7 +24,6 @@ from torchedu.evaluation.risk_sections import (
 )
 from torchedu.features.course import WEEK
 from torchedu.features.course_view import module_of
-from torchedu.files import write_whole
 from torchedu.metrics import calibration_points, roc_points, scores
 from torchedu.metrics.fairness import LEAST, Attribute, audit
 from torchedu.metrics.thresholds import thresholds
@@ -116,9 +116,9 @@ def _(
         fairness=fairness,
         thresholds=limits,
     )  # fmt: skip
-    if folder is not None and RunFolder(Path(folder)).checkpoints.is_dir():
-        text = json.dumps(limits, indent=1)
-        write_whole(RunFolder(Path(folder)).thresholds, text.encode())
+    beside = None if folder is None else RunFolder(Path(folder)).companions
+    if beside is not None and beside.is_file():
+        replace(Companions.read(beside), thresholds=limits).write(beside)
     return keep(found, folder)
 
 

@@ -15,13 +15,14 @@ from torch import Tensor
 
 from torchedu import __version__
 from torchedu.bounded import parse_json
+from torchedu.companions import Companions
 from torchedu.domains.building import class_by_path
 from torchedu.errors import CheckpointError, ConfigError, TorcheduError
 from torchedu.models import KTModel
-from torchedu.schema import ITEM, SKILL, Vocabulary
+from torchedu.schema import ITEM, SKILL
 
 FORMAT = 1
-CONFIG, WEIGHTS, NAMES = "config.json", "model.safetensors", "vocabulary.json"
+CONFIG, WEIGHTS, NAMES = "config.json", "model.safetensors", "companions.json"
 AGAIN = "Copy the folder again from where it came, or export its checkpoint again."
 OURS = "Give a folder that torchedu export wrote."
 
@@ -62,16 +63,16 @@ def whole_folder(folder: str | Path) -> Iterator[Path]:
         raise
 
 
-def write_network(net: KTModel, vocabulary: Vocabulary, folder: Path) -> None:
-    """Write weights and names.
+def write_network(net: KTModel, companions: Companions, folder: Path) -> None:
+    """Write weights and what they belong to.
 
     Args:
         net: The network.
-        vocabulary: The names of its ids.
+        companions: What its weights belong to.
         folder: Where the files go.
     """
     write_tensors(net.state_dict(), folder / WEIGHTS)
-    write_json(folder / NAMES, vocabulary.to_json())
+    companions.write(folder / NAMES)
 
 
 def write_tensors(tensors: dict[str, Tensor], file: Path) -> None:
@@ -119,7 +120,7 @@ def open_export(folder: str | Path) -> KTModel:
     """
     folder = Path(folder)
     config = _verified(folder)
-    vocabulary = open_vocabulary(folder)
+    vocabulary = open_companions(folder).vocabulary
     try:
         about = config["network"]
         sizes = about["num_items"], about["num_skills"]
@@ -153,24 +154,21 @@ def open_export(folder: str | Path) -> KTModel:
     return net
 
 
-def open_vocabulary(folder: str | Path) -> Vocabulary:
-    """Return the names that an exported network's ids stand for, after verifying its files.
+def open_companions(folder: str | Path) -> Companions:
+    """Return what an exported network's weights belong to, after verifying its files.
 
     Args:
         folder: The folder that ``torchedu export`` wrote.
 
     Returns:
-        The names of items, skills and student groups.
+        The names of its ids, the skills of items, and what else there is.
 
     Raises:
         CheckpointError: A file is missing or damaged.
     """
     folder = Path(folder)
     _verified(folder)
-    try:
-        return Vocabulary.from_json(_json(folder / NAMES))
-    except (AttributeError, TypeError, ValueError):
-        raise _unusable(folder, f"its {NAMES} does not hold lists of names", AGAIN) from None
+    return Companions.read(folder / NAMES)
 
 
 def _verified(folder: Path) -> dict[str, Any]:

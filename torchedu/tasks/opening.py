@@ -4,6 +4,7 @@ from pathlib import Path
 
 from torchedu.checkpoints import Checkpoint, read_usable
 from torchedu.domains.building import class_by_path
+from torchedu.domains.opening import of_run
 from torchedu.errors import CheckpointError, TorcheduError
 from torchedu.people import People
 from torchedu.run_folder import RunFolder
@@ -30,6 +31,7 @@ def open_task(checkpoint: str | Path | Checkpoint) -> Task:
         raise
     except Exception as error:  # noqa: BLE001  # what another program wrote can fail in every way
         raise _foreign(read, error) from None
+    task.companions = of_run(task.companions, read.file)
     people = RunFolder.of_checkpoint(read.file).people
     if people.is_file():
         task.people = People.read(people)

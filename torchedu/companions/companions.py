@@ -6,16 +6,21 @@ number stands for is said here, once, and travels with the weights: in a checkpo
 itself, and the two are compared by name in ``Companions.agree`` alone.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Protocol, Self, runtime_checkable
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from torchedu.bounded import parse_json
+from torchedu.companions.tables import each_once, named, same_rows, wide
+from torchedu.companions.words import plural, told_apart
 from torchedu.errors import CheckpointError
-from torchedu.people import People
+from torchedu.files import write_whole
 from torchedu.run_folder import RunFolder
 from torchedu.schema import ITEM, PROMPT, RESERVED, SKILL, Vocabulary
 
@@ -71,11 +76,11 @@ class Companions:
         for one in fields(self):
             mine, theirs = getattr(self, one.name), getattr(other, one.name)
             if one.metadata:
-                equal = _same_rows(mine, theirs)
+                equal = same_rows(mine, theirs)
             else:
                 equal = mine == theirs
             if not equal:
-                return _told_apart(one.name, mine, theirs)
+                return told_apart(one.name, mine, theirs)
         return None
 
     def agree(self, own: "Companions", unknown: Mapping[str, str] | None = None) -> list[str]:
@@ -144,19 +149,23 @@ class Companions:
             if new and kind not in self.fixed:
                 then = f": {unknown[kind]}." if kind in unknown else "."
                 yield (
-                    f"{len(new)} of {len(names)} {_plural(kind)} are unknown to the network, such "
+                    f"{len(new)} of {len(names)} {plural(kind)} are unknown to the network, such "
                     f"as {new[0]!r}{then}"
                 )
 
     def _moved(self, own: "Companions") -> Iterator[str]:
         """Say of tables of ids where the data has others for names that both know."""
         for one in (one for one in fields(self) if "values" in one.metadata):
-            mine, theirs = (_named(table, one) for table in (self, own))
+            kinds = one.metadata["rows"], one.metadata["values"]
+            mine, theirs = (
+                named(getattr(some, one.name), *(some.vocabulary[kind] for kind in kinds))
+                for some in (self, own)
+            )
             moved = [name for name in mine if name in theirs and mine[name] != theirs[name]]
             if moved:
-                name, values = moved[0], _plural(one.metadata["values"])
+                name, values = moved[0], plural(one.metadata["values"])
                 yield (
-                    f"{len(moved)} {_plural(one.metadata['rows'])} have other {values} in the data "
+                    f"{len(moved)} {plural(one.metadata['rows'])} have other {values} in the data "
                     f"than the network was trained with, such as {name!r}: "
                     f"{', '.join(sorted(theirs[name])) or 'none'}; then "
                     f"{', '.join(sorted(mine[name])) or 'none'}."
@@ -173,7 +182,7 @@ class Companions:
                 continue
             if "values" in one.metadata:
                 kind = one.metadata["values"]
-                table = _each_once(self._ids(vocabulary, kind)[table])
+                table = each_once(self._ids(vocabulary, kind)[table])
             rows = one.metadata["rows"]
             size = len(vocabulary[rows])
             moved = np.zeros((max(size, RESERVED), *table.shape[1:]), table.dtype)
@@ -204,7 +213,7 @@ class Companions:
             first, second = (new, old) if "newest" in one.metadata else (old, new)
             if "values" in one.metadata:
                 width = max(first.shape[1], second.shape[1])
-                first, second = (_wide(table, width) for table in (first, second))
+                first, second = (wide(table, width) for table in (first, second))
             told = (first != 0).any(tuple(range(1, first.ndim)))
             told = told.reshape(-1, *[1] * (first.ndim - 1))
             changed[one.name] = np.where(told, first, second)
@@ -283,92 +292,25 @@ class Companions:
                 found[name] = torch.as_tensor(content[name], dtype=kind).cpu().numpy().copy()
         return cls(**found)
 
+    def write(self, file: Path) -> None:
+        """Write them to a file of JSON, whole or not at all: a field a line."""
+        lines = (
+            f" {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}"
+            for key, value in self.to_json().items()
+        )
+        write_whole(file, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
 
-def _named(whole: Companions, one: Any) -> dict[str, set[str]]:
-    """Return a table of ids by names: what each row holds."""
-    table = getattr(whole, one.name)
-    if table is None:
-        return {}
-    rows, values = (whole.vocabulary[one.metadata[side]] for side in ("rows", "values"))
-    held = {id: values.name(id) for id in np.unique(table).tolist() if id >= RESERVED}
-    return {
-        name: {held[id] for id in row if id in held}
-        for name, row in zip(rows, table[RESERVED:].tolist(), strict=False)
-    }
+    @classmethod
+    def read(cls, file: Path) -> Self:
+        """Read what ``write`` wrote.
 
-
-def _same_rows(mine: NDArray[Any] | None, theirs: NDArray[Any] | None) -> bool:
-    if mine is None or theirs is None:
-        return mine is theirs
-    if mine.ndim == theirs.ndim == 2:  # lists of ids, however wide they are filled up
-        width = max(mine.shape[1], theirs.shape[1])
-        mine, theirs = (_wide(table, width) for table in (mine, theirs))
-    return np.array_equal(mine, theirs)
-
-
-def _wide(table: NDArray[Any], width: int) -> NDArray[Any]:
-    return np.pad(table, ((0, 0), (0, width - table.shape[1])))
-
-
-def _each_once(table: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return rows of ids with each id once, in order, filled up with 0."""
-    once = table.copy()
-    for at in range(1, table.shape[1]):
-        once[(table[:, :at] == table[:, at : at + 1]).any(1), at] = 0
-    return np.take_along_axis(once, np.argsort(once == 0, axis=1, kind="stable"), 1)
-
-
-def _told_apart(name: str, mine: Any, theirs: Any) -> str:
-    """Say how two values of a field differ."""
-    if isinstance(mine, Vocabulary):
-        for kind in dict.fromkeys((*mine.kinds, *theirs.kinds)):
-            if mine[kind] != theirs[kind]:
-                return _first_apart(kind, list(mine[kind]), list(theirs[kind]))
-    if isinstance(mine, Mapping) and isinstance(theirs, Mapping):
-        for key in dict.fromkeys((*mine, *theirs)):
-            if mine.get(key) != theirs.get(key):
-                return _first_apart(f"{name} {key}", mine.get(key), theirs.get(key))
-    return f"other {name.replace('_', ' ')}"
-
-
-def _first_apart(what: str, mine: Any, theirs: Any) -> str:
-    if isinstance(mine, (list, tuple)) and isinstance(theirs, (list, tuple)):
-        place = next((i for i, (a, b) in enumerate(zip(mine, theirs, strict=False)) if a != b),
-                     min(len(mine), len(theirs)))  # fmt: skip
-        mine, theirs = (repr(one[place]) if place < len(one) else "none"
-                        for one in (mine, theirs))  # fmt: skip
-        return f"{what} {mine} there, {theirs} here"
-    return f"another {what}"
-
-
-def _plural(kind: str) -> str:
-    family, _, name = kind.partition(".")
-    return f"{name} {family}s".strip()
-
-
-@runtime_checkable
-class Agreeing(Protocol):
-    """Data that a task can agree with; every ``torchedu.datamodules.DataModule`` is.
-
-    Attributes:
-        longest: The option that says how long a batch's rows are at most; none where none does.
-        own: What the data says of itself, in its own names.
-    """
-
-    longest: str
-    own: Companions
-
-    def use(self, companions: Companions) -> None:
-        """Give batches as a trained network's weights need them."""
-
-    def suit(self, net: Any) -> None:
-        """Give batches that suit a network, where nothing else was asked for."""
-
-    def facts(self, net: Any) -> Any:
-        """Return what a network learns from the data before training."""
-
-    def people(self, before: People | None) -> People | None:
-        """Return whom training uses, and whom it has used before."""
-
-    def leave_out(self, people: People | None, part: str) -> None:
-        """Take out of a part that is scored whom a network was trained on."""
+        Raises:
+            CheckpointError: It is damaged, or of a newer torchedu.
+        """
+        try:
+            return cls.of(parse_json(file.read_text("utf-8")))
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise CheckpointError(
+                f"{file}, which says what the weights belong to, cannot be read: {error}.",
+                "Take it from a copy, or remove it from a run: its checkpoints hold the same.",
+            ) from None
