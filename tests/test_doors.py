@@ -38,7 +38,8 @@ DOORS = {
     "optimizers": "torch",
     "domains": "people checkpoints metrics models layers batch companions schema sections "
     "run_folder numpy torch torchmetrics",
-    "engine": "batch companions domains models readers schema numpy safetensors torch",
+    "engine": "batch companions domains models readers schema datasets features metrics numpy "
+    "safetensors torch",
     "datamodules": "people parallel features models datasets batch companions schema readers "
     "lightning numpy torch",
     "tasks": "people parallel checkpoints callbacks domains optimizers ranks companions "
@@ -59,8 +60,8 @@ DOORS = {
     "report": "bounded sections run_folder jinja2 matplotlib numpy",
     "testing": "datamodules domains models layers datasets batch companions schema numpy pyarrow "
     "torch",
-    "cli": "report export prediction run checkpoints tasks datasets parsing schema run_folder "
-    "readers rich torch",
+    "cli": "report export prediction run checkpoints datasets parsing schema run_folder engine "
+    "rich",
     "people": "numpy",
 }
 LONGEST = 400  # lines; a longer file gives its reason in a comment `# Long because ...` at its top

@@ -1,6 +1,7 @@
 """Students' enrolments as a Lightning data module."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property, partial
 
 import numpy as np
@@ -205,6 +206,7 @@ class Enrolments(DataModule):
         if not self._window_asked and isinstance(net, Recommender):
             most = WINDOW if net.reads_history else WITHOUT_HISTORY
             self.window = min(most, net.max_history or WINDOW)
+        self.own = replace(self.own, reading={"window": self.window})
 
     def facts(self, net: Network) -> CourseFacts:
         """Return how popular each course is, and what it teaches."""

@@ -110,7 +110,11 @@ class Transcripts(DataModule):
         """Its names, with who speaks, and the checksum of what reads the sentences."""
         key = vectors_key(self.encoder, self.pooling, (-1,), self.tokens, self.precision)
         more = Vocabulary({ENCODER: Names([key]), ROLE: Names(ROLES)})
-        return Companions(self.store.vocabulary.grown(more))
+        reading = {
+            "encoder": self.encoder, "pooling": self.pooling, "layers": [-1],
+            "window": self.tokens, "precision": self.precision, "sentences": self.window,
+        }  # fmt: skip
+        return Companions(self.store.vocabulary.grown(more), reading=reading)
 
     @property
     def num_teacher_tags(self) -> int:

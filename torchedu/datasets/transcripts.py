@@ -1,5 +1,6 @@
 """Transcripts of lessons in a store: who said what, sentence by sentence, and with which tag."""
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -20,13 +21,23 @@ from torchedu.datasets.splits import (
 from torchedu.datasets.store import Store
 from torchedu.datasets.writer import StoreWriter, encode_texts
 from torchedu.errors import DataError
-from torchedu.schema import Vocabulary
+from torchedu.schema import ROLES, Vocabulary
 
 SENTENCE = {"role": "uint8", "turn": "int32", "speaker": "int32", "tag": "int32", "words": "int32"}
 """What is kept of each sentence beside its text, and as which numbers."""
 SPLITS = ("random", "published", "fold")
 NO_PART = 255
 """The part of a lesson of which the data's source says none."""
+
+
+_TEACHER = re.compile(
+    r"(t\d*|ct|teacher|instructor|tutor|ms|mr|mrs|miss|dr|prof|professor)\b", re.IGNORECASE
+)
+
+
+def role_by_name(speaker: str) -> int:
+    """Return the role that a speaker's name tells, an index of ``schema.ROLES``."""
+    return ROLES.index("teacher" if _TEACHER.match(speaker) else "student")
 
 
 class TranscriptStore(Store):

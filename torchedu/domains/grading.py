@@ -202,6 +202,17 @@ class Grading(Domain):
             for depth, those in depths
         ]
 
+    def scaled(self, value: NDArray[np.float64], prompt: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return scores as people write them: stretched, and in steps of their prompts' scales.
+
+        Args:
+            value: Scores in 0..1; shape (texts, scores).
+            prompt: The prompts; shape (texts,).
+        """
+        steps = self.metrics.calibrated(value, prompt)
+        low, _, step = np.moveaxis(self.ranges.astype(np.float64)[prompt], -1, 0)
+        return np.round(low + steps * step, 6)
+
     def predict(self, batch: EssayBatch) -> Grades:
         """Return what the texts of a batch are given."""
         return Grades(batch.text_B, batch.prompt_B, self.values(batch))

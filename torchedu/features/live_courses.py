@@ -294,13 +294,31 @@ class LiveCourses:
         return tuple(self._rows.get(student, ()))
 
     def enrol(self, student: str, course: str, begin: float, end: float) -> None:
-        """Say when a student came to a course, and left."""
-        rows = self._rows.setdefault(student, {})
+        """Take a student into a course; see ``LiveCourse.enrol``."""
+        row = self.running[course].course.enrol(student, begin, end)
+        self._rows.setdefault(student, {})[course] = row
         self._begin[student, course] = float(np.float32(begin))
-        if course in rows:
-            self.running[course].course.come(rows[course], begin, end)
-        else:
-            rows[course] = self.running[course].course.enrol(student, begin, end)
+
+    def come(
+        self, student: str, course: str, begin: float | None = None, end: float | None = None
+    ) -> None:
+        """Say when a student came to a course, or left; what is None stays as it is."""
+        here, row = self.running[course].course, self._rows[student][course]
+        if begin is not None:
+            self._begin[student, course] = float(np.float32(begin))
+        end = float(here.end[row]) if end is None else end
+        here.come(row, self._begin[student, course], end)
+
+    def hand_in(
+        self, student: str, course: str, piece: int, day: float, mark: float | None, credited: bool
+    ) -> None:
+        """Say that a student handed work in; see ``LiveCourse.hand_in``."""
+        row = self._rows[student][course]
+        self.running[course].course.hand_in(row, piece, day, mark, credited)
+
+    def click(self, student: str, course: str, day: float, clicks: float) -> None:
+        """Say how often a student clicked on a day; see ``LiveCourse.click``."""
+        self.running[course].course.click(self._rows[student][course], day, clicks)
 
     def row(self, student: str, course: str) -> int | None:
         """Return the row of a student in a course; None of one who is not in it."""

@@ -76,8 +76,7 @@ def _named(task: EssayGrading, data: Essays, grades: PredictedGrades) -> pa.Tabl
         for i, name in enumerate(names[LABEL]):
             table[f"chance of {name}"] = grades.value[:, i]
     else:
-        steps = task.metrics.calibrated(grades.value, grades.prompt)
-        low, _, step = np.moveaxis(task.ranges.astype(np.float64)[grades.prompt], -1, 0)
+        scores = task.scaled(grades.value, grades.prompt)
         for i, name in enumerate(names[SCORE]):
-            table[name] = np.round(low[:, i] + steps[:, i] * step[:, i], 6)
+            table[name] = scores[:, i]
     return pa.table(table)

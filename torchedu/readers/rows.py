@@ -73,7 +73,8 @@ def _of_dicts(rows: list[Any], names: Sequence[str]) -> Columns:
         if not isinstance(one, Mapping):
             raise DataError(f"row {row} is {one!r}.", "A row is a dict of fields by name.", row=row)
     columns = {name: [one.get(name) for one in rows] for name in names}
-    return {name: values for name, values in columns.items() if any(v is not None for v in values)}
+    there = {name: any(value is not None for value in column) for name, column in columns.items()}
+    return {name: column for name, column in columns.items() if there[name] or not rows}
 
 
 def refuse(row: int, field: str, value: object, remedy: str) -> NoReturn:

@@ -1,14 +1,18 @@
-"""From stretches of lessons to padded batches, with vectorised numpy."""
+"""From stretches of lessons to padded batches, and from sentences in Python to lessons."""
+
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from torchedu.batch import LessonBatch
+from torchedu.datasets.memory import Memory
 from torchedu.datasets.order import Windows
-from torchedu.datasets.transcripts import TranscriptStore
+from torchedu.datasets.transcripts import TranscriptStore, role_by_name, write_transcripts
 from torchedu.features import Embeddings
-from torchedu.schema import RESERVED
+from torchedu.readers.rows import Rows, columns_of, refuse
+from torchedu.schema import RESERVED, ROLES, TAG, Names, Vocabulary
 
 
 class LessonBatches:
@@ -77,3 +81,43 @@ class LessonBatches:
             torch.from_numpy(np.asarray(start)),
             torch.full((len(index),), float(max(1, asked_BL.sum()))),
         )
+
+
+def read_lesson(rows: Rows) -> TranscriptStore:
+    """Read the sentences of a lesson.
+
+    Args:
+        rows: In the order in which they were said, each with ``sentence``, and where it is known
+            ``speaker``, ``role`` (``teacher`` or ``student``; where it is not said the speaker's
+            name tells) and ``turn`` (another one begins where it changes, or the speaker does).
+
+    Returns:
+        A store of one lesson, in memory.
+
+    Raises:
+        DataError: A sentence is missing, or a role is neither; it names the row, from 0.
+    """
+    columns = columns_of(rows, ("sentence",), ("speaker", "role", "turn"))
+    texts = [str(text).strip() for text in columns["sentence"]]
+    size = len(texts)
+    for row, text in enumerate(texts):
+        if not text:
+            refuse(row, "sentence", None, "Each row has a sentence.")
+    speaker = [str(x or "unknown").strip() for x in columns.get("speaker", [None] * size)]
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(speaker))}
+    role = np.empty(size, np.int64)
+    for row, (said, who) in enumerate(
+        zip(columns.get("role", [None] * size), speaker, strict=True)
+    ):
+        if said is not None and said not in ROLES:
+            refuse(row, "role", said, f"It is {' or '.join(ROLES)}.")
+        role[row] = role_by_name(who) if said is None else ROLES.index(said)
+    turns = list(zip(columns.get("turn", [None] * size), speaker, strict=True))
+    begins = [row > 0 and turns[row] != turns[row - 1] for row in range(size)]
+    sentences: dict[str, Any] = {
+        "role": role, "turn": np.cumsum(begins, dtype=np.int64),
+        "speaker": [numbers[who] for who in speaker], "tag": np.zeros(size, np.int64),
+        "words": [len(text.split()) for text in texts],
+    }  # fmt: skip
+    names = Vocabulary({TAG + name: Names() for name in ROLES})
+    return write_transcripts(Memory(), names, ["lesson"], [size], sentences, texts, list(numbers))
