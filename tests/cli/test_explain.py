@@ -70,7 +70,7 @@ def test_mistakes_are_told_in_two_lines(
     table = tmp_path / "mastery.parquet"
     pq.write_table(pa.table({"student": ["ann"], "skill": ["a"], "mastery": [0.5]}), table)
     cases = [
-        ([str(trained_run), "--problem", "1+1"], "KnowledgeTracing, which explains nothing"),
+        ([str(trained_run), "--problem", "1+1"], "an engine of Tracing has no 'tutor'"),
         ([str(explaining_run), "--problem", "1 + 1 " * 200], "and the model reads 128"),
         ([str(explaining_run), "--max_new_tokens", "0"], "max_new_tokens is 0"),
         ([str(explaining_run), "--mastery", str(table), "--student", "anne"], "Did you mean ann?"),
