@@ -38,8 +38,8 @@ DOORS = {
     "optimizers": "torch",
     "domains": "people checkpoints metrics models layers batch companions schema sections "
     "run_folder numpy torch torchmetrics",
-    "engine": "batch companions domains models readers schema datasets features metrics numpy "
-    "safetensors torch",
+    "engine": "batch companions domains models readers schema datasets features metrics export "
+    "numpy safetensors torch",
     "datamodules": "people parallel features models datasets batch companions schema readers "
     "lightning numpy torch",
     "tasks": "people parallel checkpoints callbacks domains optimizers ranks companions "

@@ -20,11 +20,11 @@ ITEM = "item"
 SKILL = "skill"
 MODULE = "module"
 PROMPT, SCORE, LABEL, PART, FOLD = "prompt", "score", "label", "part", "fold"
-ENCODER, ATTRIBUTE, TOLD, ROLE = "encoder", "attribute", "told", "role"
+ENCODER, ATTRIBUTE, TOLD, ROLE = "encoder", "attribute", "attributes", "role"
 GROUP = "group."
 TAG = "tag."
 """Kinds of names: ``item``, ``skill``, ``module``; what a network is told of students, such as
-``gender: F``, of the attributes ``told``, and one ``group.<attribute>`` an attribute of students;
+``gender: F``, of the ``attributes``, and one ``group.<attribute>`` an attribute of students;
 of texts ``prompt``, ``score`` (the overall one, then traits), ``label``, ``part``, ``fold`` and
 ``encoder``, the checksum of what read them; of lessons ``tag.teacher``, ``tag.student`` and
 ``role``, who speaks."""

@@ -190,6 +190,19 @@ class Domain(nn.Module, ABC):
             self.finite.append(self.finite_rows(batch, given))
         return given
 
+    def output(self, batch: Any) -> dict[str, Tensor]:
+        """Return what an export gives other programs for a batch: tensors by name.
+
+        Args:
+            batch: A batch; fields that are not read here may hold nothing.
+
+        Returns:
+            What ``forward`` gives by default, as ``output``, or ``output_0`` and so on.
+        """
+        given = tree_leaves(self(batch))
+        names = ["output"] if len(given) == 1 else [f"output_{i}" for i in range(len(given))]
+        return dict(zip(names, given, strict=True))
+
     def finite_rows(self, batch: Any, given: Any) -> Tensor:
         """Say of each row of a batch whether what the network gave for it is finite; shape (B,).
 

@@ -180,6 +180,10 @@ class Grading(Domain):
             return raw_MBYK[:, :, 0].softmax(-1).mean(0)
         return self.net.output.value(raw_MBYK, self.metrics.steps_PY[batch.prompt_B]).mean(0)
 
+    def output(self, batch: EssayBatch) -> dict[str, Tensor]:
+        """Return what ``values`` does; see ``Domain.output``."""
+        return {"chance" if self.num_labels else "value": self.values(batch)}
+
     def outcome(self, batch: EssayBatch) -> tuple[Tensor, ...]:
         """Return predictions, truth, prompts, and what counts in a batch."""
         return self.values(batch), batch.target_BY, batch.prompt_B, batch.scored_BY

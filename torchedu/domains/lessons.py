@@ -133,6 +133,12 @@ class Lessons(Domain):
         """Name each row of a batch by its lesson's row in the store."""
         return [f"lesson row {row}" for row in batch.lesson_B.tolist()]
 
+    def output(self, batch: LessonBatch) -> dict[str, Tensor]:
+        """Return the chance of each tag, by role that has some; see ``Domain.output``."""
+        chances = zip(ROLES, (logit_BLT.float().softmax(-1) for logit_BLT in self(batch)),
+                      strict=True)  # fmt: skip
+        return {role: chance_BLT for role, chance_BLT in chances if chance_BLT.shape[-1]}
+
     def likeliest(self, batch: LessonBatch) -> tuple[Tensor, Tensor]:
         """Return each sentence's likeliest tag, from 0, and its probability; shape (B, L) each.
 

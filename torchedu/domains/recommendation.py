@@ -199,12 +199,9 @@ class Recommendation(Domain):
         state_BLD = self(batch)
         state_MD, target_M = state_BLD[row_M, step_M], batch.item_BL[row_M, step_M]
         kinds = {
-            "softmax": self._softmax,
-            "sampled_softmax": self._sampled_softmax,
-            "in_batch": self._in_batch,
-            "bce": self._bce,
-            "bpr": self._bpr,
-        }
+            "softmax": self._softmax, "sampled_softmax": self._sampled_softmax,
+            "in_batch": self._in_batch, "bce": self._bce, "bpr": self._bpr,
+        }  # fmt: skip
         each_M = kinds[self.kind](state_MD, target_M, batch, row_M, step_M)
         loss_B = each_M.new_zeros(len(batch.item_BL)).index_add(0, row_M, each_M)
         return loss_B + self.net.own_loss(batch, state_BLD), scored_BL.sum(1)
@@ -269,6 +266,13 @@ class Recommendation(Domain):
             f"student row {row} (courses {first} to {last})"
             for row, first, last in torch.stack([batch.student_B, first_B, last_B], 1).tolist()
         ]
+
+    def output(self, batch: EnrolmentBatch) -> dict[str, Tensor]:
+        """Return the score of every course as the next one; see ``Domain.output``."""
+        state_BLD = self(batch._replace(item_BL=F.pad(batch.item_BL, (0, 1))))
+        next_B11 = (batch.item_BL != PADDING).sum(1)[:, None, None]
+        state_BD = state_BLD.gather(1, next_B11.expand(-1, 1, state_BLD.shape[2])).squeeze(1)
+        return {"logit": self.net.logits(state_BD)}
 
     @property
     def rows_at_once(self) -> int:

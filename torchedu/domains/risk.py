@@ -145,6 +145,10 @@ class Risk(Domain):
         risk_BQ, leaving_BQ = self(batch).float().sigmoid().mean(-2).unbind(-1)
         return risk_BQ, leaving_BQ
 
+    def output(self, batch: RiskBatch) -> dict[str, Tensor]:
+        """Return the risk and the chance of leaving within a week; see ``Domain.output``."""
+        return dict(zip(("risk", "leaving"), self.probabilities(batch), strict=True))
+
     def outcome(self, batch: RiskBatch) -> tuple[Tensor, Tensor, Tensor]:
         """Return risk, outcome and whether it counts, of each moment of a batch."""
         risk_BQ, _ = self.probabilities(batch)

@@ -104,6 +104,10 @@ class Tracing(Domain):
             for row, first, last in torch.stack([batch.student_B, first_B, last_B], 1).tolist()
         ]
 
+    def output(self, batch: AnswerBatch) -> dict[str, Tensor]:
+        """Return the log odds of each answer; see ``Domain.output``."""
+        return {"logit": self(batch)}
+
     def outcome(self, batch: AnswerBatch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return probability, mark and whether it counts, of each slot of a batch, and whose."""
         return self(batch).float().sigmoid(), batch.correct_BL, batch.scored_BL, batch.student_B

@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
@@ -92,17 +91,3 @@ def engine_of(domain: Domain) -> Engine[Any]:
     """Return the engine that serves a task."""
     kind = next(_ENGINES[kind] for kind in type(domain).__mro__ if kind in _ENGINES)
     return kind(domain)
-
-
-def source_of(path: str | Path) -> Path:
-    """Return a path that is there.
-
-    Raises:
-        CheckpointError: Nothing is there.
-    """
-    found = Path(path)
-    if not found.exists():
-        raise CheckpointError(
-            f"{found} does not exist.", "Give a run's folder, a checkpoint or an export."
-        )
-    return found

@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from torchedu.domains import open_domain
-from torchedu.engine.engine import Engine, engine_of, source_of
+from torchedu.engine.engine import Engine, engine_of
+from torchedu.errors import CheckpointError
+from torchedu.export.folder import CONFIG, open_export
 
 
 def open_engine(path: str | Path) -> Engine[Any]:
@@ -18,6 +20,11 @@ def open_engine(path: str | Path) -> Engine[Any]:
         What serves its task; see ``Engine.verbs``.
 
     Raises:
-        CheckpointError: It cannot be used.
+        CheckpointError: Nothing is there, or it cannot be used.
     """
-    return engine_of(open_domain(source_of(path)))
+    found = Path(path)
+    if not found.exists():
+        raise CheckpointError(
+            f"{found} does not exist.", "Give a run's folder, a checkpoint or an export."
+        )
+    return engine_of(open_export(found) if (found / CONFIG).is_file() else open_domain(found))
