@@ -15,6 +15,8 @@ from lightning.pytorch.callbacks import Callback
 import tests.own_task.duration
 from torchedu.checkpoints import open_checkpoint
 from torchedu.cli import main
+from torchedu.engine import open_engine
+from torchedu.errors import ConfigError, DataError
 from torchedu.export import open_export
 from torchedu.export.entries import entries
 from torchedu.testing.launch import LaunchServer
@@ -126,3 +128,15 @@ def test_it_is_exported_as_a_graph_and_opens_with_its_names(
     assert task.vocabulary is not None
     assert sorted(task.vocabulary["exercise"]) == [f"e{i}" for i in range(9)]
     assert entries(task)["forward"].inputs == ("exercise", "minutes")
+
+
+def test_it_answers_in_an_engine_about_rows_of_its_own(run: Path) -> None:
+    engine = open_engine(run)
+    rows = [{"student": "zoe", "exercise": f"e{i}", "minutes": 1.0 + i} for i in range(3)]
+    said = engine.predict([*rows, {"student": "zoe", "exercise": "e8"}])
+    assert (said["exercise"], said["position"]) == (["e8"], [3])
+    assert np.isfinite(said["said"]).all()
+    with pytest.raises(DataError, match="row 3: the exercise 'e9' is not known"):
+        engine.predict([*rows, {"student": "zoe", "exercise": "e9"}])
+    with pytest.raises(ConfigError, match="Domain has no 'answer'"):
+        engine.answer("zoe", "e8", 1)

@@ -50,45 +50,16 @@ class Column:
 
 
 ANSWER_COLUMNS = (
-    Column(
-        "student",
-        True,
-        "a name",
-        ("student_id", "user", "user_id", "learner", "learner_id"),
-    ),
-    Column(
-        "item",
-        True,
-        "a name",
-        ("item_id", "question", "question_id", "problem", "problem_id"),
-    ),
+    Column("student", True, "a name", ("student_id", "user", "user_id", "learner", "learner_id")),
+    Column("item", True, "a name", ("item_id", "question", "question_id", "problem", "problem_id")),
     Column(
         "skill",
         False,
         "a name, or several joined by a separator",
-        (
-            "skills",
-            "skill_id",
-            "concept",
-            "concepts",
-            "tag",
-            "tags",
-            "kc",
-            "skill_name",
-        ),
+        ("skills", "skill_id", "concept", "concepts", "tag", "tags", "kc", "skill_name"),
     ),
-    Column(
-        "correct",
-        True,
-        "0 or 1, or a share of the marks in 0..1",
-        ("score", "is_correct"),
-    ),
-    Column(
-        "time",
-        False,
-        "when it was answered: a date and time, or a number",
-        ("timestamp",),
-    ),
+    Column("correct", True, "0 or 1, or a share of the marks in 0..1", ("score", "is_correct")),
+    Column("time", False, "when it was answered: a date and time, or a number", ("timestamp",)),
     Column("response_time", False, "seconds taken to answer", ("elapsed", "elapsed_time")),
     Column("attempt", False, "which attempt at the item this is, from 1", ("attempts",)),
 )
@@ -102,7 +73,7 @@ EVENT_NUMBERS = (
     "share_handed_in", "registration", "day", "gap", "standing", "rank", "missing", "missing_rank",
     "clicks", "clicks_beside_others",
 )  # fmt: skip
-"""The numbers of an event; ``datasets.course_view`` counts them."""
+"""The numbers of an event; ``features.course_view`` counts them."""
 WORK_NUMBERS = (
     "handed_in", "handed_in_beside_others", "early", "missed_in_a_row", "share_handed_in",
     "mean_mark", "mark_beside_others", "lowest_mark", "score", "weighted_score",
@@ -221,7 +192,7 @@ SURFACE_NUMBERS = (
     "shared_of_reference", "shared_of_answer", "shared_with_question", "new_of_reference",
     "negation", "negation_differs",
 )  # fmt: skip
-"""What is counted on the surface of a text; ``datasets.surface`` counts it."""
+"""What is counted on the surface of a text; ``features.surface`` counts it."""
 
 
 class Names:

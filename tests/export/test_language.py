@@ -10,10 +10,10 @@ from lightning import Trainer
 from tests.tasks.explaining import SMALL, write_model
 from torchedu import CausalLM, Explanations, MathExplanation
 from torchedu.companions import Companions
-from torchedu.datamodules.chat_tokenizer import ChatTokenizer
 from torchedu.errors import CheckpointError, ConfigError
 from torchedu.export import export_network
 from torchedu.export.language import export_language
+from torchedu.readers.chat_tokenizer import ChatTokenizer
 from torchedu.tasks import open_task
 
 pytest.importorskip("peft", reason="needs the package peft")
