@@ -92,6 +92,15 @@ def turn(store: Store, kind: str, names: list[str], ids: Any) -> None:
         return np.cumsum([0, *map(len, rows(table, family))])
 
     store.values, store.offsets = other_values, other_offsets  # type: ignore[method-assign]
+    held: dict[str, Callable[[], Any]] = {
+        "item": lambda: other_values(*store.mark),
+        "prompt": lambda: other_values("texts", PROMPT),
+        "skill": lambda: other_values("items", "skill.skill"),
+        "skill_offsets": lambda: other_offsets("items", "skill"),
+    }
+    for name, read in held.items():
+        if hasattr(type(store), name):
+            store.__dict__[name] = read()
 
 
 def changed_columns(

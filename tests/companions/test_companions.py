@@ -63,7 +63,7 @@ def said(task: Domain, data: Any) -> list[torch.Tensor]:
 
 
 def put_surface(data: Any, moved: Any) -> None:
-    data.store.__dict__["surface"] = moved(data.store.surface)
+    data.__dict__["surface"] = moved(data.surface)
 
 
 def put_view(field: str, data: Any, moved: Any) -> None:
@@ -170,7 +170,7 @@ def whole() -> Companions:
         ranges=np.array([[[0, 0, 0]], [[0, 0, 0]], [[1, 6, 0.5]]], np.float32),
         tokenizer={"tokenizer.json": "{}"},
         thresholds=[{"policy": "even", "threshold": 0.5}],
-        base="1234",
+        base="0123456789abcdef",
     )
 
 
@@ -184,7 +184,7 @@ def test_they_come_back_from_a_checkpoint_and_from_a_file(
     assert Companions.read(tmp_path / "companions.json") == whole
 
 
-@pytest.mark.parametrize("field", [one.name for one in fields(Companions)])
+@pytest.mark.parametrize("field", [one.name for one in fields(Companions) if one.compare])
 def test_every_field_is_compared(whole: Companions, field: str) -> None:
     other = replace(Companions(), **{field: getattr(whole, field)})
     assert other != Companions()
