@@ -5,6 +5,16 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 
+class _Inside:
+    """A path in a run's folder."""
+
+    def __init__(self, *names: str) -> None:
+        self._names = names
+
+    def __get__(self, run: "RunFolder", kind: type["RunFolder"]) -> Path:
+        return run.path.joinpath(*self._names)
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """Where the files of a run stand.
@@ -43,65 +53,30 @@ class RunFolder:
         """Say whether a checkpoint stands where a run keeps its own."""
         return checkpoint.parent.name == cls.CHECKPOINTS
 
-    @property
-    def config(self) -> Path:
-        """The whole configuration."""
-        return self.path / self.CONFIG
-
-    @property
-    def metrics(self) -> Path:
-        """What was logged, a row a step that logged something."""
-        return self.path / self.METRICS
-
-    @property
-    def companions(self) -> Path:
-        """What the weights belong to: names first of all."""
-        return self.path / self.COMPANIONS
-
-    @property
-    def lock(self) -> Path:
-        """What says which process writes here."""
-        return self.path / self.LOCK
-
-    @property
-    def people(self) -> Path:
-        """Digests of those whom the network was trained on: as private as their names."""
-        return self.path / "people.npz"
-
-    @property
-    def checkpoints(self) -> Path:
-        """The folder of checkpoints."""
-        return self.path / self.CHECKPOINTS
-
-    @property
-    def best(self) -> Path:
-        """The checkpoint of the best epoch."""
-        return self.checkpoints / self.BEST
-
-    @property
-    def last(self) -> Path:
-        """The checkpoint that a run goes on from."""
-        return self.checkpoints / self.LAST
-
-    @property
-    def evaluation(self) -> Path:
-        """Scores beside the baselines', and the sections of the report."""
-        return self.path / self.EVALUATION
-
-    @property
-    def report(self) -> Path:
-        """The page."""
-        return self.path / "report.html"
-
-    @property
-    def card(self) -> Path:
-        """The model card."""
-        return self.path / "model_card.md"
-
-    @property
-    def pictures(self) -> Path:
-        """The folder of the page's pictures."""
-        return self.path / "pictures"
+    config = _Inside(CONFIG)
+    """The whole configuration."""
+    metrics = _Inside(METRICS)
+    """What was logged, a row a step that logged something."""
+    companions = _Inside(COMPANIONS)
+    """What the weights belong to: names first of all."""
+    lock = _Inside(LOCK)
+    """What says which process writes here."""
+    people = _Inside("people.npz")
+    """Digests of those whom the network was trained on: as private as their names."""
+    checkpoints = _Inside(CHECKPOINTS)
+    """The folder of checkpoints."""
+    best = _Inside(CHECKPOINTS, BEST)
+    """The checkpoint of the best epoch."""
+    last = _Inside(CHECKPOINTS, LAST)
+    """The checkpoint that a run goes on from."""
+    evaluation = _Inside(EVALUATION)
+    """Scores beside the baselines', and the sections of the report."""
+    report = _Inside("report.html")
+    """The page."""
+    card = _Inside("model_card.md")
+    """The model card."""
+    pictures = _Inside("pictures")
+    """The folder of the page's pictures."""
 
     def table(self, name: str = "predictions", form: str = "parquet") -> Path:
         """Return the file of a table that a task writes, such as its predictions."""

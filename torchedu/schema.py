@@ -50,45 +50,16 @@ class Column:
 
 
 ANSWER_COLUMNS = (
-    Column(
-        "student",
-        True,
-        "a name",
-        ("student_id", "user", "user_id", "learner", "learner_id"),
-    ),
-    Column(
-        "item",
-        True,
-        "a name",
-        ("item_id", "question", "question_id", "problem", "problem_id"),
-    ),
+    Column("student", True, "a name", ("student_id", "user", "user_id", "learner", "learner_id")),
+    Column("item", True, "a name", ("item_id", "question", "question_id", "problem", "problem_id")),
     Column(
         "skill",
         False,
         "a name, or several joined by a separator",
-        (
-            "skills",
-            "skill_id",
-            "concept",
-            "concepts",
-            "tag",
-            "tags",
-            "kc",
-            "skill_name",
-        ),
+        ("skills", "skill_id", "concept", "concepts", "tag", "tags", "kc", "skill_name"),
     ),
-    Column(
-        "correct",
-        True,
-        "0 or 1, or a share of the marks in 0..1",
-        ("score", "is_correct"),
-    ),
-    Column(
-        "time",
-        False,
-        "when it was answered: a date and time, or a number",
-        ("timestamp",),
-    ),
+    Column("correct", True, "0 or 1, or a share of the marks in 0..1", ("score", "is_correct")),
+    Column("time", False, "when it was answered: a date and time, or a number", ("timestamp",)),
     Column("response_time", False, "seconds taken to answer", ("elapsed", "elapsed_time")),
     Column("attempt", False, "which attempt at the item this is, from 1", ("attempts",)),
 )

@@ -241,7 +241,7 @@ def test_additions_to_other_weights_are_refused(
     ("arguments", "told"),
     [
         ({"source": "MODEL", "config": SMALL}, "both config and source"),
-        ({"source": "nothing/here/at/all"}, "is no folder, and the hub does not give it"),
+        ({"source": "nothing/here/at/all"}, "is no folder, and no name of a model"),
         ({"config": SMALL, "lora_rank": -1}, "lora_rank is -1"),
     ],
 )

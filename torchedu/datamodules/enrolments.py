@@ -15,10 +15,10 @@ from torchedu.datamodules.negatives import NegativeSampler
 from torchedu.datasets.enrolment_splits import split_enrolments
 from torchedu.datasets.enrolments import EnrolmentStore
 from torchedu.datasets.importers.enrolments.prerequisites import read_prerequisites
-from torchedu.datasets.leaks import refuse_leaks
 from torchedu.datasets.order import Order, cut_windows
 from torchedu.datasets.prerequisites import Prerequisites
 from torchedu.datasets.splits import Part
+from torchedu.leaks import check, refuse
 from torchedu.models import Network, Recommender
 from torchedu.readers.answers import pad_lists
 from torchedu.readers.enrolments import (
@@ -146,9 +146,10 @@ class Enrolments(DataModule):
 
     @cached_property
     def parts(self) -> Mapping[str, Part]:
-        """The parts ``train``, ``val`` and ``test``, in which no leak was found."""
+        """The parts ``train``, ``val`` and ``test``, in which no course is given away."""
         parts = self._split(self.store)
-        refuse_leaks(self.store, parts)
+        self.findings = check(self.store, parts)
+        refuse(self.findings, self.store)
         return parts
 
     def names_of(self, part: str) -> list[str]:

@@ -15,9 +15,10 @@ Layout::
 """
 
 import hashlib
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,12 +26,19 @@ from numpy.typing import ArrayLike, NDArray
 from torchedu.bounded import parse_json
 from torchedu.datasets.memory import Memory
 from torchedu.errors import DataError, allowed
-from torchedu.schema import Vocabulary
+from torchedu.schema import GROUP, Vocabulary
+
+T = TypeVar("T")
 
 FORMAT = "torchedu-store"
 VERSION = 1
 MANIFEST = "manifest.json"
 VOCABULARY = "vocabulary.json"
+
+
+def kept(read: Callable[..., T], *names: str) -> "cached_property[T]":
+    """Return an attribute of stores: what a method of theirs reads under fixed names."""
+    return cached_property(lambda store: read(store, *names))
 
 
 class Store:
@@ -63,13 +71,10 @@ class Store:
         self.path = Path(path)
         manifest = self.path / MANIFEST
         if not manifest.is_file():
-            found = (
-                "a file" if self.path.is_file() else "a folder" if self.path.is_dir() else "nothing"
-            )
-            raise DataError(
-                f"no store is here ({found} found).",
+            there = "a file" if self.path.is_file() else "a folder"
+            raise self.fault(
+                f"no store is here ({there if self.path.exists() else 'nothing'} found).",
                 "Make one with: torchedu data import FORMAT RAW OUT",
-                file=self.path,
             )
         try:
             self.manifest = parse_json(manifest.read_text("utf-8"))
@@ -84,11 +89,14 @@ class Store:
                 file=manifest,
             )
         if self.holds and not self.is_kind(type(self)):
-            raise DataError(
+            raise self.fault(
                 f"the store holds no {self.holds}.",
                 f"Import them with: torchedu data import {self.made_by} RAW OUT",
-                file=self.path,
             )
+
+    def fault(self, problem: str, remedy: str) -> DataError:
+        """Return the error that says what is wrong with it."""
+        return DataError(problem, remedy, file=self.path)
 
     def is_kind(self, kind: type["Store"]) -> bool:
         """Say whether the store holds what a kind of store does."""
@@ -149,13 +157,20 @@ class Store:
         """
         columns = self._table(table)["columns"]
         if column not in columns:
-            raise DataError(
-                f"no column {column!r} in table {table!r}.",
-                allowed(column, columns),
-                file=self.path,
-            )
+            raise self.fault(f"no column {column!r} in table {table!r}.", allowed(column, columns))
         spec = columns[column]
         return self._map(f"{table}/{column}.bin", np.dtype(spec["dtype"]), int(spec["size"]))
+
+    def group(self, attribute: str) -> NDArray[np.int32]:
+        """Return the group by an attribute of each row of the table that ``mark`` names.
+
+        Args:
+            attribute: Such as ``gender``.
+
+        Returns:
+            Ids of kind ``group.<attribute>``; shape (rows,).
+        """
+        return self.values(self.mark[0], GROUP + attribute)
 
     def texts(self, table: str, column: str, rows: ArrayLike) -> list[str]:
         """Return the texts of some rows of a column written by ``encode_texts``."""
@@ -172,17 +187,13 @@ class Store:
         """
         for name, known in self.manifest["files"].items():
             file = self.path / name
-            if (
-                not file.is_file()
-                or file.stat().st_size != known["bytes"]
-                or sha256_of(file) != known["sha256"]
-            ):
+            if not file.is_file() or seen(file) != known:
                 raise _damaged("the file does not match its checksum.", file)
 
     def _table(self, table: str) -> dict[str, Any]:
         tables: dict[str, dict[str, Any]] = self.manifest["tables"]
         if table not in tables:
-            raise DataError(f"no table {table!r}.", allowed(table, tables), file=self.path)
+            raise self.fault(f"no table {table!r}.", allowed(table, tables))
         return tables[table]
 
     def _map(self, name: str, dtype: np.dtype[Any], size: int) -> NDArray[Any]:
@@ -203,7 +214,8 @@ def _damaged(problem: str, file: Path) -> DataError:
     return DataError(problem, "The store is damaged: import the raw file again.", file=file)
 
 
-def sha256_of(file: Path) -> str:
-    """Return the checksum of a file."""
+def seen(file: Path) -> dict[str, Any]:
+    """Return what tells a file from a damaged one."""
     with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return {"bytes": file.stat().st_size, "sha256": digest}

@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from torchedu.datasets.memory import Column, Memory
-from torchedu.datasets.store import FORMAT, MANIFEST, VERSION, VOCABULARY, sha256_of
+from torchedu.datasets.store import FORMAT, MANIFEST, VERSION, VOCABULARY, seen
 from torchedu.errors import ConfigError
 from torchedu.files import scratch, to_disk, write_whole
 from torchedu.schema import Vocabulary
@@ -37,13 +36,11 @@ class TableWriter:
         ragged: Mapping[str, Mapping[str, str]],
     ) -> None:
         self.rows = 0
-        self._flat = {name: np.dtype(dtype).newbyteorder("<") for name, dtype in flat.items()}
-        self._ragged = {
-            f"{family}.{name}": np.dtype(dtype).newbyteorder("<")
-            for family, columns in ragged.items()
-            for name, dtype in columns.items()
-        }
-        self._sizes = dict.fromkeys((*self._flat, *self._ragged), 0)
+        dtypes = dict(flat)
+        for family, columns in ragged.items():
+            dtypes |= {f"{family}.{name}": dtype for name, dtype in columns.items()}
+        self._dtypes = {name: np.dtype(dtype).newbyteorder("<") for name, dtype in dtypes.items()}
+        self._sizes = dict.fromkeys(dtypes, 0)
         self._ends = dict.fromkeys(ragged, 0)
         self._files: dict[str, IO[bytes]] = {name: begin(f"{name}.bin") for name in self._sizes}
         for family in ragged:
@@ -65,7 +62,7 @@ class TableWriter:
                 columns the values of all rows one after the other; shape (sum of lengths,).
         """
         for name, values in flat.items():
-            self._write(name, values, self._flat[name], rows)
+            self._write(name, values, rows)
         for family, (lengths, columns) in ragged.items():
             ends = self._ends[family] + np.cumsum(np.asarray(lengths), dtype="<i8")
             if len(ends) != rows:
@@ -73,8 +70,7 @@ class TableWriter:
             total = int(ends[-1]) - self._ends[family] if rows else 0
             self._files[family].write(ends.tobytes())
             for name, values in columns.items():
-                column = f"{family}.{name}"
-                self._write(column, values, self._ragged[column], total)
+                self._write(f"{family}.{name}", values, total)
             self._ends[family] += total
         self.rows += rows
 
@@ -85,9 +81,9 @@ class TableWriter:
             if not isinstance(file, Column):
                 os.fsync(file.fileno())
             file.close()
-        dtypes = {**self._flat, **self._ragged}
         columns = {
-            name: {"dtype": dtypes[name].str, "size": size} for name, size in self._sizes.items()
+            name: {"dtype": dtype.str, "size": self._sizes[name]}
+            for name, dtype in self._dtypes.items()
         }
         return {"rows": self.rows, "columns": columns}
 
@@ -96,8 +92,8 @@ class TableWriter:
         for file in self._files.values():
             file.close()
 
-    def _write(self, name: str, values: ArrayLike, dtype: np.dtype[Any], size: int) -> None:
-        array = np.ascontiguousarray(values, dtype)
+    def _write(self, name: str, values: ArrayLike, size: int) -> None:
+        array = np.ascontiguousarray(values, self._dtypes[name])
         if array.shape != (size,):
             raise ValueError(f"{name}: shape {array.shape} instead of ({size},)")
         self._files[name].write(array.data)
@@ -158,15 +154,16 @@ class StoreWriter:
             return self._memory.begin(f"{table}/{file}")
         return (self._folder / table / file).open("wb")
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def flat(self, name: str, columns: Mapping[str, tuple[str, ArrayLike]]) -> None:
+        """Write a whole table of flat columns: of each its dtype and its values; shape (rows,)."""
+        table = self.table(name, {column: dtype for column, (dtype, _) in columns.items()})
+        values = {column: np.asarray(given) for column, (_, given) in columns.items()}
+        table.append(len(next(iter(values.values()))), values, {})
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         """Put the store in its place, or leave no trace of it."""
         try:
-            if error is None:
+            if kind is None:
                 self._finish()
         finally:
             for table in self._tables.values():
@@ -182,12 +179,8 @@ class StoreWriter:
             return
         _write_json(self._folder / VOCABULARY, self.vocabulary.to_json())
         files = {
-            file.relative_to(self._folder).as_posix(): {
-                "bytes": file.stat().st_size,
-                "sha256": sha256_of(file),
-            }
-            for file in sorted(self._folder.rglob("*"))
-            if file.is_file()
+            file.relative_to(self._folder).as_posix(): seen(file)
+            for file in filter(Path.is_file, sorted(self._folder.rglob("*")))
         }
         manifest = {
             "format": FORMAT,

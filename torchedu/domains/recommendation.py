@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from torchedu.batch import CourseFacts, EnrolmentBatch
 from torchedu.companions import Companions
-from torchedu.domains.domain import Domain, Schedule, finite_of
+from torchedu.domains.domain import Domain, Schedule, finite_of, windows_named
 from torchedu.domains.opening import open_domain
 from torchedu.errors import ConfigError
 from torchedu.metrics.ranking import TOP, hide, rank_of
@@ -260,12 +260,7 @@ class Recommendation(Domain):
 
     def pseudonyms(self, batch: EnrolmentBatch) -> list[str]:
         """Name each window by the student's row in the store and the courses' positions."""
-        first_B = batch.start_B + batch.scored_BL.int().argmax(1)
-        last_B = first_B + batch.scored_BL.sum(1) - 1
-        return [
-            f"student row {row} (courses {first} to {last})"
-            for row, first, last in torch.stack([batch.student_B, first_B, last_B], 1).tolist()
-        ]
+        return windows_named(batch, "courses")
 
     def output(self, batch: EnrolmentBatch) -> dict[str, Tensor]:
         """Return the score of every course as the next one; see ``Domain.output``."""
@@ -302,7 +297,7 @@ class Recommendation(Domain):
         state_BLD = self(_with_fewer(batch, row_A, step_A))
         rows, steps = batch.scored_BL.nonzero(as_tuple=True)
         places_L = torch.arange(batch.item_BL.shape[1], device=rows.device)
-        found = []
+        blocks = []
         for row_M, step_M in zip(
             rows.split(self.rows_at_once), steps.split(self.rows_at_once), strict=True
         ):
@@ -315,22 +310,15 @@ class Recommendation(Domain):
                 self.finite.append(none_B.index_add(0, row_M, wrong_M) == 0)
             score_MN = hide(hide(score_MN, earlier_ML), batch.before_BM[row_M])
             best = score_MN.topk(min(top, score_MN.shape[1]))
-            found.append(
-                Recommended(
-                    batch.student_B[row_M],
-                    batch.start_B[row_M] + step_M,
-                    rank_of(score_MN, batch.item_BL[row_M, step_M]),
-                    best.indices,
-                    best.values,
-                    state_MD,
-                    best.indices.new_zeros(*best.indices.shape, 2),
-                )
-            )
-        if not found:
+            rank_M = rank_of(score_MN, batch.item_BL[row_M, step_M])
+            because_MK2 = best.indices.new_zeros(*best.indices.shape, 2)
+            case = batch.student_B[row_M], batch.start_B[row_M] + step_M, rank_M
+            blocks.append(Recommended(*case, best.indices, best.values, state_MD, because_MK2))
+        if not blocks:
             none, number = batch.student_B[:0], state_BLD[:0, 0].float()
             lists = none.new_zeros(0, top), number.new_zeros(0, top)
             return Recommended(none, none, none, *lists, number, none.new_zeros(0, top, 2))
-        whole = Recommended(*(torch.cat(column) for column in zip(*found, strict=True)))
+        whole = Recommended(*(torch.cat(column) for column in zip(*blocks, strict=True)))
         if len(row_A) and len(state_BLD) > len(batch.item_BL):  # not of a pipeline's last stage
             asked_M = batch.item_BL[rows, steps] == PADDING
             fewer_ALD = state_BLD[len(batch.item_BL) :]

@@ -51,8 +51,8 @@ class Engine(Generic[D]):
     @property
     def verbs(self) -> tuple[str, ...]:
         """What may be asked of it."""
-        names = (name for name in dir(type(self)) if not name.startswith("_"))
-        return tuple(name for name in names if inspect.isfunction(getattr(type(self), name)))
+        functions = inspect.getmembers(type(self), inspect.isfunction)
+        return tuple(name for name, _ in functions if not name.startswith("_"))
 
     def __getattr__(self, name: str) -> Any:
         """Refuse a verb that it does not have."""

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,23 @@ from torchedu import __version__
 from torchedu.bounded import parse_json
 from torchedu.companions import Companions
 from torchedu.domains import Domain
-from torchedu.domains.building import class_by_path, class_path
+from torchedu.domains.building import check_build, class_by_path, class_path
 from torchedu.errors import CheckpointError, ConfigError, TorcheduError
+from torchedu.permissions import allowing
+from torchedu.strict import IMPORT_PATH, Unfit, check, json_value, record, table, text
 
 FORMAT = 1
 CONFIG, WEIGHTS, COMPANIONS = "config.json", "model.safetensors", "companions.json"
 AGAIN = "Copy the folder again from where it came, or export its checkpoint again."
+_CONFIG = record(
+    {
+        "domain": text(IMPORT_PATH, 500, "an import path"),
+        "init_args": table(json_value),
+        "torchedu": text(most=100),
+    },
+    ("domain", "init_args"),
+    others=json_value,
+)
 OURS = "Give a folder that torchedu export wrote."
 
 
@@ -109,14 +120,12 @@ def write_json(file: Path, content: Any) -> None:
     file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
-def open_export(folder: str | Path) -> Domain:
+def open_export(folder: str | Path, trust: str | Iterable[str] = ()) -> Domain:
     """Open an exported task after verifying its files; nothing in them is executed.
-
-    Its classes are imported by the names in ``config.json``, and have to be a task's and a
-    network's.
 
     Args:
         folder: The folder that ``torchedu export`` wrote.
+        trust: Modules of one's own whose classes it may name; see ``torchedu.allowing``.
 
     Returns:
         The task without its trainer's half, with its network (``net``), its weights and what they
@@ -126,17 +135,16 @@ def open_export(folder: str | Path) -> Domain:
         CheckpointError: A file is missing, damaged, or does not fit the others.
     """
     folder = Path(folder)
-    config = _verified(folder)
+    config = export_config(folder)
     companions = Companions.read(folder / COMPANIONS)
+    path, arguments = config["domain"], config["init_args"]
     try:
-        path, arguments = str(config["domain"]), dict(config["init_args"])
-    except (KeyError, TypeError, ValueError):
-        raise _unusable(folder, f"its {CONFIG} does not describe a task", OURS) from None
-    try:
-        kind = class_by_path(path, Domain, "task")  # type: ignore[type-abstract]
-        task = kind(**arguments).eval()
-        task.take(companions)
-        weights = load_file(folder / WEIGHTS)
+        with allowing(trust=trust):
+            kind = class_by_path(path, Domain, "task")  # type: ignore[type-abstract]
+            weights = load_file(folder / WEIGHTS)
+            check_build(kind, arguments, weights)
+            task = kind(**arguments).eval()
+            task.take(companions)
     except TorcheduError as error:  # no such class, or an argument that its network refuses
         raise _unusable(folder, error.problem.rstrip("."), error.remedy) from None
     except SafetensorError as error:
@@ -148,10 +156,10 @@ def open_export(folder: str | Path) -> Domain:
             "Install the version of its package that the network was trained with.",
         ) from None
     for size, named in task.sizes_of(companions.vocabulary).items():
-        if getattr(task, size) != named:
+        if arguments[size] != named:
             raise _unusable(
                 folder,
-                f"its network has {size} {getattr(task, size)}, its names make {named} (ids of "
+                f"its network has {size} {arguments[size]}, its names make {named} (ids of "
                 "padding and unknown names included)",
                 AGAIN,
             )
@@ -176,6 +184,27 @@ def open_companions(folder: str | Path) -> Companions:
     folder = Path(folder)
     _verified(folder)
     return Companions.read(folder / COMPANIONS)
+
+
+def is_export(folder: Path) -> bool:
+    """Say whether a folder is one that ``torchedu export`` wrote a task into."""
+    return (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file()
+
+
+def export_config(folder: Path) -> dict[str, Any]:
+    """Return what an export says of itself, once its files are known to be those it was written of.
+
+    Raises:
+        CheckpointError: They are not, or it does not describe a task.
+    """
+    config = _verified(folder)
+    try:
+        check(config, _CONFIG)
+    except Unfit as error:
+        raise _unusable(
+            folder, f"its {CONFIG} does not describe a task: its {error}", OURS
+        ) from None
+    return config
 
 
 def _verified(folder: Path) -> dict[str, Any]:
