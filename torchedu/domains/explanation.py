@@ -88,10 +88,14 @@ class Explanation(Domain):
         """The files of the tokenizer that the weights belong to."""
         return None if self.companions is None else self.companions.tokenizer
 
-    def take_facts(self, data: Any, fresh: bool) -> None:
-        """Take the tokens that end an answer, and which weights additions belong to."""
-        assert self.companions is not None
+    def agree(self, data: Any, training: bool) -> None:
+        """Agree with the data, and learn which tokens end an answer; see ``Domain.agree``."""
+        super().agree(data, training)
         self.ends = data.tokenizer.ends
+
+    def take_facts(self, data: Any, fresh: bool) -> None:
+        """Take which weights additions belong to."""
+        assert self.companions is not None
         if self.companions.base is None and any(not p.requires_grad for p in self.parameters()):
             self.companions = replace(self.companions, base=self._base())
 
