@@ -3,9 +3,9 @@
     python benchmarks/safe.py            # 5,000 changed files: hours on 2 cores
     python benchmarks/safe.py --short    # 300 of them, and fewer of the rest
 
-A figure is the number of failures. What was met is kept in ``results/safe.json``. Under strace, where
-it is installed, writing, removing and connecting are seen whoever does them; else what goes through
-Python is.
+A figure is the number of failures. What was met is kept in ``results/safe.json``. Under strace,
+where it is installed, writing, removing and connecting are seen whoever does them; else connecting
+that goes through Python is.
 """
 
 import os

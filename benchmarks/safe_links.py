@@ -13,14 +13,16 @@ from safe_runs import small_runs
 from safe_values import fit_words
 
 FILES = (
-    "config.yaml", "metrics.csv", "hparams.yaml", "companions.json", "people.npz", "evaluation.json",
-    "report.html", "model_card.md", "predictions.parquet", "mastery.parquet", ".lock",
+    "config.yaml", "metrics.csv", "hparams.yaml", "companions.json", "people.npz",
+    "evaluation.json", "report.html", "model_card.md", "predictions.parquet", "mastery.parquet", ".lock",
     "checkpoints/best.ckpt", "checkpoints/last.ckpt", "checkpoints/older.ckpt",
     "pictures/learning-curves.png", "pictures/scores.png", "test-answers/evaluation.json",
     "test-answers/report.html", "predict-answers/predictions.parquet",
 )  # fmt: skip
-FOLDERS = ("checkpoints", "pictures", "test-answers", "predict-answers", "checkpoints/last.ckpt.parts",
-           "test-answers/pictures")  # fmt: skip
+FOLDERS = (
+    "checkpoints", "pictures", "test-answers", "predict-answers", "checkpoints/last.ckpt.parts",
+    "test-answers/pictures",
+)  # fmt: skip
 COMMANDS = ("resume", "test", "predict", "report")
 
 

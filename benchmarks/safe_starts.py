@@ -85,13 +85,10 @@ def _start(kind: str, ranks: int, data: Path, run: Path) -> tuple[float, int, st
 
 def _of(name: str) -> list[int]:
     """Return the processes of a start, by a variable that they inherit."""
-    found = []
+    found, wanted = [], f"SAFE_START={name}\0".encode()
     for one in Path("/proc").iterdir():
         try:
-            if (
-                one.name.isdigit()
-                and f"SAFE_START={name}\0".encode() in (one / "environ").read_bytes()
-            ):
+            if one.name.isdigit() and wanted in (one / "environ").read_bytes():
                 found.append(int(one.name))
         except OSError:
             continue

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torchedu.errors import CheckpointError
 from torchedu.files import write_whole
 
+_DAMAGE = (ValueError, KeyError, TypeError, OSError, EOFError, MemoryError, OverflowError)
 BYTES = 8
 """Bytes of a digest: of ten million students and as many others, two have the same with odds of
 one to two hundred thousand."""
@@ -129,16 +130,7 @@ class People(NamedTuple):
             if key.dtype != np.uint8 or not 0 < key.size <= 64:
                 raise ValueError("no key")
             return cls(key.tobytes(), train, val)
-        except (
-            MemoryError,
-            OverflowError,
-            ValueError,
-            KeyError,
-            TypeError,
-            OSError,
-            EOFError,
-            zipfile.BadZipFile,
-        ) as error:
+        except (*_DAMAGE, zipfile.BadZipFile) as error:
             raise CheckpointError(
                 f"{file}, which tells whom the network was trained on, is damaged: {error}",
                 "Take it from a copy of the run, or remove it: nobody is recognised then.",
