@@ -14,7 +14,8 @@ from safe_values import fit_words
 
 FILES = (
     "config.yaml", "metrics.csv", "hparams.yaml", "companions.json", "people.npz",
-    "evaluation.json", "report.html", "model_card.md", "predictions.parquet", "mastery.parquet", ".lock",
+    "evaluation.json", "report.html", "model_card.md", "predictions.parquet", "mastery.parquet",
+    ".lock",
     "checkpoints/best.ckpt", "checkpoints/last.ckpt", "checkpoints/older.ckpt",
     "pictures/learning-curves.png", "pictures/scores.png", "test-answers/evaluation.json",
     "test-answers/report.html", "predict-answers/predictions.parquet",
