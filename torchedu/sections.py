@@ -15,6 +15,13 @@ T = TypeVar("T")
 
 Number = float | int | None
 """A number, None where it is not defined."""
+PERFECT = "1.0000: look for a leak"
+"""What is said of a score that nobody reaches honestly."""
+
+
+def is_perfect(score: Number) -> bool:
+    """Say whether a score that is better the higher it is reads as 1 in four places."""
+    return score is not None and f"{score:.4f}" == "1.0000"
 
 
 @dataclass(frozen=True)
@@ -302,7 +309,7 @@ def _same(what: str, *lengths: int) -> None:
 
 def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
-        return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
+        return {one.name: _plain(vars(value)[one.name]) for one in fields(value)}
     if isinstance(value, Mapping):
         return {str(key): _plain(one) for key, one in value.items()}
     if hasattr(value, "tolist"):  # an array, or a number of one

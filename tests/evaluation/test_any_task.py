@@ -103,7 +103,9 @@ def test_a_task_of_one_s_own_shows_sections_of_its_own(class_store: Path, tmp_pa
     task = Counting(partial(DKT, dim=4), data.num_items, data.num_skills)
     run = trainer(str(tmp_path / "run"), accelerator="cpu")
     found = evaluate(task, data, run, "test", tmp_path / "scores")
-    (section,) = found["sections"]
+    section, leaks = found["sections"]
+    assert leaks["title"] == "Could the scores be too good?"
+    assert leaks["sentence"].endswith("none was found.")
     assert section["forms"][0]["rows"] == [["answers", data.parts["test"].num_answers]]
     page = write_report(tmp_path / "scores").read_text("utf-8")
     assert "What was counted" in page

@@ -95,9 +95,10 @@ class LastCheckpoint(Checkpoint):
         if isinstance(io, VerifiedCheckpointIO):
             io.asynchronous = True
         if threading.current_thread() is threading.main_thread():
-            for number in (getattr(signal, name, None) for name in SIGNALS):
+            here = signal.Signals.__members__  # not every system has them all
+            for number in (here[name] for name in SIGNALS if name in here):
                 # What is ignored stays so: nohup keeps a run from the end of its terminal.
-                if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+                if signal.getsignal(number) != signal.SIG_IGN:
                     self._handlers[number] = signal.signal(number, self._heard)
 
     def on_train_batch_end(

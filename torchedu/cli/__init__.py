@@ -126,11 +126,11 @@ def _run(command: str, *words: str) -> int:
             raise
         # No right to write, a full disk, a file gone while it was read.
         place = error.filename or "a file"
-        told = TorcheduError(
+        refused = TorcheduError(
             f"{place} cannot be read or written ({error.strerror or error}).",
             "Check the path, your rights there and the space left.",
         )
-        print(told, file=sys.stderr)
+        print(refused, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)

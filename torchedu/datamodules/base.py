@@ -20,7 +20,8 @@ from torchedu.datamodules.stream import Batches, BatchStream, EpochLoader, ranks
 from torchedu.datasets import Store
 from torchedu.datasets.order import Order
 from torchedu.datasets.splits import Part
-from torchedu.errors import ConfigError, allowed
+from torchedu.errors import ConfigError, allowed, worded
+from torchedu.leaks import Finding, check
 from torchedu.models import Network
 from torchedu.people import People
 from torchedu.schema import Vocabulary
@@ -165,6 +166,18 @@ class DataModule(LightningDataModule, ABC):
     def parts(self) -> Mapping[str, Any]:
         """The parts ``train``, ``val`` and ``test``: rows of the store, or a ``Part`` each."""
         return {}
+
+    @cached_property
+    def findings(self) -> list[Finding]:
+        """What may make scores on it too good; see ``torchedu.leaks.check``."""
+        return check(self.store, self.parts)
+
+    def tell_leaks(self) -> None:
+        """Say once what may make scores too good."""
+        if "leaks" not in self._looked_for:
+            for finding in self.findings:
+                rank_zero_info(worded(f"Look here first: {finding}"))
+        self._looked_for.add("leaks")
 
     def names_of(self, part: str) -> list[str]:
         """Return by what names those of a part are recognised, in its order; none by default."""

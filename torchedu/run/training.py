@@ -54,6 +54,8 @@ def train(run: Run) -> Result:
         TrainingError: A loss or gradient is not finite.
     """
     task, data, trainer = run.task, run.data, run.trainer
+    if trainer.is_global_zero:
+        data.tell_leaks()
     try:
         with meeting(trainer, run.start_timeout):
             trainer.fit(task, datamodule=data, ckpt_path=run.resume, weights_only=True)
@@ -87,6 +89,8 @@ def score(run: Run, folder: Path, part: str = "test") -> Result:
         What came of it.
     """
     run.data.leave_out(run.task.people, part)
+    if run.trainer.is_global_zero:
+        run.data.tell_leaks()
     with meeting(run.trainer, run.start_timeout):
         evaluation = evaluate(run.task, run.data, run.trainer, part, folder)
     report: Path | Exception | None = None

@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -12,7 +10,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from torchedu.datasets.contents import describe_enrolments
-from torchedu.datasets.enrolment_splits import split_enrolments
 from torchedu.datasets.enrolments import EnrolmentStore, write_enrolments
 from torchedu.datasets.importers.importer import Importer
 from torchedu.datasets.importers.reading import values
@@ -20,7 +17,6 @@ from torchedu.datasets.importers.reading.clock import Clock, TimeUnit
 from torchedu.datasets.importers.reading.numbering import Groups, Numbering, inverse
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve
 from torchedu.datasets.importers.reading.skills import Skills
-from torchedu.datasets.leaks import refuse_leaks
 from torchedu.errors import DataError
 from torchedu.schema import GROUP, HELD_OUT, ITEM, RESERVED, SKILL, Names, Vocabulary
 
@@ -31,8 +27,8 @@ class EnrolmentImporter(Importer):
 
     Students and courses are kept in natural order of their names, each student's courses in order
     of time (in the files' order where times are equal or absent), a published test course last. A
-    course that a student has twice counts once, the first time. Published test courses that can be
-    told from the training rows are refused.
+    course that a student has twice counts once, the first time. Published test courses that stand
+    in the training rows too are refused.
 
     Args:
         time_unit: The unit of the times; ``auto`` tells dates and numbers since 1970 by themselves.
@@ -149,8 +145,8 @@ class _Rows:
             "time_unit": self.clock.unit if timed else None,
             "held_out": bool(held.any()),
         }
-        write = partial(
-            write_enrolments,
+        return write_enrolments(
+            out,
             vocabulary=Vocabulary(kinds),
             names=[students[i] for i in some.tolist()],
             lengths=lengths[some],
@@ -160,11 +156,6 @@ class _Rows:
             groups={name: ids[some] for name, ids in groups.items()},
             about=about,
         )
-        if lengths.max() > 2:  # else nothing could be held out
-            with TemporaryDirectory() as folder:
-                store = write(Path(folder) / "enrolments.store")
-                refuse_leaks(store, split_enrolments(store, "last"), raw)
-        return write(out)
 
 
 def _refuse_planted(
