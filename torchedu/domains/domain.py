@@ -37,6 +37,7 @@ class Domain(nn.Module, ABC):
         companions: What the weights belong to; None before it has met data.
         sparse: Whether tables of names have sparse gradients.
         epoch: The pass over the training part that is going on, from 0.
+        step: The optimizer's step that is going on, from 0, the same for all that share it.
         started: Whether weights were taken over from another run.
         people: Whom the weights were trained on, in this run or in one that it began with; None
             where that is not known.
@@ -96,6 +97,7 @@ class Domain(nn.Module, ABC):
         self.sparse = sparse
         self.companions: Companions | None = None
         self.epoch = 0
+        self.step = 0
         self.started = False
         self.people: People | None = None
         self.finite: list[Tensor] | None = None
@@ -166,6 +168,14 @@ class Domain(nn.Module, ABC):
             x for x in tree_leaves(given) if isinstance(x, Tensor) and x.dtype.is_floating_point
         ]
         return torch.stack([finite_of(x) for x in numbers]).all(0)
+
+    @property
+    def by_batch(self) -> str:
+        """Why its loss depends on what shares a batch, in words; empty where it does not.
+
+        Such a loss is another one where a step is divided among ranks or accumulated batches.
+        """
+        return ""
 
     def penalty(self) -> Tensor | float:
         """Return what is added to the mean loss of a step: the network's own term by default."""
