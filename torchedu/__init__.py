@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Transcripts,
     )
     from torchedu.datasets import Store
+    from torchedu.engine import open_engine
     from torchedu.errors import (
         CheckpointError,
         ConfigError,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
         TurnContext,
         TwoTower,
     )
+    from torchedu.permissions import allowing
     from torchedu.prediction import predict
     from torchedu.report import write_report
     from torchedu.run import RunConfig, build, trainer
@@ -75,11 +77,13 @@ _HOMES = {
     "torchedu.datamodules": "CourseEvents DataModule Enrolments Essays Explanations Interactions "
     "Transcripts",
     "torchedu.datasets": "Store",
+    "torchedu.engine": "open_engine",
     "torchedu.errors": "CheckpointError ConfigError DataError TorcheduError TrainingError",
     "torchedu.evaluation": "evaluate",
     "torchedu.models": "DKT GMF MF MLP SAKT CausalLM DotProduct EventGRU EventModel FrozenGrader "
     "GRU4Rec Grader ItemDKT KTModel LessonModel LessonTransformer NeuMF Network Recommender SASRec "
     "TextGrader TurnContext TwoTower",
+    "torchedu.permissions": "allowing",
     "torchedu.prediction": "predict",
     "torchedu.report": "write_report",
     "torchedu.run": "RunConfig build trainer",

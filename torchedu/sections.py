@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, ClassVar, TypeVar
 
+from torchedu.strict import anything, arguments, check
+
 T = TypeVar("T")
 
 Number = float | int | None
@@ -325,6 +327,8 @@ def _read(kind: type[T], value: Mapping[str, Any]) -> T:
             part = value[one.name]
             of = one.metadata.get("of")
             told[one.name] = [_read(of, each) for each in part] if of else part
+    nested = {one.name: anything for one in fields(kind) if "of" in one.metadata}  # type: ignore[arg-type]
+    check(told, arguments(kind, nested))
     try:
         return kind(**told)
     except TypeError as error:

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from lightning import Trainer
 
-from torchedu.callbacks import CompanionsFile
+from torchedu.callbacks import CompanionsFiles
 from torchedu.companions import Companions
 from torchedu.datamodules import Interactions
 from torchedu.models import DKT
+from torchedu.people import People
 from torchedu.tasks import KnowledgeTracing
 
 
@@ -26,12 +27,14 @@ def test_companions_stand_in_the_run_s_folder(
         enable_progress_bar=False,
         enable_model_summary=False,
         default_root_dir=tmp_path,
-        callbacks=[CompanionsFile()],
+        callbacks=[CompanionsFiles()],
         fast_dev_run=trial,
     ).fit(task, datamodule=data)
-    file = tmp_path / "companions.json"
+    file, people = tmp_path / "companions.json", tmp_path / "people.npz"
     if trial:
         assert not file.exists()
+        assert not people.exists()
     else:
         assert Companions.read(file) == task.companions
         assert json.loads(file.read_text("utf-8"))["vocabulary"] == data.vocabulary.to_json()
+        assert len(People.read(people).train.digest) == len(data.parts["train"].student)

@@ -102,7 +102,7 @@ def test_grades_are_written_on_each_prompts_own_scale(run: Path, desk: Path) -> 
         (["--data.path", "other.csv"], "the prompt 'rats' of text 'e0' is not known"),
         (["--data.encoder", "another"], "the data has the encoder "),
         (["--data.frozen", "false"], "FrozenGrader reads vectors"),
-        (["--data.encoder", "no/such"], "'no/such' is no folder, and the hub"),
+        (["--data.encoder", "no/such"], "'no/such' is no folder, and no model"),
     ],
 )
 def test_what_does_not_fit_the_network_is_told_in_two_lines(
@@ -193,7 +193,7 @@ def test_no_worker_counts_the_surface_again(desk: Path, monkeypatch: pytest.Monk
     data = Essays(str(desk / "essays.csv"), encoder=str(desk / "encoder"))
     sent = pickle.dumps(data.batches)
     index = np.arange(3)
-    monkeypatch.setattr("torchedu.datasets.texts.surface", None)
+    monkeypatch.setattr("torchedu.datamodules.essays.surface", None)
     there = pickle.loads(sent)(index)
     assert torch.equal(there.surface_BF, data.batches(index).surface_BF)
 

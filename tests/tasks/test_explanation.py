@@ -23,9 +23,9 @@ from tests.tasks.explaining import (
 from torchedu import CausalLM, MathExplanation, open_task
 from torchedu.checkpoints import read_checkpoint
 from torchedu.cli import main
-from torchedu.datamodules.chat_tokenizer import ChatTokenizer
 from torchedu.errors import CheckpointError, ConfigError
 from torchedu.models import low_rank
+from torchedu.readers.chat_tokenizer import ChatTokenizer
 from torchedu.testing.launch import LaunchServer
 
 pytest.importorskip("transformers", reason="needs the package transformers")
@@ -241,7 +241,7 @@ def test_additions_to_other_weights_are_refused(
     ("arguments", "told"),
     [
         ({"source": "MODEL", "config": SMALL}, "both config and source"),
-        ({"source": "nothing/here/at/all"}, "is no folder, and the hub does not give it"),
+        ({"source": "nothing/here/at/all"}, "is no folder, and no name of a model"),
         ({"config": SMALL, "lora_rank": -1}, "lora_rank is -1"),
     ],
 )

@@ -105,10 +105,11 @@ def test_predictions_are_of_scored_answers_by_student_and_position() -> None:
     batch = batch._replace(
         student_B=torch.tensor([7, 3, 9, 4]), start_B=torch.tensor([0, 30, 5, 1])
     )
-    student, position, probability = task.predict_step(batch, 0)
+    student, position, probability, correct = task.predict_step(batch, 0)
     assert student.tolist() == [7] + [3] * 4 + [9] * 7 + [4] * 11
     assert position[:6].tolist() == [1, 31, 32, 33, 34, 6]
     torch.testing.assert_close(probability, task(batch)[batch.scored_BL].sigmoid())
+    assert torch.equal(correct, batch.correct_BL[batch.scored_BL])
 
 
 def test_a_stock_trainer_fits_and_scores_the_whole_part(class_store: Path) -> None:
@@ -234,8 +235,8 @@ def checkpoint(class_store: Path, tmp_path: Path) -> Path:
     [
         ("torch.nn.modules.linear.Linear", "names 'torch.nn.modules.linear.Linear', which is no"),
         ("torchedu.models.KTModels", "'torchedu.models.KTModels' cannot be imported"),
-        ("nowhere.Net", "'nowhere.Net' cannot be imported"),
-        ("Net", "'Net' cannot be imported"),
+        ("nowhere.Net", "'nowhere.Net', whose code is not torchedu's"),
+        ("Net", "'Net', which is the import path of no class"),
         ("os.system", "names 'os.system', which is no network"),
     ],
 )

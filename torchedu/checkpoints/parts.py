@@ -17,12 +17,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, distributed
-from torch.distributed.tensor import DTensor
 from torch.utils._pytree import keystr, tree_leaves, tree_map_with_path
 
 from torchedu.checkpoints.seal import ANOTHER, Verified, verify, write_sealed
 from torchedu.errors import CheckpointError
-from torchedu.files import whole
+from torchedu.files import below, whole
 from torchedu.ranks import on_all
 
 DIVIDED = ("state_dict", "optimizer_states")
@@ -36,7 +35,7 @@ def parts_folder(file: Path) -> Path:
 
 def is_divided(checkpoint: Mapping[str, Any]) -> bool:
     """Return whether each rank keeps a part of a checkpoint that is to be saved."""
-    return any(isinstance(one, DTensor) for one in tree_leaves(checkpoint.get("state_dict", {})))
+    return any(hasattr(one, "to_local") for one in tree_leaves(checkpoint.get("state_dict", {})))
 
 
 def write_divided(file: Path, checkpoint: Mapping[str, Any]) -> None:
@@ -54,7 +53,7 @@ def write_divided(file: Path, checkpoint: Mapping[str, Any]) -> None:
     place = {key: checkpoint[key] for key in ("epoch", "global_step") if key in checkpoint}
     digest, problem = "", None
     try:
-        part.parent.mkdir(parents=True, exist_ok=True)
+        below(file.parent, part.parent)
         digest = _write(part, {**place, "pieces": pieces})
     except OSError as error:
         problem = error
@@ -144,7 +143,7 @@ def _taken_apart(checkpoint: Mapping[str, Any]) -> tuple[dict[str, Any], Any, An
     pieces: dict[str, tuple[list[int], Tensor]] = {}
 
     def rest(path: Any, one: Any) -> Any:
-        if not isinstance(one, DTensor):
+        if not hasattr(one, "to_local"):  # a DTensor, slow to import
             return one
         place, local = keystr(path), one.to_local().detach()
         forms[place] = (list(one.shape), one.dtype)

@@ -17,12 +17,14 @@ import torch
 from numpy.typing import NDArray
 
 from torchedu.bounded import parse_json
+from torchedu.companions.form import companions
 from torchedu.companions.tables import each_once, named, same_rows, wide
 from torchedu.companions.words import plural, told_apart
 from torchedu.errors import CheckpointError
 from torchedu.files import write_whole
 from torchedu.run_folder import RunFolder
 from torchedu.schema import ITEM, PROMPT, RESERVED, SKILL, Vocabulary
+from torchedu.strict import check
 
 KEY = "companions"
 """The key under which they stand in a checkpoint."""
@@ -50,6 +52,9 @@ class Companions:
         thresholds: Thresholds of risks that were chosen after training, plain JSON; None where
             none were.
         base: Checksum of the model that low-rank additions were trained on; None without.
+        reading: How raw rows were read, plain JSON: the model that reads texts, say, or after how
+            many days marks are known. Rows that a network is asked about in use are read alike; it
+            is not compared, since the same may stand elsewhere.
     """
 
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
@@ -62,6 +67,7 @@ class Companions:
     tokenizer: Mapping[str, str] | None = None
     thresholds: Sequence[Mapping[str, Any]] | None = None
     base: str | None = None
+    reading: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __eq__(self, other: object) -> bool:
         """Compare everything."""
@@ -73,7 +79,7 @@ class Companions:
 
     def difference(self, other: "Companions") -> str | None:
         """Say the first thing in which others differ, with both; None where they are equal."""
-        for one in fields(self):
+        for one in (one for one in fields(self) if one.compare):
             mine, theirs = getattr(self, one.name), getattr(other, one.name)
             if one.metadata:
                 equal = same_rows(mine, theirs)
@@ -204,7 +210,8 @@ class Companions:
         Args:
             own: What the data says of itself, which the network is trained on.
         """
-        theirs, changed = own.to(self.vocabulary), {}
+        theirs = own.to(self.vocabulary)
+        changed: dict[str, Any] = {"reading": own.reading or self.reading}
         for one in (one for one in fields(self) if one.metadata):
             old, new = getattr(self, one.name), getattr(theirs, one.name)
             if old is None or new is None:
@@ -282,6 +289,7 @@ class Companions:
                 f"the weights stand with {problem}.",
                 f"This torchedu knows {', '.join(known)}: upgrade it, or use a file of its own.",
             )
+        check(content, companions)
         found: dict[str, Any] = dict(content)
         found["vocabulary"] = Vocabulary.from_json(content["vocabulary"])
         found["fixed"] = tuple(content.get("fixed", ()))

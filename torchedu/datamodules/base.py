@@ -28,6 +28,8 @@ from torchedu.schema import Vocabulary
 
 S = TypeVar("S", bound=Store)
 Seen = Literal["drop", "refuse", "keep"]
+MOST_WORKERS = 256
+"""Processes beyond which no machine builds batches faster."""
 SEEN = ("drop", "refuse", "keep")
 
 
@@ -71,6 +73,11 @@ class DataModule(LightningDataModule, ABC):
         self._looked_for: set[str] = set()
         self.left_out: dict[str, int] = {}
         at_least(("num_workers", num_workers, 0), ("seed", seed, 0))
+        if num_workers > MOST_WORKERS:
+            raise ConfigError(
+                f"⟦data.num_workers⟧ is {num_workers}.", f"It is at most {MOST_WORKERS}.",
+                option="data.num_workers", value=num_workers,
+            )  # fmt: skip
         self.path = path
         self.name = "" if path is None else Path(path).stem
         self.seed = seed

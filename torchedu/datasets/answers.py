@@ -7,7 +7,9 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from torchedu.datasets.store import Store, StoreWriter, bounds, encode_texts, mapped, size
+from torchedu.datasets.memory import Memory
+from torchedu.datasets.store import Store, kept
+from torchedu.datasets.writer import StoreWriter, encode_texts
 from torchedu.schema import GROUP, ITEM, RESERVED, SKILL, Vocabulary
 
 OPTIONAL_COLUMNS = {
@@ -59,17 +61,17 @@ class AnswerStore(Store):
 
     holds, made_by, mark = "answers", "csv", ("students", "answer.item")
 
-    num_students = size("students")
+    num_students = kept(Store.num_rows, "students")
     """Number of students."""
-    history_offsets = bounds("students", "answer")
+    history_offsets = kept(Store.offsets, "students", "answer")
     """Where each student's history begins; shape (students + 1,)."""
-    item = mapped("students", "answer.item")
+    item = kept(Store.values, "students", "answer.item")
     """Item ids; shape (answers,)."""
-    correct = mapped("students", "answer.correct")
+    correct = kept(Store.values, "students", "answer.correct")
     """Marks, uint8 where all are 0 or 1, else float32 in 0..1; shape (answers,)."""
-    skill_offsets = bounds("items", "skill")
+    skill_offsets = kept(Store.offsets, "items", "skill")
     """Where each item's skills begin, by item id; shape (items + 1,)."""
-    skill = mapped("items", "skill.skill")
+    skill = kept(Store.values, "items", "skill.skill")
     """Skill ids of all items, one item after the other."""
 
     @property
@@ -151,7 +153,7 @@ class AnswerWriter(StoreWriter):
 
     def __init__(
         self,
-        path: str | Path,
+        path: str | Path | Memory,
         vocabulary: Vocabulary,
         item_skills: tuple[ArrayLike, ArrayLike],
         *,

@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from torchedu.datasets.memory import Memory
 from torchedu.datasets.splits import PARTS, part_sizes
-from torchedu.datasets.store import Store, StoreWriter, encode_texts, mapped, size
+from torchedu.datasets.store import Store, kept
+from torchedu.datasets.writer import StoreWriter, encode_texts
 from torchedu.errors import DataError
 
 ROLES = ("system", "user", "assistant")
@@ -59,11 +61,11 @@ class ChatStore(Store):
 
     holds, made_by, mark = "conversations", "chats", ("chats", "message.role")
 
-    num_chats = size("chats")
+    num_chats = kept(Store.num_rows, "chats")
     """Number of conversations."""
-    part = mapped("chats", "part")
+    part = kept(Store.values, "chats", "part")
     """The part of each conversation, an index into ``PARTS``; shape (chats,)."""
-    problem = mapped("chats", "problem")
+    problem = kept(Store.values, "chats", "problem")
     """A number for what each is about; the same for the same problem; shape (chats,)."""
 
     @property
@@ -92,7 +94,9 @@ class ChatStore(Store):
         return chats
 
 
-def write_chats(path: str | Path, chats: Iterable[Chat], about: Mapping[str, Any]) -> ChatStore:
+def write_chats(
+    path: str | Path | Memory, chats: Iterable[Chat], about: Mapping[str, Any]
+) -> ChatStore:
     """Write a store of conversations.
 
     Args:
@@ -114,7 +118,7 @@ def write_chats(path: str | Path, chats: Iterable[Chat], about: Mapping[str, Any
         )
         contents = writer.table("messages", ragged={"content": {"utf8": "uint8"}})
         for block in _blocks(chats):
-            messages = [one for chat in block for one in chat.messages]
+            messages = [message for chat in block for message in chat.messages]
             table.append(
                 len(block),
                 {
@@ -125,12 +129,14 @@ def write_chats(path: str | Path, chats: Iterable[Chat], about: Mapping[str, Any
                     "answer": encode_texts(chat.answer for chat in block),
                     "message": (
                         [len(chat.messages) for chat in block],
-                        {"role": [ROLES.index(one.role) for one in messages]},
+                        {"role": [ROLES.index(message.role) for message in messages]},
                     ),
                 },
             )
             contents.append(
-                len(messages), {}, {"content": encode_texts(one.content for one in messages)}
+                len(messages),
+                {},
+                {"content": encode_texts(message.content for message in messages)},
             )
         writer.about = dict(about)
         if not table.rows:
@@ -168,11 +174,8 @@ def chat_parts(
     parts = {name: np.flatnonzero(part == i) for i, name in enumerate(PARTS)}
     for name, rows in parts.items():
         if not len(rows):
-            raise DataError(
-                f"the {name} part is empty.",
-                "Give more conversations, about more problems.",
-                file=store.path,
-            )
+            remedy = "Give more conversations, about more problems."
+            raise store.fault(f"the {name} part is empty.", remedy)
     return parts
 
 

@@ -4,8 +4,7 @@ import numpy as np
 
 from torchedu.datasets import splits
 from torchedu.datasets.enrolments import EnrolmentStore
-from torchedu.datasets.splits import Part, between, by_time, drawn, random_places
-from torchedu.errors import DataError
+from torchedu.datasets.splits import MORE, Part, between, by_time, drawn, random_places
 
 KINDS = ("last", "time", "fold")
 CHOOSERS = 1000
@@ -61,10 +60,9 @@ def split_enrolments(
     elif by == "time":
         time = store.time
         if time is None:
-            raise DataError(
+            raise store.fault(
                 "a split by time needs the time of each enrolment, and there is none.",
                 "Import a column of times, or split by last.",
-                file=store.path,
             )
         parts = by_time(time, store.history_offsets, val, test)
     else:
@@ -76,10 +74,9 @@ def split_enrolments(
             parts[name] = Part(students[some], first[some], lengths[some])
     for name, part in parts.items():
         if part.num_answers == 0:
-            raise DataError(
+            raise store.fault(
                 f"the part {name!r} of a split by {by} holds no enrolments ({store.num_students} "
                 f"students, {store.num_enrolments} enrolments in all).",
-                "Use more data, larger shares, or another split.",
-                file=store.path,
+                MORE,
             )
     return parts

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from torchedu.datasets.answers import stretch_index
-from torchedu.datasets.store import Store, StoreWriter, bounds, encode_texts, mapped, size
+from torchedu.datasets.memory import Memory
+from torchedu.datasets.store import Store, kept
+from torchedu.datasets.writer import StoreWriter, encode_texts
 from torchedu.schema import GROUP, ITEM, RESERVED, SKILL, Vocabulary
 
 
@@ -51,11 +53,11 @@ class EnrolmentStore(Store):
 
     holds, made_by, mark = "enrolments", "enrolments", ("students", "enrolment.item")
 
-    num_students = size("students")
+    num_students = kept(Store.num_rows, "students")
     """Number of students."""
-    history_offsets = bounds("students", "enrolment")
+    history_offsets = kept(Store.offsets, "students", "enrolment")
     """Where each student's courses begin; shape (students + 1,)."""
-    item = mapped("students", "enrolment.item")
+    item = kept(Store.values, "students", "enrolment.item")
     """Course ids; shape (enrolments,)."""
 
     @property
@@ -107,7 +109,7 @@ class EnrolmentStore(Store):
 
 
 def write_enrolments(
-    path: str | Path,
+    path: str | Path | Memory,
     vocabulary: Vocabulary,
     names: Sequence[str],
     lengths: ArrayLike,

@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from torchedu.datasets.store import Store, StoreWriter, bounds, encode_texts, size
+from torchedu.datasets.memory import Memory
+from torchedu.datasets.store import Store, kept
+from torchedu.datasets.writer import StoreWriter, encode_texts
 from torchedu.errors import DataError
 from torchedu.schema import GROUP, MODULE, Names, Vocabulary
 
@@ -113,9 +115,9 @@ class EventStore(Store):
 
     holds, made_by, mark = "events in courses", "events", ("enrolments", "event.kind")
 
-    num_enrolments = size("enrolments")
+    num_enrolments = kept(Store.num_rows, "enrolments")
     """Number of enrolments."""
-    event_offsets = bounds("enrolments", "event")
+    event_offsets = kept(Store.offsets, "enrolments", "event")
     """Where each enrolment's events begin; shape (enrolments + 1,)."""
 
     @property
@@ -182,7 +184,7 @@ class EventStore(Store):
 
 
 def write_events(
-    path: str | Path,
+    path: str | Path | Memory,
     courses: Courses,
     work: Work,
     enrolments: Enrolments,
@@ -209,7 +211,7 @@ def write_events(
     Raises:
         DataError: There are no enrolments, or none has an outcome.
     """
-    if not len(enrolments.student) or all(one is None for one in enrolments.outcome):
+    if not len(enrolments.student) or all(outcome is None for outcome in enrolments.outcome):
         raise DataError(
             "the data holds no enrolment with an outcome.",
             "Add how past courses ended; that is what a model learns from.",
@@ -249,7 +251,7 @@ def write_events(
             },
             {
                 "student": encode_texts(enrolments.student),
-                "event": (lengths, {name: getattr(events, name)[order] for name in columns}),
+                "event": (lengths, {name: events._asdict()[name][order] for name in columns}),
             },
         )
         writer.flat("courses", {

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from torchedu.datasets.answers import AnswerStore
 from torchedu.datasets.store import Store
-from torchedu.errors import ConfigError, DataError, allowed
+from torchedu.errors import ConfigError, allowed
 from torchedu.schema import GROUP, Vocabulary
 
 PARTS = ("train", "val", "test")
 KINDS = ("student", "time", "fold", "column")
+MORE = "Use more data, larger shares, or another split."
+"""What a user can do about an empty part."""
 
 
 class Part(NamedTuple):
@@ -82,11 +84,10 @@ def split(
         }
     for name, part in parts.items():
         if part.num_answers == 0:
-            raise DataError(
+            raise store.fault(
                 f"the part {name!r} of a split by {by} holds no answers "
                 f"({store.num_students} students, {store.num_answers} answers in all).",
-                "Use more data, larger shares, or another split.",
-                file=store.path,
+                MORE,
             )
     return parts
 
@@ -178,11 +179,8 @@ def _column(store: AnswerStore, column: str | None) -> tuple[NDArray[np.bool_], 
     names = store.vocabulary[GROUP + column]
     strange = sorted(set(names) - set(PARTS))
     if strange:
-        raise DataError(
-            f"the attribute {column!r} says {strange[0]!r}, which is no part.",
-            allowed(strange[0], PARTS),
-            file=store.path,
-        )
+        problem = f"the attribute {column!r} says {strange[0]!r}, which is no part."
+        raise store.fault(problem, allowed(strange[0], PARTS))
     value = store.group(column)
     return value == names.id("test"), value == names.id("val")
 
@@ -194,10 +192,9 @@ def _whole(store: AnswerStore, students: NDArray[np.int64]) -> Part:
 
 def _by_time(store: AnswerStore, val: float, test: float) -> dict[str, Part]:
     if not store.has("time"):
-        raise DataError(
+        raise store.fault(
             "a split by time needs the time of each answer, and there is none.",
             "Import a column of times, or split by student.",
-            file=store.path,
         )
     return by_time(store.answer_column("time"), store.history_offsets, val, test)
 

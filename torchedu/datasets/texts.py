@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from torchedu.datasets.splits import check_split, random_places
-from torchedu.datasets.store import Store, StoreWriter, encode_texts, mapped, size
-from torchedu.datasets.surface import surface
-from torchedu.errors import ConfigError, DataError
+from torchedu.datasets.memory import Memory
+from torchedu.datasets.splits import MORE, check_split, random_places
+from torchedu.datasets.store import Store, kept
+from torchedu.datasets.writer import StoreWriter, encode_texts
+from torchedu.errors import ConfigError
 from torchedu.schema import FOLD, LABEL, PART, PROMPT, RESERVED, SCORE, Vocabulary
 
 EDGES = ("low", "high", "step")
@@ -60,9 +61,9 @@ class TextStore(Store):
 
     holds, made_by, mark = "graded texts", "texts", ("texts", "text.utf8")
 
-    num_texts = size("texts")
+    num_texts = kept(Store.num_rows, "texts")
     """Number of texts."""
-    prompt = mapped("texts", PROMPT)
+    prompt = kept(Store.values, "texts", PROMPT)
     """The prompt of each text, an id; shape (texts,)."""
 
     @property
@@ -116,14 +117,19 @@ class TextStore(Store):
             label = self.label.astype(np.float64)[:, None]
             return np.where(label < 0, np.nan, label / max(1, len(self.label_names) - 1))
         low, high = np.moveaxis(self.ranges[self.prompt], -1, 0)[:2].astype(np.float64)
-        found = np.where(high > low, (self.scores - low) / np.maximum(high - low, 1e-9), 0.5)
-        return np.where(np.isnan(self.scores), np.nan, found)
+        share = np.where(high > low, (self.scores - low) / np.maximum(high - low, 1e-9), 0.5)
+        return np.where(np.isnan(self.scores), np.nan, share)
 
-    def graded(self, rows: NDArray[np.int64]) -> Graded:
-        """Return some texts with what people gave them."""
+    def graded(self, rows: NDArray[np.int64], surface: NDArray[np.float32]) -> Graded:
+        """Return some texts with what people gave them.
+
+        Args:
+            rows: Which; shape (rows,).
+            surface: What is counted on the surface of all texts; see ``features.surface``.
+        """
         return Graded(
             [self.all_texts[i] for i in rows.tolist()], self.prompt[rows].astype(np.int64),
-            self.target[rows], self.label[rows], len(self.label_names), self.surface[rows],
+            self.target[rows], self.label[rows], len(self.label_names), surface[rows],
         )  # fmt: skip
 
     def part_of(self, kind: str) -> NDArray[np.int32]:
@@ -149,12 +155,6 @@ class TextStore(Store):
         there = f"{column}.utf8" in self.columns("texts")
         return self.texts("texts", column, range(self.num_texts)) if there else None
 
-    @cached_property
-    def surface(self) -> NDArray[np.float32]:
-        """What is counted on the surface of each text, and of a pair; shape (texts, F)."""
-        beside = (self.references, self.questions) if self.label_names else ()
-        return surface(self.all_texts, *beside)
-
     def names(self, rows: ArrayLike) -> list[str]:
         """Return the names of some texts."""
         return self.texts("texts", "name", rows)
@@ -166,7 +166,7 @@ class TextStore(Store):
 
 
 def write_texts(
-    path: str | Path,
+    path: str | Path | Memory,
     vocabulary: Vocabulary,
     names: Sequence[str],
     columns: Mapping[str, Sequence[str]],
@@ -270,9 +270,6 @@ def split_texts(
     parts = {"train": in_train, "val": in_val, "test": in_test}
     for name, where in parts.items():
         if not where.any():
-            raise DataError(
-                f"the part {name!r} of a split by {by} holds no texts ({store.num_texts} in all).",
-                "Use more data, larger shares, or another split.",
-                file=store.path,
-            )
+            problem = f"the part {name!r} of a split by {by} holds no texts"
+            raise store.fault(f"{problem} ({store.num_texts} in all).", MORE)
     return {name: np.flatnonzero(where) for name, where in parts.items()}

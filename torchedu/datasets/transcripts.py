@@ -1,5 +1,6 @@
 """Transcripts of lessons in a store: who said what, sentence by sentence, and with which tag."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,16 +8,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from torchedu.datasets.memory import Memory
 from torchedu.datasets.splits import PARTS, Part, check_fold, check_split, part_sizes, random_places
-from torchedu.datasets.store import Store, StoreWriter, bounds, encode_texts, mapped, size
-from torchedu.errors import DataError
-from torchedu.schema import Vocabulary
+from torchedu.datasets.store import Store, kept
+from torchedu.datasets.writer import StoreWriter, encode_texts
+from torchedu.schema import ROLES, Vocabulary
 
 SENTENCE = {"role": "uint8", "turn": "int32", "speaker": "int32", "tag": "int32", "words": "int32"}
 """What is kept of each sentence beside its text, and as which numbers."""
 SPLITS = ("random", "published", "fold")
 NO_PART = 255
 """The part of a lesson of which the data's source says none."""
+
+
+_TEACHER = re.compile(
+    r"(t\d*|ct|teacher|instructor|tutor|ms|mr|mrs|miss|dr|prof|professor)\b", re.IGNORECASE
+)
+
+
+def role_by_name(speaker: str) -> int:
+    """Return the role that a speaker's name tells, an index of ``schema.ROLES``."""
+    return ROLES.index("teacher" if _TEACHER.match(speaker) else "student")
 
 
 class TranscriptStore(Store):
@@ -31,13 +43,13 @@ class TranscriptStore(Store):
 
     holds, made_by, mark = "transcripts", "transcripts", ("lessons", "sentence.role")
 
-    num_lessons = size("lessons")
+    num_lessons = kept(Store.num_rows, "lessons")
     """Number of lessons."""
-    num_sentences = size("sentences")
+    num_sentences = kept(Store.num_rows, "sentences")
     """Number of sentences of all lessons."""
-    lesson_offsets = bounds("lessons", "sentence")
+    lesson_offsets = kept(Store.offsets, "lessons", "sentence")
     """Where each lesson's sentences begin; shape (lessons + 1,)."""
-    part = mapped("lessons", "part")
+    part = kept(Store.values, "lessons", "part")
     """The part of each lesson by the data's source, an index of ``PARTS``, or ``NO_PART``."""
 
     @property
@@ -77,7 +89,7 @@ class TranscriptStore(Store):
 
 
 def write_transcripts(
-    path: str | Path,
+    path: str | Path | Memory,
     vocabulary: Vocabulary,
     names: Sequence[str],
     lengths: ArrayLike,
@@ -153,11 +165,8 @@ def split_transcripts(
     check_split(by, SPLITS, val, test)
     check_fold(fold, folds)
     if by == "published" and not published:
-        raise DataError(
-            "its source names no parts.",
-            "Give a column split when you import it, or ⟦data.split⟧ random.",
-            file=store.path,
-        )
+        remedy = "Give a column split when you import it, or ⟦data.split⟧ random."
+        raise store.fault("its source names no parts.", remedy)
     order = np.argsort(random_places(store, seed, "lessons"))
     size = store.num_lessons
     train, choose, held = (PARTS.index(name) for name in PARTS)
@@ -179,10 +188,7 @@ def split_transcripts(
     for number, name in enumerate(PARTS):
         rows = np.flatnonzero(part == number)
         if not len(rows):
-            raise DataError(
-                f"the {name} part has no lesson; there are {size}.",
-                "Use more lessons, or give the column split other values.",
-                file=store.path,
-            )
+            remedy = "Use more lessons, or give the column split other values."
+            raise store.fault(f"the {name} part has no lesson; there are {size}.", remedy)
         parts[name] = Part(rows, np.zeros_like(rows), lengths[rows])
     return parts

@@ -1,17 +1,18 @@
 """Knowledge tracing: how likely is this student to answer the next question correctly?"""
 
 from collections.abc import Callable
-from typing import ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from torchedu.batch import AnswerBatch
-from torchedu.domains.domain import Domain, Schedule
-from torchedu.metrics.tracing_scores import TracingScores
+from torchedu.domains.domain import Domain, Schedule, windows_named
 from torchedu.models import KTModel
 from torchedu.schema import GROUP, ITEM, SKILL
+
+if TYPE_CHECKING:
+    from torchmetrics import Metric
 
 
 class TracedAnswers(NamedTuple):
@@ -81,7 +82,12 @@ class Tracing(Domain):
         self.net = self.built(net, KTModel, num_items, num_skills)
         self.num_items = num_items
         self.num_skills = num_skills
-        self.metrics = TracingScores()
+
+    def scoring(self) -> "Metric":
+        """Return what the scores are computed by; see ``Domain.metrics``."""
+        from torchedu.metrics.tracing_scores import TracingScores
+
+        return TracingScores()
 
     def loss(self, batch: AnswerBatch) -> tuple[Tensor, Tensor]:
         """Return the summed cross-entropy of each window's scored answers, and their number."""
@@ -92,12 +98,11 @@ class Tracing(Domain):
 
     def pseudonyms(self, batch: AnswerBatch) -> list[str]:
         """Name each window by the student's row in the store and the answers' positions."""
-        first_B = batch.start_B + batch.scored_BL.int().argmax(1)
-        last_B = first_B + batch.scored_BL.sum(1) - 1
-        return [
-            f"student row {row} (answers {first} to {last})"
-            for row, first, last in torch.stack([batch.student_B, first_B, last_B], 1).tolist()
-        ]
+        return windows_named(batch, "answers")
+
+    def output(self, batch: AnswerBatch) -> dict[str, Tensor]:
+        """Return the log odds of each answer; see ``Domain.output``."""
+        return {"logit": self(batch)}
 
     def outcome(self, batch: AnswerBatch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return probability, mark and whether it counts, of each slot of a batch, and whose."""

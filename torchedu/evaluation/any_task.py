@@ -30,7 +30,7 @@ LETTERS = "AEFHILMNORSX"
 """Letters that are spoken with a vowel first: an HR@10, an MRR."""
 
 
-class Asked(NamedTuple):
+class Request(NamedTuple):
     """What is asked of an evaluation; see ``evaluate``.
 
     Attributes:
@@ -72,18 +72,18 @@ def evaluate(
     Raises:
         ConfigError: A baseline has another one's name, or the task has no way to fit it.
     """
-    asked = Asked(trainer, part, None if folder is None else Path(folder), baselines)
-    content = findings(task, data, asked)
+    request = Request(trainer, part, None if folder is None else Path(folder), baselines)
+    content = findings(task, data, request)
     if not trainer.is_global_zero:
         return {}
     kept = evaluation(task, data, part, **content)
-    if asked.folder is not None:
-        write_json(RunFolder(asked.folder).evaluation, kept)
+    if request.folder is not None:
+        write_json(RunFolder(request.folder).evaluation, kept)
     return kept
 
 
 @singledispatch
-def findings(task: Task, data: LightningDataModule, asked: Asked) -> dict[str, Any]:
+def findings(task: Task, data: LightningDataModule, request: Request) -> dict[str, Any]:
     """Return what ``evaluation`` takes; every rank has to call this, the first one's is taken.
 
     Each task of torchedu has its own way to, in a file of ``torchedu.evaluation`` that registers
@@ -94,35 +94,35 @@ def findings(task: Task, data: LightningDataModule, asked: Asked) -> dict[str, A
     Args:
         task: The trained task.
         data: The data.
-        asked: The rest.
+        request: The rest.
     """
     beside = type(task).scored is not Task.scored
-    if not (beside or isinstance(asked.baselines, bool)):
+    if not (beside or isinstance(request.baselines, bool)):
         raise ConfigError(
             f"{type(task).__name__} says nowhere how baselines are scored.",
             "Write its method scored, or register its own way to be scored with findings.register.",
         )
-    numbers = logged(task, data, asked)
+    numbers = logged(task, data, request)
     rows = [{"name": type(task.net).__name__, "kind": "network", **numbers}]
     sections: Sequence[Section] = ()
     if beside or type(task).sections is not Task.sections:
         columns, learned = (
-            predicted(task, data, part, asked.trainer) if wanted else {}  # type: ignore[arg-type]
-            for part, wanted in ((asked.part, True), ("train", beside and asked.baselines))
+            predicted(task, data, part, request.trainer) if wanted else {}  # type: ignore[arg-type]
+            for part, wanted in ((request.part, True), ("train", beside and request.baselines))
         )
-        if asked.trainer.is_global_zero:
+        if request.trainer.is_global_zero:
             sections = task.sections(data, columns)
             own = (kind() for kind in task.baselines) if learned else ()
-            for baseline in fitted(own, asked.baselines if learned else False, learned):
+            for baseline in fitted(own, request.baselines if learned else False, learned):
                 numbers = task.scored({**columns, **baseline.predict(columns)})
                 rows.append({"name": baseline.name, "kind": "baseline", **numbers})
     titles = {name: name.replace("_", " ") for name in list(rows[0])[2:]}
     return {"counts": {}, "columns": titles, "scores": rows, "sections": sections}
 
 
-def logged(task: Task, data: LightningDataModule, asked: Asked) -> dict[str, float]:
+def logged(task: Task, data: LightningDataModule, request: Request) -> dict[str, float]:
     """Return the scores of a part that a task logs, by name."""
-    run = asked.trainer.test if asked.part == "test" else asked.trainer.validate
+    run = request.trainer.test if request.part == "test" else request.trainer.validate
     (values,) = run(task, datamodule=data, verbose=False) or [{}]
     return {name.partition("/")[2] or name: value for name, value in values.items()}
 
@@ -221,9 +221,9 @@ def _best(
     scores: Sequence[Mapping[str, Any]], columns: Mapping[str, str], lower: bool
 ) -> list[str]:
     """Name the models whose first score is the best of what could be had: no bound, no oracle."""
-    name = next(iter(columns), "")
+    name, sign = next(iter(columns), ""), -1 if lower else 1
     had = {
-        row["name"]: -row[name] if lower else row[name]
+        row["name"]: sign * row[name]
         for row in scores
         if row["kind"] not in ("bound", "oracle") and row.get(name) is not None
     }
@@ -237,18 +237,18 @@ def _lead(
     if not columns or not scores:
         return ""
     name, title = next(iter(columns.items()))
-    best: dict[str, tuple[float, str]] = {}
-    for row in scores:
-        value = row.get(name)
-        if value is not None and value == value:
-            other = best.get(row["kind"])
-            if other is None or (value < other[0] if lower else value > other[0]):
-                best[row["kind"]] = value, row["name"]
+    sign = -1 if lower else 1
+    known = [row for row in scores if row.get(name) is not None and row[name] == row[name]]
+    best = {
+        kind: max(rows, key=lambda row: sign * row[name])
+        for kind in ("network", *BESIDE)
+        if (rows := [row for row in known if row["kind"] == kind])
+    }
     if "network" not in best:
         return f"The network's {title} is not defined on this part of the data."
-    value, network = best["network"]
+    value, network = (best["network"][column] for column in (name, "name"))
     beside = [
-        f"{_distance(value, best[kind][0])} {words.format(best[kind][1])}"
+        f"{_distance(value, best[kind][name])} {words.format(best[kind]['name'])}"
         for kind, words in BESIDE.items()
         if kind in best
     ]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from torchedu.baselines.kneser_ney import KneserNey, Tokens
 from torchedu.datamodules import Explanations
-from torchedu.evaluation.any_task import Asked, findings, fitted, logged
+from torchedu.evaluation.any_task import Request, findings, fitted, logged
 from torchedu.evaluation.side_by_side import Models, rows
 from torchedu.sections import Section, Text
 from torchedu.tasks import MathExplanation
@@ -18,20 +18,20 @@ EXAMPLES = 3
 
 
 @findings.register
-def _(task: MathExplanation, data: Explanations, asked: Asked) -> dict[str, Any]:
+def _(task: MathExplanation, data: Explanations, request: Request) -> dict[str, Any]:
     """Score what the tutor says, token by token.
 
     The n-grams learn from all tokens of the training part, the prompts' too, and are scored on the
     same tokens as the network.
     """
-    numbers = logged(task, data, asked)
-    if not asked.trainer.is_global_zero:
+    numbers = logged(task, data, request)
+    if not request.trainer.is_global_zero:
         return {}
     name = "LoRA" if task.net.arguments()["lora_rank"] else type(task.net).__name__
     costs: Models[float] = {name: ("network", -numbers["log_likelihood"])}
-    windows = data.batches(asked.part).windows
-    tokens, scored = _tokens(data, asked.part)
-    for baseline in fitted(map(KneserNey, ORDERS), asked.baselines, _tokens(data, "train")[0]):
+    windows = data.batches(request.part).windows
+    tokens, scored = _tokens(data, request.part)
+    for baseline in fitted(map(KneserNey, ORDERS), request.baselines, _tokens(data, "train")[0]):
         costs[baseline.name] = ("baseline", -float(baseline.predict(tokens)[scored].mean()))
     return {
         "counts": {
@@ -42,7 +42,7 @@ def _(task: MathExplanation, data: Explanations, asked: Asked) -> dict[str, Any]
         "scores": rows(costs, lambda cost: {"cost": cost, "perplexity": float(np.exp(cost))}),
         "verb": "predicts what a tutor says with",
         "lower": True,
-        "sections": [_examples(task, data, asked.part)],
+        "sections": [_examples(task, data, request.part)],
     }
 
 

@@ -17,7 +17,7 @@ from torchedu.baselines.grading import (
 from torchedu.datamodules import Essays
 from torchedu.datasets.splits import attributes
 from torchedu.datasets.texts import Graded
-from torchedu.evaluation.any_task import Asked, findings, fitted
+from torchedu.evaluation.any_task import Request, findings, fitted
 from torchedu.evaluation.sections import alike, lacking
 from torchedu.evaluation.side_by_side import Models, apart, audited, each, groups_of, rows
 from torchedu.metrics.above import above_mean
@@ -47,7 +47,7 @@ Grader = Baseline[Graded, Values]
 
 
 @findings.register
-def _(task: EssayGrading, data: Essays, asked: Asked) -> dict[str, Any]:
+def _(task: EssayGrading, data: Essays, request: Request) -> dict[str, Any]:
     """Score grades, or labels.
 
     Baselines learn from the training part, and are stretched on the validation part as the network
@@ -57,10 +57,10 @@ def _(task: EssayGrading, data: Essays, asked: Asked) -> dict[str, Any]:
     """
     grouped = attributes(data.store.vocabulary)
     known, chosen = (
-        first_of_each(predicted(task, data, part, asked.trainer), "text") if wanted else {}
-        for part, wanted in ((asked.part, True), ("val", grouped and not task.num_labels))
+        first_of_each(predicted(task, data, part, request.trainer), "text") if wanted else {}
+        for part, wanted in ((request.part, True), ("val", grouped and not task.num_labels))
     )
-    if not asked.trainer.is_global_zero:
+    if not request.trainer.is_global_zero:
         return {}
     text, prompt = known["text"], known["prompt"]
     value, network = known["value"].astype(float), type(task.net).__name__
@@ -68,8 +68,10 @@ def _(task: EssayGrading, data: Essays, asked: Asked) -> dict[str, Any]:
     own: list[Grader] = [kind() for kind in BASELINES]
     if task.num_labels:
         own = [WordLabel(), *([OverlapLabel()] if data.store.references else [])]
-    wanted = data.store.graded(text)
-    for baseline in fitted(own, asked.baselines, data.store.graded(data.parts["train"])):
+    wanted = data.store.graded(text, data.surface)
+    for baseline in fitted(
+        own, request.baselines, data.store.graded(data.parts["train"], data.surface)
+    ):
         said = baseline.predict(wanted)
         metrics = task.metrics if task.num_labels else _stretched(baseline, task, data)
         models[baseline.name] = ("baseline", (said, metrics))
@@ -161,7 +163,7 @@ def _stretched(baseline: Grader, task: EssayGrading, data: Essays) -> EssayScore
     metrics = EssayScores(num_prompts, num_scores, num_labels=0)
     metrics.steps_PY.copy_(task.metrics.steps_PY)
     rows = data.parts["val"]
-    own = baseline.predict(data.store.graded(rows))
+    own = baseline.predict(data.store.graded(rows, data.surface))
     metrics.choose(own, data.batches.target[rows], data.batches.prompt[rows])
     return metrics
 

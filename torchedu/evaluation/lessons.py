@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from torchedu.baselines.tag_svm import CommonestTag, Sentences, TfidfSVM
 from torchedu.datamodules import Transcripts
-from torchedu.evaluation.any_task import Asked, Baselines, findings, fitted
+from torchedu.evaluation.any_task import Baselines, Request, findings, fitted
 from torchedu.evaluation.sections import lacking
 from torchedu.evaluation.side_by_side import Models, rows
 from torchedu.metrics.tags import confusion, tag_f1, tag_scores
@@ -27,13 +27,13 @@ LEAST_SHOWN = 100
 
 
 @findings.register
-def _(task: TranscriptTagging, data: Transcripts, asked: Asked) -> dict[str, Any]:
+def _(task: TranscriptTagging, data: Transcripts, request: Request) -> dict[str, Any]:
     """Score the tags of a part.
 
     Adds ``by_tag``, for each role's tags how many sentences have each and its F1 by model.
     """
-    known = predicted(task, data, asked.part, asked.trainer)
-    if not asked.trainer.is_global_zero:
+    known = predicted(task, data, request.part, request.trainer)
+    if not request.trainer.is_global_zero:
         return {}
     store, tagged = data.store, sentences(data, known)
     role, tag = (np.asarray(store.column(name))[tagged] for name in ("role", "tag"))
@@ -45,8 +45,8 @@ def _(task: TranscriptTagging, data: Transcripts, asked: Asked) -> dict[str, Any
         true = translation[np.where(role == number, tag, 0)]
         mine = true >= RESERVED
         given = {network: known["tag"][mine]}
-        if asked.baselines and mine.any():
-            said = _baselines(asked.baselines, data, number, tagged[mine])
+        if request.baselines and mine.any():
+            said = _baselines(request.baselines, data, number, tagged[mine])
             given |= {name: translation[tags] for name, tags in said.items()}
         counted = {}
         for name, tags in given.items():
@@ -63,7 +63,7 @@ def _(task: TranscriptTagging, data: Transcripts, asked: Asked) -> dict[str, Any
     _, tables = models[network]
     return {
         "counts": {
-            "lessons": len(data.parts[asked.part].student),
+            "lessons": len(data.parts[request.part].student),
             "sentences": len(tagged),
             "tagged sentences": int(sum(table.sum() for table in tables.values())),
         },

@@ -24,7 +24,7 @@ from torchedu.datamodules import Enrolments
 from torchedu.datasets.enrolments import Enrolled
 from torchedu.datasets.order import cut_windows
 from torchedu.datasets.splits import attributes
-from torchedu.evaluation.any_task import Asked, findings, fitted
+from torchedu.evaluation.any_task import Request, findings, fitted
 from torchedu.evaluation.side_by_side import Models, apart, each, names_of, rows
 from torchedu.metrics.ranking import Ranks, list_scores, ranking_scores
 from torchedu.prediction.recommendation import log_chances
@@ -77,23 +77,9 @@ class Cases:
         """Return the number of cases."""
         return len(self.target)
 
-    def scores(self, baseline: Recommender, index: NDArray[Any]) -> NDArray[np.float32]:
-        """Return a baseline's scores of some cases, minus infinity at courses already taken."""
-        histories = self.store.enrolled(self.student[index], self.position[index])
-        return histories.hide(np.array(baseline.predict(histories), np.float32))
-
-    def logs(
-        self, task: CourseRecommendation, known: Columns, index: NDArray[Any]
-    ) -> NDArray[np.float32]:
-        """Return a network's log chances of every course for some cases, likewise.
-
-        Args:
-            task: The network, which knows the courses by the ids of the store.
-            known: What it predicted of all cases.
-            index: Which to score.
-        """
-        histories = self.store.enrolled(self.student[index], self.position[index])
-        return log_chances(task, known["state"][index], histories)
+    def histories(self, index: NDArray[Any]) -> Enrolled:
+        """Return what the student of each of some cases had taken before."""
+        return self.store.enrolled(self.student[index], self.position[index])
 
     def blocks(self) -> Sequence[NDArray[np.int64]]:
         """Return the indices of all cases, in blocks of histories that are about as long."""
@@ -102,21 +88,21 @@ class Cases:
 
 
 @findings.register
-def _(task: CourseRecommendation, data: Enrolments, asked: Asked) -> dict[str, Any]:
+def _(task: CourseRecommendation, data: Enrolments, request: Request) -> dict[str, Any]:
     """Rank every course for each held-out one.
 
     Baselines learn from the training part; the weights of the blends are found on the validation
     part. Adds ``by_group``, ``cold`` (courses that nobody took in the training part, apart) and
     ``by_history``; where ``data.sampled`` asks for it, scores among so many courses drawn too.
     """
-    known = predicted(task, data, asked.part, asked.trainer)
+    known = predicted(task, data, request.part, request.trainer)
     same = data.vocabulary == data.store.vocabulary
     # Weights that were chosen on the part that is scored would say nothing about it.
-    blended = bool(asked.baselines) and asked.part != "val"
-    chosen_on = predicted(task, data, "val", asked.trainer) if blended and same else {}
-    if not asked.trainer.is_global_zero:
+    blended = bool(request.baselines) and request.part != "val"
+    chosen_on = predicted(task, data, "val", request.trainer) if blended and same else {}
+    if not request.trainer.is_global_zero:
         return {}
-    cases, store = Cases(data, asked.part), data.store
+    cases, store = Cases(data, request.part), data.store
     train = data.parts["train"]
     enrolled = store.enrolled(train.student, train.stop)
     popularity = np.bincount(enrolled.item, minlength=enrolled.num_items)
@@ -130,8 +116,8 @@ def _(task: CourseRecommendation, data: Enrolments, asked: Asked) -> dict[str, A
             "than ranks among all courses do, by which models are to be compared."
             + _fewer(data, cases)
         )
-    if asked.baselines or sampled:
-        learnt = fitted((kind() for kind in BASELINES), asked.baselines, enrolled)
+    if request.baselines or sampled:
+        learnt = fitted((kind() for kind in BASELINES), request.baselines, enrolled)
         linear = [baseline for baseline in learnt if type(baseline) in BLENDED]
         blends = _blends(data, linear, task, chosen_on) if blended else {}
         beside = _beside(data, cases, learnt, blends, task, known if same else {})
@@ -238,10 +224,11 @@ def _beside(
     names = [*(baseline.name for baseline in learnt), *blends, *([network] if known else [])]
     ranks = {name: Ranks.room(len(cases), size, bool(data.sampled)) for name in names}
     for index in cases.blocks():
-        scores = {baseline.name: cases.scores(baseline, index) for baseline in learnt}
+        histories = cases.histories(index)
+        scores = {baseline.name: _scores(baseline, histories) for baseline in learnt}
         parts = [scores[baseline.name] for baseline in learnt if type(baseline) in BLENDED]
         if known and (blends or data.sampled):
-            scores[network] = cases.logs(task, known, index)
+            scores[network] = log_chances(task, known["state"][index], histories)
             parts.append(scores[network])
         for name, blend in blends.items():
             scores[name] = blend(parts[: len(blend.gives_logs)])
@@ -250,6 +237,11 @@ def _beside(
             ranks[name].put(index, score_MN, cases.target[index], drawn)
     kinds = {network: "network", f"{network} + linear": "blend"}
     return {name: (kinds.get(name, "baseline"), rank) for name, rank in ranks.items()}
+
+
+def _scores(baseline: Recommender, histories: Enrolled) -> NDArray[np.float32]:
+    """Return a baseline's scores of every course, minus infinity at courses already taken."""
+    return histories.hide(np.array(baseline.predict(histories), np.float32))
 
 
 def _blends(
@@ -266,11 +258,12 @@ def _blends(
     cases = Cases(data, "val")
     drawn = np.random.default_rng(0).permutation(len(cases))
     index = np.sort(drawn[:CHOSEN_ON])
-    scores = [cases.scores(baseline, index) for baseline in linear]
+    histories = cases.histories(index)
+    scores = [_scores(baseline, histories) for baseline in linear]
     logs = [baseline.gives_logs for baseline in linear]
     blends = {"linear blend": Blend(logs).fit(scores, cases.target[index])}
     if known:
-        scores.append(cases.logs(task, known, index))
+        scores.append(log_chances(task, known["state"][index], histories))
         blend = Blend([*logs, True])
         blends[f"{type(task.net).__name__} + linear"] = blend.fit(scores, cases.target[index])
     return blends

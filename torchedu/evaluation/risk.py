@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from torchedu.baselines.risk import RiskBoosting, RiskLogistic, RiskMoments, blend
 from torchedu.companions import Companions
 from torchedu.datamodules import CourseEvents
-from torchedu.datasets.course_view import WEEK, module_of
-from torchedu.evaluation.any_task import Asked, findings, fitted
+from torchedu.evaluation.any_task import Request, findings, fitted
 from torchedu.evaluation.risk_sections import (
     groups_alike,
     one_students_risk,
@@ -21,10 +20,12 @@ from torchedu.evaluation.risk_sections import (
     whom_to_call,
 )
 from torchedu.evaluation.side_by_side import Models, apart, audited, curves, groups_of, rows
+from torchedu.features.course import WEEK
+from torchedu.features.course_view import module_of
 from torchedu.metrics import scores
-from torchedu.metrics.fairness import LEAST, Attribute
+from torchedu.metrics.fairness import Attribute
 from torchedu.metrics.thresholds import thresholds
-from torchedu.prediction.risk import event_words, listed
+from torchedu.prediction.risk import listed
 from torchedu.prediction.stream import Columns, predicted
 from torchedu.run_folder import RunFolder
 from torchedu.schema import GROUP, MODULE, RESERVED
@@ -34,7 +35,7 @@ Floats = NDArray[np.float64]
 
 
 @findings.register
-def _(task: AtRisk, data: CourseEvents, asked: Asked) -> dict[str, Any]:
+def _(task: AtRisk, data: CourseEvents, request: Request) -> dict[str, Any]:
     """Score the risks at each cutoff.
 
     Adds ``by_cutoff``, ``by_week`` (AUC, and who leaves), ``calls`` (how many of a course's list
@@ -43,22 +44,22 @@ def _(task: AtRisk, data: CourseEvents, asked: Asked) -> dict[str, Any]:
     checkpoints too.
     """
     known, weekly, validated = (
-        predicted(task, data, part, asked.trainer, **which)
-        for part, which in ((asked.part, {}), (asked.part, {"by_week": True}), ("val", {}))
+        predicted(task, data, part, request.trainer, **which)
+        for part, which in ((request.part, {}), (request.part, {"by_week": True}), ("val", {}))
     )
-    if not asked.trainer.is_global_zero:
+    if not request.trainer.is_global_zero:
         return {}
     store, shares = data.store, sorted(data.cutoffs)
-    moments, _ = data.moments(asked.part)
+    moments, _ = data.moments(request.part)
     cutoff = _cutoff(data, moments.enrolment, moments.day)
     at_risk = store.at_risk[moments.enrolment]
     risk = known["probability"]
     models: Models[Floats] = {type(task.net).__name__: ("network", risk.astype(np.float64))}
-    if asked.baselines:
+    if request.baselines:
         own = (RiskLogistic(data.cutoffs, seed=data.seed), RiskBoosting(seed=data.seed))
-        earlier = ("train", *(("val",) if asked.part != "val" else ()))
-        learned, wanted = _moments(data, earlier, by_week=True), _moments(data, (asked.part,))
-        for baseline in fitted(own, asked.baselines, learned):
+        earlier = ("train", *(("val",) if request.part != "val" else ()))
+        learned, wanted = _moments(data, earlier, by_week=True), _moments(data, (request.part,))
+        for baseline in fitted(own, request.baselines, learned):
             models[baseline.name] = ("baseline", baseline.predict(wanted))
         models["blend of all"] = ("blend", blend([said for _, said in models.values()]))
     at = [cutoff == i for i in range(len(shares))]
@@ -84,7 +85,7 @@ def _(task: AtRisk, data: CourseEvents, asked: Asked) -> dict[str, Any]:
     stratum = Attribute(course[first], store.courses.name)
     fairness = audited(risk[first], at_risk[first], groups, stratum=stratum)
     limits = _thresholds(data, validated)
-    beside = None if asked.folder is None else RunFolder(asked.folder).companions
+    beside = None if request.folder is None else RunFolder(request.folder).companions
     if beside is not None and beside.is_file():
         replace(Companions.read(beside), thresholds=limits).write(beside)
     return {
@@ -94,10 +95,10 @@ def _(task: AtRisk, data: CourseEvents, asked: Asked) -> dict[str, Any]:
         "verb": "tells who fails or leaves with",
         "origin": 0.5,
         "sections": [
-            whom_to_call(calls, _called(data, known, lists[0])),
+            whom_to_call(data, known, calls, lists[0]),
             week_by_week(weeks),
-            groups_alike(_groups(groups, risk[first], at_risk[first]), fairness),
-            one_students_risk(_student(data, weekly)),
+            groups_alike(groups, risk[first], at_risk[first], fairness),
+            one_students_risk(data, weekly),
         ],
         "mark_delay_days": data.mark_delay_days,
         "by_cutoff": [
@@ -170,36 +171,6 @@ def _by_week(data: CourseEvents, weekly: Columns) -> list[dict[str, Any]]:
     ]
 
 
-def _student(data: CourseEvents, weekly: Columns) -> dict[str, Any] | None:
-    """Follow one student: of those whose risk rose above one half, the one it rose most for."""
-    enrolments, first, count = np.unique(weekly["enrolment"], return_index=True, return_counts=True)
-    paths = np.split(weekly["probability"], first[1:])
-    rise = np.array([p.max() - p[0] if p.max(initial=0) >= 0.5 else -1 for p in paths])
-    if not len(rise) or rise.max() <= 0:
-        return None
-    at = int(rise.argmax())
-    row, store = int(enrolments[at]), data.store
-    day, risk = weekly["day"][first[at] : first[at] + count[at]], paths[at]
-    _, seen = data.moments("test" if row in data.parts["test"] else "val", by_week=True)
-    begin, stop = seen.event_offsets[row], seen.event_offsets[row + 1]
-    marks = []
-    for step in sorted(np.argsort(-np.diff(risk), kind="stable")[:3].tolist()):
-        between = np.flatnonzero(
-            (seen.event_day[begin:stop] > day[step]) & (seen.event_day[begin:stop] <= day[step + 1])
-        )
-        if len(between) and risk[step + 1] > risk[step]:
-            words = ", ".join(event_words(data, seen, begin + i) for i in between[-2:])
-            marks.append({"day": float(day[step + 1]), "event": words})
-    return {
-        "student": f"enrolment row {row}",
-        "course": store.courses.name[int(store.column("course")[row])],
-        "outcome": _came(data, row),
-        "day": day.tolist(),
-        "risk": risk.tolist(),
-        "events": marks,
-    }
-
-
 def _calls(
     capacity: int, at_risk: NDArray[Any], called: NDArray[np.int64], mine: NDArray[np.bool_]
 ) -> dict[str, Any]:
@@ -212,27 +183,6 @@ def _calls(
         "precision": hits / len(called) if len(called) else None,
         "gain_over_chance": hits - chance * len(called),
     }
-
-
-def _called(
-    data: CourseEvents, known: Columns, called: NDArray[np.int64]
-) -> list[tuple[str, str, float, str]]:
-    """Tell the lists: course, student (by a number), risk and what came of the student."""
-    chosen = known["enrolment"][called].tolist()
-    return [
-        (data.store.courses.name[course], f"enrolment row {row}", risk, _came(data, row))
-        for row, course, risk in zip(
-            chosen,
-            data.store.column("course")[chosen].tolist(),
-            known["probability"][called].tolist(),
-            strict=True,
-        )
-    ]
-
-
-def _came(data: CourseEvents, row: int) -> str:
-    """Say what came of a student."""
-    return "failed or left" if data.store.at_risk[row] else "passed"
 
 
 def _thresholds(data: CourseEvents, known: Columns) -> list[dict[str, Any]]:
@@ -249,18 +199,3 @@ def _thresholds(data: CourseEvents, known: Columns) -> list[dict[str, Any]]:
         if isinstance(policy["threshold"], dict):
             policy["threshold"] = {names[i]: p for i, p in policy["threshold"].items()}
     return policies
-
-
-def _groups(
-    groups: dict[str, Attribute], risk: NDArray[Any], at_risk: NDArray[Any]
-) -> dict[str, dict[str, Any]]:
-    """Return the curves of every group that is large enough to have some."""
-    drawn: dict[str, dict[str, Any]] = {}
-    for attribute, (ids, names) in groups.items():
-        for id, mine in apart(np.asarray(ids)):
-            if id >= 0 and mine.sum() >= LEAST and 0 < at_risk[mine].mean() < 1:
-                drawn.setdefault(attribute, {})[names[id]] = {
-                    "students": int(mine.sum()),
-                    **curves(risk[mine], at_risk[mine]),
-                }
-    return drawn

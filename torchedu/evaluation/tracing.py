@@ -16,7 +16,7 @@ from torchedu.datamodules import Interactions
 from torchedu.datasets import AnswerStore, exact_filter
 from torchedu.datasets.answers import Answers, ragged_index, stretch_index
 from torchedu.datasets.splits import Part, attributes
-from torchedu.evaluation.any_task import Asked, findings, fitted
+from torchedu.evaluation.any_task import Request, findings, fitted
 from torchedu.evaluation.sections import alike
 from torchedu.evaluation.side_by_side import audited, curves, groups_of, names_of
 from torchedu.evaluation.tracing_sections import (
@@ -52,22 +52,23 @@ Model = tuple[str, str, NDArray[Any]]
 
 
 @findings.register
-def _(task: KnowledgeTracing, data: Interactions, asked: Asked) -> dict[str, Any]:
+def _(task: KnowledgeTracing, data: Interactions, request: Request) -> dict[str, Any]:
     """Score each answer once.
 
     Adds ``by_group``, ``fairness`` and ``by_history``; the folder gets ``predictions.parquet`` too.
     """
-    known = predicted(task, data, asked.part, asked.trainer)
-    if not asked.trainer.is_global_zero:
+    known = predicted(task, data, request.part, request.trainer)
+    if not request.trainer.is_global_zero:
         return {}
     store, student, correct = data.store, known["student"], known["correct"]
     rows: list[dict[str, Any]] = []
     drawn: dict[str, dict[str, dict[str, list[float]]]] = {}
     stretches = _stretches(known["position"])
+    aucs: dict[str, list[list[float | None]]] = {"network": [], "baseline": []}
     # One after the other: all predictions of all models would not fit in memory.
     alone: dict[str, Within] = {}
     skills = _skills(store, known)
-    for name, kind, probability in _models(task, data, known, asked):
+    for name, kind, probability in _models(task, data, known, request):
         alone[name] = within(probability, correct, student)
         skilled = within(probability, correct, student, skills)
         rows.append(
@@ -79,12 +80,15 @@ def _(task: KnowledgeTracing, data: Interactions, asked: Asked) -> dict[str, Any
             }
         )  # fmt: skip
         drawn[name] = curves(probability, correct)
-        _score_stretches(stretches, kind, known, probability)
+        if kind in aucs:
+            inside = (_inside(known["position"], stretch) for stretch in stretches)
+            aucs[kind].append([scores(probability[some], correct[some])["auc"] for some in inside])
     network = rows[0]["name"]
+    by_history = _by_history(known, stretches, aucs)
     by_group = _by_group(store, known, alone[network])
     fairness = audited(known["probability"], correct, groups_of(store, student), student=student)
-    if asked.folder is not None:
-        write_table(RunFolder(asked.folder).table(), answers(data, known))
+    if request.folder is not None:
+        write_table(RunFolder(request.folder).table(), answers(data, known))
     interval = auc_interval(known["probability"], correct, student)
     students = len(np.unique(student))
     return {
@@ -98,14 +102,14 @@ def _(task: KnowledgeTracing, data: Interactions, asked: Asked) -> dict[str, Any
         "sections": [
             ranking_and_trust(rows, drawn),
             within_students(rows),
-            by_length(stretches, network),
+            by_length(by_history, network),
             by_groups(by_group, network, rows[0]["auc"]),
             alike(fairness),
-            one_student(followed(task, data, known, asked.part)),
+            one_student(followed(task, data, known, request.part)),
         ],
         "by_group": by_group,
         "fairness": fairness,
-        "by_history": stretches,
+        "by_history": by_history,
         "auc_interval": interval and list(interval),
     }
 
@@ -121,14 +125,14 @@ def _too_few(students: int, interval: tuple[float, float] | None) -> str:
 
 
 def _models(
-    task: KnowledgeTracing, data: Interactions, known: Columns, asked: Asked
+    task: KnowledgeTracing, data: Interactions, known: Columns, request: Request
 ) -> Iterator[Model]:
     """Yield the predictions of the network, of what it has to beat, and of what nobody can."""
-    store, of = data.store, data.parts[asked.part]
+    store, of = data.store, data.parts[request.part]
     yield type(task.net).__name__, "network", known["probability"]
-    if asked.baselines:
+    if request.baselines:
         learned = store.answers(data.parts["train"].student, data.parts["train"].stop)
-        for baseline in fitted((ItemMean(), BestLR()), asked.baselines, learned):
+        for baseline in fitted((ItemMean(), BestLR()), request.baselines, learned):
             yield baseline.name, "baseline", _in_blocks(baseline.predict, store, of, np.float32)
     if "simulator" in store.about:
         best = partial(exact_filter.predict, store.about)
@@ -199,35 +203,32 @@ def _by_group(store: AnswerStore, known: Columns, alone: Within) -> dict[str, An
     return by_group
 
 
-def _stretches(position: NDArray[np.int64]) -> list[dict[str, Any]]:
-    """Return the stretches of histories in which there are answers, not yet scored."""
-    rows: list[dict[str, Any]] = []
-    bounds: tuple[int | None, ...] = (*HISTORY[1:], None)
-    for first, after in zip(HISTORY, bounds, strict=True):
-        some = _between(position, first, after)
-        if some.any():
-            last = int(position[some].max()) if after is None else after - 1
-            rows.append({"from": first, "to": last, "answers": int(some.sum())})
-            rows[-1] |= dict.fromkeys(("auc", "auc_within", "best_baseline_auc"))
+def _stretches(position: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Return the stretches of histories in which there are answers: their first and last place."""
+    ends = (*HISTORY[1:], int(position.max(initial=-1)) + 1)
+    bounds = [(first, after - 1) for first, after in zip(HISTORY, ends, strict=True)]
+    return [stretch for stretch in bounds if _inside(position, stretch).any()]
+
+
+def _inside(position: NDArray[np.int64], stretch: tuple[int, int]) -> NDArray[np.bool_]:
+    """Say which answers lie in a stretch."""
+    return (position >= stretch[0]) & (position <= stretch[1])
+
+
+def _by_history(
+    known: Columns, stretches: list[tuple[int, int]], aucs: dict[str, list[list[float | None]]]
+) -> list[dict[str, Any]]:
+    """Tell the AUC in each stretch: the network's, and the best of the baselines'."""
+    rows = []
+    for i, stretch in enumerate(stretches):
+        some = _inside(known["position"], stretch)
+        p, correct, student = (known[name][some] for name in ("probability", "correct", "student"))
+        baselines = [auc for each in aucs["baseline"] if (auc := each[i]) is not None]
+        rows.append(
+            {
+                "from": stretch[0], "to": stretch[1], "answers": len(p),
+                "auc": aucs["network"][0][i], "auc_within": within(p, correct, student).auc(),
+                "best_baseline_auc": max(baselines, default=None),
+            }
+        )  # fmt: skip
     return rows
-
-
-def _between(position: NDArray[np.int64], first: int, after: int | None) -> NDArray[np.bool_]:
-    """Say which answers have so many before them."""
-    return (position >= first) & (after is None or position < after)
-
-
-def _score_stretches(
-    rows: list[dict[str, Any]], kind: str, known: Columns, probability: NDArray[Any]
-) -> None:
-    """Note a model's AUC in each stretch where it is the best of its kind."""
-    if kind not in ("network", "baseline"):
-        return
-    column = "auc" if kind == "network" else "best_baseline_auc"
-    for row in rows:
-        some = _between(known["position"], row["from"], row["to"] + 1)
-        p, correct = probability[some], known["correct"][some]
-        both = (row[column], scores(p, correct)["auc"])
-        row[column] = max((auc for auc in both if auc is not None), default=None)
-        if kind == "network":
-            row["auc_within"] = within(p, correct, known["student"][some]).auc()

@@ -30,7 +30,7 @@ from torch import distributed
 from torchedu.datasets.order import token_batches
 from torchedu.errors import ConfigError
 from torchedu.features.tokens import Tokens, text_keys, tokenize
-from torchedu.files import write_whole
+from torchedu.files import writable, write_whole
 from torchedu.models.text_encoder import (
     Pooling,
     TextEncoder,
@@ -41,6 +41,7 @@ from torchedu.models.text_encoder import (
 
 Precision = Literal["32", "bf16"]
 TYPES = {"32": torch.float32, "bf16": torch.bfloat16}
+_KEPT = {"32": "<f4", "bf16": "<f2"}
 BATCH_TOKENS = 4096
 """Tokens that go through the encoder at once, padding included."""
 CHUNK_TOKENS = 1 << 16
@@ -75,11 +76,11 @@ class Embeddings:
     def __getitem__(self, texts: NDArray[np.int64] | slice) -> NDArray[np.float32]:
         """Return the vectors of some texts, float32; shape (texts, dim)."""
         part, row = self._part[texts], self._row[texts]
-        found = np.empty((len(row), self.dim), np.float32)
+        vectors = np.empty((len(row), self.dim), np.float32)
         for number in np.unique(part).tolist():
             mine = part == number
-            found[mine] = self._parts[number][row[mine]]
-        return found
+            vectors[mine] = self._parts[number][row[mine]]
+        return vectors
 
 
 def embed(
@@ -119,8 +120,9 @@ def embed(
         raise ConfigError(f"precision is {precision!r}.", "Allowed: 32, bf16.")
     about = _made_by(encoder, pooling, layers, window, precision)
     home = Path(folder) / _key(about)
-    home.mkdir(parents=True, exist_ok=True)
-    write_whole(home / "about.json", about.encode())
+    if not (home / "about.json").is_file():
+        writable(home).mkdir(parents=True, exist_ok=True)
+        write_whole(home / "about.json", about.encode())
     keys = text_keys(texts)
     unique, first = np.unique(keys, return_index=True)
     known = [part for part in _parts(home) if part.done.all()]
@@ -134,6 +136,43 @@ def embed(
         _fill(part, tokens, make, where)
         known.append(part)
     return _found(keys, known)
+
+
+class Embedder:
+    """A frozen encoder at hand, for texts as they come; nothing is kept.
+
+    Vectors are those of ``embed``, up to the last bits: texts are read in other companies.
+
+    Args:
+        encoder: A folder with a model of Hugging Face, or a name on the hub.
+        pooling: As ``embed`` has it.
+        layers: The same.
+        window: The same.
+        precision: The same.
+
+    Raises:
+        ConfigError: There is no such model, or a value is not known.
+    """
+
+    def __init__(
+        self,
+        encoder: str,
+        pooling: Pooling = "mean",
+        layers: Sequence[int] = (-1,),
+        window: int = 256,
+        precision: Precision = "32",
+    ) -> None:
+        self.key = vectors_key(encoder, pooling, layers, window, precision)
+        self._encoder, self._window = encoder, window
+        self._network = TextEncoder.pretrained(encoder, pooling, layers, TYPES[precision])
+        self._kept = np.dtype(_KEPT[precision])
+
+    def __call__(self, texts: Sequence[str]) -> Embeddings:
+        """Return a vector for each text."""
+        tokens = tokenize(texts, self._encoder, None, window=self._window)
+        rows = np.arange(len(texts))
+        vectors = _vectors(self._network, tokens, rows, torch.device("cpu")).astype(self._kept)
+        return Embeddings([vectors], np.zeros_like(rows), rows)
 
 
 def vectors_key(
@@ -166,35 +205,35 @@ class _Part(NamedTuple):
 
 
 def _parts(home: Path) -> list[_Part]:
-    found = []
+    parts = []
     for file in sorted(home.glob("*.keys")):
         keys = np.frombuffer(file.read_bytes(), "S32")
         vectors, done = file.with_suffix(".vectors"), file.with_suffix(".done")
         if vectors.is_file() and done.is_file() and done.stat().st_size == len(keys):
-            found.append(_mapped(file, keys))
-    return found
+            parts.append(_mapped(file, keys, "r"))
+    return parts
 
 
-def _mapped(file: Path, keys: NDArray[np.bytes_]) -> _Part:
+def _mapped(file: Path, keys: NDArray[np.bytes_], mode: Literal["r", "r+"]) -> _Part:
     vectors, done = file.with_suffix(".vectors"), file.with_suffix(".done")
     kind = json.loads((file.parent / "about.json").read_text("utf-8"))["precision"]
-    dtype = np.dtype("<f4" if kind == "32" else "<f2")
+    dtype = np.dtype(_KEPT[kind])
     dim = vectors.stat().st_size // (len(keys) * dtype.itemsize)
     return _Part(
         keys,
-        np.memmap(vectors, dtype, "r+", shape=(len(keys), dim)),
-        np.memmap(done, np.uint8, "r+", shape=(len(keys),)),
+        np.memmap(vectors, dtype, mode, shape=(len(keys), dim)),
+        np.memmap(done, np.uint8, mode, shape=(len(keys),)),
     )
 
 
 def _open(home: Path, keys: NDArray[np.bytes_], dim: int, precision: Precision) -> _Part:
     """Open the files of some texts, or make them; another rank may do the same at this moment."""
-    file = home / f"{hashlib.sha256(keys.tobytes()).hexdigest()[:16]}.keys"
+    file = writable(home) / f"{hashlib.sha256(keys.tobytes()).hexdigest()[:16]}.keys"
     for suffix, size in ((".vectors", dim * (4 if precision == "32" else 2)), (".done", 1)):
         with file.with_suffix(suffix).open("ab") as stream:
             stream.truncate(len(keys) * size)
     write_whole(file, keys.tobytes())
-    return _mapped(file, keys)
+    return _mapped(file, keys, "r+")
 
 
 def _fill(
@@ -209,7 +248,9 @@ def _fill(
     chunks = [left for chunk in chunks if len(left := chunk[part.done[chunk] == 0])]
     network = make().to(device)
     with _bar(rank) as bar:
-        task = bar.add_task("embedding", total=sum(int(tokens.length[one].sum()) for one in chunks))
+        task = bar.add_task(
+            "embedding", total=sum(int(tokens.length[chunk].sum()) for chunk in chunks)
+        )
         for mine in chunks:
             part.vectors[mine] = _vectors(network, tokens, mine, device)
             part.vectors.flush()  # type: ignore[attr-defined]  # before it is said to be done
@@ -229,7 +270,7 @@ def _vectors(
     length = tokens.offsets[windows + 1] - tokens.offsets[windows]
     total = torch.zeros(len(texts), network.dim, device=device)
     for batch in token_batches(length, BATCH_TOKENS):
-        token_BL, seen_BL = (torch.from_numpy(one) for one in tokens.padded(windows[batch]))
+        token_BL, seen_BL = (torch.from_numpy(table) for table in tokens.padded(windows[batch]))
         vector_BD = network(token_BL.to(device), seen_BL.to(device))
         share_B = torch.from_numpy(length[batch] / tokens.length[texts][place[batch]])
         vector_BD = vector_BD * share_B.to(vector_BD).unsqueeze(1)
@@ -240,11 +281,11 @@ def _vectors(
 def _found(keys: NDArray[np.bytes_], parts: Sequence[_Part]) -> Embeddings:
     """Return where each text's vector is."""
     part, row = np.full(len(keys), -1), np.zeros(len(keys), np.int64)
-    for number, one in enumerate(parts):
-        at = np.minimum(np.searchsorted(one.keys, keys), len(one.keys) - 1)
-        mine = (part < 0) & (one.keys[at] == keys)
+    for number, held in enumerate(parts):
+        at = np.minimum(np.searchsorted(held.keys, keys), len(held.keys) - 1)
+        mine = (part < 0) & (held.keys[at] == keys)
         part[mine], row[mine] = number, at[mine]
-    return Embeddings([one.vectors for one in parts], part, row)
+    return Embeddings([held.vectors for held in parts], part, row)
 
 
 def _bar(rank: int) -> Progress:

@@ -24,6 +24,7 @@ from torchedu.metrics_log import metrics_log
 from torchedu.parsing import cause_of
 from torchedu.run.asked import asked_of, go_on
 from torchedu.run.config import KeptConfig, RunConfig
+from torchedu.run.start import PATIENCE
 from torchedu.run.trainers import MAX_EPOCHS, training_callbacks
 from torchedu.run_folder import RunFolder
 from torchedu.strategies.ddp import keep_sums
@@ -46,6 +47,8 @@ class Run(NamedTuple):
         resume: The checkpoint that training goes on from, if it does.
         checkpoint: The file of a trained network.
         config: The values of all options; empty for a run that was put together in Python.
+        step: Steps taken before, where training goes on.
+        names_path: Whether the data stands where the words say, and not a file beside a checkpoint.
     """
 
     task: Task
@@ -54,6 +57,13 @@ class Run(NamedTuple):
     resume: Path | None = None
     checkpoint: Path | None = None
     config: Namespace = Namespace()  # type: ignore[no-untyped-call]
+    names_path: bool = True
+    step: int = 0
+
+    @property
+    def start_timeout(self) -> float:
+        """Seconds that its processes wait for one another at the start."""
+        return float(self.config.get("start_timeout", PATIENCE))
 
     @property
     def folder(self) -> Path:
@@ -102,7 +112,8 @@ def build(config: RunConfig, meta: bool = False) -> Run:
         trainer.strategy.check(task)
     if not meta:
         check_memory(task, trainer)
-    return Run(task, data, trainer, None if resume is None else resume.file, file, given)
+    before, step = (None, 0) if resume is None else (resume.file, resume.step)
+    return Run(task, data, trainer, before, file, given, config.names_path, step)
 
 
 def _on_meta(kind: type[Task], *args: Any, **arguments: Any) -> Task:
@@ -132,6 +143,11 @@ def _trainer(config: RunConfig, data: DataModule, resume: Resume | None) -> Trai
         plugins.append(VerifiedCheckpointIO(None if resume is None else resume.checkpoint))
     try:
         trainer = config.instantiate_trainer(**more, plugins=plugins)
+    except KeyError as error:  # of the environment
+        raise ConfigError(
+            f"a scheduler began this process, and {error} is not set.",
+            "Start it by srun, or take the scheduler's variables (SLURM_NTASKS) away.",
+        ) from None
     except (MisconfigurationException, ValueError, TypeError) as error:
         raise ConfigError(
             f"the trainer cannot be built: {error}", "All options: torchedu fit --help"

@@ -12,16 +12,27 @@ from torchedu.bounded import parse_yaml
 from torchedu.callbacks import GradientGuard, HungRank
 from torchedu.checkpoints import Checkpoint, LastCheckpoint
 from torchedu.datamodules.base import DataModule
-from torchedu.domains.building import class_path
-from torchedu.errors import ConfigError
+from torchedu.domains.building import check_arguments, class_by_path, class_path
+from torchedu.errors import CheckpointError, ConfigError
 from torchedu.files import write_whole
 from torchedu.parsing import TwoLineErrors
+from torchedu.run.start import PATIENCE
 from torchedu.run.trainers import quiet
 from torchedu.run.words import DEFAULT_TASK, STRATEGY, Words, subclasses
 from torchedu.run_folder import RunFolder
 from torchedu.strategies.named import strategies_help
+from torchedu.strict import IMPORT_PATH, check, either, json_value, nothing, record, table, text
 from torchedu.tasks import Task
 from torchedu.tasks.opening import task_class
+
+_SECTION = record(
+    {
+        "class_path": text(IMPORT_PATH, 500, "the import path of a class"),
+        "init_args": either(nothing, table(json_value)),
+    },
+    ("class_path",),
+)
+"""What a run's configuration says of its data."""
 
 
 class RunParser(TwoLineErrors, LightningArgumentParser):
@@ -69,6 +80,7 @@ class RunConfig(LightningCLI):
         task: The class of the task.
         trains: Whether a task is built to be trained.
         checkpoint: The trained network.
+        names_path: Whether the words say where the data stands, and not a file beside a checkpoint.
 
     Raises:
         ConfigError: A word is wrong, or nothing says which data is meant.
@@ -84,10 +96,12 @@ class RunConfig(LightningCLI):
         self._words = Words(words)
         self.task = DEFAULT_TASK if checkpoint is None else task_class(checkpoint)
         self._data: dict[str, Any] | None = None
+        self.names_path = True
         if self.trains:
             self.task = self._words.task
         elif checkpoint is not None:
             self._data = _data_of(checkpoint.file, self._words.names_data)
+            self.names_path = self._data is None or self._words.names_path
         usage = command if self.trains else f"{command} CHECKPOINT"
         super().__init__(
             Task,
@@ -114,6 +128,12 @@ class RunConfig(LightningCLI):
         usual = self.task.usual.get("data", DEFAULT_TASK.usual["data"])
         parser.set_defaults({"data": self._data or {"class_path": str(usual)}})
         parser.add_argument("--run", type=str | None, help="folder for what the run leaves")
+        parser.add_argument(
+            "--start_timeout",
+            type=float,
+            default=PATIENCE,
+            help="seconds that several processes wait for one another at the start",
+        )
         if self.trains:
             parser.add_lightning_class_args(Task, "model", subclass_mode=True)
             usual = {"init_args": dict(self.task.usual.get("init_args", {}))}
@@ -189,12 +209,21 @@ def _data_of(checkpoint: Path, is_named: bool) -> dict[str, Any] | None:
     data: dict[str, Any] | None = None
     try:
         if file.is_file():
-            data = parse_yaml(file.read_text("utf-8")).get("data")
-    except (ValueError, AttributeError) as error:
+            content = parse_yaml(file.read_text("utf-8"))
+            check(content, table(json_value))
+            data = content.get("data")
+        if data is not None:
+            check(data, _SECTION)
+            kind = class_by_path(data["class_path"], DataModule, "data")  # type: ignore[type-abstract]
+            check_arguments(kind, data.get("init_args") or {})
+    except ValueError as error:
         raise ConfigError(
             f"{file} is no configuration that torchedu wrote: {error}",
             "Name the data instead: --data.path answers.csv.",
         ) from None
+    except CheckpointError as error:
+        problem = error.problem.replace("the checkpoint", f"{file}", 1)
+        raise ConfigError(problem, error.remedy) from None
     if data is None and not is_named:
         raise ConfigError(
             f"{checkpoint} has no {RunFolder.CONFIG} beside its folder that says which data is "

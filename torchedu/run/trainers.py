@@ -8,7 +8,7 @@ from lightning import Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.strategies import Strategy
 
-from torchedu.callbacks import AnswersProgressBar, CompanionsFile, PeopleFile
+from torchedu.callbacks import AnswersProgressBar, CompanionsFiles
 from torchedu.checkpoints import LastCheckpoint, VerifiedCheckpointIO
 from torchedu.metrics_log import metrics_log
 from torchedu.run.words import DEFAULT_TASK
@@ -98,7 +98,7 @@ def training_callbacks(monitor: str) -> list[Callback]:
         enable_version_counter=False,
         auto_insert_metric_name=False,
     )
-    return [best, CompanionsFile(), PeopleFile(), AnswersProgressBar()]
+    return [best, CompanionsFiles(), AnswersProgressBar()]
 
 
 def _worth_saying(record: logging.LogRecord) -> bool:

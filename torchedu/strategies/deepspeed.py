@@ -130,8 +130,7 @@ class DeepSpeed(HasTraits, DDPStrategy):
     def _divide(self, trainer: Trainer) -> None:
         import deepspeed
 
-        assert self.lightning_module is not None
-        self.check(self.lightning_module)
+        self.check(self.task)
         if len(self.optimizers) != 1:
             raise ConfigError(
                 f"DeepSpeed steps one optimizer, and the task has {len(self.optimizers)}.",
@@ -145,7 +144,7 @@ class DeepSpeed(HasTraits, DDPStrategy):
         optimizer = self.optimizers[0]
         self._groups = [list(group["params"]) for group in optimizer.param_groups]
         self._engine, zero, _, _ = deepspeed.initialize(
-            model=self.lightning_module,
+            model=self.task,
             optimizer=optimizer,
             config=self._configuration(trainer),
             dist_init_required=False,
@@ -192,9 +191,7 @@ class DeepSpeed(HasTraits, DDPStrategy):
         self, closure_loss: Tensor, optimizer: Optimizer | None, *args: Any, **kwargs: Any
     ) -> Tensor:
         """Compute gradients, and add up those of all ranks where a step is due."""
-        module = self.lightning_module
-        assert module is not None
-        trainer = module.trainer
+        trainer = self.task.trainer
         self._engine.set_gradient_accumulation_boundary(not trainer.fit_loop._should_accumulate())
         call._call_callback_hooks(trainer, "on_before_backward", closure_loss)
         call._call_lightning_module_hook(trainer, "on_before_backward", closure_loss)
@@ -212,9 +209,7 @@ class DeepSpeed(HasTraits, DDPStrategy):
         self, optimizer: Optimizer, closure: Any, model: Any = None, **kwargs: Any
     ) -> Any:
         """Compute the gradients and take the step; one that is not finite is passed over."""
-        assert self.lightning_module is not None
-        trainer = self.lightning_module.trainer
-        loss = closure()
+        trainer, loss = self.task.trainer, closure()
         call._call_callback_hooks(trainer, "on_before_optimizer_step", optimizer)
         call._call_lightning_module_hook(trainer, "on_before_optimizer_step", optimizer)
         self._engine.step()
@@ -224,8 +219,8 @@ class DeepSpeed(HasTraits, DDPStrategy):
         """Return a parameter's whole gradient of the step to be taken; every rank has to ask."""
         from deepspeed.utils import safe_get_full_grad
 
-        found: Tensor | None = safe_get_full_grad(parameter)
-        return found
+        gradient: Tensor | None = safe_get_full_grad(parameter)
+        return gradient
 
     def norms(self, groups: Sequence[Sequence[nn.Parameter]]) -> Tensor:
         """Return the norm of the gradients of each group of parameters; every rank has to ask.
@@ -261,29 +256,26 @@ class DeepSpeed(HasTraits, DDPStrategy):
 
     def lightning_module_state_dict(self) -> dict[str, Any]:
         """Return the whole weights, as one process has them, on the first rank."""
-        assert self.lightning_module is not None
+        saved: dict[str, Any] = self.task.state_dict()  # all but what is not trained, say
         if self._engine is None:
-            return self.lightning_module.state_dict()
-        saved = self.lightning_module.state_dict().keys()  # all but what is not trained, say
+            return saved
         whole = self._whole_state(self.is_global_zero)
-        return {name: one for name, one in whole.items() if name in saved}
+        return {name: weights for name, weights in whole.items() if name in saved}
 
     def _whole_state(self, keep: bool) -> dict[str, Any]:
         """Gather the whole weights, of 32 bits where they are trained; all ranks have to."""
         import deepspeed
 
-        module = self.lightning_module
-        assert module is not None
-        state: dict[str, Any] = module.state_dict() if keep else {}
+        state: dict[str, Any] = self.task.state_dict() if keep else {}
         names: dict[nn.Parameter, list[str]] = {}
-        for name, one in module.named_parameters(remove_duplicate=False):
-            names.setdefault(one, []).append(name)
-        for one, known_as in names.items():
-            if one.requires_grad:
-                whole = deepspeed.utils.safe_get_full_fp32_param(one)
+        for name, parameter in self.task.named_parameters(remove_duplicate=False):
+            names.setdefault(parameter, []).append(name)
+        for parameter, known_as in names.items():
+            if parameter.requires_grad:
+                whole = deepspeed.utils.safe_get_full_fp32_param(parameter)
             else:
-                with deepspeed.zero.GatheredParameters([one], enabled=self.stage == 3):
-                    whole = one.detach().clone()
+                with deepspeed.zero.GatheredParameters([parameter], enabled=self.stage == 3):
+                    whole = parameter.detach().clone()
             if keep:
                 state.update(dict.fromkeys(known_as, whole.cpu()))
         return state
@@ -300,9 +292,9 @@ class DeepSpeed(HasTraits, DDPStrategy):
         if flat and self.stage < 3:
             zero._lazy_init_hp_params_optimizer_state()
         states: dict[int, dict[str, Any]] = {}
-        for number, one in enumerate(chain(*self._groups)) if flat else ():
+        for number, parameter in enumerate(chain(*self._groups)) if flat else ():
             states[number] = {
-                key: safe_get_full_optimizer_state(one, key).cpu()
+                key: safe_get_full_optimizer_state(parameter, key).cpu()
                 if isinstance(value, Tensor) and value.shape == part.shape
                 else deepcopy(value)  # a count of steps, which each parameter counts for itself
                 for key, value in flat.items()
@@ -334,10 +326,9 @@ class DeepSpeed(HasTraits, DDPStrategy):
                 if _is_whole(value):
                     self._put(parameters[number], value, key)
         # The network, whose weights were loaded before, may hold them in 16 bits.
-        assert self.lightning_module is not None
-        for name, one in self.lightning_module.named_parameters():
-            if one.requires_grad:
-                self._put(one, checkpoint["state_dict"][name], None)
+        for name, parameter in self.task.named_parameters():
+            if parameter.requires_grad:
+                self._put(parameter, checkpoint["state_dict"][name], None)
 
     def _put(self, parameter: Any, whole: Tensor, key: str | None) -> None:
         """Take this rank's part of a parameter's 32-bit weights, or of a state of its optimizer."""
@@ -389,11 +380,11 @@ def _is_whole(value: Any) -> bool:
 def _restore(module: nn.Module, whole: Mapping[str, Tensor]) -> None:
     """Give a network parameters that belong to nobody else, with these weights."""
     anew: dict[int, nn.Parameter] = {}
-    for prefix, one in module.named_modules():
+    for prefix, part in module.named_modules():
         own: dict[str, Any] = {}
-        for name, old in one._parameters.items():
+        for name, old in part._parameters.items():
             if old is not None and id(old) not in anew:
                 weights = whole[f"{prefix}.{name}" if prefix else name]
                 anew[id(old)] = nn.Parameter(weights.to(old.dtype), old.requires_grad)
             own[name] = None if old is None else anew[id(old)]
-        one._parameters = own
+        part._parameters = own

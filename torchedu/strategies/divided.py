@@ -121,7 +121,7 @@ class Divided(Filling):
             )
         net = network_of(module)
         inside = set() if net is None else set(net.parameters())
-        outside = [name for name, one in module.named_parameters() if one not in inside]
+        outside = [name for name, parameter in module.named_parameters() if parameter not in inside]
         if outside or not inside:
             raise ConfigError(
                 f"{self.name} divides the network net of a task, and {type(module).__name__} has "
@@ -146,8 +146,7 @@ class Divided(Filling):
     def setup_environment(self) -> None:
         """Join the processes, and lay out their mesh."""
         super().setup_environment()
-        assert self.lightning_module is not None
-        self.check(self.lightning_module)
+        self.check(self.task)
         world = self.num_nodes * self.num_processes
         shards = world // (self.tensor_size * self.replicas)
         self.mesh = init_device_mesh(
@@ -158,8 +157,7 @@ class Divided(Filling):
 
     def setup(self, trainer: Trainer) -> None:
         """Divide the network that is to be trained, and build its optimizers."""
-        module, fits = self.lightning_module, trainer.state.fn == TrainerFn.FITTING
-        assert module is not None
+        module, fits = self.task, trainer.state.fn == TrainerFn.FITTING
         assert self.accelerator is not None
         self.accelerator.setup(trainer)
         if not _is_divided(module):
@@ -189,10 +187,10 @@ class Divided(Filling):
 
     def _agree(self, module: LightningModule) -> None:
         """Let every rank begin with the first one's weights."""
-        for one in (*module.parameters(), *module.buffers()):
-            sent = one.detach().to(self.root_device)
+        for held in (*module.parameters(), *module.buffers()):
+            sent = held.detach().to(self.root_device)
             broadcast(sent, 0)
-            one.detach().copy_(sent)
+            held.detach().copy_(sent)
 
     def _divide(self, module: LightningModule) -> None:
         net: Any = module.net
@@ -244,8 +242,7 @@ class Divided(Filling):
 
     def _put_away(self, result: Any) -> Any:
         """Keep parts alone again of what no backward pass puts away."""
-        assert self.lightning_module is not None
-        net: Any = network_of(self.lightning_module)
+        net: Any = network_of(self.task)
         if isinstance(net, FSDPModule):
             net.reshard()
         return result
@@ -256,12 +253,12 @@ class Divided(Filling):
 
     def load_model_state_dict(self, checkpoint: Mapping[str, Any], strict: bool = True) -> None:
         """Take the weights of a checkpoint, on every rank its part."""
-        assert self.lightning_module is not None
-        own = self.lightning_module.state_dict()
+        own = self.task.state_dict()
         state = {
-            name: scattered(one, own.get(name)) for name, one in checkpoint["state_dict"].items()
+            name: scattered(value, own.get(name))
+            for name, value in checkpoint["state_dict"].items()
         }
-        self.lightning_module.load_state_dict(state, strict=strict)
+        self.task.load_state_dict(state, strict=strict)
 
     def optimizer_state(self, optimizer: Optimizer) -> dict[str, Any]:
         """Return what an optimizer knows of this rank's part, or of all on the first rank alone."""
@@ -285,7 +282,7 @@ class Divided(Filling):
     def load_optimizer_state_dict(self, checkpoint: Mapping[str, Any]) -> None:
         """Take the states of a checkpoint's optimizers, on every rank its part."""
         for optimizer, saved in zip(self.optimizers, checkpoint["optimizer_states"], strict=True):
-            parameters = [one for group in optimizer.param_groups for one in group["params"]]
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
             state = {
                 index: {name: scattered(value, parameters[index]) for name, value in known.items()}
                 for index, known in saved["state"].items()
@@ -312,4 +309,4 @@ class Divided(Filling):
 
 
 def _is_divided(module: nn.Module | None) -> bool:
-    return module is not None and any(isinstance(one, DTensor) for one in module.parameters())
+    return module is not None and any(isinstance(p, DTensor) for p in module.parameters())

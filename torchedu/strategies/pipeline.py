@@ -133,7 +133,7 @@ class Pipeline(Filling):
                 f"{kind} adds a penalty on its parameters, which no single stage holds.",
                 "Take a network without, or ⟦trainer.strategy⟧ ddp or fsdp.",
             )
-        compiled = any(hasattr(one.forward, "_torchdynamo_orig_callable") for one in blocks_of(net))
+        compiled = any(hasattr(b.forward, "_torchdynamo_orig_callable") for b in blocks_of(net))
         if compiled and "ZeroBubble" in self.schedule:
             raise ConfigError(
                 f"{self.schedule} divides the backward pass, which compiled blocks have whole.",
@@ -168,8 +168,7 @@ class Pipeline(Filling):
 
     def setup(self, trainer: Trainer) -> None:
         """Divide the network, and keep what this rank holds."""
-        assert self.lightning_module is not None
-        self.check(self.lightning_module)
+        self.check(self.task)
         ranks = self.num_nodes * self.num_processes
         self._mesh = init_device_mesh(
             self.root_device.type, (ranks // self.size, self.size), mesh_dim_names=("data", "pipe")
@@ -191,7 +190,7 @@ class Pipeline(Filling):
 
     def model_to_device(self) -> None:
         """Bring what this rank holds to its device, as the first rank has it; drop the rest."""
-        task: Any = self.lightning_module
+        task = self.task
         net, shadow = task.net, on_meta(task)
         stages = self.size * self.stages_per_rank
         held = stages_held(self.size, self.stages_per_rank, v=self.schedule == "ZBVZeroBubble")
@@ -234,7 +233,7 @@ class Pipeline(Filling):
         Its gradients are kept aside until ``backward``: Lightning drops those of the step before
         in between.
         """
-        task: Any = self.lightning_module
+        task = self.task
         accumulate = task.trainer.accumulate_grad_batches
         before = [p.grad if batch_idx % accumulate else None for p in self._holdings.parameters]
         for parameter in self._holdings.parameters:
@@ -248,7 +247,7 @@ class Pipeline(Filling):
             part = rows_of(batch, row.clamp(max=size - 1))
             with self.precision_plugin.train_step_context():
                 sums = self._relay.of_output(output, self._methods["loss"], part)
-                loss_B, count_B = (torch.where(row < size, one, 0) for one in sums)
+                loss_B, count_B = (torch.where(row < size, sum_B, 0) for sum_B in sums)
                 known_2B[:, row] = torch.stack([loss_B, count_B]).detach().to(known_2B.dtype)
                 share = task.share(part, loss_B) / accumulate
             return share if scaler is None else scaler.scale(share)
@@ -271,8 +270,7 @@ class Pipeline(Filling):
         self, closure_loss: Tensor, optimizer: Optimizer | None, *args: Any, **kwargs: Any
     ) -> Tensor:
         """Add the gradients that ``training_step`` found to those of the batches before."""
-        assert self.lightning_module is not None
-        closure_loss = self.precision_plugin.pre_backward(closure_loss, self.lightning_module)
+        closure_loss = self.precision_plugin.pre_backward(closure_loss, self.task)
         for parameter, gradient in zip(self._holdings.parameters, self._gradients, strict=True):
             if parameter.grad is None:
                 parameter.grad = gradient
@@ -281,7 +279,7 @@ class Pipeline(Filling):
         self._gradients = []
         if not self._accumulates:
             self._holdings.average(self._mesh.get_group("data"))
-        return self.precision_plugin.post_backward(closure_loss, self.lightning_module)
+        return self.precision_plugin.post_backward(closure_loss, self.task)
 
     @contextmanager
     def block_backward_sync(self) -> Generator[None, None, None]:
@@ -304,11 +302,11 @@ class Pipeline(Filling):
         output = self._relay.evaluate(batch)
         result: list[Any] = [None]
         if output is not None:
-            found = self._relay.of_output(output, method, batch, *more)
-            result = [tree_map_only(Tensor, lambda one: one.detach().cpu(), found)]
+            said = self._relay.of_output(output, method, batch, *more)
+            result = [tree_map_only(Tensor, lambda x: x.detach().cpu(), said)]
         distributed.broadcast_object_list(result, self._relay.last_rank, self._pipe)
         rows = slice(None if name == "loss" or self._holdings.place == 0 else 0)
-        return tree_map_only(Tensor, lambda one: one[rows].to(self.root_device), result[0])
+        return tree_map_only(Tensor, lambda tensor: tensor[rows].to(self.root_device), result[0])
 
     def norms(self, groups: Sequence[Sequence[Parameter]]) -> Tensor:
         """Return the norms of the gradients of groups of parameters, over all stages."""
@@ -322,9 +320,8 @@ class Pipeline(Filling):
 
     def lightning_module_state_dict(self) -> dict[str, Any]:
         """Return the whole network on the first rank."""
-        assert self.lightning_module is not None
-        state = self.lightning_module.state_dict(keep_vars=True)
-        own = {name: one.detach() for name, one in state.items() if self._holdings.owns(one)}
+        state = self.task.state_dict(keep_vars=True)
+        own = {name: x.detach() for name, x in state.items() if self._holdings.owns(x)}
         whole = self._collected(own)
         return {name: whole[name] for name in state} if whole else own
 
@@ -341,7 +338,7 @@ class Pipeline(Filling):
         }
         state: dict[int, dict[str, Any]] = {}
         for (number, name), value in sorted(
-            self._collected(own).items(), key=lambda one: one[0][0]
+            self._collected(own).items(), key=lambda item: item[0][0]
         ):
             state.setdefault(number, {})[name] = value
         return {**saved, "state": state}
@@ -354,20 +351,19 @@ class Pipeline(Filling):
 
     def load_model_state_dict(self, checkpoint: Mapping[str, Any], strict: bool = True) -> None:
         """Take what this rank holds from a checkpoint of the whole network."""
-        assert self.lightning_module is not None
-        own = self.lightning_module.state_dict()
+        own = self.task.state_dict()
         state = {
             name: own[name] if name in own and own[name].is_meta else value
             for name, value in checkpoint["state_dict"].items()
         }
-        self.lightning_module.load_state_dict(state, strict=strict)
+        self.task.load_state_dict(state, strict=strict)
 
     def load_optimizer_state_dict(self, checkpoint: Mapping[str, Any]) -> None:
         """Take the states of what this rank holds from a checkpoint of the whole network."""
         kept = []
         for optimizer, saved in zip(self.optimizers, checkpoint["optimizer_states"], strict=True):
             own = {number for p, number in _numbers(optimizer).items() if not p.is_meta}
-            state = {number: one for number, one in saved["state"].items() if number in own}
+            state = {number: known for number, known in saved["state"].items() if number in own}
             kept.append({**saved, "state": state})
         super().load_optimizer_state_dict({"optimizer_states": kept})
 

@@ -20,7 +20,7 @@ from torchedu.callbacks import Advice, GradientGuard, HungRank, RandomState
 from torchedu.callbacks.gradients import clip
 from torchedu.checkpoints import Checkpoint, read_usable
 from torchedu.companions import KEY, Agreeing, Companions
-from torchedu.domains.building import class_path
+from torchedu.domains.building import check_build, class_path
 from torchedu.domains.domain import Domain, Schedule
 from torchedu.errors import ConfigError, worded
 from torchedu.optimizers import RowAdagrad
@@ -281,6 +281,7 @@ class Task(Domain, LightningModule):
         read = checkpoint_path
         if not isinstance(read, Checkpoint):
             read = read_usable(read, map_location)
+        check_build(cls, read.hyper_parameters, read.content["state_dict"])
         saved = {**read.hyper_parameters, **arguments}
         task = cls(**{name: saved[name] for name in signature(cls).parameters if name in saved})
         task.configure_model()

@@ -49,5 +49,5 @@ class DKTSynthetic(AnswerImporter):
                 columns = {"student": student, "item": item, "correct": values}
                 yield places.piece(pa.RecordBatch.from_pydict(columns), student)
 
-        told = {"student": "the line's number", "item": "the mark's place", "correct": "the mark"}
-        return Reading(pieces(), (source,), told)
+        taken = {"student": "the line's number", "item": "the mark's place", "correct": "the mark"}
+        return Reading(pieces(), (source,), taken)

@@ -193,7 +193,7 @@ class EdNet(AnswerImporter):
                 if batch.num_rows:
                     yield places.piece(batch, row[~unknown])
 
-        told = {"student": "its place in the file", "item": LINES[2], "skill": self.skills,
+        taken = {"student": "its place in the file", "item": LINES[2], "skill": self.skills,
                 "correct": LINES[3]}  # fmt: skip
         separator = ";" if self.skills == "tags" else ""
-        return Reading(pieces(), tuple(sources), told, separator=separator)
+        return Reading(pieces(), tuple(sources), taken, separator=separator)

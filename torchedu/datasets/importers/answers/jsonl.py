@@ -25,10 +25,10 @@ class _Lines:
         self.source, self._encoding = source, encoding
         self.headings, self.heading_row = _keys(source, encoding), None
 
-    def pieces(self, found: ColumnMap, bad: BadRows) -> Iterator[Piece]:
+    def pieces(self, matched: ColumnMap, bad: BadRows) -> Iterator[Piece]:
         places = bad.of(self.source)
         for block in blocks(self.source, self._encoding):
-            yield _piece(block, found, places)
+            yield _piece(block, matched, places)
 
 
 def _keys(source: Source, encoding: str) -> list[str]:
@@ -50,7 +50,7 @@ def _keys(source: Source, encoding: str) -> list[str]:
     return keys
 
 
-def _piece(block: Block, found: ColumnMap, places: FileRows) -> Piece:
+def _piece(block: Block, matched: ColumnMap, places: FileRows) -> Piece:
     lines = block.data.splitlines()
     rows = block.line + np.flatnonzero([bool(line.strip()) for line in lines])
     table = _fast(block)
@@ -58,15 +58,15 @@ def _piece(block: Block, found: ColumnMap, places: FileRows) -> Piece:
         kinds = {name: table.schema.field(name).type for name in table.schema.names}
         arrays = [
             table.column(key).combine_chunks() if key in kinds else pa.nulls(len(rows))
-            for key in found.taken.values()
+            for key in matched.taken.values()
         ]
-        batch = pa.RecordBatch.from_arrays(arrays, names=list(found.taken))
+        batch = pa.RecordBatch.from_arrays(arrays, names=list(matched.taken))
         return places.piece(batch, rows)
-    return _one_by_one([lines[i] for i in (rows - block.line).tolist()], rows, found, places)
+    return _one_by_one([lines[i] for i in (rows - block.line).tolist()], rows, matched, places)
 
 
 def _one_by_one(
-    lines: Sequence[bytes], rows: NDArray[np.int64], found: ColumnMap, places: FileRows
+    lines: Sequence[bytes], rows: NDArray[np.int64], matched: ColumnMap, places: FileRows
 ) -> Piece:
     """Read a block that Arrow cannot: one with a broken line, or with types that change."""
     objects = [_object(line) for line in lines]
@@ -77,7 +77,7 @@ def _one_by_one(
     rows = rows[~broken]
     keep = np.ones(len(good), bool)
     arrays = []
-    for name, key in found.taken.items():
+    for name, key in matched.taken.items():
         column = [value.get(key) for value in good]
         if name == "skill":
             arrays.append(_lists(column))
@@ -91,7 +91,7 @@ def _one_by_one(
         )
         keep &= ~nested
         arrays.append(pa.array([_text(value) for value in column], pa.string()))
-    batch = pa.RecordBatch.from_arrays(arrays, names=list(found.taken))
+    batch = pa.RecordBatch.from_arrays(arrays, names=list(matched.taken))
     return places.piece(batch.filter(pa.array(keep)), rows[keep])
 
 

@@ -271,7 +271,7 @@ def _work(
 def _values(value: NDArray[Any], kind: NDArray[Any], file: Path) -> NDArray[np.float64]:
     """Return marks, and numbers of clicks."""
     try:
-        numbers = np.array([float(one) if one else np.nan for one in value.tolist()], np.float64)
+        numbers = np.array([float(text) if text else np.nan for text in value.tolist()], np.float64)
     except ValueError as error:
         raise DataError(
             f"a mark or number of clicks is no number: {error}", "Write .75 for 75 %.", file=file

@@ -151,8 +151,8 @@ def _courses(table: pa.Table, folder: Path) -> tuple[Courses, dict[tuple[str, st
 def _begins(presentation: list[str]) -> np.ndarray:
     """Return when presentations begin: 2013B in February, 2013J in October."""
     month = {"B": "02", "J": "10"}
-    found = [re.fullmatch(r"(\d{4})([BJ])", one) for one in presentation]
-    day = np.array([f"{one[1]}-{month[one[2]]}" if one else "NaT" for one in found], "M8[D]")
+    terms = [re.fullmatch(r"(\d{4})([BJ])", name) for name in presentation]
+    day = np.array([f"{term[1]}-{month[term[2]]}" if term else "NaT" for term in terms], "M8[D]")
     return np.where(np.isnat(day), np.nan, day.astype(np.float64))
 
 
@@ -170,7 +170,7 @@ def _work(
             row=int(np.flatnonzero(course < 0)[0]) + 2,
         )
     due = _numbers(table, "date", file)
-    types = [EXAM if one == "Exam" else str(one) for one in table["assessment_type"].to_pylist()]
+    types = [EXAM if kind == "Exam" else str(kind) for kind in table["assessment_type"].to_pylist()]
     return Work(
         table["id_assessment"].to_pylist(), course, types,
         np.where(np.isnan(due), courses.length[course], due), _numbers(table, "weight", file),
@@ -201,7 +201,7 @@ def _enrolments(
     begin, end = np.array([days.get(key, (np.nan, np.nan)) for key in rows]).reshape(-1, 2).T
     groups = {name: info[heading].take(kept).to_pylist() for name, heading in GROUPS.items()}
     groups["deprivation"] = [
-        one if one is None or one.endswith("%") else f"{one}%" for one in groups["deprivation"]
+        band if band is None or band.endswith("%") else f"{band}%" for band in groups["deprivation"]
     ]
     enrolments = Enrolments(
         [student for _, student in rows], np.array([course for course, _ in rows], np.int64),
@@ -226,7 +226,7 @@ def _submissions(
     folder: Path,
 ) -> tuple[Any, ...]:
     file = folder / "studentAssessment.csv"
-    handed = np.array([row_of_work.get(one, -1) for one in table["id_assessment"].to_pylist()])
+    handed = np.array([row_of_work.get(name, -1) for name in table["id_assessment"].to_pylist()])
     enrolment = np.array(
         [
             row_of.get((int(work.course[w]), student), -1) if w >= 0 else -1

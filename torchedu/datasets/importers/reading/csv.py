@@ -45,10 +45,10 @@ class Table:
                 self.heading_row,
             )
 
-    def pieces(self, found: ColumnMap, bad: BadRows) -> Iterator[Piece]:
+    def pieces(self, matched: ColumnMap, bad: BadRows) -> Iterator[Piece]:
         """Read the wanted columns, block by block."""
         fields = len(self.headings)
-        wanted = {name: self.headings.index(heading) for name, heading in found.taken.items()}
+        wanted = {name: self.headings.index(heading) for name, heading in matched.taken.items()}
         cut = (
             f"the line does not have the {fields} fields of the headings",
             "Complete the line, quote fields that hold the delimiter, or give ⟦on_bad_row⟧ drop.",

@@ -22,16 +22,16 @@ class Table:
         with _open(source) as file:
             self.headings: list[str] = file.schema_arrow.names
 
-    def pieces(self, found: ColumnMap, bad: BadRows) -> Iterator[Piece]:
+    def pieces(self, matched: ColumnMap, bad: BadRows) -> Iterator[Piece]:
         """Read the wanted columns, batch by batch; rows are counted from 1."""
         places, row = bad.of(self.source), 1
-        headings = list(dict.fromkeys(found.taken.values()))
+        headings = list(dict.fromkeys(matched.taken.values()))
         with _open(self.source) as table:
             try:
                 for batch in table.iter_batches(BATCH_ROWS, columns=headings, use_threads=False):
                     named = pa.RecordBatch.from_arrays(
-                        [batch.column(heading) for heading in found.taken.values()],
-                        names=list(found.taken),
+                        [batch.column(heading) for heading in matched.taken.values()],
+                        names=list(matched.taken),
                     )
                     rows = row + np.arange(batch.num_rows, dtype=np.int64)
                     row += batch.num_rows

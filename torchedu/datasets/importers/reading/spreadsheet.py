@@ -47,10 +47,10 @@ class Workbook:
                 return
         raise source.fault("the workbook's first sheet is empty.", "Export it again.")
 
-    def pieces(self, found: ColumnMap, bad: BadRows) -> Iterator[Piece]:
+    def pieces(self, matched: ColumnMap, bad: BadRows) -> Iterator[Piece]:
         """Read the wanted columns, some rows at a time; empty rows hold nothing."""
         places = bad.of(self.source)
-        index = [self.headings.index(heading) for heading in found.taken.values()]
+        index = [self.headings.index(heading) for heading in matched.taken.values()]
         rows = enumerate(self._rows(), 1)
         while block := list(islice(rows, _ROWS)):
             kept = [(row, cells) for row, cells in block if row > self.heading_row and any(cells)]
@@ -58,7 +58,7 @@ class Workbook:
                 pa.array([cells[i] if i < len(cells) else None for _, cells in kept], pa.string())
                 for i in index
             ]
-            batch = pa.RecordBatch.from_arrays(columns, names=list(found.taken))
+            batch = pa.RecordBatch.from_arrays(columns, names=list(matched.taken))
             yield places.piece(batch, np.array([row for row, _ in kept], np.int64))
 
     def _rows(self) -> Iterator[Sequence[str | None]]:

@@ -31,7 +31,7 @@ class Table(Protocol):
     def heading_row(self) -> int | None:
         """The row in which the headings stand, where the file has one."""
 
-    def pieces(self, found: ColumnMap, bad: BadRows) -> Iterator[Piece]:
+    def pieces(self, matched: ColumnMap, bad: BadRows) -> Iterator[Piece]:
         """Read the columns that were found, some rows at a time."""
 
 

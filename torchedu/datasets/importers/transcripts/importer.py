@@ -1,7 +1,6 @@
 """Transcripts: raw files to a store of lessons, sentence by sentence."""
 
 import hashlib
-import re
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +17,12 @@ from torchedu.datasets.importers.reading import values
 from torchedu.datasets.importers.reading.numbering import Numbering, inverse
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve
 from torchedu.datasets.splits import PARTS
-from torchedu.datasets.transcripts import NO_PART, TranscriptStore, write_transcripts
+from torchedu.datasets.transcripts import (
+    NO_PART,
+    TranscriptStore,
+    role_by_name,
+    write_transcripts,
+)
 from torchedu.errors import DataError, allowed
 from torchedu.schema import RESERVED, ROLES, TAG, Names, Vocabulary
 
@@ -26,9 +30,6 @@ MOST_WORDS = 2000
 """Words of a sentence; the longest that was found in 237,527 spoken ones has 123."""
 LEAST_ALIKE = 20
 """Sentences from which on two lessons that are equal word for word are taken for one."""
-_TEACHER = re.compile(
-    r"(t\d*|ct|teacher|instructor|tutor|ms|mr|mrs|miss|dr|prof|professor)\b", re.IGNORECASE
-)
 _COLUMNS = ("lesson", "speaker", "role", "turn", "teacher_tag", "student_tag", "words", "place")
 
 
@@ -99,17 +100,17 @@ class _Rows:
         role, part, place = role[sieve.keep], part[sieve.keep], piece.place[sieve.keep]
         text["lesson"] = text["transcript"]
         text["speaker"] = pc.fill_null(text["speaker"], "unknown")
-        found: dict[str, NDArray[Any]]
-        found = {name: names.encode(text[name]) for name, names in self._names.items()}
+        rows: dict[str, NDArray[Any]]
+        rows = {name: names.encode(text[name]) for name, names in self._names.items()}
         if "tag" in batch.schema.names:
             if (role < 0).any():
                 role = np.where(role < 0, _by_name(text["speaker"]), role)
             for number, name in enumerate(ROLES):
                 own = pc.if_else(pa.array(role == number), text["tag"], text[f"{name}_tag"])
-                found[f"{name}_tag"] = self._names[f"{name}_tag"].encode(own)
-        self._check_parts(found["lesson"], part, place)
-        found |= {"role": role, "words": words[sieve.keep], "place": place}
-        for name, column in found.items():
+                rows[f"{name}_tag"] = self._names[f"{name}_tag"].encode(own)
+        self._check_parts(rows["lesson"], part, place)
+        rows |= {"role": role, "words": words[sieve.keep], "place": place}
+        for name, column in rows.items():
             self._kept[name].append(column)
         self._texts += text["sentence"].to_pylist()
         self.number += len(place)
@@ -119,9 +120,9 @@ class _Rows:
     ) -> None:
         """Refuse a lesson of which rows are in several parts."""
         new, first = np.unique(lesson, return_index=True)
-        for one, at in zip(new.tolist(), first.tolist(), strict=True):
-            self._part.setdefault(one, int(part[at]))
-        known = np.array([self._part[one] for one in new.tolist()], np.int64)
+        for number, at in zip(new.tolist(), first.tolist(), strict=True):
+            self._part.setdefault(number, int(part[at]))
+        known = np.array([self._part[number] for number in new.tolist()], np.int64)
         wrong = known[np.searchsorted(new, lesson)] != part
         if wrong.any():
             at = int(wrong.argmax())
@@ -212,8 +213,7 @@ def _part_name(part: int) -> str:
 
 def _by_name(speakers: pa.Array) -> NDArray[np.int64]:
     """Return the role that each speaker's name tells."""
-    teacher = [_TEACHER.match(name) is not None for name in speakers.to_pylist()]
-    return np.where(teacher, ROLES.index("teacher"), ROLES.index("student"))
+    return np.array([role_by_name(name) for name in speakers.to_pylist()], np.int64)
 
 
 def _roles(rows: Mapping[str, NDArray[Any]], speakers: list[str]) -> NDArray[np.int64]:
@@ -222,11 +222,13 @@ def _roles(rows: Mapping[str, NDArray[Any]], speakers: list[str]) -> NDArray[np.
     both = rows["lesson"] * np.int64(len(speakers)) + rows["speaker"]
     who, index = np.unique(both, return_inverse=True)
     tagged = [rows[f"{name}_tag"] >= 0 for name in ROLES]
-    of_speaker = [np.bincount(index, one, len(who)) for one in tagged]
+    of_speaker = [np.bincount(index, has_tag, len(who)) for has_tag in tagged]
     by_name = _by_name(pa.array(speakers, pa.string()))[who % len(speakers)]
-    told = np.where(of_speaker[0] == of_speaker[1], by_name, of_speaker[1] > of_speaker[0])[index]
-    told = np.where(tagged[0] == tagged[1], told, tagged[1])
-    return np.where(role < 0, told, role)
+    by_tags = np.where(of_speaker[0] == of_speaker[1], by_name, of_speaker[1] > of_speaker[0])[
+        index
+    ]
+    by_tags = np.where(tagged[0] == tagged[1], by_tags, tagged[1])
+    return np.where(role < 0, by_tags, role)
 
 
 def _turns(rows: Mapping[str, NDArray[Any]], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -250,20 +252,20 @@ def _once(
     kept, notes = np.ones(len(texts), bool), []
     seen: dict[bytes, int] = {}
     ends = np.searchsorted(lesson, np.arange(len(names) + 1))
-    for one, (begin, stop) in enumerate(pairwise(ends.tolist())):
+    for new, (begin, stop) in enumerate(pairwise(ends.tolist())):
         if stop - begin < LEAST_ALIKE:
             continue
         said = hashlib.blake2b("\n".join(texts[begin:stop]).encode(), digest_size=16).digest()
-        other = seen.setdefault(said, one)
-        if other == one:
+        other = seen.setdefault(said, new)
+        if other == new:
             continue
-        if part[one] != part[other]:
+        if part[new] != part[other]:
             raise DataError(
-                f"the transcripts {names[other]!r} and {names[one]!r} are the same, word for word, "
-                f"in the parts {_part_name(int(part[other]))} and {_part_name(int(part[one]))}.",
+                f"the transcripts {names[other]!r} and {names[new]!r} are the same, word for word, "
+                f"in the parts {_part_name(int(part[other]))} and {_part_name(int(part[new]))}.",
                 "Take one of them out: what is tested must not be learned from.",
                 file=raw,
             )
         kept[begin:stop] = False
-        notes.append(f"{names[one]!r} is {names[other]!r} again, word for word: it counts once.")
+        notes.append(f"{names[new]!r} is {names[other]!r} again, word for word: it counts once.")
     return kept, notes

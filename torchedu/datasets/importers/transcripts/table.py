@@ -23,10 +23,10 @@ class _Lessons:
         self.source, self._table = table.source, table
         self.headings, self.heading_row = table.headings, table.heading_row
 
-    def pieces(self, found: ColumnMap, bad: BadRows) -> Iterator[Piece]:
+    def pieces(self, matched: ColumnMap, bad: BadRows) -> Iterator[Piece]:
         name = self.source.base.rsplit(".", 1)[0]
-        for batch, place in self._table.pieces(found, bad):
-            if TRANSCRIPT not in found.taken:
+        for batch, place in self._table.pieces(matched, bad):
+            if TRANSCRIPT not in matched.taken:
                 names = pa.array([name] * batch.num_rows, pa.string())
                 batch = batch.append_column(TRANSCRIPT, names)
             yield Piece(batch, place)
