@@ -37,7 +37,7 @@ class Domain(nn.Module, ABC):
         net: The network.
         companions: What the weights belong to; None before it has met data.
         sparse: Whether tables of names have sparse gradients.
-        epoch: The pass over the training part that is going on, and ``step`` the optimizer's, from 0.
+        epoch: The pass over the training part that is going on, ``step`` the optimizer's; from 0.
         started: Whether weights were taken over from another run.
         people: Whom the weights were trained on, here or before; None where that is not known.
         finite: While a batch is scored, whether each row of what the network gave is finite, shape
