@@ -39,7 +39,7 @@ def without_lone_quotes(
     first = None
     while opening := opens.search(data, at):
         field = whole.match(data, opening.start())
-        if field and not _holds_rows(field[0], fields, delimiter.encode()):
+        if field and not _holds_rows(data, *field.span(), fields, delimiter.encode()):
             at = field.end()
             continue
         begin = data.rfind(b"\n", 0, opening.start()) + 1
@@ -73,8 +73,14 @@ def _well_formed(data: bytes, delimiter: int) -> bool:
     )
 
 
-def _holds_rows(field: bytes, fields: int, delimiter: bytes) -> bool:
+def _holds_rows(data: bytes, begin: int, stop: int, fields: int, delimiter: bytes) -> bool:
     """Say whether a field looks as if it had swallowed whole rows."""
-    inner = field.split(b"\n")[1:-1]
-    rows = [line.count(delimiter) == fields - 1 for line in inner if line.strip()]
-    return fields > 1 and len(rows) >= SWALLOWED and all(rows)
+    field = data[begin:stop]
+    if b"\n" not in field or fields == 1:
+        return False
+    # A quote beside a delimiter on its inner side is one that stood alone in its field.
+    alone = {field[1:2], field[-2:-1]} & {delimiter, b"\n"}
+    first, end = data.rfind(b"\n", 0, begin) + 1, data.find(b"\n", stop)
+    lines = data[first : end if end >= 0 else len(data)].split(b"\n")
+    rows = [line.count(delimiter) == fields - 1 for line in lines if line.strip()]
+    return all(rows) if alone else all(rows[1:-1]) and len(rows) - 2 >= SWALLOWED
