@@ -4,6 +4,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -79,6 +80,20 @@ class LastCheckpoint(Checkpoint):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take what ``state_dict`` returned."""
         self._early_stop = state_dict["should_stop"]
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Let callbacks that keep the best find it again, however the run's folder is called now.
+
+        Lightning's forget the best score where their folder has another name than it had.
+        """
+        own = Path(str(trainer.ckpt_path)).parent.resolve()
+        for callback in trainer.checkpoint_callbacks:
+            state = checkpoint["callbacks"].get(callback.state_key)
+            folder = getattr(callback, "dirpath", None)
+            if state and folder is not None and Path(folder).resolve() == own:
+                state |= _stands_in(Path(folder), state)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Listen for signals; from here on, saving does not wait for the disk."""
@@ -189,3 +204,17 @@ class LastCheckpoint(Checkpoint):
         )
         print(notice, file=sys.stderr, flush=True)
         raise SystemExit(130 if self._signal == signal.SIGINT else STOPPED)
+
+
+def _stands_in(folder: Path, state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a ``ModelCheckpoint`` knows of its files, which now stand in a folder."""
+    names = ("best_model_path", "kth_best_model_path", "last_model_path")
+    paths = {name: state[name] for name in names if state.get(name)}
+    return {
+        "dirpath": str(folder),
+        **{name: str(folder / Path(path).name) for name, path in paths.items()},
+        "best_k_models": {
+            str(folder / Path(path).name): score
+            for path, score in state.get("best_k_models", {}).items()
+        },
+    }

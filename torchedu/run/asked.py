@@ -1,13 +1,17 @@
 """What a run was asked for, as its checkpoints keep it, and what may change when it goes on."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from jsonargparse import Namespace
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback, EarlyStopping
 
-from torchedu.checkpoints import Checkpoint
+from torchedu.checkpoints import Checkpoint, LastCheckpoint
 from torchedu.datamodules.base import DataModule
 from torchedu.errors import ConfigError, allowed
+from torchedu.tasks import Task
 
 # Where and how often, which the numbers of a run do not depend on.
 _FREE = (
@@ -37,8 +41,63 @@ def asked_of(given: Namespace, epochs: int | None, data: DataModule) -> dict[str
         name.replace(".init_args.", "."): _plain(value)
         for name, value in vars(given.as_flat()).items()
     }
-    asked = {name: value for name, value in flat.items() if not name.startswith(_FREE)}
-    return {**asked, "trainer.max_epochs": epochs, "data": data.digest}
+    asked = {name: value for name, value in flat.items() if not is_free(name)}
+    precision = asked.get("trainer.precision") or "32-true"
+    own = {"trainer.max_epochs": epochs, "trainer.precision": precision, "data": data.digest}
+    return {**asked, **own}
+
+
+def is_free(name: str) -> bool:
+    """Say whether the numbers of a run do not depend on an option, given by its dotted name."""
+    return name.startswith(_FREE)
+
+
+class SameWords(Callback):
+    """Holds a run from Python to what it began with, as the command line does.
+
+    Compared are the data, how the task is trained, and the trainer's own words, with those of a run
+    that was begun either way.
+
+    Args:
+        accepted: Names of what may differ; see ``go_on``.
+    """
+
+    def __init__(self, accepted: Sequence[str] = ()) -> None:
+        self._accepted = accepted
+        self._asked: dict[str, Any] = {}
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Ask task, data and trainer, and let checkpoints keep it."""
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        if stage != "fit" or not (isinstance(pl_module, Task) and isinstance(data, DataModule)):
+            return
+        options = {"batch_size", "seed", "window", "val", "test"} & vars(data).keys()
+        self._asked = {
+            **{f"model.{name}": getattr(pl_module, name) for name in pl_module.trained_by},
+            **{f"data.{name}": getattr(data, name) for name in sorted(options)},
+            "trainer.max_epochs": trainer.max_epochs,
+            "trainer.max_steps": trainer.max_steps,
+            "trainer.precision": str(trainer.precision),
+            "trainer.gradient_clip_val": trainer.gradient_clip_val,
+            "data": data.digest,
+        }
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, EarlyStopping):
+                self._asked["early_stopping.patience"] = callback.patience
+            if isinstance(callback, LastCheckpoint):
+                callback.asked = self._asked
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Refuse what differs, or let what is accepted hold.
+
+        Raises:
+            ConfigError: Something differs that is not accepted.
+        """
+        if self._asked and "optimizer_states" in checkpoint:
+            file = Path(str(trainer.ckpt_path))
+            go_on(Checkpoint(file, None, checkpoint, False), self._asked, self._accepted)
 
 
 def _plain(value: Any) -> Any:
