@@ -56,8 +56,10 @@ DOORS = {
     "report": "bounded sections run_folder jinja2 matplotlib numpy",
     "testing": "datamodules domains models layers datasets batch companions schema numpy pyarrow "
     "torch",
-    "cli": "report export prediction run checkpoints tasks datamodules datasets parsing schema "
-    "run_folder rich torch",
+    "privacy": "report tasks checkpoints features people datasets bounded schema run_folder "
+    "numpy pyarrow",
+    "cli": "privacy report export prediction run checkpoints tasks datamodules datasets parsing "
+    "schema run_folder rich torch",
     "people": "numpy",
 }
 LONGEST = 400  # lines; a longer file gives its reason in a comment `# Long because ...` at its top

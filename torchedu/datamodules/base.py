@@ -150,8 +150,9 @@ class DataModule(LightningDataModule, ABC):
         return {}
 
     def names_of(self, part: str) -> list[str]:
-        """Return by what names those of a part are recognised, in its order; none by default."""
-        return []
+        """Return by what names those of a part are recognised, in its order."""
+        whole = self.parts.get(part, np.empty(0, np.int64))
+        return self.store.known_as(whole.student if isinstance(whole, Part) else whole)
 
     def people(self, before: People | None) -> People | None:
         """Return whom training uses; None where they have no names.

@@ -183,14 +183,6 @@ class Essays(DataModule):
         parts = self._split(self.store)
         return {name: rows[self._wanted(rows)] for name, rows in parts.items()}
 
-    def names_of(self, part: str) -> list[str]:
-        """Return the names of a part's texts, each with the text: a name may be a mere number."""
-        rows = self.parts[part]
-        names = self.store.names(rows)
-        return [
-            f"{name}\n{self.store.all_texts[row]}" for name, row in zip(names, rows, strict=True)
-        ]
-
     def _wanted(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         ids = self.store.vocabulary[PROMPT].ids(self.prompts or self.store.vocabulary[PROMPT])
         return np.isin(self.store.prompt[rows], ids)

@@ -143,10 +143,6 @@ class Interactions(DataModule):
                 )
         self.reads = reads
 
-    def names_of(self, part: str) -> list[str]:
-        """Return the names of a part's students."""
-        return self.store.student_names(self.parts[part].student)
-
     def use(self, companions: Companions) -> None:
         """Give batches in the ids of a trained network; see ``DataModule.use``.
 

@@ -132,10 +132,6 @@ class Transcripts(DataModule):
         """The lessons of ``train``, ``val`` and ``test``."""
         return self._split(self.store)
 
-    def names_of(self, part: str) -> list[str]:
-        """Return the names of a part's lessons."""
-        return self.store.lesson_names(self.parts[part].student)
-
     @cached_property
     def everything(self) -> Part:
         """All lessons, of whatever part."""

@@ -121,6 +121,10 @@ class AnswerStore(Store):
         """Return the names of some students."""
         return self.texts("students", "name", rows)
 
+    def known_as(self, rows: NDArray[np.int64]) -> list[str]:
+        """Return the names of some students."""
+        return self.student_names(rows)
+
     @cached_property
     def skill_offsets(self) -> NDArray[np.int64]:
         """Where each item's skills begin, by item id; shape (items + 1,)."""

@@ -102,6 +102,10 @@ class ChatStore(Store):
             )
         return found
 
+    def known_as(self, rows: NDArray[np.int64]) -> list[str]:
+        """Return what is said in some conversations, which have no names."""
+        return ["\n".join(message.content for message in chat) for chat in self.chats(rows)]
+
 
 def write_chats(path: str | Path, chats: Iterable[Chat], about: Mapping[str, Any]) -> ChatStore:
     """Write a store of conversations.

@@ -78,7 +78,7 @@ def _examples(task: MathExplanation, data: Explanations, part: str) -> Section:
         )
         for (before, tutor), ids in zip(asked.values(), said, strict=True)
     ]
-    return Section("What it says", "To the first prompts of this part.", texts)
+    return Section("What it says", "To the first prompts of this part.", texts, private=True)
 
 
 def _row(name: str, kind: str, cost: float) -> dict[str, Any]:

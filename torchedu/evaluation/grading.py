@@ -156,6 +156,7 @@ def _origins(
         else "Of no prompt, part or group are there enough texts.",
         forms,
         lacking=not forms,
+        private=True,
     )
 
 

@@ -203,6 +203,7 @@ def _who_gets(
         "Dots are the network's, strokes the others'. Few cases (in brackets) score higher or "
         "lower by chance alone.",
         [Dots(f"{COLUMNS['hr10']} (cases in brackets)", network, dots)],
+        private=True,
     )
 
 

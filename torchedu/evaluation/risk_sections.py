@@ -51,6 +51,7 @@ def whom_to_call(calls: Rows, called: Sequence[tuple[str, str, float, str]]) -> 
         "them failed or left. The command torchedu predict lists whom to call now, by name and "
         "with reasons.",
         [worth, lists],
+        private=True,
     )
 
 
@@ -159,4 +160,5 @@ def one_students_risk(student: Mapping[str, Any] | None) -> Section:
         f"{student['student']} of {student['course']}, who {student['outcome']}. What came in the "
         "weeks in which the risk rose most:",
         [Lines("day of the course", "risk", [line], percent=True, marks=marks, wide=True)],
+        private=True,
     )

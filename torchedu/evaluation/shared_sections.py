@@ -16,4 +16,4 @@ def audited(fairness: Mapping[str, Any] | None, forms: Sequence[Form] = ()) -> S
     title = "For all groups alike?"
     if fairness is None:
         return Section(title, "The data names no groups.", lacking=True)
-    return Section(title, "\n".join(fairness["words"]), forms)
+    return Section(title, "\n".join(fairness["words"]), forms, private=True)

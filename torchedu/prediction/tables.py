@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torchedu.datamodules.base import DataModule
 from torchedu.datasets import Store
 from torchedu.files import whole
+from torchedu.run_folder import RunFolder
 from torchedu.schema import Names
 
 CHUNK = 250_000
@@ -75,4 +76,5 @@ def write_table(file: Path, chunks: Iterator[pa.Table]) -> None:
             if writer is None:
                 writer = stack.enter_context(write(part, chunk.schema))
             writer.write_table(chunk)
+        RunFolder(file.parent).tell_of_people()
         stack.close()  # the file is complete before it takes its name
