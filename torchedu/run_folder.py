@@ -148,7 +148,7 @@ class RunFolder:
             self.EVALUATION: "scores; of lessons and conversations examples of what was said",
             f"{self.REPORT}, {self.PICTURES}": f"what {self.EVALUATION} holds",
             self.VOCABULARY: "the names of items, courses and skills, and of students' attributes",
-            self.CONFIG: "where the data stands on this machine",
+            f"{self.CONFIG}, hparams.yaml": "where data and models stand on this machine",
             self.CHECKPOINTS: f"what {self.VOCABULARY} and {self.CONFIG} hold, and the weights",
         }
         width = max(map(len, held))

@@ -84,9 +84,9 @@ class LastCheckpoint(Checkpoint):
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Let callbacks that keep the best find it again, however the run's folder is called now.
+        """Let callbacks that keep the best find it again, and count the epochs once.
 
-        Lightning's forget the best score where their folder has another name than it had.
+        Lightning's forget the last score, and all where their folder has another name than it had.
         """
         own = Path(str(trainer.ckpt_path)).parent.resolve()
         for callback in trainer.checkpoint_callbacks:
@@ -94,6 +94,20 @@ class LastCheckpoint(Checkpoint):
             folder = getattr(callback, "dirpath", None)
             if state and folder is not None and Path(folder).resolve() == own:
                 state |= _stands_in(Path(folder), state)
+            if state and "current_score" in state:
+                callback.current_score = state["current_score"]  # type: ignore[attr-defined]
+        # Where steps say how long training is, Lightning goes through the end of an epoch again.
+        progress = checkpoint["loops"]["fit_loop"]["epoch_progress"]
+        if (
+            trainer.max_steps >= 0
+            and progress["total"]["processed"] == progress["total"]["started"]
+        ):
+            for counts in progress.values():
+                counts["processed"] -= counts["completed"] < counts["processed"]
+
+    def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Listen for signals; one that comes now is heeded after the first step."""
+        self._listen(trainer)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Listen for signals; from here on, saving does not wait for the disk."""
@@ -101,7 +115,7 @@ class LastCheckpoint(Checkpoint):
             return
         self._saved_at = time.monotonic()
         self._step = trainer.global_step
-        self._signal, self._stop = None, False
+        self._stop = False
         callbacks = trainer.callbacks  # type: ignore[attr-defined]
         patience = [one for one in callbacks if isinstance(one, EarlyStopping)]
         if self._early_stop and all(one.wait_count >= one.patience for one in patience):
@@ -109,11 +123,20 @@ class LastCheckpoint(Checkpoint):
         io = trainer.strategy.checkpoint_io
         if isinstance(io, VerifiedCheckpointIO):
             io.asynchronous = True
+        self._listen(trainer)
+
+    def _listen(self, trainer: Trainer) -> None:
+        if self._trainer is None or self._handlers:
+            return
+        self._signal = None
         if threading.current_thread() is threading.main_thread():
             for number in (getattr(signal, name, None) for name in SIGNALS):
                 # What is ignored stays so: nohup keeps a run from the end of its terminal.
                 if number is not None and signal.getsignal(number) != signal.SIG_IGN:
                     self._handlers[number] = signal.signal(number, self._heard)
+        if trainer.received_sigterm:  # Lightning would end this rank alone, and the others wait
+            trainer._signal_connector.received_sigterm = False
+            self._signal = signal.SIGTERM
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

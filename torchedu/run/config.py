@@ -213,15 +213,18 @@ def _data_of(checkpoint: Path, is_named: bool) -> dict[str, Any] | None:
     """
     file = RunFolder.of_checkpoint(checkpoint).config
     data: dict[str, Any] | None = None
+    says_which = False
     try:
         if file.is_file():
             data = parse_yaml(file.read_text("utf-8")).get("data")
+            # A run that was packed for others says how data is read, and not which.
+            says_which = data is not None and "path" in (data.get("init_args") or {"path": None})
     except (ValueError, AttributeError) as error:
         raise ConfigError(
             f"{file} is no configuration that torchedu wrote: {error}",
             "Name the data instead: --data.path answers.csv.",
         ) from None
-    if data is None and not is_named:
+    if not (says_which or is_named):
         raise ConfigError(
             f"{checkpoint} has no {RunFolder.CONFIG} beside its folder that says which data is "
             "meant.",
