@@ -26,7 +26,7 @@ DOORS = {
     "parsing": "jsonargparse",
     "batch": "schema torch",
     "ranks": "torch",
-    "datasets": "schema bounded defusedxml numpy openpyxl pyarrow rich scipy",
+    "datasets": "schema bounded defusedxml numpy openpyxl phonenumbers pyarrow rich scipy",
     "layers": "schema torch",
     "models": "layers batch schema bounded bitsandbytes huggingface_hub peft safetensors torch "
     "transformers",

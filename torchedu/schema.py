@@ -27,6 +27,8 @@ TAG = "tag."
 ``gender: F``, and one ``group.<attribute>`` an attribute of students; of texts ``prompt``,
 ``score`` (the overall one, then traits), ``label``, ``part``, ``fold`` and ``encoder``, the
 checksum of what read them; of lessons ``tag.teacher`` and ``tag.student``."""
+WRITERS = ("writer", "author", "student", "learner", "pupil", "user")
+"""Attributes of texts that name who wrote them."""
 ROLES = ("teacher", "student")
 """Who speaks in a lesson, by the number that stands for it."""
 

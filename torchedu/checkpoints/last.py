@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from lightning import LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
+from lightning.pytorch.callbacks import Checkpoint, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
 
 from torchedu.checkpoints.verified_io import VerifiedCheckpointIO
@@ -91,11 +91,10 @@ class LastCheckpoint(Checkpoint):
         own = Path(str(trainer.ckpt_path)).parent.resolve()
         for callback in trainer.checkpoint_callbacks:
             state = checkpoint["callbacks"].get(callback.state_key)
-            folder = getattr(callback, "dirpath", None)
-            if state and folder is not None and Path(folder).resolve() == own:
-                state |= _stands_in(Path(folder), state)
-            if state and "current_score" in state:
-                callback.current_score = state["current_score"]  # type: ignore[attr-defined]
+            if state and isinstance(callback, ModelCheckpoint):
+                callback.current_score = state.get("current_score")
+                if callback.dirpath is not None and Path(callback.dirpath).resolve() == own:
+                    state |= _stands_in(Path(callback.dirpath), state)
         # Where steps say how long training is, Lightning goes through the end of an epoch again.
         progress = checkpoint["loops"]["fit_loop"]["epoch_progress"]
         if (

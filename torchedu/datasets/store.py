@@ -85,11 +85,8 @@ class Store:
                 file=manifest,
             )
         if self.holds and not self.is_kind(type(self)):
-            raise DataError(
-                f"the store holds no {self.holds}.",
-                f"Import them with: torchedu data import {self.made_by} RAW OUT",
-                file=self.path,
-            )
+            remedy = f"Import them with: torchedu data import {self.made_by} RAW OUT"
+            raise DataError(f"the store holds no {self.holds}.", remedy, file=self.path)
 
     def is_kind(self, kind: type["Store"]) -> bool:
         """Say whether the store holds what a kind of store does."""
@@ -118,8 +115,7 @@ class Store:
     @property
     def about(self) -> dict[str, Any]:
         """What the writer noted: the source, its licence, what was dropped and why."""
-        about: dict[str, Any] = self.manifest["about"]
-        return about
+        return self.manifest["about"]
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
@@ -155,8 +151,8 @@ class Store:
                 allowed(column, columns),
                 file=self.path,
             )
-        spec = columns[column]
-        return self._map(f"{table}/{column}.bin", np.dtype(spec["dtype"]), int(spec["size"]))
+        dtype, size = columns[column]["dtype"], columns[column]["size"]
+        return self._map(f"{table}/{column}.bin", np.dtype(dtype), int(size))
 
     def texts(self, table: str, column: str, rows: ArrayLike) -> list[str]:
         """Return the texts of some rows of a column written by ``encode_texts``."""
@@ -166,11 +162,7 @@ class Store:
         return [str(data[begin:stop], "utf-8") for begin, stop in places]
 
     def known_as(self, rows: NDArray[np.int64]) -> list[str]:
-        """Return by what names some rows are recognised in any data; none by default.
-
-        Args:
-            rows: Rows of what parts are made of: students, texts, lessons, conversations.
-        """
+        """Return by what names rows that parts are made of are recognised in any data."""
         return []
 
     def verify(self) -> None:

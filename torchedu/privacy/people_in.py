@@ -8,10 +8,8 @@ from numpy.typing import NDArray
 
 from torchedu.datasets.leaving_out import LeavingOut, masked_in, named, saying
 from torchedu.datasets.store import Store
-from torchedu.schema import GROUP, Names, Vocabulary
+from torchedu.schema import GROUP, WRITERS, Names, Vocabulary
 
-WRITERS = ("writer", "author", "student", "learner", "pupil", "user")
-"""Attributes of texts that name who wrote them."""
 TEXTS = ("text", "reference", "question", "content", "answer")
 """Families of what was written or said, in which a name may stand."""
 

@@ -71,10 +71,11 @@ class SameWords(Callback):
         data = trainer.datamodule  # type: ignore[attr-defined]
         if stage != "fit" or not (isinstance(pl_module, Task) and isinstance(data, DataModule)):
             return
+        told = pl_module.arguments()
         options = {"batch_size", "seed", "window", "val", "test"} & vars(data).keys()
         self._asked = {
-            **{f"model.{name}": getattr(pl_module, name) for name in pl_module.trained_by},
-            **{f"data.{name}": getattr(data, name) for name in sorted(options)},
+            **{f"model.{name}": told[name] for name in pl_module.trained_by},
+            **{f"data.{name}": vars(data)[name] for name in sorted(options)},
             "trainer.max_epochs": trainer.max_epochs,
             "trainer.max_steps": trainer.max_steps,
             "trainer.precision": str(trainer.precision),
