@@ -1,4 +1,4 @@
-"""Is every number so? Baselines of any size of data, scores within students, people seen.
+"""Is every number so? Baselines of any size of data, scores within students, people seen, leaks.
 
 python benchmarks/honest.py            # everything
 python benchmarks/honest.py --short    # smaller goals of its own, in minutes
@@ -9,6 +9,7 @@ import sys
 from functools import partial
 
 import honest_baselines
+import honest_leaks
 import honest_seen
 import honest_within
 from harness import Job, main
@@ -36,6 +37,8 @@ JOBS = [
     ),
     Job(("honest.seen",), partial(honest_seen.measure, 2000)),
     Job(("honest.seen",), partial(honest_seen.measure, 300), short=True),
+    Job(("honest.leaks",), partial(honest_leaks.measure, 40, honest_leaks.SHARES, True)),
+    Job(("honest.leaks",), partial(honest_leaks.measure, 6, (1.0,), False), short=True),
     Job(("honest.within",), partial(honest_within.measure, 200, 100_000_000)),
     Job(("honest.within",), partial(honest_within.measure, 50, 1_000_000), short=True),
 ]

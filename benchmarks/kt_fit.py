@@ -15,7 +15,7 @@ import warnings
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from sklearn.metrics import roc_auc_score
 
 import torchedu
 from torchedu import models
-from torchedu.prediction.tracing import predict_part
+from torchedu.prediction.stream import predicted
 from torchedu.tasks import open_task
 
 WINDOW = 200
@@ -97,7 +97,7 @@ def main() -> None:
         )
         trainer.fit(task, datamodule=data)
         best = open_task(Path(trainer.checkpoint_callback.best_model_path))
-        shared, result = (_shared(predict_part(best, data, trainer, part)) for part in PARTS)
+        shared, result = (_shared(predicted(best, data, part, trainer)) for part in PARTS)
     result["label"] = result.pop("correct")
     part = given.out.with_name(f".{given.out.name}.part")
     with part.open("wb") as file:
@@ -112,10 +112,10 @@ def main() -> None:
     part.replace(given.out)
 
 
-def _shared(predicted: NamedTuple) -> dict[str, np.ndarray]:
+def _shared(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the predictions of the answers that pyKT predicts as well."""
-    later = predicted.position % WINDOW > 0
-    return {name: column[later] for name, column in predicted._asdict().items()}
+    later = columns["position"] % WINDOW > 0
+    return {name: column[later] for name, column in columns.items()}
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def validation(kills: int, terms: int, epochs: int) -> tuple[list[str], Any]:
             # A length in epochs, and one in steps that ends in the middle of an epoch.
             lengths = (["--trainer.max_epochs", str(epochs)], ["--trainer.max_steps", "57"])
             for length in lengths:
-                more = [*how, *length]
+                more = [*how, *length, "--hung_rank.timeout", "60"]
                 whole = Path(home) / f"whole {number_of_runs}"
                 start = runs.fit(launches, store, whole, ranks, more=more)
                 codes = start.launch.wait(300)
@@ -106,7 +106,8 @@ def _to_its_end(
             codes = start.ended(120 if number == signal.SIGTERM else GRACE)
             if codes is None:
                 if number == signal.SIGTERM:
-                    yield f"SIGTERM to {rank} was not heard in {place}"
+                    said = [start.launch.output(one)[-2000:] for one in range(ranks)]
+                    yield f"SIGTERM to {rank} was not heard in {place}: {said}"
                 start.launch.kill(signal.SIGKILL)
                 start.launch.wait(60)
             elif number == signal.SIGTERM:

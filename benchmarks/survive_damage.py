@@ -86,9 +86,10 @@ def swapped(whole: Whole, wanted: random.Random) -> bytes:
         best.write_bytes(whole.archive)
         return archive
     content = whole.content  # the last one of a run with other items
-    names = json.loads(json.dumps(content["vocabulary"]))
+    names = json.loads(json.dumps(content["companions"]["vocabulary"]))
     names["item"][-1 - wanted.randrange(5)] += f" {wanted.randrange(100)}"
-    return sealed(content | {"vocabulary": names}, whole)
+    companions = content["companions"] | {"vocabulary": names}
+    return sealed(content | {"companions": companions}, whole)
 
 
 def old_versions(whole: Whole, wanted: random.Random) -> bytes:

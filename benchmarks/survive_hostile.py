@@ -207,7 +207,7 @@ def links(case: Case, turn: int) -> list[str]:
     name = (
         "metrics.csv",
         "config.yaml",
-        "vocabulary.json",
+        "companions.json",
         "evaluation.json",
         "report.html",
         "predictions.parquet",

@@ -16,7 +16,7 @@ from lightning.pytorch.callbacks import Callback
 from torchedu import Interactions, ItemDKT, KnowledgeTracing
 from torchedu.datasets.simulator import simulate
 from torchedu.datasets.splits import Part
-from torchedu.prediction.tracing import predict_part
+from torchedu.prediction.stream import predicted
 from torchedu.run import quiet
 from torchedu.testing.launch import LaunchServer
 
@@ -221,8 +221,8 @@ def score(
         for evaluate in (trainer.validate, trainer.test):
             (given,) = evaluate(task, datamodule=data, verbose=False)
             scores |= given
-        predicted = predict_part(task, data, trainer, "test")
-        ids = zip(predicted.student.tolist(), predicted.position.tolist(), strict=True)
+        columns = predicted(task, data, "test", trainer)
+        ids = zip(columns["student"].tolist(), columns["position"].tolist(), strict=True)
         found.append((scores, list(ids)))
     return found
 

@@ -18,48 +18,52 @@ DOORS = {
     "errors": "",
     "files": "",
     "run_folder": "",
-    "sections": "",
+    "sections": "strict",
     "run_lock": "run_folder",
     "bounded": "yaml",
     "schema": "",
-    "companions": "people schema numpy",
+    "companions": "people strict schema bounded run_folder numpy torch",
+    "strict": "",
+    "permissions": "",
     "parsing": "jsonargparse",
     "batch": "schema torch",
     "ranks": "torch",
     "datasets": "schema bounded defusedxml numpy openpyxl phonenumbers pyarrow rich scipy",
+    "leaks": "datasets schema numpy",
     "layers": "schema torch",
-    "models": "layers batch schema bounded bitsandbytes huggingface_hub peft safetensors torch "
-    "transformers",
+    "models": "layers batch permissions strict schema bounded bitsandbytes huggingface_hub peft "
+    "safetensors torch transformers",
     "features": "models datasets numpy rich torch",
     "baselines": "datasets schema numpy scipy sklearn",
     "metrics": "numpy torch torchmetrics",
     "optimizers": "torch",
-    "domains": "people checkpoints metrics models layers batch companions schema sections "
-    "run_folder numpy torch torchmetrics",
-    "datamodules": "people parallel features models datasets batch companions schema lightning "
-    "numpy tokenizers torch transformers",
-    "tasks": "people parallel checkpoints callbacks domains optimizers ranks companions "
-    "run_folder lightning torch",
+    "domains": "people checkpoints metrics models layers batch permissions strict companions "
+    "schema sections run_folder numpy torch torchmetrics",
+    "datamodules": "people parallel features models leaks datasets batch strict companions schema "
+    "bounded lightning numpy tokenizers torch transformers",
+    "tasks": "people parallel checkpoints callbacks domains optimizers ranks permissions "
+    "companions run_folder lightning torch",
     "callbacks": "parallel domains ranks run_folder lightning numpy torch",
-    "checkpoints": "ranks bounded run_folder lightning lightning_utilities torch",
+    "checkpoints": "ranks permissions strict companions bounded run_folder lightning "
+    "lightning_utilities torch",
     "metrics_log": "run_lock run_folder lightning",
     "parallel": "layers lightning_utilities torch",
     "strategies": "parallel models layers ranks deepspeed horovod lightning torch",
     "run": "report evaluation strategies metrics_log checkpoints callbacks tasks datamodules "
-    "domains parsing bounded run_folder jsonargparse lightning torch",
+    "domains parsing permissions strict bounded run_folder jsonargparse lightning torch",
     "prediction": "tasks datamodules metrics models datasets ranks schema run_folder lightning "
     "numpy pyarrow rich torch",
-    "evaluation": "prediction tasks datamodules metrics baselines datasets schema sections "
-    "run_folder lightning numpy",
-    "export": "checkpoints tasks datamodules domains models batch schema bounded onnxruntime "
-    "onnxscript peft safetensors torch transformers",
+    "evaluation": "prediction tasks datamodules metrics baselines datasets companions schema "
+    "sections run_folder lightning numpy",
+    "export": "checkpoints tasks datamodules domains models batch permissions strict companions "
+    "schema bounded onnxruntime onnxscript peft safetensors torch transformers",
     "report": "bounded sections run_folder jinja2 matplotlib numpy",
     "testing": "datamodules domains models layers datasets batch companions schema numpy pyarrow "
     "torch",
-    "privacy": "report tasks checkpoints features people datasets bounded schema run_folder "
-    "numpy pyarrow",
-    "cli": "privacy report export prediction run checkpoints tasks datamodules datasets parsing "
-    "schema run_folder rich torch",
+    "privacy": "report tasks checkpoints features companions people datasets bounded schema "
+    "run_folder numpy pyarrow",
+    "cli": "privacy report export prediction run checkpoints tasks datamodules domains leaks "
+    "datasets parsing permissions schema sections run_folder rich torch",
     "people": "numpy",
 }
 LONGEST = 400  # lines; a longer file gives its reason in a comment `# Long because ...` at its top

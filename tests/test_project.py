@@ -95,3 +95,25 @@ def test_an_audit_that_could_not_ask_fails_where_it_must_answer(
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
     monkeypatch.setattr(sys, "argv", ["audit.py", *words])
     assert runpy.run_path(str(ROOT / "scripts" / "audit.py"))["main"]() == code
+
+
+def test_each_source_has_its_test_or_a_line_that_says_where() -> None:
+    tests, package = ROOT / "tests", ROOT / "torchedu"
+    table = (tests / "README.md").read_text("utf-8")
+    lines = {
+        source: re.findall(r"`([^`]+)`", named)
+        for source, named in re.findall(r"^\| `([^`]+)` \| (.+) \|$", table, re.MULTILINE)
+    }
+    for source, named in lines.items():
+        gone = [name for name in named if not (tests / name).is_file()]
+        assert named, source
+        assert not gone, f"{source}: {gone}"
+    used = set()
+    for file in sorted(package.rglob("*.py")):
+        name = file.relative_to(package).as_posix()
+        own = tests / Path(name).with_name(f"test_{file.name}")
+        if file.name != "__init__.py" and not own.is_file():
+            above = [line for line in lines if name.startswith(line)]
+            assert above, f"{name} has no test of its own, and no line in tests/README.md"
+            used.add(max(above, key=len))
+    assert used == set(lines), f"lines of nothing: {sorted(set(lines) - used)}"

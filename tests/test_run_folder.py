@@ -7,10 +7,7 @@ from pathlib import Path
 from torchedu.run_folder import RunFolder
 
 PACKAGE = Path(__file__).parent.parent / "torchedu"
-OTHERS = {  # whose own vocabulary.json it is: a store's, and that of an exported network
-    "datasets/store.py",
-    "export/folder.py",
-}
+OTHERS = {"export/folder.py"}  # whose own companions.json it is
 
 
 def texts(tree: ast.Module) -> Iterator[ast.Constant]:
@@ -28,8 +25,8 @@ def texts(tree: ast.Module) -> Iterator[ast.Constant]:
 def test_no_other_file_knows_what_a_runs_files_are_called() -> None:
     run = RunFolder(Path())
     files = (
-        run.config, run.metrics, run.vocabulary, run.checkpoints, run.best, run.last,
-        run.thresholds, run.evaluation, run.report, run.card, run.pictures, run.table(),
+        run.config, run.metrics, run.companions, run.checkpoints, run.best, run.last,
+        run.evaluation, run.report, run.card, run.pictures, run.table(),
     )  # fmt: skip
     names = {file.name for file in files} - {"checkpoints", "pictures"}
     folders = {"checkpoints", "pictures"}  # words of the language too: alone or in a path

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         TurnContext,
         TwoTower,
     )
+    from torchedu.permissions import allowing
     from torchedu.prediction import predict
     from torchedu.report import write_report
     from torchedu.run import RunConfig, build, trainer
@@ -80,6 +81,7 @@ _HOMES = {
     "torchedu.models": "DKT GMF MF MLP SAKT CausalLM DotProduct EventGRU EventModel FrozenGrader "
     "GRU4Rec Grader ItemDKT KTModel LessonModel LessonTransformer NeuMF Network Recommender SASRec "
     "TextGrader TurnContext TwoTower",
+    "torchedu.permissions": "allowing",
     "torchedu.prediction": "predict",
     "torchedu.report": "write_report",
     "torchedu.run": "RunConfig build trainer",

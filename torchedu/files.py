@@ -1,6 +1,7 @@
 """Files that are written whole or not at all, and folders that go with the process."""
 
 import errno
+import json
 import os
 import platform
 import re
@@ -9,13 +10,73 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from torchedu.errors import ConfigError
 
 if os.name == "posix":
     import fcntl
 
+_roots: tuple[Path, ...] = ()
 _PART = re.compile(r"\..*\.\d+\.part")
+
+
+@contextmanager
+def writing_below(*roots: Path) -> Iterator[None]:
+    """Write nothing outside a few folders while a block runs, whatever asks for it.
+
+    For what files from anywhere name beside what the user names: it is read, and stays as it is.
+
+    Args:
+        roots: The folders.
+    """
+    global _roots
+    before = _roots
+    _roots = tuple(root.resolve() for root in roots)
+    try:
+        yield
+    finally:
+        _roots = before
+
+
+def writable(path: Path) -> Path:
+    """Return a path that is going to be written.
+
+    Raises:
+        ConfigError: ``writing_below`` keeps it as it is.
+    """
+    if _roots and not any(path.resolve().is_relative_to(root) for root in _roots):
+        raise ConfigError(
+            f"{path} would have to be written, and only a file names what stands there.",
+            "Name the data yourself: ⟦data.path⟧ FILE.",
+        )
+    return path
+
+
+def below(root: Path, folder: Path) -> Path:
+    """Make a folder below another one, which is written in no other place than there.
+
+    Args:
+        root: A folder that the user named, which may be a link or stand below one.
+        folder: One inside it.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ConfigError: A link stands at its place or above it, inside the root.
+    """
+    place = root
+    writable(root).mkdir(parents=True, exist_ok=True)
+    for name in folder.relative_to(root).parts:
+        place = place / name
+        if place.is_symlink() or name == "..":
+            raise ConfigError(
+                f"{place} is a link, and files of a run are written into its own folder alone.",
+                "Remove the link, or name another folder.",
+            )
+        place.mkdir(exist_ok=True)
+    return place
 
 
 @contextmanager
@@ -31,7 +92,7 @@ def whole(file: Path) -> Iterator[Path]:
     Yields:
         A name beside it; where the body raises, nothing is left of it.
     """
-    part = file.with_name(f".{file.name[:60]}.{os.getpid()}.part")
+    part = writable(file).with_name(f".{file.name[:60]}.{os.getpid()}.part")
     part.unlink(missing_ok=True)  # of a dead process of the same number, or a link laid there
     try:
         yield part
@@ -52,6 +113,12 @@ def write_whole(file: Path, content: bytes) -> None:
     """
     with whole(file) as part:
         part.write_bytes(content)
+
+
+def write_json(file: Path, value: Any) -> None:
+    """Write plain values as JSON, in a folder that need not exist; see ``whole``."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(file, json.dumps(value, ensure_ascii=False, indent=1).encode())
 
 
 def sweep(folder: Path) -> int:
@@ -89,7 +156,7 @@ def scratch(path: Path) -> Iterator[Path]:
     Raises:
         ConfigError: It cannot be made there.
     """
-    beside = path.absolute().parent
+    beside = writable(path).absolute().parent
     missing = [folder for folder in (beside, *beside.parents) if not folder.exists()]
     name = f".{path.name[:60]}.{platform.node()}"  # another machine may share the disk
     try:
@@ -167,7 +234,8 @@ def alone(folder: Path) -> Iterator[None]:
     if os.name != "posix":
         yield
         return
-    folder.mkdir(parents=True, exist_ok=True)
+    if not folder.is_dir():
+        writable(folder).mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

@@ -162,10 +162,7 @@ def option_names(parser: ArgumentParser) -> list[str]:
 
 
 def explain(
-    message: str,
-    options: Sequence[str],
-    choices: Mapping[str, Sequence[str]],
-    prog: str,
+    message: str, options: Sequence[str], choices: Mapping[str, Sequence[str]], prog: str
 ) -> ConfigError:
     """Turn a parser's message, often of a dozen lines, into what is wrong and what to do.
 

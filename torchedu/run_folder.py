@@ -8,6 +8,16 @@ from typing import Any, ClassVar, Self
 from torchedu.files import write_whole
 
 
+class _Inside:
+    """A path in a run's folder."""
+
+    def __init__(self, *names: str) -> None:
+        self._names = names
+
+    def __get__(self, run: "RunFolder", kind: type["RunFolder"]) -> Path:
+        return run.path.joinpath(*self._names)
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """Where the files of a run stand.
@@ -20,13 +30,13 @@ class RunFolder:
 
     CONFIG: ClassVar[str] = "config.yaml"
     METRICS: ClassVar[str] = "metrics.csv"
-    VOCABULARY: ClassVar[str] = "vocabulary.json"
+    COMPANIONS: ClassVar[str] = "companions.json"
     CHECKPOINTS: ClassVar[str] = "checkpoints"
     BEST: ClassVar[str] = "best.ckpt"
     LAST: ClassVar[str] = "last.ckpt"
     EVALUATION: ClassVar[str] = "evaluation.json"
     LOCK: ClassVar[str] = ".lock"
-    BEGUN: ClassVar[tuple[str, ...]] = (CONFIG, METRICS, VOCABULARY, CHECKPOINTS)
+    BEGUN: ClassVar[tuple[str, ...]] = (CONFIG, METRICS, COMPANIONS, CHECKPOINTS)
     """What a folder holds in which a run has begun."""
     PEOPLE: ClassVar[str] = "people.npz"
     REPORT: ClassVar[str] = "report.html"
@@ -66,70 +76,30 @@ class RunFolder:
         """Say whether a checkpoint stands where a run keeps its own."""
         return checkpoint.parent.name == cls.CHECKPOINTS
 
-    @property
-    def config(self) -> Path:
-        """The whole configuration."""
-        return self.path / self.CONFIG
-
-    @property
-    def metrics(self) -> Path:
-        """What was logged, a row a step that logged something."""
-        return self.path / self.METRICS
-
-    @property
-    def vocabulary(self) -> Path:
-        """The names whose ids the weights belong to."""
-        return self.path / self.VOCABULARY
-
-    @property
-    def lock(self) -> Path:
-        """What says which process writes here."""
-        return self.path / self.LOCK
-
-    @property
-    def people(self) -> Path:
-        """Digests of those whom the network was trained on: as private as their names."""
-        return self.path / self.PEOPLE
-
-    @property
-    def checkpoints(self) -> Path:
-        """The folder of checkpoints."""
-        return self.path / self.CHECKPOINTS
-
-    @property
-    def best(self) -> Path:
-        """The checkpoint of the best epoch."""
-        return self.checkpoints / self.BEST
-
-    @property
-    def last(self) -> Path:
-        """The checkpoint that a run goes on from."""
-        return self.checkpoints / self.LAST
-
-    @property
-    def thresholds(self) -> Path:
-        """Thresholds of risks, which go with the checkpoints."""
-        return self.checkpoints / "thresholds.json"
-
-    @property
-    def evaluation(self) -> Path:
-        """Scores beside the baselines', and the sections of the report."""
-        return self.path / self.EVALUATION
-
-    @property
-    def report(self) -> Path:
-        """The page."""
-        return self.path / self.REPORT
-
-    @property
-    def card(self) -> Path:
-        """The model card."""
-        return self.path / self.CARD
-
-    @property
-    def pictures(self) -> Path:
-        """The folder of the page's pictures."""
-        return self.path / self.PICTURES
+    config = _Inside(CONFIG)
+    """The whole configuration."""
+    metrics = _Inside(METRICS)
+    """What was logged, a row a step that logged something."""
+    companions = _Inside(COMPANIONS)
+    """What the weights belong to: names first of all."""
+    lock = _Inside(LOCK)
+    """What says which process writes here."""
+    people = _Inside(PEOPLE)
+    """Digests of those whom the network was trained on: as private as their names."""
+    checkpoints = _Inside(CHECKPOINTS)
+    """The folder of checkpoints."""
+    best = _Inside(CHECKPOINTS, BEST)
+    """The checkpoint of the best epoch."""
+    last = _Inside(CHECKPOINTS, LAST)
+    """The checkpoint that a run goes on from."""
+    evaluation = _Inside(EVALUATION)
+    """Scores beside the baselines', and the sections of the report."""
+    report = _Inside(REPORT)
+    """The page."""
+    card = _Inside(CARD)
+    """The model card."""
+    pictures = _Inside(PICTURES)
+    """The folder of the page's pictures."""
 
     def table(self, name: str = "predictions", form: str = "parquet") -> Path:
         """Return the file of a table that a task writes, such as its predictions."""
@@ -147,9 +117,9 @@ class RunFolder:
             self.PEOPLE: "digests of whom the network was trained on: as private as their names",
             self.EVALUATION: "scores; of lessons and conversations examples of what was said",
             f"{self.REPORT}, {self.PICTURES}": f"what {self.EVALUATION} holds",
-            self.VOCABULARY: "the names of items, courses and skills, and of students' attributes",
+            self.COMPANIONS: "the names of items, courses and skills, and of students' attributes",
             f"{self.CONFIG}, hparams.yaml": "where data and models stand on this machine",
-            self.CHECKPOINTS: f"what {self.VOCABULARY} and {self.CONFIG} hold, and the weights",
+            self.CHECKPOINTS: f"what {self.COMPANIONS} and {self.CONFIG} hold, and the weights",
         }
         width = max(map(len, held))
         lines = [

@@ -20,13 +20,14 @@ ITEM = "item"
 SKILL = "skill"
 MODULE = "module"
 PROMPT, SCORE, LABEL, PART, FOLD = "prompt", "score", "label", "part", "fold"
-ENCODER, ATTRIBUTE = "encoder", "attribute"
+ENCODER, ATTRIBUTE, TOLD, ROLE = "encoder", "attribute", "told", "role"
 GROUP = "group."
 TAG = "tag."
 """Kinds of names: ``item``, ``skill``, ``module``; what a network is told of students, such as
-``gender: F``, and one ``group.<attribute>`` an attribute of students; of texts ``prompt``,
-``score`` (the overall one, then traits), ``label``, ``part``, ``fold`` and ``encoder``, the
-checksum of what read them; of lessons ``tag.teacher`` and ``tag.student``."""
+``gender: F``, of the attributes ``told``, and one ``group.<attribute>`` an attribute of students;
+of texts ``prompt``, ``score`` (the overall one, then traits), ``label``, ``part``, ``fold`` and
+``encoder``, the checksum of what read them; of lessons ``tag.teacher``, ``tag.student`` and
+``role``, who speaks."""
 WRITERS = ("writer", "author", "student", "learner", "pupil", "user")
 """Attributes of texts that name who wrote them."""
 ROLES = ("teacher", "student")
@@ -51,45 +52,16 @@ class Column:
 
 
 ANSWER_COLUMNS = (
-    Column(
-        "student",
-        True,
-        "a name",
-        ("student_id", "user", "user_id", "learner", "learner_id"),
-    ),
-    Column(
-        "item",
-        True,
-        "a name",
-        ("item_id", "question", "question_id", "problem", "problem_id"),
-    ),
+    Column("student", True, "a name", ("student_id", "user", "user_id", "learner", "learner_id")),
+    Column("item", True, "a name", ("item_id", "question", "question_id", "problem", "problem_id")),
     Column(
         "skill",
         False,
         "a name, or several joined by a separator",
-        (
-            "skills",
-            "skill_id",
-            "concept",
-            "concepts",
-            "tag",
-            "tags",
-            "kc",
-            "skill_name",
-        ),
+        ("skills", "skill_id", "concept", "concepts", "tag", "tags", "kc", "skill_name"),
     ),
-    Column(
-        "correct",
-        True,
-        "0 or 1, or a share of the marks in 0..1",
-        ("score", "is_correct"),
-    ),
-    Column(
-        "time",
-        False,
-        "when it was answered: a date and time, or a number",
-        ("timestamp",),
-    ),
+    Column("correct", True, "0 or 1, or a share of the marks in 0..1", ("score", "is_correct")),
+    Column("time", False, "when it was answered: a date and time, or a number", ("timestamp",)),
     Column("response_time", False, "seconds taken to answer", ("elapsed", "elapsed_time")),
     Column("attempt", False, "which attempt at the item this is, from 1", ("attempts",)),
 )

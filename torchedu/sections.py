@@ -9,10 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, ClassVar, TypeVar
 
+from torchedu.strict import anything, arguments, check
+
 T = TypeVar("T")
 
 Number = float | int | None
 """A number, None where it is not defined."""
+PERFECT = "1.0000: look for a leak"
+"""What is said of a score that nobody reaches honestly."""
+
+
+def is_perfect(score: Number) -> bool:
+    """Say whether a score that is better the higher it is reads as 1 in four places."""
+    return score is not None and f"{score:.4f}" == "1.0000"
 
 
 @dataclass(frozen=True)
@@ -322,6 +331,8 @@ def _read(kind: type[T], value: Mapping[str, Any]) -> T:
             part = value[one.name]
             of = one.metadata.get("of")
             told[one.name] = [_read(of, each) for each in part] if of else part
+    nested = {one.name: anything for one in fields(kind) if "of" in one.metadata}  # type: ignore[arg-type]
+    check(told, arguments(kind, nested))
     try:
         return kind(**told)
     except TypeError as error:

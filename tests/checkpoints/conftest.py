@@ -19,9 +19,9 @@ def content(step: int = 7) -> dict[str, Any]:
         "state_dict": {"net.weight": torch.randn(20, 5), "net.bias": torch.randn(20)},
         "loops": {"fit_loop": {}},
         "callbacks": {"ModelCheckpoint": {"best_model_path": "somewhere/best.ckpt"}},
-        "optimizer_states": [{"state": {}}],
+        "optimizer_states": [{"state": {}, "param_groups": [{"params": [0, 1], "lr": 0.1}]}],
         "lr_schedulers": [],
-        "vocabulary": {"item": ["q1", "q2"]},
+        "companions": {"vocabulary": {"item": ["q1", "q2"]}},
         "task": "torchedu.tasks.KnowledgeTracing",
     }
 

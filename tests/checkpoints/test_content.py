@@ -1,5 +1,4 @@
 import gc
-import json
 import os
 import pickle
 import re
@@ -16,7 +15,9 @@ from tests.checkpoints.conftest import content, save
 from torchedu.checkpoints import read_checkpoint
 from torchedu.checkpoints.content import read
 from torchedu.checkpoints.seal import verify, write_sealed
+from torchedu.companions import Companions
 from torchedu.errors import CheckpointError
+from torchedu.schema import Names, Vocabulary
 
 
 def test_what_was_saved_is_read(checkpoint: Path) -> None:
@@ -28,10 +29,16 @@ def test_what_was_saved_is_read(checkpoint: Path) -> None:
 
 
 CHANGES: list[tuple[dict[str, Any], str]] = [
-    *[({key: None}, f"its {key!r} is a NoneType") for key in ("state_dict", "loops", "epoch")],
-    ({"global_step": "7"}, "its 'global_step' is a str and no int"),
-    ({"optimizer_states": {}}, "its 'optimizer_states' is a dict and no list"),
-    ({"state_dict": {"net.weight": 3.0}}, "its weights 'net.weight' are a float"),
+    *[
+        ({key: None}, f"its {key} is of the type NoneType")
+        for key in ("state_dict", "loops", "epoch")
+    ],
+    ({"global_step": "7"}, "its global_step is '7' and not a whole number"),
+    ({"optimizer_states": {}}, "its optimizer_states is of the type dict and not a list"),
+    (
+        {"state_dict": {"net.weight": 3.0}},
+        "its state_dict > net.weight is of the type float and not a tensor",
+    ),
     ({"state_dict": {"net.bias": torch.tensor([1, torch.nan])}}, "net.bias are not numbers"),
 ]
 
@@ -57,13 +64,13 @@ def test_wrong_types_and_weights_that_are_not_numbers_are_found(
 def test_missing_keys_are_found(tmp_path: Path, key: str) -> None:
     file = tmp_path / "net.ckpt"
     torch.save({name: value for name, value in content().items() if name != key}, file)
-    with pytest.raises(CheckpointError, match=f"it lacks '{key}'"):
+    with pytest.raises(CheckpointError, match=f"its content is without '{key}'"):
         read_checkpoint(file)
 
 
 def test_a_tensor_alone_is_no_checkpoint(tmp_path: Path) -> None:
     torch.save(torch.zeros(3), tmp_path / "net.ckpt")
-    with pytest.raises(CheckpointError, match="it holds a Tensor"):
+    with pytest.raises(CheckpointError, match="its content is of the type Tensor"):
         read_checkpoint(tmp_path / "net.ckpt")
 
 
@@ -80,11 +87,11 @@ def test_swapped_files_are_found(run: Path) -> None:
 
 
 def test_a_checkpoint_of_another_run_is_found(run: Path) -> None:
-    (run / "vocabulary.json").write_text(json.dumps({"item": ["q1", "q2"]}))
+    Companions(Vocabulary({"item": Names(["q1", "q2"])})).write(run / "companions.json")
     file = run / "checkpoints" / "best.ckpt"
     assert read_checkpoint(file).content["global_step"] == 10
-    save(file, content(10) | {"vocabulary": {"item": ["a", "b"]}})
-    with pytest.raises(CheckpointError, match="other items or skills than its run"):
+    save(file, content(10) | {"companions": {"vocabulary": {"item": ["a", "b"]}}})
+    with pytest.raises(CheckpointError, match="belongs to other data than"):
         read_checkpoint(file)
 
 
@@ -139,13 +146,15 @@ def anonymous() -> int:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 def test_reading_takes_no_memory_for_what_is_in_the_file(tmp_path: Path) -> None:
-    file = save(tmp_path / "net.ckpt", content() | {"optimizer_states": [torch.ones(1 << 25)]})
+    moments = [{"state": {0: {"exp_avg": torch.ones(1 << 25)}}, "param_groups": []}]
+    file = save(tmp_path / "net.ckpt", content() | {"optimizer_states": moments})
     gc.collect()
     before = anonymous()
-    (moments,) = read_checkpoint(file).content["optimizer_states"]
+    moments = read_checkpoint(file).content["optimizer_states"][0]["state"][0]["exp_avg"]
     assert anonymous() - before < file.stat().st_size / 4
     moments += 1  # a copy of its own, for those who write to it
-    assert read_checkpoint(file).content["optimizer_states"][0].max() == 1
+    again = read_checkpoint(file).content["optimizer_states"][0]["state"][0]["exp_avg"]
+    assert again.max() == 1
 
 
 def test_reading_needs_no_lightning(checkpoint: Path) -> None:

@@ -39,7 +39,10 @@ def whole(step: int) -> dict[str, Any]:
     checkpoint["state_dict"]["net.odd"] = torch.randn(5, 3).bfloat16()
     checkpoint["state_dict"]["net.one"] = torch.randn(1)
     checkpoint["optimizer_states"] = [
-        {"state": {0: {"step": torch.tensor(4.0), "exp_avg": torch.randn(7, 2)}}}
+        {
+            "state": {0: {"step": torch.tensor(4.0), "exp_avg": torch.randn(7, 2)}},
+            "param_groups": [],
+        }
     ]
     return checkpoint
 

@@ -19,7 +19,7 @@ from torchedu.checkpoints import STOPPED, LastCheckpoint, VerifiedCheckpointIO, 
 from torchedu.datasets.splits import Part
 from torchedu.errors import TrainingError
 from torchedu.metrics_log import metrics_log
-from torchedu.prediction.tracing import predict_part
+from torchedu.prediction.stream import predicted
 from torchedu.testing.launch import LaunchServer
 
 SECONDS = 90.0
@@ -223,8 +223,8 @@ def agree(store: Path, ranks: int, accumulate: int) -> Agreed:
         task = task_of(few, lr=0.0)
         trainer = trainer_of(ranks, logger=False, enable_checkpointing=False)
         scores += trainer.validate(task, few, verbose=False)
-        predicted = predict_part(task, few, trainer, "test")
-        ids = zip(predicted.student.tolist(), predicted.position.tolist(), strict=True)
+        columns = predicted(task, few, "test", trainer)
+        ids = zip(columns["student"].tolist(), columns["position"].tolist(), strict=True)
         answers.append(list(ids))
     data = Interactions(str(store), batch_size=32)
     task, watch = task_of(data, lr=0.0), Watch()

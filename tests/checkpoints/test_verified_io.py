@@ -88,7 +88,7 @@ def test_what_goes_on_changing_is_copied_and_names_are_not(
 ) -> None:
     written: list[dict[str, object]] = []
     monkeypatch.setattr(verified_io, "write_sealed", lambda *args: written.append(args[2]))
-    saved = {**content(5), "vocabulary": {"item": ["q1", "q2"]}}
+    saved = {**content(5), "companions": {"vocabulary": {"item": ["q1", "q2"]}}}
     writer = VerifiedCheckpointIO()
     writer.asynchronous = True
     writer.save_checkpoint(saved, tmp_path / "last.ckpt")
@@ -97,7 +97,7 @@ def test_what_goes_on_changing_is_copied_and_names_are_not(
     weights += 1
     writer.wait()
     assert list(written[0]) == list(saved)
-    assert written[0]["vocabulary"] is saved["vocabulary"]
+    assert written[0]["companions"] is saved["companions"]
     assert torch.equal(next(iter(written[0]["state_dict"].values())), kept)
 
 

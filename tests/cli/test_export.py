@@ -12,7 +12,7 @@ def test_the_files_and_what_was_checked_are_printed(
 ) -> None:
     assert main(["export", str(trained_run), str(tmp_path / "out")]) == 0
     *files, checked = capsys.readouterr().out.splitlines()
-    for file in ("config.json", "model.safetensors", "vocabulary.json"):
+    for file in ("config.json", "model.safetensors", "companions.json"):
         size = (tmp_path / "out" / file).stat().st_size
         assert f"{tmp_path / 'out' / file}: {size:,} bytes" in files
     assert checked.startswith("model.safetensors equal the checkpoint bit for bit: ")

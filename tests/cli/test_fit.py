@@ -27,7 +27,7 @@ def test_a_run_s_folder_holds_all_that_was_found(trained_run: Path, class_store:
     files = {str(f.relative_to(trained_run)) for f in trained_run.rglob("*") if f.is_file()}
     assert files >= {
         "config.yaml",
-        "vocabulary.json",
+        "companions.json",
         "metrics.csv",
         "checkpoints/best.ckpt",
         "checkpoints/last.ckpt",
@@ -38,7 +38,7 @@ def test_a_run_s_folder_holds_all_that_was_found(trained_run: Path, class_store:
     }
     assert not [file for file in files if file.endswith(".part")]
     store = AnswerStore(class_store)
-    names = json.loads((trained_run / "vocabulary.json").read_text("utf-8"))
+    names = json.loads((trained_run / "companions.json").read_text("utf-8"))["vocabulary"]
     assert names == store.vocabulary.to_json()
     heading, *rows = (trained_run / "metrics.csv").read_text().splitlines()
     assert {"epoch", "step", "train/loss", "val/auc"} <= set(heading.split(","))
@@ -111,7 +111,7 @@ def test_a_network_goes_on_with_next_year_s_items(trained_run: Path, tmp_path: P
     grown = open_task(Path("grown/checkpoints/best.ckpt"))
     store = AnswerStore(tmp_path / "next.store")
     assert grown.vocabulary == old.vocabulary.grown(store.vocabulary)
-    names = json.loads(Path("grown/vocabulary.json").read_text("utf-8"))
+    names = json.loads(Path("grown/companions.json").read_text("utf-8"))["vocabulary"]
     assert names == grown.vocabulary.to_json()
     assert grown.net.arguments() == old.net.arguments()
     assert (grown.lr, grown.schedule) == (0.0005, "constant")

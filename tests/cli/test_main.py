@@ -5,7 +5,7 @@ import sys
 import pytest
 
 import torchedu
-from torchedu.cli import COMMANDS, main
+from torchedu.cli import COMMANDS, PERMISSIONS, main
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["fti"], []])
@@ -27,6 +27,8 @@ def test_help_lists_every_command_with_its_purpose(capsys: pytest.CaptureFixture
     assert main(["--help"]) == 0
     said = capsys.readouterr().out
     title, _, usage, _, *rows, _, hint = said.splitlines()
+    rows, options = rows[: len(COMMANDS)], rows[len(COMMANDS) + 2 :]
+    assert [row.split("  ")[1] for row in options] == list(PERMISSIONS)
     assert title == "torchedu: models of learners on PyTorch Lightning"
     assert usage.startswith("usage: torchedu COMMAND [OPTIONS]")
     assert [re.split(r"  +", row.strip(), maxsplit=1) for row in rows] == [

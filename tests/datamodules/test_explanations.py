@@ -8,7 +8,6 @@ from torchedu import Explanations
 from torchedu.companions import Companions
 from torchedu.datamodules.chat_tokenizer import ChatTokenizer
 from torchedu.errors import ConfigError, DataError
-from torchedu.schema import Vocabulary
 
 pytest.importorskip("transformers", reason="needs the package transformers")
 
@@ -51,7 +50,7 @@ def test_what_is_scored_stands_text_by_text(chat_store: Path, data: Explanations
 def test_long_conversations_are_cut_and_counted(chat_store: Path, data: Explanations) -> None:
     longest = int(data.batches("train").windows.length.max())
     short = Explanations(str(chat_store), max_tokens=longest - 5, batch_tokens=500, vocab_size=400)
-    short.use(Companions(Vocabulary(), tokenizer=data.tokenizer.files))
+    short.use(Companions(tokenizer=data.tokenizer.files))
     with pytest.warns(UserWarning, match="of the train part are cut off at max_tokens"):
         assert short.batches("train").windows.length.max() == longest - 5
 

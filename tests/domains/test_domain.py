@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from torchedu.companions import Companions
 from torchedu.datamodules import Enrolments, Interactions
 from torchedu.domains import Domain, Recommendation, Tracing
 from torchedu.errors import CheckpointError, ConfigError
@@ -34,21 +35,20 @@ def test_it_predicts_without_a_trainer(data: Interactions) -> None:
 def test_what_stands_beside_the_weights_comes_back(data: Interactions) -> None:
     domain = met(data)
     again = Tracing(**domain.arguments())
-    again.take_beside(domain.beside())
+    again.take(Companions.of(domain.companions.content()))
     again.load_state_dict(domain.state_dict())
     assert again.vocabulary == domain.vocabulary
     assert again.arguments() == domain.arguments()
-    with pytest.raises(CheckpointError, match="no vocabulary"):
-        again.take_beside({})
-    with pytest.raises(CheckpointError, match="other items or skills"):
-        again.take_beside({"vocabulary": {ITEM: ["another"]}})
+    other = Companions(Vocabulary({ITEM: Names(["another"])}))
+    with pytest.raises(CheckpointError, match=r"other data than this: item 'another' there, 'q0"):
+        again.take(other)
 
 
 def test_sizes_are_compared_until_names_are_known(data: Interactions) -> None:
     with pytest.raises(ConfigError, match=f"has num_skills 3, the data {data.num_skills}"):
         Tracing(DKT, data.num_items, 3).agree(data, training=False)
     small = Tracing(DKT, 3, 3)
-    small.vocabulary = Vocabulary({ITEM: Names(["a"]), SKILL: Names(["b"])})
+    small.take(Companions(Vocabulary({ITEM: Names(["a"]), SKILL: Names(["b"])})))
     small.agree(data, training=False)
     assert data.vocabulary == small.vocabulary
 
@@ -58,7 +58,7 @@ def test_names_of_a_family_keep_their_rows_when_an_earlier_kind_grows() -> None:
         {ITEM: Names(["a"]), GROUP + "age": Names(["x"]), GROUP + "sex": Names(["f"])}
     )
     domain = Recommendation(TwoTower, 3, 9, num_groups=6)
-    domain.vocabulary = known
+    domain.take(Companions(known))
     assert isinstance(domain.net, TwoTower)
     with torch.no_grad():
         domain.net.group.weight.copy_(torch.arange(6.0).unsqueeze(1).expand(6, 128))

@@ -7,8 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from torchedu import DKT, Interactions, KnowledgeTracing
-from torchedu.evaluation import evaluate
+from torchedu.evaluation import any_task, evaluate
 from torchedu.evaluation.any_task import evaluation
+from torchedu.prediction import any_task as any_prediction
 from torchedu.prediction import predict
 from torchedu.report import write_report
 from torchedu.run import trainer
@@ -16,14 +17,21 @@ from torchedu.sections import Section, Table
 from torchedu.tasks import Task
 
 
+@pytest.fixture
+def unregistered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let torchedu's own tasks be evaluated and predict as those of another package are."""
+    monkeypatch.setattr(any_task, "findings", any_task.findings.dispatch(Task))
+    monkeypatch.setattr(any_prediction, "outputs", any_prediction.outputs.dispatch(Task))
+
+
+@pytest.mark.usefixtures("unregistered")
 def test_a_task_of_one_s_own_gets_the_scores_that_it_logs(
-    class_store: Path, tmp_path: Path
+    class_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = Interactions(str(class_store))
     task = KnowledgeTracing(partial(DKT, dim=4), data.num_items, data.num_skills)
-    plain = evaluate.dispatch(Task)
     run = trainer(str(tmp_path / "run"), accelerator="cpu")
-    found = plain(task, data, run, "test", tmp_path / "scores")
+    found = evaluate(task, data, run, "test", tmp_path / "scores")
     assert found["columns"]["log_loss"] == "log loss"
     (row,) = found["scores"]
     assert (row["name"], row["kind"]) == ("DKT", "network")
@@ -31,6 +39,7 @@ def test_a_task_of_one_s_own_gets_the_scores_that_it_logs(
     assert json.loads((tmp_path / "scores" / "evaluation.json").read_text()) == found
     assert (found["use_for"], found["not_for"]) == (task.use_for, task.not_for)
     assert "DKT reaches a" in found["lead"]
+    monkeypatch.undo()
     own = evaluate(task, data, run, baselines=False)["scores"][0]
     assert abs(own["auc"] - row["auc"]) < 1e-6
 
@@ -88,17 +97,20 @@ class Counting(KnowledgeTracing):
         return [Section("What was counted", "All answers.", [Table(["what", "number"], rows)])]
 
 
+@pytest.mark.usefixtures("unregistered")
 def test_a_task_of_one_s_own_shows_sections_of_its_own(class_store: Path, tmp_path: Path) -> None:
     data = Interactions(str(class_store))
     task = Counting(partial(DKT, dim=4), data.num_items, data.num_skills)
     run = trainer(str(tmp_path / "run"), accelerator="cpu")
-    found = evaluate.dispatch(Task)(task, data, run, "test", tmp_path / "scores")
-    (section,) = found["sections"]
+    found = evaluate(task, data, run, "test", tmp_path / "scores")
+    section, leaks = found["sections"]
+    assert leaks["title"] == "Could the scores be too good?"
+    assert leaks["sentence"].endswith("none was found.")
     assert section["forms"][0]["rows"] == [["answers", data.parts["test"].num_answers]]
     page = write_report(tmp_path / "scores").read_text("utf-8")
     assert "What was counted" in page
-    (file,) = predict.dispatch(Task)(task, data, run, tmp_path / "out")
+    (file,) = predict(task, data, run, tmp_path / "out")
     table = pq.read_table(file).to_pydict()
-    assert list(table) == ["student", "position", "probability"]
+    assert list(table) == ["student", "position", "probability", "correct"]
     first = data.store.student_names([0]) * int(data.store.history_offsets[1])
     assert table["student"][: len(first)] == first

@@ -14,7 +14,7 @@ from tests.encoders import write_encoder
 from tests.essays import write_answers, write_essays
 from torchedu.cli import main
 from torchedu.datamodules import Essays
-from torchedu.prediction.grading import predicted_grades
+from torchedu.prediction.stream import predicted
 from torchedu.schema import UNKNOWN
 from torchedu.tasks import open_task
 
@@ -102,7 +102,7 @@ def test_grades_are_written_on_each_prompts_own_scale(run: Path, desk: Path) -> 
         (["--data.path", "other.csv"], "the prompt 'rats' of text 'e0' is not known"),
         (["--data.encoder", "another"], "the data has the encoder "),
         (["--data.frozen", "false"], "FrozenGrader reads vectors"),
-        (["--data.encoder", "no/such"], "'no/such' is no folder, and the hub"),
+        (["--data.encoder", "no/such"], "'no/such' is no folder, and no model"),
     ],
 )
 def test_what_does_not_fit_the_network_is_told_in_two_lines(
@@ -173,11 +173,11 @@ def test_labels_are_audited_by_what_is_commonest_in_training(
     (desk / "labelled.csv").write_text("\n".join(rows), "utf-8")
     asked: list[str] = []
 
-    def predicted(task: object, data: object, trainer: object, part: str) -> object:
+    def noted(task: object, data: object, part: str, trainer: object) -> object:
         asked.append(part)
-        return predicted_grades(task, data, trainer, part)
+        return predicted(task, data, part, trainer)
 
-    monkeypatch.setattr("torchedu.evaluation.grading.predicted_grades", predicted)
+    monkeypatch.setattr("torchedu.evaluation.grading.predicted", noted)
     run = desk / "runs" / "labelled"
     words = ["--data.path", str(desk / "labelled.csv"), "--data.groups", "[sex]", "--run", str(run)]
     words += ["--data.encoder", str(desk / "encoder"), "--model.net.head", "classes", *FAST]

@@ -92,7 +92,7 @@ def test_the_report_draws_the_lesson_and_the_tags(run: Path) -> None:
     assert "Tag by tag" in page
     drawn = {file.stem for file in (run / "pictures").iterdir()}
     assert {"one-lesson-over-time", "tag-by-tag"} <= drawn
-    lesson, _ = json.loads((run / "evaluation.json").read_text("utf-8"))["sections"]
+    lesson, *_ = json.loads((run / "evaluation.json").read_text("utf-8"))["sections"]
     assert lesson["sentence"].startswith("Lesson row")  # not its name
     (stripes,) = lesson["forms"]
     for band, other in zip(stripes["bands"], reversed(stripes["bands"]), strict=True):

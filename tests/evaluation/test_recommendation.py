@@ -9,9 +9,9 @@ from torch import Tensor
 
 from torchedu import CourseRecommendation, Enrolments, TwoTower, evaluate, trainer
 from torchedu.batch import EnrolmentBatch
-from torchedu.datasets.leaks import Leak
 from torchedu.domains.recommendation import LOOKED_AT
 from torchedu.errors import DataError
+from torchedu.leaks import Finding
 from torchedu.prediction import predict
 
 
@@ -84,7 +84,7 @@ def test_the_network_sees_each_held_out_course_once(
 def test_data_with_a_leak_is_not_scored(
     enrolment_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    leak = [Leak("course_id", 3, "3 follow from one course")]
-    monkeypatch.setattr("torchedu.datasets.leaks.find_leaks", lambda *_: leak)
+    leak = [Finding("name", "courses", 3, 0.1, "3 follow from one course", "Take them out.")]
+    monkeypatch.setattr("torchedu.datamodules.enrolments.check", lambda *_: leak)
     with pytest.raises(DataError, match="no score would mean anything"):
         Enrolments(str(enrolment_store)).test_dataloader()

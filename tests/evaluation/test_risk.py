@@ -21,7 +21,7 @@ from torchedu.cli import main
 from torchedu.datamodules import CourseEvents
 from torchedu.errors import ConfigError, DataError
 from torchedu.models import EventGRU
-from torchedu.prediction.risk import predict_risks
+from torchedu.prediction.stream import predicted
 from torchedu.schema import ATTRIBUTE, MODULE, Names, Vocabulary
 from torchedu.tasks import AtRisk, open_task
 from torchedu.testing.launch import LaunchServer
@@ -58,7 +58,7 @@ def test_a_run_is_scored_beside_baselines_and_audited(run: Path) -> None:
     assert "AUC at 50 %" in page
     assert "Week by week" in page
     assert "One student's risk over time" in page
-    calls, weeks, groups, student = found["sections"]
+    calls, weeks, groups, student, _ = found["sections"]
     worth, lists = calls["forms"]
     assert [row[2] for row in worth["rows"]] == [call["precision"] for call in found["calls"]]
     risks = [row[2] for row in lists["rows"] if row[0] == lists["rows"][0][0]]
@@ -75,7 +75,7 @@ def test_a_run_is_scored_beside_baselines_and_audited(run: Path) -> None:
     drawn = {file.stem for file in (run / "pictures").iterdir()}
     assert {"week-by-week", "week-by-week-2", "for-all-groups-alike-2"} <= drawn
     assert "one-student-s-risk-over-time" in drawn
-    kept = json.loads((run / "checkpoints" / "thresholds.json").read_text())
+    kept = json.loads((run / "companions.json").read_text())["thresholds"]
     assert kept == found["thresholds"]
     assert [one["policy"] for one in kept] == ["least_cost", "even"]
     card = (run / "model_card.md").read_text()
@@ -114,9 +114,9 @@ def test_what_students_are_is_told_only_where_it_is_asked_for(
     assert batch.attribute_BA[:, 0].tolist() == own.tolist()
     net = partial(EventGRU, dim=4, members=1)
     task = AtRisk(net, told.num_modules, told.num_attributes)
-    assert predict_risks(task, told, stock_trainer(), "test").risk.shape
+    assert predicted(task, told, "test", stock_trainer())["probability"].shape
     with pytest.raises(ConfigError, match="told gender of students, the data tells nothing"):
-        predict_risks(task, plain, stock_trainer(), "test")
+        predicted(task, plain, "test", stock_trainer())
     assert main(["test", str(run), "--data.attributes", '["gender"]']) == 2
     assert "the network is told nothing of students" in capsys.readouterr().err
 
@@ -152,9 +152,9 @@ def trained_on_ranks(folder: Path, run: Path) -> dict[str, Any]:
         str(run), 2, accelerator="cpu", devices=ranks, strategy="ddp" if ranks > 1 else "auto"
     )
     fitted.fit(task, datamodule=data)
-    told = predict_risks(task, data, fitted, "test")
+    told = predicted(task, data, "test", fitted)
     weights = torch.cat([one.detach().flatten() for one in task.parameters()])
-    return {"weights": weights.numpy(), "risk": told.risk, "enrolment": told.enrolment}
+    return {"weights": weights.numpy(), "risk": told["probability"], "enrolment": told["enrolment"]}
 
 
 def test_two_ranks_train_and_foretell_as_one(
@@ -228,17 +228,17 @@ def test_a_network_says_the_same_after_saving_and_of_modules_in_another_order(
 ) -> None:
     task = open_task(run / "checkpoints" / "best.ckpt")
     data = CourseEvents(str(folder))
-    first = predict_risks(task, data, stock_trainer(), "test")
+    first = predicted(task, data, "test", stock_trainer())
     grown = task.grown(Vocabulary({MODULE: Names(["CCC", *data.store.vocabulary[MODULE]])}))
     assert list(grown.vocabulary[MODULE]) == ["AAA", "BBB", "CCC"]
-    second = predict_risks(grown.eval(), data, stock_trainer(), "test")
-    assert np.allclose(first.risk, second.risk, atol=1e-6)
+    second = predicted(grown.eval(), data, "test", stock_trainer())
+    assert np.allclose(first["probability"], second["probability"], atol=1e-6)
 
 
 def test_a_task_of_other_sizes_is_refused(folder: Path) -> None:
     task = AtRisk({"class_path": "torchedu.models.EventGRU", "init_args": {"dim": 4}}, 9)
     with pytest.raises(ConfigError, match="the network has num_modules 9, the data 4"):
-        predict_risks(task, CourseEvents(str(folder)), stock_trainer(), "test")
+        predicted(task, CourseEvents(str(folder)), "test", stock_trainer())
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from torchedu.evaluation.tracing import HISTORY
 from torchedu.metrics import scores
 from torchedu.metrics.within import within
 from torchedu.models import DKT, ItemDKT
-from torchedu.prediction.tracing import predict_part
+from torchedu.prediction.stream import predicted
 from torchedu.schema import ITEM, SKILL, Names, Vocabulary
 from torchedu.tasks import KnowledgeTracing
 
@@ -35,7 +35,7 @@ def stock_trainer() -> Trainer:
 
 def untrained(data: Interactions) -> KnowledgeTracing:
     task = KnowledgeTracing(ItemDKT, data.num_items, data.num_skills)
-    task.vocabulary = data.vocabulary
+    task.companions = data.own
     return task
 
 
@@ -130,12 +130,12 @@ def test_what_is_kept_is_what_was_found(class_store: Path, tmp_path: Path) -> No
     kept = json.loads((tmp_path / "run" / "evaluation.json").read_text("utf-8"))
     assert kept == json.loads(json.dumps(found))
     table = pq.read_table(tmp_path / "run" / "predictions.parquet").to_pydict()
-    predicted = predict_part(task, data, stock_trainer(), "test")
-    np.testing.assert_allclose(table["probability"], predicted.probability, atol=1e-6)
-    assert table["correct"] == predicted.correct.tolist()
+    columns = predicted(task, data, "test", stock_trainer())
+    np.testing.assert_allclose(table["probability"], columns["probability"], atol=1e-6)
+    assert table["correct"] == columns["correct"].tolist()
     store = data.store
-    assert table["student"] == store.student_names(predicted.student)
-    place = store.history_offsets[predicted.student] + predicted.position
+    assert table["student"] == store.student_names(columns["student"])
+    place = store.history_offsets[columns["student"]] + columns["position"]
     assert table["item"] == [store.vocabulary[ITEM].name(i) for i in store.item[place]]
     (told,) = (one for one in found["sections"] if one["title"].startswith("One student"))
     picture, answers = told["forms"]
@@ -165,11 +165,11 @@ def test_a_prediction_never_sees_its_own_mark_nor_a_later_one(tmp_path: Path) ->
         data = Interactions(str(tmp_path / f"{name}.store"), window=9, context=4)
         if not predictions:
             task = untrained(data)
-        predictions.append(predict_part(task, data, stock_trainer(), None))
+        predictions.append(predicted(task, data, None, stock_trainer()))
     one, other = predictions
-    same = np.abs(one.probability - other.probability) < 1e-6
-    assert same[one.position <= 6].all()
-    assert not same[one.position == 7].any()
+    same = np.abs(one["probability"] - other["probability"]) < 1e-6
+    assert same[one["position"] <= 6].all()
+    assert not same[one["position"] == 7].any()
 
 
 def class_of(path: Path, correct: Sequence[float], students: int = 8) -> Interactions:
@@ -196,7 +196,7 @@ def test_scores_that_are_not_defined_are_null(tmp_path: Path) -> None:
 def test_part_of_the_marks_is_evaluated(tmp_path: Path) -> None:
     data = class_of(tmp_path / "a.store", [0, 0.25, 1, 0.75])
     task = KnowledgeTracing(DKT, data.num_items, data.num_skills)
-    task.vocabulary = data.vocabulary
+    task.companions = data.own
     found = evaluate(task, data, stock_trainer())
     assert [row["name"] for row in found["scores"]] == ["DKT", "item mean", "Best-LR"]
     assert found["counts"]["answers"] == 8

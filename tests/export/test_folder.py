@@ -13,9 +13,10 @@ import pytest
 import torch
 
 from tests.export.networks import Remembering
+from torchedu.companions import Companions
 from torchedu.domains.building import class_path
 from torchedu.errors import CheckpointError, ConfigError
-from torchedu.export import open_export, open_vocabulary
+from torchedu.export import open_companions, open_export
 from torchedu.export.folder import whole_folder, write_config, write_network
 from torchedu.models import ItemDKT, KTModel
 from torchedu.schema import Names, Vocabulary
@@ -45,7 +46,7 @@ def about(net: KTModel) -> dict[str, Any]:
 
 def write(folder: Path, net: KTModel, **changes: object) -> Path:
     with whole_folder(folder) as part:
-        write_network(net, VOCABULARY, part)
+        write_network(net, Companions(VOCABULARY), part)
         config = about(net)
         config["network"] |= changes
         write_config(config, part)
@@ -66,7 +67,7 @@ def test_the_network_and_its_names_come_back(kind: type[KTModel], tmp_path: Path
     wanted, found = net.state_dict(), again.state_dict()
     assert wanted.keys() == found.keys()
     assert all(torch.equal(wanted[name], found[name]) for name in wanted)
-    assert open_vocabulary(tmp_path / "deep" / "out") == VOCABULARY
+    assert open_companions(tmp_path / "deep" / "out") == Companions(VOCABULARY)
 
 
 def test_weights_may_be_read_by_whom_the_folder_may(folder: Path) -> None:
@@ -75,7 +76,7 @@ def test_weights_may_be_read_by_whom_the_folder_may(folder: Path) -> None:
     assert len(modes) == 1
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "vocabulary.json", "config.json"])
+@pytest.mark.parametrize("name", ["model.safetensors", "companions.json", "config.json"])
 @pytest.mark.parametrize("damage", ["gone", "empty", "cut", "flipped"])
 def test_a_damaged_file_is_told_in_two_lines(name: str, damage: str, folder: Path) -> None:
     file = folder / name
@@ -90,7 +91,7 @@ def test_a_damaged_file_is_told_in_two_lines(name: str, damage: str, folder: Pat
         file.write_bytes(content[:at] + new + content[at + 1 :])
     else:
         file.write_bytes(content[:half] if damage == "cut" else b"")
-    for opening in (open_export, open_vocabulary):
+    for opening in (open_export, open_companions):
         with pytest.raises(CheckpointError, match="cannot be used") as told:
             opening(folder)
         assert len(str(told.value).splitlines()) == 2
@@ -102,15 +103,15 @@ def test_a_damaged_file_is_told_in_two_lines(name: str, damage: str, folder: Pat
     [
         ({"class_path": "shutil.rmtree"}, "no network"),
         ({"class_path": "torch.nn.Linear"}, "no network"),
-        ({"class_path": "nowhere.Net"}, "cannot be imported"),
+        ({"class_path": "nowhere.Net"}, "whose code is not torchedu's"),
         ({"class_path": "torchedu.models.KTModel"}, "cannot be built"),
-        ({"class_path": 3}, "cannot be imported"),
+        ({"class_path": 3}, "not an import path"),
         ({"init_args": {"dim": 5}}, r"weights \w+.* and its network takes"),
-        ({"init_args": {"dim": "x"}}, "cannot be built"),
+        ({"init_args": {"dim": "x"}}, "and not a whole number"),
         ({"init_args": {"colour": 1}}, "cannot be built"),
         ({"init_args": [1]}, "does not describe a network"),
         ({"num_items": 15}, "15 items and 6 skills, its vocabulary 14 and 6"),
-        ({"num_skills": None}, "None skills"),
+        ({"num_skills": None}, "and not a whole number"),
         ({"class_path": "torchedu.models.DKT", "init_args": {"dim": 4}}, "takes nothing"),
         ({"class_path": "torchedu.models.SAKT", "init_args": {"dim": 3, "heads": 2}}, "heads 2"),
     ],

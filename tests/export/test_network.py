@@ -10,7 +10,7 @@ import torch
 from tests.export.networks import Deciding
 from torchedu.checkpoints import read_checkpoint
 from torchedu.errors import CheckpointError, ConfigError, MissingExtraError
-from torchedu.export import export_network, open_export, open_vocabulary
+from torchedu.export import export_network, open_companions, open_export
 from torchedu.export.entries import entries
 from torchedu.tasks import open_task
 
@@ -19,7 +19,7 @@ def test_the_weights_of_a_run_are_exported(trained_run: Path, tmp_path: Path) ->
     exported = export_network(trained_run, tmp_path / "out")
     assert exported.folder == tmp_path / "out"
     names = {file.name for file in exported.folder.iterdir()}
-    assert names == {"config.json", "model.safetensors", "vocabulary.json"}
+    assert names == {"config.json", "model.safetensors", "companions.json"}
     (checked,) = exported.checked
     assert (checked.difference, checked.tolerance) == (0, 0)
     task = open_task(trained_run / "checkpoints" / "best.ckpt")
@@ -27,8 +27,8 @@ def test_the_weights_of_a_run_are_exported(trained_run: Path, tmp_path: Path) ->
     assert type(again) is type(task.net)
     own, other = task.net.state_dict(), again.state_dict()
     assert all(torch.equal(own[name], other[name]) for name in own)
-    written = json.loads((trained_run / "vocabulary.json").read_text("utf-8"))
-    assert open_vocabulary(exported.folder).to_json() == written
+    written = json.loads((trained_run / "companions.json").read_text("utf-8"))
+    assert open_companions(exported.folder).to_json() == written
 
 
 def test_the_configuration_tells_where_it_comes_from(trained_run: Path, tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ from torchedu.export.capture import capture
 from torchedu.export.check import check
 from torchedu.models.mastery import mastery
 from torchedu.parallel.stages import rows_of
-from torchedu.prediction.tracing import write_mastery
+from torchedu.prediction.tables import write_table
+from torchedu.prediction.tracing import masteries
 from torchedu.schema import ITEM, SKILL, Names, Vocabulary
 from torchedu.tasks import KnowledgeTracing
 from torchedu.testing import check_network
@@ -82,7 +83,7 @@ def test_it_is_trained_reported_and_exported_by_its_import_path(
     assert network["auc"] > 0.99  # who reads no attempt has .5
     assert isinstance(run.data, Interactions)
     assert isinstance(result.task, KnowledgeTracing)
-    write_mastery(tmp_path / "mastery.csv", result.task, run.data)
+    write_table(tmp_path / "mastery.csv", masteries(result.task, run.data))
     assert len((tmp_path / "mastery.csv").read_text("utf-8").splitlines()) == 1 + 40
     exported = export_network(tmp_path / "run", tmp_path / "out", "torch_export")
     assert all(found.difference <= found.tolerance for found in exported.checked)

@@ -16,7 +16,7 @@ from torchedu.datasets import Store, StoreWriter
 from torchedu.datasets.importers import BadRows, Importer, Reading, Sieve
 from torchedu.datasets.importers.reading import values
 from torchedu.datasets.importers.reading.numbering import Numbering
-from torchedu.datasets.importers.reading.tables import CSV, Delimited, read_tables
+from torchedu.datasets.importers.reading.tables import Delimited
 from torchedu.datasets.order import Order, Windows, cut_windows
 from torchedu.datasets.splits import Part
 from torchedu.datasets.store import encode_texts
@@ -54,10 +54,7 @@ class Durations(Delimited, Importer):
     name = "durations"
     reads = "a CSV file, a row an exercise that a student worked on"
     suffixes = (".durations",)
-
-    def read(self, raw: str, bad: BadRows) -> Reading:
-        """Begin to read the file."""
-        return read_tables(self.tables(raw, CSV), bad, COLUMNS, columns=self.columns)
+    schema = COLUMNS
 
     def write(self, reading: Reading, bad: BadRows, out: Path, about: dict[str, Any]) -> None:
         """Check all rows and write them, student by student."""

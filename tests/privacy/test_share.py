@@ -69,8 +69,8 @@ def test_a_pack_names_nobody_and_no_place(
         assert not in_bytes(pack, planted), planted
     names = sorted(str(file.relative_to(pack)) for file in pack.rglob("*") if file.is_file())
     assert [name for name in names if not name.startswith("pictures/")] == [
-        "checkpoints/best.ckpt", "config.yaml", "evaluation.json", "metrics.csv",
-        "model_card.md", "report.html", "vocabulary.json",
+        "checkpoints/best.ckpt", "companions.json", "config.yaml", "evaluation.json", "metrics.csv",
+        "model_card.md", "report.html",
     ]  # fmt: skip
     assert main(["share", str(home / "run"), "--out", str(pack)]) == 2
 

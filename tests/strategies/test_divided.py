@@ -18,7 +18,7 @@ from torchedu.checkpoints import VerifiedCheckpointIO, read_checkpoint
 from torchedu.cli import main
 from torchedu.errors import ConfigError, TrainingError
 from torchedu.parallel import blocks, check_divisible, tensor_styles
-from torchedu.prediction.tracing import predict_part
+from torchedu.prediction.stream import predicted
 from torchedu.run import RunConfig, build
 from torchedu.strategies.fsdp import FSDP
 from torchedu.strategies.named import strategy_class
@@ -167,8 +167,8 @@ def with_dropout(store: Path, checkpoint: Path) -> tuple[list[bool], int, int]:
     trainer = quick("tensor", [copies], max_steps=8)
     trainer.fit(task, data, ckpt_path=checkpoint, weights_only=True)
     trainer.save_checkpoint(checkpoint)
-    predicted = predict_part(task, data, trainer, "test")
-    answers = set(zip(predicted.student.tolist(), predicted.position.tolist(), strict=True))
+    columns = predicted(task, data, "test", trainer)
+    answers = set(zip(columns["student"].tolist(), columns["position"].tolist(), strict=True))
     # The task is a single-device one again, which anyone may use alone.
     assert not any(isinstance(one, DTensor) for one in task.parameters())
     saved = torch.load(checkpoint, weights_only=True)["state_dict"]
@@ -176,7 +176,7 @@ def with_dropout(store: Path, checkpoint: Path) -> tuple[list[bool], int, int]:
     if trainer.is_global_zero:
         batch = next(iter(data.train_dataloader()))
         assert task.net.cpu()(batch).isfinite().all()
-    return copies.same, len(answers), len(predicted.student)
+    return copies.same, len(answers), len(columns["student"])
 
 
 def test_copies_stay_the_same_and_answers_are_predicted_once(

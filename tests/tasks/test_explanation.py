@@ -230,7 +230,7 @@ def test_additions_to_other_weights_are_refused(
     shutil.move(model, kept)
     try:
         write_model(model, tokenizer, seed=1, vocab_size=len(tokenizer) + 5)
-        with pytest.raises(CheckpointError, match="trained on other weights than those of"):
+        with pytest.raises(CheckpointError, match=r"trained on other weights \("):
             open_task(folder / "one.ckpt")
     finally:
         shutil.rmtree(model)
@@ -241,7 +241,7 @@ def test_additions_to_other_weights_are_refused(
     ("arguments", "told"),
     [
         ({"source": "MODEL", "config": SMALL}, "both config and source"),
-        ({"source": "nothing/here/at/all"}, "is no folder, and the hub does not give it"),
+        ({"source": "nothing/here/at/all"}, "is no folder, and no name of a model"),
         ({"config": SMALL, "lora_rank": -1}, "lora_rank is -1"),
     ],
 )

@@ -17,7 +17,7 @@ from torchedu.errors import CheckpointError, ConfigError
 from torchedu.metrics import scores
 from torchedu.models import DKT, SAKT, ItemDKT
 from torchedu.optimizers import RowAdagrad
-from torchedu.prediction.tracing import predict_part
+from torchedu.prediction.stream import predicted
 from torchedu.schema import ITEM, SKILL, Names, Vocabulary
 from torchedu.tasks import KnowledgeTracing, open_task
 from torchedu.testing.kinds import NetworkSubject
@@ -105,10 +105,11 @@ def test_predictions_are_of_scored_answers_by_student_and_position() -> None:
     batch = batch._replace(
         student_B=torch.tensor([7, 3, 9, 4]), start_B=torch.tensor([0, 30, 5, 1])
     )
-    student, position, probability = task.predict_step(batch, 0)
+    student, position, probability, correct = task.predict_step(batch, 0)
     assert student.tolist() == [7] + [3] * 4 + [9] * 7 + [4] * 11
     assert position[:6].tolist() == [1, 31, 32, 33, 34, 6]
     torch.testing.assert_close(probability, task(batch)[batch.scored_BL].sigmoid())
+    assert torch.equal(correct, batch.correct_BL[batch.scored_BL])
 
 
 def test_a_stock_trainer_fits_and_scores_the_whole_part(class_store: Path) -> None:
@@ -118,11 +119,11 @@ def test_a_stock_trainer_fits_and_scores_the_whole_part(class_store: Path) -> No
     trainer = stock_trainer(epochs=3)
     trainer.fit(task, datamodule=data)
     (logged,) = trainer.test(task, datamodule=data, verbose=False)
-    predicted = predict_part(task, data, stock_trainer(), "test")
-    assert len(predicted.correct) == data.parts["test"].num_answers
-    auc = roc_auc_score(predicted.correct, predicted.probability)
+    columns = predicted(task, data, "test", stock_trainer())
+    assert len(columns["correct"]) == data.parts["test"].num_answers
+    auc = roc_auc_score(columns["correct"], columns["probability"])
     assert logged["test/auc"] == pytest.approx(auc, abs=1e-6)
-    wanted = scores(predicted.probability, predicted.correct)
+    wanted = scores(columns["probability"], columns["correct"])
     for name, value in wanted.items():
         assert logged[f"test/{name}"] == pytest.approx(value, abs=1e-6)
     assert auc > 0.55
@@ -167,10 +168,10 @@ def test_an_answer_with_several_skills_is_scored_once(tmp_path: Path, build: par
     task = KnowledgeTracing(build, data.num_items, data.num_skills)
     trainer = stock_trainer()
     trainer.fit(task, datamodule=data)
-    predicted = predict_part(task, data, trainer, None)
-    keys = list(zip(predicted.student.tolist(), predicted.position.tolist(), strict=True))
+    columns = predicted(task, data, None, trainer)
+    keys = list(zip(columns["student"].tolist(), columns["position"].tolist(), strict=True))
     assert keys == [(student, position) for student in range(40) for position in range(15)]
-    assert predicted.correct.tolist() == store.correct.tolist()
+    assert columns["correct"].tolist() == store.correct.tolist()
 
 
 def with_marks(store: AnswerStore, correct: np.ndarray, path: Path) -> AnswerStore:
@@ -234,8 +235,8 @@ def checkpoint(class_store: Path, tmp_path: Path) -> Path:
     [
         ("torch.nn.modules.linear.Linear", "names 'torch.nn.modules.linear.Linear', which is no"),
         ("torchedu.models.KTModels", "'torchedu.models.KTModels' cannot be imported"),
-        ("nowhere.Net", "'nowhere.Net' cannot be imported"),
-        ("Net", "'Net' cannot be imported"),
+        ("nowhere.Net", "'nowhere.Net', whose code is not torchedu's"),
+        ("Net", "'Net', which is the import path of no class"),
         ("os.system", "names 'os.system', which is no network"),
     ],
 )
@@ -251,9 +252,9 @@ def test_a_checkpoint_that_names_another_kind_of_class_is_refused(
 
 def test_a_checkpoint_without_names_is_refused(checkpoint: Path) -> None:
     content = torch.load(checkpoint, weights_only=True)
-    del content["vocabulary"]
+    del content["companions"]
     torch.save(content, checkpoint)
-    with pytest.raises(CheckpointError, match="holds no vocabulary"):
+    with pytest.raises(CheckpointError, match="no names of ids"):
         open_task(checkpoint)
 
 
@@ -261,7 +262,7 @@ def test_going_on_with_other_names_is_refused(checkpoint: Path, tmp_path: Path) 
     store = simulate(tmp_path / "b.store", students=40, skills=3, items=15, answers=10)
     data = Interactions(str(store.path))
     task = KnowledgeTracing(BUILD, data.num_items, data.num_skills)
-    with pytest.raises(CheckpointError, match="other items or skills than this data has") as caught:
+    with pytest.raises(CheckpointError, match="other data than this: item none there") as caught:
         stock_trainer(epochs=2).fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     assert "init_from" in str(caught.value)
 

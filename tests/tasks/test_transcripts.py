@@ -7,6 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from tests.models.test_lesson_models import drawn
+from torchedu.companions import Companions
 from torchedu.errors import CheckpointError, ConfigError
 from torchedu.schema import ENCODER, TAG, Names, Vocabulary
 from torchedu.tasks import TranscriptTagging
@@ -27,7 +28,7 @@ def task(**arguments: float) -> TranscriptTagging:
 
 def with_data(one: TranscriptTagging, **of_data: object) -> TranscriptTagging:
     data = SimpleNamespace(
-        vocabulary=names(), vector_dim=5, num_teacher_tags=5, num_student_tags=5,
+        own=Companions(names()), vector_dim=5, num_teacher_tags=5, num_student_tags=5,
         tag_counts=lambda: {"teacher": torch.tensor([90.0, 9, 1]), "student": torch.zeros(3)},
         used=[], longest="", facts=lambda net: None, people=lambda before: None,
         leave_out=lambda people, part: None, suit=lambda net: None,
@@ -75,18 +76,18 @@ def test_the_data_must_fit_the_network() -> None:
 
 def test_a_trained_network_gives_its_names_to_the_data() -> None:
     one = task()
-    one.vocabulary = names("cab")
+    one.companions = Companions(names("cab"), fixed=one.fixed)
     one = with_data(one)
     one.setup("test")
     assert one.trainer.datamodule.used == [one.companions]
-    one.vocabulary = names(encoder="y")
+    one.companions = Companions(names(encoder="y"), fixed=one.fixed)
     with pytest.raises(CheckpointError, match="the network was trained with y"):
         one.setup("test")
 
 
 def test_new_tags_get_rows_of_their_own() -> None:
     one = task()
-    one.vocabulary = names()
+    one.companions = Companions(names())
     grown = one.grown(names("xa", "d"))
     assert list(grown.vocabulary[TAG + "teacher"]) == ["a", "b", "c", "x"]
     before, after = one.eval()(drawn()), grown.eval()(drawn())

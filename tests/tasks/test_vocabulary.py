@@ -15,7 +15,7 @@ from torchedu.datamodules import Interactions
 from torchedu.datasets import AnswerStore, AnswerWriter
 from torchedu.datasets.importers import import_data
 from torchedu.models import DKT, SAKT, ItemDKT
-from torchedu.prediction.tracing import predict_part
+from torchedu.prediction.stream import predicted
 from torchedu.schema import ITEM, RESERVED, SKILL, Names, Vocabulary
 from torchedu.tasks import KnowledgeTracing, open_task
 
@@ -56,13 +56,13 @@ def class_rows() -> list[Row]:
 def predictions(task: KnowledgeTracing, path: Path) -> Predictions:
     """Predict every answer; the keys are student, position in the history and item, by name."""
     data = interactions(path)
-    predicted = predict_part(task, data, stock_trainer(), None)
+    columns = predicted(task, data, None, stock_trainer())
     store = data.store
-    students = store.student_names(predicted.student)
-    place = store.history_offsets[predicted.student] + predicted.position
+    students = store.student_names(columns["student"])
+    place = store.history_offsets[columns["student"]] + columns["position"]
     items = [store.vocabulary[ITEM].name(i) for i in store.item[place].tolist()]
-    keys = zip(students, predicted.position.tolist(), items, strict=True)
-    return dict(zip(keys, predicted.probability.tolist(), strict=True))
+    keys = zip(students, columns["position"].tolist(), items, strict=True)
+    return dict(zip(keys, columns["probability"].tolist(), strict=True))
 
 
 def assert_equal(known: Predictions, others: Predictions) -> None:
@@ -195,7 +195,7 @@ def test_names_that_a_network_lacks_are_counted_and_said(
     ]
     data = interactions(imported(tmp_path / "other", rows))
     with caplog.at_level("INFO"):
-        data.use(task.companions)
+        task.agree(data, training=False)
     assert [record.getMessage() for record in caplog.records] == [
         "1 of 12 items are unknown to the network, such as 'q1!'."
     ]

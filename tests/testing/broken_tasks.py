@@ -1,6 +1,6 @@
 """Tasks that break one contract each; nothing here imports Lightning."""
 
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
@@ -8,6 +8,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from torchedu.batch import AnswerBatch
+from torchedu.companions import Companions
 from torchedu.domains import Domain, Tracing
 from torchedu.schema import ITEM, SKILL, Vocabulary
 
@@ -138,14 +139,13 @@ class CallsTheFirst(Tracing):
 
 
 class ForgetsNames(Tracing):
-    def beside(self) -> dict[str, Any]:
-        return {"vocabulary": {}}
+    def take(self, companions: Companions) -> None:
+        super().take(replace(companions, vocabulary=Vocabulary()))
 
 
 class TakesAnything(Tracing):
-    def take_beside(self, content: Mapping[str, Any]) -> None:
-        if content:
-            super().take_beside(content)
+    def take(self, companions: Companions) -> None:
+        self.companions = companions
 
 
 class KeepsASecret(Tracing):
@@ -169,7 +169,7 @@ class ForgetsWhatItKnew(Tracing):
     def grown(self, names: Vocabulary) -> Self:
         known = super().grown(names)
         new = type(self)(**known.arguments())
-        new.vocabulary = known.vocabulary
+        new.companions = known.companions
         return new
 
 

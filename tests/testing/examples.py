@@ -1,6 +1,7 @@
 """Small data of every kind, for the checks of whatever reads it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -74,9 +75,10 @@ class Examples:
             ranges = data.store.ranges.copy()
             ranges[2:] = ranges[2:][::-1]
             turned = Vocabulary({PROMPT: Names(names)})
-            return Companions(Vocabulary(data.vocabulary._kinds | turned._kinds), ranges)
+            names = Vocabulary(data.vocabulary._kinds | turned._kinds)
+            return replace(data.own, vocabulary=names, ranges=ranges)
         if name == "Explanations":
-            return Companions(Vocabulary(), tokenizer=dict(data.tokenizer.files))
+            return Companions(tokenizer=dict(data.tokenizer.files))
         return None
 
 

@@ -15,7 +15,7 @@ from tests.testing.raw_files import RAW
 from torchedu.datasets import Store, StoreWriter
 from torchedu.datasets.importers import BadRows, Importer, Piece, Reading, Sieve, formats
 from torchedu.datasets.importers.reading import values
-from torchedu.datasets.importers.reading.tables import CSV, Delimited, read_tables
+from torchedu.datasets.importers.reading.tables import Delimited
 from torchedu.errors import DataError
 from torchedu.schema import Column
 from torchedu.testing import ContractError, check_importer
@@ -45,9 +45,7 @@ class Visits(Delimited, Importer):
 
     store = VisitStore
     reads = "a CSV file, a row a visit"
-
-    def read(self, raw: str, bad: BadRows) -> Reading:
-        return read_tables(self.tables(raw, CSV), bad, COLUMNS)
+    schema = COLUMNS
 
     def write(self, reading: Reading, bad: BadRows, out: Path, about: dict[str, Any]) -> None:
         found = [row for piece in reading.pieces for row in self.good(piece, bad)]

@@ -1,6 +1,6 @@
 """Models that a network must beat: fit, then predict. Nothing here needs torch."""
 
-from torchedu.baselines.baseline import Baseline
+from torchedu.baselines.baseline import Baseline, Tuned
 from torchedu.baselines.best_lr import BestLR
 from torchedu.baselines.blend import Blend
 from torchedu.baselines.ease import EASE, ItemKNN, RecentEASE
@@ -21,4 +21,5 @@ __all__ = [
     "NextCourseRidge",
     "Popularity",
     "RecentEASE",
+    "Tuned",
 ]

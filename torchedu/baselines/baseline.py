@@ -2,8 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +23,9 @@ class Baseline(ABC, Generic[Data, Predicted]):
     """A model without gradients that a network has to beat to be worth its cost.
 
     What it learns from and what it predicts are its task's: ``docs/add_a_baseline.md`` has the
-    table. One that is to suit data of any size takes candidates for what it cannot know, chooses
-    among them with ``settle`` on data that it holds out, and then learns from all.
+    table. One that is to suit data of any size takes candidates for what it cannot know (see
+    ``Tuned``), chooses among them with ``settle`` on data that it holds out, and then learns from
+    all.
 
     Attributes:
         name: What reports call it.
@@ -57,6 +59,23 @@ class Baseline(ABC, Generic[Data, Predicted]):
             data: What is asked about, with ids of the vocabulary that was fitted or of one grown
                 from it. No prediction may depend on the outcome that it is for, nor on later ones.
         """
+
+
+@dataclass(eq=False)
+class Tuned(Baseline[Data, Predicted]):
+    """A baseline whose arguments are fields, some of them candidates that it chooses among.
+
+    Attributes:
+        candidates: The names of these; what is dear to change comes first.
+        ladders: Their values, in ascending order; the middle ones stand until some are chosen.
+    """
+
+    candidates: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        """Begin with the middle ones."""
+        self.ladders: Ladders = {name: vars(self)[name] for name in self.candidates}
+        self.chosen = middle(self.ladders)
 
 
 def settle(ladders: Ladders, loss: Callable[..., float]) -> dict[str, float]:
@@ -125,8 +144,8 @@ def hold_out(owner: NDArray[Any], share: float, most: int, seed: int) -> NDArray
     held = min(max(round(share * len(owners)), 1), max(len(owners) - (share < 1), 0))
     rows = np.bincount(place, minlength=len(owners))
     held = min(held, int(np.searchsorted(np.cumsum(rows[drawn]), most)) + 1)
-    found: NDArray[np.bool_] = np.isin(place, drawn[:held])
-    return found
+    drawn_rows: NDArray[np.bool_] = np.isin(place, drawn[:held])
+    return drawn_rows
 
 
 def cross_entropy(probability: NDArray[Any], correct: NDArray[Any]) -> float:

@@ -46,9 +46,9 @@ class Blend:
         """
         rows = np.arange(len(target))
         near = np.zeros(scores[0].shape, bool)
-        for one in scores:
-            most = min(CANDIDATES, one.shape[1] - 1)
-            np.put_along_axis(near, np.argpartition(-one, most, 1)[:, :most], True, 1)
+        for score in scores:
+            most = min(CANDIDATES, score.shape[1] - 1)
+            np.put_along_axis(near, np.argpartition(-score, most, 1)[:, :most], True, 1)
         near[rows, target] = True
         near &= np.isfinite(scores[0])
         near &= near[rows, target, None]  # a course out of the running says nothing
@@ -56,15 +56,15 @@ class Blend:
         begins = np.flatnonzero(np.diff(case, prepend=-1))
         lengths = np.diff(np.append(begins, len(case)))
         own = np.flatnonzero(course == target[case])
-        features = [one.astype(np.float64) for one in self._features([s[near] for s in scores])]
+        features = [score.astype(np.float64) for score in self._features([s[near] for s in scores])]
 
         def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-            total = sum(weight * one for weight, one in zip(weights, features, strict=True))
+            total = sum(weight * score for weight, score in zip(weights, features, strict=True))
             most = np.maximum.reduceat(total, begins)
             chance = np.exp(total - np.repeat(most, lengths))
             norm = np.add.reduceat(chance, begins)
             chance /= np.repeat(norm, lengths)
-            slope = [float(chance @ one - one[own].sum()) for one in features]
+            slope = [float(chance @ score - score[own].sum()) for score in features]
             return (
                 float((np.log(norm) + most).sum() - total[own].sum()) / len(begins),
                 np.array(slope) / len(begins),
@@ -72,11 +72,11 @@ class Blend:
 
         start = np.full(len(features), 1 / len(features))
         bounds = [(0, None)] * len(features)
-        found = minimize(
+        least = minimize(
             loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 60}
         )
-        self.weights = found.x
-        alone = [ndcg(one, target) for one in scores]
+        self.weights = least.x
+        alone = [ndcg(score, target) for score in scores]
         best = int(np.argmax(alone))
         if ndcg(self(scores), target) < alone[best]:
             owner = np.repeat(np.arange(len(scores)), np.where(self.gives_logs, 1, 2))
@@ -100,10 +100,10 @@ class Blend:
 
     def _features(self, scores: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         features = []
-        for one, is_log in zip(scores, self.gives_logs, strict=True):
+        for score, is_log in zip(scores, self.gives_logs, strict=True):
             if is_log:
-                features.append(one)
+                features.append(score)
             else:
                 # Chances are 0.001 to 1: in the unit of a hundredth the weights are of one size.
-                features += [one * np.float32(10), np.log(np.maximum(one, np.float32(FLOOR)))]
+                features += [score * np.float32(10), np.log(np.maximum(score, np.float32(FLOOR)))]
         return features

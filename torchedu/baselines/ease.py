@@ -1,6 +1,7 @@
 """Linear models of which courses are taken together: EASE and item nearest neighbours."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Self
 
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
-from torchedu.baselines.baseline import Baseline, Ladders, middle
+from torchedu.baselines.baseline import Tuned
 from torchedu.baselines.recommendation import (
     Scores,
     bags,
@@ -25,7 +26,8 @@ PENALTIES = (
 """An L2 penalty is chosen among these: the best has been seen at 20 and at 1,000."""
 
 
-class EASE(Baseline[Enrolled, Scores]):
+@dataclass(eq=False)
+class EASE(Tuned[Enrolled, Scores]):
     """The embarrassingly shallow autoencoder: each course from all others, in closed form.
 
     Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019,
@@ -39,12 +41,10 @@ class EASE(Baseline[Enrolled, Scores]):
     """
 
     name = "EASE"
+    candidates = ("penalty", "decay")
 
-    def __init__(
-        self, penalty: tuple[float, ...] = PENALTIES, decay: tuple[float, ...] = (0.0,)
-    ) -> None:
-        self.ladders = {"penalty": penalty, "decay": decay}
-        self.chosen = middle(self.ladders)
+    penalty: tuple[float, ...] = PENALTIES
+    decay: tuple[float, ...] = (0.0,)
 
     def fit(self, enrolled: Enrolled) -> Self:
         """Choose, and solve for the weights; see ``Baseline.fit``."""
@@ -63,20 +63,17 @@ class EASE(Baseline[Enrolled, Scores]):
         return np.asarray(_faded(enrolled, self.chosen["decay"]) @ self.weights)
 
 
+@dataclass(eq=False)
 class RecentEASE(EASE):
     """EASE whose scored history is weighted by how recent each course is."""
 
     name = "EASE, recent first"
 
-    def __init__(
-        self,
-        penalty: tuple[float, ...] = PENALTIES,
-        decay: tuple[float, ...] = (0.25, 0.5, 1.0, 1.5, 2.0),
-    ) -> None:
-        super().__init__(penalty, decay)
+    decay: tuple[float, ...] = (0.25, 0.5, 1.0, 1.5, 2.0)
 
 
-class ItemKNN(Baseline[Enrolled, Scores]):
+@dataclass(eq=False)
+class ItemKNN(Tuned[Enrolled, Scores]):
     """Courses most often taken together with those of the history, by shrunk cosine.
 
     Sarwar et al., "Item-Based Collaborative Filtering Recommendation Algorithms", WWW 2001.
@@ -88,14 +85,10 @@ class ItemKNN(Baseline[Enrolled, Scores]):
     """
 
     name = "item-kNN"
+    candidates = ("shrink", "neighbours")
 
-    def __init__(
-        self,
-        neighbours: tuple[int, ...] = (10, 20, 50, 100, 200, 500, 1000),
-        shrink: tuple[float, ...] = (0.0, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0),
-    ) -> None:
-        self.ladders: Ladders = {"shrink": shrink, "neighbours": neighbours}
-        self.chosen = middle(self.ladders)
+    neighbours: tuple[int, ...] = (10, 20, 50, 100, 200, 500, 1000)
+    shrink: tuple[float, ...] = (0.0, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 
     def fit(self, enrolled: Enrolled) -> Self:
         """Choose, and find each course's neighbours; see ``Baseline.fit``."""

@@ -1,6 +1,7 @@
 """What a grader of texts has to beat: length, counts on the surface, words."""
 
 from abc import abstractmethod
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Self
 
@@ -14,7 +15,7 @@ from sklearn.metrics import f1_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from torchedu.baselines.baseline import Baseline, hold_out, middle, refuse_one_kind, settle
+from torchedu.baselines.baseline import Baseline, Tuned, hold_out, refuse_one_kind, settle
 from torchedu.datasets.texts import Graded
 from torchedu.errors import DataError
 
@@ -24,7 +25,8 @@ FEW = 200
 """Texts up to which a word that stands in one alone counts too."""
 
 
-class ScoreBaseline(Baseline[Graded, Floats]):
+@dataclass(eq=False)
+class ScoreBaseline(Tuned[Graded, Floats]):
     """A regression of each prompt's scores apart, on a row of numbers a text.
 
     Args:
@@ -33,10 +35,10 @@ class ScoreBaseline(Baseline[Graded, Floats]):
         seed: Seed of the draw of those.
     """
 
-    def __init__(self, penalty: tuple[float, ...] = PENALTIES, seed: int = 0) -> None:
-        self.ladders = {"penalty": penalty}
-        self.seed = seed
-        self.chosen = middle(self.ladders)
+    candidates = ("penalty",)
+
+    penalty: tuple[float, ...] = PENALTIES
+    seed: int = 0
 
     def fit(self, texts: Graded) -> Self:
         """Choose, and learn; see ``Baseline.fit``."""
@@ -73,12 +75,12 @@ class ScoreBaseline(Baseline[Graded, Floats]):
         Returns:
             Shape (texts, scores).
         """
-        table, found = self._table(texts), np.full(texts.target.shape, 0.5)
+        table, scores = self._table(texts), np.full(texts.target.shape, 0.5)
         for (prompt, score), model in self._models.items():
             mine = np.flatnonzero(texts.prompt == prompt)
             if len(mine):
-                found[mine, score] = model.predict(table[mine])
-        return found
+                scores[mine, score] = model.predict(table[mine])
+        return scores
 
     def _learn(self, texts: Graded) -> Any:
         """Return the table that models learn from, after learning what makes it."""
@@ -93,13 +95,13 @@ class ScoreBaseline(Baseline[Graded, Floats]):
         return Ridge(penalty)
 
 
+@dataclass(eq=False)
 class LengthScore(ScoreBaseline):
     """A line through the square root of the number of words."""
 
     name = "length alone"
 
-    def __init__(self, penalty: tuple[float, ...] = (1e-6,), seed: int = 0) -> None:
-        super().__init__(penalty, seed)
+    penalty: tuple[float, ...] = (1e-6,)
 
     def _table(self, texts: Graded) -> Any:
         return np.sqrt([[len(text.split())] for text in texts.text])
@@ -138,7 +140,8 @@ class WordScore(ScoreBaseline):
         return Ridge(penalty, solver="lsqr")
 
 
-class WordLabel(Baseline[Graded, Floats]):
+@dataclass(eq=False)
+class WordLabel(Tuned[Graded, Floats]):
     """Logistic regression on the words of an answer (TF-IDF), also crossed with its question.
 
     Args:
@@ -148,13 +151,10 @@ class WordLabel(Baseline[Graded, Floats]):
     """
 
     name = "words (TF-IDF), by question"
+    candidates = ("c",)
 
-    def __init__(
-        self, c: tuple[float, ...] = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0), seed: int = 0
-    ) -> None:
-        self.ladders = {"c": c}
-        self.seed = seed
-        self.chosen = middle(self.ladders)
+    c: tuple[float, ...] = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+    seed: int = 0
 
     def fit(self, texts: Graded) -> Self:
         """Choose, and learn from labelled answers; see ``Baseline.fit``."""
@@ -189,7 +189,8 @@ class WordLabel(Baseline[Graded, Floats]):
         return sparse.hstack(parts).tocsr()
 
 
-class OverlapLabel(Baseline[Graded, Floats]):
+@dataclass(eq=False)
+class OverlapLabel(Tuned[Graded, Floats]):
     """Boosted trees on how much an answer shares with its references, and on its surface.
 
     Of a question that nobody was graded on, words tell little: what a right answer says tells more.
@@ -203,16 +204,11 @@ class OverlapLabel(Baseline[Graded, Floats]):
     """
 
     name = "overlap with the reference"
+    candidates = ("leaf", "rounds")
 
-    def __init__(
-        self,
-        leaf: tuple[int, ...] = (5, 10, 20, 40, 80),
-        rounds: tuple[int, ...] = (25, 50, 100, 200),
-        seed: int = 0,
-    ) -> None:
-        self.ladders = {"leaf": leaf, "rounds": rounds}
-        self.seed = seed
-        self.chosen = middle(self.ladders)
+    leaf: tuple[int, ...] = (5, 10, 20, 40, 80)
+    rounds: tuple[int, ...] = (25, 50, 100, 200)
+    seed: int = 0
 
     def fit(self, texts: Graded) -> Self:
         """Choose, and learn from labelled answers; see ``Baseline.fit``."""
@@ -222,7 +218,7 @@ class OverlapLabel(Baseline[Graded, Floats]):
         held = hold_out(owner, 0.2, len(texts.text), self.seed)
         rest, asked = texts.where(~held), texts.where(held)
         if len(np.unique(rest.label)) > 1:
-            most = max(self.ladders["rounds"])
+            most = max(self.rounds)
 
             @lru_cache(1)
             def losses(leaf: float) -> list[float]:
@@ -253,9 +249,9 @@ def _labelled(baseline: Baseline[Graded, Floats], texts: Graded) -> Graded:
 
 def _chances(model: Any, table: Any, texts: Graded) -> Floats:
     """Return the chance of each label, 0 of one that was not learnt; shape (texts, labels)."""
-    found = np.zeros((len(texts.text), max(texts.num_labels, 1)))
-    found[:, model.classes_] = model.predict_proba(table)
-    return found
+    chances = np.zeros((len(texts.text), max(texts.num_labels, 1)))
+    chances[:, model.classes_] = model.predict_proba(table)
+    return chances
 
 
 def _macro_f1(label: NDArray[Any], given: NDArray[Any]) -> float:

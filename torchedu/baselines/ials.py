@@ -7,20 +7,15 @@ https://arxiv.org/abs/2110.14037.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from torchedu.baselines.baseline import Baseline, middle
-from torchedu.baselines.recommendation import (
-    Scores,
-    bags,
-    of_students,
-    refuse_nothing,
-    settle_next,
-)
+from torchedu.baselines.baseline import Tuned
+from torchedu.baselines.recommendation import Scores, bags, of_students, refuse_nothing, settle_next
 from torchedu.datasets.enrolments import Enrolled
 
 ROWS = 4096
@@ -29,7 +24,8 @@ CHOSEN_ON = 10_000
 """Students at most on whom the penalty and the weight are chosen."""
 
 
-class IALS(Baseline[Enrolled, Scores]):
+@dataclass(eq=False)
+class IALS(Tuned[Enrolled, Scores]):
     """A vector a course by alternating least squares; a student's is solved from their history.
 
     A student who was not fitted is treated like one who was: the vector is the best one for the
@@ -47,22 +43,14 @@ class IALS(Baseline[Enrolled, Scores]):
     """
 
     name = "iALS"
+    candidates = ("unobserved", "penalty")
 
-    def __init__(
-        self,
-        dim: int = 32,
-        unobserved: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1, 0.3),
-        penalty: tuple[float, ...] = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1),
-        scaling: float = 1.0,
-        rounds: int = 5,
-        seed: int = 0,
-    ) -> None:
-        self.dim = dim
-        self.ladders = {"unobserved": unobserved, "penalty": penalty}
-        self.chosen = middle(self.ladders)
-        self.scaling = scaling
-        self.rounds = rounds
-        self.seed = seed
+    dim: int = 32
+    unobserved: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1, 0.3)
+    penalty: tuple[float, ...] = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
+    scaling: float = 1.0
+    rounds: int = 5
+    seed: int = 0
 
     def fit(self, enrolled: Enrolled) -> Self:
         """Choose, and solve both sides in turn; see ``Baseline.fit``."""
@@ -106,12 +94,12 @@ class IALS(Baseline[Enrolled, Scores]):
         gram = unobserved * (other.T @ other)
         counts = np.diff(rows.indptr)
         weight = (counts + unobserved * len(other)) ** self.scaling * penalty
-        found = np.zeros((rows.shape[0], self.dim), np.float32)
+        vectors = np.zeros((rows.shape[0], self.dim), np.float32)
         outer = (other[:, :, None] * other[:, None, :]).reshape(len(other), -1)
         for first in range(0, rows.shape[0], ROWS):
             some = slice(first, first + ROWS)
             block = rows[some]
             systems = (block @ outer).reshape(-1, self.dim, self.dim) + gram
             systems[:, range(self.dim), range(self.dim)] += weight[some, None]
-            found[some] = np.linalg.solve(systems, (block @ other)[:, :, None])[:, :, 0]
-        return found
+            vectors[some] = np.linalg.solve(systems, (block @ other)[:, :, None])[:, :, 0]
+        return vectors

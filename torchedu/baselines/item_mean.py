@@ -1,11 +1,12 @@
 """How hard each question has been: the least that a model of learners must beat."""
 
+from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from torchedu.baselines.baseline import Baseline, cross_entropy, middle, settle
+from torchedu.baselines.baseline import Tuned, cross_entropy, settle
 from torchedu.baselines.tracing import base_rate, divide, named, sum_by
 from torchedu.datasets.answers import Answers
 
@@ -18,7 +19,8 @@ class _Sums(NamedTuple):
         return (self.marks + smoothing * towards) / (self.answers + smoothing)
 
 
-class ItemMean(Baseline[Answers, NDArray[np.float32]]):
+@dataclass(eq=False)
+class ItemMean(Tuned[Answers, NDArray[np.float32]]):
     """Predicts each answer by how the training students did at that item, whoever answers.
 
     An item's mean is drawn towards the mean of all answers, as if ``smoothing`` more answers with
@@ -33,17 +35,11 @@ class ItemMean(Baseline[Answers, NDArray[np.float32]]):
     """
 
     name = "item mean"
+    candidates = ("smoothing",)
 
-    def __init__(
-        self,
-        smoothing: tuple[float, ...] = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0),
-        held_out: float = 0.2,
-        seed: int = 0,
-    ) -> None:
-        self.ladders = {"smoothing": smoothing}
-        self.held_out = held_out
-        self.seed = seed
-        self.chosen = middle(self.ladders)
+    smoothing: tuple[float, ...] = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0)
+    held_out: float = 0.2
+    seed: int = 0
 
     def fit(self, answers: Answers) -> Self:
         """Learn each item's mean; see ``Baseline.fit``."""

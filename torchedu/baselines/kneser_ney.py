@@ -1,11 +1,12 @@
 """What counting says of the next token: interpolated Kneser-Ney n-grams."""
 
+from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from torchedu.baselines.baseline import Baseline, hold_out, middle, settle
+from torchedu.baselines.baseline import Tuned, hold_out, settle
 from torchedu.datasets.answers import ragged_index
 from torchedu.errors import DataError
 
@@ -50,7 +51,8 @@ class _Grams(NamedTuple):
     discount: NDArray[np.float64]
 
 
-class KneserNey(Baseline[Tokens, NDArray[np.float64]]):
+@dataclass(eq=False)
+class KneserNey(Tuned[Tokens, NDArray[np.float64]]):
     """Predicts a token from how often it followed the few before it.
 
     Chen and Goodman, "An empirical study of smoothing techniques for language modeling", 1999,
@@ -66,18 +68,16 @@ class KneserNey(Baseline[Tokens, NDArray[np.float64]]):
     """
 
     gives_logs = True
+    candidates = ("scale",)
 
-    def __init__(
-        self,
-        order: int = 5,
-        scale: tuple[float, ...] = (0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6),
-        seed: int = 0,
-    ) -> None:
-        self.name = f"Kneser-Ney {order}-grams"
-        self.order = order
-        self.ladders = {"scale": scale}
-        self.seed = seed
-        self.chosen = middle(self.ladders)
+    order: int = 5
+    scale: tuple[float, ...] = (0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Name it by its order."""
+        super().__post_init__()
+        self.name = f"Kneser-Ney {self.order}-grams"
 
     def fit(self, data: Tokens) -> Self:
         """Choose, and count; see ``Baseline.fit``."""

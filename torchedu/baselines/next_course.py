@@ -1,6 +1,7 @@
 """The next course from those just taken: a Markov chain, and a ridge regression in closed form."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, Self
 
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
-from torchedu.baselines.baseline import Baseline, middle
+from torchedu.baselines.baseline import Tuned
 from torchedu.baselines.ease import PENALTIES
 from torchedu.baselines.recommendation import (
     Scores,
@@ -24,7 +25,8 @@ STUDENTS = 16_384
 """Students whose rows of a regression are in memory at once."""
 
 
-class Markov(Baseline[Enrolled, Scores]):
+@dataclass(eq=False)
+class Markov(Tuned[Enrolled, Scores]):
     """How often each course came right after the last one.
 
     Args:
@@ -35,14 +37,10 @@ class Markov(Baseline[Enrolled, Scores]):
     """
 
     name = "last-course Markov"
+    candidates = ("recency", "prior")
 
-    def __init__(
-        self,
-        prior: tuple[float, ...] = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0),
-        recency: tuple[float, ...] = (0.0, 0.5, 1.0),
-    ) -> None:
-        self.ladders = {"recency": recency, "prior": prior}
-        self.chosen = middle(self.ladders)
+    prior: tuple[float, ...] = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
+    recency: tuple[float, ...] = (0.0, 0.5, 1.0)
 
     def fit(self, enrolled: Enrolled) -> Self:
         """Choose, and count transitions; see ``Baseline.fit``."""
@@ -62,7 +60,8 @@ class Markov(Baseline[Enrolled, Scores]):
         return self.probability[_last(enrolled)]
 
 
-class NextCourseRidge(Baseline[Enrolled, Scores]):
+@dataclass(eq=False)
+class NextCourseRidge(Tuned[Enrolled, Scores]):
     """Predicts the next course from a recency-weighted bag of the last ones, by least squares.
 
     Every enrolment with one before it is a row of the regression: its bag is regressed on the
@@ -76,18 +75,17 @@ class NextCourseRidge(Baseline[Enrolled, Scores]):
     """
 
     name = "next-course ridge"
+    candidates = ("penalty",)
 
-    def __init__(
-        self,
-        penalty: tuple[float, ...] = PENALTIES,
-        decay: float = 1.0,
-        window: int = 20,
-        recency: float = 0.5,
-    ) -> None:
-        self.ladders = {"penalty": penalty}
-        self.chosen = middle(self.ladders)
-        self.recency = recency
-        self.weights_of_lags = np.arange(1, window + 1, dtype=np.float32) ** np.float32(-decay)
+    penalty: tuple[float, ...] = PENALTIES
+    decay: float = 1.0
+    window: int = 20
+    recency: float = 0.5
+
+    @property
+    def weights_of_lags(self) -> NDArray[np.float32]:
+        """How much the last course, the last but one and so on weigh; shape (window,)."""
+        return np.arange(1, self.window + 1, dtype=np.float32) ** np.float32(-self.decay)
 
     def fit(self, enrolled: Enrolled) -> Self:
         """Choose, and solve the regression; see ``Baseline.fit``."""

@@ -74,7 +74,7 @@ def hold_out_last(enrolled: Enrolled, seed: int = 0) -> list[HeldOut]:
     able = np.random.default_rng(seed).permutation(np.flatnonzero(lengths > 1))
     few = len(able) < 10 * MOST
     halves = [able[half::2][: MOST // 2] for half in (0, 1)] if few else [able[:MOST]]
-    found = []
+    trials = []
     for student in map(np.sort, halves):
         last = enrolled.offsets[student + 1] - 1
         kept = np.ones(len(enrolled.item), bool)
@@ -82,8 +82,8 @@ def hold_out_last(enrolled: Enrolled, seed: int = 0) -> list[HeldOut]:
         left = lengths.copy()
         left[student] -= 1
         rest = Enrolled(np.append(0, np.cumsum(left)), enrolled.item[kept], enrolled.num_items)
-        found.append(HeldOut(rest, of_students(rest, student), enrolled.item[last]))
-    return [held for held in found if len(held.target)]
+        trials.append(HeldOut(rest, of_students(rest, student), enrolled.item[last]))
+    return [held for held in trials if len(held.target)]
 
 
 def settle_next(

@@ -6,6 +6,7 @@ scored: how a course stands three weeks on teaches what the same work means in o
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple, Self
 
@@ -16,14 +17,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from torchedu.baselines.baseline import (
-    Baseline,
-    cross_entropy,
-    hold_out,
-    middle,
-    refuse_one_kind,
-    settle,
-)
+from torchedu.baselines.baseline import Tuned, cross_entropy, hold_out, refuse_one_kind, settle
 
 Floats = NDArray[Any]
 LARGE = 50_000
@@ -92,7 +86,8 @@ class RiskMoments(NamedTuple):
         return (fitted, asked) if both else None
 
 
-class RiskLogistic(Baseline[RiskMoments, Floats]):
+@dataclass(eq=False)
+class RiskLogistic(Tuned[RiskMoments, Floats]):
     """Logistic regression in which each module departs a little from what all share, penalised.
 
     Args:
@@ -106,24 +101,17 @@ class RiskLogistic(Baseline[RiskMoments, Floats]):
     """
 
     name = "logistic regression"
+    candidates = ("c",)
 
-    def __init__(
-        self,
-        cutoffs: Sequence[float] = (0.25, 0.5, 0.75),
-        reach: float = 0.07,
-        c: tuple[float, ...] = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1),
-        seed: int = 0,
-    ) -> None:
-        self.cutoffs = np.array(sorted(cutoffs))
-        self.reach = reach
-        self.ladders = {"c": c}
-        self.seed = seed
-        self.chosen = middle(self.ladders)
+    cutoffs: Sequence[float] = (0.25, 0.5, 0.75)
+    reach: float = 0.07
+    c: tuple[float, ...] = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
+    seed: int = 0
 
     def fit(self, data: RiskMoments) -> Self:
         """Learn; see ``Baseline.fit``."""
         refuse_one_kind(data.at_risk, self.name, "outcomes")
-        near = [data.where(np.abs(data.share - at) <= self.reach) for at in self.cutoffs]
+        near = [data.where(np.abs(data.share - at) <= self.reach) for at in sorted(self.cutoffs)]
         # Where a course has no moments there, or of one outcome only, all its moments have to do.
         near = [some if len(np.unique(some.at_risk)) > 1 else data for some in near]
         divided = near[len(near) // 2].divided(self.seed)
@@ -140,7 +128,7 @@ class RiskLogistic(Baseline[RiskMoments, Floats]):
     def predict(self, data: RiskMoments) -> Floats:
         """Return the risk at each moment; shape (moments,)."""
         risk = np.empty(len(data.share))
-        nearest = np.abs(data.share[:, None] - self.cutoffs).argmin(1)
+        nearest = np.abs(data.share[:, None] - np.array(sorted(self.cutoffs))).argmin(1)
         for i in np.unique(nearest):
             risk[nearest == i] = self._models[i].predict(data.where(nearest == i))
         return risk
@@ -164,7 +152,8 @@ class _Logistic:
         return np.concatenate([shared, module, own], 1)
 
 
-class RiskBoosting(Baseline[RiskMoments, Floats]):
+@dataclass(eq=False)
+class RiskBoosting(Tuned[RiskMoments, Floats]):
     """Gradient-boosted trees (Ke et al., NeurIPS 2017, as scikit-learn has them).
 
     Args:
@@ -176,16 +165,11 @@ class RiskBoosting(Baseline[RiskMoments, Floats]):
     """
 
     name = "boosting"
+    candidates = ("leaf", "rounds")
 
-    def __init__(
-        self,
-        leaf: tuple[int, ...] = (5, 15, 50, 150, 500),
-        rounds: tuple[int, ...] = (12, 25, 50, 100, 200, 400),
-        seed: int = 0,
-    ) -> None:
-        self.ladders = {"leaf": leaf, "rounds": rounds}
-        self.seed = seed
-        self.chosen = middle(self.ladders)
+    leaf: tuple[int, ...] = (5, 15, 50, 150, 500)
+    rounds: tuple[int, ...] = (12, 25, 50, 100, 200, 400)
+    seed: int = 0
 
     def fit(self, data: RiskMoments) -> Self:
         """Choose, and learn; see ``Baseline.fit``."""
@@ -195,7 +179,7 @@ class RiskBoosting(Baseline[RiskMoments, Floats]):
             self.chosen = {name: ladder[-1] for name, ladder in self.ladders.items()}
         elif divided is not None:
             fitted, asked = divided
-            most = int(max(self.ladders["rounds"]))
+            most = max(self.rounds)
 
             @lru_cache(1)
             def losses(leaf: float) -> list[float]:
@@ -228,5 +212,5 @@ def _table(data: RiskMoments) -> Floats:
 
 def blend(risks: list[Floats]) -> Floats:
     """Return the risk whose log odds are the mean of those given."""
-    odds = [logit(np.clip(np.asarray(one, np.float64), 1e-6, 1 - 1e-6)) for one in risks]
+    odds = [logit(np.clip(np.asarray(risk, np.float64), 1e-6, 1 - 1e-6)) for risk in risks]
     return np.asarray(expit(np.mean(odds, axis=0)))

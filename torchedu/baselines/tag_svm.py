@@ -1,6 +1,7 @@
 """What a tagger of sentences has to beat: the commonest tag, and words with a linear SVM."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import compress
 from typing import Any, NamedTuple, Self
 
@@ -11,7 +12,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import f1_score
 from sklearn.svm import LinearSVC
 
-from torchedu.baselines.baseline import Baseline, hold_out, middle, settle
+from torchedu.baselines.baseline import Baseline, Tuned, hold_out, settle
 from torchedu.errors import DataError
 
 Ids = NDArray[np.int64]
@@ -56,7 +57,8 @@ class CommonestTag(Baseline[Sentences, Ids]):
         return np.full(len(data.sentence), self._tag, np.int64)
 
 
-class TfidfSVM(Baseline[Sentences, Ids]):
+@dataclass(eq=False)
+class TfidfSVM(Tuned[Sentences, Ids]):
     """Words and pairs of words of a sentence, and words of the one before, with a linear SVM.
 
     Rare tags count for more, as in scikit-learn's ``balanced``.
@@ -68,13 +70,10 @@ class TfidfSVM(Baseline[Sentences, Ids]):
     """
 
     name = "TF-IDF, linear SVM"
+    candidates = ("c",)
 
-    def __init__(
-        self, c: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0), seed: int = 0
-    ) -> None:
-        self.ladders = {"c": c}
-        self.seed = seed
-        self.chosen = middle(self.ladders)
+    c: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+    seed: int = 0
 
     def fit(self, data: Sentences) -> Self:
         """Choose, and learn words and weights; see ``Baseline.fit``."""
@@ -103,8 +102,8 @@ class TfidfSVM(Baseline[Sentences, Ids]):
         """Return the tag on whose side of the SVM each sentence is farthest; (sentences,)."""
         if self._only is not None:
             return np.full(len(data.sentence), self._only, np.int64)
-        found: Ids = self._model.predict(self._table(data)).astype(np.int64)
-        return found
+        tags: Ids = self._model.predict(self._table(data)).astype(np.int64)
+        return tags
 
     def _learn(self, data: Sentences) -> Any:
         words = r"(?u)\b\w+\b|\?"  # a question mark tells much
@@ -129,7 +128,7 @@ def _svm(table: Any, tag: Ids, c: float) -> LinearSVC:
 
 
 def _marked(before: Sequence[str]) -> list[str]:
-    return [f"begin {one}" for one in before]
+    return [f"begin {sentence}" for sentence in before]
 
 
 def _check(baseline: Baseline[Sentences, Ids], data: Sentences) -> None:

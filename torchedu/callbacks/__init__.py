@@ -1,22 +1,20 @@
 """Lightning callbacks, each in its own file."""
 
 from torchedu.callbacks.advice import Advice, advice
+from torchedu.callbacks.companions import CompanionsFiles
 from torchedu.callbacks.compile import Compile
 from torchedu.callbacks.gradients import GradientGuard
 from torchedu.callbacks.hung_rank import HungRank
-from torchedu.callbacks.people import PeopleFile
 from torchedu.callbacks.progress import AnswersProgressBar
 from torchedu.callbacks.random_state import RandomState
-from torchedu.callbacks.vocabulary import VocabularyFile
 
 __all__ = [
     "Advice",
     "AnswersProgressBar",
+    "CompanionsFiles",
     "Compile",
     "GradientGuard",
     "HungRank",
-    "PeopleFile",
     "RandomState",
-    "VocabularyFile",
     "advice",
 ]

@@ -42,6 +42,16 @@ class Beat(NamedTuple):
     pid: int
 
 
+def _at(doing: str) -> Any:
+    """Return a hook that notes a place of training."""
+
+    def note(rank: "HungRank", trainer: Trainer, *_: Any) -> None:
+        rank.count += 1
+        rank.doing = f"{doing} step {trainer.global_step + 1:,}"
+
+    return note
+
+
 class HungRank(Callback):
     """Ends a job of several ranks when one of them hangs, and names it.
 
@@ -74,52 +84,21 @@ class HungRank(Callback):
         if trainer.world_size > 1 and distributed.is_initialized():
             self._watch = _Watch(self, trainer)
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_end(self, *_: Any, **__: Any) -> None:
         """Stop watching."""
-        self._stop()
-
-    def on_exception(
-        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
-    ) -> None:
-        """Stop watching."""
-        self._stop()
-
-    def _stop(self) -> None:
         if self._watch is not None:
             self._watch.done.set()
             self._watch = None
 
-    def _pass(self, doing: str, trainer: Trainer) -> None:
-        self.count += 1
-        self.doing = f"{doing} step {trainer.global_step + 1:,}"
+    on_exception = on_train_end
 
-    def on_train_batch_start(self, trainer: Trainer, *args: Any) -> None:
-        """Note the place."""
-        self._pass("computing the loss of", trainer)
-
-    def on_before_backward(self, trainer: Trainer, *args: Any) -> None:
-        """Note the place; here ranks meet."""
-        self._pass("computing the gradients of", trainer)
-
-    def on_before_optimizer_step(self, trainer: Trainer, *args: Any) -> None:
-        """Note the place."""
-        self._pass("taking", trainer)
-
-    def on_train_batch_end(self, trainer: Trainer, *args: Any) -> None:
-        """Note the place."""
-        self._pass("waiting for the batch of", trainer)
-
-    def on_validation_batch_start(self, trainer: Trainer, *args: Any) -> None:
-        """Note the place."""
-        self._pass("validating before", trainer)
-
-    def on_validation_batch_end(self, trainer: Trainer, *args: Any) -> None:
-        """Note the place."""
-        self._pass("waiting for a validation batch before", trainer)
-
-    def on_validation_end(self, trainer: Trainer, *args: Any) -> None:
-        """Note the place."""
-        self._pass("ending the validation before", trainer)
+    on_train_batch_start = _at("computing the loss of")
+    on_before_backward = _at("computing the gradients of")  # here ranks meet
+    on_before_optimizer_step = _at("taking")
+    on_train_batch_end = _at("waiting for the batch of")
+    on_validation_batch_start = _at("validating before")
+    on_validation_batch_end = _at("waiting for a validation batch before")
+    on_validation_end = _at("ending the validation before")
 
 
 class _Watch:

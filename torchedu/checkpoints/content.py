@@ -1,6 +1,7 @@
 """What a checkpoint holds: read safely, and checked for what has to be there."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, NamedTuple
@@ -9,26 +10,20 @@ import torch
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
-from torchedu.bounded import parse_json
+from torchedu.checkpoints.form import (
+    TRAINING,
+    divided_checkpoint,
+    part_of_checkpoint,
+    whole_checkpoint,
+)
 from torchedu.checkpoints.parts import put_together
 from torchedu.checkpoints.seal import ANOTHER, OURS, Manifest, Verified, verify
+from torchedu.companions import KEY, Companions
 from torchedu.errors import CheckpointError
+from torchedu.permissions import held
 from torchedu.run_folder import RunFolder
+from torchedu.strict import Form, Unfit, anything, check, record
 
-KEYS: dict[str, type] = {
-    "state_dict": dict,
-    "epoch": int,
-    "global_step": int,
-    "pytorch-lightning_version": str,
-}
-"""What every checkpoint holds."""
-TRAINING_KEYS: dict[str, type] = {
-    "loops": dict,
-    "callbacks": dict,
-    "optimizer_states": list,
-    "lr_schedulers": list,
-}
-"""What one holds besides, from which training can go on."""
 BLOCK = 1 << 24
 """Numbers that are looked at together."""
 
@@ -87,12 +82,26 @@ def read(verified: Verified, map_location: Any = "cpu") -> Checkpoint:
             f"{path} cannot be used: it was written as {manifest.name}, and the two were swapped.",
             "Give each its name back, or copy it out of its run's folder.",
         )
+    if manifest is None and held().sealed_only:
+        raise CheckpointError(
+            f"{path} carries no seal of torchedu, and ⟦sealed_only⟧ is given.",
+            "Leave it out, or give a checkpoint that torchedu sealed.",
+        )
     content = _loaded(verified, map_location)
     in_parts = isinstance(content, dict) and "parts" in content
     if in_parts:
-        content = put_together(path, content, lambda part: _loaded(part, map_location))
-    _check_content(path, content)
+        _check_content(path, content, divided_checkpoint)
+        content = put_together(path, content, lambda part: _part(part, map_location))
+    _check_content(path, content, whole_checkpoint)
+    _check_weights(path, content)
+    _check_companions(path, content)
     return Checkpoint(path, manifest, content, in_parts)
+
+
+def _part(verified: Verified, map_location: Any) -> Any:
+    content = _loaded(verified, map_location)
+    _check_content(verified.file, content, part_of_checkpoint)
+    return content
 
 
 def _loaded(verified: Verified, map_location: Any) -> Any:
@@ -139,10 +148,19 @@ def not_numbers(state: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _check_content(file: Path, content: Any) -> None:
-    """Check what Lightning takes for granted."""
-    for problem in _problems(file, content):
-        raise CheckpointError(f"{file} cannot be used: {problem}.", ANOTHER)
+def _check_content(file: Path, content: Any, form: Form) -> None:
+    """Check all of a content before anything is made of it."""
+    try:
+        # Weights alone are saved with their loops, and without the rest.
+        has = content.keys() if isinstance(content, dict) else set()
+        if form is whole_checkpoint and has & (TRAINING.keys() - {"loops"}):
+            check(content, record({}, tuple(TRAINING), others=anything))
+        check(content, form)
+    except Unfit as error:
+        raise CheckpointError(f"{file} cannot be used: its {error}.", ANOTHER) from None
+
+
+def _check_weights(file: Path, content: Mapping[str, Any]) -> None:
     name = not_numbers(content["state_dict"])
     if name is not None:
         raise CheckpointError(
@@ -151,26 +169,17 @@ def _check_content(file: Path, content: Any) -> None:
         )
 
 
-def _problems(file: Path, content: Any) -> Iterator[str]:
-    if not isinstance(content, dict):
-        yield f"it holds a {type(content).__name__} and no checkpoint"
+def _check_companions(file: Path, content: Mapping[str, Any]) -> None:
+    """Check that what stands in the run's folder is what the checkpoint's weights belong to."""
+    beside = RunFolder.of_checkpoint(file).companions
+    if not (RunFolder.has(file) and beside.is_file() and KEY in content):
         return
-    # Weights alone are saved with their loops, and without the rest.
-    whole = any(key in content for key in TRAINING_KEYS if key != "loops")
-    training = TRAINING_KEYS if whole else {}
-    for key, kind in {**KEYS, **training}.items():
-        if key not in content:
-            yield f"it lacks {key!r}"
-        elif not isinstance(content[key], kind):
-            yield f"its {key!r} is a {type(content[key]).__name__} and no {kind.__name__}"
-    for key, value in content.get("state_dict", {}).items():
-        if not (isinstance(key, str) and isinstance(value, Tensor)):
-            yield f"its weights {key!r} are a {type(value).__name__} and no tensor"
-    names = RunFolder.of_checkpoint(file).vocabulary
-    if RunFolder.has(file) and names.is_file() and "vocabulary" in content:
-        try:
-            own = parse_json(names.read_text("utf-8"))
-        except (OSError, ValueError):
-            return  # it tells nothing of the checkpoint
-        if own != content["vocabulary"]:
-            yield f"it belongs to other items or skills than its run ({names})"
+    # Thresholds are chosen after training.
+    other = replace(Companions.read(beside), thresholds=None).difference(
+        Companions.of(content[KEY])
+    )
+    if other:
+        raise CheckpointError(
+            f"{beside} belongs to other data than {file} says: {other}.",
+            "Put back the file that the run wrote, or remove it: a checkpoint holds the same.",
+        )

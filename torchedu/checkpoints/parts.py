@@ -22,7 +22,7 @@ from torch.utils._pytree import keystr, tree_leaves, tree_map_with_path
 
 from torchedu.checkpoints.seal import ANOTHER, Verified, verify, write_sealed
 from torchedu.errors import CheckpointError
-from torchedu.files import whole
+from torchedu.files import below, whole
 from torchedu.ranks import on_all
 
 DIVIDED = ("state_dict", "optimizer_states")
@@ -54,7 +54,7 @@ def write_divided(file: Path, checkpoint: Mapping[str, Any]) -> None:
     place = {key: checkpoint[key] for key in ("epoch", "global_step") if key in checkpoint}
     digest, problem = "", None
     try:
-        part.parent.mkdir(parents=True, exist_ok=True)
+        below(file.parent, part.parent)
         digest = _write(part, {**place, "pieces": pieces})
     except OSError as error:
         problem = error

@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 import stat
+import threading
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import torch
+from torch.serialization import add_safe_globals, clear_safe_globals, get_safe_globals
 
 from torchedu import __version__
 from torchedu.bounded import parse_json
@@ -29,6 +31,7 @@ FORMAT = 1
 END = b"PK\x05\x06"  # begins the 22 bytes that end an archive without a comment
 DIGITS = 64
 TAIL = 4096  # bytes; a seal is shorter
+_LOADING = threading.Lock()
 OURS = f"Give a file that torchedu wrote, such as {RunFolder.EXAMPLE}."
 ANOTHER = "Copy it again from where it came, or use another checkpoint of its run."
 
@@ -84,7 +87,13 @@ class Verified(NamedTuple):
         self.opened.seek(0)
         again = Path(f"/dev/fd/{self.opened.fileno()}")  # torch maps what has a path, no open file
         path = again if again.exists() else self.file  # as where the system has no such paths
-        return torch.load(path, map_location=map_location, weights_only=True, mmap=True)
+        with _LOADING:
+            others = get_safe_globals()  # what other libraries let a file build
+            clear_safe_globals()
+            try:
+                return torch.load(path, map_location=map_location, weights_only=True, mmap=True)
+            finally:
+                add_safe_globals(others)
 
 
 def write_sealed(file: BinaryIO, name: str, checkpoint: Mapping[str, Any]) -> str:

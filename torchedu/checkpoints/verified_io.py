@@ -21,8 +21,9 @@ from torchedu.checkpoints.parts import (
 )
 from torchedu.checkpoints.seal import write_sealed
 from torchedu.errors import worded
-from torchedu.files import whole
+from torchedu.files import below, whole
 from torchedu.ranks import on_all
+from torchedu.run_folder import RunFolder
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -90,7 +91,7 @@ class VerifiedCheckpointIO(CheckpointIO):
             self._write(checkpoint, file)
             return
         # Names do not change while they are written, and to look through millions takes seconds.
-        changing = {key: value for key, value in checkpoint.items() if key != "vocabulary"}
+        changing = {key: value for key, value in checkpoint.items() if key != "companions"}
         copy = {**checkpoint, **apply_to_collection(changing, Tensor, _copied)}
 
         def write() -> None:
@@ -124,9 +125,10 @@ class VerifiedCheckpointIO(CheckpointIO):
         while True:
             try:
                 if divided:
+                    _folder_of(file)
                     write_divided(file, checkpoint)
                     return
-                file.parent.mkdir(parents=True, exist_ok=True)
+                _folder_of(file)
                 with whole(file) as part, part.open("xb") as opened:
                     write_sealed(opened, file.name, checkpoint)
                 remove_parts(file)
@@ -186,6 +188,12 @@ class VerifiedCheckpointIO(CheckpointIO):
             rank_zero_warn(f"{file} was not removed: this run has saved nothing beside it.")
             return
         remove(file)
+
+
+def _folder_of(file: Path) -> Path:
+    """Make the folder of a checkpoint; in a run's folder, no link takes its place."""
+    root = RunFolder.of_checkpoint(file).path if RunFolder.has(file) else file.parent
+    return below(root, file.parent)
 
 
 def _copied(tensor: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from importlib import import_module
 
 from torchedu import __version__
 from torchedu.errors import ConfigError, TorcheduError, allowed, command_line, read_by
+from torchedu.permissions import Permissions, allowing
 
 COMMANDS = {
     "fit": "train a model, then score it on students it has not seen and write the report",
@@ -17,10 +18,18 @@ COMMANDS = {
     "explain": "a tutoring session in the terminal with a trained language model",
     "data": "import, describe or simulate students' answers, or forget a student",
     "report": "write the report of a run again",
+    "inspect": "say what a checkpoint, run or export is and needs; nothing of it is built",
     "share": "pack a run for others, without students' names, marks and this machine's paths",
     "export": "write a trained network for other programs, checked equal to its checkpoint",
 }
 """Commands and what each does; the module ``torchedu.cli.<command>`` has ``main(arguments)``."""
+
+PERMISSIONS = {
+    "--trust MODULE": "let files name classes of this module, whose code then runs",
+    "--allow_download": "fetch models of the Hugging Face hub that are not on this machine",
+    "--sealed_only": "refuse checkpoints that torchedu did not seal",
+}
+"""What every command takes, from its words alone and never from a file."""
 
 THEIRS = {"train": "fit", "eval": "test", "evaluate": "test", "infer": "predict", "chat": "explain"}
 """What other programs call these commands."""
@@ -46,7 +55,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"torchedu {__version__}")
         return 0
     with read_by(command_line):
-        return _run(*words)
+        try:
+            words, permitted = _permissions(words)
+        except ConfigError as error:
+            print(error, file=sys.stderr)
+            return 2
+        if not permitted.allow_download:
+            # For what of other libraries asks the hub by itself; ours asks `permissions`.
+            os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        with allowing(**permitted._asdict()):
+            return _run(*words)
+
+
+def _permissions(words: Sequence[str]) -> tuple[list[str], Permissions]:
+    """Return the words without what they permit, and that.
+
+    Raises:
+        ConfigError: No module is named where one has to be.
+    """
+    rest, trust, given = [], set(), set()
+    waiting = iter(words)
+    for word in waiting:
+        option, equals, value = word.partition("=")
+        if option == "--trust":
+            names = [name.strip() for name in (value if equals else next(waiting, "")).split(",")]
+            if not all(part.isidentifier() for name in names for part in name.split(".")):
+                raise ConfigError(
+                    f"⟦trust⟧ is {', '.join(names)!r}.", "Name a module, such as my_package."
+                )
+            trust.update(names)
+        elif word in ("--allow_download", "--sealed_only"):
+            given.add(word)
+        else:
+            rest.append(word)
+    return rest, Permissions(
+        frozenset(trust), "--allow_download" in given, "--sealed_only" in given
+    )
 
 
 def _run(command: str, *words: str) -> int:
@@ -71,11 +115,11 @@ def _run(command: str, *words: str) -> int:
             raise
         # No right to write, a full disk, a file gone while it was read.
         place = error.filename or "a file"
-        told = TorcheduError(
+        refused = TorcheduError(
             f"{place} cannot be read or written ({error.strerror or error}).",
             "Check the path, your rights there and the space left.",
         )
-        print(told, file=sys.stderr)
+        print(refused, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
@@ -84,15 +128,20 @@ def _run(command: str, *words: str) -> int:
 
 
 def _help() -> str:
-    width = max(map(len, COMMANDS))
-    lines = [f"  {name:{width}}  {purpose}" for name, purpose in COMMANDS.items()]
+    commands, permissions = (
+        [f"  {name:{max(map(len, table))}}  {purpose}" for name, purpose in table.items()]
+        for table in (COMMANDS, PERMISSIONS)
+    )
     return "\n".join(
         [
             "torchedu: models of learners on PyTorch Lightning",
             "",
             "usage: torchedu COMMAND [OPTIONS]      torchedu COMMAND --help",
             "",
-            *lines,
+            *commands,
+            "",
+            "Options of every command:",
+            *permissions,
             "",
             "Try it: torchedu fit   (a simulated class, trained and reported in about 2 minutes)",
         ]

@@ -13,6 +13,7 @@ from torchedu.cli.terminal import Terminal
 from torchedu.datasets import Store
 from torchedu.datasets.importers import Importer, describe_data, formats, import_data
 from torchedu.errors import MissingExtraError, worded
+from torchedu.leaks import check
 from torchedu.parsing import argument_docs, run_functions
 from torchedu.schema import GROUP, RESERVED, ROLES, TAG
 
@@ -68,6 +69,8 @@ def importing() -> Callable[..., None]:
                 format, raw, out, given, progress=lambda rows: bar.update(task, completed=rows)
             )
         _print_import(terminal, store, time.perf_counter() - begin)
+        for finding in check(store):
+            terminal.print(f"{'leak':9} {worded(str(finding))}")
 
     lines = [f"    {name}: {told}" for name, told in docs.items()]
     import_raw.__doc__ = "\n".join(

@@ -27,9 +27,9 @@ def export(checkpoint: str, out: str, format: str = "safetensors") -> None:
     terminal = Terminal()
     for file in sorted(exported.folder.iterdir()):
         terminal.print(f"{file}: {file.stat().st_size:,} bytes")
-    for found in exported.checked:
-        equal = f"to {found.tolerance:.0e} ({found.difference:.1e} found)"
+    for check in exported.checked:
+        equal = f"to {check.tolerance:.0e} ({check.difference:.1e} found)"
         terminal.print(
-            f"{found.what} equal the checkpoint {equal if found.tolerance else 'bit for bit'}: "
-            f"{found.answers:,} answers in {found.batches} random batches"
+            f"{check.what} equal the checkpoint {equal if check.tolerance else 'bit for bit'}: "
+            f"{check.answers:,} answers in {check.batches} random batches"
         )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from torchedu.cli.terminal import Terminal
-from torchedu.cli.trained import results_folder, trained
+from torchedu.cli.trained import results_alone, results_folder, trained
 from torchedu.prediction import predict
 from torchedu.prediction.any_task import check_format
 
@@ -18,6 +18,7 @@ def main(words: Sequence[str]) -> None:
     check_format(run.config.format)
     folder = results_folder(run, "predict")
     terminal = Terminal()
-    written = predict(run.task, run.data, run.trainer, folder, run.config.format)
+    with results_alone(run, folder):
+        written = predict(run.task, run.data, run.trainer, folder, run.config.format)
     for file, what in written.items():
         terminal.print(f"{file}: {what}")

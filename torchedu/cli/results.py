@@ -5,6 +5,10 @@ from rich.table import Table
 from torchedu.cli.terminal import Terminal
 from torchedu.errors import MissingExtraError
 from torchedu.run.training import Result
+from torchedu.sections import PERFECT, Number, is_perfect
+
+DOUBTED = ("network", "baseline", "blend")
+"""Kinds of models that reach a perfect score by a leak alone."""
 
 
 def show(terminal: Terminal, result: Result) -> None:
@@ -27,10 +31,12 @@ def show(terminal: Terminal, result: Result) -> None:
     for column in evaluation["columns"].values():
         table.add_column(column, justify="right")
     for row in evaluation["scores"]:
-        numbers = [row[name] for name in evaluation["columns"]]
+        first, *numbers = [row[name] for name in evaluation["columns"]]
+        doubted = is_perfect(first) and not evaluation["lower"] and row["kind"] in DOUBTED
         table.add_row(
             row["name"],
-            *("-" if number is None else f"{number:.4f}" for number in numbers),
+            PERFECT if doubted else _shown(first),
+            *(_shown(number) for number in numbers),
             style="bold" if row["name"] in evaluation["best"] else "",
         )
     terminal.print(table)
@@ -40,3 +46,7 @@ def show(terminal: Terminal, result: Result) -> None:
         raise result.report
     else:
         terminal.print(f"Report: {result.report}")
+
+
+def _shown(number: Number) -> str:
+    return "-" if number is None else f"{number:.4f}"

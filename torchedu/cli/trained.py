@@ -1,12 +1,15 @@
 """What the commands on a trained network share."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import gettempdir
 
 from torchedu.checkpoints import open_checkpoint
 from torchedu.cli.results import show
 from torchedu.cli.terminal import Terminal
 from torchedu.errors import ConfigError
+from torchedu.files import below, writing_below
 from torchedu.run import Run, RunConfig, build
 from torchedu.run.training import score
 from torchedu.run_folder import RunFolder
@@ -60,7 +63,21 @@ def results_folder(run: Run, command: str) -> Path:
                 "Name a folder that does not exist yet, or leave it out.",
             )
         return folder
-    return RunFolder.of_checkpoint(run.checkpoint).results(command, run.data.name).path
+    own = RunFolder.of_checkpoint(run.checkpoint)
+    return below(own.path, own.results(command, run.data.name).path)
+
+
+@contextmanager
+def results_alone(run: Run, folder: Path) -> Iterator[None]:
+    """Write results and nothing else, where the run's file and not the words name the data.
+
+    Args:
+        run: The run.
+        folder: Where the results go.
+    """
+    roots = [] if run.names_path else [folder, Path(gettempdir())]
+    with writing_below(*roots):
+        yield
 
 
 def score_part(words: Sequence[str], command: str, part: str) -> None:
@@ -72,4 +89,6 @@ def score_part(words: Sequence[str], command: str, part: str) -> None:
         part: ``val`` or ``test``.
     """
     run = trained(words, command)
-    show(Terminal(), score(run, results_folder(run, command), part))
+    folder = results_folder(run, command)
+    with results_alone(run, folder):
+        show(Terminal(), score(run, folder, part))

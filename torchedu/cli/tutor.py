@@ -59,13 +59,13 @@ class Tutor:
         """Take what the student says."""
         self.messages.append(student_says(text))
 
-    def speak(self, told: Callable[[str], None]) -> str:
+    def speak(self, show: Callable[[str], None]) -> str:
         """Say something, piece by piece.
 
         What was said longest ago, the problem apart, is not read again where there is no room.
 
         Args:
-            told: Called with each further piece of the text.
+            show: Called with each further piece of the text.
 
         Returns:
             All of it.
@@ -81,7 +81,7 @@ class Tutor:
             ids.extend(new)
             text = self._tokenizer.decode(ids)
             if not text.endswith("\ufffd"):  # a character may take several tokens
-                told(text[len(shown) :])
+                show(text[len(shown) :])
                 shown = text
 
         prompt = self._tokenizer.prompt(self.messages)

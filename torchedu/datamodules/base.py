@@ -20,13 +20,16 @@ from torchedu.datamodules.stream import Batches, BatchStream, EpochLoader, ranks
 from torchedu.datasets import Store
 from torchedu.datasets.order import Order
 from torchedu.datasets.splits import Part
-from torchedu.errors import ConfigError, allowed
+from torchedu.errors import ConfigError, allowed, worded
+from torchedu.leaks import Finding, check
 from torchedu.models import Network
 from torchedu.people import People
 from torchedu.schema import Vocabulary
 
 S = TypeVar("S", bound=Store)
 Seen = Literal["drop", "refuse", "keep"]
+MOST_WORKERS = 256
+"""Processes beyond which no machine builds batches faster."""
 SEEN = ("drop", "refuse", "keep")
 
 
@@ -70,6 +73,11 @@ class DataModule(LightningDataModule, ABC):
         self._looked_for: set[str] = set()
         self.left_out: dict[str, int] = {}
         at_least(("num_workers", num_workers, 0), ("seed", seed, 0))
+        if num_workers > MOST_WORKERS:
+            raise ConfigError(
+                f"⟦data.num_workers⟧ is {num_workers}.", f"It is at most {MOST_WORKERS}.",
+                option="data.num_workers", value=num_workers,
+            )  # fmt: skip
         self.path = path
         self.name = "" if path is None else Path(path).stem
         self.seed = seed
@@ -81,9 +89,19 @@ class DataModule(LightningDataModule, ABC):
         """The data, made of raw files first where that was not done yet."""
 
     @cached_property
+    def own(self) -> Companions:
+        """What the data says of itself: its names, and what else weights may belong to."""
+        return Companions(self.store.vocabulary)
+
+    @cached_property
+    def companions(self) -> Companions:
+        """What its batches belong to: its own, or what a trained network's weights do."""
+        return self.own
+
+    @property
     def vocabulary(self) -> Vocabulary:
         """The names in whose ids its batches are."""
-        return self.store.vocabulary
+        return self.companions.vocabulary
 
     @cached_property
     def digest(self) -> str:
@@ -127,7 +145,7 @@ class DataModule(LightningDataModule, ABC):
         Args:
             companions: What the weights belong to.
         """
-        self.vocabulary = companions.vocabulary
+        self.companions = companions
 
     def suit(self, net: Network) -> None:
         """Give batches that suit a network, where nothing else was asked for.
@@ -148,6 +166,18 @@ class DataModule(LightningDataModule, ABC):
     def parts(self) -> Mapping[str, Any]:
         """The parts ``train``, ``val`` and ``test``: rows of the store, or a ``Part`` each."""
         return {}
+
+    @cached_property
+    def findings(self) -> list[Finding]:
+        """What may make scores on it too good; see ``torchedu.leaks.check``."""
+        return check(self.store, self.parts)
+
+    def tell_leaks(self) -> None:
+        """Say once what may make scores too good."""
+        if "leaks" not in self._looked_for:
+            for finding in self.findings:
+                rank_zero_info(worded(f"Look here first: {finding}"))
+        self._looked_for.add("leaks")
 
     def names_of(self, part: str) -> list[str]:
         """Return by what names those of a part are recognised, in its order."""

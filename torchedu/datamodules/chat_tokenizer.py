@@ -1,6 +1,7 @@
 """Conversations as tokens: a model's own tokenizer and template, or one trained on the data."""
 
 import hashlib
+import json
 import os
 import shutil
 import tempfile
@@ -11,9 +12,13 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from torchedu.bounded import parse_json
 from torchedu.datasets.chats import ANSWERED_BY, Message
 from torchedu.errors import ConfigError, MissingExtraError
+from torchedu.files import writable
 from torchedu.models.stored import model_files
+from torchedu.strict import check, either, flag, nothing, number, plain, table, whole
+from torchedu.strict import text as words
 
 END = "<|end|>"
 TEMPLATE = (
@@ -23,6 +28,14 @@ TEMPLATE = (
 )
 """How a conversation is written for a tokenizer that brings no template of its own."""
 FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+"""The files of a tokenizer: nothing else is written or read, whatever a checkpoint names."""
+CONFIG = FILES[1]
+NAMING = ("auto_map", "name_or_path", "_file", "tokenizer_object")
+"""What keys of a tokenizer's configuration hold that name code or other files."""
+
+
+# A tokenizer without a longest text says 10^30.
+_CONFIG = plain(either(flag, nothing, whole(0, 10**40), number(), words(most=1 << 20)))
 
 
 class Tokens(NamedTuple):
@@ -63,13 +76,16 @@ class ChatTokenizer:
             from transformers import AutoTokenizer
         except ImportError:
             raise MissingExtraError("A tokenizer", "transformers", "language") from None
-        self.files = dict(files)
+        self.files = {file: files[file] for file in FILES if file in files}
         self.name = name
+        own = self._configured(self.files)
         with tempfile.TemporaryDirectory() as folder:
-            for file, text in self.files.items():
+            for file, text in own.items():
                 (Path(folder) / file).write_text(text, "utf-8")
             try:
-                self._own: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+                self._own: Any = AutoTokenizer.from_pretrained(
+                    folder, local_files_only=True, trust_remote_code=False
+                )
             except Exception as error:  # noqa: BLE001  # each tokenizer fails in its own way
                 raise ConfigError(
                     f"{name} cannot be opened ({type(error).__name__}: {error}).",
@@ -87,6 +103,23 @@ class ChatTokenizer:
         self._folds = False
         self._folds = not self._takes_system()
         self.ends = tuple(dict.fromkeys([*self._turn_end(), int(self._own.eos_token_id)]))
+
+    def _configured(self, files: Mapping[str, str]) -> dict[str, str]:
+        """Return files of which none names others, once all are known to be small and plain."""
+        told = dict(files)
+        try:
+            config = parse_json(files.get(CONFIG, "{}"))
+            check(config, table(_CONFIG))
+            parse_json(files.get("tokenizer.json", "{}"))
+        except ValueError as error:
+            raise ConfigError(
+                f"{self.name} cannot be opened ({error}).",
+                "Give a folder with tokenizer.json and tokenizer_config.json.",
+            ) from None
+        kept = {key: one for key, one in config.items() if not any(n in key for n in NAMING)}
+        if kept != config:
+            told[CONFIG] = json.dumps(kept)
+        return told
 
     @classmethod
     def open(cls, name: str) -> Self:
@@ -151,7 +184,7 @@ class ChatTokenizer:
         """Write its files into a folder that transformers can open; one that is there stays."""
         if folder.is_dir():
             return
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        writable(folder).parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         try:
             self.write(part)

@@ -1,6 +1,5 @@
 """Students in courses as a Lightning data module: their events, and when a risk is asked for."""
 
-import json
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Literal
@@ -20,10 +19,13 @@ from torchedu.datasets.order import BalancedOrder, Order
 from torchedu.errors import ConfigError, DataError, allowed, worded
 from torchedu.schema import (
     ATTRIBUTE,
+    EVENT_NUMBERS,
     GROUP,
     MODULE,
+    MOMENT_NUMBERS,
     PADDING,
     RESERVED,
+    TOLD,
     UNKNOWN,
     Names,
     Vocabulary,
@@ -143,11 +145,23 @@ class CourseEvents(DataModule):
         return store
 
     @cached_property
-    def vocabulary(self) -> Vocabulary:
-        """The names in use, with what the network is told of students."""
+    def own(self) -> Companions:
+        """Its names, with what the network is told of students, and the columns of numbers."""
         known = self.store.vocabulary
         told = [f"{one}: {name}" for one in self.attributes for name in known[GROUP + one]]
-        return known.grown(Vocabulary({ATTRIBUTE: Names(told)}))
+        more = Vocabulary({ATTRIBUTE: Names(told), TOLD: Names(sorted(self.attributes))})
+        columns = {"event": EVENT_NUMBERS, "moment": MOMENT_NUMBERS}
+        return Companions(known.grown(more), columns=columns)
+
+    @property
+    def num_event_columns(self) -> int:
+        """Numbers of an event, as batches have them."""
+        return len(self.companions.columns["event"])
+
+    @property
+    def num_moment_columns(self) -> int:
+        """Numbers of a moment, as batches have them."""
+        return len(self.companions.columns["moment"])
 
     @cached_property
     def group(self) -> Ids:
@@ -203,27 +217,6 @@ class CourseEvents(DataModule):
         day = last if self.day is None else np.full(len(length), self.day)
         today: NDArray[np.float64] = np.minimum(day, length)
         return today
-
-    def use(self, companions: Companions) -> None:
-        """Give batches in the ids of a trained network, in which some modules may be unknown.
-
-        Raises:
-            ConfigError: The network was told other attributes of students.
-        """
-        vocabulary = companions.vocabulary
-        told = sorted({name.partition(": ")[0] for name in vocabulary[ATTRIBUTE]})
-        if told != sorted(self.attributes):
-            raise ConfigError(
-                f"the network is told {', '.join(told) or 'nothing'} of students, "
-                f"the data tells {', '.join(self.attributes) or 'nothing'}.",
-                f"Give ⟦data.attributes⟧ {json.dumps(told)}.",
-                option="data.attributes",
-                allowed=told,
-            )
-        new = [name for name in self.store.vocabulary[MODULE] if name not in vocabulary[MODULE]]
-        if new:
-            rank_zero_info(f"{len(new)} modules are unknown to the network, such as {new[0]!r}.")
-        super().use(companions)
 
     def moments(self, part: str, by_week: bool = False) -> tuple[Moments, View]:
         """Return the moments that are scored in a part, and all that is known at each.
@@ -287,6 +280,9 @@ class CourseEvents(DataModule):
 
     def _batches(self, moments: Moments, seen: View) -> RiskBatches:
         names, told = self.vocabulary, self.attribute
+        if self.companions.columns != self.own.columns:
+            event, moment = (self.companions.places(one, self.own) for one in ("event", "moment"))
+            seen = seen._replace(event=seen.event[:, event], moment=seen.moment[:, moment])
         return RiskBatches(self.store, moments, seen, names, told, self._weight, self.group)
 
     def _view(self, weekly: bool) -> tuple[Moments, View]:

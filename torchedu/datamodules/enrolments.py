@@ -5,7 +5,6 @@ from functools import cached_property, partial
 
 import numpy as np
 import torch
-from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from numpy.typing import NDArray
 
 from torchedu.batch import CourseFacts
@@ -21,11 +20,11 @@ from torchedu.datamodules.negatives import NegativeSampler
 from torchedu.datasets.enrolment_splits import split_enrolments
 from torchedu.datasets.enrolments import EnrolmentStore
 from torchedu.datasets.importers.enrolments.prerequisites import Prerequisites, read_prerequisites
-from torchedu.datasets.leaks import refuse_leaks
 from torchedu.datasets.order import Order, cut_windows
 from torchedu.datasets.splits import Part
+from torchedu.leaks import check, refuse
 from torchedu.models import Network, Recommender
-from torchedu.schema import GROUP, ITEM, RESERVED, SKILL
+from torchedu.schema import GROUP, ITEM, SKILL
 
 WINDOW, WITHOUT_HISTORY = 50, 2
 """Courses at once where nothing is asked for: usually, and for networks that read no history."""
@@ -109,6 +108,14 @@ class Enrolments(DataModule):
         """The enrolments, made of raw files first where that was not done yet."""
         return self.stored(EnrolmentStore, self._format, self._options)
 
+    @cached_property
+    def own(self) -> Companions:
+        """Its names, and what courses teach."""
+        skills = self.store.item_skills
+        return Companions(
+            self.store.vocabulary, item_skills=None if skills is None else pad_lists(*skills)
+        )
+
     @property
     def num_items(self) -> int:
         """Number of course ids of the vocabulary in use, the reserved ones included."""
@@ -132,22 +139,15 @@ class Enrolments(DataModule):
     @property
     def skills(self) -> torch.Tensor:
         """What each course of the vocabulary in use teaches, filled up with 0; shape (N, S)."""
-        own, known = self.store.vocabulary, self.vocabulary
-        skill_NS = np.zeros((self.num_items, 0), np.int64)
-        if self.store.item_skills is not None:
-            ids = np.array(own[SKILL].translation(known[SKILL]))
-            own_NS = ids[pad_lists(*self.store.item_skills)]
-            at = np.array(own[ITEM].translation(known[ITEM]))
-            skill_NS = np.zeros((self.num_items, own_NS.shape[1]), np.int64)
-            skill_NS[at[RESERVED:]] = own_NS[RESERVED:]
-            skill_NS[:RESERVED] = 0
-        return torch.from_numpy(skill_NS)
+        skill_NS = self.own.to(self.vocabulary).item_skills
+        return torch.zeros(self.num_items, 0).long() if skill_NS is None else torch.tensor(skill_NS)
 
     @cached_property
     def parts(self) -> Mapping[str, Part]:
-        """The parts ``train``, ``val`` and ``test``, in which no leak was found."""
+        """The parts ``train``, ``val`` and ``test``, in which no course is given away."""
         parts = self._split(self.store)
-        refuse_leaks(self.store, parts)
+        self.findings = check(self.store, parts)
+        refuse(self.findings, self.store)
         return parts
 
     @property
@@ -201,17 +201,6 @@ class Enrolments(DataModule):
         if not self._window_asked and isinstance(net, Recommender):
             most = WINDOW if net.reads_history else WITHOUT_HISTORY
             self.window = min(most, net.max_history or WINDOW)
-
-    def use(self, companions: Companions) -> None:
-        """Give batches in the ids of a trained network; see ``DataModule.use``."""
-        names = list(self.store.vocabulary[ITEM])
-        new = [name for name in names if name not in companions.vocabulary[ITEM]]
-        if new:
-            rank_zero_info(
-                f"{len(new)} of {len(names)} courses are unknown to the network, such as "
-                f"{new[0]!r}: they are never recommended."
-            )
-        super().use(companions)
 
     def facts(self, net: Network) -> CourseFacts:
         """Return how popular each course is, and what it teaches."""

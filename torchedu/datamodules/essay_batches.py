@@ -8,10 +8,11 @@ import torch
 from numpy.typing import NDArray
 
 from torchedu.batch import EssayBatch
+from torchedu.companions import Companions
 from torchedu.datasets.order import Windows
 from torchedu.datasets.texts import TextStore
 from torchedu.features import Embeddings, Tokens
-from torchedu.schema import PROMPT, Vocabulary
+from torchedu.schema import PROMPT
 
 
 class EssayBatches:
@@ -65,17 +66,18 @@ class EssayBatches:
         """Return what each text costs: its tokens, or one where it comes as a vector."""
         return np.ones_like(rows) if self.tokens is None else self.tokens.length[rows]
 
-    def use(self, vocabulary: Vocabulary, ranges: NDArray[np.float32]) -> None:
-        """Give prompts and scores as another vocabulary has them.
+    def use(self, companions: Companions, columns: NDArray[np.int64]) -> None:
+        """Give prompts, scores and what is counted on the surface as a network knows them.
 
         Args:
-            vocabulary: Its names; prompts that it lacks are unknown.
-            ranges: Lowest and highest score and step of its prompts; shape (prompts, scores, 3).
+            companions: What its weights belong to; prompts that it lacks are unknown.
+            columns: Where each number of the surface that it reads stands; shape (F,).
         """
-        names = self.store.vocabulary[PROMPT].translation(vocabulary[PROMPT])
+        names = self.store.vocabulary[PROMPT].translation(companions.vocabulary[PROMPT])
         self.prompt = np.array(names, np.int64)[self.store.prompt]
-        if self.store.score_names:
-            low, high = np.moveaxis(ranges[self.prompt], -1, 0)[:2]
+        self.surface = self.store.surface[:, columns]
+        if companions.ranges is not None:
+            low, high = np.moveaxis(companions.ranges[self.prompt], -1, 0)[:2]
             with np.errstate(invalid="ignore", divide="ignore"):
                 found = (self.store.scores - low) / (high - low)
             self.target = np.where(self._known, found, np.nan)

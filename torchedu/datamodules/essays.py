@@ -20,7 +20,7 @@ from torchedu.features.embedding import Precision, vectors_key
 from torchedu.features.tokens import tokenizer_key
 from torchedu.models import Grader, Network
 from torchedu.models.text_encoder import Pooling, encoder_config, encoder_sizes
-from torchedu.schema import ENCODER, PROMPT, Names, Vocabulary
+from torchedu.schema import ENCODER, PROMPT, SURFACE_NUMBERS, Names, Vocabulary
 
 
 class Essays(DataModule):
@@ -168,14 +168,23 @@ class Essays(DataModule):
         return self._width * len(self.layers)
 
     @cached_property
-    def vocabulary(self) -> Vocabulary:
-        """The names in use, with the checksum of what reads the texts."""
+    def own(self) -> Companions:
+        """Its names, with the checksum of what reads the texts, columns, and scores' ranges."""
         key = (
             vectors_key(self.encoder, self.pooling, self.layers, self.window, self.precision)
             if self.frozen
             else tokenizer_key(self.encoder)
         )
-        return self.store.vocabulary.grown(Vocabulary({ENCODER: Names([key])}))
+        return Companions(
+            self.store.vocabulary.grown(Vocabulary({ENCODER: Names([key])})),
+            columns={"surface": SURFACE_NUMBERS},
+            ranges=np.nan_to_num(self.store.ranges) if self.store.score_names else None,
+        )
+
+    @property
+    def num_surface_columns(self) -> int:
+        """Numbers of what is counted on the surface of a text, as batches have them."""
+        return len(self.companions.columns["surface"])
 
     @cached_property
     def parts(self) -> Mapping[str, NDArray[np.int64]]:
@@ -233,8 +242,7 @@ class Essays(DataModule):
                     row=first + 1,
                 )
         super().use(companions)
-        assert companions.ranges is not None
-        self.batches.use(vocabulary, companions.ranges)
+        self.batches.use(companions, companions.places("surface", self.own))
 
     def facts(self, net: Network) -> EssayBatch:
         """Return the training part's texts as a grader learns from them before training."""

@@ -15,7 +15,6 @@ from torchedu.datasets.chats import ANSWERED_BY, ChatStore, Message, chat_parts
 from torchedu.datasets.order import Order
 from torchedu.errors import ConfigError, worded
 from torchedu.files import alone
-from torchedu.schema import Vocabulary
 
 LEAST_VOCABULARY = 300
 """Tokens that a tokenizer of bytes needs to begin with, and some to join them into."""
@@ -86,7 +85,6 @@ class Explanations(DataModule):
         self.max_tokens = max_tokens
         self.batch_tokens = batch_tokens
         self.packing = packing
-        self.vocabulary = Vocabulary()  # tokens are named by their tokenizer
         self._shares = val, test
         self._tokenizer, self._vocab_size = tokenizer, vocab_size
         self._batches: dict[str, TokenBatches] = {}
@@ -105,6 +103,11 @@ class Explanations(DataModule):
     def tokenizer(self) -> ChatTokenizer:
         """What writes conversations as tokens."""
         return ChatTokenizer.open(self._tokenizer or self._trained())
+
+    @cached_property
+    def own(self) -> Companions:
+        """The tokenizer, which names the tokens."""
+        return Companions(tokenizer=dict(self.tokenizer.files))
 
     @cached_property
     def parts(self) -> Mapping[str, Ids]:
@@ -130,6 +133,7 @@ class Explanations(DataModule):
         if tokenizer != self.tokenizer.files:
             self.tokenizer = ChatTokenizer(tokenizer)
             self._batches = {}
+        super().use(companions)
 
     def batches(self, part: str) -> TokenBatches:
         """Return what builds the batches of a part.

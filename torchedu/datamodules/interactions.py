@@ -9,12 +9,11 @@ from tempfile import gettempdir, mkdtemp
 from weakref import finalize
 
 import numpy as np
-from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from torchedu.batch import UNKNOWN_VALUES
 from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, Seen, at_least
-from torchedu.datamodules.batches import AnswerBatches
+from torchedu.datamodules.batches import AnswerBatches, pad_lists
 from torchedu.datasets import AnswerStore, splits
 from torchedu.datasets.order import Order, cut_windows
 from torchedu.datasets.simulator import simulate
@@ -114,6 +113,12 @@ class Interactions(DataModule):
             return self._simulated()
         return self.stored(AnswerStore, options=self._options)
 
+    @cached_property
+    def own(self) -> Companions:
+        """Its names, and the skills of items."""
+        skills = pad_lists(self.store.skill_offsets, np.asarray(self.store.skill))
+        return Companions(self.store.vocabulary, item_skills=skills)
+
     @property
     def num_items(self) -> int:
         """Number of item ids of the vocabulary in use, the reserved ones included."""
@@ -142,23 +147,6 @@ class Interactions(DataModule):
                     allowed(column, UNKNOWN_VALUES),
                 )
         self.reads = reads
-
-    def use(self, companions: Companions) -> None:
-        """Give batches in the ids of a trained network; see ``DataModule.use``.
-
-        Says how many of the data's names the network lacks; such an item is judged by its skills,
-        such a skill as an unknown one.
-        """
-        vocabulary = companions.vocabulary
-        for kind in (ITEM, SKILL):
-            names = list(self.store.vocabulary[kind])
-            new = [name for name in names if name not in vocabulary[kind]]
-            if new:
-                rank_zero_info(
-                    f"{len(new)} of {len(names)} {kind}s are unknown to the network, "
-                    f"such as {new[0]!r}."
-                )
-        super().use(companions)
 
     def training(self) -> tuple[AnswerBatches, Order]:
         """Return what builds the training batches, and their order."""

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from numpy.typing import NDArray
 
 from torchedu.batch import LessonBatch
@@ -18,7 +17,7 @@ from torchedu.datasets.transcripts import TranscriptStore, split_transcripts
 from torchedu.features import Embeddings, embed
 from torchedu.features.embedding import Precision, vectors_key
 from torchedu.models.text_encoder import Pooling, encoder_config
-from torchedu.schema import ENCODER, RESERVED, ROLES, TAG, Names, Vocabulary
+from torchedu.schema import ENCODER, RESERVED, ROLE, ROLES, TAG, Names, Vocabulary
 
 
 class Transcripts(DataModule):
@@ -107,10 +106,11 @@ class Transcripts(DataModule):
         return Path(self._features or self.store.path.with_suffix(".features"))
 
     @cached_property
-    def vocabulary(self) -> Vocabulary:
-        """The names in use, with the checksum of what reads the sentences."""
+    def own(self) -> Companions:
+        """Its names, with who speaks, and the checksum of what reads the sentences."""
         key = vectors_key(self.encoder, self.pooling, (-1,), self.tokens, self.precision)
-        return self.store.vocabulary.grown(Vocabulary({ENCODER: Names([key])}))
+        more = Vocabulary({ENCODER: Names([key]), ROLE: Names(ROLES)})
+        return Companions(self.store.vocabulary.grown(more))
 
     @property
     def num_teacher_tags(self) -> int:
@@ -168,19 +168,6 @@ class Transcripts(DataModule):
         begin = np.repeat(self.store.lesson_offsets[lessons] - (np.cumsum(stop) - stop), stop)
         rows: NDArray[np.int64] = begin + np.arange(len(begin))
         return rows
-
-    def use(self, companions: Companions) -> None:
-        """Give batches in the ids of a trained network, in which some tags may be unknown."""
-        vocabulary = companions.vocabulary
-        for role in ROLES:
-            names = self.store.vocabulary[TAG + role]
-            new = [name for name in names if name not in vocabulary[TAG + role]]
-            if new:
-                rank_zero_info(
-                    f"{len(new)} of the {role}s' tags are unknown to the network, such as "
-                    f"{new[0]!r}: sentences with them are not scored."
-                )
-        super().use(companions)
 
     @property
     def steps_per_epoch(self) -> int:

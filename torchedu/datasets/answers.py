@@ -1,15 +1,13 @@
 """Students' answers in a store: what the columns of the ragged-column store mean here."""
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from torchedu.datasets.store import Store, StoreWriter, encode_texts
+from torchedu.datasets.store import Store, StoreWriter, encode_texts, kept
 from torchedu.schema import GROUP, ITEM, RESERVED, SKILL, Vocabulary
 
 OPTIONAL_COLUMNS = {
@@ -61,10 +59,18 @@ class AnswerStore(Store):
 
     holds, made_by, mark = "answers", "csv", ("students", "answer.item")
 
-    @cached_property
-    def num_students(self) -> int:
-        """Number of students."""
-        return self.num_rows("students")
+    num_students = kept(Store.num_rows, "students")
+    """Number of students."""
+    history_offsets = kept(Store.offsets, "students", "answer")
+    """Where each student's history begins; shape (students + 1,)."""
+    item = kept(Store.values, "students", "answer.item")
+    """Item ids; shape (answers,)."""
+    correct = kept(Store.values, "students", "answer.correct")
+    """Marks, uint8 where all are 0 or 1, else float32 in 0..1; shape (answers,)."""
+    skill_offsets = kept(Store.offsets, "items", "skill")
+    """Where each item's skills begin, by item id; shape (items + 1,)."""
+    skill = kept(Store.values, "items", "skill.skill")
+    """Skill ids of all items, one item after the other."""
 
     @property
     def num_answers(self) -> int:
@@ -90,21 +96,6 @@ class AnswerStore(Store):
         without = self.items_without_skill
         return len(self.vocabulary[SKILL]) - RESERVED - (without + 1 if without else 0)
 
-    @cached_property
-    def history_offsets(self) -> NDArray[np.int64]:
-        """Where each student's history begins; shape (students + 1,)."""
-        return self.offsets("students", "answer")
-
-    @cached_property
-    def item(self) -> NDArray[np.int32]:
-        """Item ids; shape (answers,)."""
-        return self.values("students", "answer.item")
-
-    @cached_property
-    def correct(self) -> NDArray[Any]:
-        """Marks, uint8 where all are 0 or 1, else float32 in 0..1; shape (answers,)."""
-        return self.values("students", "answer.correct")
-
     def has(self, column: str) -> bool:
         """Say whether the answers have an optional column."""
         return f"answer.{column}" in self.columns("students")
@@ -113,10 +104,6 @@ class AnswerStore(Store):
         """Return an optional column of the answers; shape (answers,)."""
         return self.values("students", f"answer.{column}")
 
-    def group(self, attribute: str) -> NDArray[np.int32]:
-        """Return each student's group by an attribute, an id of kind ``group.<attribute>``."""
-        return self.values("students", GROUP + attribute)
-
     def student_names(self, rows: ArrayLike) -> list[str]:
         """Return the names of some students."""
         return self.texts("students", "name", rows)
@@ -124,16 +111,6 @@ class AnswerStore(Store):
     def known_as(self, rows: NDArray[np.int64]) -> list[str]:
         """Return the names of some students."""
         return self.student_names(rows)
-
-    @cached_property
-    def skill_offsets(self) -> NDArray[np.int64]:
-        """Where each item's skills begin, by item id; shape (items + 1,)."""
-        return self.offsets("items", "skill")
-
-    @cached_property
-    def skill(self) -> NDArray[np.int32]:
-        """Skill ids of all items, one item after the other."""
-        return self.values("items", "skill.skill")
 
     def answers(
         self, students: NDArray[np.int64] | None = None, stop: NDArray[np.int64] | None = None
@@ -153,18 +130,14 @@ class AnswerStore(Store):
         lengths = self.history_offsets[students + 1] - starts if stop is None else stop
         index, offsets = stretch_index(starts, lengths)
         return Answers(
-            offsets,
-            self.item[index],
-            self.correct[index].astype(np.float32),
-            np.asarray(self.skill_offsets),
-            np.asarray(self.skill),
-            len(self.vocabulary[ITEM]),
-            len(self.vocabulary[SKILL]),
+            offsets, self.item[index], self.correct[index].astype(np.float32),
+            np.asarray(self.skill_offsets), np.asarray(self.skill),
+            len(self.vocabulary[ITEM]), len(self.vocabulary[SKILL]),
             self.answer_column("time")[index] if self.has("time") else None,
-        )
+        )  # fmt: skip
 
 
-class AnswerWriter:
+class AnswerWriter(StoreWriter):
     """Writes a store of answers, whole students at a time; use it as a context.
 
     An item without a skill is written with two: one of its own, and one that all such items share;
@@ -190,34 +163,22 @@ class AnswerWriter:
         columns: Sequence[str] = (),
         about: Mapping[str, Any] | None = None,
     ) -> None:
-        self._writer = StoreWriter(path)
-        self._writer.vocabulary, self._item_skills, without = own_skills(vocabulary, item_skills)
-        self._writer.about = dict(about or {})
-        self._without_skill = without
-        self._dtypes = {
-            "item": "int32",
-            "correct": "float32" if fractional else "uint8",
-            **{name: OPTIONAL_COLUMNS[name] for name in columns},
-        }
-        self._groups = vocabulary.groups
+        super().__init__(path)
+        self.vocabulary, self._item_skills, self._without = own_skills(vocabulary, item_skills)
+        self.about = dict(about or {})
+        marks = {"item": "int32", "correct": "float32" if fractional else "uint8"}
+        self._dtypes = marks | {name: OPTIONAL_COLUMNS[name] for name in columns}
+        self._groups = [GROUP + name for name in vocabulary.groups]
 
     def __enter__(self) -> Self:
         """Begin the store."""
-        self._writer.__enter__()
-        self._students = self._writer.table(
-            "students",
-            {GROUP + name: "int32" for name in self._groups},
-            {"name": {"utf8": "uint8"}, "answer": self._dtypes},
-        )
-        items = self._writer.table("items", ragged={"skill": {"skill": "int32"}})
+        super().__enter__()
+        ragged = {"name": {"utf8": "uint8"}, "answer": self._dtypes}
+        self._students = self.table("students", dict.fromkeys(self._groups, "int32"), ragged)
+        items = self.table("items", ragged={"skill": {"skill": "int32"}})
         lengths, values = self._item_skills
         items.append(len(lengths), {}, {"skill": (lengths, {"skill": values})})
         return self
-
-    @property
-    def about(self) -> dict[str, Any]:
-        """Where the data came from and what was dropped; may be added to until the end."""
-        return self._writer.about
 
     def append(
         self,
@@ -234,22 +195,15 @@ class AnswerWriter:
             answers: ``item``, ``correct`` and the optional columns; shape (sum of lengths,).
             groups: For each attribute, the students' group ids; shape (students,).
         """
-        flat = {GROUP + name: (groups or {})[name] for name in self._groups}
+        flat = {name: (groups or {})[name.removeprefix(GROUP)] for name in self._groups}
         ragged = {"name": encode_texts(names), "answer": (lengths, answers)}
         self._students.append(len(names), flat, ragged)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Put the store in its place, or leave no trace of it."""
-        if self._without_skill:
-            about = self._writer.about
-            about["items_without_skill"] = self._without_skill
-            about["notes"] = [*about.get("notes", ()), _told(self._without_skill)]
-        self._writer.__exit__(kind, error, trace)
+    def _finish(self) -> None:
+        if self._without:
+            notes = [*self.about.get("notes", ()), _without_skill(self._without)]
+            self.about |= {"items_without_skill": self._without, "notes": notes}
+        super()._finish()
 
 
 def ragged_index(
@@ -332,20 +286,14 @@ def own_skills(
     kinds = {kind: vocabulary[kind] for kind in vocabulary.kinds} | {SKILL: grown}
     owner = np.repeat(np.arange(len(lengths)), lengths)
     shared = np.full(len(without), grown.id(NO_SKILL))
-    return (
-        Vocabulary(kinds),
-        item_skill_lists(
-            len(lengths),
-            np.concatenate([owner, without, without]),
-            np.concatenate([values, shared, grown.ids(new)]),
-        ),
-        len(without),
-    )
+    items = np.concatenate([owner, without, without])
+    lists = item_skill_lists(len(lengths), items, np.concatenate([values, shared, grown.ids(new)]))
+    return Vocabulary(kinds), lists, len(without)
 
 
-def _told(without: int) -> str:
-    one = without == 1
+def _without_skill(number: int) -> str:
+    have = "item has" if number == 1 else "items have"
     return (
-        f"{without} item{' has' if one else 's have'} no skill: each is followed as a skill of its "
-        f"own, and all of them together as {NO_SKILL!r}."
+        f"{number} {have} no skill: each is followed as a skill of its own, and all of them "
+        f"together as {NO_SKILL!r}."
     )

@@ -1,7 +1,6 @@
 """Conversations in a store: what was asked, what a student wrote, and what a tutor explained."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from torchedu.datasets.splits import PARTS, part_sizes
-from torchedu.datasets.store import Store, StoreWriter, encode_texts
+from torchedu.datasets.store import Store, StoreWriter, encode_texts, kept
 from torchedu.errors import DataError
 
 ROLES = ("system", "user", "assistant")
@@ -60,10 +59,12 @@ class ChatStore(Store):
 
     holds, made_by, mark = "conversations", "chats", ("chats", "message.role")
 
-    @cached_property
-    def num_chats(self) -> int:
-        """Number of conversations."""
-        return self.num_rows("chats")
+    num_chats = kept(Store.num_rows, "chats")
+    """Number of conversations."""
+    part = kept(Store.values, "chats", "part")
+    """The part of each conversation, an index into ``PARTS``; shape (chats,)."""
+    problem = kept(Store.values, "chats", "problem")
+    """A number for what each is about; the same for the same problem; shape (chats,)."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -75,16 +76,6 @@ class ChatStore(Store):
         """How many conversations are of each part."""
         return part_sizes(self.part)
 
-    @cached_property
-    def part(self) -> NDArray[np.int8]:
-        """The part of each conversation, an index into ``PARTS``; shape (chats,)."""
-        return self.values("chats", "part")
-
-    @cached_property
-    def problem(self) -> NDArray[np.int32]:
-        """A number for what each is about; the same for the same problem; shape (chats,)."""
-        return self.values("chats", "problem")
-
     def answers(self, rows: Any) -> list[str]:
         """Return the final answers of some conversations."""
         return self.texts("chats", "answer", rows)
@@ -93,14 +84,12 @@ class ChatStore(Store):
         """Return the messages of some conversations."""
         bounds = self.offsets("chats", "message")
         roles = self.values("chats", "message.role")
-        found = []
+        chats = []
         for row in np.asarray(rows).tolist():
             some = range(int(bounds[row]), int(bounds[row + 1]))
-            texts = self.texts("messages", "content", some)
-            found.append(
-                tuple(Message(ROLES[roles[i]], text) for i, text in zip(some, texts, strict=True))
-            )
-        return found
+            texts = zip(some, self.texts("messages", "content", some), strict=True)
+            chats.append(tuple(Message(ROLES[roles[i]], text) for i, text in texts))
+        return chats
 
     def known_as(self, rows: NDArray[np.int64]) -> list[str]:
         """Return what is said in some conversations, which have no names."""
@@ -129,7 +118,7 @@ def write_chats(path: str | Path, chats: Iterable[Chat], about: Mapping[str, Any
         )
         contents = writer.table("messages", ragged={"content": {"utf8": "uint8"}})
         for block in _blocks(chats):
-            messages = [one for chat in block for one in chat.messages]
+            messages = [message for chat in block for message in chat.messages]
             table.append(
                 len(block),
                 {
@@ -140,12 +129,14 @@ def write_chats(path: str | Path, chats: Iterable[Chat], about: Mapping[str, Any
                     "answer": encode_texts(chat.answer for chat in block),
                     "message": (
                         [len(chat.messages) for chat in block],
-                        {"role": [ROLES.index(one.role) for one in messages]},
+                        {"role": [ROLES.index(message.role) for message in messages]},
                     ),
                 },
             )
             contents.append(
-                len(messages), {}, {"content": encode_texts(one.content for one in messages)}
+                len(messages),
+                {},
+                {"content": encode_texts(message.content for message in messages)},
             )
         writer.about = dict(about)
         if not table.rows:
@@ -183,11 +174,8 @@ def chat_parts(
     parts = {name: np.flatnonzero(part == i) for i, name in enumerate(PARTS)}
     for name, rows in parts.items():
         if not len(rows):
-            raise DataError(
-                f"the {name} part is empty.",
-                "Give more conversations, about more problems.",
-                file=store.path,
-            )
+            remedy = "Give more conversations, about more problems."
+            raise store.fault(f"the {name} part is empty.", remedy)
     return parts
 
 

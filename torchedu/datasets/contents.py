@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from torchedu.datasets.chats import ChatStore
-from torchedu.datasets.describe import by_name, spread, time_span
+from torchedu.datasets.describe import by_attribute, by_name, spread, time_span
 from torchedu.datasets.enrolments import EnrolmentStore
 from torchedu.datasets.events import OUTCOME, EventStore
 from torchedu.datasets.store import Store
 from torchedu.datasets.texts import TextStore
 from torchedu.datasets.transcripts import TranscriptStore
-from torchedu.schema import FOLD, GROUP, ITEM, LABEL, PART, PROMPT, RESERVED, ROLES, TAG
+from torchedu.schema import FOLD, ITEM, LABEL, PART, PROMPT, RESERVED, ROLES, TAG
 
 BLOCK = 10_000
 """Texts that are in memory at once."""
@@ -32,7 +32,7 @@ def describe_enrolments(store: EnrolmentStore) -> dict[str, Any]:
         "time": None if store.time is None else time_span(store.time),
         "courses_per_student": spread(np.diff(store.history_offsets)),
         "students_per_course": spread(courses[courses > 0]),
-        "groups": _groups(store),
+        "groups": by_attribute(store),
         "unit": "students",
     }
 
@@ -46,7 +46,7 @@ def describe_events(store: EventStore) -> dict[str, Any]:
         "enrolments_per_course": spread(np.bincount(store.column("course"))),
         "groups": {
             OUTCOME: by_name(store.vocabulary[OUTCOME], store.column(OUTCOME)),
-            **_groups(store),
+            **by_attribute(store),
         },
         "unit": "enrolments",
         "facts": {"enrolments without an event": f"{(events == 0).sum():,}"},
@@ -60,15 +60,11 @@ def describe_texts(store: TextStore) -> dict[str, Any]:
     if store.score_names:
         facts["scores"] = ", ".join(store.score_names)
         facts["mean, 0 the lowest and 1 the highest"] = f"{np.nanmean(store.target):.3f}"
+    groups = {kind: by_name(store.vocabulary[kind], store.values("texts", kind)) for kind in kinds}
     return {
         **store.counts,
         "words_per_text": spread(_words(store, "texts", "text")),
-        "groups": {
-            **{
-                kind: by_name(store.vocabulary[kind], store.values("texts", kind)) for kind in kinds
-            },
-            **_groups(store),
-        },
+        "groups": groups | by_attribute(store),
         "unit": "texts",
         "facts": facts,
     }
@@ -103,13 +99,6 @@ def describe_chats(store: ChatStore) -> dict[str, Any]:
         "words_per_message": spread(_words(store, "messages", "content")),
         "groups": {"part": store.parts},
         "unit": "conversations",
-    }
-
-
-def _groups(store: EnrolmentStore | EventStore | TextStore) -> dict[str, dict[str, int]]:
-    return {
-        name: by_name(store.vocabulary[GROUP + name], store.group(name))
-        for name in store.vocabulary.groups
     }
 
 

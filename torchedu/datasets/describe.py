@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from torchedu.datasets.answers import NO_SKILL, OPTIONAL_COLUMNS, AnswerStore
+from torchedu.datasets.store import Store
 from torchedu.schema import ANSWER_COLUMNS, GROUP, ITEM, RESERVED, SKILL, UNKNOWN, Names
 
 STRETCH = 1 << 22
@@ -42,13 +43,12 @@ def describe(store: AnswerStore) -> dict[str, Any]:
         owner = np.repeat(np.arange(len(skills_of)), skills_of)
         skills_of[owner[np.asarray(store.skill) == store.vocabulary[SKILL].id(NO_SKILL)]] = 0
     skills_of = skills_of[RESERVED:]
-    groups, no_group = _groups(store)
     return {
         "students": store.num_students,
         "answers": store.num_answers,
         "items": int(asked.sum()),
         "skills": store.num_named_skills,
-        "share_correct": _share(float(right.sum()), store.num_answers),
+        "share_correct": float(right.sum()) / store.num_answers if store.num_answers else None,
         "marks": "shares" if store.correct.dtype.kind == "f" else "right or wrong",
         "answers_per_student": spread(lengths),
         "answers_per_item": spread(answers[asked]),
@@ -61,7 +61,7 @@ def describe(store: AnswerStore) -> dict[str, Any]:
             for number, count in enumerate(np.bincount(skills_of[asked[RESERVED:]]))
             if count
         },
-        "groups": groups,
+        "groups": by_attribute(store),
         "unit": "students",
         "time": time_span(store.answer_column("time")) if store.has("time") else None,
         "missing": {
@@ -73,7 +73,9 @@ def describe(store: AnswerStore) -> dict[str, Any]:
             "answers_without_response_time": unknown_times,
             "items_without_skill": store.items_without_skill,
             "items_without_answer": len(store.vocabulary[ITEM]) - RESERVED - int(asked.sum()),
-            "students_without_group": no_group,
+            "students_without_group": {
+                name: int((store.group(name) == UNKNOWN).sum()) for name in store.vocabulary.groups
+            },
         },
         "source": store.about,
     }
@@ -123,14 +125,10 @@ def _histogram(values: NDArray[Any], edges: NDArray[np.float64]) -> dict[str, li
     return {"edges": edges.tolist(), "counts": counts.tolist()}
 
 
-def _groups(store: AnswerStore) -> tuple[dict[str, dict[str, int]], dict[str, int]]:
-    """Return students by attribute and name, and how many have none."""
-    found, without = {}, {}
-    for attribute in store.vocabulary.groups:
-        names = store.vocabulary[GROUP + attribute]
-        found[attribute] = by_name(names, store.group(attribute))
-        without[attribute] = int((store.group(attribute) == UNKNOWN).sum())
-    return found, without
+def by_attribute(store: Store) -> dict[str, dict[str, int]]:
+    """Return students by attribute and name."""
+    names = store.vocabulary
+    return {name: by_name(names[GROUP + name], store.group(name)) for name in names.groups}
 
 
 def by_name(names: Names, ids: NDArray[np.integer[Any]]) -> dict[str, int]:
@@ -154,7 +152,3 @@ def _iso(milliseconds: int) -> str:
         return datetime.fromtimestamp(milliseconds / 1e3, UTC).isoformat(timespec="seconds")
     except (ValueError, OverflowError, OSError):  # beyond the years 1 to 9999
         return f"{milliseconds} ms after 1970"
-
-
-def _share(part: float, whole: int) -> float | None:
-    return part / whole if whole else None

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from torchedu.datasets import splits
 from torchedu.datasets.enrolments import EnrolmentStore
-from torchedu.datasets.splits import PARTS, Part, check_fold, check_split, random_places
-from torchedu.errors import DataError
+from torchedu.datasets.splits import MORE, Part, between, by_time, drawn, random_places
 
 KINDS = ("last", "time", "fold")
 CHOOSERS = 1000
@@ -45,8 +45,8 @@ def split_enrolments(
         ConfigError: A share, fold or kind of split is not possible.
         DataError: A part is empty, or the data has no time for a split by it.
     """
-    check_split(by, KINDS, val, test, disjoint=by == "time")
-    check_fold(fold, folds)
+    splits.check_split(by, KINDS, val, test, disjoint=by == "time")
+    splits.check_fold(fold, folds)
     lengths = np.diff(store.history_offsets)
     students = np.arange(store.num_students)
     if by == "last":
@@ -56,47 +56,27 @@ def split_enrolments(
         choose = able[: max(CHOOSERS, round(len(able) * val))]
         before = last.copy()
         before[choose] -= 1
-        parts = _between([np.zeros_like(lengths), before, last, lengths])
+        parts = between([np.zeros_like(lengths), before, last, lengths])
     elif by == "time":
         time = store.time
         if time is None:
-            raise DataError(
+            raise store.fault(
                 "a split by time needs the time of each enrolment, and there is none.",
                 "Import a column of times, or split by last.",
-                file=store.path,
             )
-        cuts = np.quantile(time, [1 - val - test, 1 - test], method="higher")
-        sums = [np.concatenate([[0], np.cumsum(time < cut)]) for cut in cuts]
-        offsets = store.history_offsets
-        counts = [total[offsets[1:]] - total[offsets[:-1]] for total in sums]
-        parts = _between([np.zeros_like(lengths), *counts, lengths])
+        parts = by_time(time, store.history_offsets, val, test)
     else:
         place = random_places(store, seed)
-        in_test = place * folds // max(len(place), 1) == fold
-        rest = np.argsort(np.where(in_test, len(place), place), kind="stable")
-        in_val = np.zeros(len(place), bool)
-        in_val[rest[: max(1, round((~in_test).sum() * val))]] = True
-        parts = {}
-        for name, where in zip(PARTS, (~in_test & ~in_val, in_val, in_test), strict=True):
+        parts, in_test = {}, place * folds // max(len(place), 1) == fold
+        for name, where in drawn(place, in_test, val).items():
             some = where & (lengths > (0 if name == "train" else 1))
             first = np.zeros_like(lengths) if name == "train" else lengths - 1
             parts[name] = Part(students[some], first[some], lengths[some])
     for name, part in parts.items():
         if part.num_answers == 0:
-            raise DataError(
+            raise store.fault(
                 f"the part {name!r} of a split by {by} holds no enrolments ({store.num_students} "
                 f"students, {store.num_enrolments} enrolments in all).",
-                "Use more data, larger shares, or another split.",
-                file=store.path,
+                MORE,
             )
-    return parts
-
-
-def _between(bounds: list[np.ndarray]) -> dict[str, Part]:
-    """Return the parts between four positions in each student's history."""
-    students = np.arange(len(bounds[0]))
-    parts = {}
-    for name, first, stop in zip(PARTS, bounds[:-1], bounds[1:], strict=True):
-        some = stop > first
-        parts[name] = Part(students[some], first[some], stop[some])
     return parts

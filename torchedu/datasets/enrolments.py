@@ -1,7 +1,6 @@
 """Students' enrolments in a store: which courses each took, in order."""
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from torchedu.datasets.answers import stretch_index
-from torchedu.datasets.store import Store, StoreWriter, encode_texts
+from torchedu.datasets.store import Store, StoreWriter, encode_texts, kept
 from torchedu.schema import GROUP, ITEM, RESERVED, SKILL, Vocabulary
 
 
@@ -52,10 +51,12 @@ class EnrolmentStore(Store):
 
     holds, made_by, mark = "enrolments", "enrolments", ("students", "enrolment.item")
 
-    @cached_property
-    def num_students(self) -> int:
-        """Number of students."""
-        return self.num_rows("students")
+    num_students = kept(Store.num_rows, "students")
+    """Number of students."""
+    history_offsets = kept(Store.offsets, "students", "enrolment")
+    """Where each student's courses begin; shape (students + 1,)."""
+    item = kept(Store.values, "students", "enrolment.item")
+    """Course ids; shape (enrolments,)."""
 
     @property
     def num_enrolments(self) -> int:
@@ -69,16 +70,6 @@ class EnrolmentStore(Store):
         return {
             "students": self.num_students, "enrolments": self.num_enrolments, "courses": courses
         }  # fmt: skip
-
-    @cached_property
-    def history_offsets(self) -> NDArray[np.int64]:
-        """Where each student's courses begin; shape (students + 1,)."""
-        return self.offsets("students", "enrolment")
-
-    @cached_property
-    def item(self) -> NDArray[np.int32]:
-        """Course ids; shape (enrolments,)."""
-        return self.values("students", "enrolment.item")
 
     @property
     def time(self) -> NDArray[np.int64] | None:
@@ -96,10 +87,6 @@ class EnrolmentStore(Store):
         if not len(self.vocabulary[SKILL]) > RESERVED:
             return None
         return self.offsets("items", "skill"), self.values("items", "skill.skill")
-
-    def group(self, attribute: str) -> NDArray[np.int32]:
-        """Return each student's group by an attribute, an id of kind ``group.<attribute>``."""
-        return self.values("students", GROUP + attribute)
 
     def student_names(self, rows: ArrayLike) -> list[str]:
         """Return the names of some students."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from torchedu.datasets.store import Store, StoreWriter, encode_texts
+from torchedu.datasets.store import Store, StoreWriter, encode_texts, kept
 from torchedu.errors import DataError
 from torchedu.schema import GROUP, MODULE, Names, Vocabulary
 
@@ -113,10 +113,10 @@ class EventStore(Store):
 
     holds, made_by, mark = "events in courses", "events", ("enrolments", "event.kind")
 
-    @cached_property
-    def num_enrolments(self) -> int:
-        """Number of enrolments."""
-        return self.num_rows("enrolments")
+    num_enrolments = kept(Store.num_rows, "enrolments")
+    """Number of enrolments."""
+    event_offsets = kept(Store.offsets, "enrolments", "event")
+    """Where each enrolment's events begin; shape (enrolments + 1,)."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -152,11 +152,6 @@ class EventStore(Store):
         )  # fmt: skip
 
     @cached_property
-    def event_offsets(self) -> NDArray[np.int64]:
-        """Where each enrolment's events begin; shape (enrolments + 1,)."""
-        return self.offsets("enrolments", "event")
-
-    @cached_property
     def events(self) -> Events:
         """The events of all enrolments."""
         kind, day, work, value = (
@@ -180,10 +175,6 @@ class EventStore(Store):
         bad = [names.id(name) for name in self.about["at_risk"]]
         outcome = self.column("outcome")
         return np.where(outcome == 0, np.nan, np.isin(outcome, bad)).astype(np.float32)
-
-    def group(self, attribute: str) -> NDArray[np.int32]:
-        """Return each enrolment's group by an attribute, an id of kind ``group.<attribute>``."""
-        return self.values("enrolments", GROUP + attribute)
 
     def student_names(self, rows: Any) -> list[str]:
         """Return the students of some enrolments."""
@@ -226,7 +217,7 @@ def write_events(
     Raises:
         DataError: There are no enrolments, or none has an outcome.
     """
-    if not len(enrolments.student) or all(one is None for one in enrolments.outcome):
+    if not len(enrolments.student) or all(outcome is None for outcome in enrolments.outcome):
         raise DataError(
             "the data holds no enrolment with an outcome.",
             "Add how past courses ended; that is what a model learns from.",
@@ -238,9 +229,9 @@ def write_events(
         PRESENTATION: Names(sorted(set(courses.presentation))),
         WORK: Names(work.name),
         WORK_TYPE: Names(sorted(set(work.type))),
-        OUTCOME: Names(sorted({one for one in enrolments.outcome if one is not None})),
+        OUTCOME: Names(sorted({name for name in enrolments.outcome if name is not None})),
     } | {
-        GROUP + name: Names(sorted({one for one in column if one is not None}))
+        GROUP + name: Names(sorted({group for group in column if group is not None}))
         for name, column in enrolments.groups.items()
     }
     order = np.lexsort((events.work, events.kind, events.day, events.enrolment))
@@ -250,6 +241,8 @@ def write_events(
         writer.about = {**about, "at_risk": list(at_risk)}
         flat = {"course": "int32", "outcome": "int32", "begin": "float32", "end": "float32"}
         groups = {GROUP + name: "int32" for name in enrolments.groups}
+        named = {OUTCOME: enrolments.outcome}
+        named |= {GROUP + name: column for name, column in enrolments.groups.items()}
         columns = {"kind": "int8", "day": "float32", "work": "int32", "value": "float32"}
         table = writer.table(
             "enrolments", flat | groups, {"student": {"utf8": "uint8"}, "event": columns}
@@ -258,44 +251,24 @@ def write_events(
             len(enrolments.student),
             {
                 "course": enrolments.course,
-                "outcome": _ids(kinds[OUTCOME], enrolments.outcome),
                 "begin": enrolments.begin,
                 "end": enrolments.end,
-                **{
-                    GROUP + name: _ids(kinds[GROUP + name], column)
-                    for name, column in enrolments.groups.items()
-                },
+                **{name: _ids(kinds[name], column) for name, column in named.items()},
             },
             {
                 "student": encode_texts(enrolments.student),
-                "event": (lengths, {name: getattr(events, name)[order] for name in columns}),
+                "event": (lengths, {name: events._asdict()[name][order] for name in columns}),
             },
         )
-        writer.table(
-            "courses",
-            {"module": "int32", "presentation": "int32", "length": "float32", "begins": "float64"},
-        ).append(
-            len(courses.name),
-            {
-                "module": kinds[MODULE].ids(courses.module),
-                "presentation": kinds[PRESENTATION].ids(courses.presentation),
-                "length": courses.length,
-                "begins": courses.begins,
-            },
-            {},
-        )  # fmt: skip
-        writer.table(
-            "work", {"course": "int32", "type": "int32", "due": "float32", "weight": "float32"}
-        ).append(
-            len(work.name),
-            {
-                "course": work.course,
-                "type": kinds[WORK_TYPE].ids(work.type),
-                "due": work.due,
-                "weight": work.weight,
-            },
-            {},
-        )
+        writer.flat("courses", {
+            "module": ("int32", kinds[MODULE].ids(courses.module)),
+            "presentation": ("int32", kinds[PRESENTATION].ids(courses.presentation)),
+            "length": ("float32", courses.length), "begins": ("float64", courses.begins),
+        })  # fmt: skip
+        writer.flat("work", {
+            "course": ("int32", work.course), "type": ("int32", kinds[WORK_TYPE].ids(work.type)),
+            "due": ("float32", work.due), "weight": ("float32", work.weight),
+        })  # fmt: skip
     return EventStore(path)
 
 

@@ -162,11 +162,7 @@ class BalancedOrder(Order):
     """
 
     def __init__(
-        self,
-        lengths: NDArray[np.int64],
-        batch_size: int,
-        group: NDArray[np.int64],
-        seed: int = 0,
+        self, lengths: NDArray[np.int64], batch_size: int, group: NDArray[np.int64], seed: int = 0
     ) -> None:
         super().__init__(lengths, batch_size, seed)
         names = np.unique(group[group >= 0])
@@ -186,7 +182,7 @@ class BalancedOrder(Order):
         ]
         drawn.append(random.permutation(self._unknown))
         # Laid out evenly side by side, each stretch of the line has its share of every group.
-        place = [(np.arange(len(one)) + random.random()) / max(len(one), 1) for one in drawn]
+        place = [(np.arange(len(group)) + random.random()) / max(len(group), 1) for group in drawn]
         line = np.concatenate(drawn)[np.argsort(np.concatenate(place), kind="stable")]
         return np.array_split(line, len(self))
 

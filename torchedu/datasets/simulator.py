@@ -134,10 +134,7 @@ def _simulate_block(world: World, answers: int, seed: int, block: int) -> _Histo
 
 
 def _course(
-    rng: np.random.Generator,
-    num_skills: int,
-    lengths: NDArray[np.int64],
-    starts: NDArray[np.int64],
+    rng: np.random.Generator, num_skills: int, lengths: NDArray[np.int64], starts: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Choose the skills: blocks of practice along the course, with reviews of earlier skills.
 

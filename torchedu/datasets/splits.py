@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from torchedu.datasets.answers import AnswerStore
 from torchedu.datasets.store import Store
-from torchedu.errors import ConfigError, DataError, allowed
+from torchedu.errors import ConfigError, allowed
 from torchedu.schema import GROUP, Vocabulary
 
 PARTS = ("train", "val", "test")
 KINDS = ("student", "time", "fold", "column")
+MORE = "Use more data, larger shares, or another split."
+"""What a user can do about an empty part."""
 
 
 class Part(NamedTuple):
@@ -82,11 +84,10 @@ def split(
         }
     for name, part in parts.items():
         if part.num_answers == 0:
-            raise DataError(
+            raise store.fault(
                 f"the part {name!r} of a split by {by} holds no answers "
                 f"({store.num_students} students, {store.num_answers} answers in all).",
-                "Use more data, larger shares, or another split.",
-                file=store.path,
+                MORE,
             )
     return parts
 
@@ -154,6 +155,14 @@ def _students(
     else:
         in_test = place < round(num * test)
         val = val / (1 - test)  # the share is of all students here, of the rest below
+    return drawn(place, in_test, val)
+
+
+def drawn(
+    place: NDArray[np.int64], in_test: NDArray[np.bool_], val: float
+) -> dict[str, NDArray[np.bool_]]:
+    """Return who is in which part, the first ``val`` of those not in the test in the validation."""
+    num = len(place)
     rest = np.argsort(np.where(in_test, num, place), kind="stable")[: num - in_test.sum()]
     in_val = np.zeros(num, bool)
     in_val[rest[: max(1, round(len(rest) * val))]] = True
@@ -170,11 +179,8 @@ def _column(store: AnswerStore, column: str | None) -> tuple[NDArray[np.bool_], 
     names = store.vocabulary[GROUP + column]
     strange = sorted(set(names) - set(PARTS))
     if strange:
-        raise DataError(
-            f"the attribute {column!r} says {strange[0]!r}, which is no part.",
-            allowed(strange[0], PARTS),
-            file=store.path,
-        )
+        problem = f"the attribute {column!r} says {strange[0]!r}, which is no part."
+        raise store.fault(problem, allowed(strange[0], PARTS))
     value = store.group(column)
     return value == names.id("test"), value == names.id("val")
 
@@ -186,23 +192,30 @@ def _whole(store: AnswerStore, students: NDArray[np.int64]) -> Part:
 
 def _by_time(store: AnswerStore, val: float, test: float) -> dict[str, Part]:
     if not store.has("time"):
-        raise DataError(
+        raise store.fault(
             "a split by time needs the time of each answer, and there is none.",
             "Import a column of times, or split by student.",
-            file=store.path,
         )
-    time = store.answer_column("time")
+    return by_time(store.answer_column("time"), store.history_offsets, val, test)
+
+
+def by_time(
+    time: NDArray[np.int64], offsets: NDArray[np.int64], val: float, test: float
+) -> dict[str, Part]:
+    """Return stretches of time as parts, given histories one after the other in order of time."""
     cuts = np.quantile(time, [1 - val - test, 1 - test], method="higher")
-    offsets = store.history_offsets
     # Histories are in order of time: the number of a student's answers before a cut is its place.
     counts = [
         np.add.reduceat(np.append(time < cut, False).astype(np.int64), offsets[:-1])
         * (np.diff(offsets) > 0)
         for cut in cuts
     ]
-    bounds = [np.zeros(store.num_students, np.int64), *counts, np.diff(offsets)]
-    students = np.arange(store.num_students)
-    parts = {}
+    return between([np.zeros(len(offsets) - 1, np.int64), *counts, np.diff(offsets)])
+
+
+def between(bounds: Sequence[NDArray[np.int64]]) -> dict[str, Part]:
+    """Return the parts between four positions in each student's history; shape (students,) each."""
+    students, parts = np.arange(len(bounds[0])), {}
     for name, first, stop in zip(PARTS, bounds[:-1], bounds[1:], strict=True):
         some = stop > first
         parts[name] = Part(students[some], first[some], stop[some])

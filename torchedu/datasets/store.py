@@ -19,12 +19,11 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, ClassVar, Self
+from typing import IO, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -32,12 +31,19 @@ from numpy.typing import ArrayLike, NDArray
 from torchedu.bounded import parse_json
 from torchedu.errors import ConfigError, DataError, allowed
 from torchedu.files import scratch, to_disk, write_whole
-from torchedu.schema import Vocabulary
+from torchedu.schema import GROUP, Vocabulary
+
+T = TypeVar("T")
 
 FORMAT = "torchedu-store"
 VERSION = 1
 MANIFEST = "manifest.json"
 VOCABULARY = "vocabulary.json"
+
+
+def kept(read: Callable[..., T], *names: str) -> "cached_property[T]":
+    """Return an attribute of stores: what a method of theirs reads under fixed names."""
+    return cached_property(lambda store: read(store, *names))
 
 
 class Store:
@@ -64,13 +70,10 @@ class Store:
         self.path = Path(path)
         manifest = self.path / MANIFEST
         if not manifest.is_file():
-            found = (
-                "a file" if self.path.is_file() else "a folder" if self.path.is_dir() else "nothing"
-            )
-            raise DataError(
-                f"no store is here ({found} found).",
+            there = "a file" if self.path.is_file() else "a folder"
+            raise self.fault(
+                f"no store is here ({there if self.path.exists() else 'nothing'} found).",
                 "Make one with: torchedu data import FORMAT RAW OUT",
-                file=self.path,
             )
         try:
             self.manifest: dict[str, Any] = parse_json(manifest.read_text("utf-8"))
@@ -85,8 +88,14 @@ class Store:
                 file=manifest,
             )
         if self.holds and not self.is_kind(type(self)):
-            remedy = f"Import them with: torchedu data import {self.made_by} RAW OUT"
-            raise DataError(f"the store holds no {self.holds}.", remedy, file=self.path)
+            raise self.fault(
+                f"the store holds no {self.holds}.",
+                f"Import them with: torchedu data import {self.made_by} RAW OUT",
+            )
+
+    def fault(self, problem: str, remedy: str) -> DataError:
+        """Return the error that says what is wrong with it."""
+        return DataError(problem, remedy, file=self.path)
 
     def is_kind(self, kind: type["Store"]) -> bool:
         """Say whether the store holds what a kind of store does."""
@@ -146,13 +155,20 @@ class Store:
         """
         columns = self._table(table)["columns"]
         if column not in columns:
-            raise DataError(
-                f"no column {column!r} in table {table!r}.",
-                allowed(column, columns),
-                file=self.path,
-            )
-        dtype, size = columns[column]["dtype"], columns[column]["size"]
-        return self._map(f"{table}/{column}.bin", np.dtype(dtype), int(size))
+            raise self.fault(f"no column {column!r} in table {table!r}.", allowed(column, columns))
+        spec = columns[column]
+        return self._map(f"{table}/{column}.bin", np.dtype(spec["dtype"]), int(spec["size"]))
+
+    def group(self, attribute: str) -> NDArray[np.int32]:
+        """Return the group by an attribute of each row of the table that ``mark`` names.
+
+        Args:
+            attribute: Such as ``gender``.
+
+        Returns:
+            Ids of kind ``group.<attribute>``; shape (rows,).
+        """
+        return self.values(self.mark[0], GROUP + attribute)
 
     def texts(self, table: str, column: str, rows: ArrayLike) -> list[str]:
         """Return the texts of some rows of a column written by ``encode_texts``."""
@@ -173,17 +189,13 @@ class Store:
         """
         for name, known in self.manifest["files"].items():
             file = self.path / name
-            if (
-                not file.is_file()
-                or file.stat().st_size != known["bytes"]
-                or _sha256(file) != known["sha256"]
-            ):
+            if not file.is_file() or _seen(file) != known:
                 raise _damaged("the file does not match its checksum.", file)
 
     def _table(self, table: str) -> dict[str, Any]:
         tables: dict[str, dict[str, Any]] = self.manifest["tables"]
         if table not in tables:
-            raise DataError(f"no table {table!r}.", allowed(table, tables), file=self.path)
+            raise self.fault(f"no table {table!r}.", allowed(table, tables))
         return tables[table]
 
     def _map(self, name: str, dtype: np.dtype[Any], size: int) -> NDArray[Any]:
@@ -212,20 +224,15 @@ class TableWriter:
     """
 
     def __init__(
-        self,
-        folder: Path,
-        flat: Mapping[str, str],
-        ragged: Mapping[str, Mapping[str, str]],
+        self, folder: Path, flat: Mapping[str, str], ragged: Mapping[str, Mapping[str, str]]
     ) -> None:
         folder.mkdir()
         self.rows = 0
-        self._flat = {name: np.dtype(dtype).newbyteorder("<") for name, dtype in flat.items()}
-        self._ragged = {
-            f"{family}.{name}": np.dtype(dtype).newbyteorder("<")
-            for family, columns in ragged.items()
-            for name, dtype in columns.items()
-        }
-        self._sizes = dict.fromkeys((*self._flat, *self._ragged), 0)
+        dtypes = dict(flat)
+        for family, columns in ragged.items():
+            dtypes |= {f"{family}.{name}": dtype for name, dtype in columns.items()}
+        self._dtypes = {name: np.dtype(dtype).newbyteorder("<") for name, dtype in dtypes.items()}
+        self._sizes = dict.fromkeys(dtypes, 0)
         self._ends = dict.fromkeys(ragged, 0)
         self._files: dict[str, IO[bytes]] = {
             name: (folder / f"{name}.bin").open("wb") for name in self._sizes
@@ -249,7 +256,7 @@ class TableWriter:
                 columns the values of all rows one after the other; shape (sum of lengths,).
         """
         for name, values in flat.items():
-            self._write(name, values, self._flat[name], rows)
+            self._write(name, values, rows)
         for family, (lengths, columns) in ragged.items():
             ends = self._ends[family] + np.cumsum(np.asarray(lengths), dtype="<i8")
             if len(ends) != rows:
@@ -257,8 +264,7 @@ class TableWriter:
             total = int(ends[-1]) - self._ends[family] if rows else 0
             self._files[family].write(ends.tobytes())
             for name, values in columns.items():
-                column = f"{family}.{name}"
-                self._write(column, values, self._ragged[column], total)
+                self._write(f"{family}.{name}", values, total)
             self._ends[family] += total
         self.rows += rows
 
@@ -268,9 +274,9 @@ class TableWriter:
             file.flush()
             os.fsync(file.fileno())
             file.close()
-        dtypes = {**self._flat, **self._ragged}
         columns = {
-            name: {"dtype": dtypes[name].str, "size": size} for name, size in self._sizes.items()
+            name: {"dtype": dtype.str, "size": self._sizes[name]}
+            for name, dtype in self._dtypes.items()
         }
         return {"rows": self.rows, "columns": columns}
 
@@ -279,8 +285,8 @@ class TableWriter:
         for file in self._files.values():
             file.close()
 
-    def _write(self, name: str, values: ArrayLike, dtype: np.dtype[Any], size: int) -> None:
-        array = np.ascontiguousarray(values, dtype)
+    def _write(self, name: str, values: ArrayLike, size: int) -> None:
+        array = np.ascontiguousarray(values, self._dtypes[name])
         if array.shape != (size,):
             raise ValueError(f"{name}: shape {array.shape} instead of ({size},)")
         self._files[name].write(array.data)
@@ -329,15 +335,16 @@ class StoreWriter:
         self._tables[name] = TableWriter(self._folder / name, flat or {}, ragged or {})
         return self._tables[name]
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def flat(self, name: str, columns: Mapping[str, tuple[str, ArrayLike]]) -> None:
+        """Write a whole table of flat columns: of each its dtype and its values; shape (rows,)."""
+        table = self.table(name, {column: dtype for column, (dtype, _) in columns.items()})
+        values = {column: np.asarray(given) for column, (_, given) in columns.items()}
+        table.append(len(next(iter(values.values()))), values, {})
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         """Put the store in its place, or leave no trace of it."""
         try:
-            if error is None:
+            if kind is None:
                 self._finish()
         finally:
             for table in self._tables.values():
@@ -348,20 +355,13 @@ class StoreWriter:
         tables = {name: table.close() for name, table in self._tables.items()}
         _write_json(self._folder / VOCABULARY, self.vocabulary.to_json())
         files = {
-            file.relative_to(self._folder).as_posix(): {
-                "bytes": file.stat().st_size,
-                "sha256": _sha256(file),
-            }
-            for file in sorted(self._folder.rglob("*"))
-            if file.is_file()
+            file.relative_to(self._folder).as_posix(): _seen(file)
+            for file in filter(Path.is_file, sorted(self._folder.rglob("*")))
         }
         manifest = {
-            "format": FORMAT,
-            "version": VERSION,
-            "tables": tables,
-            "about": self.about,
+            "format": FORMAT, "version": VERSION, "tables": tables, "about": self.about,
             "files": files,
-        }
+        }  # fmt: skip
         _write_json(self._folder / MANIFEST, manifest)
         for folder in {file.parent for file in self._folder.rglob("*")}:
             to_disk(folder)
@@ -380,18 +380,18 @@ class StoreWriter:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def encode_texts(
-    texts: Iterable[str],
-) -> tuple[NDArray[np.int64], dict[str, NDArray[np.uint8]]]:
+def encode_texts(texts: Iterable[str]) -> tuple[NDArray[np.int64], dict[str, NDArray[np.uint8]]]:
     """Return texts as the lengths and values of a ragged family with the one column ``utf8``."""
     pieces = [text.encode("utf-8") for text in texts]
     lengths = np.fromiter(map(len, pieces), np.int64, len(pieces))
     return lengths, {"utf8": np.frombuffer(b"".join(pieces), np.uint8)}
 
 
-def _sha256(file: Path) -> str:
+def _seen(file: Path) -> dict[str, Any]:
+    """Return what tells a file from a damaged one."""
     with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return {"bytes": file.stat().st_size, "sha256": digest}
 
 
 def _write_json(file: Path, value: object) -> None:

@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import compress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from torchedu.datasets.splits import check_split, random_places
-from torchedu.datasets.store import Store, StoreWriter, encode_texts
+from torchedu.datasets.splits import MORE, check_split, random_places
+from torchedu.datasets.store import Store, StoreWriter, encode_texts, kept
 from torchedu.datasets.surface import surface
-from torchedu.errors import ConfigError, DataError
-from torchedu.schema import FOLD, GROUP, LABEL, PART, PROMPT, RESERVED, SCORE, Vocabulary
+from torchedu.errors import ConfigError
+from torchedu.schema import FOLD, LABEL, PART, PROMPT, RESERVED, SCORE, Vocabulary
 
 EDGES = ("low", "high", "step")
 KINDS = ("part", "fold", "random")
@@ -42,13 +43,9 @@ class Graded(NamedTuple):
     def where(self, mask: NDArray[np.bool_]) -> "Graded":
         """Return some of the texts."""
         return Graded(
-            [text for text, mine in zip(self.text, mask.tolist(), strict=True) if mine],
-            self.prompt[mask],
-            self.target[mask],
-            self.label[mask],
-            self.num_labels,
-            self.surface[mask],
-        )
+            list(compress(self.text, mask.tolist())), self.prompt[mask], self.target[mask],
+            self.label[mask], self.num_labels, self.surface[mask],
+        )  # fmt: skip
 
 
 class TextStore(Store):
@@ -63,10 +60,10 @@ class TextStore(Store):
 
     holds, made_by, mark = "graded texts", "texts", ("texts", "text.utf8")
 
-    @cached_property
-    def num_texts(self) -> int:
-        """Number of texts."""
-        return self.num_rows("texts")
+    num_texts = kept(Store.num_rows, "texts")
+    """Number of texts."""
+    prompt = kept(Store.values, "texts", PROMPT)
+    """The prompt of each text, an id; shape (texts,)."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -82,11 +79,6 @@ class TextStore(Store):
     def label_names(self) -> tuple[str, ...]:
         """The labels, in order; none where scores are given."""
         return tuple(self.vocabulary[LABEL])
-
-    @cached_property
-    def prompt(self) -> NDArray[np.int32]:
-        """The prompt of each text, an id; shape (texts,)."""
-        return self.values("texts", PROMPT)
 
     @cached_property
     def label(self) -> NDArray[np.int64]:
@@ -124,23 +116,15 @@ class TextStore(Store):
             label = self.label.astype(np.float64)[:, None]
             return np.where(label < 0, np.nan, label / max(1, len(self.label_names) - 1))
         low, high = np.moveaxis(self.ranges[self.prompt], -1, 0)[:2].astype(np.float64)
-        found = np.where(high > low, (self.scores - low) / np.maximum(high - low, 1e-9), 0.5)
-        return np.where(np.isnan(self.scores), np.nan, found)
+        share = np.where(high > low, (self.scores - low) / np.maximum(high - low, 1e-9), 0.5)
+        return np.where(np.isnan(self.scores), np.nan, share)
 
     def graded(self, rows: NDArray[np.int64]) -> Graded:
         """Return some texts with what people gave them."""
         return Graded(
-            [self.all_texts[i] for i in rows.tolist()],
-            self.prompt[rows].astype(np.int64),
-            self.target[rows],
-            self.label[rows],
-            len(self.label_names),
-            self.surface[rows],
-        )
-
-    def group(self, attribute: str) -> NDArray[np.int32]:
-        """Return each writer's group by an attribute, an id of kind ``group.<attribute>``."""
-        return self.values("texts", GROUP + attribute)
+            [self.all_texts[i] for i in rows.tolist()], self.prompt[rows].astype(np.int64),
+            self.target[rows], self.label[rows], len(self.label_names), self.surface[rows],
+        )  # fmt: skip
 
     def part_of(self, kind: str) -> NDArray[np.int32]:
         """Return each text's published ``part`` or ``fold``, an id; 0 where there is none."""
@@ -154,16 +138,16 @@ class TextStore(Store):
     @cached_property
     def references(self) -> list[str] | None:
         """What a right answer says, or else the question, beside each text; None without."""
-        if "reference.utf8" not in self.columns("texts"):
-            return None
-        return self.texts("texts", "reference", range(self.num_texts))
+        return self._beside("reference")
 
     @cached_property
     def questions(self) -> list[str] | None:
         """What was asked, beside each text; None where the data does not say."""
-        if "question.utf8" not in self.columns("texts"):
-            return None
-        return self.texts("texts", "question", range(self.num_texts))
+        return self._beside("question")
+
+    def _beside(self, column: str) -> list[str] | None:
+        there = f"{column}.utf8" in self.columns("texts")
+        return self.texts("texts", column, range(self.num_texts)) if there else None
 
     @cached_property
     def surface(self) -> NDArray[np.float32]:
@@ -291,9 +275,6 @@ def split_texts(
     parts = {"train": in_train, "val": in_val, "test": in_test}
     for name, where in parts.items():
         if not where.any():
-            raise DataError(
-                f"the part {name!r} of a split by {by} holds no texts ({store.num_texts} in all).",
-                "Use more data, larger shares, or another split.",
-                file=store.path,
-            )
+            problem = f"the part {name!r} of a split by {by} holds no texts"
+            raise store.fault(f"{problem} ({store.num_texts} in all).", MORE)
     return {name: np.flatnonzero(where) for name, where in parts.items()}

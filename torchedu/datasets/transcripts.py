@@ -1,23 +1,14 @@
 """Transcripts of lessons in a store: who said what, sentence by sentence, and with which tag."""
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from torchedu.datasets.splits import (
-    PARTS,
-    Part,
-    check_fold,
-    check_split,
-    part_sizes,
-    random_places,
-)
-from torchedu.datasets.store import Store, StoreWriter, encode_texts
-from torchedu.errors import DataError
+from torchedu.datasets.splits import PARTS, Part, check_fold, check_split, part_sizes, random_places
+from torchedu.datasets.store import Store, StoreWriter, encode_texts, kept
 from torchedu.schema import Vocabulary
 
 SENTENCE = {"role": "uint8", "turn": "int32", "speaker": "int32", "tag": "int32", "words": "int32"}
@@ -39,15 +30,14 @@ class TranscriptStore(Store):
 
     holds, made_by, mark = "transcripts", "transcripts", ("lessons", "sentence.role")
 
-    @property
-    def num_lessons(self) -> int:
-        """Number of lessons."""
-        return self.num_rows("lessons")
-
-    @property
-    def num_sentences(self) -> int:
-        """Number of sentences of all lessons."""
-        return self.num_rows("sentences")
+    num_lessons = kept(Store.num_rows, "lessons")
+    """Number of lessons."""
+    num_sentences = kept(Store.num_rows, "sentences")
+    """Number of sentences of all lessons."""
+    lesson_offsets = kept(Store.offsets, "lessons", "sentence")
+    """Where each lesson's sentences begin; shape (lessons + 1,)."""
+    part = kept(Store.values, "lessons", "part")
+    """The part of each lesson by the data's source, an index of ``PARTS``, or ``NO_PART``."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -58,16 +48,6 @@ class TranscriptStore(Store):
     def parts(self) -> dict[str, int]:
         """How many lessons are of each part by the data's source; nothing where it names none."""
         return part_sizes(self.part)
-
-    @cached_property
-    def lesson_offsets(self) -> NDArray[np.int64]:
-        """Where each lesson's sentences begin; shape (lessons + 1,)."""
-        return self.offsets("lessons", "sentence")
-
-    @property
-    def part(self) -> NDArray[np.uint8]:
-        """The part of each lesson by the data's source, an index of ``PARTS``, or ``NO_PART``."""
-        return self.values("lessons", "part")
 
     def column(self, name: str) -> NDArray[Any]:
         """Return a column of all sentences.
@@ -132,17 +112,11 @@ def write_transcripts(
         writer.vocabulary, writer.about = vocabulary, dict(about or {})
         text = {"utf8": "uint8"}
         lessons = writer.table("lessons", {"part": "uint8"}, {"name": text, "sentence": SENTENCE})
-        lessons.append(
-            len(names),
-            {"part": part},
-            {"name": encode_texts(names), "sentence": (lengths, columns)},
-        )
-        writer.table("sentences", ragged={"text": text}).append(
-            len(texts), {}, {"text": encode_texts(texts)}
-        )
-        writer.table("speakers", ragged={"name": text}).append(
-            len(speakers), {}, {"name": encode_texts(speakers)}
-        )
+        ragged = {"name": encode_texts(names), "sentence": (lengths, columns)}
+        lessons.append(len(names), {"part": part}, ragged)
+        for table, column, words in (("sentences", "text", texts), ("speakers", "name", speakers)):
+            rows = writer.table(table, ragged={column: text})
+            rows.append(len(words), {}, {column: encode_texts(words)})
     return TranscriptStore(path)
 
 
@@ -182,11 +156,8 @@ def split_transcripts(
     check_split(by, SPLITS, val, test)
     check_fold(fold, folds)
     if by == "published" and not published:
-        raise DataError(
-            "its source names no parts.",
-            "Give a column split when you import it, or ⟦data.split⟧ random.",
-            file=store.path,
-        )
+        remedy = "Give a column split when you import it, or ⟦data.split⟧ random."
+        raise store.fault("its source names no parts.", remedy)
     order = np.argsort(random_places(store, seed, "lessons"))
     size = store.num_lessons
     train, choose, held = (PARTS.index(name) for name in PARTS)
@@ -208,10 +179,7 @@ def split_transcripts(
     for number, name in enumerate(PARTS):
         rows = np.flatnonzero(part == number)
         if not len(rows):
-            raise DataError(
-                f"the {name} part has no lesson; there are {size}.",
-                "Use more lessons, or give the column split other values.",
-                file=store.path,
-            )
+            remedy = "Use more lessons, or give the column split other values."
+            raise store.fault(f"the {name} part has no lesson; there are {size}.", remedy)
         parts[name] = Part(rows, np.zeros_like(rows), lengths[rows])
     return parts

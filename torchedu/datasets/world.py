@@ -78,7 +78,7 @@ class Laws:
                 "Every skill needs at least 1 item.",
             )
         for name in ("guess", "slip", "growth", "forgetting"):
-            value = getattr(self, name)
+            value = vars(self)[name]
             if not 0 <= value <= 1:
                 raise ConfigError(f"⟦{name}⟧ is {value}.", "It is a probability from 0 to 1.")
         if self.guess + self.slip >= 1:

@@ -1,6 +1,7 @@
 """What a task is of itself, whatever trains it: names, loss, outcome and predictions."""
 
 import inspect
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
@@ -17,7 +18,6 @@ from torchedu.errors import CheckpointError, ConfigError
 from torchedu.layers import VocabularyTable
 from torchedu.models.network import Network
 from torchedu.people import People
-from torchedu.run_folder import RunFolder
 from torchedu.schema import Vocabulary
 from torchedu.sections import Section
 
@@ -34,7 +34,7 @@ class Domain(nn.Module, ABC):
     Attributes:
         net: The network.
         metrics: What the scores are computed by.
-        vocabulary: The names that the weights belong to; None before it has met data.
+        companions: What the weights belong to; None before it has met data.
         sparse: Whether tables of names have sparse gradients.
         epoch: The pass over the training part that is going on, from 0.
         started: Whether weights were taken over from another run.
@@ -48,6 +48,7 @@ class Domain(nn.Module, ABC):
         binds: The kinds of names that its weights belong to, each with the size that counts them
             (or nothing); a kind that ends in ``.`` stands for all that begin with it.
         fixed: Kinds of names of which data has to have the same.
+        unknown: What becomes of names of a kind that the network lacks, as users are told.
         nets: What its networks are.
         keys: Columns of what ``predict`` returns that say what a prediction is of, by which they
             are ordered; the first column where it names none.
@@ -76,6 +77,7 @@ class Domain(nn.Module, ABC):
     sizes: ClassVar[tuple[str, ...]] = ()
     binds: ClassVar[Mapping[str, str]] = {}
     fixed: ClassVar[tuple[str, ...]] = ()
+    unknown: ClassVar[Mapping[str, str]] = {}
     nets: ClassVar[type[Network]] = Network
     keys: ClassVar[tuple[str, ...]] = ()
     baselines: ClassVar[tuple[type[Any], ...]] = ()
@@ -92,11 +94,16 @@ class Domain(nn.Module, ABC):
         self.weight_decay = weight_decay
         self.schedule = schedule
         self.sparse = sparse
-        self.vocabulary: Vocabulary | None = None
+        self.companions: Companions | None = None
         self.epoch = 0
         self.started = False
         self.people: People | None = None
         self.finite: list[Tensor] | None = None
+
+    @property
+    def vocabulary(self) -> Vocabulary | None:
+        """The names that the weights belong to; None before it has met data."""
+        return None if self.companions is None else self.companions.vocabulary
 
     @abstractmethod
     def loss(self, batch: Any) -> tuple[Tensor, Tensor]:
@@ -207,7 +214,8 @@ class Domain(nn.Module, ABC):
 
         Raises:
             ConfigError: Its sizes or lengths are not the network's.
-            CheckpointError: It has other names where the same are needed.
+            CheckpointError: It lacks what the network reads, or means something else by it; see
+                ``Companions.agree``.
         """
         data.suit(self.net)
         most = self.net.max_history
@@ -217,28 +225,25 @@ class Domain(nn.Module, ABC):
                 f"⟦data.{data.longest}⟧ of {length} is longer than the network's {most} steps.",
                 f"Set ⟦data.{data.longest}⟧ to at most {most}, or build a network that takes more.",
             )
-        fresh = self.vocabulary is None
+        own = data.own.bound(tuple(self.binds), self.fixed)
+        known = self.companions
+        if known is not None and known != own:
+            for note in known.agree(own, self.unknown):
+                self.tell(note)
+            known = known.learnt(own) if training else known
+            data.use(known)
         for size in self.sizes:
             # Where names are known, what they count may differ: they are mapped.
-            if fresh or size not in self.binds.values():
+            if self.companions is None or size not in self.binds.values():
                 self.check_size(size, getattr(self, size), getattr(data, size))
-        names = self.names_of(data.vocabulary)
-        if self.vocabulary is None:
-            self.vocabulary = names
-        for kind in self.fixed:
-            if self.vocabulary[kind] != names[kind]:
-                raise CheckpointError(
-                    f"the data has the {kind} {', '.join(names[kind]) or 'of nobody'}, the network "
-                    f"was trained with {', '.join(self.vocabulary[kind]) or 'none'}.",
-                    f"Give data with the same, read as the run's {RunFolder.CONFIG} has it, or "
-                    "train anew.",
-                )
+        fresh, self.companions = self.companions is None, known or own
         if fresh or training:
             self.take_facts(data, fresh)
-        if self.vocabulary != names:
-            data.use(self.companions)
-        if fresh or training:
             self.net.learn(data.facts(self.net), fresh and not self.started)
+
+    def tell(self, note: str) -> None:
+        """Let a user know of something that is no mistake."""
+        logging.getLogger(__name__).info(note)
 
     def check_size(self, size: str, known: Any, given: Any) -> None:
         """Refuse data of another size than the network's.
@@ -258,48 +263,29 @@ class Domain(nn.Module, ABC):
             )
 
     def take_facts(self, data: Any, fresh: bool) -> None:
-        """Take from data what this task keeps beside the weights; nothing by default.
+        """Take from data what this task keeps with the weights; nothing by default.
 
         Args:
-            data: A data module, still with its own names.
+            data: A data module, whose batches are in the network's names.
             fresh: Whether no data was met before.
         """
 
-    @property
-    def companions(self) -> Companions:
-        """What the weights belong to."""
-        assert self.vocabulary is not None
-        return Companions(self.vocabulary)
-
-    def beside(self) -> dict[str, Any]:
-        """Return what stands beside the weights in a checkpoint, by key."""
-        return {} if self.vocabulary is None else {"vocabulary": self.vocabulary.to_json()}
-
-    def take_beside(self, content: Mapping[str, Any]) -> None:
-        """Take what stands beside the weights in a checkpoint.
+    def take(self, companions: Companions) -> None:
+        """Take what the weights of a checkpoint belong to, before these are taken.
 
         Args:
-            content: The checkpoint's.
+            companions: The checkpoint's.
 
         Raises:
-            CheckpointError: It lacks something, or the data in use has other names.
+            CheckpointError: The data in use says otherwise.
         """
-        if "vocabulary" not in content:
+        other = self.companions and companions.difference(self.companions)
+        if other:
             raise CheckpointError(
-                "the checkpoint holds no vocabulary.", "Use one written by torchedu."
-            )
-        vocabulary = Vocabulary.from_json(content["vocabulary"])
-        if self.vocabulary is not None and vocabulary != self.vocabulary:
-            raise CheckpointError(
-                "the checkpoint belongs to other items or skills than this data has.",
+                f"the checkpoint belongs to other data than this: {other}.",
                 "To go on with new data, start from it with ⟦init_from⟧; its names then grow.",
             )
-        self.vocabulary = vocabulary
-
-    def names_of(self, vocabulary: Vocabulary) -> Vocabulary:
-        """Return the names of a vocabulary that weights of this task belong to."""
-        bound = {kind for some in (*self.binds, *self.fixed) for kind in vocabulary.family(some)}
-        return Vocabulary({kind: vocabulary[kind] for kind in vocabulary.kinds if kind in bound})
+        self.companions = companions
 
     def sizes_of(self, vocabulary: Vocabulary) -> dict[str, int]:
         """Return the sizes that a vocabulary gives the network."""
@@ -319,24 +305,41 @@ class Domain(nn.Module, ABC):
         Returns:
             A new task, whose vocabulary is this one's with the new names at its end.
         """
-        assert self.vocabulary is not None
+        assert self.companions is not None
         new_names = {kind: names[kind] for bound in self.binds for kind in names.family(bound)}
-        vocabulary = self.vocabulary.grown(Vocabulary(new_names))
+        known = self.companions.vocabulary
+        companions = self.companions.grown(Vocabulary(new_names))
+        vocabulary = companions.vocabulary
         new = type(self)(**{**self.arguments(), **self.sizes_of(vocabulary)})
-        new.vocabulary = vocabulary
-        state, known = new.state_dict(), self.state_dict()
+        new.take(companions)
+        state, weights = new.state_dict(), self.state_dict()
         families = {
             f"{name}.weight": module.kind
             for name, module in self.named_modules()
             if isinstance(module, VocabularyTable) and module.kind.endswith(".")
         }
-        for name, value in known.items():
+        for name, value in weights.items():
             if name in families:  # where one kind has grown, the rows of the next ones have moved
-                rows = self.vocabulary.family_rows(vocabulary, families[name])
+                rows = known.family_rows(vocabulary, families[name])
                 state[name][rows] = value
             else:
                 state[name][tuple(slice(size) for size in value.shape)] = value
         return new
+
+
+def windows_named(batch: Any, noun: str) -> list[str]:
+    """Name each window of histories by the student's row in the store and where its slots stand.
+
+    Args:
+        batch: The windows; shape (B, L).
+        noun: What a slot holds, in the plural.
+    """
+    first_B = batch.start_B + batch.scored_BL.int().argmax(1)
+    last_B = first_B + batch.scored_BL.sum(1) - 1
+    return [
+        f"student row {row} ({noun} {first} to {last})"
+        for row, first, last in torch.stack([batch.student_B, first_B, last_B], 1).tolist()
+    ]
 
 
 def finite_of(x: Tensor) -> Tensor:

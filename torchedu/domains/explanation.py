@@ -1,6 +1,7 @@
 """Explaining mathematics: a language model that goes on where a tutor would."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 from torchedu.batch import TokenBatch
 from torchedu.companions import Companions
 from torchedu.domains.domain import Domain, Schedule, finite_of
-from torchedu.errors import CheckpointError, ConfigError
+from torchedu.errors import ConfigError
 from torchedu.metrics.token_scores import TokenScores
 from torchedu.models.causal_lm import CausalLM
 from torchedu.schema import Vocabulary
@@ -80,17 +81,19 @@ class Explanation(Domain):
         self.num_tokens = num_tokens
         self.max_new_tokens = max_new_tokens
         self.metrics = TokenScores()
-        self.tokenizer: dict[str, str] | None = None
         self.ends: tuple[int, ...] = ()  # of an answer; the tokenizer says which tokens
-        self._base: str | None = None
 
-    def agree(self, data: Any, training: bool) -> None:
-        """Agree with the data on tokens and lengths, and take its tokenizer; see ``Domain``."""
-        if self.tokenizer is not None:
-            data.use(self.companions)
-        super().agree(data, training)
-        self.tokenizer = dict(data.tokenizer.files)
+    @property
+    def tokenizer(self) -> Mapping[str, str] | None:
+        """The files of the tokenizer that the weights belong to."""
+        return None if self.companions is None else self.companions.tokenizer
+
+    def take_facts(self, data: Any, fresh: bool) -> None:
+        """Take the tokens that end an answer, and which weights additions belong to."""
+        assert self.companions is not None
         self.ends = data.tokenizer.ends
+        if self.companions.base is None and any(not p.requires_grad for p in self.parameters()):
+            self.companions = replace(self.companions, base=self._base())
 
     def check_size(self, size: str, known: int, given: int) -> None:
         """Refuse more tokens than the network has."""
@@ -99,11 +102,6 @@ class Explanation(Domain):
                 f"the network has {known:,} tokens, the data {given:,}.",
                 "Build it with the data's num_tokens.",
             )
-
-    @property
-    def companions(self) -> Companions:
-        """The tokenizer that the weights belong to."""
-        return Companions(self.vocabulary or Vocabulary(), tokenizer=self.tokenizer)
 
     def loss(self, batch: TokenBatch) -> tuple[Tensor, Tensor]:
         """Return the summed cost of each row's scored tokens, and their number."""
@@ -172,25 +170,15 @@ class Explanation(Domain):
         complete = set(state_dict) == set(self.state_dict())
         return super().load_state_dict(state_dict, strict and not complete, assign)
 
-    def beside(self) -> dict[str, Any]:
-        """Return the tokenizer, and which weights additions belong to; see ``Domain.beside``."""
-        kept = super().beside() | {"tokenizer": self.tokenizer}
-        if self.net.source is not None and any(not p.requires_grad for p in self.parameters()):
-            self._base = self._base or self.net.checksum()
-            kept["base"] = self._base
-        return kept
-
-    def take_beside(self, content: Mapping[str, Any]) -> None:
-        """Take the tokenizer that the weights belong to.
+    def take(self, companions: Companions) -> None:
+        """Take the tokenizer that the weights belong to; see ``Domain.take``.
 
         Raises:
-            CheckpointError: The checkpoint is of another model.
+            CheckpointError: They are additions to other weights than those that are here.
         """
-        super().take_beside(content)
-        self.tokenizer = content.get("tokenizer")
-        base = content.get("base")
-        if base is not None and self.net.source is not None and base != self.net.checksum():
-            raise CheckpointError(
-                f"the additions were trained on other weights than those of {self.net.source}.",
-                "Put the model that they belong to there, or name it: ⟦model.net.source⟧ FOLDER.",
-            )
+        if companions.base is not None:
+            companions.agree(replace(companions, base=self._base()))
+        super().take(companions)
+
+    def _base(self) -> str | None:
+        return None if self.net.source is None else self.net.checksum()

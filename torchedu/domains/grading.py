@@ -5,15 +5,15 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from torchedu.batch import EssayBatch
-from torchedu.companions import Companions
 from torchedu.domains.domain import Domain, Schedule
 from torchedu.errors import ConfigError
 from torchedu.metrics.essay_scores import EssayScores
 from torchedu.models.grader import Grader
-from torchedu.schema import ENCODER, LABEL, PROMPT, SCORE
+from torchedu.schema import ENCODER, LABEL, PROMPT, SCORE, SURFACE_NUMBERS
 
 
 class Grades(NamedTuple):
@@ -48,6 +48,7 @@ class Grading(Domain):
         num_roles: Texts that are read at once.
         dim: Width of the encoder's vectors.
         encoder: The encoder's name, or its folder.
+        num_surface_columns: Numbers of what is counted on the surface of a text.
         encoder_lr: Learning rate of an encoder that is trained along; ``lr`` is the head's.
         layer_decay: Each block of it has the rate of the block above times this.
         lr: Learning rate of AdamW.
@@ -61,7 +62,6 @@ class Grading(Domain):
 
     net: Grader
     metrics: EssayScores
-    ranges: Tensor
     keys = ("text",)
     use_for = (
         "To give a first or second grade that a person looks at, and to show where two "
@@ -73,7 +73,10 @@ class Grading(Domain):
     )
     monitor = "val/score"
     counts = "scores"
-    sizes = ("num_prompts", "num_scores", "num_labels", "num_steps", "num_roles", "dim", "encoder")
+    sizes = (
+        "num_prompts", "num_scores", "num_labels", "num_steps", "num_roles", "dim", "encoder",
+        "num_surface_columns",
+    )  # fmt: skip
     binds: ClassVar = {PROMPT: "num_prompts"}
     fixed = (SCORE, LABEL, ENCODER)
     nets = Grader
@@ -85,7 +88,7 @@ class Grading(Domain):
 
     def __init__(
         self,
-        net: Callable[[int, int, int, int, int, str], Grader],
+        net: Callable[[int, int, int, int, int, str, int], Grader],
         num_prompts: int,
         num_scores: int,
         num_labels: int,
@@ -93,6 +96,7 @@ class Grading(Domain):
         num_roles: int,
         dim: int,
         encoder: str,
+        num_surface_columns: int = len(SURFACE_NUMBERS),
         encoder_lr: float = 5e-5,
         layer_decay: float = 0.9,
         lr: float = 1e-3,
@@ -105,7 +109,7 @@ class Grading(Domain):
                 f"⟦model.encoder_lr⟧ is {encoder_lr}, ⟦model.layer_decay⟧ {layer_decay}.",
                 "⟦model.encoder_lr⟧ is above 0, ⟦model.layer_decay⟧ above 0 and at most 1.",
             )
-        sizes = (num_prompts, num_scores, num_steps, num_roles, dim, encoder)
+        sizes = (num_prompts, num_scores, num_steps, num_roles, dim, encoder, num_surface_columns)
         self.net = self.built(net, Grader, *sizes)
         self.num_prompts = num_prompts
         self.num_scores = num_scores
@@ -114,10 +118,10 @@ class Grading(Domain):
         self.num_roles = num_roles
         self.dim = dim
         self.encoder = encoder
+        self.num_surface_columns = num_surface_columns
         self.encoder_lr = encoder_lr
         self.layer_decay = layer_decay
         self.metrics = EssayScores(num_prompts, num_scores, num_labels)
-        self.register_buffer("ranges", torch.zeros(num_prompts, num_scores, 3))
 
     def agree(self, data: Any, training: bool) -> None:
         """Agree with the data on what is read, then as every task does; see ``Domain.agree``."""
@@ -136,21 +140,18 @@ class Grading(Domain):
             super().check_size(size, known, given)
 
     @property
-    def companions(self) -> Companions:
-        """The names that the weights belong to, and the ranges of prompts' scores."""
-        return super().companions._replace(ranges=self.ranges.cpu().numpy())
+    def ranges(self) -> NDArray[np.float32]:
+        """Lowest and highest score and step of each prompt and score, where texts have scores."""
+        assert self.companions is not None
+        assert self.companions.ranges is not None
+        return self.companions.ranges
 
     def take_facts(self, data: Any, fresh: bool) -> None:
-        """Take the ranges of the scores of prompts that have none yet."""
-        assert self.vocabulary is not None
-        if self.num_labels:
-            return
-        ids = np.array(data.store.vocabulary[PROMPT].translation(self.vocabulary[PROMPT]))
-        given = torch.from_numpy(np.nan_to_num(data.store.ranges)).to(self.ranges)
-        known = self.ranges[ids][..., 2:] > 0
-        self.ranges[ids] = torch.where(known, self.ranges[ids], given)
-        low, high, step = self.ranges.unbind(-1)
-        self.metrics.steps_PY.copy_(((high - low) / step.clamp(min=1e-6)).round().clamp(min=1))
+        """Count the steps of the scales of prompts."""
+        if not self.num_labels:
+            low, high, step = np.moveaxis(self.ranges, -1, 0)
+            steps = torch.from_numpy((high - low) / step.clip(1e-6))
+            self.metrics.steps_PY.copy_(steps.round().clamp(min=1))
 
     def loss(self, batch: EssayBatch) -> tuple[Tensor, Tensor]:
         """Return the summed loss of each text's scores, averaged over members, and their number."""

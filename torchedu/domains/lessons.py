@@ -12,7 +12,7 @@ from torchedu.domains.domain import Domain, Schedule
 from torchedu.errors import ConfigError
 from torchedu.metrics.tags import TagScores
 from torchedu.models import LessonModel
-from torchedu.schema import ENCODER, RESERVED, ROLES, TAG
+from torchedu.schema import ENCODER, RESERVED, ROLE, ROLES, TAG
 
 
 class Tagged(NamedTuple):
@@ -56,7 +56,8 @@ class Lessons(Domain):
     counts = "sentences"
     sizes = ("num_teacher_tags", "num_student_tags", "vector_dim")
     binds: ClassVar = {TAG + role: f"num_{role}_tags" for role in ROLES}
-    fixed = (ENCODER,)
+    fixed = (ENCODER, ROLE)
+    unknown: ClassVar = {TAG + role: "sentences with them are not scored" for role in ROLES}
     nets = LessonModel
     keys = ("lesson", "position")
     use_for = (

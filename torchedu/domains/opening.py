@@ -1,18 +1,24 @@
 """A checkpoint opened without a trainer."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from torchedu.checkpoints import Checkpoint, open_checkpoint
-from torchedu.domains.building import class_by_path
+from torchedu.companions import KEY, Companions
+from torchedu.domains.building import check_build, class_by_path
 from torchedu.domains.domain import Domain
+from torchedu.permissions import allowing
+from torchedu.run_folder import RunFolder
 
 
-def open_domain(checkpoint: str | Path | Checkpoint) -> Domain:
+def open_domain(checkpoint: str | Path | Checkpoint, trust: str | Iterable[str] = ()) -> Domain:
     """Open a checkpoint or a run's folder as what its task is of itself; nothing is executed.
 
     Args:
         checkpoint: The file, or the folder, of which the best checkpoint is taken; or a checkpoint
             that was read, which is not read again.
+        trust: Modules of one's own whose classes it may name; see ``torchedu.allowing``.
 
     Returns:
         The task without its trainer's half, on the CPU, in evaluation mode.
@@ -21,10 +27,27 @@ def open_domain(checkpoint: str | Path | Checkpoint) -> Domain:
         CheckpointError: It cannot be used, or no task of torchedu wrote it.
     """
     read = checkpoint if isinstance(checkpoint, Checkpoint) else open_checkpoint(checkpoint)
-    kind = class_by_path(str(read.content["domain"]), Domain, "task")  # type: ignore[type-abstract]
-    domain = kind(**read.hyper_parameters)
+    path = str(read.content["domain"])
+    with allowing(trust=trust):
+        kind = class_by_path(path, Domain, "task")  # type: ignore[type-abstract]
+        check_build(kind, read.hyper_parameters, read.content["state_dict"])
+        domain = kind(**read.hyper_parameters)
     if domain.net.deferred:
         domain.net.load()
-    domain.take_beside(read.content)
+    domain.take(Companions.of(read.content.get(KEY, {})))
     domain.load_state_dict(read.content["state_dict"])
+    domain.companions = of_run(domain.companions, read.file)
     return domain.eval()
+
+
+def of_run(companions: Companions | None, checkpoint: Path) -> Companions | None:
+    """Return the companions of a checkpoint with what its run found after training.
+
+    Args:
+        companions: The checkpoint's.
+        checkpoint: Its file.
+    """
+    beside = RunFolder.of_checkpoint(checkpoint).companions
+    if companions is None or not (RunFolder.has(checkpoint) and beside.is_file()):
+        return companions
+    return replace(companions, thresholds=Companions.read(beside).thresholds)

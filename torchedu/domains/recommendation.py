@@ -1,19 +1,20 @@
 """Course recommendation: which course will this student take next?"""
 
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from torchedu.batch import CourseFacts, EnrolmentBatch
-from torchedu.domains.domain import Domain, Schedule, finite_of
+from torchedu.companions import Companions
+from torchedu.domains.domain import Domain, Schedule, finite_of, windows_named
 from torchedu.domains.opening import open_domain
 from torchedu.errors import ConfigError
 from torchedu.metrics.ranking import TOP, RankingScores, hide, rank_of
 from torchedu.models.recommender import Recommender
-from torchedu.schema import GROUP, ITEM, PADDING, RESERVED, SKILL, UNKNOWN, Vocabulary
+from torchedu.schema import GROUP, ITEM, PADDING, RESERVED, SKILL, UNKNOWN
 
 Loss = Literal["softmax", "sampled_softmax", "in_batch", "bce", "bpr"]
 LOSSES = ("softmax", "sampled_softmax", "in_batch", "bce", "bpr")
@@ -90,6 +91,7 @@ class Recommendation(Domain):
     counts = "courses"
     sizes = ("num_items", "num_students", "num_groups", "num_skills")
     binds: ClassVar = {ITEM: "num_items", GROUP: "num_groups", SKILL: "num_skills"}
+    unknown: ClassVar = {ITEM: "they are never recommended"}
     nets = Recommender
     keys = ("student", "position")
     use_for = "To order courses that a student may want next."
@@ -254,12 +256,7 @@ class Recommendation(Domain):
 
     def pseudonyms(self, batch: EnrolmentBatch) -> list[str]:
         """Name each window by the student's row in the store and the courses' positions."""
-        first_B = batch.start_B + batch.scored_BL.int().argmax(1)
-        last_B = first_B + batch.scored_BL.sum(1) - 1
-        return [
-            f"student row {row} (courses {first} to {last})"
-            for row, first, last in torch.stack([batch.student_B, first_B, last_B], 1).tolist()
-        ]
+        return windows_named(batch, "courses")
 
     @property
     def rows_at_once(self) -> int:
@@ -289,7 +286,7 @@ class Recommendation(Domain):
         state_BLD = self(_with_fewer(batch, row_A, step_A))
         rows, steps = batch.scored_BL.nonzero(as_tuple=True)
         places_L = torch.arange(batch.item_BL.shape[1], device=rows.device)
-        found = []
+        blocks = []
         for row_M, step_M in zip(
             rows.split(self.rows_at_once), steps.split(self.rows_at_once), strict=True
         ):
@@ -302,22 +299,15 @@ class Recommendation(Domain):
                 self.finite.append(none_B.index_add(0, row_M, wrong_M) == 0)
             score_MN = hide(hide(score_MN, earlier_ML), batch.before_BM[row_M])
             best = score_MN.topk(min(top, score_MN.shape[1]))
-            found.append(
-                Recommended(
-                    batch.student_B[row_M],
-                    batch.start_B[row_M] + step_M,
-                    rank_of(score_MN, batch.item_BL[row_M, step_M]),
-                    best.indices,
-                    best.values,
-                    state_MD,
-                    best.indices.new_zeros(*best.indices.shape, 2),
-                )
-            )
-        if not found:
+            rank_M = rank_of(score_MN, batch.item_BL[row_M, step_M])
+            because_MK2 = best.indices.new_zeros(*best.indices.shape, 2)
+            case = batch.student_B[row_M], batch.start_B[row_M] + step_M, rank_M
+            blocks.append(Recommended(*case, best.indices, best.values, state_MD, because_MK2))
+        if not blocks:
             none, number = batch.student_B[:0], state_BLD[:0, 0].float()
             lists = none.new_zeros(0, top), number.new_zeros(0, top)
             return Recommended(none, none, none, *lists, number, none.new_zeros(0, top, 2))
-        whole = Recommended(*(torch.cat(column) for column in zip(*found, strict=True)))
+        whole = Recommended(*(torch.cat(column) for column in zip(*blocks, strict=True)))
         if len(row_A) and len(state_BLD) > len(batch.item_BL):  # not of a pipeline's last stage
             asked_M = batch.item_BL[rows, steps] == PADDING
             fewer_ALD = state_BLD[len(batch.item_BL) :]
@@ -358,23 +348,12 @@ class Recommendation(Domain):
         """Return the ranks and recommendations of a batch."""
         return self.recommend(batch)
 
-    def grown(self, names: Vocabulary) -> Self:
-        """Return this task with rows for new names; see ``Domain.grown``."""
-        new = super().grown(names)
-        more = new.net.num_items - self.net.num_items
-        skill_NS = F.pad(self.net.skill_NS, (0, 0, 0, more))
-        new.net.learn(CourseFacts(self.popularity, skill_NS), fresh=False)
-        return new
-
-    def beside(self) -> dict[str, Any]:
-        """Return what courses teach, besides what every task keeps; see ``Domain.beside``."""
-        return super().beside() | {"item_skills": self.net.skill_NS}
-
-    def take_beside(self, content: Mapping[str, Any]) -> None:
-        """Take what the courses of the weights teach; see ``Domain.take_beside``."""
-        super().take_beside(content)
-        skill_NS = content.get("item_skills", self.net.skill_NS)
-        self.net.learn(CourseFacts(self.popularity, skill_NS), fresh=False)
+    def take(self, companions: Companions) -> None:
+        """Let the network know what the courses of its weights teach; see ``Domain.take``."""
+        super().take(companions)
+        if companions.item_skills is not None:
+            skill_NS = torch.from_numpy(companions.item_skills)
+            self.net.learn(CourseFacts(self.popularity, skill_NS), fresh=False)
 
 
 def _with_fewer(batch: EnrolmentBatch, row_A: Tensor, step_A: Tensor) -> EnrolmentBatch:

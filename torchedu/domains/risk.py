@@ -11,7 +11,14 @@ from torchedu.batch import RiskBatch
 from torchedu.domains.domain import Domain, Schedule
 from torchedu.metrics import AnswerScores
 from torchedu.models import EventModel
-from torchedu.schema import ATTRIBUTE, MODULE, RESERVED
+from torchedu.schema import (
+    ATTRIBUTE,
+    EVENT_NUMBERS,
+    MODULE,
+    MOMENT_NUMBERS,
+    RESERVED,
+    TOLD,
+)
 
 
 class Risks(NamedTuple):
@@ -38,10 +45,12 @@ class Risk(Domain):
     What students are (gender, age, region) is an input only where ``--data.attributes`` names it.
 
     Args:
-        net: Called with the numbers of modules and attributes, gives the network: a class such as
-            ``EventGRU`` or ``functools.partial(EventGRU, dim=32)``.
+        net: Called with the four sizes below, gives the network: a class such as ``EventGRU`` or
+            ``functools.partial(EventGRU, dim=32)``.
         num_modules: Number of module ids, the reserved ones included.
         num_attributes: Number of ids of what is told of students, the reserved ones included.
+        num_event_columns: Numbers of an event.
+        num_moment_columns: Numbers of a moment.
         leaving_weight: Weight of the loss of leaving within a week.
         parity_weight: Weight of a penalty on unequal treatment: the squared distance, among
             students of the same outcome, of each group's mean log odds from those of all in the
@@ -57,8 +66,9 @@ class Risk(Domain):
     use_for = "To tell teachers whom to call while help still matters."
     not_for = "To grade, to refuse or to exclude anyone: a risk is no verdict."
     counts = "moments"
-    sizes = ("num_modules", "num_attributes")
+    sizes = ("num_modules", "num_attributes", "num_event_columns", "num_moment_columns")
     binds: ClassVar = {MODULE: "num_modules", ATTRIBUTE: "num_attributes"}
+    fixed = (TOLD,)
     nets = EventModel
     usual: ClassVar = {
         "net": "torchedu.models.EventGRU",
@@ -67,9 +77,11 @@ class Risk(Domain):
 
     def __init__(
         self,
-        net: Callable[[int, int], EventModel],
+        net: Callable[[int, int, int, int], EventModel],
         num_modules: int,
         num_attributes: int = RESERVED,
+        num_event_columns: int = len(EVENT_NUMBERS),
+        num_moment_columns: int = len(MOMENT_NUMBERS),
         leaving_weight: float = 0.2,
         parity_weight: float = 0.0,
         lr: float = 3e-3,
@@ -77,9 +89,12 @@ class Risk(Domain):
         schedule: Schedule = "one_cycle",
     ) -> None:
         super().__init__(lr, weight_decay, schedule)
-        self.net = self.built(net, EventModel, num_modules, num_attributes)
+        sizes = (num_modules, num_attributes, num_event_columns, num_moment_columns)
+        self.net = self.built(net, EventModel, *sizes)
         self.num_modules = num_modules
         self.num_attributes = num_attributes
+        self.num_event_columns = num_event_columns
+        self.num_moment_columns = num_moment_columns
         self.leaving_weight = leaving_weight
         self.parity_weight = parity_weight
         self.metrics = AnswerScores()

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from typing import ClassVar, NamedTuple
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from torchedu.batch import AnswerBatch
-from torchedu.domains.domain import Domain, Schedule
+from torchedu.domains.domain import Domain, Schedule, windows_named
 from torchedu.metrics.tracing_scores import TracingScores
 from torchedu.models import KTModel
 from torchedu.schema import GROUP, ITEM, SKILL
@@ -21,11 +20,13 @@ class TracedAnswers(NamedTuple):
         student: Row in the store; shape (answers,).
         position: Position in the student's history.
         probability: The chance of a correct answer, from the history before it.
+        correct: What came true: 0, 1 or a share of the marks.
     """
 
     student: Tensor
     position: Tensor
     probability: Tensor
+    correct: Tensor
 
 
 class Tracing(Domain):
@@ -90,12 +91,7 @@ class Tracing(Domain):
 
     def pseudonyms(self, batch: AnswerBatch) -> list[str]:
         """Name each window by the student's row in the store and the answers' positions."""
-        first_B = batch.start_B + batch.scored_BL.int().argmax(1)
-        last_B = first_B + batch.scored_BL.sum(1) - 1
-        return [
-            f"student row {row} (answers {first} to {last})"
-            for row, first, last in torch.stack([batch.student_B, first_B, last_B], 1).tolist()
-        ]
+        return windows_named(batch, "answers")
 
     def outcome(self, batch: AnswerBatch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return probability, mark and whether it counts, of each slot of a batch, and whose."""
@@ -105,6 +101,7 @@ class Tracing(Domain):
         """Return the predictions of the scored answers of a batch."""
         probability_BL = self(batch).float().sigmoid()
         row, step = batch.scored_BL.nonzero(as_tuple=True)
+        position = batch.start_B[row] + step
         return TracedAnswers(
-            batch.student_B[row], batch.start_B[row] + step, probability_BL[row, step]
+            batch.student_B[row], position, probability_BL[row, step], batch.correct_BL[row, step]
         )

@@ -1,10 +1,9 @@
 """One way to evaluate a trained network, whatever its task."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import singledispatch
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lightning import LightningDataModule, Trainer
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
@@ -12,10 +11,11 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torchedu.baselines import Baseline
 from torchedu.datamodules import DataModule
 from torchedu.errors import ConfigError
-from torchedu.files import write_whole
+from torchedu.evaluation.leak_section import leaks
+from torchedu.files import write_json
 from torchedu.prediction.stream import predicted
 from torchedu.run_folder import RunFolder
-from torchedu.sections import Section
+from torchedu.sections import PERFECT, Section, is_perfect
 from torchedu.tasks import Task
 
 Baselines = bool | Sequence[Baseline[Any, Any] | type[Baseline[Any, Any]]]
@@ -30,7 +30,22 @@ LETTERS = "AEFHILMNORSX"
 """Letters that are spoken with a vowel first: an HR@10, an MRR."""
 
 
-@singledispatch
+class Request(NamedTuple):
+    """What is asked of an evaluation; see ``evaluate``.
+
+    Attributes:
+        trainer: Runs the network.
+        part: Which part is scored.
+        folder: Where files go.
+        baselines: What is scored beside.
+    """
+
+    trainer: Trainer
+    part: str
+    folder: Path | None
+    baselines: Baselines
+
+
 def evaluate(
     task: Task,
     data: LightningDataModule,
@@ -40,10 +55,6 @@ def evaluate(
     baselines: Baselines = True,
 ) -> dict[str, Any]:
     """Score a network beside the baselines, and keep what the report needs.
-
-    Each task of torchedu has its own way to, in a file of ``torchedu.evaluation`` that registers
-    it. A task of another package that registers none gets the scores that it logs, with no
-    baselines beside them, and its own ``sections`` of what it predicts.
 
     Args:
         task: The trained task.
@@ -61,38 +72,59 @@ def evaluate(
     Raises:
         ConfigError: A baseline has another one's name, or the task has no way to fit it.
     """
+    request = Request(trainer, part, None if folder is None else Path(folder), baselines)
+    content = findings(task, data, request)
+    if not trainer.is_global_zero:
+        return {}
+    kept = evaluation(task, data, part, **content)
+    if request.folder is not None:
+        write_json(RunFolder(request.folder).evaluation, kept)
+    return kept
+
+
+@singledispatch
+def findings(task: Task, data: LightningDataModule, request: Request) -> dict[str, Any]:
+    """Return what ``evaluation`` takes; every rank has to call this, the first one's is taken.
+
+    Each task of torchedu has its own way to, in a file of ``torchedu.evaluation`` that registers
+    it. A task of another package that registers none gets the scores that it logs, beside those of
+    its baselines where it says how they are ``scored``, and its own ``sections`` of what it
+    predicts.
+
+    Args:
+        task: The trained task.
+        data: The data.
+        request: The rest.
+    """
     beside = type(task).scored is not Task.scored
-    if not (beside or isinstance(baselines, bool)):
+    if not (beside or isinstance(request.baselines, bool)):
         raise ConfigError(
             f"{type(task).__name__} says nowhere how baselines are scored.",
-            "Write its method scored, or register its own way to be scored with evaluate.register.",
+            "Write its method scored, or register its own way to be scored with findings.register.",
         )
-    run = trainer.test if part == "test" else trainer.validate
-    (logged,) = run(task, datamodule=data, verbose=False) or [{}]
-    numbers = {name.partition("/")[2] or name: value for name, value in logged.items()}
+    numbers = logged(task, data, request)
     rows = [{"name": type(task.net).__name__, "kind": "network", **numbers}]
     sections: Sequence[Section] = ()
     if beside or type(task).sections is not Task.sections:
-        columns = predicted(task, data, part, trainer)  # type: ignore[arg-type]
-        learned = predicted(task, data, "train", trainer) if beside and baselines else {}  # type: ignore[arg-type]
-        if trainer.is_global_zero:
+        columns, learned = (
+            predicted(task, data, part, request.trainer) if wanted else {}  # type: ignore[arg-type]
+            for part, wanted in ((request.part, True), ("train", beside and request.baselines))
+        )
+        if request.trainer.is_global_zero:
             sections = task.sections(data, columns)
             own = (kind() for kind in task.baselines) if learned else ()
-            for baseline in fitted(own, baselines if learned else False, learned):
-                scores = task.scored({**columns, **baseline.predict(columns)})
-                rows.append({"name": baseline.name, "kind": "baseline", **scores})
-    if not trainer.is_global_zero:
-        return {}
-    found = evaluation(
-        task,
-        data,
-        part,
-        counts={},
-        columns={name: name.replace("_", " ") for name in numbers},
-        scores=rows,
-        sections=sections,
-    )
-    return keep(found, folder)
+            for baseline in fitted(own, request.baselines if learned else False, learned):
+                numbers = task.scored({**columns, **baseline.predict(columns)})
+                rows.append({"name": baseline.name, "kind": "baseline", **numbers})
+    titles = {name: name.replace("_", " ") for name in list(rows[0])[2:]}
+    return {"counts": {}, "columns": titles, "scores": rows, "sections": sections}
+
+
+def logged(task: Task, data: LightningDataModule, request: Request) -> dict[str, float]:
+    """Return the scores of a part that a task logs, by name."""
+    run = request.trainer.test if request.part == "test" else request.trainer.validate
+    (values,) = run(task, datamodule=data, verbose=False) or [{}]
+    return {name.partition("/")[2] or name: value for name, value in values.items()}
 
 
 def fitted(
@@ -108,18 +140,20 @@ def fitted(
     Raises:
         ConfigError: Two have the same name, by which reports tell them apart.
     """
-    given = [] if isinstance(baselines, bool) else baselines
-    every = [*own, *(one() if isinstance(one, type) else one for one in given)] if baselines else []
-    names = [one.name for one in every]
+    if not baselines:
+        return []
+    given = () if isinstance(baselines, bool) else baselines
+    every = [*own, *(each() if isinstance(each, type) else each for each in given)]
+    names = [baseline.name for baseline in every]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise ConfigError(f"two baselines are called {twice!r}.", "Give each a name of its own.")
     for baseline in every:
         baseline.fit(data)
     words = [
-        f"{one.name} {', '.join(f'{key} {value:g}' for key, value in one.chosen.items())}"
-        for one in every
-        if one.chosen
+        f"{baseline.name} {', '.join(f'{key} {value:g}' for key, value in baseline.chosen.items())}"
+        for baseline in every
+        if baseline.chosen
     ]
     if words:
         rank_zero_info(f"Chosen on data held out of training: {'; '.join(words)}.")
@@ -139,6 +173,7 @@ def evaluation(
     verb: str = "reaches",
     origin: float = 0.0,
     lower: bool = False,
+    caution: str = "",
     **more: Any,
 ) -> dict[str, Any]:
     """Return what ``evaluation.json`` holds, plain values only.
@@ -157,6 +192,7 @@ def evaluation(
         verb: How the network comes to its first score, as a sentence has it.
         origin: The first score of a model that knows nothing.
         lower: Whether the first score is the better the lower it is.
+        caution: What is to be told after the first score.
         **more: What else is kept for other programs.
     """
     return {
@@ -172,28 +208,22 @@ def evaluation(
         "origin": origin,
         "lower": lower,
         "best": _best(scores, columns, lower),
-        "lead": _lead(scores, columns, verb, lower) + _left_out(data, part),
-        "sections": [section.to_json() for section in sections],
+        "lead": _lead(scores, columns, verb, lower)
+        + _left_out(data, part)
+        + ("" if lower else _perfect(scores, columns))
+        + caution,
+        "sections": [section.to_json() for section in (*sections, *leaks(data))],
         **more,
     }
-
-
-def keep(found: dict[str, Any], folder: str | Path | None) -> dict[str, Any]:
-    """Write ``evaluation.json`` where a folder is given, and return what it holds."""
-    if folder is not None:
-        file = RunFolder(Path(folder)).evaluation
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(file, json.dumps(found, ensure_ascii=False, indent=1).encode())
-    return found
 
 
 def _best(
     scores: Sequence[Mapping[str, Any]], columns: Mapping[str, str], lower: bool
 ) -> list[str]:
     """Name the models whose first score is the best of what could be had: no bound, no oracle."""
-    name = next(iter(columns), "")
+    name, sign = next(iter(columns), ""), -1 if lower else 1
     had = {
-        row["name"]: -row[name] if lower else row[name]
+        row["name"]: sign * row[name]
         for row in scores
         if row["kind"] not in ("bound", "oracle") and row.get(name) is not None
     }
@@ -207,24 +237,31 @@ def _lead(
     if not columns or not scores:
         return ""
     name, title = next(iter(columns.items()))
-    best: dict[str, tuple[float, str]] = {}
-    for row in scores:
-        value = row.get(name)
-        if value is not None and value == value:
-            other = best.get(row["kind"])
-            if other is None or (value < other[0] if lower else value > other[0]):
-                best[row["kind"]] = value, row["name"]
+    sign = -1 if lower else 1
+    known = [row for row in scores if row.get(name) is not None and row[name] == row[name]]
+    best = {
+        kind: max(rows, key=lambda row: sign * row[name])
+        for kind in ("network", *BESIDE)
+        if (rows := [row for row in known if row["kind"] == kind])
+    }
     if "network" not in best:
         return f"The network's {title} is not defined on this part of the data."
-    value, network = best["network"]
+    value, network = (best["network"][column] for column in (name, "name"))
     beside = [
-        f"{_distance(value, best[kind][0])} {words.format(best[kind][1])}"
+        f"{_distance(value, best[kind][name])} {words.format(best[kind]['name'])}"
         for kind, words in BESIDE.items()
         if kind in best
     ]
     article = "an" if title[0] in (LETTERS if title[:2].isupper() else "AEIOaeio") else "a"
     *first, last = [f"{network} {verb} {article} {title} of {value:.3f}", *beside]
     return f"{', '.join(first)}, and {last}." if len(first) > 1 else ", ".join([*first, last]) + "."
+
+
+def _perfect(scores: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> str:
+    """Doubt a network's first score that nobody reaches honestly."""
+    name = next(iter(columns), "")
+    reached = [row.get(name) for row in scores if row["kind"] == "network"]
+    return f" {PERFECT}." if any(is_perfect(value) for value in reached) else ""
 
 
 def _left_out(data: LightningDataModule, part: str) -> str:

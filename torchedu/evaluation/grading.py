@@ -1,11 +1,9 @@
 """An honest grading: agreement by prompt, beside length, surface, words and human raters."""
 
-from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
-from lightning import Trainer
 from numpy.typing import NDArray
 
 from torchedu.baselines import Baseline
@@ -19,13 +17,15 @@ from torchedu.baselines.grading import (
 from torchedu.datamodules import Essays
 from torchedu.datasets.splits import attributes
 from torchedu.datasets.texts import Graded
-from torchedu.evaluation.any_task import Baselines, evaluate, evaluation, fitted, keep
-from torchedu.evaluation.shared_sections import audited
+from torchedu.evaluation.any_task import Request, findings, fitted
+from torchedu.evaluation.sections import alike, lacking
+from torchedu.evaluation.side_by_side import Models, apart, audited, each, groups_of, rows
 from torchedu.metrics.above import above_mean
 from torchedu.metrics.agreement import agreement
 from torchedu.metrics.essay_scores import EssayScores, mean_of
-from torchedu.metrics.fairness import Attribute, audit
-from torchedu.prediction.grading import PredictedGrades, predicted_grades
+from torchedu.metrics.fairness import Attribute
+from torchedu.prediction.stream import Columns, predicted
+from torchedu.prediction.tables import first_of_each
 from torchedu.schema import GROUP, LABEL, PART, PROMPT, RESERVED, SCORE
 from torchedu.sections import Dot, Dots, Section
 from torchedu.tasks import EssayGrading
@@ -41,121 +41,117 @@ LEAST = 20
 """Texts of a group below which its agreement says nothing."""
 
 Values = NDArray[np.float64]
+Grades = tuple[Values, EssayScores]
+"""Scores in 0..1 before they are stretched, or chances of labels, and what compares them."""
 Grader = Baseline[Graded, Values]
 
 
-@evaluate.register
-def _(
-    task: EssayGrading,
-    data: Essays,
-    trainer: Trainer,
-    part: str = "test",
-    folder: str | Path | None = None,
-    baselines: Baselines = True,
-) -> dict[str, Any]:
-    """Score grades, or labels; ``evaluate`` tells the rest.
+@findings.register
+def _(task: EssayGrading, data: Essays, request: Request) -> dict[str, Any]:
+    """Score grades, or labels.
 
     Baselines learn from the training part, and are stretched on the validation part as the network
     is. Adds ``by_prompt`` (of scores), ``by_part`` (where several test parts are published),
     ``essays_by_group``, ``fairness`` (the audit of the writers' groups, within prompts) and, where
     two people rated each text, their own agreement as a row.
     """
-    known = predicted_grades(task, data, trainer, part)
-    grouped = bool(attributes(data.store.vocabulary))
-    by_score = grouped and not task.num_labels
-    chosen = predicted_grades(task, data, trainer, "val") if by_score else None
-    if not trainer.is_global_zero:
+    grouped = attributes(data.store.vocabulary)
+    known, chosen = (
+        first_of_each(predicted(task, data, part, request.trainer), "text") if wanted else {}
+        for part, wanted in ((request.part, True), ("val", grouped and not task.num_labels))
+    )
+    if not request.trainer.is_global_zero:
         return {}
-    models = {type(task.net).__name__: ("network", known.value, task.metrics)}
+    text, prompt = known["text"], known["prompt"]
+    value, network = known["value"].astype(float), type(task.net).__name__
+    models: Models[Grades] = {network: ("network", (value, task.metrics))}
     own: list[Grader] = [kind() for kind in BASELINES]
     if task.num_labels:
         own = [WordLabel(), *([OverlapLabel()] if data.store.references else [])]
-    asked = data.store.graded(known.text)
-    for baseline in fitted(own, baselines, data.store.graded(data.parts["train"])):
-        value = baseline.predict(asked)
+    wanted = data.store.graded(text)
+    for baseline in fitted(own, request.baselines, data.store.graded(data.parts["train"])):
+        said = baseline.predict(wanted)
         metrics = task.metrics if task.num_labels else _stretched(baseline, task, data)
-        models[baseline.name] = ("baseline", value, metrics)
-    target = data.batches.target[known.text]
+        models[baseline.name] = ("baseline", (said, metrics))
+    target = data.batches.target[text]
 
-    def scored(value: Values, metrics: EssayScores, mine: NDArray[np.bool_]) -> dict[str, Any]:
-        if not mine.any():
+    def scored(grades: Grades, mine: Any = slice(None)) -> dict[str, Any]:
+        said, metrics = grades[0][mine], grades[1]
+        if not len(said):
             return {}
         if task.num_labels:
-            return metrics.of_labels(value[mine], target[mine])
-        return metrics.of_scores(value[mine], target[mine], known.prompt[mine])
+            return metrics.of_labels(said, target[mine])
+        return metrics.of_scores(said, target[mine], prompt[mine])
 
-    everyone = np.ones(len(target), bool)
-    rows = [
-        {"name": name, "kind": kind, **scored(value, metrics, everyone)}
-        for name, (kind, value, metrics) in models.items()
-    ]
     columns = LABEL_COLUMNS if task.num_labels else SCORE_COLUMNS
-    human = _raters(data, known.text, known.prompt)
-    if human is not None:
-        rows.append({"name": "two human raters", "kind": "human", **human})
     measure, title = next(iter(columns.items()))
-    by_part = _by(models, scored, data.store, PART, known.text, measure)
-    by_group = {
-        name: _by(models, scored, data.store, GROUP + name, known.text, measure)
-        for name in attributes(data.store.vocabulary)
-    }
-    by_prompt = [] if task.num_labels else _by_prompt(task, models, target, known.prompt)
+
+    def by(column: str) -> list[dict[str, Any]]:
+        """Score the texts of each value of a column apart."""
+        if column not in data.store.columns("texts"):
+            return []
+        names = ["not said", "<unknown>", *data.store.vocabulary[column]]
+        groups = []
+        for name, mine in apart(data.store.values("texts", column)[text], names):
+            if mine.sum() >= LEAST:
+                by_model = each(models, partial(scored, mine=mine))
+                kept = {model: own[measure] for model, own in by_model.items()}
+                groups.append({"name": name, "texts": int(mine.sum()), measure: kept})
+        return groups
+
+    scores = rows(models, scored)
+    human = _raters(data, text, prompt)
+    if human is not None:
+        scores.append({"name": "two human raters", "kind": "human", **human})
+    by_part, by_group = by(PART), {name: by(GROUP + name) for name in grouped}
     fairness = _fairness(task, data, known, chosen) if grouped else None
-    more: dict[str, Any] = (
-        {} if task.num_labels else {"by_prompt": by_prompt, "stretch": _stretches(task)}
-    )
-    found = evaluation(
-        task, data, part,
-        counts={"texts": len(target), "prompts": len(np.unique(known.prompt))},
-        columns=columns,
-        scores=rows,
-        verb="grades with",
-        sections=[
-            _origins(by_prompt, by_part, by_group, measure, title, rows[0]["name"]),
-            audited(fairness),
+    more: dict[str, Any] = {}
+    if not task.num_labels:
+        more["by_prompt"] = _by_prompt(task, models, target, prompt)
+        more["stretch"] = _stretches(task)
+    shown = {
+        # Of scores the overall one; traits come after it.
+        "prompt": [
+            Dot(row["prompt"], row["qwk"], row["texts"])
+            for row in more.get("by_prompt", [])
+            if row["score"] == more["by_prompt"][0]["score"]
         ],
-        by_part=by_part,
-        essays_by_group=by_group,
-        fairness=fairness,
+        "part": [Dot(row["name"], row[measure], row["texts"]) for row in by_part],
+        "group of writers": [
+            Dot(f"{attribute}: {row['name']}", row[measure], row["texts"])
+            for attribute, groups in by_group.items()
+            for row in groups
+        ],
+    }
+    return {
+        "counts": {"texts": len(target), "prompts": len(np.unique(prompt))},
+        "columns": columns,
+        "scores": scores,
+        "verb": "grades with",
+        "sections": [_origins(shown, title, network), alike(fairness)],
+        "by_part": by_part,
+        "essays_by_group": by_group,
+        "fairness": fairness,
         **more,
-    )  # fmt: skip
-    return keep(found, folder)
+    }
 
 
-def _origins(
-    by_prompt: list[dict[str, Any]],
-    by_part: list[dict[str, Any]],
-    by_group: dict[str, list[dict[str, Any]]],
-    measure: str,
-    title: str,
-    network: str,
-) -> Section:
+def _origins(shown: dict[str, list[Dot]], title: str, network: str) -> Section:
     """Show the first score by prompt, by published part and by group of writers."""
-    prompts = [
-        Dot(one["prompt"], one["qwk"], one["texts"])
-        for one in by_prompt
-        if one["score"] == by_prompt[0]["score"]  # the overall one; traits come after it
-    ]
-    parts = [Dot(one["name"], one[measure], one["texts"]) for one in by_part]
-    writers = [
-        Dot(f"{attribute}: {one['name']}", one[measure], one["texts"])
-        for attribute, groups in by_group.items()
-        for one in groups
-    ]
     forms = []
-    for noun, dots in (("prompt", prompts), ("part", parts), ("group of writers", writers)):
+    for noun, dots in shown.items():
         cut = f"; the first {MOST} of {len(dots):,}" if len(dots) > MOST else ""
         if dots:
             axis = f"{title} by {noun} (texts in brackets{cut})"
             forms.append(Dots(axis, network, dots[:MOST]))
+    heading = "Where the texts come from"
+    if not forms:
+        return lacking(heading, "Of no prompt, part or group are there enough texts.")
     return Section(
-        "Where the texts come from",
+        heading,
         "Each row is scored by itself: dots are the network's, strokes the baselines'. Few texts "
-        "(in brackets) score higher or lower by chance alone."
-        if forms
-        else "Of no prompt, part or group are there enough texts.",
+        "(in brackets) score higher or lower by chance alone.",
         forms,
-        lacking=not forms,
         private=True,
     )
 
@@ -181,75 +177,65 @@ def _raters(
     step = data.store.ranges[data.store.prompt, 0, 2][:, None]
     pair = (pair / step)[rows]
     known = np.isfinite(pair).all(1)
-    found = [
-        agreement(*pair[known & (prompt == one)].T.astype(np.float64)) for one in np.unique(prompt)
-    ]
-    return {name: mean_of([one[name] for one in found]) for name in found[0]}
+    agreed = [agreement(*pair[known & mine].T.astype(np.float64)) for _, mine in apart(prompt)]
+    return {name: mean_of([scores[name] for scores in agreed]) for name in agreed[0]}
 
 
 def _fairness(
-    task: EssayGrading, data: Essays, predicted: PredictedGrades, chosen: PredictedGrades | None
-) -> dict[str, Any]:
+    task: EssayGrading, data: Essays, known: Columns, chosen: Columns
+) -> dict[str, Any] | None:
     """Audit the chance of a score above the prompt's mean, or of training's commonest label.
 
     Args:
         task: The trained task.
         data: The texts.
-        predicted: The grades to audit.
-        chosen: Those of the validation part, which tells how scores spread; None for labels.
+        known: The grades to audit.
+        chosen: Those of the validation part, which tells how scores spread; none for labels.
     """
     assert task.vocabulary is not None
-    target = data.batches.target[predicted.text, 0]
-    if chosen is None:
+    text, value, prompt = known["text"], known["value"].astype(float), known["prompt"]
+    target = data.batches.target[text, 0]
+    if not chosen:
         label, learnt = data.store.label, data.store.label[data.parts["train"]]
         common = int(np.bincount(learnt[learnt >= 0]).argmax())
-        chance, outcome = predicted.value[:, common], label[predicted.text] == common
-        asked = f"labelled it {task.vocabulary[LABEL].name(RESERVED + common)!r}"
+        chance, outcome = value[:, common], label[text] == common
+        question = f"labelled it {task.vocabulary[LABEL].name(RESERVED + common)!r}"
     else:
-        known = data.batches.target[chosen.text, 0]
+        truth, spread = data.batches.target[chosen["text"], 0], chosen["value"].astype(float)
         chance, outcome = np.full(len(target), np.nan), np.zeros(len(target), bool)
-        for one in np.unique(predicted.prompt).tolist():
-            mine, own = predicted.prompt == one, (chosen.prompt == one) & np.isfinite(known)
+        for id, mine in apart(prompt):
+            own = (chosen["prompt"] == id) & np.isfinite(truth)
             if own.any():
-                steps = float(task.metrics.steps_PY[one, 0])
-                told = above_mean(predicted.value[mine, 0], chosen.value[own, 0], known[own], steps)
-                chance[mine], outcome[mine] = told[0], target[mine] > told[1]
-        asked = "gave it more than the mean of its prompt"
+                steps = float(task.metrics.steps_PY[id, 0])
+                chance[mine], mark = above_mean(value[mine, 0], spread[own, 0], truth[own], steps)
+                outcome[mine] = target[mine] > mark
+        question = "gave it more than the mean of its prompt"
     some = np.isfinite(chance) & np.isfinite(target)
-    rows, names = predicted.text[some], data.store.vocabulary
-    prompts = Attribute(data.store.prompt[rows] - RESERVED, list(names[PROMPT]))
-    compared = {
-        name: Attribute(data.store.group(name)[rows] - RESERVED, list(names[GROUP + name]))
-        for name in attributes(names)
-    }
-    found = audit(
-        chance[some], outcome[some], compared, stratum=prompts, stratum_noun="prompt",
-        intersections=False, noun="texts",
+    prompts = Attribute(
+        data.store.prompt[text[some]] - RESERVED, list(data.store.vocabulary[PROMPT])
+    )
+    audit = audited(
+        chance[some], outcome[some], groups_of(data.store, text[some]), stratum=prompts,
+        stratum_noun="prompt", noun="texts",
     )  # fmt: skip
-    return {**found, "words": [f"Asked of each text: whether people {asked}.", *found["words"]]}
+    words = [f"Asked of each text: whether people {question}."]
+    return audit and {**audit, "words": [*words, *audit["words"]]}
 
 
 def _by_prompt(
-    task: EssayGrading,
-    models: dict[str, tuple[str, Values, EssayScores]],
-    target: Values,
-    prompt: NDArray[np.int64],
+    task: EssayGrading, models: Models[Grades], target: Values, prompt: NDArray[np.int64]
 ) -> list[dict[str, Any]]:
     assert task.vocabulary is not None
-    names = list(task.vocabulary[SCORE])
-    found = {
-        name: metrics.by_prompt(value, target, prompt)
-        for name, (_, value, metrics) in models.items()
-    }
+    by = each(models, lambda grades: grades[1].by_prompt(grades[0], target, prompt))
     return [
         {
-            "prompt": task.vocabulary[PROMPT].name(one),
-            "score": names[i],
-            "texts": int((prompt == one).sum()),
-            "qwk": {name: by[one][i]["qwk"] for name, by in found.items()},
+            "prompt": task.vocabulary[PROMPT].name(id),
+            "score": score,
+            "texts": int(mine.sum()),
+            "qwk": {name: agreed[id][i]["qwk"] for name, agreed in by.items()},
         }
-        for one in np.unique(prompt).tolist()
-        for i in range(len(names))
+        for id, mine in apart(prompt)
+        for i, score in enumerate(task.vocabulary[SCORE])
     ]
 
 
@@ -258,29 +244,3 @@ def _stretches(task: EssayGrading) -> dict[str, list[float]]:
     assert task.vocabulary is not None
     factor = task.metrics.factor_PY.cpu().numpy()
     return {name: factor[RESERVED + i].tolist() for i, name in enumerate(task.vocabulary[PROMPT])}
-
-
-def _by(
-    models: dict[str, tuple[str, Values, EssayScores]],
-    scored: Callable[[Values, EssayScores, NDArray[np.bool_]], dict[str, Any]],
-    store: Any,
-    column: str,
-    rows: NDArray[np.int64],
-    measure: str,
-) -> list[dict[str, Any]]:
-    """Score the texts of each value of a column apart."""
-    if column not in store.columns("texts"):
-        return []
-    own, names = store.values("texts", column)[rows], store.vocabulary[column]
-    return [
-        {
-            "name": names.name(int(one)) if one else "not said",
-            "texts": int((own == one).sum()),
-            measure: {
-                name: scored(value, metrics, own == one)[measure]
-                for name, (_, value, metrics) in models.items()
-            },
-        }
-        for one in np.unique(own)
-        if (own == one).sum() >= LEAST
-    ]

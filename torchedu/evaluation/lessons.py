@@ -1,17 +1,18 @@
 """An honest tagger: macro-F1 of each role's tags beside that of simpler models, and one lesson."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from lightning import Trainer
 from numpy.typing import NDArray
 
 from torchedu.baselines.tag_svm import CommonestTag, Sentences, TfidfSVM
 from torchedu.datamodules import Transcripts
-from torchedu.evaluation.any_task import Baselines, evaluate, evaluation, fitted, keep
+from torchedu.evaluation.any_task import Baselines, Request, findings, fitted
+from torchedu.evaluation.sections import lacking
+from torchedu.evaluation.side_by_side import Models, rows
 from torchedu.metrics.tags import confusion, tag_f1, tag_scores
-from torchedu.prediction.lessons import PredictedTags, predict_tags
+from torchedu.prediction.lessons import sentences
+from torchedu.prediction.stream import Columns, predicted
 from torchedu.schema import RESERVED, ROLES, TAG
 from torchedu.sections import Band, Dot, Dots, Section, Stripes
 from torchedu.tasks import TranscriptTagging
@@ -25,75 +26,67 @@ LEAST_SHOWN = 100
 """Sentences that a lesson has at least that is drawn, if any is as long."""
 
 
-@evaluate.register
-def _(
-    task: TranscriptTagging,
-    data: Transcripts,
-    trainer: Trainer,
-    part: str = "test",
-    folder: str | Path | None = None,
-    baselines: Baselines = True,
-) -> dict[str, Any]:
-    """Score the tags of a part; ``evaluate`` tells the rest.
+@findings.register
+def _(task: TranscriptTagging, data: Transcripts, request: Request) -> dict[str, Any]:
+    """Score the tags of a part.
 
     Adds ``by_tag``, for each role's tags how many sentences have each and its F1 by model.
     """
-    known = predict_tags(task, data, trainer, part)
-    if not trainer.is_global_zero:
+    known = predicted(task, data, request.part, request.trainer)
+    if not request.trainer.is_global_zero:
         return {}
-    assert task.vocabulary is not None
-    store, rows = data.store, known.sentence
-    role, tag = (np.asarray(store.column(name))[rows] for name in ("role", "tag"))
-    counted: dict[str, dict[str, Any]] = {}  # how often which tag was given, by model and role
+    store, tagged = data.store, sentences(data, known)
+    role, tag = (np.asarray(store.column(name))[tagged] for name in ("role", "tag"))
     network = type(task.net).__name__
-    kinds = {network: "network"}
+    models: Models[dict[str, Any]] = {network: ("network", {})}  # how often which tag was given
+    by_tag: dict[str, list[dict[str, Any]]] = {}
     for number, who in enumerate(ROLES):
-        own, names = store.vocabulary[TAG + who], task.vocabulary[TAG + who]
-        true = np.array(own.translation(names))[np.where(role == number, tag, 0)]
+        names, translation = _names(task, data, who)
+        true = translation[np.where(role == number, tag, 0)]
         mine = true >= RESERVED
-        given = {network: known.tag[mine]}
-        if baselines and mine.any():
-            for name, told in _baselines(baselines, data, number, rows[mine]).items():
-                given[name] = np.array(own.translation(names))[told]
-                kinds[name] = "baseline"
+        given = {network: known["tag"][mine]}
+        if request.baselines and mine.any():
+            said = _baselines(request.baselines, data, number, tagged[mine])
+            given |= {name: translation[tags] for name, tags in said.items()}
+        counted = {}
         for name, tags in given.items():
-            given_tags = np.maximum(tags - RESERVED, 0)
-            table = confusion(true[mine] - RESERVED, given_tags, len(names) - RESERVED)
-            counted.setdefault(name, {})[who] = table
-    scored = [who for who, table in counted[network].items() if table.sum()]
-    by_tag = {who: _by_tag(list(task.vocabulary[TAG + who]), who, counted) for who in scored}
-    found = evaluation(
-        task, data, part,
-        counts={
-            "lessons": len(data.parts[part].student),
-            "sentences": len(rows),
-            "tagged sentences": int(sum(table.sum() for table in counted[network].values())),
+            tags = np.maximum(tags - RESERVED, 0)
+            counted[name] = confusion(true[mine] - RESERVED, tags, len(names))
+            models.setdefault(name, ("baseline", {}))[1][who] = counted[name]
+        if mine.any():
+            by_tag[who] = _by_tag(names, counted)
+
+    def scored(tables: dict[str, Any]) -> dict[str, Any]:
+        by_role = {who: tag_scores(table) for who, table in tables.items()}
+        return {f"{who}_{score}": own[score] for who, own in by_role.items() for score in own}
+
+    _, tables = models[network]
+    return {
+        "counts": {
+            "lessons": len(data.parts[request.part].student),
+            "sentences": len(tagged),
+            "tagged sentences": int(sum(table.sum() for table in tables.values())),
         },
-        columns={
+        "columns": {
             f"{who}_{score}": f"{who}s' {title}"
-            for who in scored
+            for who in by_tag
             for score, title in SCORES.items()
         },
-        scores=[
-            {
-                "name": name,
-                "kind": kind,
-                **{
-                    f"{who}_{score}": value
-                    for who, table in counted[name].items()
-                    for score, value in tag_scores(table).items()
-                },
-            }
-            for name, kind in kinds.items()
-        ],
-        verb="tags with",
-        sections=[_lesson(task, data, known), _tag_by_tag(by_tag, network)],
-        by_tag=by_tag,
-    )  # fmt: skip
-    return keep(found, folder)
+        "scores": rows(models, scored),
+        "verb": "tags with",
+        "sections": [_lesson(task, data, known), _tag_by_tag(by_tag, network)],
+        "by_tag": by_tag,
+    }
 
 
-def _baselines(baselines: Baselines, data: Transcripts, role: int, rows: Ids) -> dict[str, Ids]:
+def _names(task: TranscriptTagging, data: Transcripts, who: str) -> tuple[list[str], Ids]:
+    """Return the network's names of a role's tags, and its id of each id of the store."""
+    assert task.vocabulary is not None
+    names = task.vocabulary[TAG + who]
+    return list(names), np.array(data.store.vocabulary[TAG + who].translation(names))
+
+
+def _baselines(baselines: Baselines, data: Transcripts, role: int, asked: Ids) -> dict[str, Ids]:
     """Return the baselines' tags of some sentences of a role, in the ids of the store."""
     store, learned = data.store, data.sentences_of("train")
     tag = np.asarray(store.column("tag"))
@@ -101,8 +94,8 @@ def _baselines(baselines: Baselines, data: Transcripts, role: int, rows: Ids) ->
     if not len(learned):
         return {}
     every = fitted((kind() for kind in BASELINES), baselines, _sentences(data, learned))
-    asked = _sentences(data, rows)
-    return {one.name: one.predict(asked) for one in every}
+    wanted = _sentences(data, asked)
+    return {baseline.name: baseline.predict(wanted) for baseline in every}
 
 
 def _sentences(data: Transcripts, rows: Ids) -> Sentences:
@@ -118,13 +111,10 @@ def _sentences(data: Transcripts, rows: Ids) -> Sentences:
     )
 
 
-def _by_tag(
-    names: list[str], role: str, counted: dict[str, dict[str, Any]]
-) -> list[dict[str, Any]]:
+def _by_tag(names: list[str], counted: dict[str, Any]) -> list[dict[str, Any]]:
     """Return how many sentences of a role have each tag, and its F1 by model."""
-    tables = {name: by_role[role] for name, by_role in counted.items() if role in by_role}
-    f1 = {name: tag_f1(table) for name, table in tables.items()}
-    sentences = next(iter(tables.values())).sum(1).tolist()
+    f1 = {name: tag_f1(table) for name, table in counted.items()}
+    sentences = next(iter(counted.values())).sum(1).tolist()
     return [
         {"tag": tag, "sentences": sentences[i], "f1": {name: f1[name][i] for name in f1}}
         for i, tag in enumerate(names)
@@ -134,9 +124,9 @@ def _by_tag(
 def _tag_by_tag(by_tag: dict[str, list[dict[str, Any]]], network: str) -> Section:
     """Show the F1 of each tag, the network's beside the baselines'."""
     dots = [
-        Dot(f"{who}s: {one['tag']}", one["f1"], one["sentences"])
+        Dot(f"{who}s: {row['tag']}", row["f1"], row["sentences"])
         for who, tags in by_tag.items()
-        for one in tags
+        for row in tags
     ]
     return Section(
         "Tag by tag",
@@ -146,34 +136,31 @@ def _tag_by_tag(by_tag: dict[str, list[dict[str, Any]]], network: str) -> Sectio
     )
 
 
-def _lesson(task: TranscriptTagging, data: Transcripts, known: PredictedTags) -> Section:
+def _lesson(task: TranscriptTagging, data: Transcripts, known: Columns) -> Section:
     """Show one lesson from its begin to its end: of those long enough, one of middling length."""
-    assert task.vocabulary is not None
-    store, rows = data.store, known.sentence
-    lesson = np.searchsorted(store.lesson_offsets, rows, "right") - 1
-    shown, first, length = np.unique(lesson, return_index=True, return_counts=True)
+    shown, first, length = np.unique(known["lesson"], return_index=True, return_counts=True)
     title = "One lesson over time"
     if not len(shown):
-        return Section(title, "This part holds no lesson.", lacking=True)
+        return lacking(title, "This part holds no lesson.")
     enough = np.flatnonzero(length >= min(LEAST_SHOWN, length.max()))
     at = int(enough[np.argsort(length[enough], kind="stable")[len(enough) // 2]])
     here = slice(first[at], first[at] + length[at])
     role, tag, words = (
-        np.asarray(store.column(name))[rows[here]] for name in ("role", "tag", "words")
+        np.asarray(data.store.column(name))[sentences(data, known)[here]]
+        for name in ("role", "tag", "words")
     )
     bands = []
     for number, who in enumerate(ROLES):
-        own, names = store.vocabulary[TAG + who], task.vocabulary[TAG + who]
+        names, translation = _names(task, data, who)
         mine = role == number
-        if not (mine.any() and len(list(names))):
+        if not (mine.any() and names):
             continue
-        by_people = np.maximum(np.array(own.translation(names))[np.where(mine, tag, 0)], 1)
-        tags = {"network": known.tag[here], "people": by_people}
-        tags = {by: np.where(mine, ids - RESERVED, -1) for by, ids in tags.items()}
+        by_people = np.maximum(translation[np.where(mine, tag, 0)], 1)
+        tags = {"network": known["tag"][here], "people": by_people}
+        said = {by: np.where(mine, ids - RESERVED, -1).tolist() for by, ids in tags.items()}
         pale = next((i for i, name in enumerate(names) if name.lower() in NO_MOVE), -1)
-        bands.append(
-            Band(f"{who}s", list(names), {k: v for k, v in tags.items() if (v >= 0).any()}, pale)
-        )
+        said = {by: ids for by, ids in said.items() if max(ids) >= 0}
+        bands.append(Band(f"{who}s", names, said, pale))
     return Section(
         title,
         f"Lesson row {int(shown[at])}. Each stripe is a sentence, as wide as it has words: what "

@@ -1,11 +1,10 @@
 """An honest ranking: a network beside everything it has to beat, over the whole catalogue."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from lightning import Trainer
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from numpy.typing import NDArray
 
@@ -25,7 +24,8 @@ from torchedu.datamodules import Enrolments
 from torchedu.datasets.enrolments import Enrolled
 from torchedu.datasets.order import cut_windows
 from torchedu.datasets.splits import attributes
-from torchedu.evaluation.any_task import Baselines, evaluate, evaluation, fitted, keep
+from torchedu.evaluation.any_task import Request, findings, fitted
+from torchedu.evaluation.side_by_side import Models, apart, each, names_of, rows
 from torchedu.metrics.ranking import Ranks, list_scores, ranking_scores
 from torchedu.prediction.recommendation import log_chances
 from torchedu.prediction.stream import Columns, predicted
@@ -48,6 +48,8 @@ COLUMNS = {
 }
 BASELINES = (Popularity, ItemKNN, IALS, EASE, RecentEASE, Markov, NextCourseRidge)
 Recommender = Baseline[Enrolled, Scores]
+BEGINS = (0, 5, 10, 20, 50, 10**6)
+"""Numbers of courses taken before at which the stretches of histories begin that are told apart."""
 BLENDED = (Popularity, EASE, RecentEASE, Markov, NextCourseRidge)
 
 
@@ -75,23 +77,9 @@ class Cases:
         """Return the number of cases."""
         return len(self.target)
 
-    def scores(self, baseline: Recommender, index: NDArray[Any]) -> NDArray[np.float32]:
-        """Return a baseline's scores of some cases, minus infinity at courses already taken."""
-        histories = self.store.enrolled(self.student[index], self.position[index])
-        return histories.hide(np.array(baseline.predict(histories), np.float32))
-
-    def logs(
-        self, task: CourseRecommendation, found: Columns, index: NDArray[Any]
-    ) -> NDArray[np.float32]:
-        """Return a network's log chances of every course for some cases, likewise.
-
-        Args:
-            task: The network, which knows the courses by the ids of the store.
-            found: What it predicted of all cases.
-            index: Which to score.
-        """
-        histories = self.store.enrolled(self.student[index], self.position[index])
-        return log_chances(task, found["state"][index], histories)
+    def histories(self, index: NDArray[Any]) -> Enrolled:
+        """Return what the student of each of some cases had taken before."""
+        return self.store.enrolled(self.student[index], self.position[index])
 
     def blocks(self) -> Sequence[NDArray[np.int64]]:
         """Return the indices of all cases, in blocks of histories that are about as long."""
@@ -99,34 +87,28 @@ class Cases:
         return np.array_split(order, max(1, -(-len(self) // ROWS)))
 
 
-@evaluate.register
-def _(
-    task: CourseRecommendation,
-    data: Enrolments,
-    trainer: Trainer,
-    part: str = "test",
-    folder: str | Path | None = None,
-    baselines: Baselines = True,
-) -> dict[str, Any]:
-    """Rank every course for each held-out one; ``evaluate`` tells the rest.
+@findings.register
+def _(task: CourseRecommendation, data: Enrolments, request: Request) -> dict[str, Any]:
+    """Rank every course for each held-out one.
 
     Baselines learn from the training part; the weights of the blends are found on the validation
     part. Adds ``by_group``, ``cold`` (courses that nobody took in the training part, apart) and
     ``by_history``; where ``data.sampled`` asks for it, scores among so many courses drawn too.
     """
-    found = predicted(task, data, part, trainer)
-    known = data.vocabulary == data.store.vocabulary
+    known = predicted(task, data, request.part, request.trainer)
+    same = data.vocabulary == data.store.vocabulary
     # Weights that were chosen on the part that is scored would say nothing about it.
-    blended = bool(baselines) and part != "val"
-    chosen_on = predicted(task, data, "val", trainer) if blended and known else {}
-    if not trainer.is_global_zero:
+    blended = bool(request.baselines) and request.part != "val"
+    chosen_on = predicted(task, data, "val", request.trainer) if blended and same else {}
+    if not request.trainer.is_global_zero:
         return {}
-    cases = Cases(data, part)
+    cases, store = Cases(data, request.part), data.store
     train = data.parts["train"]
-    enrolled = data.store.enrolled(train.student, train.stop)
+    enrolled = store.enrolled(train.student, train.stop)
     popularity = np.bincount(enrolled.item, minlength=enrolled.num_items)
     network = type(task.net).__name__
-    ranks = {network: ("network", Ranks.of(found["rank"], found["top"], task.net.num_items))}
+    own = Ranks.of(known["rank"], known["top"], task.net.num_items)
+    ranks: Models[Ranks] = {network: ("network", own)}
     sampled = ("hr10", "ndcg10") if data.sampled else ()
     if sampled:
         rank_zero_warn(
@@ -134,46 +116,57 @@ def _(
             "than ranks among all courses do, by which models are to be compared."
             + _fewer(data, cases)
         )
-    if baselines or sampled:
-        learnt = fitted((kind() for kind in BASELINES), baselines, enrolled)
+    if request.baselines or sampled:
+        learnt = fitted((kind() for kind in BASELINES), request.baselines, enrolled)
         linear = [baseline for baseline in learnt if type(baseline) in BLENDED]
         blends = _blends(data, linear, task, chosen_on) if blended else {}
-        beside = _beside(data, cases, learnt, blends, task, found if known else {})
+        beside = _beside(data, cases, learnt, blends, task, known if same else {})
         _, again = beside.pop(network, ranks[network])
-        ranks[network] = ("network", ranks[network][1]._replace(sampled=again.sampled))
-        ranks |= beside
-    rows = [
-        {
-            "name": name,
-            "kind": kind,
-            **ranking_scores(one.rank),
-            **list_scores(one.recommended, data.popularity if known else task.popularity),
-            **{f"{score}_sampled": ranking_scores(one.sampled)[score] for score in sampled},
+        ranks = {network: ("network", own._replace(sampled=again.sampled)), **beside}
+    known_by = data.popularity if same else task.popularity
+
+    def scored(ranked: Ranks) -> dict[str, Any]:
+        drawn = ranking_scores(ranked.sampled) if sampled else {}
+        return {
+            **ranking_scores(ranked.rank),
+            **list_scores(ranked.recommended, known_by),
+            **{f"{name}_sampled": drawn[name] for name in sampled},
         }
-        for name, (kind, one) in ranks.items()
-    ]
-    by_group, cold = _by_group(data, cases, ranks), _some(ranks, popularity[cases.target] == 0)
+
+    def some(which: NDArray[np.bool_]) -> dict[str, Any]:
+        """Score some of the cases."""
+        hits = each(ranks, lambda ranked: ranking_scores(ranked.rank[which])["hr10"])
+        return {"cases": int(which.sum()), "hr10": hits}
+
+    by_group = {
+        attribute: [
+            {"group": name, **some(mine)}
+            for name, mine in apart(
+                store.group(attribute)[cases.student], names_of(store, GROUP + attribute)
+            )
+        ]
+        for attribute in attributes(store.vocabulary)
+    }
     by_history = [
-        {"from": first, "to": last, **_some(ranks, np.isin(cases.position, range(first, last)))}
-        for first, last in ((0, 5), (5, 10), (10, 20), (20, 50), (50, 10**6))
+        {"from": first, "to": last, **some((first <= cases.position) & (cases.position < last))}
+        for first, last in pairwise(BEGINS)
     ]
-    told = evaluation(
-        task, data, part,
-        counts={
+    cold = some(popularity[cases.target] == 0)
+    return {
+        "counts": {
             "students": len(np.unique(cases.student)),
             "held-out courses": len(cases),
-            "courses": len(data.store.vocabulary[ITEM]) - 2,
+            "courses": len(store.vocabulary[ITEM]) - 2,
         },
-        columns=COLUMNS
+        "columns": COLUMNS
         | {f"{name}_sampled": f"{COLUMNS[name]} of {data.sampled} drawn" for name in sampled},
-        scores=rows,
-        verb="recommends with",
-        sections=[_who_gets(by_history, by_group, cold, network)],
-        recommendation_by_group=by_group,
-        cold=cold,
-        recommendation_by_history=by_history,
-    )  # fmt: skip
-    return keep(told, folder)
+        "scores": rows(ranks, scored),
+        "verb": "recommends with",
+        "sections": [_who_gets(by_history, by_group, cold, network)],
+        "recommendation_by_group": by_group,
+        "cold": cold,
+        "recommendation_by_history": by_history,
+    }
 
 
 def _who_gets(
@@ -183,26 +176,24 @@ def _who_gets(
     network: str,
 ) -> Section:
     """Show the hits by length of history, by group, and of courses that nobody had taken."""
+
+    def dot(name: str, row: dict[str, Any], group: str) -> Dot:
+        return Dot(name, row["hr10"], row["cases"], group)
+
     lengths = [
-        Dot(
-            f"{one['from']}–{one['to'] - 1}" if one["to"] < 10**6 else f"{one['from']} and more",
-            one["hr10"], one["cases"], "courses taken before",
-        )
-        for one in by_history
-        if one["cases"]
-    ]  # fmt: skip
-    groups = [
-        Dot(one["group"], one["hr10"], one["cases"], attribute)
-        for attribute, rows in by_group.items()
-        for one in rows
+        f"{row['from']}–{row['to'] - 1}" if row["to"] < BEGINS[-1] else f"{row['from']} and more"
+        for row in by_history
     ]
-    unseen = [Dot("nobody's in training", cold["hr10"], cold["cases"], "course")]
-    dots = [*lengths, *groups, *(unseen if cold["cases"] else [])]
+    dots = [
+        *(dot(*pair, "courses taken before") for pair in zip(lengths, by_history, strict=True)),
+        *(dot(row["group"], row, name) for name, rows in by_group.items() for row in rows),
+        dot("nobody's in training", cold, "course"),
+    ]
     return Section(
         "Who is served how well",
         "Dots are the network's, strokes the others'. Few cases (in brackets) score higher or "
         "lower by chance alone.",
-        [Dots(f"{COLUMNS['hr10']} (cases in brackets)", network, dots)],
+        [Dots(f"{COLUMNS['hr10']} (cases in brackets)", network, [d for d in dots if d.count])],
         private=True,
     )
 
@@ -225,19 +216,20 @@ def _beside(
     learnt: Sequence[Recommender],
     blends: Mapping[str, Blend],
     task: CourseRecommendation,
-    found: Columns,
-) -> dict[str, tuple[str, Ranks]]:
+    known: Columns,
+) -> Models[Ranks]:
     """Rank the cases by each baseline, by each blend and, if it knows them, by the network."""
     network = type(task.net).__name__
     size = len(data.store.vocabulary[ITEM])
     # Were the ranks of each block kept, they would lie between its scores and tear memory apart.
-    names = [*(one.name for one in learnt), *blends, *([network] if found else [])]
+    names = [*(baseline.name for baseline in learnt), *blends, *([network] if known else [])]
     ranks = {name: Ranks.room(len(cases), size, bool(data.sampled)) for name in names}
     for index in cases.blocks():
-        scores = {baseline.name: cases.scores(baseline, index) for baseline in learnt}
+        histories = cases.histories(index)
+        scores = {baseline.name: _scores(baseline, histories) for baseline in learnt}
         parts = [scores[baseline.name] for baseline in learnt if type(baseline) in BLENDED]
-        if found and (blends or data.sampled):
-            scores[network] = cases.logs(task, found, index)
+        if known and (blends or data.sampled):
+            scores[network] = log_chances(task, known["state"][index], histories)
             parts.append(scores[network])
         for name, blend in blends.items():
             scores[name] = blend(parts[: len(blend.gives_logs)])
@@ -248,8 +240,13 @@ def _beside(
     return {name: (kinds.get(name, "baseline"), rank) for name, rank in ranks.items()}
 
 
+def _scores(baseline: Recommender, histories: Enrolled) -> NDArray[np.float32]:
+    """Return a baseline's scores of every course, minus infinity at courses already taken."""
+    return histories.hide(np.array(baseline.predict(histories), np.float32))
+
+
 def _blends(
-    data: Enrolments, linear: Sequence[Recommender], task: CourseRecommendation, found: Columns
+    data: Enrolments, linear: Sequence[Recommender], task: CourseRecommendation, known: Columns
 ) -> dict[str, Blend]:
     """Find the weights of the blends, with and without the network, on the validation part.
 
@@ -257,38 +254,17 @@ def _blends(
         data: The enrolments.
         linear: What is blended.
         task: The network.
-        found: What it predicted of the validation part; empty where it knows other courses.
+        known: What it predicted of the validation part; empty where it knows other courses.
     """
     cases = Cases(data, "val")
     drawn = np.random.default_rng(0).permutation(len(cases))
     index = np.sort(drawn[:CHOSEN_ON])
-    scores = [cases.scores(baseline, index) for baseline in linear]
+    histories = cases.histories(index)
+    scores = [_scores(baseline, histories) for baseline in linear]
     logs = [baseline.gives_logs for baseline in linear]
     blends = {"linear blend": Blend(logs).fit(scores, cases.target[index])}
-    if found:
-        scores.append(cases.logs(task, found, index))
+    if known:
+        scores.append(log_chances(task, known["state"][index], histories))
         blend = Blend([*logs, True])
         blends[f"{type(task.net).__name__} + linear"] = blend.fit(scores, cases.target[index])
     return blends
-
-
-def _some(ranks: dict[str, tuple[str, Ranks]], which: NDArray[np.bool_]) -> dict[str, Any]:
-    """Score some of the cases."""
-    return {
-        "cases": int(which.sum()),
-        "hr10": {name: ranking_scores(one.rank[which])["hr10"] for name, (_, one) in ranks.items()},
-    }
-
-
-def _by_group(
-    data: Enrolments, cases: Cases, ranks: dict[str, tuple[str, Ranks]]
-) -> dict[str, list[dict[str, Any]]]:
-    store = data.store
-    return {
-        attribute: [
-            {"group": name, **_some(ranks, store.group(attribute)[cases.student] == id)}
-            for id, name in enumerate(["", "not said", *store.vocabulary[GROUP + attribute]])
-            if (store.group(attribute)[cases.student] == id).any()
-        ]
-        for attribute in attributes(store.vocabulary)
-    }

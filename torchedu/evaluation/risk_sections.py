@@ -4,44 +4,51 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from torchedu.evaluation.shared_sections import audited
-from torchedu.sections import Form, Line, Lines, Section, Table
-
-Rows = Sequence[Mapping[str, Any]]
-
+from torchedu.datamodules import CourseEvents
+from torchedu.evaluation.sections import Rows, alike, calibration, lacking, line, roc, table
+from torchedu.evaluation.side_by_side import apart, curves
+from torchedu.metrics.fairness import LEAST, Attribute
+from torchedu.prediction.risk import event_words
+from torchedu.prediction.stream import Columns
+from torchedu.sections import Line, Lines, Section, Table
 
 MOST_CALLED = 100
 """Students of the lists whom a page shows."""
 
 
-def whom_to_call(calls: Rows, called: Sequence[tuple[str, str, float, str]]) -> Section:
+def whom_to_call(
+    data: CourseEvents, known: Columns, calls: Rows, called: NDArray[np.int64]
+) -> Section:
     """Show what the lists of whom to call would have been worth, and the first lists.
 
     Args:
+        data: The courses.
+        known: The columns of ``Risks``.
         calls: ``share``, ``capacity``, ``called``, ``precision`` and ``gain_over_chance`` of each
             moment.
-        called: Course, student, risk and outcome of those on the lists of the first moment.
+        called: Who stands on the lists of the first moment, as rows of the columns.
     """
     title = "Whom to call"
-    if not called:
-        return Section(title, "No student could be called.", lacking=True)
+    if not len(called):
+        return lacking(title, "No student could be called.")
+    chosen = known["enrolment"][called[:MOST_CALLED]].tolist()
+    courses = data.store.column("course")[chosen].tolist()
+    risks = known["probability"][called[:MOST_CALLED]].tolist()
+    rows = [
+        (data.store.courses.name[course], f"enrolment row {row}", risk, _came(data, row))
+        for row, course, risk in zip(chosen, courses, risks, strict=True)
+    ]
     first = calls[0]
-    worth = Table(
-        ["course over", "called", "share that failed or left", "more of them than by chance"],
-        [
-            [
-                f"{100 * one['share']:.0f} %",
-                one["called"],
-                one["precision"],
-                one["gain_over_chance"],
-            ]
-            for one in calls
-        ],
-    )
+    headings = {
+        "over": "course over", "called": "called", "precision": "share that failed or left",
+        "gain_over_chance": "more of them than by chance",
+    }  # fmt: skip
+    worth = table([{**row, "over": f"{100 * row['share']:.0f} %"} for row in calls], headings)
     lists = Table(
         ["course", "student", "risk", "what came"],
-        called[:MOST_CALLED],
+        rows,
         f"Whom to call when {100 * first['share']:.0f} % of the course is over"
         + f", the first {MOST_CALLED}" * (len(called) > MOST_CALLED),
     )
@@ -62,70 +69,68 @@ def week_by_week(weeks: Rows) -> Section:
         weeks: ``week``, ``auc``, ``leaving_predicted`` and ``leaving_observed`` of each.
     """
     title = "Week by week"
-    known = [one for one in weeks if one["auc"] is not None]
+    known = [row for row in weeks if row["auc"] is not None]
     if not known:
-        return Section(title, "In no week are there outcomes of both kinds.", lacking=True)
-    told = Lines(
-        "week of the course", "AUC, of those still in the course",
-        [Line("AUC", [one["week"] for one in known], [one["auc"] for one in known], "network")],
-    )  # fmt: skip
-    week = [one["week"] for one in weeks]
-    leaving = Lines(
-        "week of the course", "leave within a week",
-        [
-            Line("predicted", week, [one["leaving_predicted"] for one in weeks], "network"),
-            Line("observed", week, [one["leaving_observed"] for one in weeks], "baseline"),
-        ],
-        percent=True,
-    )  # fmt: skip
+        return lacking(title, "In no week are there outcomes of both kinds.")
+    x = "week of the course"
+    auc = line(known, "week", "auc", "AUC", "network")
+    leaving = [
+        line(weeks, "week", "leaving_predicted", "predicted", "network"),
+        line(weeks, "week", "leaving_observed", "observed", "baseline"),
+    ]
     return Section(
         title,
         "How well those who fail or leave are told from the others, of the students still in the "
         "course; and how many leave within a week, as foretold and as it came.",
-        [told, leaving],
+        [
+            Lines(x, "AUC, of those still in the course", [auc]),
+            Lines(x, "leave within a week", leaving, percent=True),
+        ],
     )
 
 
 def groups_alike(
-    groups: Mapping[str, Mapping[str, Any]], fairness: Mapping[str, Any] | None
+    groups: Mapping[str, Attribute],
+    risk: NDArray[Any],
+    at_risk: NDArray[Any],
+    fairness: Mapping[str, Any] | None,
 ) -> Section:
     """Show what the audit found, and the curves of the first attribute of two groups.
 
     Args:
-        groups: ``students``, ``roc`` and ``calibration`` of each group, by attribute.
+        groups: Those of each prediction, by attribute; small ones are not drawn.
+        risk: What was predicted; shape (predictions,).
+        at_risk: What came true.
         fairness: The audit.
     """
-    forms: list[Form] = []
-    for attribute, of in groups.items():
-        if len(of) == 2 and not forms:  # the area lies between two curves
+    for attribute, (ids, names) in groups.items():
+        drawn = {
+            names[id]: (int(mine.sum()), curves(risk[mine], at_risk[mine]))
+            for id, mine in apart(np.asarray(ids))
+            if id >= 0 and mine.sum() >= LEAST and 0 < at_risk[mine].mean() < 1
+        }
+        if len(drawn) == 2:  # the area lies between two curves
             ranking = [
-                Line(
-                    f"{name} (n = {one['students']:,})", one["roc"]["false_positive_rate"],
-                    one["roc"]["true_positive_rate"],
-                )
-                for name, one in of.items()
-            ]  # fmt: skip
-            trust = [
-                Line(name, one["calibration"]["predicted"], one["calibration"]["observed"])
-                for name, one in of.items()
+                roc(f"{name} (n = {count:,})", points["roc"])
+                for name, (count, points) in drawn.items()
             ]
+            trust = [
+                calibration(name, points["calibration"]) for name, (_, points) in drawn.items()
+            ]
+            area = _area(attribute, ranking, fairness)
+            x, y = "safe students called", "students at risk called"
             forms = [
-                Lines(
-                    "safe students called", "students at risk called", ranking,
-                    _area(attribute, of, fairness), square=True, area=True,
-                ),
+                Lines(x, y, ranking, area, square=True, area=True),
                 Lines("predicted risk", "share that failed or left", trust, square=True),
-            ]  # fmt: skip
-    return audited(fairness, forms)
+            ]
+            return alike(fairness, forms)
+    return alike(fairness)
 
 
-def _area(attribute: str, groups: Mapping[str, Any], fairness: Mapping[str, Any] | None) -> str:
+def _area(attribute: str, lines: Sequence[Line], fairness: Mapping[str, Any] | None) -> str:
     """Say how large the area between the curves of two groups is, beside that of chance."""
     at = np.linspace(0, 1, 401)
-    first, second = (
-        np.interp(at, one["roc"]["false_positive_rate"], one["roc"]["true_positive_rate"])
-        for one in groups.values()
-    )
+    first, second = (np.interp(at, curve.x, np.asarray(curve.y, float)) for curve in lines)
     said = f"{attribute}: ABROCA {np.abs(first - second).mean():.3f}"
     of = ((fairness or {}).get("attributes") or {}).get(attribute) or {"groups": []}
     for group in of["groups"]:
@@ -141,24 +146,43 @@ def _area(attribute: str, groups: Mapping[str, Any], fairness: Mapping[str, Any]
     return said
 
 
-def one_students_risk(student: Mapping[str, Any] | None) -> Section:
+def one_students_risk(data: CourseEvents, weekly: Columns) -> Section:
     """Show how one student's risk rose, and after what.
 
+    Of those whose risk rose above one half, the one is taken for whom it rose most.
+
     Args:
-        student: ``student``, ``course``, ``outcome``, ``day``, ``risk`` and ``events``, each with
-            its ``day`` and ``event``; None where no risk rose above one half.
+        data: The courses.
+        weekly: The columns of ``Risks``, of every week.
     """
     title = "One student's risk over time"
-    if student is None:
-        return Section(title, "No student's risk rose above one half.", lacking=True)
-    marks = [
-        (one["day"], f"until day {one['day']:.0f}: {one['event']}") for one in student["events"]
-    ]
-    line = Line("risk", student["day"], student["risk"], "network")
+    enrolments, first = np.unique(weekly["enrolment"], return_index=True)
+    paths = np.split(weekly["probability"], first[1:])
+    rise = np.array([p.max() - p[0] if p.max(initial=0) >= 0.5 else -1 for p in paths])
+    if rise.max() <= 0:
+        return lacking(title, "No student's risk rose above one half.")
+    at = int(rise.argmax())
+    row, risk = int(enrolments[at]), paths[at]
+    day = weekly["day"][first[at] : first[at] + len(risk)]
+    _, seen = data.moments("test" if row in data.parts["test"] else "val", by_week=True)
+    begin, stop = seen.event_offsets[row], seen.event_offsets[row + 1]
+    happened, marks = seen.event_day[begin:stop], []
+    for step in sorted(np.argsort(-np.diff(risk), kind="stable")[:3].tolist()):
+        between = np.flatnonzero((happened > day[step]) & (happened <= day[step + 1]))
+        if len(between) and risk[step + 1] > risk[step]:
+            words = ", ".join(event_words(data, seen, begin + i) for i in between[-2:])
+            marks.append((float(day[step + 1]), f"until day {day[step + 1]:.0f}: {words}"))
+    path = Line("risk", day.tolist(), risk.tolist(), "network")
+    course = data.store.courses.name[int(data.store.column("course")[row])]
     return Section(
         title,
-        f"{student['student']} of {student['course']}, who {student['outcome']}. What came in the "
-        "weeks in which the risk rose most:",
-        [Lines("day of the course", "risk", [line], percent=True, marks=marks, wide=True)],
+        f"enrolment row {row} of {course}, who {_came(data, row)}. What came in the weeks in which "
+        "the risk rose most:",
+        [Lines("day of the course", "risk", [path], percent=True, marks=marks, wide=True)],
         private=True,
     )
+
+
+def _came(data: CourseEvents, row: int) -> str:
+    """Say what came of a student."""
+    return "failed or left" if data.store.at_risk[row] else "passed"

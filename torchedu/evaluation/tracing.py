@@ -4,12 +4,11 @@ One prediction an answered question, from the history before it, however many sk
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from lightning import Trainer
 from numpy.typing import NDArray
 
 from torchedu.baselines import BestLR, ItemMean
@@ -17,8 +16,9 @@ from torchedu.datamodules import Interactions
 from torchedu.datasets import AnswerStore, exact_filter
 from torchedu.datasets.answers import Answers, ragged_index, stretch_index
 from torchedu.datasets.splits import Part, attributes
-from torchedu.evaluation.any_task import Baselines, evaluate, evaluation, fitted, keep
-from torchedu.evaluation.shared_sections import audited
+from torchedu.evaluation.any_task import Request, findings, fitted
+from torchedu.evaluation.sections import alike
+from torchedu.evaluation.side_by_side import audited, curves, groups_of, names_of
 from torchedu.evaluation.tracing_sections import (
     by_groups,
     by_length,
@@ -26,13 +26,14 @@ from torchedu.evaluation.tracing_sections import (
     ranking_and_trust,
     within_students,
 )
-from torchedu.metrics import calibration_points, roc_points, scores, scores_by
-from torchedu.metrics.fairness import Attribute, audit
+from torchedu.metrics import scores, scores_by
 from torchedu.metrics.intervals import FEW, auc_interval
 from torchedu.metrics.within import Skills, Within, within
-from torchedu.prediction.tracing import Predicted, followed, predict_part, write_predictions
+from torchedu.prediction.stream import Columns, predicted
+from torchedu.prediction.tables import write_table
+from torchedu.prediction.tracing import answers, followed
 from torchedu.run_folder import RunFolder
-from torchedu.schema import GROUP, ITEM, RESERVED, SKILL
+from torchedu.schema import GROUP, ITEM, SKILL
 from torchedu.tasks import KnowledgeTracing
 
 ANSWERS = 100_000
@@ -50,74 +51,67 @@ Model = tuple[str, str, NDArray[Any]]
 """What predicted, its kind, and its predictions."""
 
 
-@evaluate.register
-def _(
-    task: KnowledgeTracing,
-    data: Interactions,
-    trainer: Trainer,
-    part: str = "test",
-    folder: str | Path | None = None,
-    baselines: Baselines = True,
-) -> dict[str, Any]:
-    """Score each answer once; ``evaluate`` tells the rest.
+@findings.register
+def _(task: KnowledgeTracing, data: Interactions, request: Request) -> dict[str, Any]:
+    """Score each answer once.
 
     Adds ``by_group``, ``fairness`` and ``by_history``; the folder gets ``predictions.parquet`` too.
     """
-    known = predict_part(task, data, trainer, part)
-    if not trainer.is_global_zero:
+    known = predicted(task, data, request.part, request.trainer)
+    if not request.trainer.is_global_zero:
         return {}
-    store = data.store
+    store, student, correct = data.store, known["student"], known["correct"]
     rows: list[dict[str, Any]] = []
-    curves: dict[str, dict[str, dict[str, list[float]]]] = {}
-    stretches = _stretches(known)
+    drawn: dict[str, dict[str, dict[str, list[float]]]] = {}
+    stretches = _stretches(known["position"])
+    aucs: dict[str, list[list[float | None]]] = {"network": [], "baseline": []}
     # One after the other: all predictions of all models would not fit in memory.
     alone: dict[str, Within] = {}
     skills = _skills(store, known)
-    for name, kind, probability in _models(task, data, known, part, baselines):
-        alone[name] = within(probability, known.correct, known.student)
-        skilled = within(probability, known.correct, known.student, skills)
+    for name, kind, probability in _models(task, data, known, request):
+        alone[name] = within(probability, correct, student)
+        skilled = within(probability, correct, student, skills)
         rows.append(
             {
-                "name": name, "kind": kind, **scores(probability, known.correct),
+                "name": name, "kind": kind, **scores(probability, correct),
                 "auc_within": alone[name].auc(), "auc_within_skill": skilled.auc(),
                 "pairs_within": int(alone[name].pairs.sum()),
                 "pairs_within_skill": int(skilled.pairs.sum()),
             }
         )  # fmt: skip
-        curves[name] = {
-            "roc": roc_points(probability, known.correct),
-            "calibration": calibration_points(probability, known.correct),
-        }
-        _score_stretches(stretches, kind, known, probability)
+        drawn[name] = curves(probability, correct)
+        if kind in aucs:
+            inside = (_inside(known["position"], stretch) for stretch in stretches)
+            aucs[kind].append([scores(probability[some], correct[some])["auc"] for some in inside])
     network = rows[0]["name"]
-    groups, fairness = _by_group(store, known, alone[network]), _fairness(store, known)
-    if folder is not None:
-        write_predictions(RunFolder(Path(folder)).table(), data, known)
-    overall = rows[0]["auc"]
-    found = evaluation(
-        task, data, part,
-        counts={"students": len(np.unique(known.student)), "answers": len(known.correct)},
-        facts={f"{kind}s": len(list(store.vocabulary[kind])) for kind in (ITEM, SKILL)},
-        columns=COLUMNS,
-        scores=rows,
-        verb="predicts the next answer with",
-        origin=0.5,
-        sections=[
-            ranking_and_trust(rows, curves),
+    by_history = _by_history(known, stretches, aucs)
+    by_group = _by_group(store, known, alone[network])
+    fairness = audited(known["probability"], correct, groups_of(store, student), student=student)
+    if request.folder is not None:
+        write_table(RunFolder(request.folder).table(), answers(data, known))
+    interval = auc_interval(known["probability"], correct, student)
+    students = len(np.unique(student))
+    return {
+        "counts": {"students": students, "answers": len(correct)},
+        "facts": {f"{kind}s": len(list(store.vocabulary[kind])) for kind in (ITEM, SKILL)},
+        "columns": COLUMNS,
+        "scores": rows,
+        "verb": "predicts the next answer with",
+        "origin": 0.5,
+        "caution": _too_few(students, interval),
+        "sections": [
+            ranking_and_trust(rows, drawn),
             within_students(rows),
-            by_length(stretches, network),
-            by_groups(groups, network, overall),
-            audited(fairness),
-            one_student(followed(task, data, known, part)),
+            by_length(by_history, network),
+            by_groups(by_group, network, rows[0]["auc"]),
+            alike(fairness),
+            one_student(followed(task, data, known, request.part)),
         ],
-        by_group=groups,
-        fairness=fairness,
-        by_history=stretches,
-    )  # fmt: skip
-    interval = auc_interval(known.probability, known.correct, known.student)
-    found["auc_interval"] = interval and list(interval)
-    found["lead"] += _too_few(found["counts"]["students"], interval)
-    return keep(found, folder)
+        "by_group": by_group,
+        "fairness": fairness,
+        "by_history": by_history,
+        "auc_interval": interval and list(interval),
+    }
 
 
 def _too_few(students: int, interval: tuple[float, float] | None) -> str:
@@ -131,20 +125,17 @@ def _too_few(students: int, interval: tuple[float, float] | None) -> str:
 
 
 def _models(
-    task: KnowledgeTracing, data: Interactions, known: Predicted, part: str, baselines: Baselines
+    task: KnowledgeTracing, data: Interactions, known: Columns, request: Request
 ) -> Iterator[Model]:
     """Yield the predictions of the network, of what it has to beat, and of what nobody can."""
-    store, of = data.store, data.parts[part]
-    yield type(task.net).__name__, "network", known.probability
-    if baselines:
+    store, of = data.store, data.parts[request.part]
+    yield type(task.net).__name__, "network", known["probability"]
+    if request.baselines:
         learned = store.answers(data.parts["train"].student, data.parts["train"].stop)
-        for baseline in fitted((ItemMean(), BestLR()), baselines, learned):
+        for baseline in fitted((ItemMean(), BestLR()), request.baselines, learned):
             yield baseline.name, "baseline", _in_blocks(baseline.predict, store, of, np.float32)
     if "simulator" in store.about:
-
-        def best(answers: Answers) -> NDArray[np.float64]:
-            return exact_filter.predict(store.about, answers)
-
+        best = partial(exact_filter.predict, store.about)
         yield "best reachable", "bound", _in_blocks(best, store, of, np.float64)
         yield "oracle", "oracle", store.answer_column("truth")[_scored(store, of)]
 
@@ -163,16 +154,16 @@ def _in_blocks(
     Returns:
         Shape (scored answers,).
     """
-    found: NDArray[Any] = np.empty(part.num_answers, dtype)
+    predicted_answers: NDArray[Any] = np.empty(part.num_answers, dtype)
     ends = np.cumsum(part.stop)
     begins = np.flatnonzero(np.diff(ends // ANSWERS, prepend=-1, append=-1))
     done = 0
     for first, after in pairwise(begins.tolist()):
         some = Part(*(column[first:after] for column in part))
         scored = predict(store.answers(some.student, some.stop))[_scored_within(some)]
-        found[done : done + len(scored)] = scored
+        predicted_answers[done : done + len(scored)] = scored
         done += len(scored)
-    return found
+    return predicted_answers
 
 
 def _scored(store: AnswerStore, part: Part) -> NDArray[np.int64]:
@@ -187,79 +178,57 @@ def _scored_within(part: Part) -> NDArray[np.int64]:
     return stretch_index(begins + part.first, part.stop - part.first)[0]
 
 
-def _skills(store: AnswerStore, known: Predicted) -> Skills:
+def _skills(store: AnswerStore, known: Columns) -> Skills:
     """Return what gives the skills of predicted answers."""
 
     def skills(some: slice) -> tuple[NDArray[np.int64], NDArray[Any]]:
-        answer = store.history_offsets[known.student[some]] + known.position[some]
-        index, offsets = ragged_index(store.skill_offsets, store.item[answer])
+        answer = store.history_offsets[known["student"][some]] + known["position"][some]
+        index, offsets = ragged_index(store.skill_offsets, np.asarray(store.item[answer], np.int64))
         return np.diff(offsets), store.skill[index]
 
     return skills
 
 
-def _by_group(store: AnswerStore, known: Predicted, alone: Within) -> dict[str, Any]:
+def _by_group(store: AnswerStore, known: Columns, alone: Within) -> dict[str, Any]:
     """Score the network on each group of students, pooled and within students."""
-    found: dict[str, Any] = {}
+    by_group: dict[str, Any] = {}
     for attribute in attributes(store.vocabulary):
-        group = store.group(attribute)
-        names = ["", "not said", *store.vocabulary[GROUP + attribute]]
-        rows = scores_by(
-            known.probability, known.correct, group[known.student], names, known.student
-        )
+        group, names = store.group(attribute), names_of(store, GROUP + attribute)
+        by_group[attribute] = rows = scores_by(
+            known["probability"], known["correct"], group[known["student"]], names,
+            known["student"],
+        )  # fmt: skip
         for row in rows:
             row["auc_within"] = alone.auc(group[alone.student] == names.index(str(row["group"])))
-        found[attribute] = rows
-    return found
+    return by_group
 
 
-def _fairness(store: AnswerStore, known: Predicted) -> dict[str, Any] | None:
-    """Compare groups of students, whole students dealt out by chance; None without groups."""
-    names, groups = store.vocabulary, attributes(store.vocabulary)
-    if not groups or not len(known.student):
-        return None
-    compared = {
-        # Ids 0 and 1 belong to no name.
-        name: Attribute(
-            (store.group(name) - RESERVED).astype(np.int16)[known.student],
-            list(names[GROUP + name]),
-        )
-        for name in groups
-    }
-    return audit(
-        known.probability, known.correct, compared,
-        student=known.student, intersections=False,
-    )  # fmt: skip
+def _stretches(position: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Return the stretches of histories in which there are answers: their first and last place."""
+    ends = (*HISTORY[1:], int(position.max(initial=-1)) + 1)
+    bounds = [(first, after - 1) for first, after in zip(HISTORY, ends, strict=True)]
+    return [stretch for stretch in bounds if _inside(position, stretch).any()]
 
 
-def _stretches(known: Predicted) -> list[dict[str, Any]]:
-    """Return the stretches of histories in which there are answers, not yet scored."""
+def _inside(position: NDArray[np.int64], stretch: tuple[int, int]) -> NDArray[np.bool_]:
+    """Say which answers lie in a stretch."""
+    return (position >= stretch[0]) & (position <= stretch[1])
+
+
+def _by_history(
+    known: Columns, stretches: list[tuple[int, int]], aucs: dict[str, list[list[float | None]]]
+) -> list[dict[str, Any]]:
+    """Tell the AUC in each stretch: the network's, and the best of the baselines'."""
     rows = []
-    for first, after in zip(HISTORY, (*HISTORY[1:], None), strict=True):
-        some = _between(known, first, after)
-        if some.any():
-            last = int(known.position[some].max()) if after is None else after - 1
-            scored = {"auc": None, "auc_within": None, "best_baseline_auc": None}
-            rows.append({"from": first, "to": last, "answers": int(some.sum()), **scored})
+    for i, stretch in enumerate(stretches):
+        some = _inside(known["position"], stretch)
+        p, correct, student = (known[name][some] for name in ("probability", "correct", "student"))
+        baselines = [auc for each in aucs["baseline"] if (auc := each[i]) is not None]
+        rows.append(
+            {
+                "from": stretch[0], "to": stretch[1], "answers": len(p),
+                "auc": aucs["network"][0][i], "auc_within": within(p, correct, student).auc(),
+                "best_baseline_auc": max(baselines, default=None),
+            }
+        )  # fmt: skip
     return rows
-
-
-def _between(known: Predicted, first: int, after: int | None) -> NDArray[np.bool_]:
-    """Say which answers have so many before them."""
-    return (known.position >= first) & (after is None or known.position < after)
-
-
-def _score_stretches(
-    rows: list[dict[str, Any]], kind: str, known: Predicted, probability: NDArray[Any]
-) -> None:
-    """Note a model's AUC in each stretch where it is the best of its kind."""
-    if kind not in ("network", "baseline"):
-        return
-    column = "auc" if kind == "network" else "best_baseline_auc"
-    for row in rows:
-        some = _between(known, row["from"], row["to"] + 1)
-        auc = scores(probability[some], known.correct[some])["auc"]
-        row[column] = max((one for one in (row[column], auc) if one is not None), default=None)
-        if kind == "network":
-            alone = within(probability[some], known.correct[some], known.student[some])
-            row["auc_within"] = alone.auc()

@@ -1,9 +1,10 @@
 """What a report shows of answers that were predicted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from torchedu.sections import Dot, Dots, Form, HeatMap, Line, Lines, Section, Table
+from torchedu.evaluation.sections import Rows, calibration, lacking, line, roc, table
+from torchedu.sections import Dot, Dots, HeatMap, Lines, Section, Table
 
 MOST_CURVES = 5
 """Curves in a picture: more would hide the network's."""
@@ -12,9 +13,8 @@ MOST_GROUPS = 12
 MOST_SKILLS = 20
 MOST_ANSWERS = 100
 """How much is drawn of one student: the latest answers, the skills practised most in them."""
+AUCS = {"auc": "AUC", "auc_within": "AUC within student"}
 KINDS = ("network", "baseline", "bound", "oracle")
-
-Rows = Sequence[Mapping[str, Any]]
 
 
 def ranking_and_trust(rows: Rows, curves: Mapping[str, Mapping[str, Any]]) -> Section:
@@ -24,50 +24,35 @@ def ranking_and_trust(rows: Rows, curves: Mapping[str, Mapping[str, Any]]) -> Se
         rows: The scores of each model.
         curves: By model the points of both curves, ``roc`` and ``calibration``.
     """
+    title = "Ranking and trust"
     ordered = sorted(rows, key=lambda row: (KINDS.index(row["kind"]), -(row["auc"] or 0)))
+    drawn = [(row["name"], row["kind"], row["auc"], curves[row["name"]]) for row in ordered]
     ranking = [
-        Line(
-            row["name"], curves[row["name"]]["roc"]["false_positive_rate"],
-            curves[row["name"]]["roc"]["true_positive_rate"], row["kind"],
-            "" if row["auc"] is None else f"{row['auc']:.3f}",
-        )
-        for row in ordered
-        if curves[row["name"]]["roc"]["false_positive_rate"]
-    ]  # fmt: skip
+        roc(name, points["roc"], kind, "" if auc is None else f"{auc:.3f}")
+        for name, kind, auc, points in drawn
+        if points["roc"]["false_positive_rate"]
+    ]
+    if not ranking:
+        return lacking(title, "All answers of this part are right, or all are wrong.")
     trust = [
-        Line(
-            row["name"], curves[row["name"]]["calibration"]["predicted"],
-            curves[row["name"]]["calibration"]["observed"], row["kind"],
-        )
-        for row in ordered
-        if row["kind"] in ("network", "baseline") and curves[row["name"]]["calibration"]["answers"]
-    ]  # fmt: skip
-    forms: list[Form] = []
-    if ranking:
-        forms.append(
-            Lines(
-                "wrong answers predicted right", "right answers predicted right",
-                ranking[:MOST_CURVES], square=True,
-            )
-        )  # fmt: skip
+        calibration(name, points["calibration"], kind)
+        for name, kind, _, points in drawn
+        if kind in ("network", "baseline") and points["calibration"]["answers"]
+    ]
+    x, y = "wrong answers predicted right", "right answers predicted right"
+    forms = [Lines(x, y, ranking[:MOST_CURVES], square=True)]
     if trust:
+        x, y = "predicted probability of a right answer", "observed share right"
         counts = curves[trust[0].name]["calibration"]["answers"]
-        forms.append(
-            Lines(
-                "predicted probability of a right answer", "observed share right",
-                trust[:MOST_CURVES], counts=counts, counted="answers", square=True,
-            )
-        )  # fmt: skip
+        counted = {"counts": counts, "counted": "answers"}
+        forms.append(Lines(x, y, trust[:MOST_CURVES], **counted, square=True))
     return Section(
-        "Ranking and trust",
+        title,
         "The first picture shows how many right answers are found at the price of how many false "
         "alarms. The second shows whether answers predicted at 70 % are right 70 % of the time: on "
         "the diagonal, the probabilities can be taken at their word. Its bars count the network's "
-        "predictions."
-        if ranking
-        else "All answers of this part are right, or all are wrong.",
-        forms if ranking else (),
-        lacking=not ranking,
+        "predictions.",
+        forms,
     )
 
 
@@ -80,14 +65,8 @@ def within_students(rows: Rows) -> Section:
     title = "Within students"
     network = rows[0]
     if network["auc_within"] is None:
-        return Section(title, "No student has both right and wrong answers here.", lacking=True)
-    table = Table(
-        ["model", "AUC", "AUC within student", "AUC within student and skill"],
-        [
-            [row["name"], *(row[key] for key in ("auc", "auc_within", "auc_within_skill"))]
-            for row in rows
-        ],
-    )
+        return lacking(title, "No student has both right and wrong answers here.")
+    headings = {"name": "model", **AUCS, "auc_within_skill": "AUC within student and skill"}
     return Section(
         title,
         "What a student should do next is chosen among one student's answers: here a right answer "
@@ -95,7 +74,7 @@ def within_students(rows: Rows) -> Section:
         f"({network['pairs_within']:,} pairs), or of the same student at a skill that both ask for "
         f"({network['pairs_within_skill']:,} pairs). The AUC of all together also counts knowing "
         "which students are good.",
-        [table],
+        [table(rows, headings)],
     )
 
 
@@ -108,32 +87,30 @@ def by_length(stretches: Rows, network: str) -> Section:
     """
     title = "By length of history"
     if all(row["auc"] is None for row in stretches):
-        return Section(title, "No part of the answers has a defined AUC.", lacking=True)
-    labels = [
-        f"{row['from']}–{row['to']}" if row["to"] > row["from"] else str(row["from"])
-        for row in stretches
+        return lacking(title, "No part of the answers has a defined AUC.")
+    labelled = [
+        {
+            **row,
+            "place": place,
+            "label": f"{row['from']}–{row['to']}" if row["to"] > row["from"] else str(row["from"]),
+        }
+        for place, row in enumerate(stretches)
     ]
-    place = list(range(len(labels)))
     lines = [
-        Line(network, place, [row["auc"] for row in stretches], "network"),
-        Line("best baseline", place, [row["best_baseline_auc"] for row in stretches], "baseline"),
+        line(labelled, "place", "auc", network, "network"),
+        line(labelled, "place", "best_baseline_auc", "best baseline", "baseline"),
     ]
     picture = Lines(
         "earlier answers of the student", "AUC",
-        [line for line in lines if any(y is not None for y in line.y)],
-        ticks=labels, counts=[row["answers"] for row in stretches], counted="answers",
+        [drawn for drawn in lines if any(y is not None for y in drawn.y)],
+        ticks=[row["label"] for row in labelled], counts=[row["answers"] for row in labelled],
+        counted="answers",
     )  # fmt: skip
-    table = Table(
-        ["earlier answers", "answers", "AUC", "AUC within student", "best baseline"],
-        [
-            [label, *(row[key] for key in ("answers", "auc", "auc_within", "best_baseline_auc"))]
-            for label, row in zip(labels, stretches, strict=True)
-        ],
-    )
+    headings = {"label": "earlier answers", "answers": "answers", **AUCS}
     return Section(
         title,
         "How well answers are predicted early on, when little is known of a student, and later.",
-        [picture, table],
+        [picture, table(labelled, headings | {"best_baseline_auc": "best baseline"})],
     )
 
 
@@ -154,22 +131,13 @@ def by_groups(by_group: Mapping[str, Rows], network: str, overall: float | None)
         ]
     title = "By student group"
     if overall is None or all(dot.scores[network] is None for dot in dots):
-        said = "The data names no groups, or none with a defined AUC."
-        return Section(title, said, lacking=True)
+        return lacking(title, "The data names no groups, or none with a defined AUC.")
+    headings = {name: name for name in ("group", "students", "answers")}
+    headings |= {**AUCS, "calibration_error": "calibration error"}
     tables = [
-        Table(
-            ["group", "students", "answers", "AUC", "AUC within student", "calibration error"],
-            [
-                [
-                    row["group"],
-                    row["students"],
-                    row["answers"],
-                    row["auc"],
-                    row["auc_within"],
-                    row["calibration_error"],
-                ]
-                for row in groups
-            ],
+        table(
+            groups,
+            headings,
             f"{attribute}: {len(groups)} groups"
             + (f", of which the {MOST_GROUPS} largest are drawn" * (len(groups) > MOST_GROUPS)),
         )
@@ -202,7 +170,7 @@ def one_student(student: Mapping[str, Any]) -> Section:
     kept = [name for name in met if name in most]
     title = "One student's mastery over time"
     if not kept:
-        return Section(title, "The student met no skill.", lacking=True)
+        return lacking(title, "The student met no skill.")
     row_of = {name: row for row, name in enumerate(kept)}
     correct = student["correct"][first:]
     picture = HeatMap(

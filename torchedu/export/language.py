@@ -109,7 +109,9 @@ def _logits(net: CausalLM, folder: Path, format: str, token_BL: Tensor) -> Tenso
     from transformers import AutoModelForCausalLM
 
     source = str(net.source if format == "adapter" else folder)
-    lm: Any = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)
+    lm: Any = AutoModelForCausalLM.from_pretrained(
+        source, dtype=torch.float32, local_files_only=True, trust_remote_code=False
+    )
     if format == "adapter":
         from peft import PeftModel
 

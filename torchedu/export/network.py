@@ -58,8 +58,8 @@ def export_network(
     """Write a trained network for other programs, and check that it equals its checkpoint.
 
     The folder always holds the weights (``model.safetensors``), what builds the network
-    (``config.json``) and the names of its ids (``vocabulary.json``). Everything is read back from
-    these files before the folder takes its name.
+    (``config.json``) and what its weights belong to (``companions.json``). Everything is read back
+    from these files before the folder takes its name.
 
     Args:
         checkpoint: A checkpoint, or a run's folder, whose best one is meant.
@@ -90,14 +90,14 @@ def export_network(
         return Exported(Path(out), tuple(export_language(task, out, format)))
     if format not in FORMATS:
         raise ConfigError(f"⟦format⟧ {format!r} is for language models.", allowed(format, FORMATS))
-    if not isinstance(task, KnowledgeTracing) or task.vocabulary is None:
+    if not isinstance(task, KnowledgeTracing) or task.companions is None:
         raise CheckpointError(
             f"{source.file} holds a {type(task).__name__}.",
             "Networks of knowledge tracing and language models alone are exported.",
         )
     net, start = task.net, task.net.initial_state(1)
     with whole_folder(out) as folder:
-        write_network(net, task.vocabulary, folder)
+        write_network(net, task.companions, folder)
         if graphs:
             _write_graphs(net, start, graphs, folder)
         write_config(_about(source, task), folder)

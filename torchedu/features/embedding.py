@@ -17,7 +17,8 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -30,7 +31,7 @@ from torch import distributed
 from torchedu.datasets.order import token_batches
 from torchedu.errors import ConfigError
 from torchedu.features.tokens import Tokens, text_keys, tokenize
-from torchedu.files import write_whole
+from torchedu.files import writable, write_whole
 from torchedu.models.text_encoder import (
     Pooling,
     TextEncoder,
@@ -75,11 +76,11 @@ class Embeddings:
     def __getitem__(self, texts: NDArray[np.int64] | slice) -> NDArray[np.float32]:
         """Return the vectors of some texts, float32; shape (texts, dim)."""
         part, row = self._part[texts], self._row[texts]
-        found = np.empty((len(row), self.dim), np.float32)
+        vectors = np.empty((len(row), self.dim), np.float32)
         for number in np.unique(part).tolist():
             mine = part == number
-            found[mine] = self._parts[number][row[mine]]
-        return found
+            vectors[mine] = self._parts[number][row[mine]]
+        return vectors
 
 
 def embed(
@@ -117,10 +118,11 @@ def embed(
     """
     if precision not in TYPES:
         raise ConfigError(f"precision is {precision!r}.", "Allowed: 32, bf16.")
-    home = Path(folder) / vectors_key(encoder, pooling, layers, window, precision)
-    home.mkdir(parents=True, exist_ok=True)
     about = _made_by(encoder, pooling, layers, window, precision)
-    write_whole(home / "about.json", about.encode())
+    home = Path(folder) / _key(about)
+    if not (home / "about.json").is_file():
+        writable(home).mkdir(parents=True, exist_ok=True)
+        write_whole(home / "about.json", about.encode())
     keys = text_keys(texts)
     unique, first = np.unique(keys, return_index=True)
     known = [part for part in _parts(home) if part.done.all()]
@@ -129,7 +131,9 @@ def embed(
     if len(missing):
         part = _open(home, unique[~np.isin(unique, old)], _dim(encoder, layers), precision)
         tokens = tokenize([texts[i] for i in missing.tolist()], encoder, home, window=window)
-        _fill(part, tokens, encoder, pooling, layers, precision, device)
+        where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        make = partial(TextEncoder.pretrained, encoder, pooling, layers, TYPES[precision])
+        _fill(part, tokens, make, where)
         known.append(part)
     return _found(keys, known)
 
@@ -138,7 +142,10 @@ def vectors_key(
     encoder: str, pooling: Pooling, layers: Sequence[int], window: int, precision: Precision
 ) -> str:
     """Return the checksum of all that decides a text's vector, as 16 hexadecimal digits."""
-    about = _made_by(encoder, pooling, layers, window, precision)
+    return _key(_made_by(encoder, pooling, layers, window, precision))
+
+
+def _key(about: str) -> str:
     return hashlib.sha256(about.encode()).hexdigest()[:16]
 
 
@@ -161,45 +168,39 @@ class _Part(NamedTuple):
 
 
 def _parts(home: Path) -> list[_Part]:
-    found = []
+    parts = []
     for file in sorted(home.glob("*.keys")):
         keys = np.frombuffer(file.read_bytes(), "S32")
         vectors, done = file.with_suffix(".vectors"), file.with_suffix(".done")
         if vectors.is_file() and done.is_file() and done.stat().st_size == len(keys):
-            found.append(_mapped(file, keys))
-    return found
+            parts.append(_mapped(file, keys, "r"))
+    return parts
 
 
-def _mapped(file: Path, keys: NDArray[np.bytes_]) -> _Part:
+def _mapped(file: Path, keys: NDArray[np.bytes_], mode: Literal["r", "r+"]) -> _Part:
     vectors, done = file.with_suffix(".vectors"), file.with_suffix(".done")
     kind = json.loads((file.parent / "about.json").read_text("utf-8"))["precision"]
     dtype = np.dtype("<f4" if kind == "32" else "<f2")
     dim = vectors.stat().st_size // (len(keys) * dtype.itemsize)
     return _Part(
         keys,
-        np.memmap(vectors, dtype, "r+", shape=(len(keys), dim)),
-        np.memmap(done, np.uint8, "r+", shape=(len(keys),)),
+        np.memmap(vectors, dtype, mode, shape=(len(keys), dim)),
+        np.memmap(done, np.uint8, mode, shape=(len(keys),)),
     )
 
 
 def _open(home: Path, keys: NDArray[np.bytes_], dim: int, precision: Precision) -> _Part:
     """Open the files of some texts, or make them; another rank may do the same at this moment."""
-    file = home / _part_name(keys)
+    file = writable(home) / _part_name(keys)
     for suffix, size in ((".vectors", dim * (4 if precision == "32" else 2)), (".done", 1)):
         with file.with_suffix(suffix).open("ab") as stream:
             stream.truncate(len(keys) * size)
     write_whole(file, keys.tobytes())
-    return _mapped(file, keys)
+    return _mapped(file, keys, "r+")
 
 
 def _fill(
-    part: _Part,
-    tokens: Tokens,
-    encoder: str,
-    pooling: Pooling,
-    layers: Sequence[int],
-    precision: Precision,
-    device: str | torch.device | None,
+    part: _Part, tokens: Tokens, make: Callable[[], TextEncoder], device: torch.device
 ) -> None:
     """Embed this rank's share of what is left, then wait for the others."""
     rank, ranks = 0, 1
@@ -208,12 +209,13 @@ def _fill(
     # By all texts, done or not: every rank then divides them alike, whenever it comes here.
     chunks = token_batches(tokens.length, CHUNK_TOKENS)[rank::ranks]
     chunks = [left for chunk in chunks if len(left := chunk[part.done[chunk] == 0])]
-    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    network = TextEncoder.pretrained(encoder, pooling, layers, TYPES[precision]).to(where)
+    network = make().to(device)
     with _bar(rank) as bar:
-        task = bar.add_task("embedding", total=sum(int(tokens.length[one].sum()) for one in chunks))
+        task = bar.add_task(
+            "embedding", total=sum(int(tokens.length[chunk].sum()) for chunk in chunks)
+        )
         for mine in chunks:
-            part.vectors[mine] = _vectors(network, tokens, mine, where)
+            part.vectors[mine] = _vectors(network, tokens, mine, device)
             part.vectors.flush()  # type: ignore[attr-defined]  # before it is said to be done
             part.done[mine] = 1
             part.done.flush()  # type: ignore[attr-defined]
@@ -231,7 +233,7 @@ def _vectors(
     length = tokens.offsets[windows + 1] - tokens.offsets[windows]
     total = torch.zeros(len(texts), network.dim, device=device)
     for batch in token_batches(length, BATCH_TOKENS):
-        token_BL, seen_BL = (torch.from_numpy(one) for one in tokens.padded(windows[batch]))
+        token_BL, seen_BL = (torch.from_numpy(table) for table in tokens.padded(windows[batch]))
         vector_BD = network(token_BL.to(device), seen_BL.to(device))
         share_B = torch.from_numpy(length[batch] / tokens.length[texts][place[batch]])
         vector_BD = vector_BD * share_B.to(vector_BD).unsqueeze(1)
@@ -262,7 +264,7 @@ def leave_out(folder: Path, texts: Sequence[str]) -> list[Path]:
             continue
         old = [file, file.with_suffix(".vectors"), file.with_suffix(".done")]
         if stays.any():
-            part, left = _mapped(file, keys), keys[stays]
+            part, left = _mapped(file, keys, "r"), keys[stays]
             new = file.with_name(_part_name(left))
             write_whole(new.with_suffix(".vectors"), part.vectors[stays].tobytes())
             write_whole(new.with_suffix(".done"), part.done[stays].tobytes())
@@ -280,11 +282,11 @@ def _part_name(keys: NDArray[np.bytes_]) -> str:
 def _found(keys: NDArray[np.bytes_], parts: Sequence[_Part]) -> Embeddings:
     """Return where each text's vector is."""
     part, row = np.full(len(keys), -1), np.zeros(len(keys), np.int64)
-    for number, one in enumerate(parts):
-        at = np.minimum(np.searchsorted(one.keys, keys), len(one.keys) - 1)
-        mine = (part < 0) & (one.keys[at] == keys)
+    for number, held in enumerate(parts):
+        at = np.minimum(np.searchsorted(held.keys, keys), len(held.keys) - 1)
+        mine = (part < 0) & (held.keys[at] == keys)
         part[mine], row[mine] = number, at[mine]
-    return Embeddings([one.vectors for one in parts], part, row)
+    return Embeddings([held.vectors for held in parts], part, row)
 
 
 def _bar(rank: int) -> Progress:

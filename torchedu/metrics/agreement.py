@@ -76,29 +76,3 @@ def best_stretch(value: Floats, truth: Floats, steps: float) -> tuple[float, flo
     # Smoothed: single texts that jump from score to score are noise.
     smooth = np.convolve(np.pad(found, 4, "edge"), np.ones(9) / 9, "valid")
     return centre, float(STRETCHES[int(np.argmax(smooth))])
-
-
-def label_scores(given: NDArray[Any], truth: NDArray[Any], num: int) -> dict[str, float | None]:
-    """Return ``macro_f1``, ``mcc`` and ``accuracy`` of labels.
-
-    Args:
-        given: Labels, from 0; shape (texts,).
-        truth: What people gave.
-        num: How many labels there are; those that neither gave are left out of the macro-F1.
-
-    Returns:
-        The scores; Matthews' coefficient as Gorodkin (2004) has it for several labels, None where
-        one side knows one label only.
-    """
-    if not len(truth):
-        return dict.fromkeys(("macro_f1", "mcc", "accuracy"))
-    table = np.bincount(np.asarray(truth) * num + given, minlength=num * num).reshape(num, num)
-    hits, told, true = np.diag(table).astype(float), table.sum(0), table.sum(1)
-    some = told + true > 0
-    total = float(table.sum())
-    spread = np.sqrt((total**2 - told @ told) * (total**2 - true @ true))
-    return {
-        "macro_f1": float((2 * hits[some] / (told + true)[some]).mean()),
-        "mcc": float((hits.sum() * total - told @ true) / spread) if spread else None,
-        "accuracy": float(hits.sum() / total),
-    }

@@ -1,5 +1,6 @@
 """Scores of graded texts over batches and devices, and the stretch that serves them best."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities.data import dim_zero_cat
 
-from torchedu.metrics.agreement import agreement, best_stretch, label_scores, stretched
+from torchedu.metrics.agreement import agreement, best_stretch, stretched
+from torchedu.metrics.tags import confusion, tag_scores
 
 
 def mean_of(values: list[float | None]) -> float | None:
@@ -74,7 +76,7 @@ class EssayScores(Metric):
         if not len(self.value):  # a list, or one tensor of several ranks
             return {"score": None}
         value, target, prompt = (
-            dim_zero_cat(one).cpu().numpy() for one in (self.value, self.target, self.prompt)
+            dim_zero_cat(kept).cpu().numpy() for kept in (self.value, self.target, self.prompt)
         )
         if self.num_labels:
             return self.of_labels(value, target)
@@ -83,39 +85,35 @@ class EssayScores(Metric):
         return self.of_scores(value, target, prompt)
 
     def of_labels(self, chance: NDArray[Any], target: NDArray[Any]) -> dict[str, float | None]:
-        """Return the scores of labels; see ``label_scores``."""
+        """Return the scores of labels; see ``tag_scores``."""
         truth = np.rint(target[:, 0] * (self.num_labels - 1)).astype(np.int64)
-        found = label_scores(chance.argmax(1), truth, self.num_labels)
-        return {"score": found["macro_f1"], **found}
+        scores = tag_scores(confusion(truth, chance.argmax(1), self.num_labels), alike=None)
+        return {"score": scores["macro_f1"], **scores}
 
     def of_scores(
         self, value: NDArray[Any], target: NDArray[Any], prompt: NDArray[Any]
     ) -> dict[str, float | None]:
         """Return means over prompts: of the overall score, and in ``score`` over traits too."""
-        found = list(self.by_prompt(value, target, prompt).values())
-        told = {name: mean_of([one[0][name] for one in found]) for name in found[0][0]}
-        return {"score": mean_of([one["qwk"] for scores in found for one in scores]), **told}
+        agreed = list(self.by_prompt(value, target, prompt).values())
+        means = {name: mean_of([each[0][name] for each in agreed]) for name in agreed[0][0]}
+        return {"score": mean_of([each["qwk"] for scores in agreed for each in scores]), **means}
 
     def by_prompt(
         self, value: NDArray[Any], target: NDArray[Any], prompt: NDArray[Any]
     ) -> dict[int, list[dict[str, float | None]]]:
         """Return the agreement of each score, by prompt."""
         given, steps = self.calibrated(value, prompt), self.steps_PY.cpu().numpy()
-        found = {}
-        for one in np.unique(prompt).tolist():
-            mine = prompt == one
-            found[one] = [
-                agreement(given[mine, i][known], np.rint(target[mine, i][known] * steps[one, i]))
-                for i in range(value.shape[1])
-                for known in [np.isfinite(target[mine, i])]
-            ]
-        return found
+        scores: dict[int, list[dict[str, float | None]]] = {}
+        for id, i, known in _of_each(prompt, target):
+            truth = np.rint(target[known, i] * steps[id, i])
+            scores.setdefault(id, []).append(agreement(given[known, i], truth))
+        return scores
 
     def calibrated(self, value: NDArray[Any], prompt: NDArray[Any]) -> NDArray[np.float64]:
         """Return predictions in steps of the prompt's scale, stretched and rounded."""
         steps, centre, factor = (
-            one.cpu().double().numpy()[prompt]
-            for one in (self.steps_PY, self.centre_PY, self.factor_PY)
+            chosen.cpu().double().numpy()[prompt]
+            for chosen in (self.steps_PY, self.centre_PY, self.factor_PY)
         )
         return np.asarray(np.rint(stretched(value, centre, factor) * steps))
 
@@ -127,10 +125,18 @@ class EssayScores(Metric):
             target: What people gave, NaN where missing.
             prompt: The prompts; shape (texts,).
         """
-        for one in np.unique(prompt).tolist():
-            for i in range(value.shape[1]):
-                mine = (prompt == one) & np.isfinite(target[:, i])
-                steps = float(self.steps_PY[one, i])
-                truth = np.rint(target[mine, i] * steps)
-                centre, factor = best_stretch(value[mine, i], truth, steps)
-                self.centre_PY[one, i], self.factor_PY[one, i] = centre, factor
+        for id, i, known in _of_each(prompt, target):
+            steps = float(self.steps_PY[id, i])
+            truth = np.rint(target[known, i] * steps)
+            self.centre_PY[id, i], self.factor_PY[id, i] = best_stretch(
+                value[known, i], truth, steps
+            )
+
+
+def _of_each(
+    prompt: NDArray[Any], target: NDArray[Any]
+) -> Iterator[tuple[int, int, NDArray[np.bool_]]]:
+    """Yield each prompt and score, and which texts have that score of that prompt."""
+    for id in np.unique(prompt).tolist():
+        for i in range(target.shape[1]):
+            yield id, i, (prompt == id) & np.isfinite(target[:, i])

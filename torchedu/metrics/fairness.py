@@ -119,27 +119,22 @@ def audit(
     one_each = len(p) == unit.max(initial=-1) + 1
     random = np.random.default_rng(seed)
     frame = _Frame(p, y, _bins(p, threshold), unit, strata, table, threshold, least)
-    views = {"pooled": np.zeros_like(strata)} | ({"within": strata} if stratum is not None else {})
-    found = {}
-    for view, blocks in views.items():
+    views: dict[str, tuple[Floats, Floats, Floats]] = {}
+    within_strata = {} if stratum is None else {"within": strata}
+    for view, blocks in {"pooled": np.zeros_like(strata), **within_strata}.items():
         observed = frame.measure(frame.labels, None, blocks)
-        dealt = [
-            frame.measure(frame.dealt(random, blocks, y if one_each else None), None, blocks)
-            for _ in range(permutations)
-        ]
+
+        def by_chance(within: NDArray[np.bool_] | None, blocks: Ids = blocks) -> list[Floats]:
+            dealings = (frame.dealt(random, blocks, within) for _ in range(permutations))
+            return [frame.measure(labels, None, blocks) for labels in dealings]
+
+        dealt = by_chance(y if one_each else None)
         if one_each:  # rates and calibration need dealings that may move outcomes too
-            free = [
-                frame.measure(frame.dealt(random, blocks, None), None, blocks)
-                for _ in range(permutations)
-            ]
-            dealt = [np.where(GAPS.free, b, a) for a, b in zip(dealt, free, strict=True)]
+            dealt = [np.where(GAPS.free, b, a) for a, b in zip(dealt, by_chance(None), strict=True)]
         drawn = [frame.measure(frame.labels, frame.drawn(random), blocks) for _ in range(resamples)]
-        found[view] = (
-            observed,
-            _floors(np.abs(dealt), alpha),
-            np.reshape(drawn, (resamples, *observed.shape)),
-        )
-    result = frame.told(found, noun)
+        shape = (resamples, *observed.shape)
+        views[view] = (observed, _floors(np.abs(dealt), alpha), np.reshape(drawn, shape))
+    result = frame.findings(views, noun)
     decisive = "within" if stratum is not None else "pooled"
     return {
         "alpha": alpha,
@@ -238,44 +233,41 @@ class _Frame:
             rows.append(gaps(counts, self.mean, self.selected, self.compared[name]))
         return np.concatenate(rows) if rows else np.zeros((0, len(GAPS.names)))
 
-    def told(self, found: Mapping[str, tuple[Floats, Floats, Floats]], noun: str) -> dict[str, Any]:
+    def findings(
+        self, views: Mapping[str, tuple[Floats, Floats, Floats]], noun: str
+    ) -> dict[str, Any]:
         """Return the findings by attribute and group."""
         result: dict[str, Any] = {}
         row = 0
         for name, (ids, names) in self.table.items():
-            groups = []
+            groups: list[dict[str, Any]] = []
             for i, group in enumerate(names):
                 mine = ids == i
                 if not mine.any():
                     continue
-                told: dict[str, Any] = {
-                    "group": group,
-                    noun: len(np.unique(self.unit[mine])),
-                    "too_few": not self.compared[name][i],
-                }
-                if self.compared[name][i]:
-                    told |= scores(self.p[mine], self.y[mine]) | self._rates(mine)
-                    told["gaps"] = {
-                        measure: {
-                            **_gap(*(part[..., row, j] for part in found["pooled"])),
-                            **(
-                                {"within": _gap(*(part[..., row, j] for part in found["within"]))}
-                                if "within" in found
-                                else {}
-                            ),
-                        }
-                        for j, measure in enumerate(GAPS.names)
-                    }
-                    rest = (ids >= 0) & ~mine
-                    # Binned for chance, exact for the reader.
-                    area = told["gaps"]["abroca"]
-                    area["value"] = area_between(
-                        *(roc_curve(self.p[rows], self.y[rows]) for rows in (mine, rest))
-                    )
-                    area["above"] = bool(area["value"] > area["floor"])
-                    row += 1
-                groups.append(told)
-            rates = [told for told in groups if not told["too_few"]]
+                students, enough = len(np.unique(self.unit[mine])), bool(self.compared[name][i])
+                groups.append({"group": group, noun: students, "too_few": not enough})
+                if not enough:
+                    continue
+                pooled, *within = (
+                    [_gap(*(part[..., row, j] for part in view)) for j in range(len(GAPS.names))]
+                    for view in views.values()
+                )
+                for gaps_within in within:
+                    for gap, gap_within in zip(pooled, gaps_within, strict=True):
+                        gap["within"] = gap_within
+                gaps_of = dict(zip(GAPS.names, pooled, strict=True))
+                # Binned for chance, exact for the reader.
+                sides = (
+                    roc_curve(self.p[rows], self.y[rows]) for rows in (mine, (ids >= 0) & ~mine)
+                )
+                area = gaps_of["abroca"]
+                area["value"] = area_between(*sides)
+                area["above"] = bool(area["value"] > area["floor"])
+                scored = scores(self.p[mine], self.y[mine]) | self._rates(mine)
+                groups[-1] |= {**scored, "gaps": gaps_of}
+                row += 1
+            rates = [group for group in groups if not group["too_few"]]
             unknown = len(np.unique(self.unit[ids < 0]))
             result[name] = {"groups": groups, "unknown": unknown, **_differences(rates)}
         return result

@@ -24,11 +24,12 @@ def confusion(tag: NDArray[np.int64], given: NDArray[np.int64], num_tags: int) -
     return torch.bincount(cell, minlength=num_tags**2).view(num_tags, num_tags)
 
 
-def tag_scores(confusion_TT: Tensor) -> dict[str, float | None]:
-    """Score tags that were given.
+def tag_scores(confusion_TT: Tensor, alike: float | None = 0.0) -> dict[str, float | None]:
+    """Score tags, or labels, that were given.
 
     Args:
         confusion_TT: How often each tag (row) was given each tag (column), whole numbers.
+        alike: What the coefficient is where all have one tag, or were given one.
 
     Returns:
         ``macro_f1``, the mean F1 of all tags that stand there or were given; ``mcc``, Matthews'
@@ -40,12 +41,12 @@ def tag_scores(confusion_TT: Tensor) -> dict[str, float | None]:
     if not total:
         return dict.fromkeys(("macro_f1", "mcc", "accuracy"))
     true, given, right = counts.sum(1), counts.sum(0), counts.diagonal()
-    f1 = [one for one in tag_f1(counts) if one is not None]
+    f1 = [value for value in tag_f1(counts) if value is not None]
     spread = (total**2 - true.square().sum()) * (total**2 - given.square().sum())
     covers = right.sum() * total - (true * given).sum()
     return {
         "macro_f1": sum(f1) / len(f1),
-        "mcc": float(covers / spread.sqrt()) if spread else 0.0,
+        "mcc": float(covers / spread.sqrt()) if spread else alike,
         "accuracy": float(right.sum() / total),
     }
 

@@ -18,7 +18,7 @@ from torchedu.errors import ConfigError, MissingExtraError, allowed
 from torchedu.models import own_forward
 from torchedu.models.low_rank import LowRank, narrow
 from torchedu.models.network import Network
-from torchedu.models.stored import read_config, stored_weights
+from torchedu.models.stored import family_config, read_config, source_name, stored_weights
 
 SMALL = {
     "model_type": "llama",
@@ -130,7 +130,7 @@ class CausalLM(Network):
         whole = self.source is not None and not self.low_rank.rank
         return {
             "config": read_config(str(self.source)) if whole else self._given,
-            "source": None if whole else self.source,
+            "source": None if whole or self.source is None else source_name(self.source),
             "lora_rank": self.low_rank.rank,
             "lora_alpha": self.low_rank.alpha,
             "lora_dropout": self.low_rank.dropout,
@@ -348,10 +348,9 @@ class CausalLM(Network):
         family = str(own.get("model_type"))
         if family not in CONFIG_MAPPING:
             raise ConfigError(f"model_type is {family!r}.", allowed(family, CONFIG_MAPPING, 5))
-        # Where nothing else is asked, families without sdpa compute attention in their own way.
-        attention = None if self._attention == "sdpa" else self._attention
+        attention = own_forward.implementation(self._attention)
         try:
-            parsed = AutoConfig.for_model(**{**own, "use_cache": False})
+            parsed = AutoConfig.for_model(**{**family_config(own), "use_cache": False})
             with nullcontext() if self.source is None else torch.device("meta"):
                 lm: Any = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
                     parsed, attn_implementation=attention, dtype=torch.float32

@@ -22,6 +22,8 @@ class EventGRU(EventModel):
     Args:
         num_modules: Number of module ids, the reserved ones included.
         num_attributes: Number of ids of what is told of students, the reserved ones included.
+        num_event_columns: Numbers of an event.
+        num_moment_columns: Numbers of a moment.
         dim: Width of each member's state.
         members: Members of the ensemble.
         dropout: Share of entries left out in training before each layer of the judgement, the
@@ -32,6 +34,8 @@ class EventGRU(EventModel):
         self,
         num_modules: int,
         num_attributes: int,
+        num_event_columns: int = len(EVENT_NUMBERS),
+        num_moment_columns: int = len(MOMENT_NUMBERS),
         dim: int = 32,
         members: int = 4,
         dropout: float = 0.25,
@@ -39,11 +43,16 @@ class EventGRU(EventModel):
         super().__init__()
         self.num_modules = num_modules
         self.num_attributes = num_attributes
+        self.num_event_columns = num_event_columns
+        self.num_moment_columns = num_moment_columns
         self.dim = dim
         self.members = members
         self.dropout = dropout
         self.each = nn.ModuleList(
-            _Member(num_modules, num_attributes, dim, dropout) for _ in range(members)
+            _Member(
+                num_modules, num_attributes, num_event_columns, num_moment_columns, dim, dropout
+            )
+            for _ in range(members)
         )
 
     def _members(self) -> "list[_Member]":
@@ -86,14 +95,17 @@ class EventGRU(EventModel):
 
 
 class _Member(nn.Module):
-    def __init__(self, num_modules: int, num_attributes: int, dim: int, dropout: float) -> None:
+    def __init__(
+        self, num_modules: int, num_attributes: int, events: int, moments: int, dim: int,
+        dropout: float,
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.read = nn.Sequential(nn.Linear(len(EVENT_NUMBERS), dim), nn.ReLU())
+        self.read = nn.Sequential(nn.Linear(events, dim), nn.ReLU())
         self.gru = nn.GRU(dim, dim, batch_first=True)
         self.module = VocabularyTable(MODULE, num_modules, 2 * dim, std=0.1)
         self.attribute = VocabularyTable(ATTRIBUTE, num_attributes, 2 * dim, std=0.1)
-        self.join = nn.Linear(dim + len(MOMENT_NUMBERS), 2 * dim)
-        self.straight = nn.Linear(len(MOMENT_NUMBERS), 2)
+        self.join = nn.Linear(dim + moments, 2 * dim)
+        self.straight = nn.Linear(moments, 2)
         self.drop = nn.Dropout(dropout)
         self.rest = nn.Sequential(
             nn.ReLU(), self.drop, nn.Linear(2 * dim, 2 * dim), nn.ReLU(), self.drop,

@@ -14,13 +14,16 @@ State = tuple[Tensor, ...]
 class EventModel(Network):
     """A network that gives a risk at any moment from the events before it.
 
-    A subclass takes ``num_modules`` and ``num_attributes`` (reserved ids included) as its first
-    arguments; see ``Network``.
+    A subclass takes ``num_modules`` and ``num_attributes`` (reserved ids included),
+    ``num_event_columns`` and ``num_moment_columns`` (numbers of an event and of a moment) as its
+    first arguments; see ``Network``.
     """
 
-    sizes = ("num_modules", "num_attributes")
+    sizes = ("num_modules", "num_attributes", "num_event_columns", "num_moment_columns")
     num_modules: int
     num_attributes: int
+    num_event_columns: int
+    num_moment_columns: int
 
     @abstractmethod
     def forward(self, batch: RiskBatch) -> Tensor:

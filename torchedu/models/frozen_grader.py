@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from torchedu.batch import EssayBatch
 from torchedu.models.grader import Grader, Head
+from torchedu.schema import SURFACE_NUMBERS
 
 
 class FrozenGrader(Grader):
@@ -22,6 +23,7 @@ class FrozenGrader(Grader):
         num_roles: Texts that are read at once.
         dim: Width of the vectors.
         encoder: The encoder that made them.
+        num_surface_columns: Numbers of what is counted on the surface of a text.
         hidden: Width of the hidden layer of each member.
         members: How many networks are averaged.
         dropout: Share of the hidden layer and of what it sees that is dropped in training.
@@ -41,6 +43,7 @@ class FrozenGrader(Grader):
         num_roles: int,
         dim: int,
         encoder: str,
+        num_surface_columns: int = len(SURFACE_NUMBERS),
         hidden: int = 64,
         members: int = 4,
         dropout: float = 0.3,
@@ -48,7 +51,7 @@ class FrozenGrader(Grader):
         with_surface: bool = True,
         by_prompt: bool = True,
     ) -> None:
-        sizes = (num_prompts, num_scores, num_steps, num_roles, dim, encoder)
+        sizes = (num_prompts, num_scores, num_steps, num_roles, dim, encoder, num_surface_columns)
         super().__init__(sizes, head, by_prompt, with_surface, num_roles, members, hidden)
         self.hidden = hidden
         self.members = members

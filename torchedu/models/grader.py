@@ -13,7 +13,7 @@ from torchedu.layers.ridge import ridge
 from torchedu.layers.score_head import KINDS, ScoreHead
 from torchedu.models.network import Network
 from torchedu.models.text_encoder import Pooling
-from torchedu.schema import RESERVED, SURFACE_NUMBERS, UNKNOWN
+from torchedu.schema import RESERVED, UNKNOWN
 
 Head = Literal["regression", "ordinal", "classes"]
 LIMIT = 6.0
@@ -25,8 +25,8 @@ class Grader(Network):
 
     A subclass takes the sizes ``num_prompts`` (reserved ids included), ``num_scores``,
     ``num_steps`` (most steps of a scale), ``num_roles`` (texts that are read at once), ``dim``
-    (width of the encoder's vectors) and ``encoder`` (its name) as its first arguments; see
-    ``Network``.
+    (width of the encoder's vectors), ``encoder`` (its name) and ``num_surface_columns`` (numbers of
+    what is counted on the surface) as its first arguments; see ``Network``.
 
     A text is seen as numbers: its vector, that of what stands beside it, how the two differ and
     agree, and what is counted on its surface, each beside that of other texts of the prompt. Where
@@ -43,7 +43,10 @@ class Grader(Network):
     reads: ClassVar[Literal["vectors", "tokens"]]
     start: Pooling | None = None
     output: ScoreHead
-    sizes = ("num_prompts", "num_scores", "num_steps", "num_roles", "dim", "encoder")
+    sizes = (
+        "num_prompts", "num_scores", "num_steps", "num_roles", "dim", "encoder",
+        "num_surface_columns",
+    )  # fmt: skip
 
     known_P: Tensor
     centre_PF: Tensor
@@ -56,7 +59,7 @@ class Grader(Network):
 
     def __init__(
         self,
-        sizes: tuple[int, int, int, int, int, str],
+        sizes: tuple[int, int, int, int, int, str, int],
         head: Head,
         by_prompt: bool,
         with_surface: bool,
@@ -69,11 +72,11 @@ class Grader(Network):
             setattr(self, name, size)
         if head not in KINDS:
             raise ConfigError(f"⟦model.net.head⟧ is {head!r}.", allowed(head, KINDS))
-        num_prompts, num_scores, num_steps, _, dim, _ = sizes
+        num_prompts, num_scores, num_steps, _, dim, _, few = sizes
         self.by_prompt = by_prompt
         self.with_surface = with_surface
         self.head = head
-        asked, few = num_prompts if by_prompt else RESERVED, len(SURFACE_NUMBERS)
+        asked = num_prompts if by_prompt else RESERVED
         vectors = 3 * roles - 2
         self.inputs = dim * vectors + (few + roles - 1) * with_surface
         self.output = KINDS[head](members, width or self.inputs, asked, num_scores, num_steps)

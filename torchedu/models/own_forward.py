@@ -15,10 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from torchedu.errors import ConfigError
+from torchedu.errors import ConfigError, allowed
 from torchedu.layers import BlockPlan
 
 BLOCKS, ENTRANCE, HEAD = "model.layers", "model.embed_tokens", "lm_head"
+ATTENTIONS = ("sdpa", "eager", "flex_attention", "flash_attention_2", "flash_attention_3")
 MOST_APART = 1e-4
 """What a part may differ from the whole by, on a small copy in float32, in log odds."""
 SMALLEST = {
@@ -55,6 +56,20 @@ def block_plan(lm: Any, owner: str) -> BlockPlan:
     if loose:
         raise _refused(lm.config, f"is not built like Llama: {loose[0]} stands beside its blocks")
     return BlockPlan(owner + BLOCKS, (owner + ENTRANCE,), tuple(owner + name for name in after))
+
+
+def implementation(attention: str) -> str | None:
+    """Return how transformers is asked to compute attention.
+
+    Raises:
+        ConfigError: It has no way of that name, and would take it for code to fetch.
+    """
+    if attention not in ATTENTIONS:
+        raise ConfigError(
+            f"⟦model.net.attention⟧ is {attention!r}.", allowed(attention, ATTENTIONS)
+        )
+    # Where nothing else is asked, families without sdpa compute attention in their own way.
+    return None if attention == ATTENTIONS[0] else attention
 
 
 def hidden(

@@ -1,6 +1,7 @@
 """A trained model's files: where they are, its configuration, and its weights one by one."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,20 @@ from torch import Tensor
 
 from torchedu.bounded import parse_json
 from torchedu.errors import ConfigError, MissingExtraError
+from torchedu.permissions import held
+from torchedu.strict import Look, Unfit, check, json_value, record, table, text
 
 CONFIG = "config.json"
+HUB = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
+"""Names on the hub; a folder's is written so that it is none, see ``source_name``."""
+DROPPED = (
+    "auto_map", "attn_implementation", "trust_remote_code", "dtype", "torch_dtype",
+    "transformers_version", "quantization_config", "custom_pipelines",
+)  # fmt: skip
+"""Keys of a model's configuration that say where code is, or how a file of weights was kept."""
+SHARD = r"\w[\w.-]*\.safetensors"
+"""The name of a file of weights: never a path."""
+MOST_BLOCKS, LARGEST_SIZE = 1024, 1 << 31
 INDEX, WEIGHTS = "model.safetensors.index.json", "model.safetensors"
 
 
@@ -29,17 +42,75 @@ def model_files(source: str, files: Sequence[str]) -> Path:
     """
     if Path(source).is_dir():
         return Path(source)
+    if not HUB.fullmatch(source):
+        raise ConfigError(
+            f"{source!r} is no folder, and no name of a model on the hub.",
+            "Give a folder with the model's files, or a name such as OWNER/MODEL.",
+        )
     try:
         from huggingface_hub import snapshot_download
 
-        return Path(snapshot_download(source, allow_patterns=list(files)))
+        download = held().allow_download
+        return Path(
+            snapshot_download(source, allow_patterns=list(files), local_files_only=not download)
+        )
     except ImportError:
         raise MissingExtraError("A model of the hub", "transformers", "language") from None
     except Exception as error:  # noqa: BLE001  # no network, no such name, no right to it
+        if not download:
+            raise ConfigError(
+                f"{source!r} is no folder, and no model of the hub that is on this machine.",
+                "Let it be fetched: ⟦allow_download⟧; or give a folder with its files.",
+            ) from None
         raise ConfigError(
             f"{source!r} is no folder, and the hub does not give it ({type(error).__name__}).",
             "Check the name and the network, or give a folder with its files.",
         ) from None
+
+
+def family_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a model's configuration without what names code, other files or how it was saved.
+
+    Args:
+        config: What its ``config.json`` holds, from wherever.
+
+    Raises:
+        ConfigError: It is no plain JSON, or a size in it is none.
+    """
+    try:
+        check(config, _config)
+    except Unfit as error:
+        raise ConfigError(
+            f"the configuration of a model is none: its {error}.",
+            "Give what the config.json of such a model holds.",
+        ) from None
+    return {
+        name: family_config(value) if isinstance(value, Mapping) and value else value
+        for name, value in config.items()
+        if not (name.startswith("_") or name in DROPPED or "backbone" in name)
+    }
+
+
+_index = record(
+    {"weight_map": table(text(SHARD, 200, "a file's name"))}, ("weight_map",), json_value
+)
+
+
+def _config(value: Any, look: Look) -> None:
+    json_value(value, look)
+    if not isinstance(value, dict):
+        raise Unfit("no mapping")
+    for name, one in value.items():
+        blocks = re.search("layers|blocks|experts|depth", str(name))
+        if type(one) is int and not -LARGEST_SIZE <= one <= (
+            MOST_BLOCKS if blocks else LARGEST_SIZE
+        ):
+            raise Unfit(f"{one:,}, which no model has", name)
+
+
+def source_name(source: str) -> str:
+    """Return how a checkpoint names a model: a folder's name is never one of the hub's."""
+    return f"./{source}" if HUB.fullmatch(source) and Path(source).is_dir() else source
 
 
 def read_config(source: str) -> dict[str, Any]:
@@ -57,10 +128,10 @@ def read_config(source: str) -> dict[str, Any]:
             f"{source} holds no {CONFIG}.", "Give the folder or hub name of a language model."
         )
     try:
-        found = parse_json(file.read_text("utf-8"))
-    except ValueError as error:
+        found = dict(parse_json(file.read_text("utf-8")))
+    except (ValueError, TypeError) as error:
         raise ConfigError(f"{file} is no JSON ({error}).", "Download it again.") from None
-    return dict(found)
+    return found
 
 
 def stored_weights(source: str, only: str = "") -> Iterator[tuple[str, Tensor]]:
@@ -78,7 +149,14 @@ def stored_weights(source: str, only: str = "") -> Iterator[tuple[str, Tensor]]:
     index = model_files(source, [INDEX]) / INDEX
     names = [WEIGHTS]
     if index.is_file():
-        names = sorted(set(parse_json(index.read_text("utf-8"))["weight_map"].values()))
+        try:
+            named = parse_json(index.read_text("utf-8"))
+            check(named, _index)
+        except ValueError as error:  # no JSON, or of another form
+            raise ConfigError(
+                f"{index} is no list of a model's weights: {error}.", "Download it again."
+            ) from None
+        names = sorted(set(named["weight_map"].values()))
     folder = model_files(source, names)
     for name in names:
         file = folder / name

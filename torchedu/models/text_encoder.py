@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from torchedu.errors import ConfigError, MissingExtraError, allowed
-from torchedu.models.stored import model_files
+from torchedu.models.stored import family_config, model_files
 
 Pooling = Literal["mean", "cls", "last"]
 POOLINGS = ("mean", "cls", "last")
@@ -46,7 +46,7 @@ class TextEncoder(nn.Module):
         if family not in auto.CONFIG_MAPPING:
             raise ConfigError(f"model_type is {family!r}.", allowed(family, auto.CONFIG_MAPPING, 5))
         try:
-            parsed = auto.AutoConfig.for_model(**config)
+            parsed = auto.AutoConfig.for_model(**family_config(config))
             self.model: Any = auto.AutoModel.from_config(parsed)
         except Exception as error:  # noqa: BLE001  # each family refuses in its own way
             raise ConfigError(
@@ -94,7 +94,11 @@ class TextEncoder(nn.Module):
         auto, folder = _transformers(), model_folder(name)
         try:
             model = auto.AutoModel.from_pretrained(
-                folder, use_safetensors=True, trust_remote_code=False, dtype=dtype
+                folder,
+                use_safetensors=True,
+                trust_remote_code=False,
+                local_files_only=True,
+                dtype=dtype,
             )
         except Exception as error:  # noqa: BLE001  # each family refuses in its own way
             raise ConfigError(
@@ -191,15 +195,13 @@ def encoder_sizes(config: dict[str, Any]) -> tuple[int, int]:
     auto, family = _transformers(), str(config.get("model_type"))
     if family not in auto.CONFIG_MAPPING:
         raise ConfigError(f"model_type is {family!r}.", allowed(family, auto.CONFIG_MAPPING, 5))
-    parsed = auto.AutoConfig.for_model(**config)
+    parsed = auto.AutoConfig.for_model(**family_config(config))
     return int(parsed.num_hidden_layers), int(parsed.hidden_size)
 
 
 def plain_config(config: dict[str, Any]) -> dict[str, Any]:
     """Return a configuration as plain JSON, without where it was and how it was saved."""
-    dropped = ("_name_or_path", "auto_map", "dtype", "torch_dtype", "transformers_version")
-    kept = {name: value for name, value in config.items() if name not in dropped}
-    return dict(json.loads(json.dumps(kept)))  # in which numbers are no keys
+    return family_config(json.loads(json.dumps(config)))  # in which numbers are no keys
 
 
 def tokenizer(name: str) -> Any:
@@ -214,7 +216,9 @@ def tokenizer(name: str) -> Any:
             raise ValueError(
                 f"none of {', '.join(VOCABULARIES)}"
             )  # transformers makes an empty one
-        found = auto.AutoTokenizer.from_pretrained(folder, trust_remote_code=False, use_fast=True)
+        found = auto.AutoTokenizer.from_pretrained(
+            folder, trust_remote_code=False, use_fast=True, local_files_only=True
+        )
         if not found.is_fast:
             raise ValueError("no tokenizer.json")
     except Exception as error:  # noqa: BLE001  # each family refuses in its own way

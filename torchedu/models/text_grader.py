@@ -10,6 +10,7 @@ from torchedu.errors import ConfigError
 from torchedu.models.grader import Grader, Head
 from torchedu.models.low_rank import LowRank
 from torchedu.models.text_encoder import Pooling, TextEncoder, encoder_config, encoder_sizes
+from torchedu.schema import SURFACE_NUMBERS
 
 
 class TextGrader(Grader):
@@ -31,6 +32,7 @@ class TextGrader(Grader):
         num_roles: Texts that are read at once; a pair is one text to the encoder.
         dim: Width of the vectors: the encoder's last layer, or all its layers one after the other.
         encoder: The pretrained model: a folder, or a name on the hub.
+        num_surface_columns: Numbers of what is counted on the surface of a text.
         config: What a model's ``config.json`` holds, to begin with random weights instead.
         pooling: How the vectors of tokens become one: ``mean``, ``cls`` or ``last``.
         dropout: Share of what the head sees that is dropped in training.
@@ -57,6 +59,7 @@ class TextGrader(Grader):
         num_roles: int,
         dim: int,
         encoder: str,
+        num_surface_columns: int = len(SURFACE_NUMBERS),
         config: dict[str, Any] | None = None,
         pooling: Pooling = "mean",
         dropout: float = 0.1,
@@ -68,7 +71,7 @@ class TextGrader(Grader):
     ) -> None:
         low_rank = LowRank(lora_rank, lora_alpha, dropout=0.0)
         low_rank.check()
-        sizes = (num_prompts, num_scores, num_steps, num_roles, dim, encoder)
+        sizes = (num_prompts, num_scores, num_steps, num_roles, dim, encoder, num_surface_columns)
         super().__init__(sizes, head, by_prompt, with_surface, 1)
         self.start = pooling if config is None else None
         num, wide = encoder_sizes(encoder_config(encoder) if config is None else config)

@@ -130,9 +130,7 @@ def shapes_between(shadow: BlockNetwork, batch: Any, rows: int, dtype: torch.dty
         dtype: The network's type.
     """
     part = tree_map_only(
-        Tensor,
-        lambda x: torch.empty(rows, *x.shape[1:], dtype=x.dtype, device="meta"),
-        batch,
+        Tensor, lambda x: torch.empty(rows, *x.shape[1:], dtype=x.dtype, device="meta"), batch
     )
     with torch.no_grad():
         out = shadow.enter(part)

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -45,6 +45,11 @@ class HasTraits(ABC):
     @abstractmethod
     def traits(self) -> StrategyTraits:
         """What it tells, of this rank."""
+
+    @property
+    def task(self) -> Any:
+        """What is trained; there is such once processes have been joined."""
+        return cast(Any, self).lightning_module
 
     @property
     def distributed_sampler_kwargs(self) -> dict[str, Any]:

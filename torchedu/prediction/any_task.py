@@ -1,34 +1,43 @@
 """One way to write what a trained network says, whatever its task."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import singledispatch
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from lightning import Trainer
-from numpy.typing import NDArray
 
 from torchedu.datamodules.base import DataModule
 from torchedu.errors import ConfigError, allowed
+from torchedu.files import write_json
 from torchedu.prediction.stream import Columns, predicted
-from torchedu.prediction.tables import CHUNK, resolved, write_table
+from torchedu.prediction.tables import blocks, resolved, write_table
 from torchedu.run_folder import RunFolder
 from torchedu.tasks import Task
 
 FORMATS = ("parquet", "csv")
 
 
-@singledispatch
+class Output(NamedTuple):
+    """A file of what a network says.
+
+    Attributes:
+        name: What the file is called.
+        holds: What it holds, in words.
+        rows: Its table, whole or part by part; or a list of plain values, which is written as JSON.
+    """
+
+    name: str
+    holds: str
+    rows: pa.Table | Iterator[pa.Table] | list[dict[str, Any]]
+
+
 def predict(
     task: Task, data: DataModule, trainer: Trainer, folder: Path, form: str = "parquet"
 ) -> dict[Path, str]:
     """Write a network's predictions as tables.
-
-    Each task of torchedu has its own way to, in a file of ``torchedu.prediction`` that registers
-    it. One of another package that registers none gets the columns that its ``predict_step``
-    returns, in the user's own names where these are known (see ``tables.resolved``).
 
     Args:
         task: The trained task.
@@ -45,25 +54,42 @@ def predict(
     """
     check_format(form)
     columns = predicted(task, data, None, trainer)
-    if not trainer.is_global_zero:
-        return {}
-    file = RunFolder(folder).table(form=form)
-    write_table(file, _tables(data, columns))
-    return {file: "what the network says of each row"}
+    written: dict[Path, str] = {}
+    for name, holds, rows in outputs(task, data, columns) if trainer.is_global_zero else ():
+        file = RunFolder(folder).table(name, "json" if isinstance(rows, list) else form)
+        if isinstance(rows, list):
+            write_json(file, rows)
+        else:
+            write_table(file, rows)
+        written[file] = holds
+    return written
+
+
+@singledispatch
+def outputs(task: Task, data: DataModule, columns: Columns) -> Iterable[Output]:
+    """Return the files of what a network says.
+
+    Each task of torchedu has its own, in a file of ``torchedu.prediction`` that registers them. One
+    of another package that registers none gets the columns that its ``predict_step`` returns, in
+    the user's own names where these are known (see ``tables.resolved``).
+
+    Args:
+        task: The trained task.
+        data: The data.
+        columns: What it predicted of all rows, or of those that it predicts by default.
+    """
+    return [Output("predictions", "what the network says of each row", _tables(data, columns))]
 
 
 def _tables(data: DataModule, columns: Columns) -> Iterator[pa.Table]:
     """Yield the columns in the user's own names; one of several numbers a row becomes several."""
-    flat: dict[str, NDArray[Any]] = {}
+    flat: Columns = {}
     for name, column in columns.items():
-        if column.ndim == 1:
-            flat[name] = column
-        else:
-            rows = column.reshape(len(column), int(np.prod(column.shape[1:])))
-            flat |= {f"{name}_{i}": rows[:, i] for i in range(rows.shape[1])}
-    for first in range(0, max(1, max(map(len, flat.values()), default=0)), CHUNK):
-        some = {name: column[first : first + CHUNK] for name, column in flat.items()}
-        yield pa.table({name: resolved(data, name, one) for name, one in some.items()})
+        rows = column.reshape(len(column), int(np.prod(column.shape[1:])))
+        names = [name] if column.ndim == 1 else [f"{name}_{i}" for i in range(rows.shape[1])]
+        flat |= {each: rows[:, i] for i, each in enumerate(names)}
+    for some in blocks(flat):
+        yield pa.table({name: resolved(data, name, column) for name, column in some.items()})
 
 
 def check_format(form: str) -> None:

@@ -43,7 +43,7 @@ def mastery_of(file: str | Path, student: str | None) -> dict[str, float]:
         )
     kept = (skill.cast(pa.string()).filter(mine), value.filter(mine))
     return {
-        one: float(chance)
-        for one, chance in zip(kept[0].to_pylist(), kept[1].to_pylist(), strict=True)
+        skill_name: float(chance)
+        for skill_name, chance in zip(kept[0].to_pylist(), kept[1].to_pylist(), strict=True)
         if chance is not None
     }

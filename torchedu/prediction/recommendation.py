@@ -1,22 +1,19 @@
 """Recommendations in the user's own names: the best courses of each student, and why those."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
-from lightning import Trainer
 from numpy.typing import NDArray
 
 from torchedu.datamodules import Enrolments
 from torchedu.datasets.enrolments import Enrolled
 from torchedu.metrics.ranking import TOP
-from torchedu.prediction.any_task import check_format, predict
-from torchedu.prediction.stream import Columns, predicted
-from torchedu.prediction.tables import names_array, row_names, write_table
-from torchedu.run_folder import RunFolder
+from torchedu.prediction.any_task import Output, outputs
+from torchedu.prediction.stream import Columns
+from torchedu.prediction.tables import blocks, names_array, row_names
 from torchedu.schema import ITEM
 from torchedu.tasks import CourseRecommendation
 
@@ -24,25 +21,14 @@ STUDENTS = 25_000
 """Students whose recommendations are written together."""
 
 
-@predict.register
-def _(
-    task: CourseRecommendation,
-    data: Enrolments,
-    trainer: Trainer,
-    folder: Path,
-    form: str = "parquet",
-) -> dict[Path, str]:
-    """Write the best courses of each student, given all that they have taken."""
-    check_format(form)
-    found = predicted(task, data, None, trainer)
-    if not trainer.is_global_zero:
-        return {}
-    file = RunFolder(folder).table("recommendations", form)
-    write_table(file, recommendations(data, found))
-    return {file: f"the {TOP} best courses of each student, with reasons"}
+@outputs.register
+def _(task: CourseRecommendation, data: Enrolments, columns: Columns) -> list[Output]:
+    """Tell the best courses of each student, given all that they have taken."""
+    holds = f"the {TOP} best courses of each student, with reasons"
+    return [Output("recommendations", holds, recommendations(data, columns))]
 
 
-def recommendations(data: Enrolments, found: Columns) -> Iterator[pa.Table]:
+def recommendations(data: Enrolments, columns: Columns) -> Iterator[pa.Table]:
     """Tell what is recommended to each student.
 
     The reasons for a course are the student's own: of the last five, up to two without which its
@@ -50,15 +36,14 @@ def recommendations(data: Enrolments, found: Columns) -> Iterator[pa.Table]:
 
     Args:
         data: The enrolments.
-        found: The columns of ``Recommended``.
+        columns: The columns of ``Recommended``.
 
     Yields:
         Tables of student, place (from 1), course, score (the network's own) and because.
     """
     names = names_array(data.vocabulary[ITEM])
     reasons = pa.array([None, *names.to_pylist()[1:]], pa.string())
-    for first in range(0, max(1, len(found["student"])), STUDENTS):
-        some = {name: column[first : first + STUDENTS] for name, column in found.items()}
+    for some in blocks(columns, STUDENTS):
         # What is minus infinity is out of the running: a student has few courses left.
         row, place = np.isfinite(some["score"]).nonzero()
         because = some["because"][row, place]

@@ -1,13 +1,11 @@
 """Risks in the user's own names: every student every week, and whom to call with the reasons."""
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
-from lightning import Trainer
 from numpy.typing import NDArray
 
 from torchedu.datamodules import CourseEvents
@@ -24,10 +22,9 @@ from torchedu.datasets.course_view import (
     View,
     view,
 )
-from torchedu.prediction.any_task import check_format, predict
-from torchedu.prediction.stream import predicted
-from torchedu.prediction.tables import CHUNK, row_names, write_table
-from torchedu.run_folder import RunFolder
+from torchedu.prediction.any_task import Output, outputs
+from torchedu.prediction.stream import Columns
+from torchedu.prediction.tables import blocks, row_names
 from torchedu.schema import EVENT_NUMBERS
 from torchedu.tasks import AtRisk
 
@@ -39,62 +36,32 @@ LEAST_CHANGE = 0.05
 """Change of a risk within a week that is listed."""
 
 
-class PredictedRisks(NamedTuple):
-    """Risks of students, enrolment by enrolment, each in the order of days.
-
-    Attributes:
-        enrolment: Row in the store; shape (moments,).
-        day: The day in the course.
-        risk: The chance of a bad outcome.
-        leaving: The chance of leaving within a week.
-    """
-
-    enrolment: NDArray[np.int64]
-    day: NDArray[np.float32]
-    risk: NDArray[np.float32]
-    leaving: NDArray[np.float32]
-
-
-@predict.register
-def _(
-    task: AtRisk, data: CourseEvents, trainer: Trainer, folder: Path, form: str = "parquet"
-) -> dict[Path, str]:
-    """Write each student's risk in every week, and the list of whom to call now."""
-    check_format(form)
-    known = predict_risks(task, data, trainer, None)
-    if not trainer.is_global_zero:
-        return {}
-    risks, calls, changes = (
-        RunFolder(folder).table(name, form) for name in ("risks", "calls", "changes")
-    )
+@outputs.register
+def _(task: AtRisk, data: CourseEvents, columns: Columns) -> list[Output]:
+    """Tell each student's risk in every week, and the list of whom to call now."""
     now = _Now(task, data)
-    write_table(risks, _named(data, known))
-    write_table(calls, iter([call_list(task, data, now)]))
-    write_table(changes, iter([change_list(data, now)]))
-    return {
-        risks: "each student's risk in every week of the course",
-        calls: f"the {data.capacity} students of each course to call now, with reasons",
-        changes: "the students whose risk has changed since last week, with what happened",
-    }
+    called = f"the {data.capacity} students of each course to call now, with reasons"
+    changed = "the students whose risk has changed since last week, with what happened"
+    return [
+        Output("risks", "each student's risk in every week of the course", _named(data, columns)),
+        Output("calls", called, call_list(task, data, now)),
+        Output("changes", changed, change_list(data, now)),
+    ]
 
 
-def predict_risks(
-    task: AtRisk, data: CourseEvents, trainer: Trainer, part: str | None, by_week: bool = False
-) -> PredictedRisks:
-    """Predict the risks of a part.
+def listed(
+    risk: NDArray[Any], course: NDArray[Any], asked: NDArray[np.bool_], capacity: int
+) -> list[NDArray[np.int64]]:
+    """Return whom to call, a list a course: the rows of the highest risks, the highest first.
 
     Args:
-        task: The trained task.
-        data: The courses.
-        trainer: Runs the network.
-        part: ``train``, ``val`` or ``test``, at the cutoffs; every week of everyone where it is
-            None.
-        by_week: Whether to take a part's moments every other week instead of at the cutoffs.
-
-    Returns:
-        The risks of all ranks.
+        risk: Risks; shape (rows,).
+        course: The course of each.
+        asked: Which rows may be called.
+        capacity: How many of a course can be.
     """
-    return PredictedRisks(*predicted(task, data, part, trainer, by_week=by_week).values())
+    lists = [np.flatnonzero(asked & (course == c)) for c in np.unique(course)]
+    return [rows[np.argsort(-risk[rows], kind="stable")][:capacity] for rows in lists]
 
 
 class _Now:
@@ -129,20 +96,17 @@ def call_list(task: AtRisk, data: CourseEvents, now: _Now) -> pa.Table:
         ``expected`` (how many of the list down to here would fail or leave, uncalled) and
         ``reasons``.
     """
-    listed = []
-    for c in np.unique(now.course):
-        mine = np.flatnonzero((now.course == c) & now.here)
-        listed.append(mine[np.argsort(-now.risk[mine], kind="stable")][: data.capacity])
-    students = np.concatenate(listed)
+    lists = listed(now.risk, now.course, now.here, data.capacity)
+    students = np.concatenate(lists)
     return pa.table(
         {
             "course": [data.store.courses.name[c] for c in now.course[students]],
-            "rank": np.concatenate([np.arange(1, len(one) + 1) for one in listed]),
+            "rank": np.concatenate([np.arange(1, len(rows) + 1) for rows in lists]),
             "student": data.store.student_names(students),
             "day": now.today[students],
             "risk": now.risk[students],
             "week_before": pa.array(now.before[students], mask=~now.was_here[students]),
-            "expected": np.concatenate([np.cumsum(now.risk[one]) for one in listed]),
+            "expected": np.concatenate([np.cumsum(now.risk[rows]) for rows in lists]),
             "reasons": reasons(task, data, now.seen, students, now.today[students]),
         }
     )
@@ -161,18 +125,18 @@ def change_list(data: CourseEvents, now: _Now) -> pa.Table:
         the week, in words.
     """
     change = np.where(now.here & now.was_here, now.risk - now.before, 0)
-    listed = np.flatnonzero(np.abs(change) >= LEAST_CHANGE)
-    listed = listed[np.lexsort((-change[listed], now.course[listed]))]
+    rows = np.flatnonzero(np.abs(change) >= LEAST_CHANGE)
+    rows = rows[np.lexsort((-change[rows], now.course[rows]))]
     return pa.table(
         {
-            "course": [data.store.courses.name[c] for c in now.course[listed]],
-            "student": pa.array(data.store.student_names(listed), pa.string()),
-            "day": now.today[listed],
-            "risk": now.risk[listed],
-            "week_before": now.before[listed],
-            "change": change[listed],
+            "course": [data.store.courses.name[c] for c in now.course[rows]],
+            "student": pa.array(data.store.student_names(rows), pa.string()),
+            "day": now.today[rows],
+            "risk": now.risk[rows],
+            "week_before": now.before[rows],
+            "change": change[rows],
             "events": pa.array(
-                [_happened(data, now.seen, i, now.today[i]) for i in listed.tolist()], pa.string()
+                [_happened(data, now.seen, i, now.today[i]) for i in rows.tolist()], pa.string()
             ),
         }
     )
@@ -210,7 +174,7 @@ def reasons(
         np.arange(b, e)[seen.event_day[b:e] <= day]
         for b, e, day in zip(begin, end, today, strict=True)
     ]
-    days = [np.unique(seen.event_day[one]) for one in events]
+    days = [np.unique(seen.event_day[rows]) for rows in events]
     order = np.argsort(students, kind="stable")
     moments = Moments(
         np.repeat(students[order], [len(days[i]) for i in order]),
@@ -223,10 +187,10 @@ def reasons(
     paths: dict[int, NDArray[np.float64]] = {
         int(i): path[stop - len(days[i]) : stop] for i, stop in zip(order, ends, strict=True)
     }
-    return [_told(data, seen, events[i], days[i], paths[i]) for i in range(len(students))]
+    return [_raised(data, seen, events[i], days[i], paths[i]) for i in range(len(students))]
 
 
-def _told(
+def _raised(
     data: CourseEvents,
     seen: View,
     events: NDArray[np.int64],
@@ -235,16 +199,15 @@ def _told(
 ) -> str:
     clipped = np.clip(risk, 1e-6, 1 - 1e-6)
     moved = np.diff(np.log(clipped / (1 - clipped)))
-    told = []
+    raised = []
     for at in np.argsort(-moved, kind="stable")[:REASONS] + 1:
         if moved[at - 1] < LEAST_MOVE:
             break
         same = events[seen.event_day[events] == days[at]]
         points = 100 * (risk[at] - risk[at - 1])
-        told.append(
-            f"{', '.join(event_words(data, seen, i) for i in same[:3])}: {points:+.0f} points"
-        )
-    return "; ".join(told) or "nothing raised it"
+        words = ", ".join(event_words(data, seen, i) for i in same[:3])
+        raised.append(f"{words}: {points:+.0f} points")
+    return "; ".join(raised) or "nothing raised it"
 
 
 def event_words(data: CourseEvents, seen: View, i: int) -> str:
@@ -269,29 +232,23 @@ def event_words(data: CourseEvents, seen: View, i: int) -> str:
 def _risks(task: AtRisk, loader: EpochLoader) -> NDArray[np.float64]:
     """Return the risk at each moment of a loader that has them in the order of enrolments."""
     task = task.cpu().eval()
-    rows, days, risks = [], [], []
-    for batch in loader:
-        one = task.predict_step(batch, 0)
-        rows.append(one.enrolment)
-        days.append(one.day)
-        risks.append(one.probability)
-    enrolment, day = torch.cat(rows).numpy(), torch.cat(days).numpy()
-    risk: NDArray[np.float64] = torch.cat(risks).double().numpy()
-    return risk[np.lexsort((day, enrolment))]
+    batches = [task.predict_step(batch, 0) for batch in loader]
+    enrolment, day, risk, _ = (torch.cat(column) for column in zip(*batches, strict=True))
+    ordered: NDArray[np.float64] = risk.double().numpy()[np.lexsort((day, enrolment))]
+    return ordered
 
 
-def _named(data: CourseEvents, known: PredictedRisks) -> Iterator[pa.Table]:
+def _named(data: CourseEvents, columns: Columns) -> Iterator[pa.Table]:
     """Yield the risks with the names of students and courses, some at a time."""
     courses = pa.array(list(data.store.courses.name))
-    for first in range(0, max(1, len(known.day)), CHUNK):
-        enrolment, day, risk, leaving = (column[first : first + CHUNK] for column in known)
-        course = data.store.column("course")[enrolment]
+    for some in blocks(columns):
+        row = some["enrolment"]
         yield pa.table(
             {
-                "student": row_names(data.store, "enrolments", enrolment, "student"),
-                "course": courses.take(pa.array(course)),
-                "day": day,
-                "risk": risk,
-                "leaving_within_a_week": leaving,
+                "student": row_names(data.store, "enrolments", row, "student"),
+                "course": courses.take(pa.array(data.store.column("course")[row])),
+                "day": some["day"],
+                "risk": some["probability"],
+                "leaving_within_a_week": some["leaving"],
             }
         )

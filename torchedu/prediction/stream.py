@@ -232,11 +232,11 @@ def _together(folder: Path, shared: Sequence[bool], names: Sequence[str], traine
 def _ordered(folder: Path, whole: Columns, keys: Sequence[str]) -> Columns:
     """Return columns in the order of some of them, rows with the same as they came."""
     order = np.lexsort([whole[name] for name in reversed(keys)])
-    found: Columns = {}
+    ordered: Columns = {}
     for name, column in whole.items():
         kind = Column(column.dtype.str, column.shape[1:])
-        found[name] = _mapped(folder / f"{name}.ordered", kind, len(column))
+        ordered[name] = _mapped(folder / f"{name}.ordered", kind, len(column))
         for begin in range(0, len(order), ROWS):
-            found[name][begin : begin + ROWS] = column[order[begin : begin + ROWS]]
+            ordered[name][begin : begin + ROWS] = column[order[begin : begin + ROWS]]
         (folder / name).unlink(missing_ok=True)
-    return found
+    return ordered

@@ -1,6 +1,6 @@
 """Predictions as tables on disk, in the user's own names, written chunk by chunk."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,24 @@ from numpy.typing import NDArray
 from torchedu.datamodules.base import DataModule
 from torchedu.datasets import Store
 from torchedu.files import whole
+from torchedu.prediction.stream import Columns
 from torchedu.run_folder import RunFolder
 from torchedu.schema import Names
 
 CHUNK = 250_000
 """Rows whose names are in memory at once while a file is written."""
+
+
+def blocks(columns: Columns, rows: int = CHUNK) -> Iterator[Columns]:
+    """Yield columns some rows at a time; once without rows where there are none."""
+    for first in range(0, max([1, *map(len, columns.values())]), rows):
+        yield {name: column[first : first + rows] for name, column in columns.items()}
+
+
+def first_of_each(columns: Columns, key: str) -> Columns:
+    """Return each row once, of columns in the order of one: a rank without work repeats a batch."""
+    once = np.diff(columns[key], prepend=-1) > 0
+    return {name: column[once] for name, column in columns.items()}
 
 
 def names_array(names: Names) -> pa.StringArray:
@@ -61,18 +74,18 @@ def row_names(store: Store, table: str, rows: NDArray[Any], column: str = "name"
     return pa.array(store.texts(table, column, once), pa.string()).take(pa.array(inverse))
 
 
-def write_table(file: Path, chunks: Iterator[pa.Table]) -> None:
+def write_table(file: Path, table: pa.Table | Iterable[pa.Table]) -> None:
     """Write a table, whole or not at all.
 
     Args:
         file: Where it goes, in a folder that need not exist; ``.parquet`` or ``.csv``.
-        chunks: Its rows, part by part.
+        table: Its rows, whole or part by part.
     """
     write = {".parquet": pq.ParquetWriter, ".csv": pa_csv.CSVWriter}[file.suffix]
     file.parent.mkdir(parents=True, exist_ok=True)
     with whole(file) as part, ExitStack() as stack:
         writer = None
-        for chunk in chunks:
+        for chunk in [table] if isinstance(table, pa.Table) else table:
             if writer is None:
                 writer = stack.enter_context(write(part, chunk.schema))
             writer.write_table(chunk)

@@ -3,17 +3,18 @@
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from torchedu.bounded import parse_json, parse_yaml, yaml_text
 from torchedu.checkpoints import VerifiedCheckpointIO, open_checkpoint
+from torchedu.companions import KEY, Companions
 from torchedu.errors import ConfigError, DataError, MissingExtraError
 from torchedu.files import scratch, write_whole
 from torchedu.privacy.results import names_in
 from torchedu.report import write_report
 from torchedu.run_folder import RunFolder
-from torchedu.schema import GROUP
 from torchedu.tasks import Task, open_task
 
 CONTENT = (
@@ -74,24 +75,20 @@ def share(run: str | Path, out: str | Path) -> Shared:
         raise ConfigError(f"{target} exists.", "Name a folder that does not: ⟦out⟧ FOLDER.")
     source = RunFolder.of_checkpoint(opened.file)
     left_out = []
-    task = open_task(opened)
-    beside = task.beside()
-    if task.vocabulary is not None:
-        beside["vocabulary"] = _known_to_weights(task)
-    groups = [kind for kind in beside.get("vocabulary", {}) if kind.startswith(GROUP)]
-    content = {k: opened.content[k] for k in CONTENT if k in opened.content} | beside
+    companions = _known_to_weights(open_task(opened))
+    content = {name: opened.content[name] for name in CONTENT if name in opened.content}
+    if companions is not None:
+        content[KEY] = companions.content()
     needed = _paths_in(content["hyper_parameters"])
-    content |= {
-        k: _without_paths(content[k]) for k in content.keys() - {"state_dict", "vocabulary"}
-    }
-    if needed and "base" in content:
+    content["hyper_parameters"] = _without_paths(content["hyper_parameters"])
+    if needed and companions is not None and companions.base is not None:
         left_out.append(f"the model that its additions belong to: {', '.join(map(_last, needed))}")
     with scratch(target) as made:
         pack = RunFolder(made / target.name)  # which the report is headed by
         pack.checkpoints.mkdir(parents=True)
         VerifiedCheckpointIO().save_checkpoint(content, pack.best)
-        if beside.get("vocabulary"):
-            _write(pack.vocabulary, beside["vocabulary"])
+        if companions is not None:
+            companions.write(pack.companions)
         if source.config.is_file():
             words = _words(parse_yaml(source.config.read_text("utf-8")))
             write_whole(pack.config, yaml_text(words).encode())
@@ -105,20 +102,21 @@ def share(run: str | Path, out: str | Path) -> Shared:
             write_report(pack.path)
         except (MissingExtraError, DataError) as error:
             left_out.append(f"a report: {error.problem}")
-        if groups:
-            names = ", ".join(kind.removeprefix(GROUP) for kind in groups)
+        if companions is not None and companions.vocabulary.groups:
+            names = ", ".join(companions.vocabulary.groups)
             left_out.append(f"no name of the attributes that its weights belong to: {names}")
         pack.path.rename(target)
     files = sorted(file for file in target.rglob("*") if file.is_file())
     return Shared(target, files, left_out)
 
 
-def _known_to_weights(task: Task) -> dict[str, list[str]]:
-    """Return the names that weights belong to; those of groups that it is only scored by go."""
-    assert task.vocabulary is not None
-    bound = {kind for b, size in task.binds.items() if size for kind in task.vocabulary.family(b)}
-    bound |= {kind for some in task.fixed for kind in task.vocabulary.family(some)}
-    return {kind: names for kind, names in task.vocabulary.to_json().items() if kind in bound}
+def _known_to_weights(task: Task) -> Companions | None:
+    """Return what weights belong to, without the groups and thresholds that scores are told by."""
+    if task.companions is None:
+        return None
+    kept = task.companions.bound(tuple(k for k, size in task.binds.items() if size), task.fixed)
+    tokenizer = None if kept.tokenizer is None else dict(_without_paths(kept.tokenizer))
+    return replace(kept, tokenizer=tokenizer, thresholds=None)
 
 
 def _scores(source: RunFolder) -> tuple[dict[str, Any], list[str]]:

@@ -11,7 +11,7 @@ def write_report(run: str | Path) -> Path:
     """Write a run's report: one page that opens anywhere, offline, and its pictures as PNG files.
 
     Reads ``config.yaml``, ``metrics.csv``, ``evaluation.json``, ``mastery.json`` and
-    ``vocabulary.json`` of the run's folder, as far as they are there, and nothing else. What is
+    ``companions.json`` of the run's folder, as far as they are there, and nothing else. What is
     missing leaves its section out, and the page says so in one line.
 
     Args:

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 
+from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from torchedu.bounded import parse_yaml
@@ -13,6 +14,7 @@ from torchedu.report.style import (
     NETWORK,
     OTHERS,
     PAPER,
+    STROKES,
     Picture,
     blank,
     label_shares,
@@ -22,8 +24,6 @@ from torchedu.report.style import (
 _LEAST_SPAN = 0.02
 """Of an axis of loss or score, as a share of its values."""
 _LIKELIHOOD = "val/log_likelihood"
-_Line = str | tuple[float, tuple[float, ...]]
-_STYLES: tuple[_Line, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 2, 1.5, 2)), (0, (8, 2)))
 
 
 def monitored(run: Run) -> tuple[str, dict[int, float]]:
@@ -69,7 +69,7 @@ def draw_gradients(run: Run) -> Picture | None:
     if not drawn:
         return None
     figure, axes = blank(HALF, 3.0)
-    for (name, values), colour, style in zip(drawn.items(), OTHERS, _STYLES, strict=False):
+    for (name, values), colour, style in zip(drawn.items(), OTHERS, STROKES, strict=False):
         axes.plot(
             list(values), list(values.values()), color=colour, linestyle=style,
             marker="o" if len(values) == 1 else "", markersize=4, label=short(name, 16),
@@ -80,13 +80,7 @@ def draw_gradients(run: Run) -> Picture | None:
     axes.yaxis.set_minor_formatter(NullFormatter())
     if high < 10 * low:  # at most one power of ten is in between
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.set_xlabel("epoch")
-    axes.set_ylabel("gradient norm")
-    axes.legend(
-        loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderpad=0, columnspacing=1.4,
-        handlelength=1.6,
-    )  # fmt: skip
+    _label(axes, "gradient norm", columns=2)
     told = "; ".join(
         f"{name} from {next(iter(values.values())):.2g} to {[*values.values()][-1]:.2g}"
         for name, values in drawn.items()
@@ -129,16 +123,21 @@ def _learning(
         axes.set_ylim((low + high - least) / 2, (low + high + least) / 2)
     every = [height for values in drawn.values() for height in values.values()]
     label_shares(axes.yaxis, min(every), max(every))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.set_xlabel("epoch")
-    axes.set_ylabel(what)
-    axes.legend(
-        loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderpad=0, columnspacing=1.4,
-        handlelength=1.6,
-    )  # fmt: skip
+    _label(axes, what, columns=3)
     told = "; ".join(
         f"{part} from {next(iter(values.values())):.3f} to {[*values.values()][-1]:.3f}"
         for part, values in drawn.items()
     )
     epochs_told = f"{max(map(max, drawn.values()))} epochs"
     return Picture(f"learning_{name}", figure, f"Lines of {what} over {epochs_told}: {told}.")
+
+
+def _label(axes: Axes, what: str, columns: int) -> None:
+    """Say what lines over epochs show."""
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(what)
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderpad=0, columnspacing=1.4,
+        handlelength=1.6,
+    )  # fmt: skip

@@ -22,7 +22,9 @@ from torchedu.report.style import (
     NETWORK,
     OTHERS,
     PAPER,
+    STROKES,
     Picture,
+    Stroke,
     above_counts,
     blank,
     compact,
@@ -31,17 +33,8 @@ from torchedu.report.style import (
 )
 from torchedu.sections import Bars, Dots, HeatMap, Line, Lines, Stripes
 
-_LineStyle = str | tuple[float, tuple[float, ...]]
-
 MOST_MARKED = 60
 """Points of a line beyond which they have no dots."""
-_STYLES: tuple[_LineStyle, ...] = (
-    "-",
-    (0, (5, 2)),
-    (0, (1.5, 1.5)),
-    (0, (5, 2, 1.5, 2)),
-    (0, (8, 2)),
-)
 _KINDS = {"network": NETWORK, "baseline": BASELINE, "bound": BOUND, "oracle": MUTED}
 _OWN = (NETWORK, BOUND, *OTHERS[1:], INK, MUTED, BASELINE)
 """Colours of what belongs to no kind of model."""
@@ -356,9 +349,9 @@ def _colours(lines: Sequence[Line]) -> list[str]:
     return colours
 
 
-def _styles(lines: Sequence[Line]) -> list[_LineStyle]:
+def _styles(lines: Sequence[Line]) -> list[Stroke]:
     """Give each line of a model a stroke of its own; other lines are told by their colours."""
-    return [_STYLES[i % len(_STYLES)] if line.kind else "-" for i, line in enumerate(lines)]
+    return [STROKES[i % len(STROKES)] if line.kind else "-" for i, line in enumerate(lines)]
 
 
 def _label(text: str, most: int) -> str:

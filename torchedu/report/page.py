@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import jinja2
 
-from torchedu.files import write_whole
+from torchedu.files import below, write_whole
 from torchedu.report.curves import best_epoch, draw_gradients, draw_loss, draw_score, monitored
 from torchedu.report.folder import Evaluation, Run, clean_name, read_run
 from torchedu.report.forms import draw
@@ -61,7 +61,7 @@ def write(path: Path) -> Path:
     card = model_card(run)
     # All is drawn before the first byte is written, and each file takes its place whole.
     if pictures:
-        files.pictures.mkdir(exist_ok=True)
+        below(path, files.pictures)
     for old in _pictures_of(files.report) - pictures.keys():
         (files.pictures / f"{old}.png").unlink(missing_ok=True)
     for name, picture in pictures.items():

@@ -31,6 +31,9 @@ _DARK = {
     OTHERS[2]: "#dd9cc0",
     OTHERS[3]: "#e9b64d",
 }
+Stroke = str | tuple[float, tuple[float, ...]]
+STROKES: tuple[Stroke, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 2, 1.5, 2)), (0, (8, 2)))
+"""How lines are drawn that are told apart without colours."""
 HALF, FULL = 4.7, 9.6
 """Widths in inches: two pictures of half width stand side by side, and one fits a phone."""
 

@@ -46,6 +46,8 @@ class Run(NamedTuple):
         resume: The checkpoint that training goes on from, if it does.
         checkpoint: The file of a trained network.
         config: The values of all options; empty for a run that was put together in Python.
+        step: Steps taken before, where training goes on.
+        names_path: Whether the data stands where the words say, and not a file beside a checkpoint.
     """
 
     task: Task
@@ -54,6 +56,8 @@ class Run(NamedTuple):
     resume: Path | None = None
     checkpoint: Path | None = None
     config: Namespace = Namespace()  # type: ignore[no-untyped-call]
+    names_path: bool = True
+    step: int = 0
 
     @property
     def folder(self) -> Path:
@@ -102,7 +106,8 @@ def build(config: RunConfig, meta: bool = False) -> Run:
         trainer.strategy.check(task)
     if not meta:
         check_memory(task, trainer)
-    return Run(task, data, trainer, None if resume is None else resume.file, file, given)
+    before, step = (None, 0) if resume is None else (resume.file, resume.step)
+    return Run(task, data, trainer, before, file, given, config.names_path, step)
 
 
 def _on_meta(kind: type[Task], *args: Any, **arguments: Any) -> Task:

@@ -12,8 +12,8 @@ from torchedu.bounded import parse_yaml, yaml_text
 from torchedu.callbacks import GradientGuard, HungRank
 from torchedu.checkpoints import Checkpoint, LastCheckpoint
 from torchedu.datamodules.base import DataModule
-from torchedu.domains.building import class_path
-from torchedu.errors import ConfigError
+from torchedu.domains.building import check_arguments, class_by_path, class_path
+from torchedu.errors import CheckpointError, ConfigError
 from torchedu.files import write_whole
 from torchedu.parsing import TwoLineErrors
 from torchedu.run.asked import is_free
@@ -21,8 +21,18 @@ from torchedu.run.trainers import quiet
 from torchedu.run.words import DEFAULT_TASK, STRATEGY, Words, subclasses
 from torchedu.run_folder import RunFolder
 from torchedu.strategies.named import strategies_help
+from torchedu.strict import IMPORT_PATH, check, either, json_value, nothing, record, table, text
 from torchedu.tasks import Task
 from torchedu.tasks.opening import task_class
+
+_SECTION = record(
+    {
+        "class_path": text(IMPORT_PATH, 500, "the import path of a class"),
+        "init_args": either(nothing, table(json_value)),
+    },
+    ("class_path",),
+)
+"""What a run's configuration says of its data."""
 
 
 class RunParser(TwoLineErrors, LightningArgumentParser):
@@ -95,6 +105,7 @@ class RunConfig(LightningCLI):
         task: The class of the task.
         trains: Whether a task is built to be trained.
         checkpoint: The trained network.
+        names_path: Whether the words say where the data stands, and not a file beside a checkpoint.
 
     Raises:
         ConfigError: A word is wrong, or nothing says which data is meant.
@@ -110,10 +121,12 @@ class RunConfig(LightningCLI):
         self._words = Words(words)
         self.task = DEFAULT_TASK if checkpoint is None else task_class(checkpoint)
         self._data: dict[str, Any] | None = None
+        self.names_path = True
         if self.trains:
             self.task = self._words.task
         elif checkpoint is not None:
             self._data = _data_of(checkpoint.file, self._words.names_data)
+            self.names_path = self._data is None or self._words.names_path
         usage = command if self.trains else f"{command} CHECKPOINT"
         super().__init__(
             Task,
@@ -216,14 +229,23 @@ def _data_of(checkpoint: Path, is_named: bool) -> dict[str, Any] | None:
     says_which = False
     try:
         if file.is_file():
-            data = parse_yaml(file.read_text("utf-8")).get("data")
+            content = parse_yaml(file.read_text("utf-8"))
+            check(content, table(json_value))
+            data = content.get("data")
             # A run that was packed for others says how data is read, and not which.
             says_which = data is not None and "path" in (data.get("init_args") or {"path": None})
-    except (ValueError, AttributeError) as error:
+        if data is not None:
+            check(data, _SECTION)
+            kind = class_by_path(data["class_path"], DataModule, "data")  # type: ignore[type-abstract]
+            check_arguments(kind, data.get("init_args") or {})
+    except ValueError as error:
         raise ConfigError(
             f"{file} is no configuration that torchedu wrote: {error}",
             "Name the data instead: --data.path answers.csv.",
         ) from None
+    except CheckpointError as error:
+        problem = error.problem.replace("the checkpoint", f"{file}", 1)
+        raise ConfigError(problem, error.remedy) from None
     if not (says_which or is_named):
         raise ConfigError(
             f"{checkpoint} has no {RunFolder.CONFIG} beside its folder that says which data is "

@@ -9,7 +9,7 @@ from lightning import Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.strategies import Strategy
 
-from torchedu.callbacks import AnswersProgressBar, PeopleFile, VocabularyFile
+from torchedu.callbacks import AnswersProgressBar, CompanionsFiles
 from torchedu.checkpoints import LastCheckpoint, VerifiedCheckpointIO
 from torchedu.metrics_log import metrics_log
 from torchedu.run.asked import SameWords
@@ -109,7 +109,7 @@ def training_callbacks(monitor: str) -> list[Callback]:
         enable_version_counter=False,
         auto_insert_metric_name=False,
     )
-    return [best, VocabularyFile(), PeopleFile(), AnswersProgressBar()]
+    return [best, CompanionsFiles(), AnswersProgressBar()]
 
 
 def _worth_saying(record: logging.LogRecord) -> bool:

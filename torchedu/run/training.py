@@ -9,8 +9,9 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.tuner import Tuner
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from torchedu.callbacks import advice
 from torchedu.checkpoints import open_checkpoint
-from torchedu.errors import ConfigError, allowed
+from torchedu.errors import CheckpointError, ConfigError, allowed
 from torchedu.evaluation import evaluate
 from torchedu.report import write_report
 from torchedu.run.building import Run
@@ -52,10 +53,15 @@ def train(run: Run) -> Result:
         TrainingError: A loss or gradient is not finite.
     """
     task, data, trainer = run.task, run.data, run.trainer
+    if trainer.is_global_zero:
+        data.tell_leaks()
     try:
         trainer.fit(task, datamodule=data, ckpt_path=run.resume, weights_only=True)
+    except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
+        raise _not_gone_on(run, error) or error from None
     except (MisconfigurationException, RuntimeError, ValueError) as error:
-        raise _mistake(error, task.monitor) from error
+        told = _mistake(error, task.monitor)
+        raise (_not_gone_on(run, error) if told is error else None) or told from error
     if trainer.fast_dev_run:  # type: ignore[attr-defined]
         return Result(task, {}, run.folder)
     kept = trainer.checkpoint_callback
@@ -81,6 +87,8 @@ def score(run: Run, folder: Path, part: str = "test") -> Result:
         What came of it.
     """
     run.data.leave_out(run.task.people, part)
+    if run.trainer.is_global_zero:
+        run.data.tell_leaks()
     evaluation = evaluate(run.task, run.data, run.trainer, part, folder)
     report: Path | Exception | None = None
     if run.trainer.is_global_zero:
@@ -105,6 +113,17 @@ def found_lr(run: Run) -> float:
             "Raise ⟦trainer.max_epochs⟧, lower ⟦data.batch_size⟧, or set ⟦model.lr⟧ yourself.",
         )
     return lr
+
+
+def _not_gone_on(run: Run, error: Exception) -> CheckpointError | None:
+    """Return why training cannot go on, where it fails at what a checkpoint put back."""
+    if run.resume is None or run.trainer.global_step > run.step or advice(error) is not None:
+        return None
+    return CheckpointError(
+        f"{run.resume} cannot be gone on from: what it holds does not fit this run "
+        f"({type(error).__name__}: {error}).",
+        "Give the words that the run began with, or start from its network with ⟦init_from⟧.",
+    )
 
 
 def _mistake(error: Exception, monitor: str) -> Exception:

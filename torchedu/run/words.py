@@ -1,6 +1,8 @@
 """What the words of a command say before they are parsed: recipes, the task, its network."""
 
-from collections.abc import Sequence
+import re
+import sys
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from importlib import import_module
 from inspect import isabstract
@@ -9,6 +11,7 @@ from typing import Any
 
 from torchedu.bounded import parse_yaml
 from torchedu.errors import ConfigError, allowed
+from torchedu.permissions import is_trusted
 from torchedu.run_folder import RunFolder
 from torchedu.strategies.named import AUTO, strategy_word
 from torchedu.tasks import KnowledgeTracing, Task
@@ -17,6 +20,14 @@ RECIPES = Path(__file__).parents[1] / "recipes"
 DEFAULT_TASK = KnowledgeTracing
 FILE = ("--config", "-c")
 STRATEGY = "--trainer.strategy"
+CLASSES = (
+    "class_path", "model", "net", "data", "callbacks", "logger", "strategy", "plugins",
+    "profiler", "optimizer", "lr_scheduler", "accelerator",
+)  # fmt: skip
+"""Last names of options that may hold the import path of a class."""
+LIBRARIES = ("torchedu.", "lightning.pytorch.", "torch.optim.")
+"""Where classes stand that a configuration may name, whoever wrote it."""
+PATH = re.compile(r"[A-Za-z_]\w*(?:\.\w+)+")
 
 
 class Words:
@@ -29,6 +40,7 @@ class Words:
         task: The task that the words, or else a configuration file among them, name.
         names_net: Whether they name its network.
         names_data: Whether they may say which data is meant.
+        names_path: Whether they may say where it stands.
 
     Raises:
         ConfigError: A configuration is neither a file nor a recipe, or no YAML; or there is no
@@ -40,6 +52,7 @@ class Words:
         self._options: list[str] = []
         self._pieces: list[list[str]] = [[]]  # what comes first, then each option with its value
         tasks: list[str] = []
+        classes: list[str] = []  # that words name, or values in which they do
         waiting = ""  # the option whose value is the next word
         for word in words:
             option, equals, value = (waiting, "=", word) if waiting else word.partition("=")
@@ -52,11 +65,17 @@ class Words:
                 value = strategy_word(value)
             elif equals and option == "--model":
                 tasks.append(value)
-            takes = not equals and option in (*FILE, STRATEGY, "--model")
+            is_class = option.lstrip("-").rstrip("+").rpartition(".")[2] in CLASSES
+            if equals and is_class:
+                classes.append(value)
+            takes = not equals and (option in (*FILE, STRATEGY) or is_class)
             self._pieces[-1].append(value if waiting else f"{option}{equals}{value}")
             waiting = option if takes else ""
         if waiting in FILE:
             self._read("")
+        named = {path.partition(".")[0] for value in classes for path in PATH.findall(value)}
+        for content in self._files:
+            check_classes(content, named)
         self._name_strategy()
         in_files = [str(model.get("class_path", "")) for model in self._sections("model")]
         self.task = _task([*in_files, *tasks])
@@ -64,6 +83,8 @@ class Words:
         self.names_net = chosen or "--model.net" in self._options
         about = ("--data", "--config", "-c", "-h", "--help")
         self.names_data = any(option.startswith(about) for option in self._options)
+        paths = ("--data.path", "--data.init_args.path", "--data", *FILE)
+        self.names_path = any(option in paths for option in self._options)
 
     def for_network(self) -> list[str]:
         """Return what a parser takes: recipes are files, and a strategy is its class."""
@@ -123,6 +144,37 @@ class Words:
         if words and words[-1] != AUTO:
             last = max(i for i, option in enumerate(self._options) if option in FILE)
             self._pieces[last + 1].append(f"{STRATEGY}={words[-1]}")
+
+
+def check_classes(content: Any, named: Collection[str] = ()) -> None:
+    """Refuse classes of a configuration that are neither a library's nor trusted.
+
+    Args:
+        content: What the file holds.
+        named: Packages that the words name a class of.
+
+    Raises:
+        ConfigError: It names another, which would be imported.
+    """
+    for path in _class_paths(content):
+        module = path.rpartition(".")[0]
+        known = not module or path.startswith(LIBRARIES) or path.partition(".")[0] in named
+        if not (known or is_trusted(module) or module in sys.modules):
+            raise ConfigError(
+                f"a configuration names the class {path!r}, whose code is not torchedu's.",
+                f"If you trust it, name its module: ⟦trust⟧ {path.partition('.')[0]}.",
+            )
+
+
+def _class_paths(value: Any, key: str = "") -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, one in value.items():
+            yield from _class_paths(one, str(name).rpartition(".")[2])
+    elif isinstance(value, list):
+        for one in value:
+            yield from _class_paths(one, key)
+    elif isinstance(value, str) and key in CLASSES:
+        yield value
 
 
 def _task(names: Sequence[str]) -> type[Task]:

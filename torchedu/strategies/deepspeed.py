@@ -130,8 +130,7 @@ class DeepSpeed(HasTraits, DDPStrategy):
     def _divide(self, trainer: Trainer) -> None:
         import deepspeed
 
-        assert self.lightning_module is not None
-        self.check(self.lightning_module)
+        self.check(self.task)
         if len(self.optimizers) != 1:
             raise ConfigError(
                 f"DeepSpeed steps one optimizer, and the task has {len(self.optimizers)}.",
@@ -145,7 +144,7 @@ class DeepSpeed(HasTraits, DDPStrategy):
         optimizer = self.optimizers[0]
         self._groups = [list(group["params"]) for group in optimizer.param_groups]
         self._engine, zero, _, _ = deepspeed.initialize(
-            model=self.lightning_module,
+            model=self.task,
             optimizer=optimizer,
             config=self._configuration(trainer),
             dist_init_required=False,
@@ -192,9 +191,7 @@ class DeepSpeed(HasTraits, DDPStrategy):
         self, closure_loss: Tensor, optimizer: Optimizer | None, *args: Any, **kwargs: Any
     ) -> Tensor:
         """Compute gradients, and add up those of all ranks where a step is due."""
-        module = self.lightning_module
-        assert module is not None
-        trainer = module.trainer
+        trainer = self.task.trainer
         self._engine.set_gradient_accumulation_boundary(not trainer.fit_loop._should_accumulate())
         call._call_callback_hooks(trainer, "on_before_backward", closure_loss)
         call._call_lightning_module_hook(trainer, "on_before_backward", closure_loss)
@@ -212,9 +209,7 @@ class DeepSpeed(HasTraits, DDPStrategy):
         self, optimizer: Optimizer, closure: Any, model: Any = None, **kwargs: Any
     ) -> Any:
         """Compute the gradients and take the step; one that is not finite is passed over."""
-        assert self.lightning_module is not None
-        trainer = self.lightning_module.trainer
-        loss = closure()
+        trainer, loss = self.task.trainer, closure()
         call._call_callback_hooks(trainer, "on_before_optimizer_step", optimizer)
         call._call_lightning_module_hook(trainer, "on_before_optimizer_step", optimizer)
         self._engine.step()
@@ -261,10 +256,9 @@ class DeepSpeed(HasTraits, DDPStrategy):
 
     def lightning_module_state_dict(self) -> dict[str, Any]:
         """Return the whole weights, as one process has them, on the first rank."""
-        assert self.lightning_module is not None
+        saved: dict[str, Any] = self.task.state_dict()  # all but what is not trained, say
         if self._engine is None:
-            return self.lightning_module.state_dict()
-        saved = self.lightning_module.state_dict().keys()  # all but what is not trained, say
+            return saved
         whole = self._whole_state(self.is_global_zero)
         return {name: one for name, one in whole.items() if name in saved}
 
@@ -272,11 +266,9 @@ class DeepSpeed(HasTraits, DDPStrategy):
         """Gather the whole weights, of 32 bits where they are trained; all ranks have to."""
         import deepspeed
 
-        module = self.lightning_module
-        assert module is not None
-        state: dict[str, Any] = module.state_dict() if keep else {}
+        state: dict[str, Any] = self.task.state_dict() if keep else {}
         names: dict[nn.Parameter, list[str]] = {}
-        for name, one in module.named_parameters(remove_duplicate=False):
+        for name, one in self.task.named_parameters(remove_duplicate=False):
             names.setdefault(one, []).append(name)
         for one, known_as in names.items():
             if one.requires_grad:
@@ -334,8 +326,7 @@ class DeepSpeed(HasTraits, DDPStrategy):
                 if _is_whole(value):
                     self._put(parameters[number], value, key)
         # The network, whose weights were loaded before, may hold them in 16 bits.
-        assert self.lightning_module is not None
-        for name, one in self.lightning_module.named_parameters():
+        for name, one in self.task.named_parameters():
             if one.requires_grad:
                 self._put(one, checkpoint["state_dict"][name], None)
 

@@ -146,8 +146,7 @@ class Divided(Filling):
     def setup_environment(self) -> None:
         """Join the processes, and lay out their mesh."""
         super().setup_environment()
-        assert self.lightning_module is not None
-        self.check(self.lightning_module)
+        self.check(self.task)
         world = self.num_nodes * self.num_processes
         shards = world // (self.tensor_size * self.replicas)
         self.mesh = init_device_mesh(
@@ -158,8 +157,7 @@ class Divided(Filling):
 
     def setup(self, trainer: Trainer) -> None:
         """Divide the network that is to be trained, and build its optimizers."""
-        module, fits = self.lightning_module, trainer.state.fn == TrainerFn.FITTING
-        assert module is not None
+        module, fits = self.task, trainer.state.fn == TrainerFn.FITTING
         assert self.accelerator is not None
         self.accelerator.setup(trainer)
         if not _is_divided(module):
@@ -244,8 +242,7 @@ class Divided(Filling):
 
     def _put_away(self, result: Any) -> Any:
         """Keep parts alone again of what no backward pass puts away."""
-        assert self.lightning_module is not None
-        net: Any = network_of(self.lightning_module)
+        net: Any = network_of(self.task)
         if isinstance(net, FSDPModule):
             net.reshard()
         return result
@@ -256,12 +253,11 @@ class Divided(Filling):
 
     def load_model_state_dict(self, checkpoint: Mapping[str, Any], strict: bool = True) -> None:
         """Take the weights of a checkpoint, on every rank its part."""
-        assert self.lightning_module is not None
-        own = self.lightning_module.state_dict()
+        own = self.task.state_dict()
         state = {
             name: scattered(one, own.get(name)) for name, one in checkpoint["state_dict"].items()
         }
-        self.lightning_module.load_state_dict(state, strict=strict)
+        self.task.load_state_dict(state, strict=strict)
 
     def optimizer_state(self, optimizer: Optimizer) -> dict[str, Any]:
         """Return what an optimizer knows of this rank's part, or of all on the first rank alone."""

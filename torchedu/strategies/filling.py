@@ -22,6 +22,5 @@ class Filling(HasTraits, DDPStrategy):
     def setup_environment(self) -> None:
         """Join the processes, and note whether the network has its weights."""
         super().setup_environment()
-        assert self.lightning_module is not None
-        check_narrow(self.lightning_module, self)  # a trainer of one's own has not asked before
-        self._late = is_deferred(self.lightning_module)
+        check_narrow(self.task, self)  # a trainer of one's own has not asked before
+        self._late = is_deferred(self.task)

@@ -168,8 +168,7 @@ class Pipeline(Filling):
 
     def setup(self, trainer: Trainer) -> None:
         """Divide the network, and keep what this rank holds."""
-        assert self.lightning_module is not None
-        self.check(self.lightning_module)
+        self.check(self.task)
         ranks = self.num_nodes * self.num_processes
         self._mesh = init_device_mesh(
             self.root_device.type, (ranks // self.size, self.size), mesh_dim_names=("data", "pipe")
@@ -191,7 +190,7 @@ class Pipeline(Filling):
 
     def model_to_device(self) -> None:
         """Bring what this rank holds to its device, as the first rank has it; drop the rest."""
-        task: Any = self.lightning_module
+        task = self.task
         net, shadow = task.net, on_meta(task)
         stages = self.size * self.stages_per_rank
         held = stages_held(self.size, self.stages_per_rank, v=self.schedule == "ZBVZeroBubble")
@@ -234,7 +233,7 @@ class Pipeline(Filling):
         Its gradients are kept aside until ``backward``: Lightning drops those of the step before
         in between.
         """
-        task: Any = self.lightning_module
+        task = self.task
         accumulate = task.trainer.accumulate_grad_batches
         before = [p.grad if batch_idx % accumulate else None for p in self._holdings.parameters]
         for parameter in self._holdings.parameters:
@@ -271,8 +270,7 @@ class Pipeline(Filling):
         self, closure_loss: Tensor, optimizer: Optimizer | None, *args: Any, **kwargs: Any
     ) -> Tensor:
         """Add the gradients that ``training_step`` found to those of the batches before."""
-        assert self.lightning_module is not None
-        closure_loss = self.precision_plugin.pre_backward(closure_loss, self.lightning_module)
+        closure_loss = self.precision_plugin.pre_backward(closure_loss, self.task)
         for parameter, gradient in zip(self._holdings.parameters, self._gradients, strict=True):
             if parameter.grad is None:
                 parameter.grad = gradient
@@ -281,7 +279,7 @@ class Pipeline(Filling):
         self._gradients = []
         if not self._accumulates:
             self._holdings.average(self._mesh.get_group("data"))
-        return self.precision_plugin.post_backward(closure_loss, self.lightning_module)
+        return self.precision_plugin.post_backward(closure_loss, self.task)
 
     @contextmanager
     def block_backward_sync(self) -> Generator[None, None, None]:
@@ -322,8 +320,7 @@ class Pipeline(Filling):
 
     def lightning_module_state_dict(self) -> dict[str, Any]:
         """Return the whole network on the first rank."""
-        assert self.lightning_module is not None
-        state = self.lightning_module.state_dict(keep_vars=True)
+        state = self.task.state_dict(keep_vars=True)
         own = {name: one.detach() for name, one in state.items() if self._holdings.owns(one)}
         whole = self._collected(own)
         return {name: whole[name] for name in state} if whole else own
@@ -354,13 +351,12 @@ class Pipeline(Filling):
 
     def load_model_state_dict(self, checkpoint: Mapping[str, Any], strict: bool = True) -> None:
         """Take what this rank holds from a checkpoint of the whole network."""
-        assert self.lightning_module is not None
-        own = self.lightning_module.state_dict()
+        own = self.task.state_dict()
         state = {
             name: own[name] if name in own and own[name].is_meta else value
             for name, value in checkpoint["state_dict"].items()
         }
-        self.lightning_module.load_state_dict(state, strict=strict)
+        self.task.load_state_dict(state, strict=strict)
 
     def load_optimizer_state_dict(self, checkpoint: Mapping[str, Any]) -> None:
         """Take the states of what this rank holds from a checkpoint of the whole network."""

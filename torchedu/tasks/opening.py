@@ -1,21 +1,25 @@
 """A checkpoint opened as the task that wrote it."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from torchedu.checkpoints import Checkpoint, read_usable
 from torchedu.domains.building import class_by_path
+from torchedu.domains.opening import of_run
 from torchedu.errors import CheckpointError, TorcheduError
 from torchedu.people import People
+from torchedu.permissions import allowing
 from torchedu.run_folder import RunFolder
 from torchedu.tasks.task import Task
 
 
-def open_task(checkpoint: str | Path | Checkpoint) -> Task:
+def open_task(checkpoint: str | Path | Checkpoint, trust: str | Iterable[str] = ()) -> Task:
     """Open a checkpoint as the task that wrote it; nothing in it is executed.
 
     Args:
         checkpoint: The file; where it is damaged, the newest other one of its run is opened. Or a
             checkpoint that was read, which is not read again.
+        trust: Modules of one's own whose classes it may name; see ``torchedu.allowing``.
 
     Returns:
         The task, on the CPU, in evaluation mode.
@@ -25,11 +29,13 @@ def open_task(checkpoint: str | Path | Checkpoint) -> Task:
     """
     read = checkpoint if isinstance(checkpoint, Checkpoint) else read_usable(checkpoint)
     try:
-        task = task_class(read).load_from_checkpoint(read).eval()
+        with allowing(trust=trust):
+            task = task_class(read).load_from_checkpoint(read).eval()
     except TorcheduError:
         raise
     except Exception as error:  # noqa: BLE001  # what another program wrote can fail in every way
         raise _foreign(read, error) from None
+    task.companions = of_run(task.companions, read.file)
     people = RunFolder.of_checkpoint(read.file).people
     if people.is_file():
         task.people = People.read(people)

@@ -11,6 +11,7 @@ from lightning import LightningModule
 from lightning.fabric.utilities.data import AttributeDict
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.optim import Optimizer
@@ -19,10 +20,10 @@ from torch.optim.lr_scheduler import OneCycleLR
 from torchedu.callbacks import Advice, GradientGuard, HungRank, RandomState
 from torchedu.callbacks.gradients import clip
 from torchedu.checkpoints import Checkpoint, read_usable
-from torchedu.companions import Agreeing
-from torchedu.domains.building import class_path
+from torchedu.companions import KEY, Agreeing, Companions
+from torchedu.domains.building import check_build, class_path
 from torchedu.domains.domain import Domain, Schedule
-from torchedu.errors import ConfigError
+from torchedu.errors import ConfigError, worded
 from torchedu.optimizers import RowAdagrad
 from torchedu.parallel import of_one_mesh, traits_of
 from torchedu.tasks.not_finite import NotFinite
@@ -70,7 +71,7 @@ class Task(Domain, LightningModule):
                 self.people = data.people(self.people)
             elif part is not None:
                 data.leave_out(self.people, part)
-        elif self.vocabulary is None and (self.sizes or self.binds or self.fixed):
+        elif self.companions is None and (self.sizes or self.binds or self.fixed):
             given = "loaders alone" if data is None else f"a {type(data).__name__}"
             raise ConfigError(
                 f"{type(self).__name__} is given {given}: neither names nor what it learns of the "
@@ -79,6 +80,10 @@ class Task(Domain, LightningModule):
                 f"{self.usual.get('data', 'torchedu.datamodules.DataModule')}.",
             )
         self.save_hyperparameters(self.arguments())
+
+    def tell(self, note: str) -> None:
+        """Let a user know of something that is no mistake, once a run."""
+        rank_zero_info(worded(note))
 
     @property
     def hparams(self) -> AttributeDict:
@@ -198,7 +203,8 @@ class Task(Domain, LightningModule):
         """Say which task wrote the checkpoint, and how far the mean of its epoch has come."""
         checkpoint["task"] = class_path(type(self))
         checkpoint["domain"] = class_path(self.domain())
-        checkpoint.update(self.beside())
+        if self.companions is not None:
+            checkpoint[KEY] = self.companions.content()
         sums = self._sums.clone()
         if self._trainer is not None:
             sums = self._trainer.strategy.reduce(sums, reduce_op="sum")
@@ -214,11 +220,11 @@ class Task(Domain, LightningModule):
         return next((k for k in whole if not issubclass(k, Task) and k is not Domain), cls)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take what stands beside the weights; go on with the mean of the epoch, and in its steps.
+        """Take what the weights belong to; go on with the mean of the epoch, and in its steps.
 
         A step may be of another number of accumulated batches now.
         """
-        self.take_beside(checkpoint)
+        self.take(Companions.of(checkpoint.get(KEY, {})))
         if self._trainer is None:
             return
         loops = checkpoint.get("loops", {})
@@ -278,6 +284,7 @@ class Task(Domain, LightningModule):
         read = checkpoint_path
         if not isinstance(read, Checkpoint):
             read = read_usable(read, map_location)
+        check_build(cls, read.hyper_parameters, read.content["state_dict"])
         saved = {**read.hyper_parameters, **arguments}
         task = cls(**{name: saved[name] for name in signature(cls).parameters if name in saved})
         task.configure_model()

@@ -240,7 +240,8 @@ def other_names(subject: DataSubject) -> str:
     if given is None:
         bound = [kind for kind in own.kinds if _column(before["train"], kind)]
         turned = {kind: Names(list(own[kind])[-2::-1]) for kind in bound}
-        given = Companions(Vocabulary({kind: turned.get(kind, own[kind]) for kind in own.kinds}))
+        names = Vocabulary({kind: turned.get(kind, own[kind]) for kind in own.kinds})
+        given = data.own.to(names)
     data.use(given)
     known = given.vocabulary
     for part, was in before.items():

@@ -4,13 +4,14 @@ import inspect
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from torchedu.companions import Agreeing
+from torchedu.companions import KEY, Agreeing, Companions
 from torchedu.domains import Domain
 from torchedu.domains.building import class_by_path
 from torchedu.errors import CheckpointError, TorcheduError
@@ -263,27 +264,27 @@ def pseudonyms(subject: TaskSubject) -> str:
 
 
 def checkpoint(subject: TaskSubject) -> str:
-    """Arguments, state dict and what stands beside it are all that the task is."""
+    """Arguments, state dict and companions are all that the task is."""
     task, batch = subject.task(), subject.batch("val")
     file = io.BytesIO()
-    torch.save({"state_dict": task.state_dict(), **task.beside()}, file)
+    assert task.companions is not None
+    torch.save({"state_dict": task.state_dict(), KEY: task.companions.content()}, file)
     file.seek(0)
     content = torch.load(file, weights_only=True)
     again = subject.again(task)
-    again.take_beside(content)
+    again.take(Companions.of(content[KEY]))
     again.load_state_dict(content["state_dict"])
-    if again.vocabulary != task.vocabulary:
-        return "the names are others once it is opened"
-    if set(again.beside()) != set(task.beside()):
-        return f"beside() holds {sorted(again.beside())} once it is opened"
+    if again.companions != task.companions:
+        return "the companions are others once it is opened"
     for ours, theirs in zip(task.outcome(batch), again.outcome(batch), strict=True):
         if apart(ours, theirs):
             return "a task opened from its checkpoint predicts otherwise"
+    other = replace(task.companions, thresholds=[{"at": 0.5}])
     try:
-        subject.again(task).take_beside({})
+        again.take(other)
     except CheckpointError:
         return ""
-    return "a checkpoint without names is taken"
+    return "a checkpoint with other companions is taken"
 
 
 def agreement(subject: TaskSubject) -> str:

@@ -22,7 +22,7 @@ from torchedu.datasets.importers import (
 )
 from torchedu.datasets.importers.reading import values
 from torchedu.datasets.importers.reading.numbering import Numbering
-from torchedu.datasets.importers.reading.tables import CSV, Delimited, read_tables
+from torchedu.datasets.importers.reading.tables import Delimited
 from torchedu.errors import ConfigError, DataError, command_line
 from torchedu.schema import RESERVED, Column, Names, Vocabulary
 
@@ -57,11 +57,8 @@ class Ratings(Delimited, Importer):
     name = "ratings"
     reads = "a CSV file, a row a rating"
     suffixes = (".ratings",)
+    schema = COLUMNS
     most: Literal[5, 10] = 5
-
-    def read(self, raw: str, bad: BadRows) -> Reading:
-        """Begin to read the file."""
-        return read_tables(self.tables(raw, CSV), bad, COLUMNS, columns=self.columns)
 
     def write(self, reading: Reading, bad: BadRows, out: Path, about: dict[str, Any]) -> None:
         """Check all ratings and write them."""

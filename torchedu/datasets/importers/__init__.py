@@ -3,22 +3,10 @@
 A package of one's own adds a format or a kind of data by a subclass of ``Importer``.
 """
 
-from torchedu.datasets.importers import (
-    answers,
-    chats,
-    enrolments,
-    events,
-    texts,
-    transcripts,
-)
+from torchedu.datasets.importers import answers, chats, enrolments, events, texts, transcripts
 from torchedu.datasets.importers.importer import Importer
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve
-from torchedu.datasets.importers.registry import (
-    describe_data,
-    formats,
-    guess_format,
-    import_data,
-)
+from torchedu.datasets.importers.registry import describe_data, formats, guess_format, import_data
 
 __all__ = [
     "BadRows",

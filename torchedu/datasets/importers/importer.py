@@ -54,7 +54,7 @@ class Importer(ABC):
     def __post_init__(self) -> None:
         """Refuse a value that an option cannot have."""
         for name, kind in self.options().items():
-            value = getattr(self, name)
+            value = vars(self)[name]
             if get_origin(kind) is Literal and value not in get_args(kind):
                 choices = get_args(kind)
                 raise ConfigError(
@@ -137,15 +137,14 @@ class Importer(ABC):
         Returns:
             The beginning of a store's ``about``; the options are those that are not as usual.
         """
-        values = {name: getattr(self, name) for name in self.options()}
         return {
             "importer": self.name,
             "citation": self.citation,
             "licence": self.licence,
             "options": {
-                name: _plain(value)
-                for name, value in values.items()
-                if _plain(value) != _plain(self.default(name))
+                name: _plain(vars(self)[name])
+                for name in self.options()
+                if _plain(vars(self)[name]) != _plain(self.default(name))
             },
             "source": [_fingerprint(source) for source in reading.sources[:100]],
             "source_files": len(reading.sources),

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from torchedu.batch import EssayBatch
 from torchedu.models import Grader
-from torchedu.schema import RESERVED, SURFACE_NUMBERS, UNKNOWN
+from torchedu.schema import RESERVED, UNKNOWN
 from torchedu.testing.contract import apart, named, seeded
 from torchedu.testing.kinds.kind import Kind, NetworkSubject
 
@@ -59,6 +59,7 @@ class Texts(Kind):
         "num_roles": 2,
         "dim": 16,
         "encoder": "an encoder",
+        "num_surface_columns": 9,
     }
     loose = ("token_BWL",)
     contracts = named(scores, unknown_prompts, learns_once)
@@ -70,7 +71,7 @@ class Texts(Kind):
             torch.randint(RESERVED, NUM_TOKENS, (rows, 2, steps)),
             torch.ones(rows, 2, steps, dtype=torch.bool),
             torch.randn(rows, sizes["num_roles"], sizes["dim"]),
-            torch.rand(rows, len(SURFACE_NUMBERS)),
+            torch.rand(rows, sizes["num_surface_columns"]),
             torch.randint(RESERVED, sizes["num_prompts"], (rows,)),
             torch.rand(rows, sizes["num_scores"]),
             scored_BY,

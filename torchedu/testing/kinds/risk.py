@@ -8,7 +8,7 @@ from torch import Tensor
 
 from torchedu.batch import RiskBatch
 from torchedu.models import EventModel
-from torchedu.schema import EVENT_NUMBERS, MOMENT_NUMBERS, RESERVED, UNKNOWN
+from torchedu.schema import RESERVED, UNKNOWN
 from torchedu.testing.contract import named
 from torchedu.testing.kinds.kind import NetworkSubject
 from torchedu.testing.kinds.steps import Stepwise, steps
@@ -43,7 +43,12 @@ class Events(Stepwise):
     """
 
     network = EventModel
-    sizes: ClassVar = {"num_modules": 5, "num_attributes": 7}
+    sizes: ClassVar = {
+        "num_modules": 5,
+        "num_attributes": 7,
+        "num_event_columns": 4,
+        "num_moment_columns": 6,
+    }
     step_dims = "LQ"
     loose = ("event_BLE", "moment_BQF", "day_BQ", "leaving_BQ")
     asked = ("moment_BQF",)
@@ -53,10 +58,10 @@ class Events(Stepwise):
     def batch(self, sizes: Mapping[str, Any], rows: int, steps: int, width: int) -> RiskBatch:
         """Draw events and moments; see ``Kind.batch``."""
         return RiskBatch(
-            torch.randn(rows, steps, len(EVENT_NUMBERS)),
+            torch.randn(rows, steps, sizes["num_event_columns"]),
             torch.randint(RESERVED, sizes["num_modules"], (rows,)),
             torch.randint(RESERVED, sizes["num_attributes"], (rows, width)),
-            torch.randn(rows, steps, len(MOMENT_NUMBERS)),
+            torch.randn(rows, steps, sizes["num_moment_columns"]),
             torch.arange(steps).repeat(rows, 1),
             torch.randint(2, (rows,)).float(),
             torch.randint(2, (rows, steps)).float(),

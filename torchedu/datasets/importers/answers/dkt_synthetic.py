@@ -35,32 +35,19 @@ class DKTSynthetic(AnswerImporter):
         source = locate(raw)
 
         def pieces() -> Iterator[Piece]:
-            number, width = bad.places.file(source.name), 0
+            places, width = bad.of(source), 0
             for block in blocks(source):
                 lines = pa.array(block.data.splitlines()).cast(pa.string())
                 row = block.line + np.arange(len(lines))
                 marks = pc.split_pattern(pc.utf8_trim_whitespace(lines), ",")
                 width = width or len(marks[0])
                 whole = pc.list_value_length(marks).to_numpy() == width
-                bad.add(
-                    f"the line does not have the {width} marks of the first",
-                    bad.places.code(number, row[~whole]),
-                    "Complete the line, or give ⟦on_bad_row⟧ drop.",
-                )
+                places.refuse(f"the line does not have the {width} marks of the first", row[~whole])
                 row, values = row[whole], marks.filter(pa.array(whole)).flatten()
-                batch = pa.RecordBatch.from_arrays(
-                    [
-                        pa.array(np.repeat(row, width)),
-                        pa.array(np.tile(np.arange(1, width + 1), len(row))),
-                        values,
-                    ],
-                    ["student", "item", "correct"],
-                )
-                yield Piece(batch, bad.places.code(number, np.repeat(row, width)))
+                student = np.repeat(row, width)
+                item = np.tile(np.arange(1, width + 1), len(row))
+                columns = {"student": student, "item": item, "correct": values}
+                yield places.piece(pa.RecordBatch.from_pydict(columns), student)
 
-        columns = {
-            "student": "the line's number",
-            "item": "the mark's place",
-            "correct": "the mark",
-        }
-        return Reading(pieces(), (source,), columns)
+        taken = {"student": "the line's number", "item": "the mark's place", "correct": "the mark"}
+        return Reading(pieces(), (source,), taken)

@@ -11,15 +11,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from torchedu.datasets.importers.answers.importer import AnswerImporter
-from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading
-from torchedu.datasets.importers.reading.text import (
-    Block,
-    Source,
-    blocks,
-    inside,
-    is_folder,
-    locate,
-)
+from torchedu.datasets.importers.reading.rows import BadRows, FileRows, Piece, Reading
+from torchedu.datasets.importers.reading.text import Block, Source, blocks, locate, one_of
 from torchedu.errors import DataError
 
 LINES = ("the number of answers", "joint tags", "questions", "marks")
@@ -33,13 +26,11 @@ class _Names:
     def __init__(self, source: Source) -> None:
         self.source = source
         try:
-            found = ast.literal_eval(source.read().decode("utf-8"))
-            self._names = {str(name): value for name, value in found.items()}
-            ids = {int(i): name for name, i in found.items() if isinstance(i, int)}
+            names = ast.literal_eval(source.read().decode("utf-8"))
+            self._names = {str(name): value for name, value in names.items()}
+            ids = {int(i): name for name, i in names.items() if isinstance(i, int)}
         except (ValueError, SyntaxError, AttributeError, MemoryError, RecursionError):
-            raise DataError(
-                "the file holds no dictionary.", "Download it again.", file=source.name
-            ) from None
+            raise source.fault("the file holds no dictionary.", "Download it again.") from None
         self._by_id = np.full(max(ids, default=-1) + 2, None, object)
         for i, name in ids.items():
             if i >= 0:
@@ -74,7 +65,7 @@ class _Lists:
         values: Tags, questions and marks one by one; shape (answers,) each.
     """
 
-    def __init__(self, block: Block, file: int, bad: BadRows) -> None:
+    def __init__(self, block: Block, places: FileRows) -> None:
         lines = pa.array(block.data.splitlines()).cast(pa.string())
         whole = pc.match_substring_regex(lines, _LIST).to_numpy(False).reshape(-1, 4)
         inner = pc.utf8_trim(lines, characters="[] \t\r")
@@ -83,30 +74,23 @@ class _Lists:
         length = np.where(pc.equal(inner, "").to_numpy(False), 0, length).reshape(-1, 4)
         row = block.line + np.arange(len(lines)).reshape(-1, 4)
         for kind, name in enumerate(LINES):
-            bad.add(
-                f"the list of {name} is cut or is no list of whole numbers",
-                bad.places.code(file, row[~whole[:, kind], kind]),
-                _REMEDY,
-            )
+            reason = f"the list of {name} is cut or is no list of whole numbers"
+            places.refuse(reason, row[~whole[:, kind], kind], _REMEDY)
         good = whole.all(axis=1)
-        told = np.full(len(whole), -1, np.int64)
-        one = good & (length[:, 0] == 1)
-        told[one] = _integers(split, 4 * np.flatnonzero(one))
+        count = np.full(len(whole), -1, np.int64)
+        single = good & (length[:, 0] == 1)
+        count[single] = _integers(split, 4 * np.flatnonzero(single))
         for kind in (1, 2, 3):
-            differs = good & (length[:, kind] != told)
-            bad.add(
-                f"the list of {LINES[kind]} does not have as many values as the student answers",
-                bad.places.code(file, row[differs, kind]),
-                _REMEDY,
+            differs = good & (length[:, kind] != count)
+            reason = (
+                f"the list of {LINES[kind]} does not have as many values as the student answers"
             )
+            places.refuse(reason, row[differs, kind], _REMEDY)
             good &= ~differs
-        bad.add(
-            "the student has no answer",
-            bad.places.code(file, row[good & (told == 0), 0]),
-            "Remove its four lines, or give ⟦on_bad_row⟧ drop.",
-        )
-        self.students = np.flatnonzero(good & (told > 0))
-        self.counts = told[self.students]
+        remedy = "Remove its four lines, or give ⟦on_bad_row⟧ drop."
+        places.refuse("the student has no answer", row[good & (count == 0), 0], remedy)
+        self.students = np.flatnonzero(good & (count > 0))
+        self.counts = count[self.students]
         self.values = [_integers(split, 4 * self.students + kind) for kind in (1, 2, 3)]
 
 
@@ -116,7 +100,7 @@ def _integers(split: pa.ListArray, rows: NDArray[np.int64]) -> NDArray[np.int64]
     return np.asarray(values.cast(pa.int64()).to_numpy(False))
 
 
-def _fours(source: Source, file: int, bad: BadRows) -> Iterator[Block]:
+def _fours(source: Source, places: FileRows) -> Iterator[Block]:
     """Read the file in blocks of four lines times any number."""
     rest, line = b"", 1
     for block in blocks(source):
@@ -128,8 +112,8 @@ def _fours(source: Source, file: int, bad: BadRows) -> Iterator[Block]:
         if whole:
             yield Block(block.line, b"".join(lines[:whole]))
     if rest.strip():
-        last = np.array([line + rest.count(b"\n") - 1])
-        bad.add("the lists of the last student are cut", bad.places.code(file, last), _REMEDY)
+        last = line + rest.count(b"\n") - 1
+        places.refuse("the lists of the last student are cut", [last], _REMEDY)
 
 
 @dataclass(kw_only=True)
@@ -166,8 +150,7 @@ class EdNet(AnswerImporter):
             DataError: A list is cut, lists of a student differ in length, or a dictionary is
                 missing.
         """
-        source = locate(raw)
-        data = inside(source, "data.txt") if is_folder(source) else source
+        data = one_of(locate(raw), ["data.txt"])
         if data is None:
             raise DataError("the folder holds no data.txt.", "Name the file itself.", file=raw)
         questions, sources = _Names.load(data, "pro_id_dict.txt"), [data]
@@ -175,17 +158,16 @@ class EdNet(AnswerImporter):
             data, "pro_skill_dict.txt" if self.skills == "tags" else "skill_id_dict.txt"
         )
         if self.skills == "tags" and (questions is None or tags is None):
-            raise DataError(
+            raise data.fault(
                 "pro_id_dict.txt or pro_skill_dict.txt is missing beside it.",
                 "Give ⟦skills⟧ joint to do without them.",
-                file=data.name,
             )
-        sources += [one.source for one in (questions, tags) if one is not None]
+        sources += [names.source for names in (questions, tags) if names is not None]
 
         def pieces() -> Iterator[Piece]:
-            number, student = bad.places.file(data.name), 1
-            for block in _fours(data, number, bad):
-                lists = _Lists(block, number, bad)
+            places, student = bad.of(data), 1
+            for block in _fours(data, places):
+                lists = _Lists(block, places)
                 count, who = lists.counts, student + lists.students
                 line = block.line + 3 + 4 * lists.students
                 student += block.data.count(b"\n") // 4
@@ -196,29 +178,22 @@ class EdNet(AnswerImporter):
                     skill = tags.by_id(lists.values[0])
                 else:
                     skill = tags.by_name(item)
-                place = bad.places.code(number, np.repeat(line, count))
-                missing = [column.is_null().to_numpy(False) for column in (item, skill)]
-                unknown = missing[0] | missing[1]
+                row = np.repeat(line, count)
+                unknown = pc.or_(pc.is_null(item), pc.is_null(skill)).to_numpy(False)
                 if unknown.any():
-                    first = int(unknown.argmax())
-                    bad.add(
+                    places.refuse(
                         "unknown skill: the dictionaries lack the question or its tags",
-                        place[unknown],
+                        row[unknown],
                         "Add it to the dictionaries, or give ⟦on_bad_row⟧ drop.",
-                        int(lists.values[1][first]),
+                        int(lists.values[1][int(unknown.argmax())]),
                     )
-                batch = pa.RecordBatch.from_arrays(
-                    [pa.array(np.repeat(who, count)), item, skill, pa.array(lists.values[2])],
-                    ["student", "item", "skill", "correct"],
-                ).filter(pa.array(~unknown))
+                columns = {"student": np.repeat(who, count), "item": item, "skill": skill,
+                           "correct": lists.values[2]}  # fmt: skip
+                batch = pa.RecordBatch.from_pydict(columns).filter(pa.array(~unknown))
                 if batch.num_rows:
-                    yield Piece(batch, place[~unknown])
+                    yield places.piece(batch, row[~unknown])
 
-        columns = {
-            "student": "its place in the file",
-            "item": LINES[2],
-            "skill": self.skills,
-            "correct": LINES[3],
-        }
+        taken = {"student": "its place in the file", "item": LINES[2], "skill": self.skills,
+                "correct": LINES[3]}  # fmt: skip
         separator = ";" if self.skills == "tags" else ""
-        return Reading(pieces(), tuple(sources), columns, separator=separator)
+        return Reading(pieces(), tuple(sources), taken, separator=separator)

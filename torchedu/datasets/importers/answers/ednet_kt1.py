@@ -20,6 +20,7 @@ from torchedu.errors import DataError
 HEADING = b"timestamp,solving_id,question_id,user_answer,elapsed_time"
 FIELDS = {"time": 0, "item": 2, "answer": 3, "response_time": 4}
 QUESTIONS = ("contents/questions.csv", "questions.csv")
+_TOLD = {"item": "question_id", "correct": "correct_answer", "skill": "tags"}
 _NO_TAG = "-1"
 
 
@@ -47,23 +48,19 @@ def _bundles(students: list[Source], bad: BadRows) -> Iterator[_Bundle]:
     """Read many small files and parse them together: a parser's start costs more than a file."""
     bundle = _Bundle()
     for source in students:
-        file = bad.places.file(source.name)
+        rows = bad.of(source)
         heading, _, data = source.read().removeprefix(b"\xef\xbb\xbf").partition(b"\n")
         if heading.strip() and heading.strip() != HEADING:
-            raise DataError(
+            raise source.fault(
                 f"the headings are {heading[:80].decode(errors='replace')!r}.",
                 f"Expected: {HEADING.decode()}.",
-                file=source.name,
-                row=1,
+                1,
             )
         if not data.strip():
-            bad.add(
-                "the student has no answer",
-                bad.places.code(file, np.ones(1, np.int64)),
-                "Remove the file, or give ⟦on_bad_row⟧ drop.",
-            )
+            remedy = "Remove the file, or give ⟦on_bad_row⟧ drop."
+            rows.refuse("the student has no answer", [1], remedy)
             continue
-        bundle.add(source, file, data)
+        bundle.add(source, rows.number, data)
         if bundle.size > text.BLOCK_BYTES:
             yield bundle
             bundle = _Bundle()
@@ -105,17 +102,10 @@ def _pieces(bundle: _Bundle, table: "_Questions", bad: BadRows) -> Iterator[Piec
             item[int(unknown.argmax())].as_py(),
         )
     answer = pc.utf8_lower(names(parsed.batch.column("answer")))
-    batch = pa.RecordBatch.from_arrays(
-        [
-            pa.array(bundle.names).take(pa.array(owner)),
-            item,
-            skill,
-            pc.equal(answer, right),
-            parsed.batch.column("time"),
-            parsed.batch.column("response_time"),
-        ],
-        ["student", "item", "skill", "correct", "time", "response_time"],
-    )
+    student = pa.array(bundle.names).take(pa.array(owner))
+    columns = {"student": student, "item": item, "skill": skill, "correct": pc.equal(answer, right)}
+    columns |= {name: parsed.batch.column(name) for name in ("time", "response_time")}
+    batch = pa.RecordBatch.from_pydict(columns)
     yield Piece(batch.filter(pa.array(~unknown)), place[~unknown])
 
 
@@ -132,33 +122,26 @@ class _Questions:
 
     def __init__(self, source: Source) -> None:
         table = csv.Table(source, None, "utf-8")
-        columns = {"item": "question_id", "correct": "correct_answer", "skill": "tags"}
-        found = match_columns(
-            table.headings, source.name, columns=columns, row=table.heading_row, needed=()
+        columns = match_columns(
+            table.headings, source.name, columns=_TOLD, row=table.heading_row, needed=()
+        ).taken
+        item, right, tags = (
+            names(pa.array(column, pa.string())).to_pylist()
+            for column in table.whole({name: columns[name] for name in _TOLD}).values()
         )
-        self._of: dict[str, tuple[str | None, str | None]] = {}
-        for piece in table.pieces(found, BadRows(Places())):
-            item, right, tags = (
-                names(piece.batch.column(name)).to_pylist() for name in ("item", "correct", "skill")
-            )
-            tags = [None if one == _NO_TAG else one for one in tags]
-            self._of.update(zip(item, zip(right, tags, strict=True), strict=True))
+        tags = [None if tag == _NO_TAG else tag for tag in tags]
+        self._of = dict(zip(item, zip(right, tags, strict=True), strict=True))
 
     def look_up(
         self, item: pa.StringArray
     ) -> tuple[NDArray[np.bool_], pa.StringArray, pa.StringArray]:
         """Return which questions are known, their tags and their right answers."""
         encoded = item.dictionary_encode()
-        found = [self._of.get(name) for name in encoded.dictionary.to_pylist()]
-        right = [None if one is None or one[0] is None else one[0].lower() for one in found]
-        tags = [None if one is None else one[1] for one in found]
-        codes = encoded.indices
-        known = pa.array([one is not None for one in right], pa.bool_()).take(codes)
-        return (
-            pc.fill_null(known, False).to_numpy(False),
-            pa.array(tags, pa.string()).take(codes),
-            pa.array(right, pa.string()).take(codes),
+        pairs = [self._of.get(name, (None, None)) for name in encoded.dictionary.to_pylist()]
+        right, tags = (
+            pa.array([pair[i] for pair in pairs], pa.string()).take(encoded.indices) for i in (0, 1)
         )
+        return pc.is_valid(right).to_numpy(False), tags, pc.utf8_lower(right)
 
 
 def _find_questions(folder: Source) -> Source:
@@ -167,13 +150,11 @@ def _find_questions(folder: Source) -> Source:
     )
     for place in (folder, around):
         for name in QUESTIONS:
-            found = text.inside(place, name)
-            if found is not None:
-                return found
-    raise DataError(
+            if questions := text.inside(place, name):
+                return questions
+    raise folder.fault(
         "no contents/questions.csv is in the folder or beside it.",
         "Put the questions.csv of EdNet-Contents there: it holds the right answers.",
-        file=folder.name,
     )
 
 
@@ -214,7 +195,7 @@ class EdNetKT1(AnswerImporter):
         questions = _find_questions(folder)
         inner = Source(folder.system, f"{folder.path}/KT1", f"{folder.name}/KT1")
         students = files(inner if text.is_folder(inner) else folder, (".csv",))
-        students = [one for one in students if one.base != "questions.csv"]
+        students = [file for file in students if file.base != "questions.csv"]
         table = _Questions(questions)
 
         def pieces() -> Iterator[Piece]:

@@ -12,7 +12,7 @@ from torchedu.datasets.grouping import Grouping, Students
 from torchedu.datasets.importers.reading import values
 from torchedu.datasets.importers.reading.clock import Clock, TimeUnit
 from torchedu.datasets.importers.reading.columns import ANSWER_ID
-from torchedu.datasets.importers.reading.numbering import Groups, Numbering, hashes
+from torchedu.datasets.importers.reading.numbering import Groups, Numbering, hashes, inverse
 from torchedu.datasets.importers.reading.repeats import Repeats
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve
 from torchedu.datasets.importers.reading.skills import Skills
@@ -141,27 +141,19 @@ class Intake:
             self.clock.decide(file)
             self._check_times()
         item_names, item_order = self.items.ordered()
-        item_ids = np.empty(len(item_names), np.int32)
-        item_ids[item_order] = RESERVED + np.arange(len(item_names), dtype=np.int32)
+        item_ids = (RESERVED + inverse(item_order)).astype(np.int32)
         skill_names, item_skills = self.skills.finish(self.items, item_ids)
         kinds = {ITEM: Names(item_names), SKILL: Names(skill_names)}
         group_ids: dict[str, NDArray[np.int32]] = {}
         for name, group in self._groups.items():
             kinds[name], group_ids[name] = group.finish(len(self.students.numbers))
-        optional = {
-            "time": self.clock.tells_order,
-            "response_time": self.timed,
-            "attempt": self.attempted,
-        }
-        columns = [name for name, there in optional.items() if there]
+        optional = [("time", self.clock.tells_order), ("response_time", self.timed)]
+        columns = [name for name, there in [*optional, ("attempt", self.attempted)] if there]
         student_names, order = self.students.ordered()
         repeats = Repeats(
-            self.bad,
-            self.clock,
-            by_id=ANSWER_ID in self._has,
-            by_skill="skill" in self._has,
+            self.bad, self.clock, by_id=ANSWER_ID in self._has, by_skill="skill" in self._has,
             merge=self._merge,
-        )
+        )  # fmt: skip
         writer = AnswerWriter(
             out, Vocabulary(kinds), item_skills, fractional=self.fractional, columns=columns
         )

@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 from torchedu.bounded import DEPTH, opening, parse_json
 from torchedu.datasets.importers.answers.tables import AnswerTables
 from torchedu.datasets.importers.reading.columns import ColumnMap
-from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading
-from torchedu.datasets.importers.reading.text import Block, Source, blocks, files, locate
-from torchedu.errors import DataError
-
-SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
+from torchedu.datasets.importers.reading.rows import BadRows, FileRows, Piece
+from torchedu.datasets.importers.reading.tables import Table
+from torchedu.datasets.importers.reading.text import Block, Source, blocks
 
 
 class _Lines:
@@ -27,21 +25,20 @@ class _Lines:
         self.source, self._encoding = source, encoding
         self.headings, self.heading_row = _keys(source, encoding), None
 
-    def pieces(self, found: ColumnMap, bad: BadRows) -> Iterator[Piece]:
-        number = bad.places.file(self.source.name)
+    def pieces(self, matched: ColumnMap, bad: BadRows) -> Iterator[Piece]:
+        places = bad.of(self.source)
         for block in blocks(self.source, self._encoding):
-            yield from _pieces(block, found, bad, number)
+            yield _piece(block, matched, places)
 
 
 def _keys(source: Source, encoding: str) -> list[str]:
     """Return the keys of the objects in the first block, in the order met."""
     first = next(blocks(source, encoding))
     if first.data.lstrip().startswith(b"["):
-        raise DataError(
+        raise source.fault(
             "the file is one JSON array, not JSON lines.",
             "Write one object a line, for instance with: jq -c '.[]'",
-            file=source.name,
-            row=1,
+            1,
         )
     table = _fast(first)
     if table is not None:
@@ -49,16 +46,11 @@ def _keys(source: Source, encoding: str) -> list[str]:
     objects = (_object(line) for line in first.data.splitlines())
     keys = list(dict.fromkeys(key for value in objects if value for key in value))
     if not keys:
-        raise DataError(
-            "the lines hold no JSON objects.",
-            "One object a line is expected.",
-            file=source.name,
-            row=1,
-        )
+        raise source.fault("the lines hold no JSON objects.", "One object a line is expected.", 1)
     return keys
 
 
-def _pieces(block: Block, found: ColumnMap, bad: BadRows, number: int) -> Iterator[Piece]:
+def _piece(block: Block, matched: ColumnMap, places: FileRows) -> Piece:
     lines = block.data.splitlines()
     rows = block.line + np.flatnonzero([bool(line.strip()) for line in lines])
     table = _fast(block)
@@ -66,50 +58,41 @@ def _pieces(block: Block, found: ColumnMap, bad: BadRows, number: int) -> Iterat
         kinds = {name: table.schema.field(name).type for name in table.schema.names}
         arrays = [
             table.column(key).combine_chunks() if key in kinds else pa.nulls(len(rows))
-            for key in found.taken.values()
+            for key in matched.taken.values()
         ]
-        batch = pa.RecordBatch.from_arrays(arrays, names=list(found.taken))
-        yield Piece(batch, bad.places.code(number, rows))
-        return
-    yield from _one_by_one(lines, rows - block.line, found, bad, bad.places.code(number, rows))
+        batch = pa.RecordBatch.from_arrays(arrays, names=list(matched.taken))
+        return places.piece(batch, rows)
+    return _one_by_one([lines[i] for i in (rows - block.line).tolist()], rows, matched, places)
 
 
 def _one_by_one(
-    lines: Sequence[bytes],
-    index: NDArray[np.int64],
-    found: ColumnMap,
-    bad: BadRows,
-    place: NDArray[np.int64],
-) -> Iterator[Piece]:
+    lines: Sequence[bytes], rows: NDArray[np.int64], matched: ColumnMap, places: FileRows
+) -> Piece:
     """Read a block that Arrow cannot: one with a broken line, or with types that change."""
-    objects = [_object(lines[i]) for i in index.tolist()]
+    objects = [_object(line) for line in lines]
     broken = np.array([value is None for value in objects], bool)
-    bad.add(
-        "the line is no JSON object, or is cut",
-        place[broken],
-        "Complete the line, or give ⟦on_bad_row⟧ drop.",
-        lines[int(index[broken.argmax()])].decode() if broken.any() else None,
-    )
+    shown = lines[int(broken.argmax())].decode() if broken.any() else None
+    places.refuse("the line is no JSON object, or is cut", rows[broken], value=shown)
     good = [value for value in objects if value is not None]
-    place = place[~broken]
+    rows = rows[~broken]
     keep = np.ones(len(good), bool)
     arrays = []
-    for name, key in found.taken.items():
-        column = [one.get(key) for one in good]
+    for name, key in matched.taken.items():
+        column = [value.get(key) for value in good]
         if name == "skill":
             arrays.append(_lists(column))
             continue
         nested = np.array([isinstance(value, (list, dict)) for value in column], bool) & keep
-        bad.add(
+        places.refuse(
             f"the {name} is a list or an object, not one value",
-            place[nested],
+            rows[nested],
             "Correct the line, or give ⟦on_bad_row⟧ drop.",
             column[int(nested.argmax())] if nested.any() else None,
         )
         keep &= ~nested
         arrays.append(pa.array([_text(value) for value in column], pa.string()))
-    batch = pa.RecordBatch.from_arrays(arrays, names=list(found.taken))
-    yield Piece(batch.filter(pa.array(keep)), place[keep])
+    batch = pa.RecordBatch.from_arrays(arrays, names=list(matched.taken))
+    return places.piece(batch.filter(pa.array(keep)), rows[keep])
 
 
 def _fast(block: Block) -> pa.Table | None:
@@ -152,7 +135,7 @@ def _lists(values: list[Any]) -> pa.Array:
     lists = [
         value if isinstance(value, list) else [] if value is None else [value] for value in values
     ]
-    return pa.array([[_text(one) for one in value] for value in lists], pa.list_(pa.string()))
+    return pa.array([[_text(skill) for skill in value] for value in lists], pa.list_(pa.string()))
 
 
 def _text(value: Any) -> str | None:
@@ -173,17 +156,14 @@ class JSONLines(AnswerTables):
 
     name = "jsonl"
     reads = "one or more files of JSON lines, an object an answer"
-    suffixes = SUFFIXES
+    suffixes = endings = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 
     encoding: str = "utf-8"
 
-    def read(self, raw: str, bad: BadRows) -> Reading:
-        """Begin to read the file or files; see ``Importer.read``.
+    def open(self, source: Source) -> Table:
+        """Open a file.
 
         Raises:
-            DataError: A line is no JSON object, or a key that is needed is in none of the first
-                lines.
+            DataError: Its first lines are no JSON objects.
         """
-        return self.of(
-            [_Lines(source, self.encoding) for source in files(locate(raw), SUFFIXES)], bad
-        )
+        return _Lines(source, self.encoding)

@@ -2,7 +2,6 @@
 
 from torchedu.datasets.importers.reading.columns import match_columns
 from torchedu.datasets.importers.reading.csv import Table
-from torchedu.datasets.importers.reading.rows import BadRows, Places
 from torchedu.datasets.importers.reading.text import locate
 from torchedu.schema import ITEM, SKILL
 
@@ -25,13 +24,12 @@ def read_skill_table(
         DataError: A column is missing or a line is cut.
     """
     table = Table(locate(path), delimiter, encoding)
-    found = match_columns(table.headings, path, row=table.heading_row, needed=(ITEM, SKILL))
+    needed = (ITEM, SKILL)
+    taken = match_columns(table.headings, path, row=table.heading_row, needed=needed).taken
+    columns = table.whole({name: taken[name] for name in needed})
     skills: dict[str, dict[str, None]] = {}
-    for piece in table.pieces(found, BadRows(Places())):
-        items, texts = (piece.batch.column(name).to_pylist() for name in (ITEM, SKILL))
-        for item, text in zip(items, texts, strict=True):
-            if item is None:
-                continue
+    for item, text in zip(*columns.values(), strict=True):
+        if item is not None:
             parts = (text or "").split(separator) if separator else [text or ""]
             names = {part.strip(): None for part in parts if part.strip()}
             skills.setdefault(item.strip(), {}).update(names)

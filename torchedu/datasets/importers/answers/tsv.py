@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from torchedu.datasets.importers.answers.importer import AnswerImporter
 from torchedu.datasets.importers.answers.tables import CSVAnswers
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading
-from torchedu.datasets.importers.reading.text import Source, files, inside, is_folder, locate
+from torchedu.datasets.importers.reading.text import Source, locate, one_of, only
 from torchedu.datasets.importers.reading.values import numbers
-from torchedu.errors import DataError
 
 COLUMNS = {
     "student": "user_id",
@@ -25,19 +24,6 @@ COLUMNS = {
     "skill": "skill_id",
 }
 Q_MATRIX = "q_mat.npz"
-
-
-def _table(source: Source, raw: str) -> Source:
-    if not is_folder(source):
-        return source
-    whole = inside(source, "preprocessed_data.csv")
-    if whole is not None:
-        return whole
-    found = files(source, (".csv", ".tsv"))
-    if len(found) > 1:
-        names = ", ".join(one.base for one in found)
-        raise DataError("the folder holds several tables.", f"Name one: {names}.", file=raw)
-    return found[0]
 
 
 def _with_skills(
@@ -71,9 +57,8 @@ def _skill_texts(matrix: Source) -> NDArray[np.object_]:
             bounds, index, data = (file[name] for name in ("indptr", "indices", "data"))
             index, bounds = index[data != 0], np.append(0, np.cumsum(data != 0))[bounds]
     except (ValueError, KeyError, OSError, IndexError, zipfile.BadZipFile) as error:
-        raise DataError(
-            f"the q-matrix cannot be read ({error}).", "Download it again.", file=matrix.name
-        ) from None
+        problem = f"the q-matrix cannot be read ({error})."
+        raise matrix.fault(problem, "Download it again.") from None
     lists = pa.ListArray.from_arrays(
         pa.array(bounds, pa.int32()), pa.array(index.astype(np.int64)).cast(pa.string())
     )
@@ -119,24 +104,18 @@ class GervetTSV(AnswerImporter):
         Raises:
             DataError: The file or its q-matrix cannot be read as it stands.
         """
-        source = _table(locate(raw), raw)
-        reading = CSVAnswers(columns=COLUMNS, delimiter="\t").read(source.name, bad)
+        place = locate(raw)
+        source = one_of(place, ["preprocessed_data.csv"]) or only(place, (".csv", ".tsv"), "tables")
+        reading = CSVAnswers(columns=COLUMNS, delimiter="\t").of([source], bad)
         if self.skills == "column":
             return reading._replace(separator="", unit="s")
         matrix = source.sibling(Q_MATRIX)
         if matrix is None:
-            raise DataError(
-                f"no {Q_MATRIX} is beside it.",
-                "Give ⟦skills⟧ column to do without.",
-                file=source.name,
+            raise source.fault(
+                f"no {Q_MATRIX} is beside it.", "Give ⟦skills⟧ column to do without."
             )
-        texts = _skill_texts(matrix)
-        taken = {**reading.columns, "skill": Q_MATRIX}
-        pieces = _with_skills(reading.pieces, texts, bad)
         return reading._replace(
-            pieces=pieces,
-            sources=(*reading.sources, matrix),
-            columns=taken,
-            unit="s",
-            separator=";",
-        )
+            pieces=_with_skills(reading.pieces, _skill_texts(matrix), bad),
+            sources=(source, matrix), columns={**reading.columns, "skill": Q_MATRIX},
+            unit="s", separator=";",
+        )  # fmt: skip

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from torchedu.bounded import parse_json
 from torchedu.datasets.chats import Chat, ChatStore, write_chats
 from torchedu.datasets.contents import describe_chats
 from torchedu.datasets.deidentify import Mask
 from torchedu.datasets.importers.importer import Importer
-from torchedu.datasets.importers.reading.rows import BadRows, Reading
+from torchedu.datasets.importers.reading.rows import BadRows, FileRows, Reading
 from torchedu.datasets.importers.reading.text import Source, blocks, files, locate
 from torchedu.errors import DataError
 
@@ -79,8 +77,8 @@ class ChatImporter(Importer):
             part = _PARTS.get(source.base.split(".")[0].lower())
             if part is None and not alone:
                 continue  # other views of the same problems, such as GSM8K's socratic ones
-            number = bad.places.file(source.name)
-            for row, value in _objects(source, number, bad):
+            places = bad.of(source)
+            for row, value in _objects(source, places):
                 try:
                     chats = list(self.chats(value))
                 except DataError as error:
@@ -92,7 +90,7 @@ class ChatImporter(Importer):
                     for chat in chats:
                         yield chat._replace(part="train" if alone else part or "train")
                     continue
-                bad.add(reason, bad.places.code(number, np.array([row])), remedy)
+                places.refuse(reason, [row], remedy)
 
 
 def _masked(chat: Chat, mask: Mask) -> Chat:
@@ -100,15 +98,13 @@ def _masked(chat: Chat, mask: Mask) -> Chat:
     return chat._replace(messages=messages, answer=mask(chat.answer))
 
 
-def _objects(source: Source, number: int, bad: BadRows) -> Iterator[tuple[int, Any]]:
+def _objects(source: Source, places: FileRows) -> Iterator[tuple[int, Any]]:
     """Yield the objects of a file and their rows: an object a line, or one array of them."""
     if source.base.endswith(".json"):
         try:
             values = parse_json(source.read())
         except ValueError as error:
-            raise DataError(
-                f"the file is no JSON ({error}).", "Download it again.", file=source.name
-            ) from None
+            raise source.fault(f"the file is no JSON ({error}).", "Download it again.") from None
         yield from enumerate(values if isinstance(values, list) else [values], 1)
         return
     for block in blocks(source):
@@ -117,7 +113,6 @@ def _objects(source: Source, number: int, bad: BadRows) -> Iterator[tuple[int, A
                 try:
                     value = parse_json(line)
                 except ValueError as error:
-                    place = bad.places.code(number, np.array([row]))
-                    bad.add(f"the line is no JSON ({error})", place, "Complete the line.")
-                    continue
-                yield row, value
+                    places.refuse(f"the line is no JSON ({error})", [row], "Complete the line.")
+                else:
+                    yield row, value

@@ -42,7 +42,7 @@ class MathDial(ChatImporter):
             messages.append(said)
         while messages and messages[-1].role != ANSWERED_BY:
             messages.pop()
-        if any(one.role == ANSWERED_BY for one in messages):
+        if any(message.role == ANSWERED_BY for message in messages):
             yield Chat(tuple(messages), problem, answer)
         explained = Message(ANSWERED_BY, solution)
         yield Chat((*tutor_prompt(problem, "explanation", profile), explained), problem, answer)

@@ -18,22 +18,24 @@ class OwnChats(ChatImporter):
     def chats(self, value: Mapping[str, Any]) -> Iterator[Chat]:
         """Return the conversations of one object of a file."""
         messages = value.get("messages")
-        if not isinstance(messages, list) or not all(isinstance(one, dict) for one in messages):
+        if not isinstance(messages, list) or not all(
+            isinstance(message, dict) for message in messages
+        ):
             raise DataError(
                 "the row has no list of messages.", 'Give {"messages": [{"role", "content"}]}.'
             )
         chat = []
-        for one in messages:
-            role, content = one.get("role"), one.get("content")
+        for message in messages:
+            role, content = message.get("role"), message.get("content")
             if role not in ROLES:
                 raise DataError(f"the role {role!r} is not known.", allowed(str(role), ROLES))
             if not isinstance(content, str):
                 raise DataError("a message has no content.", "Give each its text.")
             chat.append(Message(role, content))
-        if not any(one.role == ANSWERED_BY and one.content.strip() for one in chat):
+        if not any(message.role == ANSWERED_BY and message.content.strip() for message in chat):
             raise DataError(
                 "the chat has no answer.",
                 "End it with a message of the role assistant, or drop it.",
             )
-        first = next((one.content for one in chat if one.role == "user"), "")
+        first = next((message.content for message in chat if message.role == "user"), "")
         yield Chat(tuple(chat), str(value.get("problem", first)), str(value.get("answer", "")))

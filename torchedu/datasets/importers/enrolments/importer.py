@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -12,15 +10,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from torchedu.datasets.contents import describe_enrolments
-from torchedu.datasets.enrolment_splits import split_enrolments
 from torchedu.datasets.enrolments import EnrolmentStore, write_enrolments
 from torchedu.datasets.importers.importer import Importer
 from torchedu.datasets.importers.reading import values
 from torchedu.datasets.importers.reading.clock import Clock, TimeUnit
-from torchedu.datasets.importers.reading.numbering import Groups, Numbering
+from torchedu.datasets.importers.reading.numbering import Groups, Numbering, inverse
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve
 from torchedu.datasets.importers.reading.skills import Skills
-from torchedu.datasets.leaks import refuse_leaks
 from torchedu.errors import DataError
 from torchedu.schema import GROUP, HELD_OUT, ITEM, RESERVED, SKILL, Names, Vocabulary
 
@@ -31,8 +27,8 @@ class EnrolmentImporter(Importer):
 
     Students and courses are kept in natural order of their names, each student's courses in order
     of time (in the files' order where times are equal or absent), a published test course last. A
-    course that a student has twice counts once, the first time. Published test courses that can be
-    told from the training rows are refused.
+    course that a student has twice counts once, the first time. Published test courses that stand
+    in the training rows too are refused.
 
     Args:
         time_unit: The unit of the times; ``auto`` tells dates and numbers since 1970 by themselves.
@@ -106,22 +102,22 @@ class _Rows:
             off = self.clock.breaks(rows["time"], rows["kind"])
             if off.any():
                 first = int(off.argmax())
-                self.bad.add(*self._untimely(rows, off, first))
+                reason, remedy = self.clock.reason(int(rows["kind"][first]))
+                self.bad.add(reason, rows["place"][off], remedy)
                 rows = {name: column[~off] for name, column in rows.items()}
             rows["time"] = self.clock.milliseconds(rows["time"])
         students, student_order = self.students.ordered()
         courses, course_order = self.items.ordered()
-        student = _inverse(student_order)[rows["student"]]
-        item_ids = _inverse(course_order) + RESERVED
+        student = inverse(student_order)[rows["student"]]
+        item_ids = inverse(course_order) + RESERVED
         item = item_ids[rows["item"]]
         moment = rows["time"] if timed else np.zeros(len(item), np.int64)
         order = np.lexsort((np.arange(len(item)), moment, rows["held"], student))
         student, item, moment = student[order], item[order], moment[order]
         held, place = rows["held"][order], rows["place"][order]
-        self._refuse_planted(student, item, held, students, courses, raw)
-        once = np.sort(
-            np.unique(student * np.int64(len(courses) + RESERVED) + item, return_index=True)[1]
-        )
+        pair = student * np.int64(len(courses) + RESERVED) + item
+        once = np.sort(np.unique(pair, return_index=True)[1])
+        _refuse_planted(pair, held, students, courses, raw)
         again = np.ones(len(item), bool)
         again[once] = False
         drops = BadRows(self.bad.places, "drop")
@@ -149,8 +145,8 @@ class _Rows:
             "time_unit": self.clock.unit if timed else None,
             "held_out": bool(held.any()),
         }
-        write = partial(
-            write_enrolments,
+        return write_enrolments(
+            out,
             vocabulary=Vocabulary(kinds),
             names=[students[i] for i in some.tolist()],
             lengths=lengths[some],
@@ -160,41 +156,23 @@ class _Rows:
             groups={name: ids[some] for name, ids in groups.items()},
             about=about,
         )
-        if lengths.max() > 2:  # else nothing could be held out
-            with TemporaryDirectory() as folder:
-                store = write(Path(folder) / "enrolments.store")
-                refuse_leaks(store, split_enrolments(store, "last"), raw)
-        return write(out)
-
-    def _untimely(self, rows: dict[str, Any], off: NDArray[Any], first: int) -> tuple[Any, ...]:
-        reason, remedy = self.clock.reason(int(rows["kind"][first]))
-        return reason, rows["place"][off], remedy
-
-    def _refuse_planted(
-        self,
-        student: NDArray[np.int64],
-        item: NDArray[np.int64],
-        held: NDArray[np.bool_],
-        students: Sequence[str],
-        courses: Sequence[str],
-        raw: str,
-    ) -> None:
-        """Refuse published test courses that stand among the same student's training rows."""
-        pair = student * np.int64(len(courses) + RESERVED) + item
-        both = np.intersect1d(pair[held], pair[~held])
-        if len(both):
-            who, what = divmod(int(both[0]), len(courses) + RESERVED)
-            raise DataError(
-                f"{len(both):,} of {int(held.sum()):,} held-out enrolments stand in the training "
-                f"rows too, such as student {students[who]!r} in {courses[what - RESERVED]!r} "
-                "[held_out].",
-                "Ask the data's source for a split whose parts share nothing.",
-                file=raw,
-            )
 
 
-def _inverse(order: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the place of each number in an order."""
-    place = np.empty(len(order), np.int64)
-    place[order] = np.arange(len(order))
-    return place
+def _refuse_planted(
+    pair: NDArray[np.int64],
+    held: NDArray[np.bool_],
+    students: Sequence[str],
+    courses: Sequence[str],
+    raw: str,
+) -> None:
+    """Refuse published test courses that stand among the same student's training rows."""
+    both = np.intersect1d(pair[held], pair[~held])
+    if len(both):
+        who, what = divmod(int(both[0]), len(courses) + RESERVED)
+        raise DataError(
+            f"{len(both):,} of {int(held.sum()):,} held-out enrolments stand in the training "
+            f"rows too, such as student {students[who]!r} in {courses[what - RESERVED]!r} "
+            "[held_out].",
+            "Ask the data's source for a split whose parts share nothing.",
+            file=raw,
+        )

@@ -1,11 +1,9 @@
 """MovieLens in each of its layouts: ``u.data``, ``ratings.dat`` and ``ratings.csv``."""
 
-from collections.abc import Iterator
-
 from torchedu.datasets.importers.enrolments.importer import EnrolmentImporter
-from torchedu.datasets.importers.reading.csv import parse
-from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading
-from torchedu.datasets.importers.reading.text import Block, blocks, inside, is_folder, locate
+from torchedu.datasets.importers.reading.csv import records, without_lines
+from torchedu.datasets.importers.reading.rows import BadRows, Reading
+from torchedu.datasets.importers.reading.text import Block, blocks, locate, one_of
 from torchedu.errors import DataError
 
 LAYOUTS = {"u.data": "\t", "ratings.dat": "::", "ratings.csv": ","}
@@ -35,33 +33,18 @@ class MovieLens(EnrolmentImporter):
         Raises:
             DataError: No such file is there.
         """
-        source = locate(raw)
-        if is_folder(source):
-            there = [one for name in LAYOUTS if (one := inside(source, name)) is not None]
-            if not there:
-                raise DataError(
-                    "the folder holds no ratings.", f"Expected: {', '.join(LAYOUTS)}.", file=raw
-                )
-            source = there[0]
+        source = one_of(locate(raw), LAYOUTS)
+        if source is None:
+            raise DataError(
+                "the folder holds no ratings.", f"Expected: {', '.join(LAYOUTS)}.", file=raw
+            )
         separator = LAYOUTS.get(source.base, ",")
-
-        def pieces() -> Iterator[Piece]:
-            number = bad.places.file(source.name)
-            for block in blocks(source):
-                if separator == "::":
-                    block = Block(block.line, block.data.replace(b"::", b"\t"))
-                skip = block.line == 1 and source.base.endswith(".csv")
-                if skip:
-                    block = Block(2, block.data.partition(b"\n")[2])
-                delimiter = "," if separator == "," else "\t"
-                table = parse(block, 4, FIELDS, delimiter, source.name)
-                bad.add(
-                    "the line does not have 4 fields",
-                    bad.places.code(number, table.cut),
-                    "Complete the line, or give ⟦on_bad_row⟧ drop.",
-                    table.first_cut,
-                )
-                yield Piece(table.batch, bad.places.code(number, table.rows))
-
+        lines = blocks(source)
+        if separator == "::":
+            lines = (Block(line, data.replace(b"::", b"\t")) for line, data in lines)
+        if source.base.endswith(".csv"):
+            lines = (without_lines(block, 1) for block in lines)
+        delimiter = "," if separator == "," else "\t"
+        pieces = records(source, lines, len(FIELDS), FIELDS, delimiter, bad)
         columns = {name: f"field {i + 1}" for name, i in FIELDS.items()}
-        return Reading(pieces(), (source,), columns, unit="s")
+        return Reading(pieces, (source,), columns, unit="s")

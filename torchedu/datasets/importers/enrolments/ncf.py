@@ -7,10 +7,9 @@ import numpy as np
 import pyarrow as pa
 
 from torchedu.datasets.importers.enrolments.importer import EnrolmentImporter
-from torchedu.datasets.importers.reading.csv import parse
+from torchedu.datasets.importers.reading.csv import records
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading
-from torchedu.datasets.importers.reading.text import Source, blocks, files, is_folder, locate
-from torchedu.errors import DataError
+from torchedu.datasets.importers.reading.text import Source, blocks, locate, only
 from torchedu.schema import HELD_OUT
 
 FIELDS = {"student": 0, "item": 1, "count": 2, "time": 3}
@@ -26,11 +25,10 @@ def _check_negatives(test: Source, negative: Source) -> None:
         pair, *others = line.split("\t")
         user, _, item = pair.strip().strip("()").partition(",")
         if (user, item) not in known or item in {other.strip() for other in others}:
-            raise DataError(
+            raise negative.fault(
                 f"the pair {pair} is not of {test.base}, or stands among its own negatives.",
                 "Take both files from the same release.",
-                file=negative.name,
-                row=row,
+                row,
             )
 
 
@@ -59,21 +57,11 @@ class NeuralCF(EnrolmentImporter):
         Raises:
             DataError: A file is missing, or the negatives belong to another test file.
         """
-        source = locate(raw)
-        if is_folder(source):
-            found = files(source, (".train.rating",))
-            if len(found) > 1:
-                names = ", ".join(one.base for one in found)
-                raise DataError(
-                    "the folder holds several data sets.", f"Name one: {names}.", file=raw
-                )
-            source = found[0]
+        source = only(locate(raw), (".train.rating",), "data sets")
         stem = source.base.removesuffix(".train.rating")
         test = source.sibling(f"{stem}.test.rating")
         if test is None or test.base == source.base:
-            raise DataError(
-                f"no {stem}.test.rating is beside it.", "Name NAME.train.rating.", file=source.name
-            )
+            raise source.fault(f"no {stem}.test.rating is beside it.", "Name NAME.train.rating.")
         negative = source.sibling(f"{stem}.test.negative")
         notes: tuple[str, ...] = ()
         if negative is not None:
@@ -83,21 +71,11 @@ class NeuralCF(EnrolmentImporter):
             )
 
         def pieces() -> Iterator[Piece]:
-            for one in (source, test):
-                number = bad.places.file(one.name)
-                for block in blocks(one):
-                    table = parse(block, 4, FIELDS, "\t", one.name)
-                    bad.add(
-                        "the line does not have 4 fields",
-                        bad.places.code(number, table.cut),
-                        "Complete the line, or give ⟦on_bad_row⟧ drop.",
-                        table.first_cut,
-                    )
-                    held = pa.array(np.full(len(table.rows), one is test))
-                    batch = table.batch.append_column(HELD_OUT, held)
-                    yield Piece(batch, bad.places.code(number, table.rows))
+            for file in (source, test):
+                for batch, place in records(file, blocks(file), len(FIELDS), FIELDS, "\t", bad):
+                    held = pa.array(np.full(len(place), file is test))
+                    yield Piece(batch.append_column(HELD_OUT, held), place)
 
-        sources = tuple(one for one in (source, test, negative) if one is not None)
-        return Reading(
-            pieces(), sources, {name: f"field {i + 1}" for name, i in FIELDS.items()}, notes=notes
-        )
+        sources = tuple(filter(None, (source, test, negative)))
+        columns = {name: f"field {i + 1}" for name, i in FIELDS.items()}
+        return Reading(pieces(), sources, columns, notes=notes)

@@ -7,7 +7,7 @@ from torchedu.datasets.importers.reading.columns import ColumnMap
 from torchedu.datasets.importers.reading.csv import Table
 from torchedu.datasets.importers.reading.rows import BadRows, Places
 from torchedu.datasets.importers.reading.text import locate
-from torchedu.errors import DataError, allowed
+from torchedu.errors import allowed
 from torchedu.schema import RESERVED, Names
 
 COLUMNS = ("course", "requires")
@@ -59,15 +59,12 @@ def read_prerequisites(path: str, courses: Names) -> Prerequisites:
     Raises:
         DataError: A column is missing, a name is no course, or a course requires itself.
     """
-    table = Table(locate(path), None, "utf-8")
+    source = locate(path)
+    table = Table(source, None, "utf-8")
     for name in COLUMNS:
         if name not in table.headings:
-            raise DataError(
-                f"no column is called {name!r}.",
-                allowed(name, table.headings),
-                file=path,
-                row=table.heading_row,
-            )
+            remedy = allowed(name, table.headings)
+            raise source.fault(f"no column is called {name!r}.", remedy, table.heading_row)
     bad = BadRows(Places())
     pairs = []
     for piece in table.pieces(ColumnMap({name: name for name in COLUMNS}, ()), bad):
@@ -77,15 +74,9 @@ def read_prerequisites(path: str, courses: Names) -> Prerequisites:
             row = bad.places.name(place)[1]
             for name, id in zip(pair, ids, strict=True):
                 if id < RESERVED:
-                    raise DataError(
-                        f"{name!r} is no course of the data.",
-                        allowed(name or "", courses, most=5),
-                        file=path,
-                        row=row,
-                    )
+                    remedy = allowed(name or "", courses, most=5)
+                    raise source.fault(f"{name!r} is no course of the data.", remedy, row)
             if ids[0] == ids[1]:
-                raise DataError(
-                    f"{pair[0]!r} requires itself.", "Remove the row.", file=path, row=row
-                )
+                raise source.fault(f"{pair[0]!r} requires itself.", "Remove the row.", row)
             pairs.append(ids)
     return Prerequisites(np.array(pairs, np.int64), len(courses))

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torchedu.datasets.importers.enrolments.importer import EnrolmentImporter
-from torchedu.datasets.importers.reading.rows import BadRows, Reading
-from torchedu.datasets.importers.reading.tables import CSV, PARQUET, Delimited, read_tables
+from torchedu.datasets.importers.reading.tables import PARQUET, TEXT, Delimited
 from torchedu.schema import ENROLMENT_COLUMNS
 
 
@@ -19,11 +18,7 @@ class EnrolmentTables(Delimited, EnrolmentImporter):
 
     name = "enrolments"
     reads = "one or more CSV or Parquet files with headings, a row an enrolment"
-    suffixes = (*CSV, ".txt", *PARQUET)
+    suffixes = endings = (*TEXT, *PARQUET)
+    schema = ENROLMENT_COLUMNS
 
     groups: Sequence[str] = ()
-
-    def read(self, raw: str, bad: BadRows) -> Reading:
-        """Begin to read the files; see ``Importer.read``."""
-        tables = self.tables(raw, self.suffixes)
-        return read_tables(tables, bad, ENROLMENT_COLUMNS, columns=self.columns, groups=self.groups)

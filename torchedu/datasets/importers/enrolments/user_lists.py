@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from torchedu.datasets.importers.enrolments.importer import EnrolmentImporter
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading
-from torchedu.datasets.importers.reading.text import Source, blocks, inside, is_folder, locate
+from torchedu.datasets.importers.reading.text import Source, blocks, locate, one_of
 from torchedu.errors import DataError
 from torchedu.schema import GROUP, HELD_OUT
 
@@ -19,7 +19,7 @@ ID = "remap_id"
 def _pieces(
     source: Source, held: bool, bad: BadRows, people: pa.Table | None, attributes: list[str]
 ) -> Iterator[Piece]:
-    number = bad.places.file(source.name)
+    places = bad.of(source)
     for block in blocks(source):
         lines = pa.array(block.data.splitlines()).cast(pa.string())
         row = block.line + np.arange(len(lines))
@@ -27,11 +27,7 @@ def _pieces(
         length = pc.list_value_length(words).to_numpy(False)
         blank = pc.equal(pc.utf8_trim_whitespace(lines), "").to_numpy(False)
         short = (length < 2) & ~blank
-        bad.add(
-            "the line names a student and no course",
-            bad.places.code(number, row[short]),
-            "Complete the line, or give ⟦on_bad_row⟧ drop.",
-        )
+        places.refuse("the line names a student and no course", row[short])
         keep = ~blank & ~short
         words, row, length = words.filter(pa.array(keep)), row[keep], length[keep]
         flat = words.flatten()
@@ -45,8 +41,7 @@ def _pieces(
         if people is not None:
             at = pc.index_in(student, people[ID].combine_chunks())
             columns |= {GROUP + name: people[name].combine_chunks().take(at) for name in attributes}
-        place = bad.places.code(number, np.repeat(row, length - 1))
-        yield Piece(pa.RecordBatch.from_pydict(columns), place)
+        yield places.piece(pa.RecordBatch.from_pydict(columns), np.repeat(row, length - 1))
 
 
 def _people(source: Source) -> pa.Table:
@@ -54,11 +49,10 @@ def _people(source: Source) -> pa.Table:
     lines = source.read().decode().split("\n")
     heading, rows = lines[0].split(), [line.split() for line in lines[1:] if line.strip()]
     if ID not in heading or any(len(row) != len(heading) for row in rows):
-        raise DataError(
+        raise source.fault(
             f"no column {ID}, or a line with another number of words than the headings.",
             "Correct the file, or move it away to do without student attributes.",
-            file=source.name,
-            row=1,
+            1,
         )
     columns = dict(zip(heading, zip(*rows, strict=True), strict=True))
     few = {name: values for name, values in columns.items() if len(set(values)) < len(rows)}
@@ -90,23 +84,18 @@ class UserLists(EnrolmentImporter):
         Raises:
             DataError: A file cannot be read as it stands.
         """
-        source = locate(raw)
-        if is_folder(source):
-            found = inside(source, "train.txt")
-            if found is None:
-                raise DataError("the folder holds no train.txt.", "Name the file.", file=raw)
-            source = found
+        source = one_of(locate(raw), ["train.txt"])
+        if source is None:
+            raise DataError("the folder holds no train.txt.", "Name the file.", file=raw)
         test, people = (source.sibling(name) for name in ("test.txt", "user_list.txt"))
         held = test if test is not None and test.base != source.base else None
         table = None if people is None else _people(people)
         attributes = [] if table is None else [name for name in table.column_names if name != ID]
 
         def pieces() -> Iterator[Piece]:
-            for one in (source, held):
-                if one is not None:
-                    yield from _pieces(one, one is held, bad, table, attributes)
+            for file in filter(None, (source, held)):
+                yield from _pieces(file, file is held, bad, table, attributes)
 
         columns = {"student": "the line's first word", "item": "its other words"}
         columns |= {GROUP + name: name for name in attributes}
-        sources = tuple(one for one in (source, held, people) if one is not None)
-        return Reading(pieces(), sources, columns)
+        return Reading(pieces(), tuple(filter(None, (source, held, people))), columns)

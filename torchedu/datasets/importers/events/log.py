@@ -38,7 +38,7 @@ from torchedu.datasets.events import (
     Work,
 )
 from torchedu.datasets.importers.events.importer import EventImporter, History
-from torchedu.datasets.importers.reading.rows import BadRows, Reading
+from torchedu.datasets.importers.reading.rows import BadRows, FileRows, Reading
 from torchedu.datasets.importers.reading.text import locate
 from torchedu.errors import DataError, allowed
 
@@ -111,12 +111,10 @@ def histories(
     texts, day, groups = _columns(table, file, bad, dropped)
     kind = texts["event"]
     lost = np.isnan(day) & (kind != "outcome")
-    if lost.any():
-        dropped["events without a day"] += int(lost.sum())
+    drop(dropped, "events without a day", lost.sum())
     of_student = ~np.isin(kind, ("due", "starts", "ends"))
     nobody = of_student & (texts["student"] == "")
-    if nobody.any():
-        dropped["events of no student"] += int(nobody.sum())
+    drop(dropped, "events of no student", nobody.sum())
     kept = ~lost & ~nobody
     texts = {name: column[kept] for name, column in texts.items()}
     groups = {name: column[kept] for name, column in groups.items()}
@@ -135,7 +133,7 @@ def histories(
     module, presentation = texts["course"][first], texts["presentation"][first]
     courses = Courses(
         [" ".join(name.split("\t")).strip() for name in names.tolist()], module.tolist(),
-        [one or "only" for one in presentation.tolist()], np.maximum(last, 1),
+        [name or "only" for name in presentation.tolist()], np.maximum(last, 1),
         starts if dated else np.full(len(names), np.nan),
     )  # fmt: skip
     work, item = _work(texts, kind, day, course, courses)
@@ -147,11 +145,11 @@ def histories(
     outcome: list[str | None] = [None] * size
     place = np.full(len(kind), -1)
     place[own] = row
-    came, went, told = (kind == name for name in ("registered", "left", "outcome"))
+    came, went, ended = (kind == name for name in ("registered", "left", "outcome"))
     begin[place[came]], end[place[went]] = day[came], day[went]
     for i in place[went].tolist():
         outcome[i] = WITHDRAWN
-    for i, value in zip(place[told].tolist(), texts["value"][told].tolist(), strict=True):
+    for i, value in zip(place[ended].tolist(), texts["value"][ended].tolist(), strict=True):
         outcome[i] = value or None
     student = texts["student"][own][begins]
     enrolments = Enrolments(
@@ -161,11 +159,24 @@ def histories(
     done = np.isin(kind, tuple(_DONE))
     value = _values(texts["value"][done], kind[done], file)
     events = Events(
-        place[done], np.array([_DONE[one] for one in kind[done].tolist()], np.int64), day[done],
+        place[done], np.array([_DONE[name] for name in kind[done].tolist()], np.int64), day[done],
         np.where(kind[done] == "clicked", -1, item[done]), value,
     )  # fmt: skip
-    told_bad = {one for one in outcome if one is not None and one.casefold().startswith(_BAD)}
-    yield History(courses, work, enrolments, events, list(at_risk) or sorted(told_bad), dropped)
+    failed = {name for name in outcome if name is not None and name.casefold().startswith(_BAD)}
+    yield History(courses, work, enrolments, events, list(at_risk) or sorted(failed), dropped)
+
+
+def drop(dropped: Counter[str], reason: str, rows: int) -> None:
+    """Count rows that are left out, if there are any."""
+    if rows:
+        dropped[reason] += int(rows)
+
+
+def without_headings(table: pa.Table, name: str, file: Path, dropped: Counter[str]) -> pa.Table:
+    """Leave out the heading lines in the middle of a file, which hold a column's name itself."""
+    again = pc.fill_null(pc.equal(pc.cast(table[name], pa.string()), name), False)
+    drop(dropped, f"heading lines in the middle of {file.name}", pc.sum(again).as_py() or 0)
+    return table.filter(pc.invert(again))
 
 
 def _columns(
@@ -182,10 +193,7 @@ def _columns(
             f"It needs course, event and day (or time); it has {', '.join(table.column_names)}.",
             file=file,
         )
-    again = pc.fill_null(pc.equal(pc.cast(table["event"], pa.string()), "event"), False)
-    if count := pc.sum(again).as_py():
-        dropped[f"heading lines in the middle of {file.name}"] += count
-        table = table.filter(pc.invert(again))
+    table = without_headings(table, "event", file, dropped)
 
     def text(name: str) -> NDArray[Any]:
         if name not in present:
@@ -193,11 +201,11 @@ def _columns(
         column = pc.fill_null(pc.cast(table[name], pa.string()), "")
         return np.asarray(column.to_pylist(), np.str_)
 
-    event, number = text("event"), bad.places.file(str(file))
+    event, places = text("event"), FileRows(bad, bad.places.file(str(file)))
     known = np.isin(event, KINDS)
-    for one in dict.fromkeys(event[~known].tolist()):
-        place = bad.places.code(number, np.flatnonzero(event == one) + 2)
-        bad.add(f"the event {one!r} is not known", place, allowed(one, KINDS))
+    for name in dict.fromkeys(event[~known].tolist()):
+        rows = np.flatnonzero(event == name) + 2
+        places.refuse(f"the event {name!r} is not known", rows, allowed(name, KINDS))
     table = table.filter(pa.array(known))
     texts = {name: text(name) for name in TEXTS}
     name = "day" if "day" in present else "time"
@@ -213,8 +221,8 @@ def _columns(
             "A day is a number; a time is written as 2024-10-01T09:30:00.",
             file=file,
         ) from None
-    others = [one for one in table.column_names if one not in (*TEXTS, "day", "time")]
-    return texts, day.astype(np.float64), {one: text(one) for one in others}
+    others = [name for name in table.column_names if name not in (*TEXTS, "day", "time")]
+    return texts, day.astype(np.float64), {name: text(name) for name in others}
 
 
 def _begins(
@@ -228,8 +236,8 @@ def _begins(
         earliest = np.full(size, np.inf)
         np.fmin.at(earliest, course, day)
         first = np.where(np.isinf(first), earliest, first)
-    told = kind == "starts"
-    first[course[told]] = day[told]
+    starts = kind == "starts"
+    first[course[starts]] = day[starts]
     return first
 
 
@@ -263,7 +271,7 @@ def _work(
 def _values(value: NDArray[Any], kind: NDArray[Any], file: Path) -> NDArray[np.float64]:
     """Return marks, and numbers of clicks."""
     try:
-        numbers = np.array([float(one) if one else np.nan for one in value.tolist()], np.float64)
+        numbers = np.array([float(text) if text else np.nan for text in value.tolist()], np.float64)
     except ValueError as error:
         raise DataError(
             f"a mark or number of clicks is no number: {error}", "Write .75 for 75 %.", file=file
@@ -282,7 +290,7 @@ def _values(value: NDArray[Any], kind: NDArray[Any], file: Path) -> NDArray[np.f
 
 def _attribute(column: NDArray[Any], row: NDArray[np.int64], size: int) -> list[str | None]:
     """Return the group that a student's rows name last."""
-    found: list[str | None] = [None] * size
-    for i, one in zip(row.tolist(), column.tolist(), strict=True):
-        found[i] = one or found[i]
-    return found
+    groups: list[str | None] = [None] * size
+    for i, group in zip(row.tolist(), column.tolist(), strict=True):
+        groups[i] = group or groups[i]
+    return groups

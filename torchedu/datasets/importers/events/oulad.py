@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from torchedu.datasets.events import (
@@ -28,6 +27,7 @@ from torchedu.datasets.events import (
     Work,
 )
 from torchedu.datasets.importers.events.importer import EventImporter, History
+from torchedu.datasets.importers.events.log import drop, without_headings
 from torchedu.datasets.importers.reading.rows import BadRows, Reading
 from torchedu.datasets.importers.reading.text import locate
 from torchedu.errors import DataError
@@ -126,11 +126,7 @@ def _read(file: Path, headings: tuple[str, ...], dropped: Counter[str]) -> pa.Ta
             f"It needs the columns {', '.join(headings)}.",
             file=file,
         ) from None
-    again = pc.fill_null(pc.equal(table[headings[0]], headings[0]), False)
-    if count := pc.sum(again).as_py():
-        dropped[f"heading lines in the middle of {file.name}"] += count
-        table = table.filter(pc.invert(again))
-    return table
+    return without_headings(table, headings[0], file, dropped)
 
 
 def _numbers(table: pa.Table, name: str, file: Path) -> np.ndarray:
@@ -155,8 +151,8 @@ def _courses(table: pa.Table, folder: Path) -> tuple[Courses, dict[tuple[str, st
 def _begins(presentation: list[str]) -> np.ndarray:
     """Return when presentations begin: 2013B in February, 2013J in October."""
     month = {"B": "02", "J": "10"}
-    found = [re.fullmatch(r"(\d{4})([BJ])", one) for one in presentation]
-    day = np.array([f"{one[1]}-{month[one[2]]}" if one else "NaT" for one in found], "M8[D]")
+    terms = [re.fullmatch(r"(\d{4})([BJ])", name) for name in presentation]
+    day = np.array([f"{term[1]}-{month[term[2]]}" if term else "NaT" for term in terms], "M8[D]")
     return np.where(np.isnat(day), np.nan, day.astype(np.float64))
 
 
@@ -174,7 +170,7 @@ def _work(
             row=int(np.flatnonzero(course < 0)[0]) + 2,
         )
     due = _numbers(table, "date", file)
-    types = [EXAM if one == "Exam" else str(one) for one in table["assessment_type"].to_pylist()]
+    types = [EXAM if kind == "Exam" else str(kind) for kind in table["assessment_type"].to_pylist()]
     return Work(
         table["id_assessment"].to_pylist(), course, types,
         np.where(np.isnan(due), courses.length[course], due), _numbers(table, "weight", file),
@@ -189,38 +185,29 @@ def _enrolments(
 ) -> tuple[Enrolments, dict[tuple[int, str], int]]:
     info, registration = tables["studentInfo"], tables["studentRegistration"]
     file = folder / "studentRegistration.csv"
-    days = dict(
-        zip(
-            _keys(registration, row_of_course),
-            zip(
-                _numbers(registration, "date_registration", file).tolist(),
-                _numbers(registration, "date_unregistration", file).tolist(),
-                strict=True,
-            ),
-            strict=True,
-        )
+    dates = (
+        _numbers(registration, f"date_{name}", file).tolist()
+        for name in ("registration", "unregistration")
     )
+    days = dict(zip(_keys(registration, row_of_course), zip(*dates, strict=True), strict=True))
     keys = _keys(info, row_of_course)
     rows: dict[tuple[int, str], int] = {}
     for i, key in enumerate(keys):
         if key[0] >= 0:
             rows.setdefault(key, i)
     kept = list(rows.values())
-    if len(kept) < len(keys):
-        dropped["enrolments that stand twice or belong to no course"] += len(keys) - len(kept)
+    lost = len(keys) - len(kept)
+    drop(dropped, "enrolments that stand twice or belong to no course", lost)
     begin, end = np.array([days.get(key, (np.nan, np.nan)) for key in rows]).reshape(-1, 2).T
     groups = {name: info[heading].take(kept).to_pylist() for name, heading in GROUPS.items()}
     groups["deprivation"] = [
-        one if one is None or one.endswith("%") else f"{one}%" for one in groups["deprivation"]
+        band if band is None or band.endswith("%") else f"{band}%" for band in groups["deprivation"]
     ]
     enrolments = Enrolments(
-        [student for _, student in rows],
-        np.array([course for course, _ in rows], np.int64),
-        info["final_result"].take(kept).to_pylist(),
-        begin,
-        np.where(np.isnan(end), np.inf, end),
+        [student for _, student in rows], np.array([course for course, _ in rows], np.int64),
+        info["final_result"].take(kept).to_pylist(), begin, np.where(np.isnan(end), np.inf, end),
         groups,
-    )
+    )  # fmt: skip
     return enrolments, {key: i for i, key in enumerate(rows)}
 
 
@@ -239,7 +226,7 @@ def _submissions(
     folder: Path,
 ) -> tuple[Any, ...]:
     file = folder / "studentAssessment.csv"
-    handed = np.array([row_of_work.get(one, -1) for one in table["id_assessment"].to_pylist()])
+    handed = np.array([row_of_work.get(name, -1) for name in table["id_assessment"].to_pylist()])
     enrolment = np.array(
         [
             row_of.get((int(work.course[w]), student), -1) if w >= 0 else -1
@@ -249,13 +236,10 @@ def _submissions(
     )
     day, score = _numbers(table, "date_submitted", file), _numbers(table, "score", file)
     banked = _numbers(table, "is_banked", file) == 1
-    for reason, lost in (
-        ("submissions of unknown work or students", enrolment < 0),
-        ("submissions without a day", (enrolment >= 0) & np.isnan(day)),
-    ):
-        if lost.any():
-            dropped[reason] += int(lost.sum())
-    keep = (enrolment >= 0) & ~np.isnan(day)
+    known = enrolment >= 0
+    keep = known & ~np.isnan(day)
+    drop(dropped, "submissions of unknown work or students", (~known).sum())
+    drop(dropped, "submissions without a day", (known & ~keep).sum())
     kind = np.where(banked, TRANSFERRED, SUBMITTED)
     return enrolment[keep], kind[keep], day[keep], handed[keep], score[keep] / 100
 
@@ -277,9 +261,8 @@ def _clicks(
     )
     table = table.group_by([*_KEY, "id_student", "date"]).aggregate([("sum_click", "sum")])
     enrolment = np.array([row_of.get(key, -1) for key in _keys(table, row_of_course)], np.int64)
-    if (enrolment < 0).any():
-        dropped["clicks of unknown students"] += int((enrolment < 0).sum())
     keep = enrolment >= 0
+    drop(dropped, "clicks of unknown students", (~keep).sum())
     size = int(keep.sum())
     day, clicks = table["date"].to_numpy()[keep], table["sum_click_sum"].to_numpy()[keep]
     return enrolment[keep], np.full(size, CLICKED), day, np.full(size, -1), clicks

@@ -59,38 +59,23 @@ class UCIStudent(EventImporter):
         size = table.num_rows
         school = table["school"].to_pylist()
         student = [f"student {i + 1}" for i in range(size)]
-        attributes = {name: table[heading].to_pylist() for name, heading in GROUPS.items()}
-        log: dict[str, list[object]] = {
-            name: [] for name in ("student", "course", "event", "day", "work", "value", *GROUPS)
-        }
+        people = {name: table[heading].to_pylist() for name, heading in GROUPS.items()}
+        people["student"] = student
 
-        def add(
-            event: str, who: list[str], where: list[str], day: float, work: str, value: list[str]
-        ) -> None:
-            for name, column in (("student", who), ("course", where), ("value", value)):
-                log[name] += column
-            log["event"] += [event] * len(where)
-            log["day"] += [day] * len(where)
-            log["work"] += [work] * len(where)
-            for name, column in attributes.items():
-                log[name] += column if len(where) == size and who[0] else [""] * len(where)
+        def rows(event: str, day: float, course: list[str], **more: list[str]) -> pa.Table:
+            same = {"event": [event] * len(course), "day": [float(day)] * len(course)}
+            return pa.table({**same, "course": course, **more})
 
-        schools = sorted(set(school))
-        nobody = [""] * len(schools)
+        schools, log = sorted(set(school)), []
         for number, work in enumerate(("G1", "G2"), 1):
-            day = DAYS * number / 3
-            add("due", nobody, schools, day, work, nobody)
-            add(
-                "submitted",
-                student,
-                school,
-                day,
-                work,
-                (marks[work] / HIGHEST).astype(str).tolist(),
-            )
-        add("ends", nobody, schools, DAYS, "", nobody)
-        add("registered", student, school, 0, "", [""] * size)
+            day, value = DAYS * number / 3, (marks[work] / HIGHEST).astype(str).tolist()
+            log.append(rows("due", day, schools, work=[work] * len(schools)))
+            log.append(rows("submitted", day, school, work=[work] * size, value=value, **people))
         outcome = np.where(marks["G3"] < PASS, "Fail", "Pass").tolist()
-        add("outcome", student, school, DAYS, "", outcome)
+        log += [
+            rows("ends", DAYS, schools), rows("registered", 0, school, **people),
+            rows("outcome", DAYS, school, value=outcome, **people),
+        ]  # fmt: skip
+        events = pa.concat_tables(log, promote_options="default")
         note = f"The data has no dates: a year is taken as {DAYS} days."
-        return Reading(histories(pa.table(log), file, bad), (source,), {}, notes=(note,))
+        return Reading(histories(events, file, bad), (source,), {}, notes=(note,))

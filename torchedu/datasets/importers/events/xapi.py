@@ -9,13 +9,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from torchedu.bounded import parse_json
 from torchedu.datasets.importers.events.importer import EventImporter
 from torchedu.datasets.importers.events.log import OWNERS, histories
-from torchedu.datasets.importers.reading.rows import BadRows, Reading
+from torchedu.datasets.importers.reading.rows import BadRows, FileRows, Reading
 from torchedu.datasets.importers.reading.text import locate
 
 _CLICKS = frozenset([
@@ -51,60 +50,57 @@ class XAPI(EventImporter):
         """
         source, file, dropped = locate(raw), Path(raw), Counter[str]()
         statements = _statements(file, bad)
-        voided = {one["object"].get("id") for one in statements if _verb(one) == "voided"}
+        voided = {said["object"].get("id") for said in statements if _verb(said) == "voided"}
         log: dict[str, list[Any]] = {
             name: [] for name in ("student", "course", "event", "time", "work", "value")
         }
-        for one in statements:
-            told = None if one.get("id") in voided else _event(one)
-            if told is None:
-                dropped[f"statements with the verb {_verb(one)!r}, or voided"] += 1
+        for said in statements:
+            event = None if said.get("id") in voided else _event(said)
+            if event is None:
+                dropped[f"statements with the verb {_verb(said)!r}, or voided"] += 1
                 continue
-            for name, value in zip(log, (_actor(one), *told), strict=True):
+            for name, value in zip(log, (_actor(said), *event), strict=True):
                 log[name].append(value)
         notes = tuple(f"{count} {reason}: left out." for reason, count in dropped.items())
-        time = pa.array([one[:19] for one in log["time"]], pa.string())
+        time = pa.array([stamp[:19] for stamp in log["time"]], pa.string())
         table = pa.table({**log, "time": time})
         return Reading(histories(table, file, bad), (source,), {}, notes=notes)
 
 
 def _statements(file: Path, bad: BadRows) -> list[dict[str, Any]]:
-    number, statements = bad.places.file(str(file)), []
+    places, statements = FileRows(bad, bad.places.file(str(file))), []
     for row, line in enumerate(file.read_text("utf-8-sig").splitlines(), 1):
         if not line.strip():
             continue
         try:
-            one = parse_json(line)
-            if not (one["actor"] and one["verb"]["id"] and one["object"]["id"]):
+            said = parse_json(line)
+            if not (said["actor"] and said["verb"]["id"] and said["object"]["id"]):
                 raise KeyError("id")
-            statements.append(one)
+            statements.append(said)
         except (ValueError, KeyError, TypeError):
-            bad.add(
-                "the line is no xAPI statement",
-                bad.places.code(number, np.array([row])),
-                "Each line is a JSON object with actor, verb, object and timestamp.",
-            )
+            remedy = "Each line is a JSON object with actor, verb, object and timestamp."
+            places.refuse("the line is no xAPI statement", [row], remedy)
     return statements
 
 
-def _verb(one: dict[str, Any]) -> str:
-    return str(one["verb"]["id"]).rstrip("/").rpartition("/")[2]
+def _verb(said: dict[str, Any]) -> str:
+    return str(said["verb"]["id"]).rstrip("/").rpartition("/")[2]
 
 
-def _actor(one: dict[str, Any]) -> str:
-    actor = one["actor"]
+def _actor(said: dict[str, Any]) -> str:
+    actor = said["actor"]
     account = actor.get("account") or {}
     return str(account.get("name") or actor.get("mbox") or actor.get("openid") or actor.get("name"))
 
 
-def _event(one: dict[str, Any]) -> tuple[str, str, str, str, str] | None:
+def _event(said: dict[str, Any]) -> tuple[str, str, str, str, str] | None:
     """Return course, event, time, work and value."""
-    activities = (one.get("context") or {}).get("contextActivities") or {}
+    activities = (said.get("context") or {}).get("contextActivities") or {}
     around = activities.get("grouping") or activities.get("parent") or []
     around = around if isinstance(around, list) else [around]
-    about, verb, time = str(one["object"]["id"]), _verb(one), str(one.get("timestamp") or "")
+    about, verb, time = str(said["object"]["id"]), _verb(said), str(said.get("timestamp") or "")
     course = str(around[0]["id"]) if around else about
-    result = one.get("result") or {}
+    result = said.get("result") or {}
     if verb == "registered":
         return course, "registered", time, "", ""
     if verb in _LEFT:

@@ -77,9 +77,9 @@ def match_columns(
     for column in schema:
         if column.name in taken:
             continue
-        found = _heading((column.name, *column.aliases), headings, set(taken.values()))
-        if found is not None:
-            taken[column.name] = found
+        match = _heading((column.name, *column.aliases), headings, set(taken.values()))
+        if match is not None:
+            taken[column.name] = match
         elif column.name in needed:
             raise DataError(
                 f"no column holds the {column.name} ({column.unit}).",

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
 from torchedu.datasets.importers.reading.columns import ColumnMap
-from torchedu.datasets.importers.reading.rows import BadRows, Piece
+from torchedu.datasets.importers.reading.rows import COMPLETE, BadRows, Piece, Places
 from torchedu.datasets.importers.reading.text import Block, Source, blocks
 from torchedu.errors import ConfigError, DataError
 
@@ -37,32 +37,60 @@ class Table:
     def _refuse_delimiter(self, line: str) -> None:
         best = max(DELIMITERS, key=line.count)
         if line.count(best) >= 1:
-            raise DataError(
+            raise self.source.fault(
                 f"only one column is found with the delimiter {self.delimiter!r}.",
                 f"With {best!r} there are {line.count(best) + 1}: give "
                 f"⟦delimiter⟧ {DELIMITERS[best]}.",
-                file=self.source.name,
-                row=self.heading_row,
+                self.heading_row,
             )
 
-    def pieces(self, found: ColumnMap, bad: BadRows) -> Iterator[Piece]:
+    def pieces(self, matched: ColumnMap, bad: BadRows) -> Iterator[Piece]:
         """Read the wanted columns, block by block."""
-        number = bad.places.file(self.source.name)
-        wanted = {name: self.headings.index(heading) for name, heading in found.taken.items()}
-        skip = self.heading_row
-        for block in blocks(self.source, self.encoding, quoted=True):
-            if block.line <= skip:
-                block = _without_lines(block, skip)
-            table = parse(block, len(self.headings), wanted, self.delimiter, self.source.name)
-            bad.add(
-                f"the line does not have the {len(self.headings)} fields of the headings",
-                bad.places.code(number, table.cut),
-                "Complete the line, quote fields that hold the delimiter, or give "
-                "⟦on_bad_row⟧ drop.",
-                table.first_cut,
-            )
-            if table.batch.num_rows:
-                yield Piece(table.batch, bad.places.code(number, table.rows))
+        fields = len(self.headings)
+        wanted = {name: self.headings.index(heading) for name, heading in matched.taken.items()}
+        cut = (
+            f"the line does not have the {fields} fields of the headings",
+            "Complete the line, quote fields that hold the delimiter, or give ⟦on_bad_row⟧ drop.",
+        )
+        lines = blocks(self.source, self.encoding, quoted=True)
+        lines = (without_lines(block, self.heading_row) for block in lines)
+        return records(self.source, lines, fields, wanted, self.delimiter, bad, cut)
+
+    def whole(self, columns: Mapping[str, str]) -> dict[str, list[str | None]]:
+        """Read some columns at once, by the headings that hold them; of a table that is small."""
+        batches = [p.batch for p in self.pieces(ColumnMap({**columns}, ()), BadRows(Places()))]
+        return {
+            name: [value for batch in batches for value in batch.column(name).to_pylist()]
+            for name in columns
+        }
+
+
+def records(
+    source: Source,
+    lines: Iterable[Block],
+    fields: int,
+    wanted: Mapping[str, int],
+    delimiter: str,
+    bad: BadRows,
+    cut: tuple[str, str] | None = None,
+) -> Iterator[Piece]:
+    """Read the wanted columns of blocks of CSV lines without headings.
+
+    Args:
+        source: Their file.
+        lines: The blocks.
+        fields: How many fields each line has.
+        wanted: The index of each wanted column by the name it shall have.
+        delimiter: What stands between fields.
+        bad: What becomes of lines with another number of fields.
+        cut: What is said of these, and what to do.
+    """
+    rows, cut = bad.of(source), cut or (f"the line does not have {fields} fields", COMPLETE)
+    for block in lines:
+        table = parse(block, fields, wanted, delimiter, source.name)
+        rows.refuse(cut[0], table.cut, cut[1], table.first_cut)
+        if table.batch.num_rows:
+            yield rows.piece(table.batch, table.rows)
 
 
 def _delimiter(given: str | None, source: Source) -> str:
@@ -166,8 +194,10 @@ def _record_lines(block: Block, records: int, delimiter: str) -> NDArray[np.int6
     return np.array(lines[:records], np.int64)
 
 
-def _without_lines(block: Block, last: int) -> Block:
-    """Return the block without the lines up to the line ``last``."""
+def without_lines(block: Block, last: int) -> Block:
+    """Return the block without the lines up to the line ``last``, where it has such."""
+    if block.line > last:
+        return block
     data = block.data
     for _ in range(last - block.line + 1):
         data = data.partition(b"\n")[2]

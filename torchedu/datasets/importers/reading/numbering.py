@@ -35,6 +35,13 @@ class Numbering:
         return [names[i] for i in order.tolist()], order
 
 
+def inverse(order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the place of each number in an order."""
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    return place
+
+
 class Groups:
     """A student attribute: the first value given for each student.
 

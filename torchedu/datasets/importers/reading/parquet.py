@@ -8,8 +8,7 @@ import pyarrow.parquet as arrow_parquet
 
 from torchedu.datasets.importers.reading.columns import ColumnMap
 from torchedu.datasets.importers.reading.rows import BadRows, Piece
-from torchedu.datasets.importers.reading.text import Source
-from torchedu.errors import DataError
+from torchedu.datasets.importers.reading.text import EMPTY, Source
 
 BATCH_ROWS = 1 << 16
 
@@ -23,32 +22,26 @@ class Table:
         with _open(source) as file:
             self.headings: list[str] = file.schema_arrow.names
 
-    def pieces(self, found: ColumnMap, bad: BadRows) -> Iterator[Piece]:
+    def pieces(self, matched: ColumnMap, bad: BadRows) -> Iterator[Piece]:
         """Read the wanted columns, batch by batch; rows are counted from 1."""
-        source = self.source
-        number, row = bad.places.file(source.name), 1
-        headings = list(dict.fromkeys(found.taken.values()))
-        with _open(source) as table:
+        places, row = bad.of(self.source), 1
+        headings = list(dict.fromkeys(matched.taken.values()))
+        with _open(self.source) as table:
             try:
                 for batch in table.iter_batches(BATCH_ROWS, columns=headings, use_threads=False):
                     named = pa.RecordBatch.from_arrays(
-                        [batch.column(heading) for heading in found.taken.values()],
-                        names=list(found.taken),
+                        [batch.column(heading) for heading in matched.taken.values()],
+                        names=list(matched.taken),
                     )
                     rows = row + np.arange(batch.num_rows, dtype=np.int64)
                     row += batch.num_rows
-                    yield Piece(named, bad.places.code(number, rows))
+                    yield places.piece(named, rows)
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-                raise DataError(
-                    f"the Parquet file cannot be read on ({error}).",
-                    "It is cut or damaged: write it again.",
-                    file=source.name,
-                    row=row,
-                ) from None
+                problem = f"the Parquet file cannot be read on ({error})."
+                remedy = "It is cut or damaged: write it again."
+                raise self.source.fault(problem, remedy, row) from None
         if row == 1:
-            raise DataError(
-                "the file is empty.", "Export it again; nothing was written.", file=source.name
-            )
+            raise self.source.fault(*EMPTY)
 
 
 def _open(source: Source) -> arrow_parquet.ParquetFile:
@@ -60,8 +53,7 @@ def _open(source: Source) -> arrow_parquet.ParquetFile:
     try:
         return arrow_parquet.ParquetFile(source.system.open_input_file(source.path))
     except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(
+        raise source.fault(
             f"the file is no Parquet file ({error}).",
             "It is cut, or of another format: docs/data.md lists them.",
-            file=source.name,
         ) from None

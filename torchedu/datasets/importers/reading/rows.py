@@ -1,6 +1,6 @@
 """Rows as they are read, where each stands, and what becomes of a bad one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -57,6 +57,17 @@ class Reading(NamedTuple):
     raw: str = ""
 
 
+CORRECT = "Correct the row, or give ⟦on_bad_row⟧ drop."
+COMPLETE = "Complete the line, or give ⟦on_bad_row⟧ drop."
+"""What a user can do about a bad row, and about one that is cut."""
+
+
+def texts(columns: Mapping[str, Sequence[str | None]]) -> pa.RecordBatch:
+    """Return rows whose columns are all texts."""
+    arrays = {name: pa.array(column, pa.string()) for name, column in columns.items()}
+    return pa.RecordBatch.from_pydict(arrays)
+
+
 class Places:
     """Numbers for the places of rows, so that a row can be named long after it was read."""
 
@@ -91,13 +102,7 @@ class BadRows:
     _dropped: dict[str, dict[str, Any]] = field(default_factory=dict)
     _named: int = 3  # rows named for each reason
 
-    def add(
-        self,
-        reason: str,
-        place: NDArray[np.int64],
-        remedy: str,
-        value: object = None,
-    ) -> None:
+    def add(self, reason: str, place: NDArray[np.int64], remedy: str, value: object = None) -> None:
         """Raise for the first of these rows, or count them.
 
         Args:
@@ -113,19 +118,52 @@ class BadRows:
             return
         if self.action == "error":
             file, row = self.places.name(int(place[0]))
-            found = "" if value is None else f" ({_short(value)})"
-            raise DataError(f"{reason}{found}.", remedy, file=file, row=row)
+            shown = "" if value is None else f" ({_short(value)})"
+            raise DataError(f"{reason}{shown}.", remedy, file=file, row=row)
         entry = self._dropped.setdefault(reason, {"rows": 0, "first": []})
         entry["rows"] += len(place)
         room = self._named - len(entry["first"])
-        for one in place[:room].tolist():
-            file, row = self.places.name(one)
-            entry["first"].append(f"{file}, row {row}")
+        named = map(self.places.name, place[:room].tolist())
+        entry["first"] += [f"{file}, row {row}" for file, row in named]
+
+    def of(self, source: Source) -> "FileRows":
+        """Take up a file, and return what tells where its rows stand."""
+        return FileRows(self, self.places.file(source.name))
 
     @property
     def dropped(self) -> dict[str, dict[str, Any]]:
         """For each reason, how many rows were dropped and where the first of them stand."""
         return dict(sorted(self._dropped.items()))
+
+
+class FileRows(NamedTuple):
+    """The rows of one file.
+
+    Attributes:
+        bad: What becomes of bad ones.
+        number: The file's, from ``Places.file``.
+    """
+
+    bad: BadRows
+    number: int
+
+    def places(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return a number for each row, counted from 1; see ``Places.code``."""
+        return self.bad.places.code(self.number, rows)
+
+    def piece(self, batch: pa.RecordBatch, rows: NDArray[np.int64]) -> Piece:
+        """Return some of them with where each stands."""
+        return Piece(batch, self.places(rows))
+
+    def refuse(
+        self,
+        reason: str,
+        rows: NDArray[np.int64] | list[int],
+        remedy: str = COMPLETE,
+        value: object = None,
+    ) -> None:
+        """Raise for the first of these rows, or count them; see ``BadRows.add``."""
+        self.bad.add(reason, self.places(np.asarray(rows, np.int64)), remedy, value)
 
 
 class Sieve:
@@ -151,7 +189,7 @@ class Sieve:
         *,
         column: str | None = None,
         value: object = None,
-        remedy: str = "Correct the row, or give ⟦on_bad_row⟧ drop.",
+        remedy: str = CORRECT,
     ) -> None:
         """Refuse rows.
 

@@ -45,14 +45,12 @@ class Workbook:
                 self.headings = [(cell or "").strip() for cell in cells[: last + 1]]
                 self.heading_row = row
                 return
-        raise DataError(
-            "the workbook's first sheet is empty.", "Export it again.", file=source.name
-        )
+        raise source.fault("the workbook's first sheet is empty.", "Export it again.")
 
-    def pieces(self, found: ColumnMap, bad: BadRows) -> Iterator[Piece]:
+    def pieces(self, matched: ColumnMap, bad: BadRows) -> Iterator[Piece]:
         """Read the wanted columns, some rows at a time; empty rows hold nothing."""
-        number = bad.places.file(self.source.name)
-        index = [self.headings.index(heading) for heading in found.taken.values()]
+        places = bad.of(self.source)
+        index = [self.headings.index(heading) for heading in matched.taken.values()]
         rows = enumerate(self._rows(), 1)
         while block := list(islice(rows, _ROWS)):
             kept = [(row, cells) for row, cells in block if row > self.heading_row and any(cells)]
@@ -60,9 +58,8 @@ class Workbook:
                 pa.array([cells[i] if i < len(cells) else None for _, cells in kept], pa.string())
                 for i in index
             ]
-            place = np.array([row for row, _ in kept], np.int64)
-            batch = pa.RecordBatch.from_arrays(columns, names=list(found.taken))
-            yield Piece(batch, bad.places.code(number, place))
+            batch = pa.RecordBatch.from_arrays(columns, names=list(matched.taken))
+            yield places.piece(batch, np.array([row for row, _ in kept], np.int64))
 
     def _rows(self) -> Iterator[Sequence[str | None]]:
         load, defused = _openpyxl()
@@ -99,10 +96,9 @@ class Workbook:
         file.seek(0)
 
     def _refused(self, why: str) -> DataError:
-        return DataError(
+        return self.source.fault(
             f"the workbook cannot be read: {why}.",
             "Open it yourself if you trust it, and save the sheet as CSV.",
-            file=self.source.name,
         )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
 from torchedu.datasets.importers.reading import csv, parquet, spreadsheet
 from torchedu.datasets.importers.reading.columns import ColumnMap, match_columns
@@ -12,35 +12,8 @@ from torchedu.schema import Column
 
 CSV = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 PARQUET = (".parquet", ".pq")
-
-
-@dataclass(kw_only=True)
-class Headed:
-    """Options of tables with headings.
-
-    Args:
-        columns: Headings by torchedu's names, where they are not the common ones, such as ``pupil``
-            for ``student``.
-    """
-
-    columns: Mapping[str, str] | None = None
-
-
-@dataclass(kw_only=True)
-class Delimited(Headed):
-    """Options of tables that may be text.
-
-    Args:
-        delimiter: What stands between the fields of a CSV file; a comma, or a tab in ``.tsv``.
-        encoding: The text's encoding.
-    """
-
-    delimiter: str | None = None
-    encoding: str = "utf-8"
-
-    def tables(self, raw: str, suffixes: Sequence[str]) -> "list[Table]":
-        """Open a file, or those of a folder with one of the endings; see ``open_tables``."""
-        return open_tables(files(locate(raw), suffixes), self.delimiter, self.encoding)
+TEXT = (*CSV, ".txt")
+"""Endings of CSV files; where a format's name tells them, of others too."""
 
 
 class Table(Protocol):
@@ -58,73 +31,92 @@ class Table(Protocol):
     def heading_row(self) -> int | None:
         """The row in which the headings stand, where the file has one."""
 
-    def pieces(self, found: ColumnMap, bad: BadRows) -> Iterator[Piece]:
+    def pieces(self, matched: ColumnMap, bad: BadRows) -> Iterator[Piece]:
         """Read the columns that were found, some rows at a time."""
 
 
-def open_tables(
-    sources: Sequence[Source], delimiter: str | None = None, encoding: str = "utf-8"
-) -> list[Table]:
-    """Open files by their endings: Parquet, an Excel workbook, or else CSV.
+@dataclass(kw_only=True)
+class Headed:
+    """What reads tables with headings: a format of such has a ``schema``, and need not have more.
 
-    Args:
-        sources: The files.
-        delimiter: What stands between the fields of a CSV file.
-        encoding: The encoding of CSV files.
+    Whether as an option or as what the format fixes, it may also have ``groups`` (headings of
+    student attributes), ``traits`` (headings of further scores) and ``answer_id`` (the heading of
+    the answer's id, where an answer fills several rows).
 
-    Raises:
-        DataError: One cannot be read as it stands.
-    """
-    return [_open(source, delimiter, encoding) for source in sources]
-
-
-def _open(source: Source, delimiter: str | None, encoding: str) -> Table:
-    if source.base.endswith(PARQUET):
-        return parquet.Table(source)
-    if source.base.endswith(spreadsheet.SUFFIX):
-        return spreadsheet.Workbook(source)
-    return csv.Table(source, delimiter, encoding)
-
-
-def read_tables(
-    tables: Sequence[Table],
-    bad: BadRows,
-    schema: Sequence[Column],
-    *,
-    columns: Mapping[str, str] | None = None,
-    groups: Sequence[str] = (),
-    traits: Sequence[str] = (),
-    answer_id: str | None = None,
-) -> Reading:
-    """Read tables one after the other, each under its own headings.
-
-    Args:
-        tables: The tables.
-        bad: What becomes of bad rows.
+    Attributes:
         schema: The columns that there are.
-        columns: Headings by the schema's names, where they are not the common ones.
-        groups: Headings of student attributes.
-        traits: Headings of further scores.
-        answer_id: Heading of the answer's id, where an answer fills several rows.
+        endings: Of a folder, the endings of the files that are read.
 
-    Returns:
-        What is read, piece by piece.
-
-    Raises:
-        ConfigError: ``columns`` names a column that the schema does not have.
-        DataError: A column is missing, or its heading stands twice.
+    Args:
+        columns: Headings by torchedu's names, where they are not the common ones, such as ``pupil``
+            for ``student``.
     """
-    maps = [
-        match_columns(
-            table.headings, table.source.name, row=table.heading_row, schema=schema,
-            columns=columns, groups=groups, traits=traits, answer_id=answer_id,
-        )
-        for table in tables
-    ]  # fmt: skip
 
-    def pieces() -> Iterator[Piece]:
-        for table, found in zip(tables, maps, strict=True):
-            yield from table.pieces(found, bad)
+    schema: ClassVar[Sequence[Column]]
+    endings: ClassVar[Sequence[str]] = CSV
 
-    sources = tuple(table.source for table in tables)
-    return Reading(pieces(), sources, maps[0].taken, maps[0].ignored)
+    columns: Mapping[str, str] | None = None
+
+    def read(self, raw: str, bad: BadRows) -> Reading:
+        """Begin to read the file, or those of a folder; see ``Importer.read``."""
+        return self.of(files(locate(raw), self.endings), bad)
+
+    def of(self, sources: Sequence[Source], bad: BadRows) -> Reading:
+        """Read files one after the other, each under its own headings.
+
+        Args:
+            sources: The files.
+            bad: What becomes of bad rows.
+
+        Returns:
+            What is read, piece by piece.
+
+        Raises:
+            ConfigError: ``columns`` names a column that the schema does not have.
+            DataError: A column is missing, or its heading stands twice.
+        """
+        tables = [self.open(source) for source in sources]
+        fixed = ("groups", "traits", "answer_id")
+        given: dict[str, Any] = {name: getattr(self, name, ()) for name in fixed}
+        maps = [
+            match_columns(
+                table.headings, table.source.name, row=table.heading_row, schema=self.schema,
+                columns=self.columns, **given,
+            )
+            for table in tables
+        ]  # fmt: skip
+
+        def pieces() -> Iterator[Piece]:
+            for table, columns in zip(tables, maps, strict=True):
+                yield from table.pieces(columns, bad)
+
+        return Reading(pieces(), tuple(sources), maps[0].taken, maps[0].ignored)
+
+    def open(self, source: Source) -> Table:
+        """Open a file, here of Parquet.
+
+        Raises:
+            DataError: It cannot be read as it stands.
+        """
+        return parquet.Table(source)
+
+
+@dataclass(kw_only=True)
+class Delimited(Headed):
+    """What reads tables of any kind by their endings: Parquet, an Excel workbook, or else CSV.
+
+    Args:
+        delimiter: What stands between the fields of a CSV file; a comma, or a tab in ``.tsv``.
+        encoding: The text's encoding.
+    """
+
+    delimiter: str | None = None
+    encoding: str = "utf-8"
+
+    def open(self, source: Source) -> Table:
+        """Open a file by its ending; see ``Headed.open``."""
+        if source.base.endswith(PARQUET):
+            return parquet.Table(source)
+        if source.base.endswith(spreadsheet.SUFFIX):
+            return spreadsheet.Workbook(source)
+        return csv.Table(source, self.delimiter, self.encoding)

@@ -3,7 +3,7 @@
 import codecs
 import difflib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -17,6 +17,8 @@ MOST_BYTES = 64 << 20
 """A longer stretch without the end of a line (or of a quoted field) is taken for an error."""
 MOST_WHOLE = 256 << 20
 """A longer file, unpacked, is not read at once."""
+
+EMPTY = ("the file is empty.", "Export it again; nothing was written.")
 
 
 class Block(NamedTuple):
@@ -60,6 +62,10 @@ class Source(NamedTuple):
         except OSError as error:
             raise _unreadable(self.name, error) from None
 
+    def fault(self, problem: str, remedy: str, row: int | None = None) -> DataError:
+        """Return the error that says what is wrong with it."""
+        return DataError(problem, remedy, file=self.name, row=row)
+
     def sibling(self, base: str) -> "Source | None":
         """Return the file of another name in the same folder, or None where there is none."""
         return inside(Source(self.system, _parent(self.path), _parent(self.name)), base)
@@ -77,10 +83,9 @@ class Source(NamedTuple):
                 if not block:
                     return bytes(data)
                 data += block
-        raise DataError(
+        raise self.fault(
             f"the file holds more than {MOST_WHOLE >> 20} MiB, and is read as a whole.",
             "Divide it, or give JSON lines where the format has them.",
-            file=self.name,
         )
 
 
@@ -119,14 +124,33 @@ def files(source: Source, suffixes: Sequence[str]) -> list[Source]:
     if source.system.get_file_info(source.path).type == fs.FileType.File:
         return [source]
     names = sorted(name for name in _names(source) if name.endswith(tuple(suffixes)))
-    found = [one for name in names if (one := inside(source, name)) is not None]
-    if not found:
-        raise DataError(
+    there = [file for name in names if (file := inside(source, name)) is not None]
+    if not there:
+        raise source.fault(
             f"the folder holds no file ending in {', '.join(suffixes)}.",
             "Name the file itself, or a folder that holds such files.",
-            file=source.name,
         )
-    return found
+    return there
+
+
+def one_of(place: Source, names: Iterable[str]) -> Source | None:
+    """Return the file itself, or of a folder the first of these that is there; else None."""
+    if not is_folder(place):
+        return place
+    return next((file for name in names if (file := inside(place, name)) is not None), None)
+
+
+def only(place: Source, suffixes: Sequence[str], noun: str) -> Source:
+    """Return the file itself, or of a folder the one with one of the suffixes.
+
+    Raises:
+        DataError: There is none, or several, which are told as several ``noun``.
+    """
+    first, *others = files(place, suffixes)
+    if others:
+        names = ", ".join(file.base for file in (first, *others))
+        raise place.fault(f"the folder holds several {noun}.", f"Name one: {names}.")
+    return first
 
 
 def inside(folder: Source, base: str) -> Source | None:
@@ -162,8 +186,7 @@ def blocks(source: Source, encoding: str = "utf-8", *, quoted: bool = False) -> 
         decode = codecs.getincrementaldecoder("utf-8-sig" if _is_utf8(encoding) else encoding)()
     except LookupError:
         raise ConfigError(
-            f"⟦encoding⟧ {encoding!r} is not known.",
-            "Common ones: utf-8, cp1252, latin-1, utf-16.",
+            f"⟦encoding⟧ {encoding!r} is not known.", "Common ones: utf-8, cp1252, latin-1, utf-16."
         ) from None
     # Old Macintosh and Windows line ends become the one that all that follows counts by.
     decoder = io.IncrementalNewlineDecoder(decode, translate=True)
@@ -189,18 +212,15 @@ def blocks(source: Source, encoding: str = "utf-8", *, quoted: bool = False) -> 
                 line += block.count(b"\n")
             elif len(rest) > MOST_BYTES:
                 what = "quoted field" if quoted and b"\n" in rest else "line"
-                raise DataError(
+                raise source.fault(
                     f"a {what} does not end within {MOST_BYTES >> 20} MiB.",
                     "Close the quote, or export the file again.",
-                    file=source.name,
-                    row=line,
+                    line,
                 )
             if not data:
                 break
     if empty:
-        raise DataError(
-            "the file is empty.", "Export it again; nothing was written.", file=source.name
-        )
+        raise source.fault(*EMPTY)
 
 
 def _read(stream: pa.NativeFile, source: Source) -> bytes:
@@ -233,10 +253,8 @@ def _wrong_encoding(
         remedy = "The file begins as UTF-16 does: give ⟦encoding⟧ utf-16."
     else:
         remedy = "Give its encoding, such as ⟦encoding⟧ cp1252, or save it as UTF-8."
-    found = f"byte {seen[at]:#04x}" if at < len(seen) else "the end of the file"
-    return DataError(
-        f"the text is not {encoding} ({found} cannot be read).", remedy, file=source.name, row=row
-    )
+    place = f"byte {seen[at]:#04x}" if at < len(seen) else "the end of the file"
+    return source.fault(f"the text is not {encoding} ({place} cannot be read).", remedy, row)
 
 
 def _unreadable(name: str, error: Exception) -> DataError:
@@ -252,10 +270,10 @@ def _parent(path: str) -> str:
 
 def _names(folder: Source) -> list[str]:
     try:
-        found = folder.system.get_file_info(fs.FileSelector(folder.path or "."))
+        infos = folder.system.get_file_info(fs.FileSelector(folder.path or "."))
     except OSError:
         return []
-    return [info.base_name for info in found]
+    return [info.base_name for info in infos]
 
 
 def _nearest(source: Source) -> str:

@@ -27,19 +27,19 @@ FOLDS = 5
 
 def _folds(folder: Source | None, source: Source) -> dict[str, str]:
     """Return the fold in which each essay is tested, where folds lie beside the essays."""
-    found: dict[str, str] = {}
+    fold_of: dict[str, str] = {}
     for fold in range(FOLDS):
         name = f"nea_folds/fold_{fold}/test_ids.txt"
         file = inside(folder, name) if folder else source.sibling(name)
         if file is None:
             return {}
         for line, id in enumerate(file.read().decode("ascii", "replace").split(), 1):
-            if id in found:
+            if id in fold_of:
                 raise DataError(
                     f"essay {id} is in two folds.", "Fetch the folds again.", file=name, row=line
                 )
-            found[id] = str(fold)
-    return found
+            fold_of[id] = str(fold)
+    return fold_of
 
 
 @dataclass(kw_only=True)
@@ -63,8 +63,8 @@ class ASAP(TextImporter):
     @classmethod
     def likeness(cls, names: Sequence[str]) -> int:
         """Say how surely names tell the format: by the competition's file, or nea's folds."""
-        told = ("training_set_rel3", "nea_folds")
-        return 100 * any(name.startswith(told) for name in names)
+        begins = ("training_set_rel3", "nea_folds")
+        return 100 * any(name.startswith(begins) for name in names)
 
     def read(self, raw: str, bad: BadRows) -> Reading:
         """Read the essays; the score is the first domain's.
@@ -79,14 +79,14 @@ class ASAP(TextImporter):
         Raises:
             DataError: A file cannot be read as it stands.
         """
-        found = locate(raw)
-        source = files(found, (".tsv", ".parquet"))[0] if is_folder(found) else found
+        place = locate(raw)
+        source = files(place, (".tsv", ".parquet"))[0]
         columns = {
             "id": "essay_id", "prompt": "essay_set", "text": "essay", "score": "domain1_score",
             "rater1": "rater1_domain1", "rater2": "rater2_domain1",
         }  # fmt: skip
-        reading = TextTables(columns=columns, encoding=self.encoding).read(source.name, bad)
-        folds = _folds(found if is_folder(found) else None, source)
+        reading = TextTables(columns=columns, encoding=self.encoding).of([source], bad)
+        folds = _folds(place if is_folder(place) else None, source)
 
         def pieces() -> Iterator[Piece]:
             for piece in reading.pieces:
@@ -95,11 +95,13 @@ class ASAP(TextImporter):
                     batch = batch.drop_columns(["fold"])
                 prompts = values.names(batch.column("prompt")).to_pylist()
                 for name, edge in (("low", 0), ("high", 1)):
-                    known = [RANGES[one][edge] if one in RANGES else None for one in prompts]
+                    known = [
+                        RANGES[prompt][edge] if prompt in RANGES else None for prompt in prompts
+                    ]
                     batch = batch.append_column(name, pa.array(known, pa.int64()))
                 if folds:
                     ids = values.names(batch.column("id")).to_pylist()
-                    batch = batch.append_column("fold", pa.array([folds.get(one) for one in ids]))
+                    batch = batch.append_column("fold", pa.array([folds.get(id) for id in ids]))
                 yield Piece(batch, piece.place)
 
         return reading._replace(pieces=pieces())

@@ -107,7 +107,7 @@ class _Rows:
         again = self._repeated(names, texts, sieve)
         keep = sieve.keep & ~again
         self.names += [names[i] for i in np.flatnonzero(keep).tolist()]
-        for name in ("text", *(one for one in TEXTS if one in has)):
+        for name in ("text", *(column for column in TEXTS if column in has)):
             column = texts if name == "text" else batch.column(name).to_pylist()
             kept = self._texts.setdefault(name, [])
             kept += [(column[i] or "").strip() for i in np.flatnonzero(keep).tolist()]
@@ -122,25 +122,25 @@ class _Rows:
         self, batch: pa.RecordBatch, sieve: Sieve
     ) -> dict[str, NDArray[np.float64]]:
         """Return the numbers of a piece, after refusing what is none or out of its range."""
-        found: dict[str, NDArray[np.float64]] = {}
+        numbers: dict[str, NDArray[np.float64]] = {}
         for name in batch.schema.names:
             if name in (SCORE, "low", "high", "rater1", "rater2") or name.startswith(TRAIT):
-                found[name], wrong = values.numbers(batch.column(name))
+                numbers[name], wrong = values.numbers(batch.column(name))
                 sieve.refuse(f"the {_plain(name)} is no number", wrong, column=name)
-        if SCORE in found:
-            missing = np.isnan(found[SCORE])
+        if SCORE in numbers:
+            missing = np.isnan(numbers[SCORE])
             sieve.refuse("the score is missing", missing)
             for edge, side in (("low", np.less), ("high", np.greater)):
-                if edge in found:
-                    off = side(found[SCORE], found[edge])
+                if edge in numbers:
+                    off = side(numbers[SCORE], numbers[edge])
                     where = "below" if edge == "low" else "above"
-                    value = found[edge][off.argmax()] if off.any() else None
+                    value = numbers[edge][off.argmax()] if off.any() else None
                     sieve.refuse(
                         f"the score is {where} the prompt's range, which ends at {value}",
                         off,
                         column=SCORE,
                     )
-        return found
+        return numbers
 
     def _repeated(self, names: list[Any], texts: list[Any], sieve: Sieve) -> NDArray[np.bool_]:
         """Return which rows repeat a text, after refusing other texts of a known name."""
@@ -171,10 +171,10 @@ class _Rows:
         kinds, ids = {}, {}
         self._named.setdefault(PROMPT, ["the only one"] * size)
         for name, column in self._named.items():
-            known = sorted({one for one in column if one is not None})
+            known = sorted({value for value in column if value is not None})
             names = Names([known[i] for i in natural_order(known).tolist()])
             kinds[name] = names
-            ids[name] = np.array([0 if one is None else names.id(one) for one in column])
+            ids[name] = np.array([0 if value is None else names.id(value) for value in column])
         numbers = {name: np.concatenate(parts) for name, parts in self._numbers.items()}
         scores = [name for name in numbers if name == SCORE or name.startswith(TRAIT)]
         scores.sort(key=lambda name: name != SCORE)
@@ -207,13 +207,13 @@ def _ranges(
     num_prompts: int,
 ) -> NDArray[np.float64]:
     """Return lowest and highest score and step of each prompt: as told, else as given."""
-    found = np.stack([np.full(num_prompts, np.inf), np.full(num_prompts, -np.inf)], 1)
+    edges = np.stack([np.full(num_prompts, np.inf), np.full(num_prompts, -np.inf)], 1)
     for column, place, reduce in ((low, 0, np.fmin), (high, 1, np.fmax)):
-        told = score if column is None else np.where(np.isnan(column), score, column)
-        reduce.at(found[:, place], prompt, told)
-    found = np.where(np.isfinite(found), found, np.nan)
-    steps = [_step(score[prompt == i], found[i, 0]) for i in range(num_prompts)]
-    return np.concatenate([found, np.array(steps)[:, None]], 1)
+        edge = score if column is None else np.where(np.isnan(column), score, column)
+        reduce.at(edges[:, place], prompt, edge)
+    edges = np.where(np.isfinite(edges), edges, np.nan)
+    steps = [_step(score[prompt == i], edges[i, 0]) for i in range(num_prompts)]
+    return np.concatenate([edges, np.array(steps)[:, None]], 1)
 
 
 def _step(score: NDArray[np.float64], low: float) -> float:
@@ -227,12 +227,12 @@ def _notes(kinds: dict[str, Names], ranges: NDArray[np.float64]) -> list[str]:
     if not ranges.shape[1]:
         return [f"Labels: {', '.join(kinds[LABEL])}."]
     prompts = list(kinds[PROMPT])
-    told = [
+    ends = [
         f"{name}: {low:g} to {high:g}"
         for name, (low, high, _) in zip(prompts[:12], ranges[:, 0], strict=False)
     ]
     more = f" and {len(prompts) - 12} more" if len(prompts) > 12 else ""
-    return [f"Ranges of scores, by prompt: {', '.join(told)}{more}."]
+    return [f"Ranges of scores, by prompt: {', '.join(ends)}{more}."]
 
 
 def _plain(name: str) -> str:

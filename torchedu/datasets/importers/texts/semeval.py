@@ -10,9 +10,8 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError
 
 import numpy as np
-import pyarrow as pa
 
-from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading
+from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, texts
 from torchedu.datasets.importers.reading.text import Source, locate
 from torchedu.datasets.importers.texts.importer import TextImporter
 from torchedu.errors import DataError, MissingExtraError
@@ -31,21 +30,19 @@ def _piece(source: Source, part: str, bad: BadRows) -> Piece:
     question = _parsed(source)
     answers = question.findall("studentAnswers/studentAnswer")
     references = question.findall("referenceAnswers/referenceAnswer")
-    best = [one for one in references if one.get("category") == "BEST"] or references
+    best = [answer for answer in references if answer.get("category") == "BEST"] or references
     asked = "".join(question.findtext("questionText") or "").strip()
     size = len(answers)
-    batch = {
-        "id": [one.get("id") for one in answers],
-        "text": ["".join(one.itertext()).strip() for one in answers],
-        "label": [one.get("accuracy") for one in answers],
+    columns: dict[str, list[str | None]] = {
+        "id": [answer.get("id") for answer in answers],
+        "text": ["".join(answer.itertext()).strip() for answer in answers],
+        "label": [answer.get("accuracy") for answer in answers],
         "prompt": [question.get("id")] * size,
         "question": [asked] * size,
-        "reference": ["\n".join("".join(one.itertext()).strip() for one in best)] * size,
+        "reference": ["\n".join("".join(answer.itertext()).strip() for answer in best)] * size,
         "part": [part] * size,
     }
-    place = bad.places.code(bad.places.file(source.name), np.arange(1, size + 1))
-    columns = {name: pa.array(column, pa.string()) for name, column in batch.items()}
-    return Piece(pa.RecordBatch.from_pydict(columns), place)
+    return bad.of(source).piece(texts(columns), np.arange(1, size + 1))
 
 
 def _parsed(source: Source) -> Element:
@@ -56,26 +53,21 @@ def _parsed(source: Source) -> Element:
         raise MissingExtraError("Reading XML", "defusedxml", "language") from None
     remedy = "Fetch the data set again."
     if source.size() > MOST_BYTES:
-        raise DataError(f"the file is over {MOST_BYTES >> 20} MiB.", remedy, file=source.name)
+        raise source.fault(f"the file is over {MOST_BYTES >> 20} MiB.", remedy)
     try:
-        found: Element = fromstring(source.read())
+        question: Element = fromstring(source.read())
     except DefusedXmlException as error:
-        raise DataError(
+        raise source.fault(
             f"the XML declares entities, which can fill the memory ({type(error).__name__}).",
             "Data has no need of them: remove the DOCTYPE, or do not trust the file.",
-            file=source.name,
         ) from None
     except ParseError as error:
-        raise DataError(
-            f"the file is no XML ({error}).", remedy, file=source.name, row=error.position[0]
-        ) from None
-    if found.tag != "question":
-        raise DataError(
-            f"the XML holds <{found.tag}>, not <question>.",
-            "Name a folder of SemEval-2013 task 7.",
-            file=source.name,
-        )
-    return found
+        problem = f"the file is no XML ({error})."
+        raise source.fault(problem, remedy, error.position[0]) from None
+    if question.tag != "question":
+        problem = f"the XML holds <{question.tag}>, not <question>."
+        raise source.fault(problem, "Name a folder of SemEval-2013 task 7.")
+    return question
 
 
 class SemEval2013(TextImporter):
@@ -103,15 +95,15 @@ class SemEval2013(TextImporter):
             DataError: There is no such file, or one is no XML of this kind.
         """
         root = Path(raw)
-        found = [root] if root.is_file() else sorted(root.rglob("*.xml"))
-        if not found:
+        files = [root] if root.is_file() else sorted(root.rglob("*.xml"))
+        if not files:
             raise DataError(
                 "the folder holds no .xml file.", "Name the data set's folder.", file=raw
             )
-        sources = tuple(locate(str(file)) for file in found)
+        sources = tuple(locate(str(file)) for file in files)
 
         def pieces() -> Iterator[Piece]:
-            for file, source in zip(found, sources, strict=True):
+            for file, source in zip(files, sources, strict=True):
                 yield _piece(source, _part(file, root), bad)
 
         taken = {"text": "studentAnswer", "label": "accuracy", "prompt": "question/@id"}

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
-from torchedu.datasets.importers.reading.rows import BadRows, Reading
-from torchedu.datasets.importers.reading.tables import CSV, PARQUET, Delimited, read_tables
+from torchedu.datasets.importers.reading.tables import PARQUET, TEXT, Delimited
 from torchedu.datasets.importers.texts.importer import TextImporter
 from torchedu.schema import TEXT_COLUMNS
 
-SUFFIXES = (*CSV, ".txt", *PARQUET)
 ELLIPSE_TRAITS = ("Cohesion", "Syntax", "Vocabulary", "Phraseology", "Grammar", "Conventions")
 PERSON = (
     "gender", "race_ethnicity", "ell_status", "economically_disadvantaged",
@@ -18,7 +17,15 @@ PERSON = (
 
 
 @dataclass(kw_only=True)
-class TextTables(Delimited, TextImporter):
+class GradedTables(Delimited, TextImporter):
+    """Files of graded texts under headings."""
+
+    schema = TEXT_COLUMNS
+    endings = (*TEXT, *PARQUET)
+
+
+@dataclass(kw_only=True)
+class TextTables(GradedTables):
     """One or more files of graded texts.
 
     Args:
@@ -28,21 +35,13 @@ class TextTables(Delimited, TextImporter):
 
     name = "texts"
     reads = "one or more CSV or Parquet files with headings, a row a text"
-    suffixes = SUFFIXES
+    suffixes = GradedTables.endings
 
     groups: Sequence[str] = ()
     traits: Sequence[str] = ()
 
-    def read(self, raw: str, bad: BadRows) -> Reading:
-        """Begin to read the files; see ``Importer.read``."""
-        return read_tables(
-            self.tables(raw, SUFFIXES), bad, TEXT_COLUMNS,
-            columns=self.columns, groups=self.groups, traits=self.traits,
-        )  # fmt: skip
 
-
-@dataclass(kw_only=True)
-class ELLIPSE(Delimited, TextImporter):
+class ELLIPSE(GradedTables):
     """The corpus ELLIPSE."""
 
     name = "ellipse"
@@ -53,14 +52,10 @@ class ELLIPSE(Delimited, TextImporter):
     )
     licence = "CC BY-NC-SA 4.0"
 
-    def read(self, raw: str, bad: BadRows) -> Reading:
-        """Begin to read the file; see ``Importer.read``."""
-        tables = self.tables(raw, SUFFIXES)
-        return read_tables(tables, bad, TEXT_COLUMNS, columns=self.columns, traits=ELLIPSE_TRAITS)
+    traits: ClassVar[Sequence[str]] = ELLIPSE_TRAITS
 
 
-@dataclass(kw_only=True)
-class PERSUADE(Delimited, TextImporter):
+class PERSUADE(GradedTables):
     """The corpora ASAP 2.0 and PERSUADE 2.0."""
 
     name = "persuade"
@@ -71,7 +66,4 @@ class PERSUADE(Delimited, TextImporter):
     )
     licence = "CC BY 4.0 (ASAP 2.0), CC BY-NC-SA 4.0 (PERSUADE 2.0)"
 
-    def read(self, raw: str, bad: BadRows) -> Reading:
-        """Begin to read the file; see ``Importer.read``."""
-        tables = self.tables(raw, SUFFIXES)
-        return read_tables(tables, bad, TEXT_COLUMNS, columns=self.columns, groups=PERSON)
+    groups: ClassVar[Sequence[str]] = PERSON

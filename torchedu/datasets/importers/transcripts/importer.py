@@ -17,7 +17,7 @@ from torchedu.datasets.contents import describe_transcripts
 from torchedu.datasets.deidentify import Mask
 from torchedu.datasets.importers.importer import Importer
 from torchedu.datasets.importers.reading import values
-from torchedu.datasets.importers.reading.numbering import Numbering
+from torchedu.datasets.importers.reading.numbering import Numbering, inverse
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve
 from torchedu.datasets.splits import PARTS
 from torchedu.datasets.transcripts import NO_PART, TranscriptStore, write_transcripts
@@ -90,8 +90,8 @@ class _Rows:
         words = pc.fill_null(words, 0).to_numpy(False)
         role, strange = _chosen(text["role"], ROLES)
         part, odd = _chosen(text["split"], PARTS)
-        sieve.refuse("the transcript has no name", _null(text["transcript"]))
-        sieve.refuse("the sentence is empty", _null(text["sentence"]))
+        sieve.refuse("the transcript has no name", text["transcript"].is_null().to_numpy(False))
+        sieve.refuse("the sentence is empty", text["sentence"].is_null().to_numpy(False))
         long = words > MOST_WORDS
         sieve.refuse(
             "the sentence is too long",
@@ -108,17 +108,17 @@ class _Rows:
         role, part, place = role[sieve.keep], part[sieve.keep], piece.place[sieve.keep]
         text["lesson"] = text["transcript"]
         text["speaker"] = pc.fill_null(text["speaker"], "unknown")
-        found: dict[str, NDArray[Any]]
-        found = {name: names.encode(text[name]) for name, names in self._names.items()}
+        rows: dict[str, NDArray[Any]]
+        rows = {name: names.encode(text[name]) for name, names in self._names.items()}
         if "tag" in batch.schema.names:
             if (role < 0).any():
                 role = np.where(role < 0, _by_name(text["speaker"]), role)
             for number, name in enumerate(ROLES):
                 own = pc.if_else(pa.array(role == number), text["tag"], text[f"{name}_tag"])
-                found[f"{name}_tag"] = self._names[f"{name}_tag"].encode(own)
-        self._check_parts(found["lesson"], part, place)
-        found |= {"role": role, "words": words[sieve.keep], "place": place}
-        for name, column in found.items():
+                rows[f"{name}_tag"] = self._names[f"{name}_tag"].encode(own)
+        self._check_parts(rows["lesson"], part, place)
+        rows |= {"role": role, "words": words[sieve.keep], "place": place}
+        for name, column in rows.items():
             self._kept[name].append(column)
         self._texts += text["sentence"].to_pylist()
         self.number += len(place)
@@ -128,9 +128,9 @@ class _Rows:
     ) -> None:
         """Refuse a lesson of which rows are in several parts."""
         new, first = np.unique(lesson, return_index=True)
-        for one, at in zip(new.tolist(), first.tolist(), strict=True):
-            self._part.setdefault(one, int(part[at]))
-        known = np.array([self._part[one] for one in new.tolist()], np.int64)
+        for number, at in zip(new.tolist(), first.tolist(), strict=True):
+            self._part.setdefault(number, int(part[at]))
+        known = np.array([self._part[number] for number in new.tolist()], np.int64)
         wrong = known[np.searchsorted(new, lesson)] != part
         if wrong.any():
             at = int(wrong.argmax())
@@ -152,8 +152,7 @@ class _Rows:
             raise DataError("no sentences are in it.", "Export it again.", file=raw)
         rows = {name: np.concatenate(self._kept[name]) for name in _COLUMNS}
         names, named = self._names["lesson"].ordered()
-        rank = np.empty(len(names), np.int64)
-        rank[named] = np.arange(len(names))
+        rank = inverse(named)
         order = np.argsort(rank[rows["lesson"]], kind="stable")
         rows = {name: column[order] for name, column in rows.items()}
         rows["lesson"] = rank[rows["lesson"]]
@@ -180,23 +179,12 @@ class _Rows:
             speakers = _by_role(rows["speaker"], role, len(speakers))
             notes = [*notes, str(mask)]
         about |= {"dropped": self.bad.dropped, "notes": notes}
+        columns = {"role": role, "turn": _turns(rows, lengths), "tag": tag}
+        columns |= {name: rows[name] for name in ("speaker", "words")}
         return write_transcripts(
-            out,
-            Vocabulary(kinds),
-            [names[i] for i in some.tolist()],
-            lengths,
-            {
-                "role": role,
-                "turn": _turns(rows, lengths),
-                "speaker": rows["speaker"],
-                "tag": tag,
-                "words": rows["words"],
-            },
-            texts,
-            speakers,
-            part=np.where(part[some] < 0, NO_PART, part[some]),
-            about=about,
-        )
+            out, Vocabulary(kinds), [names[i] for i in some.tolist()], lengths, columns, texts,
+            speakers, part=np.where(part[some] < 0, NO_PART, part[some]), about=about,
+        )  # fmt: skip
 
     def _check_tags(
         self,
@@ -234,11 +222,6 @@ def _chosen(column: pa.Array, names: tuple[str, ...]) -> tuple[NDArray[np.int64]
     return pc.fill_null(index, -1).to_numpy(False).astype(np.int64), strange
 
 
-def _null(column: pa.Array) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = column.is_null().to_numpy(False)
-    return found
-
-
 def _part_name(part: int) -> str:
     return PARTS[part] if part >= 0 else "none"
 
@@ -255,11 +238,13 @@ def _roles(rows: Mapping[str, NDArray[Any]], speakers: list[str]) -> NDArray[np.
     both = rows["lesson"] * np.int64(len(speakers)) + rows["speaker"]
     who, index = np.unique(both, return_inverse=True)
     tagged = [rows[f"{name}_tag"] >= 0 for name in ROLES]
-    of_speaker = [np.bincount(index, one, len(who)) for one in tagged]
+    of_speaker = [np.bincount(index, has_tag, len(who)) for has_tag in tagged]
     by_name = _by_name(pa.array(speakers, pa.string()))[who % len(speakers)]
-    told = np.where(of_speaker[0] == of_speaker[1], by_name, of_speaker[1] > of_speaker[0])[index]
-    told = np.where(tagged[0] == tagged[1], told, tagged[1])
-    return np.where(role < 0, told, role)
+    by_tags = np.where(of_speaker[0] == of_speaker[1], by_name, of_speaker[1] > of_speaker[0])[
+        index
+    ]
+    by_tags = np.where(tagged[0] == tagged[1], by_tags, tagged[1])
+    return np.where(role < 0, by_tags, role)
 
 
 def _by_role(speaker: NDArray[np.int64], role: NDArray[np.int64], number: int) -> list[str]:
@@ -290,20 +275,20 @@ def _once(
     kept, notes = np.ones(len(texts), bool), []
     seen: dict[bytes, int] = {}
     ends = np.searchsorted(lesson, np.arange(len(names) + 1))
-    for one, (begin, stop) in enumerate(pairwise(ends.tolist())):
+    for new, (begin, stop) in enumerate(pairwise(ends.tolist())):
         if stop - begin < LEAST_ALIKE:
             continue
         said = hashlib.blake2b("\n".join(texts[begin:stop]).encode(), digest_size=16).digest()
-        other = seen.setdefault(said, one)
-        if other == one:
+        other = seen.setdefault(said, new)
+        if other == new:
             continue
-        if part[one] != part[other]:
+        if part[new] != part[other]:
             raise DataError(
-                f"the transcripts {names[other]!r} and {names[one]!r} are the same, word for word, "
-                f"in the parts {_part_name(int(part[other]))} and {_part_name(int(part[one]))}.",
+                f"the transcripts {names[other]!r} and {names[new]!r} are the same, word for word, "
+                f"in the parts {_part_name(int(part[other]))} and {_part_name(int(part[new]))}.",
                 "Take one of them out: what is tested must not be learned from.",
                 file=raw,
             )
         kept[begin:stop] = False
-        notes.append(f"{names[one]!r} is {names[other]!r} again, word for word: it counts once.")
+        notes.append(f"{names[new]!r} is {names[other]!r} again, word for word: it counts once.")
     return kept, notes

@@ -1,6 +1,6 @@
 """Transcripts from CSV, Parquet or Excel files, a row a sentence, under any headings."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -8,19 +8,11 @@ import pyarrow as pa
 from torchedu.datasets.importers.reading.columns import ColumnMap
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading
 from torchedu.datasets.importers.reading.spreadsheet import SUFFIX
-from torchedu.datasets.importers.reading.tables import (
-    CSV,
-    PARQUET,
-    Delimited,
-    Table,
-    open_tables,
-    read_tables,
-)
-from torchedu.datasets.importers.reading.text import Source, files, locate
+from torchedu.datasets.importers.reading.tables import CSV, PARQUET, Delimited, Table
+from torchedu.datasets.importers.reading.text import Source
 from torchedu.datasets.importers.transcripts.importer import TranscriptImporter
 from torchedu.schema import SENTENCE_COLUMNS
 
-SUFFIXES = (*CSV, SUFFIX, *PARQUET)
 TRANSCRIPT = "transcript"
 
 
@@ -31,10 +23,10 @@ class _Lessons:
         self.source, self._table = table.source, table
         self.headings, self.heading_row = table.headings, table.heading_row
 
-    def pieces(self, found: ColumnMap, bad: BadRows) -> Iterator[Piece]:
+    def pieces(self, matched: ColumnMap, bad: BadRows) -> Iterator[Piece]:
         name = self.source.base.rsplit(".", 1)[0]
-        for batch, place in self._table.pieces(found, bad):
-            if TRANSCRIPT not in found.taken:
+        for batch, place in self._table.pieces(matched, bad):
+            if TRANSCRIPT not in matched.taken:
                 names = pa.array([name] * batch.num_rows, pa.string())
                 batch = batch.append_column(TRANSCRIPT, names)
             yield Piece(batch, place)
@@ -46,22 +38,13 @@ class TranscriptTables(Delimited, TranscriptImporter):
 
     name = "transcripts"
     reads = "one or more CSV, Parquet or Excel files with headings, a row a sentence"
-    suffixes = SUFFIXES
+    suffixes = endings = (*CSV, SUFFIX, *PARQUET)
+    schema = SENTENCE_COLUMNS
 
-    def read(self, raw: str, bad: BadRows) -> Reading:
-        """Begin to read the files; see ``Importer.read``."""
-        return self.of(files(locate(raw), SUFFIXES), bad)
+    def of(self, sources: Sequence[Source], bad: BadRows) -> Reading:
+        """Read files one after the other, Excel's locks excepted; see ``Headed.of``."""
+        return super().of([file for file in sources if not file.base.startswith("~$")], bad)
 
-    def of(self, sources: list[Source], bad: BadRows) -> Reading:
-        """Read files one after the other.
-
-        Args:
-            sources: The files.
-            bad: What becomes of bad rows.
-        """
-        sources = [
-            source for source in sources if not source.base.startswith("~$")
-        ]  # Excel's locks
-        tables = open_tables(sources, self.delimiter, self.encoding)
-        lessons = [_Lessons(table) for table in tables]
-        return read_tables(lessons, bad, SENTENCE_COLUMNS, columns=self.columns)
+    def open(self, source: Source) -> Table:
+        """Open a file as one of sentences."""
+        return _Lessons(super().open(source))

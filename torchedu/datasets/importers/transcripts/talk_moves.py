@@ -14,13 +14,13 @@ from pyarrow import fs
 from torchedu.datasets.importers.reading import values
 from torchedu.datasets.importers.reading.columns import ColumnMap
 from torchedu.datasets.importers.reading.csv import Table
-from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve
+from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve, texts
 from torchedu.datasets.importers.reading.spreadsheet import SUFFIX
 from torchedu.datasets.importers.reading.tables import PARQUET
 from torchedu.datasets.importers.reading.text import Source, files, is_folder, locate
 from torchedu.datasets.importers.transcripts.importer import TranscriptImporter
 from torchedu.datasets.importers.transcripts.table import TranscriptTables
-from torchedu.errors import DataError, allowed
+from torchedu.errors import allowed
 from torchedu.schema import ROLES
 
 TAGS: dict[str, dict[str, str | None]] = {
@@ -61,8 +61,8 @@ def _lessons(place: Source) -> list[Source]:
     """Return the files of lessons: workbooks, or tables of all."""
     if not is_folder(place):
         return [] if place.base.endswith(".tsv") else [place]
-    found = place.system.get_file_info(fs.FileSelector(place.path, recursive=True))
-    inside = sorted(one.path.removeprefix(place.path).strip("/") for one in found if one.is_file)
+    infos = place.system.get_file_info(fs.FileSelector(place.path, recursive=True))
+    inside = sorted(info.path.removeprefix(place.path).strip("/") for info in infos if info.is_file)
     lessons = [path for path in inside if re.fullmatch(r"Subset [12]/[^/~]+\.xlsx", path)]
     lessons = lessons or [
         path for path in inside if "/" not in path and path.endswith((SUFFIX, ".csv", *PARQUET))
@@ -81,17 +81,17 @@ def _one_spelling(pieces: Iterator[Piece], bad: BadRows) -> Iterator[Piece]:
             if column not in columns:
                 continue
             given = _texts(batch, column)
-            known = {one: _tag(role, one) for one in set(given)}
-            wrong = np.array([known[one] == "" for one in given], bool)
+            known = {tag: _tag(role, tag) for tag in set(given)}
+            wrong = np.array([known[tag] == "" for tag in given], bool)
             sieve.refuse(
                 f"the {role}'s tag is not of TalkMoves",
                 wrong,
                 column=column,
                 remedy=REMEDY + allowed(given[int(wrong.argmax())] if given else "", LABELS[role]),
             )
-            columns[column] = pa.array([known[one] for one in given], pa.string())
-        said = [bool(_WORD.search(one)) for one in _texts(batch, "sentence")]
-        part = ["test" if any(one in name for one in TEST) else "train"
+            columns[column] = pa.array([known[tag] for tag in given], pa.string())
+        said = [bool(_WORD.search(sentence)) for sentence in _texts(batch, "sentence")]
+        part = ["test" if any(teacher in name for teacher in TEST) else "train"
                 for name in _texts(batch, "transcript")]  # fmt: skip
         columns["split"] = pa.array(part, pa.string())
         kept = sieve.keep & np.array(said, bool)
@@ -114,21 +114,16 @@ def _pairs(sources: list[Source], bad: BadRows) -> Iterator[Piece]:
         name = source.base.partition(".")[0]
         part, _, role = name.partition("_")
         if role not in ROLES or part not in ("train", "test", "valid", "val"):
-            raise DataError(
+            raise source.fault(
                 "its name does not say whose pairs these are.",
                 "Name it as the release does, such as train_student.tsv or test_teacher.tsv.",
-                file=source.name,
             )
-        if missing := [one for one in PAIRS if one not in table.headings]:
-            raise DataError(
-                f"it has no column {missing[0]!r}.",
-                f"The release's pairs have {', '.join(PAIRS)}.",
-                file=source.name,
-                row=table.heading_row,
-            )
+        if missing := [name for name in PAIRS if name not in table.headings]:
+            remedy = f"The release's pairs have {', '.join(PAIRS)}."
+            raise source.fault(f"it has no column {missing[0]!r}.", remedy, table.heading_row)
         above, number = "", 0
-        for piece in table.pieces(ColumnMap({one: one for one in PAIRS}, ()), bad):
-            before, said = (_texts(piece.batch, one) for one in PAIRS[:2])
+        for piece in table.pieces(ColumnMap({column: column for column in PAIRS}, ()), bad):
+            before, said = (_texts(piece.batch, column) for column in PAIRS[:2])
             tag, wrong = values.numbers(piece.batch.column("labels"))
             tag = np.nan_to_num(tag, nan=-1)
             wrong |= ~np.isin(tag, np.arange(len(LABELS[role])))
@@ -143,20 +138,15 @@ def _pairs(sources: list[Source], bad: BadRows) -> Iterator[Piece]:
                     rows.append((lesson, role, said[i], LABELS[role][int(tag[i])], at))
                     above = said[i]
                 number += 1
-            lessons, speakers, texts, tags, places = zip(*rows, strict=True) if rows else [()] * 5
+            lessons, speakers, words, tags, places = zip(*rows, strict=True) if rows else [()] * 5
             parts = ["val" if part.startswith("val") else part] * len(rows)
-            batch = {"transcript": lessons, "speaker": speakers, "role": speakers,
-                     "sentence": texts, "tag": tags, "split": parts}  # fmt: skip
-            yield Piece(
-                pa.RecordBatch.from_pydict(
-                    {key: pa.array(one, pa.string()) for key, one in batch.items()}
-                ),
-                np.array(places, np.int64),
-            )
+            columns = {"transcript": lessons, "speaker": speakers, "role": speakers,
+                       "sentence": words, "tag": tags, "split": parts}  # fmt: skip
+            yield Piece(texts(columns), np.array(places, np.int64))
 
 
 def _texts(batch: pa.RecordBatch, column: str) -> list[str]:
-    return [one or "" for one in values.names(batch.column(column)).to_pylist()]
+    return [text or "" for text in values.names(batch.column(column)).to_pylist()]
 
 
 class TalkMoves(TranscriptImporter):

@@ -5,14 +5,16 @@ from pathlib import Path
 import pytest
 from lightning import Trainer
 
-from torchedu.callbacks import VocabularyFile
+from torchedu.callbacks import CompanionsFiles
+from torchedu.companions import Companions
 from torchedu.datamodules import Interactions
 from torchedu.models import DKT
+from torchedu.people import People
 from torchedu.tasks import KnowledgeTracing
 
 
 @pytest.mark.parametrize("trial", [False, True])
-def test_the_names_stand_in_the_run_s_folder(
+def test_companions_stand_in_the_run_s_folder(
     class_store: Path, tmp_path: Path, trial: bool
 ) -> None:
     data = Interactions(str(class_store))
@@ -25,11 +27,14 @@ def test_the_names_stand_in_the_run_s_folder(
         enable_progress_bar=False,
         enable_model_summary=False,
         default_root_dir=tmp_path,
-        callbacks=[VocabularyFile()],
+        callbacks=[CompanionsFiles()],
         fast_dev_run=trial,
     ).fit(task, datamodule=data)
-    file = tmp_path / "vocabulary.json"
+    file, people = tmp_path / "companions.json", tmp_path / "people.npz"
     if trial:
         assert not file.exists()
+        assert not people.exists()
     else:
-        assert json.loads(file.read_text("utf-8")) == data.vocabulary.to_json()
+        assert Companions.read(file) == task.companions
+        assert json.loads(file.read_text("utf-8"))["vocabulary"] == data.vocabulary.to_json()
+        assert len(People.read(people).train.digest) == len(data.parts["train"].student)

@@ -1,28 +1,9 @@
-"""What weights belong to, and data has to agree with."""
+"""What data is, that a task can agree with."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
-
+from torchedu.companions.companions import Companions
 from torchedu.people import People
-from torchedu.schema import Vocabulary
-
-
-class Companions(NamedTuple):
-    """What a trained network's weights belong to, which data takes before it is read for them.
-
-    Attributes:
-        vocabulary: The names whose ids the network knows.
-        ranges: Lowest and highest score and the step between two, of each prompt and score; shape
-            (prompts, scores, 3); None where nothing is scored.
-        tokenizer: The files of a language model's tokenizer, by name; None without one.
-    """
-
-    vocabulary: Vocabulary
-    ranges: NDArray[np.float32] | None = None
-    tokenizer: Mapping[str, str] | None = None
 
 
 @runtime_checkable
@@ -31,11 +12,11 @@ class Agreeing(Protocol):
 
     Attributes:
         longest: The option that says how long a batch's rows are at most; none where none does.
-        vocabulary: The names in whose ids its batches are.
+        own: What the data says of itself, in its own names.
     """
 
     longest: str
-    vocabulary: Vocabulary
+    own: Companions
 
     def use(self, companions: Companions) -> None:
         """Give batches as a trained network's weights need them."""
