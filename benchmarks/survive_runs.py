@@ -109,7 +109,9 @@ class Start(NamedTuple):
     def lines(self, rank: int = 0) -> list[dict[str, Any]]:
         """Return the diary of a rank."""
         file = self.folder / f"{rank}.jsonl"
-        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+        text = file.read_text() if file.exists() else ""
+        whole = text.rpartition("\n")[0]  # a kill may fall into the last line
+        return [json.loads(line) for line in whole.splitlines()]
 
     def steps(self, rank: int = 0) -> list[int]:
         """Return the steps that a rank trained before and after, in order."""

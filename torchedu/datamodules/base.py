@@ -109,6 +109,14 @@ class DataModule(LightningDataModule, ABC):
         files = json.dumps(self.store.manifest["files"], sort_keys=True)
         return hashlib.sha256(files.encode()).hexdigest()
 
+    @property
+    def features_digest(self) -> str | None:
+        """What tells vectors that a frozen model made of its texts from others; None without any.
+
+        They are made first where that was not done yet, by all ranks together.
+        """
+        return None
+
     def prepare_data(self) -> None:
         """Import raw files, once a host; a size that a network asks for does so before."""
         _ = self.store

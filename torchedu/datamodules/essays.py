@@ -223,6 +223,11 @@ class Essays(DataModule):
         )  # fmt: skip
         return EssayBatches(self.store, vectors=vectors, lines=[len(one) for one in lines])
 
+    @property
+    def features_digest(self) -> str | None:
+        """What tells the vectors of its texts from others; None where the encoder is trained."""
+        return None if self.batches.vectors is None else self.batches.vectors.digest
+
     def use(self, companions: Companions) -> None:
         """Give batches in the ids and ranges of a trained network; see ``DataModule.use``.
 

@@ -147,6 +147,11 @@ class Transcripts(DataModule):
             precision=self.precision,
         )  # fmt: skip
 
+    @property
+    def features_digest(self) -> str:
+        """What tells the sentences' vectors from others."""
+        return self.embeddings.digest
+
     def tag_counts(self) -> dict[str, torch.Tensor]:
         """Count the sentences of the training part by tag.
 

@@ -73,6 +73,14 @@ class Embeddings:
         """Width of the vectors."""
         return int(self._parts[0].shape[1])
 
+    @property
+    def digest(self) -> str:
+        """What tells them from any others: a hash in 64 digits."""
+        digest = hashlib.sha256()
+        for begin in range(0, len(self), 4096):
+            digest.update(self[slice(begin, begin + 4096)].tobytes())
+        return digest.hexdigest()
+
     def __getitem__(self, texts: NDArray[np.int64] | slice) -> NDArray[np.float32]:
         """Return the vectors of some texts, float32; shape (texts, dim)."""
         part, row = self._part[texts], self._row[texts]

@@ -1,7 +1,7 @@
 """The steps of training and evaluation, written once for every task."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from inspect import signature
 from pathlib import Path
 from typing import Any, Self, cast
@@ -212,6 +212,18 @@ class Task(Domain, LightningModule):
             sums *= traits_of(self._trainer).shares / self._trainer.world_size
         checkpoint["loss_sums"] = sums.tolist()
         checkpoint["loss_logged_at"] = self._logged_at
+
+    def check_base(self, content: Mapping[str, Any]) -> None:
+        """Refuse a checkpoint whose weights are additions to another model than is here.
+
+        Args:
+            content: The checkpoint's.
+
+        Raises:
+            CheckpointError: It is such.
+        """
+        if KEY in content:
+            self.check_companions(Companions.of(content[KEY]))
 
     @classmethod
     def domain(cls) -> type[Domain]:
