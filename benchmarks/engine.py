@@ -1,13 +1,13 @@
 """Does a student taken up one answer at a time get what the whole history would?
 
-    python benchmarks/engine.py            # half a minute
-    python benchmarks/engine.py --short    # seconds, fewer sequences
+    python benchmarks/engine.py            # some minutes
+    python benchmarks/engine.py --short    # a minute, fewer sequences
 
 Random sequences of events, with unknown names, several skills or none, part marks, and times that
 are not known here and there, are shown to every network of knowledge tracing: at once by
 ``forward``, and event by event by ``predict`` and ``step``. A round takes in an event of some of
 the students, so that histories of all lengths stand in one batch. Log odds are compared relative to
-1 + their size.
+1 + their size. What engines in use have to hold stands in ``engine_use.py``.
 """
 
 import inspect
@@ -15,6 +15,7 @@ import sys
 from functools import partial
 from typing import Any
 
+import engine_use
 import harness
 import torch
 from harness import Goal, Job
@@ -108,6 +109,7 @@ def jobs() -> list[Job]:
     return [
         Job(("rows.step",), partial(step, "rows.step", 10_000)),
         Job(("rows.step_short",), partial(step, "rows.step_short", 1_000), short=True),
+        *engine_use.jobs(),
     ]
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
-    from torchedu.datamodules.chat_tokenizer import ChatTokenizer
+    from torchedu.readers.chat_tokenizer import ChatTokenizer
     from torchedu.testing.launch import LaunchServer
 
 # Set before anything imports torch or matplotlib; tests share the machine's cores.
@@ -132,8 +132,8 @@ def chat_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tokenizer(chat_store: Path) -> "ChatTokenizer":
     """Give a tokenizer of 400 tokens that was trained on those."""
     pytest.importorskip("transformers", reason="needs the package transformers")
-    from torchedu.datamodules.chat_tokenizer import ChatTokenizer
     from torchedu.datasets.chats import ChatStore
+    from torchedu.readers.chat_tokenizer import ChatTokenizer
 
     chats = ChatStore(chat_store).chats(range(60))
     return ChatTokenizer.train((one.content for chat in chats for one in chat), 400)

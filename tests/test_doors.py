@@ -33,14 +33,18 @@ DOORS = {
     "layers": "schema torch",
     "models": "layers batch permissions strict schema bounded bitsandbytes huggingface_hub peft "
     "safetensors torch transformers",
-    "features": "models datasets numpy rich torch",
+    "features": "models datasets schema numpy rich torch",
+    "readers": "features models datasets batch strict companions schema bounded numpy tokenizers "
+    "torch transformers",
     "baselines": "datasets schema numpy scipy sklearn",
     "metrics": "numpy torch torchmetrics",
     "optimizers": "torch",
     "domains": "people checkpoints metrics models layers batch permissions strict companions "
     "schema sections run_folder numpy torch torchmetrics",
-    "datamodules": "people parallel features models leaks datasets batch strict companions schema "
-    "bounded lightning numpy tokenizers torch transformers",
+    "engine": "export domains metrics readers features models datasets batch companions schema "
+    "numpy safetensors torch",
+    "datamodules": "people parallel readers features models leaks datasets batch companions "
+    "schema lightning numpy torch",
     "tasks": "people parallel checkpoints callbacks domains optimizers ranks permissions "
     "companions run_folder lightning torch",
     "callbacks": "parallel domains ranks run_folder lightning numpy torch",
@@ -51,19 +55,19 @@ DOORS = {
     "strategies": "parallel models layers ranks deepspeed horovod lightning torch",
     "run": "report evaluation strategies metrics_log checkpoints callbacks tasks datamodules "
     "domains parsing permissions strict bounded run_folder jsonargparse lightning torch",
-    "prediction": "tasks datamodules metrics models datasets ranks schema run_folder lightning "
-    "numpy pyarrow rich torch",
-    "evaluation": "prediction tasks datamodules metrics baselines datasets companions schema "
-    "sections run_folder lightning numpy",
-    "export": "checkpoints tasks datamodules domains models batch permissions strict companions "
+    "prediction": "tasks datamodules engine metrics readers features datasets ranks permissions "
+    "schema run_folder lightning numpy pyarrow rich torch",
+    "evaluation": "prediction tasks datamodules metrics baselines features datasets companions "
+    "schema sections run_folder lightning numpy",
+    "export": "checkpoints tasks domains readers models batch permissions strict companions "
     "schema bounded onnxruntime onnxscript peft safetensors torch transformers",
     "report": "bounded sections run_folder jinja2 matplotlib numpy",
     "testing": "datamodules domains models layers datasets batch companions schema numpy pyarrow "
     "torch",
     "privacy": "report tasks checkpoints features companions people datasets bounded schema "
     "run_folder numpy pyarrow",
-    "cli": "privacy report export prediction run checkpoints tasks datamodules domains leaks "
-    "datasets parsing permissions schema sections run_folder rich torch",
+    "cli": "privacy report export prediction run checkpoints engine domains leaks datasets "
+    "parsing permissions schema sections run_folder rich",
     "people": "numpy",
 }
 LONGEST = 400  # lines; a longer file gives its reason in a comment `# Long because ...` at its top

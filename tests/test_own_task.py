@@ -15,6 +15,8 @@ from lightning.pytorch.callbacks import Callback
 import tests.own_task.duration
 from torchedu.checkpoints import open_checkpoint
 from torchedu.cli import main
+from torchedu.engine import open_engine
+from torchedu.errors import ConfigError, DataError
 from torchedu.testing.launch import LaunchServer
 
 TASK = [
@@ -111,3 +113,15 @@ def test_two_ranks_come_to_the_same(
         for folder in (run, tmp_path / "run")
     )
     assert two == pytest.approx(one, abs=1e-4)
+
+
+def test_it_answers_in_an_engine_about_rows_of_its_own(run: Path) -> None:
+    engine = open_engine(run)
+    rows = [{"student": "zoe", "exercise": f"e{i}", "minutes": 1.0 + i} for i in range(3)]
+    said = engine.predict([*rows, {"student": "zoe", "exercise": "e8"}])
+    assert (said["exercise"], said["position"]) == (["e8"], [3])
+    assert np.isfinite(said["said"]).all()
+    with pytest.raises(DataError, match="row 3: the exercise 'e9' is not known"):
+        engine.predict([*rows, {"student": "zoe", "exercise": "e9"}])
+    with pytest.raises(ConfigError, match="Domain has no 'answer'"):
+        engine.answer("zoe", "e8", 1)

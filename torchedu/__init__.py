@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Transcripts,
     )
     from torchedu.datasets import Store
+    from torchedu.engine import open_engine
     from torchedu.errors import (
         CheckpointError,
         ConfigError,
@@ -76,6 +77,7 @@ _HOMES = {
     "torchedu.datamodules": "CourseEvents DataModule Enrolments Essays Explanations Interactions "
     "Transcripts",
     "torchedu.datasets": "Store",
+    "torchedu.engine": "open_engine",
     "torchedu.errors": "CheckpointError ConfigError DataError TorcheduError TrainingError",
     "torchedu.evaluation": "evaluate",
     "torchedu.models": "DKT GMF MF MLP SAKT CausalLM DotProduct EventGRU EventModel FrozenGrader "

@@ -196,7 +196,7 @@ class RiskBatch(NamedTuple):
     """Students of courses: what each did, and the moments at which a risk is asked for.
 
     Attributes:
-        event_BLE: The numbers of each event, float32; see ``datasets.course_view.EVENT_NUMBERS``.
+        event_BLE: The numbers of each event, float32; see ``features.course_view.EVENT_NUMBERS``.
         module_B: The module, an id of the vocabulary, int64.
         attribute_BA: What the network is told of the student, an id of each attribute, int64; no
             column where it is told nothing.

@@ -24,8 +24,8 @@ def parse_json(text: str | bytes) -> Any:
     opened = text.count("[") + text.count("{") if isinstance(text, str) else opening(text)
     level = [value] if opened > DEPTH else []
     for _ in range(DEPTH + 1):
-        held = [one.values() if isinstance(one, dict) else one for one in level]
-        level = [one for values in held for one in values if isinstance(one, (dict, list))]
+        held = [node.values() if isinstance(node, dict) else node for node in level]
+        level = [node for values in held for node in values if isinstance(node, (dict, list))]
     if level:
         raise _too_deep()
     return value

@@ -79,7 +79,7 @@ class TorcheduError(Exception):
             name: Returns the new name of an option.
         """
         self.problem, self.remedy = (
-            _OPTION.sub(lambda found: f"⟦{name(found[1])}⟧", text)
+            _OPTION.sub(lambda match: f"⟦{name(match[1])}⟧", text)
             for text in (self.problem, self.remedy)
         )
         self.option = self.option and name(self.option)
@@ -198,7 +198,7 @@ def printable(text: str) -> str:
     Args:
         text: It, a user's name, a path or a network's words.
     """
-    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def allowed(given: str, choices: Iterable[str], most: int = 12) -> str:
@@ -221,7 +221,7 @@ def allowed(given: str, choices: Iterable[str], most: int = 12) -> str:
 
 
 def _worded(text: str, spell: Callable[[str], str]) -> str:
-    return printable(" ".join(_OPTION.sub(lambda found: spell(found[1]), text).split()))
+    return printable(" ".join(_OPTION.sub(lambda match: spell(match[1]), text).split()))
 
 
 def _plain(value: object) -> Any:

@@ -174,8 +174,8 @@ def scratch(path: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         with suppress(OSError):  # the first one that holds something ends it
-            for one in missing:
-                one.rmdir()
+            for above in missing:
+                above.rmdir()
 
 
 def remove_left(folder: Path, name: str) -> None:
@@ -213,10 +213,10 @@ def started_at(process: int) -> int | None:
         Ticks since the host's boot; None where it is gone, or the system does not say.
     """
     try:
-        told = Path(f"/proc/{process}/stat").read_text("utf-8", "replace")
+        stat = Path(f"/proc/{process}/stat").read_text("utf-8", "replace")
     except OSError:
         return None
-    state, *numbers = told.rpartition(")")[2].split()
+    state, *numbers = stat.rpartition(")")[2].split()
     return None if state in "ZX" else int(numbers[18])
 
 

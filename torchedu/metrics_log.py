@@ -68,7 +68,7 @@ def _sweep(run: Path) -> None:
         if file.is_symlink() and not file.is_dir():
             file.unlink(missing_ok=True)
     folders = [file for file in run.iterdir() if file.is_dir() and not file.is_symlink()]
-    parts = [one for folder in folders for one in folder.glob("*.parts") if not one.is_symlink()]
+    parts = [part for folder in folders for part in folder.glob("*.parts") if not part.is_symlink()]
     for folder in (run, *folders, *parts):  # checkpoints, pictures, what else a command put there
         try:
             sweep(folder)

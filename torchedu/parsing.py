@@ -132,10 +132,10 @@ def argument_docs(kind: type) -> dict[str, str]:
     """
     doc = inspect.cleandoc(kind.__doc__ or "")
     section = re.search(r"^Args:\n(.*?)(?=^\S|\Z)", doc, re.M | re.S)
-    found = re.findall(
+    pairs = re.findall(
         r"^    (\w+): (.*?)(?=^    \w|\Z)", section[1] if section else "", re.M | re.S
     )
-    return {name: re.split(r"[.;:](?:\s|$)", " ".join(text.split()))[0] for name, text in found}
+    return {name: re.split(r"[.;:](?:\s|$)", " ".join(text.split()))[0] for name, text in pairs}
 
 
 def class_options(classes: Mapping[str, Sequence[type]]) -> list[str]:

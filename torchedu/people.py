@@ -78,11 +78,11 @@ class People(NamedTuple):
             before: Those of the network that training began with, who are kept.
         """
         key = before.key if before else secrets.token_bytes(16)
-        found = {}
+        known = {}
         for part, (names, stop) in parts.items():
             some = [(_digests(key, names), stop), *([before._asdict()[part]] if before else [])]
-            found[part] = Known.of(*(np.concatenate(column) for column in zip(*some, strict=True)))
-        return cls(key, found["train"], found["val"])
+            known[part] = Known.of(*(np.concatenate(column) for column in zip(*some, strict=True)))
+        return cls(key, known["train"], known["val"])
 
     def met(self, part: str, names: Iterable[str], first: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Say whom of a part that is scored the network was trained on or chosen by.

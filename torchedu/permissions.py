@@ -20,11 +20,13 @@ class Permissions(NamedTuple):
         trust: Modules whose classes a file may name; those inside them are meant too.
         allow_download: Whether models that are not on this machine may be fetched.
         sealed_only: Whether checkpoints that torchedu did not seal are refused.
+        plain_csv: Whether texts are written into CSV as they are, formulas of spreadsheets too.
     """
 
     trust: frozenset[str] = frozenset()
     allow_download: bool = False
     sealed_only: bool = False
+    plain_csv: bool = False
 
 
 _held = Permissions()
@@ -37,7 +39,11 @@ def held() -> Permissions:
 
 @contextmanager
 def allowing(
-    *, trust: str | Iterable[str] = (), allow_download: bool = False, sealed_only: bool = False
+    *,
+    trust: str | Iterable[str] = (),
+    allow_download: bool = False,
+    sealed_only: bool = False,
+    plain_csv: bool = False,
 ) -> Iterator[None]:
     """Allow more, in all threads of this process, while a block runs.
 
@@ -47,6 +53,8 @@ def allowing(
         allow_download: Fetch models that are not on this machine from the Hugging Face hub.
         sealed_only: Refuse checkpoints without torchedu's seal. A seal shows that a file is whole;
             it does not show who wrote it.
+        plain_csv: Write texts into CSV as they are, without the apostrophe before what a
+            spreadsheet would compute.
     """
     global _held
     before = _held
@@ -55,6 +63,7 @@ def allowing(
         before.trust.union(names),
         before.allow_download or allow_download,
         before.sealed_only or sealed_only,
+        before.plain_csv or plain_csv,
     )
     try:
         yield

@@ -24,9 +24,9 @@ def on_all(own: T) -> list[T]:
     """
     if not (distributed.is_available() and distributed.is_initialized()):
         return [own]
-    told: list[T] = [own] * distributed.get_world_size()
-    distributed.all_gather_object(told, own)
-    return told
+    answers: list[T] = [own] * distributed.get_world_size()
+    distributed.all_gather_object(answers, own)
+    return answers
 
 
 def sent(file: Path, rank: int, device: torch.device) -> Iterator[bytes]:

@@ -69,12 +69,12 @@ class Holder:
         """Return who wrote a lock; None where it is half-written or says nothing."""
         try:
             with open(lock, encoding="utf-8", opener=_no_link) as file:
-                told = json.loads(file.read(4096))
-            told |= {
-                "job": tuple(map(str, told["job"])),
-                "attempt": tuple(map(int, told["attempt"])),
+                fields = json.loads(file.read(4096))
+            fields |= {
+                "job": tuple(map(str, fields["job"])),
+                "attempt": tuple(map(int, fields["attempt"])),
             }
-            holder = cls(**told)
+            holder = cls(**fields)
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return None
         return holder if str(holder.place).isprintable() else None
@@ -153,8 +153,8 @@ class RunLock:
                     f"{self.file.parent} is being written by {holder or 'another process'}.",
                     "Wait for it, end it, or name another folder: ⟦run⟧ FOLDER.",
                 )
-            told = holder or "a process that left no name"
-            print(f"{self.file.parent} is taken over from {told}, which is gone.", file=sys.stderr)
+            gone = holder or "a process that left no name"
+            print(f"{self.file.parent} is taken over from {gone}, which is gone.", file=sys.stderr)
             self.file.unlink(missing_ok=True)
         try:
             with self.file.open("x", encoding="utf-8") as file:

@@ -20,11 +20,11 @@ ITEM = "item"
 SKILL = "skill"
 MODULE = "module"
 PROMPT, SCORE, LABEL, PART, FOLD = "prompt", "score", "label", "part", "fold"
-ENCODER, ATTRIBUTE, TOLD, ROLE = "encoder", "attribute", "told", "role"
+ENCODER, ATTRIBUTE, TOLD, ROLE = "encoder", "attribute", "attributes", "role"
 GROUP = "group."
 TAG = "tag."
 """Kinds of names: ``item``, ``skill``, ``module``; what a network is told of students, such as
-``gender: F``, of the attributes ``told``, and one ``group.<attribute>`` an attribute of students;
+``gender: F``, of the ``attributes``, and one ``group.<attribute>`` an attribute of students;
 of texts ``prompt``, ``score`` (the overall one, then traits), ``label``, ``part``, ``fold`` and
 ``encoder``, the checksum of what read them; of lessons ``tag.teacher``, ``tag.student`` and
 ``role``, who speaks."""
@@ -75,7 +75,7 @@ EVENT_NUMBERS = (
     "share_handed_in", "registration", "day", "gap", "standing", "rank", "missing", "missing_rank",
     "clicks", "clicks_beside_others",
 )  # fmt: skip
-"""The numbers of an event; ``datasets.course_view`` counts them."""
+"""The numbers of an event; ``features.course_view`` counts them."""
 WORK_NUMBERS = (
     "handed_in", "handed_in_beside_others", "early", "missed_in_a_row", "share_handed_in",
     "mean_mark", "mark_beside_others", "lowest_mark", "score", "weighted_score",
@@ -194,7 +194,7 @@ SURFACE_NUMBERS = (
     "shared_of_reference", "shared_of_answer", "shared_with_question", "new_of_reference",
     "negation", "negation_differs",
 )  # fmt: skip
-"""What is counted on the surface of a text; ``datasets.surface`` counts it."""
+"""What is counted on the surface of a text; ``features.surface`` counts it."""
 
 
 class Names:

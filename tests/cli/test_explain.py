@@ -10,8 +10,9 @@ import pytest
 from torchedu import MathExplanation, open_task
 from torchedu.checkpoints import open_checkpoint
 from torchedu.cli import main
-from torchedu.cli.tutor import Tutor
 from torchedu.datasets.prompts import Profile
+from torchedu.engine import open_engine
+from torchedu.engine.explanation import Tutor
 
 PROBLEM = "Ann has 7 apples and gets one more. How many has she?"
 
@@ -22,7 +23,7 @@ def test_a_session_goes_on_until_the_student_says_nothing(
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{PROBLEM}\nWhy?\n\nnot read\n"))
     assert main(["explain", str(explaining_run), "--max_new_tokens", "8"]) == 0
     shown = capsys.readouterr().out
-    tutor = Tutor(str(explaining_run), max_new_tokens=8)
+    tutor = open_engine(explaining_run).tutor(max_new_tokens=8)
     tutor.begin(PROBLEM, "explanation")
     pieces: list[str] = []
     first = tutor.speak(pieces.append)
@@ -35,7 +36,7 @@ def test_a_session_goes_on_until_the_student_says_nothing(
 
 
 def test_a_long_session_forgets_what_was_said_first(explaining_run: Path) -> None:
-    tutor = Tutor(str(explaining_run), max_new_tokens=8)
+    tutor = open_engine(explaining_run).tutor(max_new_tokens=8)
     tutor.begin("7 + 1?", "hint")
     for _ in range(9):  # the model reads 128 tokens
         tutor.speak(lambda _: None)
@@ -69,7 +70,7 @@ def test_mistakes_are_told_in_two_lines(
     table = tmp_path / "mastery.parquet"
     pq.write_table(pa.table({"student": ["ann"], "skill": ["a"], "mastery": [0.5]}), table)
     cases = [
-        ([str(trained_run), "--problem", "1+1"], "KnowledgeTracing, which explains nothing"),
+        ([str(trained_run), "--problem", "1+1"], "an engine of Tracing has no 'tutor'"),
         ([str(explaining_run), "--problem", "1 + 1 " * 200], "and the model reads 128"),
         ([str(explaining_run), "--max_new_tokens", "0"], "max_new_tokens is 0"),
         ([str(explaining_run), "--mastery", str(table), "--student", "anne"], "Did you mean ann?"),

@@ -6,8 +6,8 @@ import pytest
 
 from torchedu import Explanations
 from torchedu.companions import Companions
-from torchedu.datamodules.chat_tokenizer import ChatTokenizer
 from torchedu.errors import ConfigError, DataError
+from torchedu.readers.chat_tokenizer import ChatTokenizer
 
 pytest.importorskip("transformers", reason="needs the package transformers")
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from torchedu.datasets.store import Store, StoreWriter, encode_texts
+from torchedu.datasets.store import Store
+from torchedu.datasets.writer import StoreWriter, encode_texts
 from torchedu.errors import ConfigError, DataError
 from torchedu.schema import Names, Vocabulary
 

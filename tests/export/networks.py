@@ -4,10 +4,16 @@ import torch
 from torch import Tensor, nn
 
 from torchedu.batch import AnswerBatch, Answered, Asked
+from torchedu.domains import Tracing
 from torchedu.layers import VocabularyTable
 from torchedu.models import KTModel
 from torchedu.models.kt_model import State
 from torchedu.schema import ITEM
+
+
+def task_of(net: KTModel) -> Tracing:
+    """Return the task of a network that is there."""
+    return Tracing(lambda *sizes: net, net.num_items, net.num_skills).eval()
 
 
 class Remembering(KTModel):

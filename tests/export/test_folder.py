@@ -7,17 +7,16 @@ import stat
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
-from tests.export.networks import Remembering
+from tests.export.networks import Remembering, task_of
 from torchedu.companions import Companions
-from torchedu.domains.building import class_path
+from torchedu.domains import Tracing
 from torchedu.errors import CheckpointError, ConfigError
 from torchedu.export import open_companions, open_export
-from torchedu.export.folder import whole_folder, write_config, write_network
+from torchedu.export.folder import whole_folder, write_config, write_task
 from torchedu.models import ItemDKT, KTModel
 from torchedu.schema import Names, Vocabulary
 from torchedu.testing.kinds import NetworkSubject
@@ -29,42 +28,34 @@ VOCABULARY = Vocabulary(
 )
 
 
-def network(kind: Callable[..., KTModel] = ItemDKT) -> KTModel:
-    return NetworkSubject(partial(kind, dim=4), SMALL).net()
+def traced(kind: Callable[..., KTModel] = ItemDKT) -> Tracing:
+    task = task_of(NetworkSubject(partial(kind, dim=4), SMALL).net())
+    task.take(Companions(VOCABULARY))
+    return task
 
 
-def about(net: KTModel) -> dict[str, Any]:
-    return {
-        "network": {
-            "class_path": class_path(type(net)),
-            "num_items": net.num_items,
-            "num_skills": net.num_skills,
-            "init_args": net.arguments(),
-        }
-    }
-
-
-def write(folder: Path, net: KTModel, **changes: object) -> Path:
+def write(folder: Path, task: Tracing, **changes: object) -> Path:
     with whole_folder(folder) as part:
-        write_network(net, Companions(VOCABULARY), part)
-        config = about(net)
-        config["network"] |= changes
-        write_config(config, part)
+        about = write_task(task, part)
+        net = about["init_args"]["net"]
+        for name, value in changes.items():
+            (net if name in net else about["init_args"])[name] = value
+        write_config(about, part)
     return folder
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return write(tmp_path / "out", network())
+    return write(tmp_path / "out", traced())
 
 
 @pytest.mark.parametrize("kind", [ItemDKT, Remembering])
 def test_the_network_and_its_names_come_back(kind: type[KTModel], tmp_path: Path) -> None:
-    net = network(kind)
-    again = open_export(write(tmp_path / "deep" / "out", net))
+    task = traced(kind)
+    again = open_export(write(tmp_path / "deep" / "out", task))
     assert not again.training
-    assert again.arguments() == net.arguments()
-    wanted, found = net.state_dict(), again.state_dict()
+    assert again.arguments() == task.arguments()
+    wanted, found = task.state_dict(), again.state_dict()
     assert wanted.keys() == found.keys()
     assert all(torch.equal(wanted[name], found[name]) for name in wanted)
     assert open_companions(tmp_path / "deep" / "out") == Companions(VOCABULARY)
@@ -109,8 +100,8 @@ def test_a_damaged_file_is_told_in_two_lines(name: str, damage: str, folder: Pat
         ({"init_args": {"dim": 5}}, r"weights \w+.* and its network takes"),
         ({"init_args": {"dim": "x"}}, "and not a whole number"),
         ({"init_args": {"colour": 1}}, "cannot be built"),
-        ({"init_args": [1]}, "does not describe a network"),
-        ({"num_items": 15}, "15 items and 6 skills, its vocabulary 14 and 6"),
+        ({"init_args": [1]}, "of the type list and not a mapping"),
+        ({"num_items": 15}, "has num_items 15, its names make 14"),
         ({"num_skills": None}, "and not a whole number"),
         ({"class_path": "torchedu.models.DKT", "init_args": {"dim": 4}}, "takes nothing"),
         ({"class_path": "torchedu.models.SAKT", "init_args": {"dim": 3, "heads": 2}}, "heads 2"),
@@ -119,7 +110,7 @@ def test_a_damaged_file_is_told_in_two_lines(name: str, damage: str, folder: Pat
 def test_a_description_that_does_not_fit_is_told_in_two_lines(
     changes: dict[str, object], said: str, tmp_path: Path
 ) -> None:
-    folder = write(tmp_path / "out", network(), **changes)
+    folder = write(tmp_path / "out", traced(), **changes)
     with pytest.raises(CheckpointError, match=said) as told:
         open_export(folder)
     assert len(str(told.value).splitlines()) == 2
@@ -133,7 +124,7 @@ def test_a_description_that_does_not_fit_is_told_in_two_lines(
         ({"files": []}, "is not one of torchedu export"),
         ({"files": {"../secret": {"sha256": ""}}}, "is not in it"),
         ({"files": {}}, "SHA-256 differs"),
-        ({"network": None}, "does not describe a network"),
+        ({"init_args": None}, "does not describe a task"),
     ],
 )
 def test_a_foreign_configuration_is_told(

@@ -9,10 +9,11 @@ from lightning import Trainer
 
 from tests.tasks.explaining import SMALL, write_model
 from torchedu import CausalLM, Explanations, MathExplanation
-from torchedu.datamodules.chat_tokenizer import ChatTokenizer
+from torchedu.companions import Companions
 from torchedu.errors import CheckpointError, ConfigError
 from torchedu.export import export_network
 from torchedu.export.language import export_language
+from torchedu.readers.chat_tokenizer import ChatTokenizer
 from torchedu.tasks import open_task
 
 pytest.importorskip("peft", reason="needs the package peft")
@@ -73,10 +74,8 @@ def test_an_export_ends_answers_as_the_chat_template_does(
 
     net = CausalLM(len(tokenizer), {**SMALL, "eos_token_id": [7, 9]})
     task = MathExplanation(lambda num_tokens: net, len(tokenizer))
-    task.tokenizer = {
-        **tokenizer.files,
-        "chat_template.jinja": "{% for m in messages %}{{ m['content'] }}<|user|>{% endfor %}",
-    }
+    template = "{% for m in messages %}{{ m['content'] }}<|user|>{% endfor %}"
+    task.take(Companions(tokenizer={**tokenizer.files, "chat_template.jinja": template}))
     (turn_end,) = tokenizer._ids(["<|user|>"])[0]
     export_language(task, tmp_path / "out", "safetensors")
     ends = GenerationConfig.from_pretrained(tmp_path / "out").eos_token_id

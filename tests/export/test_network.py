@@ -9,6 +9,7 @@ import torch
 
 from tests.export.networks import Deciding
 from torchedu.checkpoints import read_checkpoint
+from torchedu.domains import Tracing, open_domain
 from torchedu.errors import CheckpointError, ConfigError, MissingExtraError
 from torchedu.export import export_network, open_companions, open_export
 from torchedu.export.entries import entries
@@ -24,7 +25,8 @@ def test_the_weights_of_a_run_are_exported(trained_run: Path, tmp_path: Path) ->
     assert (checked.difference, checked.tolerance) == (0, 0)
     task = open_task(trained_run / "checkpoints" / "best.ckpt")
     again = open_export(exported.folder)
-    assert type(again) is type(task.net)
+    assert type(again.net) is type(task.net)
+    assert again.companions == task.companions
     own, other = task.net.state_dict(), again.state_dict()
     assert all(torch.equal(own[name], other[name]) for name in own)
     written = json.loads((trained_run / "companions.json").read_text("utf-8"))
@@ -36,8 +38,8 @@ def test_the_configuration_tells_where_it_comes_from(trained_run: Path, tmp_path
     export_network(file, tmp_path / "out")
     config = json.loads((tmp_path / "out" / "config.json").read_text("utf-8"))
     assert config["task"].endswith(".KnowledgeTracing")
-    assert config["network"]["class_path"].endswith(".ItemDKT")
-    assert config["network"]["init_args"]["dim"] == 8
+    assert config["init_args"]["net"]["class_path"].endswith(".ItemDKT")
+    assert config["init_args"]["net"]["init_args"]["dim"] == 8
     content = read_checkpoint(file).content
     said = config["checkpoint"]
     assert (said["name"], said["step"]) == ("best.ckpt", content["global_step"])
@@ -74,7 +76,7 @@ def test_all_formats_are_written_and_run_without_torchedu(
     (logit,) = predict.run(None, given | dict(zip(state, after, strict=True)))
     own = entries(open_export(exported.folder))
     with torch.no_grad():
-        start = open_export(exported.folder).initial_state(1)
+        start = open_export(exported.folder).net.initial_state(1)
         known = own["step"](item, skill, torch.ones(1), *start)
         (wanted,) = own["predict"](item, skill, *known)
     assert float(logit[0]) == pytest.approx(float(wanted), abs=1e-5)
@@ -83,10 +85,10 @@ def test_all_formats_are_written_and_run_without_torchedu(
 def test_a_network_without_a_graph_is_told_why(
     trained_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    task = open_task(trained_run / "checkpoints" / "best.ckpt")
-    net = Deciding(task.net.num_items, task.net.num_skills).eval()
-    monkeypatch.setattr(task, "net", net)
-    monkeypatch.setattr("torchedu.export.network.open_task", lambda _: task)
+    task = open_domain(trained_run)
+    assert isinstance(task, Tracing)
+    task.net = Deciding(task.num_items, task.num_skills).eval()
+    monkeypatch.setattr("torchedu.export.network.open_domain", lambda _: task)
     with pytest.raises(
         CheckpointError, match="Deciding cannot be exported as torch_export:"
     ) as told:

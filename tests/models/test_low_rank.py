@@ -6,11 +6,11 @@ import torch
 
 from tests.models.test_causal_lm import SMALL, a_batch
 from tests.tasks.explaining import write_model
-from torchedu.datamodules.chat_tokenizer import ChatTokenizer
 from torchedu.errors import ConfigError, MissingExtraError
 from torchedu.models import low_rank
 from torchedu.models.causal_lm import CausalLM
 from torchedu.models.low_rank import LowRank, merge
+from torchedu.readers.chat_tokenizer import ChatTokenizer
 
 pytest.importorskip("peft", reason="needs the package peft")
 

@@ -13,11 +13,11 @@ from tests.models import own_network
 from tests.models.own_network import TimedGRU
 from torchedu.datamodules import Interactions
 from torchedu.datasets import AnswerStore, AnswerWriter
+from torchedu.engine.mastery import mastery
 from torchedu.errors import ConfigError
 from torchedu.export import export_network, onnx, torch_export
 from torchedu.export.capture import capture
 from torchedu.export.check import check
-from torchedu.models.mastery import mastery
 from torchedu.parallel.stages import rows_of
 from torchedu.prediction.tables import write_table
 from torchedu.prediction.tracing import masteries

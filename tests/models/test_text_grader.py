@@ -115,7 +115,7 @@ def test_vectors_are_cut_only_where_it_is_known_what_is_usual(encoder_folder: Pa
 def test_the_encoder_drops_nothing_in_training(tmp_path: Path) -> None:
     config = encoder_config(str(write_decoder(tmp_path / "decoder")))
     config["attention_dropout"] = 0.5
-    net = TextGrader(4, 1, 5, 1, 16, "", config).train()
+    net = TextGrader(4, 1, 5, 1, 16, "", config=config).train()
     first, second = (net.reader(*(one[:, 0] for one in batch()[:2])) for _ in range(2))
     assert torch.equal(first, second)
 

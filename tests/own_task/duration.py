@@ -14,6 +14,7 @@ from torchedu import Network, Task
 from torchedu.baselines import Baseline
 from torchedu.domains import Domain, Schedule
 from torchedu.layers import VocabularyTable
+from torchedu.readers.rows import Rows, columns_of, known_ids, numbers
 from torchedu.sections import Section, Table
 
 Columns = Mapping[str, NDArray[Any]]
@@ -115,6 +116,26 @@ class Duration(Domain):
     def pseudonyms(self, batch: DurationBatch) -> list[str]:
         """Name each student by the row in the store."""
         return [f"student row {row}" for row in batch.student_B.tolist()]
+
+    def read(self, rows: Rows) -> DurationBatch:
+        """Read exercises as they come: those that took no ``minutes`` yet are foretold."""
+        assert self.vocabulary is not None
+        columns = columns_of(rows, ("student", EXERCISE), ("minutes",))
+        exercise = known_ids(self.vocabulary[EXERCISE], columns[EXERCISE], EXERCISE)
+        minutes = numbers(columns["minutes"], "minutes", lambda x: x > 0, "It is above 0.", 1.0)
+        asked = [value is None for value in columns["minutes"]]
+        students = list(dict.fromkeys(columns["student"]))
+        mine = [[i for i, s in enumerate(columns["student"]) if s == who] for who in students]
+        size = max(map(len, mine))
+        padded = torch.tensor([places + [-1] * (size - len(places)) for places in mine])
+        seen_BL = padded >= 0
+        return DurationBatch(
+            torch.tensor(exercise)[padded] * seen_BL,
+            torch.from_numpy(np.log(minutes))[padded] * seen_BL,
+            torch.tensor(asked)[padded] & seen_BL,
+            torch.arange(len(students)),
+            torch.ones(len(students)),
+        )
 
     def scored(self, predicted: Columns) -> dict[str, float]:
         """Return how much of the spread is foretold."""

@@ -19,7 +19,7 @@ from torchedu.datasets.importers.reading.numbering import Numbering
 from torchedu.datasets.importers.reading.tables import Delimited
 from torchedu.datasets.order import Order, Windows, cut_windows
 from torchedu.datasets.splits import Part
-from torchedu.datasets.store import encode_texts
+from torchedu.datasets.writer import encode_texts
 from torchedu.schema import RESERVED, Column, Names, Vocabulary
 
 COLUMNS = (

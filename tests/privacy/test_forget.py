@@ -194,7 +194,7 @@ def test_what_was_broken_off_leaves_the_old_store_or_goes_on(
 
     runs = [case.home / "runs"]
     with monkeypatch.context() as context:
-        context.setattr("torchedu.datasets.store.StoreWriter._finish", dies)
+        context.setattr("torchedu.datasets.writer.StoreWriter._finish", dies)
         with pytest.raises(KeyboardInterrupt):
             forget(case.store, NAME, runs)
     old = open_store(case.store)

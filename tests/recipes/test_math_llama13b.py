@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.recipes.fake_ranks import DEVICES, measure
-from torchedu.datamodules.chat_tokenizer import ChatTokenizer
+from torchedu.readers.chat_tokenizer import ChatTokenizer
 from torchedu.testing.launch import LaunchServer
 
 pytest.importorskip("transformers", reason="needs the package transformers")

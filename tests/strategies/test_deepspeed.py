@@ -25,8 +25,8 @@ from torchedu import DKT, KnowledgeTracing
 from torchedu.callbacks import GradientGuard
 from torchedu.checkpoints import read_checkpoint
 from torchedu.cli import main
-from torchedu.datamodules.chat_tokenizer import ChatTokenizer
 from torchedu.errors import ConfigError, MissingExtraError, TrainingError
+from torchedu.readers.chat_tokenizer import ChatTokenizer
 from torchedu.strategies import deepspeed
 from torchedu.strategies.deepspeed import DeepSpeed
 from torchedu.strategies.named import AUTO

@@ -17,7 +17,7 @@ from torchedu import CausalLM, Explanations, MathExplanation
 from torchedu.callbacks import AnswersProgressBar
 from torchedu.checkpoints import VerifiedCheckpointIO
 from torchedu.cli import main
-from torchedu.datamodules.chat_tokenizer import ChatTokenizer
+from torchedu.readers.chat_tokenizer import ChatTokenizer
 from torchedu.strategies.named import strategy_class
 
 SMALL: dict[str, Any] = {

@@ -23,9 +23,9 @@ from tests.tasks.explaining import (
 from torchedu import CausalLM, MathExplanation, open_task
 from torchedu.checkpoints import read_checkpoint
 from torchedu.cli import main
-from torchedu.datamodules.chat_tokenizer import ChatTokenizer
 from torchedu.errors import CheckpointError, ConfigError
 from torchedu.models import low_rank
+from torchedu.readers.chat_tokenizer import ChatTokenizer
 from torchedu.testing.launch import LaunchServer
 
 pytest.importorskip("transformers", reason="needs the package transformers")

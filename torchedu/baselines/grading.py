@@ -108,7 +108,7 @@ class LengthScore(ScoreBaseline):
 
 
 class SurfaceScore(ScoreBaseline):
-    """Ridge regression on what can be counted on the surface; see ``datasets.surface``."""
+    """Ridge regression on what can be counted on the surface; see ``features.surface``."""
 
     name = "surface counts"
 

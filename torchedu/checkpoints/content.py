@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.distributed.tensor import DTensor
 
 from torchedu.checkpoints.form import (
     TRAINING,
@@ -139,7 +138,8 @@ def local(path: str | Path) -> Path:
 def not_numbers(state: Mapping[str, Any]) -> str | None:
     """Return the name of the first tensor that holds NaN, here if it is divided; or None."""
     for name, tensor in state.items():
-        tensor = tensor.to_local() if isinstance(tensor, DTensor) else tensor
+        # A DTensor, whose class takes half a second to import.
+        tensor = tensor.to_local() if hasattr(tensor, "to_local") else tensor
         if not (isinstance(tensor, Tensor) and tensor.is_floating_point()):
             continue
         # In blocks, since a mask of the whole would take a quarter of the weights' memory.

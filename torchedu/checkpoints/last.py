@@ -129,9 +129,10 @@ class LastCheckpoint(Checkpoint):
             return
         self._signal = None
         if threading.current_thread() is threading.main_thread():
-            for number in (getattr(signal, name, None) for name in SIGNALS):
+            here = signal.Signals.__members__  # not every system has them all
+            for number in (here[name] for name in SIGNALS if name in here):
                 # What is ignored stays so: nohup keeps a run from the end of its terminal.
-                if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+                if signal.getsignal(number) != signal.SIG_IGN:
                     self._handlers[number] = signal.signal(number, self._heard)
         if trainer.received_sigterm:  # Lightning would end this rank alone, and the others wait
             trainer._signal_connector.received_sigterm = False

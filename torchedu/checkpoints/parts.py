@@ -17,7 +17,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, distributed
-from torch.distributed.tensor import DTensor
 from torch.utils._pytree import keystr, tree_leaves, tree_map_with_path
 
 from torchedu.checkpoints.seal import ANOTHER, Verified, verify, write_sealed
@@ -36,7 +35,7 @@ def parts_folder(file: Path) -> Path:
 
 def is_divided(checkpoint: Mapping[str, Any]) -> bool:
     """Return whether each rank keeps a part of a checkpoint that is to be saved."""
-    return any(isinstance(one, DTensor) for one in tree_leaves(checkpoint.get("state_dict", {})))
+    return any(hasattr(one, "to_local") for one in tree_leaves(checkpoint.get("state_dict", {})))
 
 
 def write_divided(file: Path, checkpoint: Mapping[str, Any]) -> None:
@@ -144,7 +143,7 @@ def _taken_apart(checkpoint: Mapping[str, Any]) -> tuple[dict[str, Any], Any, An
     pieces: dict[str, tuple[list[int], Tensor]] = {}
 
     def rest(path: Any, one: Any) -> Any:
-        if not isinstance(one, DTensor):
+        if not hasattr(one, "to_local"):  # a DTensor, slow to import
             return one
         place, local = keystr(path), one.to_local().detach()
         forms[place] = (list(one.shape), one.dtype)

@@ -4,6 +4,7 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 
 from torchedu import __version__
@@ -28,9 +29,12 @@ PERMISSIONS = {
     "--trust MODULE": "let files name classes of this module, whose code then runs",
     "--allow_download": "fetch models of the Hugging Face hub that are not on this machine",
     "--sealed_only": "refuse checkpoints that torchedu did not seal",
+    "--plain_csv": "write CSV without an apostrophe before what a spreadsheet would compute",
 }
 """What every command takes, from its words alone and never from a file."""
 
+LEFT = 128 + 13
+"""Exit code of a command whose output nobody reads any more: a shell's for SIGPIPE."""
 THEIRS = {"train": "fit", "eval": "test", "evaluate": "test", "infer": "predict", "chat": "explain"}
 """What other programs call these commands."""
 
@@ -48,6 +52,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Closed streams (`>&-`) take what is said and lose it.
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115, PTH123
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115, PTH123
+    try:
+        code = _main(words)
+        sys.stdout.flush()  # here, where it can still be told that nobody reads
+    except BrokenPipeError:  # the reader of our output has left, as `| head` does
+        with suppress(OSError, ValueError):  # what is still to be written goes nowhere
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return LEFT
+    return code
+
+
+def _main(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
         print(_help())
         return 0
@@ -84,13 +99,11 @@ def _permissions(words: Sequence[str]) -> tuple[list[str], Permissions]:
                     f"⟦trust⟧ is {', '.join(names)!r}.", "Name a module, such as my_package."
                 )
             trust.update(names)
-        elif word in ("--allow_download", "--sealed_only"):
-            given.add(word)
+        elif word in PERMISSIONS:
+            given.add(word.removeprefix("--"))
         else:
             rest.append(word)
-    return rest, Permissions(
-        frozenset(trust), "--allow_download" in given, "--sealed_only" in given
-    )
+    return rest, Permissions(frozenset(trust), **dict.fromkeys(given, True))
 
 
 def _run(command: str, *words: str) -> int:
@@ -102,9 +115,8 @@ def _run(command: str, *words: str) -> int:
     except TorcheduError as error:
         print(error, file=sys.stderr)
         return 2
-    except BrokenPipeError:  # the reader of our output has left, as `| head` does
-        sys.stderr.close()
-        return 0
+    except BrokenPipeError:
+        raise
     except (RuntimeError, MemoryError, OSError) as error:
         of_file = isinstance(error, OSError) and error.errno not in (errno.EMFILE, errno.ENFILE)
         advised = None if of_file else import_module("torchedu.callbacks").advice(error)

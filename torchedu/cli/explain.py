@@ -40,12 +40,12 @@ def explain(
         seed: Decides what is drawn.
     """
     # torch is loaded only when there is something to explain, not for help.
-    from torchedu.cli.tutor import Tutor
     from torchedu.datasets.prompts import Profile
+    from torchedu.engine import open_engine
     from torchedu.prediction.mastery import mastery_of
 
     known = mastery_of(mastery, student) if mastery is not None else {}
-    tutor = Tutor(checkpoint, max_new_tokens, temperature, seed)
+    tutor = open_engine(checkpoint).tutor(max_new_tokens, temperature, seed)
     terminal = Terminal()
     asks = sys.stdin.isatty()
 

@@ -32,11 +32,14 @@ def inspect(file: str) -> None:
     if is_export(path):
         config = export_config(path)
         facts = dict(_of_export(path, config))
-        classes = {"network": config["network"]["class_path"]}
+        classes = {
+            "task": config["domain"],
+            "network": _network(config["init_args"]).get("class_path"),
+        }
     else:
         opened = open_checkpoint(path)
         facts = dict(_of_checkpoint(opened))
-        net = _network(opened)
+        net = _network(opened.hyper_parameters)
         classes = {"task": opened.content.get("task"), "network": net.get("class_path")}
     for noun, name in classes.items():
         module = str(name).rpartition(".")[0]
@@ -65,7 +68,7 @@ def _of_checkpoint(opened: Any) -> Iterator[tuple[str, str]]:
     yield "weights", f"{sum(one.numel() for one in weights):,} numbers in {len(weights):,} tensors"
     companions = content.get("companions", {})
     yield from _names(companions.get("vocabulary", {}))
-    given = _network(opened).get("init_args")
+    given = _network(opened.hyper_parameters).get("init_args")
     source = given.get("source") if isinstance(given, Mapping) else None
     yield "needs", f"the weights of {source}" if source else "no other model"
     config = RunFolder.of_checkpoint(opened.file).config
@@ -73,14 +76,14 @@ def _of_checkpoint(opened: Any) -> Iterator[tuple[str, str]]:
         yield "data", f"what {config} names, unless the words name other"
 
 
-def _network(opened: Any) -> Mapping[str, Any]:
-    net = opened.hyper_parameters.get("net")
+def _network(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    net = arguments.get("net")
     return net if isinstance(net, Mapping) else {}
 
 
 def _of_export(path: Path, config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "file", str(path)
-    yield "what", "a network that torchedu export wrote, its files as they were written"
+    yield "what", "a task that torchedu export wrote, its files as they were written"
     yield "written by", f"torchedu {config.get('torchedu')} (it says so itself)"
     yield "files", ", ".join(sorted(config["files"]))
 

@@ -6,6 +6,7 @@ from torchedu.cli.terminal import Terminal
 from torchedu.cli.trained import results_alone, results_folder, trained
 from torchedu.prediction import predict
 from torchedu.prediction.any_task import check_format
+from torchedu.run.start import meeting
 
 
 def main(words: Sequence[str]) -> None:
@@ -18,7 +19,7 @@ def main(words: Sequence[str]) -> None:
     check_format(run.config.format)
     folder = results_folder(run, "predict")
     terminal = Terminal()
-    with results_alone(run, folder):
+    with results_alone(run, folder), meeting(run.trainer, run.start_timeout):
         written = predict(run.task, run.data, run.trainer, folder, run.config.format)
     for file, what in written.items():
         terminal.print(f"{file}: {what}")

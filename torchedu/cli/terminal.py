@@ -17,6 +17,10 @@ class Terminal(Console):
     def __init__(self) -> None:
         super().__init__(markup=False, emoji=False, highlight=False, soft_wrap=True)
 
+    def on_broken_pipe(self) -> None:
+        """Hand on that nobody reads any more, which ends the command and not the library."""
+        raise BrokenPipeError
+
     def render_str(self, text: str, **options: Any) -> Text:
         """Return a text, a cell or a title as it is shown."""
         return super().render_str(printable(text), **options)

@@ -52,6 +52,9 @@ class Companions:
         thresholds: Thresholds of risks that were chosen after training, plain JSON; None where
             none were.
         base: Checksum of the model that low-rank additions were trained on; None without.
+        reading: How raw rows were read, plain JSON: the model that reads texts, say, or after how
+            many days marks are known. Rows that a network is asked about in use are read alike; it
+            is not compared, since the same may stand elsewhere.
     """
 
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
@@ -64,6 +67,7 @@ class Companions:
     tokenizer: Mapping[str, str] | None = None
     thresholds: Sequence[Mapping[str, Any]] | None = None
     base: str | None = None
+    reading: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __eq__(self, other: object) -> bool:
         """Compare everything."""
@@ -75,8 +79,8 @@ class Companions:
 
     def difference(self, other: "Companions") -> str | None:
         """Say the first thing in which others differ, with both; None where they are equal."""
-        for one in fields(self):
-            mine, theirs = getattr(self, one.name), getattr(other, one.name)
+        for one in (one for one in fields(self) if one.compare):
+            mine, theirs = vars(self)[one.name], vars(other)[one.name]
             if one.metadata:
                 equal = same_rows(mine, theirs)
             else:
@@ -160,7 +164,7 @@ class Companions:
         for one in (one for one in fields(self) if "values" in one.metadata):
             kinds = one.metadata["rows"], one.metadata["values"]
             mine, theirs = (
-                named(getattr(some, one.name), *(some.vocabulary[kind] for kind in kinds))
+                named(vars(some)[one.name], *(some.vocabulary[kind] for kind in kinds))
                 for some in (self, own)
             )
             moved = [name for name in mine if name in theirs and mine[name] != theirs[name]]
@@ -179,7 +183,7 @@ class Companions:
         """Return the same in the ids of another vocabulary; what it has no name for is left out."""
         changed: dict[str, Any] = {}
         for one in (one for one in fields(self) if one.metadata):
-            table = getattr(self, one.name)
+            table = vars(self)[one.name]
             if table is None:
                 continue
             if "values" in one.metadata:
@@ -206,9 +210,10 @@ class Companions:
         Args:
             own: What the data says of itself, which the network is trained on.
         """
-        theirs, changed = own.to(self.vocabulary), {}
+        theirs = own.to(self.vocabulary)
+        changed: dict[str, Any] = {"reading": own.reading or self.reading}
         for one in (one for one in fields(self) if one.metadata):
-            old, new = getattr(self, one.name), getattr(theirs, one.name)
+            old, new = vars(self)[one.name], vars(theirs)[one.name]
             if old is None or new is None:
                 changed[one.name] = new if old is None else old
                 continue
@@ -248,7 +253,7 @@ class Companions:
         """
         plain: dict[str, Any] = {}
         for one in fields(self)[1:]:
-            value = getattr(self, one.name)
+            value = vars(self)[one.name]
             if one.metadata:
                 plain[one.name] = None if value is None else torch.tensor(value)
             elif isinstance(value, Mapping):

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, Seen, at_least
-from torchedu.datamodules.risk_batches import RiskBatches
 from torchedu.datamodules.stream import EpochLoader
-from torchedu.datasets.course_view import WEEK, Moments, View, view
 from torchedu.datasets.events import PRESENTATION, EventStore
 from torchedu.datasets.fair_weights import fair_weights
 from torchedu.datasets.order import BalancedOrder, Order
 from torchedu.errors import ConfigError, DataError, allowed, worded
+from torchedu.features.course import WEEK
+from torchedu.features.course_view import Moments, View, module_of, view
+from torchedu.readers.events import RiskBatches
 from torchedu.schema import (
     ATTRIBUTE,
     EVENT_NUMBERS,
@@ -151,7 +152,8 @@ class CourseEvents(DataModule):
         told = [f"{one}: {name}" for one in self.attributes for name in known[GROUP + one]]
         more = Vocabulary({ATTRIBUTE: Names(told), TOLD: Names(sorted(self.attributes))})
         columns = {"event": EVENT_NUMBERS, "moment": MOMENT_NUMBERS}
-        return Companions(known.grown(more), columns=columns)
+        reading = {"mark_delay_days": self.mark_delay_days}
+        return Companions(known.grown(more), columns=columns, reading=reading)
 
     @property
     def num_event_columns(self) -> int:
@@ -279,11 +281,14 @@ class CourseEvents(DataModule):
         return batches, Order(batches.lengths, 1024, shuffle=False)
 
     def _batches(self, moments: Moments, seen: View) -> RiskBatches:
-        names, told = self.vocabulary, self.attribute
+        own, known = self.store.vocabulary[MODULE], self.vocabulary[MODULE]
+        module = np.array(own.translation(known))[module_of(self.store)]
         if self.companions.columns != self.own.columns:
             event, moment = (self.companions.places(one, self.own) for one in ("event", "moment"))
             seen = seen._replace(event=seen.event[:, event], moment=seen.moment[:, moment])
-        return RiskBatches(self.store, moments, seen, names, told, self._weight, self.group)
+        return RiskBatches(
+            moments, seen, module, self.store.at_risk, self.attribute, self._weight, self.group
+        )
 
     def _view(self, weekly: bool) -> tuple[Moments, View]:
         if weekly not in self._views:

@@ -1,6 +1,7 @@
 """Students' enrolments as a Lightning data module."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property, partial
 
 import numpy as np
@@ -10,20 +11,21 @@ from numpy.typing import NDArray
 from torchedu.batch import CourseFacts
 from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, Seen, at_least
-from torchedu.datamodules.batches import pad_lists
-from torchedu.datamodules.enrolment_batches import (
+from torchedu.datamodules.negatives import NegativeSampler
+from torchedu.datasets.enrolment_splits import split_enrolments
+from torchedu.datasets.enrolments import EnrolmentStore
+from torchedu.datasets.importers.enrolments.prerequisites import read_prerequisites
+from torchedu.datasets.order import Order, cut_windows
+from torchedu.datasets.prerequisites import Prerequisites
+from torchedu.datasets.splits import Part
+from torchedu.leaks import check, refuse
+from torchedu.models import Network, Recommender
+from torchedu.readers.answers import pad_lists
+from torchedu.readers.enrolments import (
     EnrolmentBatches,
     NextCourseBatches,
     popularity,
 )
-from torchedu.datamodules.negatives import NegativeSampler
-from torchedu.datasets.enrolment_splits import split_enrolments
-from torchedu.datasets.enrolments import EnrolmentStore
-from torchedu.datasets.importers.enrolments.prerequisites import Prerequisites, read_prerequisites
-from torchedu.datasets.order import Order, cut_windows
-from torchedu.datasets.splits import Part
-from torchedu.leaks import check, refuse
-from torchedu.models import Network, Recommender
 from torchedu.schema import GROUP, ITEM, SKILL
 
 WINDOW, WITHOUT_HISTORY = 50, 2
@@ -201,6 +203,7 @@ class Enrolments(DataModule):
         if not self._window_asked and isinstance(net, Recommender):
             most = WINDOW if net.reads_history else WITHOUT_HISTORY
             self.window = min(most, net.max_history or WINDOW)
+        self.own = replace(self.own, reading={"window": self.window})
 
     def facts(self, net: Network) -> CourseFacts:
         """Return how popular each course is, and what it teaches."""

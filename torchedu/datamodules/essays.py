@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torchedu.batch import EssayBatch
 from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, Seen, at_least
-from torchedu.datamodules.essay_batches import EssayBatches
 from torchedu.datasets.order import Order
 from torchedu.datasets.texts import TextStore, split_texts
 from torchedu.errors import ConfigError, DataError, allowed
@@ -20,6 +19,7 @@ from torchedu.features.embedding import Precision, vectors_key
 from torchedu.features.tokens import tokenizer_key
 from torchedu.models import Grader, Network
 from torchedu.models.text_encoder import Pooling, encoder_config, encoder_sizes
+from torchedu.readers.texts import EssayBatches, beside, counted, lines_beside
 from torchedu.schema import ENCODER, PROMPT, SURFACE_NUMBERS, Names, Vocabulary
 
 
@@ -179,7 +179,11 @@ class Essays(DataModule):
             self.store.vocabulary.grown(Vocabulary({ENCODER: Names([key])})),
             columns={"surface": SURFACE_NUMBERS},
             ranges=np.nan_to_num(self.store.ranges) if self.store.score_names else None,
-        )
+            reading={
+                "encoder": self.encoder, "frozen": self.frozen, "pooling": self.pooling,
+                "layers": self.layers, "window": self.window, "precision": self.precision,
+            },
+        )  # fmt: skip
 
     @property
     def num_surface_columns(self) -> int:
@@ -199,7 +203,7 @@ class Essays(DataModule):
     @property
     def _beside(self) -> list[str] | None:
         """What each answer is held against: its references, else its question."""
-        return (self.store.references or self.store.questions) if self.num_labels else None
+        return beside(self.store)
 
     def setup(self, stage: str) -> None:
         """Make the vectors or tokens of all texts, unless they are there already.
@@ -210,18 +214,25 @@ class Essays(DataModule):
         _ = self.batches
 
     @cached_property
+    def surface(self) -> NDArray[np.float32]:
+        """What is counted on the surface of each text, and of a pair; shape (texts, F)."""
+        return counted(self.store)
+
+    @cached_property
     def batches(self) -> EssayBatches:
         """What builds batches, in the ids of the store."""
-        texts, beside = self.store.all_texts, self._beside
+        texts, pairs = self.store.all_texts, self._beside
         if not self.frozen:
-            tokens = tokenize(texts, self.encoder, self.features, pairs=beside, window=self.window)
-            return EssayBatches(self.store, tokens=tokens)
-        lines = [one.splitlines() or [""] for one in beside or ()]
+            tokens = tokenize(texts, self.encoder, self.features, pairs=pairs, window=self.window)
+            return EssayBatches(self.store, self.surface, tokens=tokens)
+        lines = lines_beside(pairs)
         vectors = embed(
             [*texts, *(line for one in lines for line in one)], self.encoder, self.features,
             pooling=self.pooling, layers=self.layers, window=self.window, precision=self.precision,
         )  # fmt: skip
-        return EssayBatches(self.store, vectors=vectors, lines=[len(one) for one in lines])
+        return EssayBatches(
+            self.store, self.surface, vectors=vectors, lines=[len(one) for one in lines]
+        )
 
     @property
     def features_digest(self) -> str | None:

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, Seen, at_least
-from torchedu.datamodules.chat_tokenizer import ChatTokenizer
-from torchedu.datamodules.token_batches import TokenBatches, token_store
 from torchedu.datasets.chats import ANSWERED_BY, ChatStore, Message, chat_parts
 from torchedu.datasets.order import Order
 from torchedu.errors import ConfigError, worded
 from torchedu.files import alone
+from torchedu.readers.chat_tokenizer import ChatTokenizer
+from torchedu.readers.chats import TokenBatches, token_store
 
 LEAST_VOCABULARY = 300
 """Tokens that a tokenizer of bytes needs to begin with, and some to join them into."""

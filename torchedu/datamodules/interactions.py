@@ -13,7 +13,6 @@ import numpy as np
 from torchedu.batch import UNKNOWN_VALUES
 from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, Seen, at_least
-from torchedu.datamodules.batches import AnswerBatches, pad_lists
 from torchedu.datasets import AnswerStore, splits
 from torchedu.datasets.order import Order, cut_windows
 from torchedu.datasets.simulator import simulate
@@ -21,6 +20,7 @@ from torchedu.datasets.splits import Part
 from torchedu.errors import ConfigError, allowed
 from torchedu.files import remove_left
 from torchedu.models import KTModel, Network
+from torchedu.readers.answers import AnswerBatches, pad_lists
 from torchedu.schema import ITEM, SKILL
 
 MOST_WINDOWS = 64

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from torchedu.batch import LessonBatch
 from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, Seen, at_least
 from torchedu.datasets.order import Order, Windows, cut_windows
@@ -17,6 +16,7 @@ from torchedu.datasets.transcripts import TranscriptStore, split_transcripts
 from torchedu.features import Embeddings, embed
 from torchedu.features.embedding import Precision, vectors_key
 from torchedu.models.text_encoder import Pooling, encoder_config
+from torchedu.readers.transcripts import LessonBatches
 from torchedu.schema import ENCODER, RESERVED, ROLE, ROLES, TAG, Names, Vocabulary
 
 
@@ -110,7 +110,11 @@ class Transcripts(DataModule):
         """Its names, with who speaks, and the checksum of what reads the sentences."""
         key = vectors_key(self.encoder, self.pooling, (-1,), self.tokens, self.precision)
         more = Vocabulary({ENCODER: Names([key]), ROLE: Names(ROLES)})
-        return Companions(self.store.vocabulary.grown(more))
+        reading = {
+            "encoder": self.encoder, "pooling": self.pooling, "layers": [-1],
+            "window": self.tokens, "precision": self.precision, "sentences": self.window,
+        }  # fmt: skip
+        return Companions(self.store.vocabulary.grown(more), reading=reading)
 
     @property
     def num_teacher_tags(self) -> int:
@@ -187,12 +191,12 @@ class Transcripts(DataModule):
         """
         _ = self.embeddings
 
-    def training(self) -> tuple["LessonBatches", Order]:
+    def training(self) -> tuple[LessonBatches, Order]:
         """Return what builds the training batches, and their order."""
         windows = self._windows(self.parts["train"])
         return self._batches(windows), self._order(windows)
 
-    def evaluation(self, part: str | None) -> tuple["LessonBatches", Order]:
+    def evaluation(self, part: str | None) -> tuple[LessonBatches, Order]:
         """Return what builds the batches of a part, or of all lessons, and their order.
 
         Args:
@@ -207,7 +211,7 @@ class Transcripts(DataModule):
     def _order(self, windows: Windows) -> Order:
         return Order(windows.length, self.batch_size, self.seed)
 
-    def _batches(self, windows: Windows) -> "LessonBatches":
+    def _batches(self, windows: Windows) -> LessonBatches:
         tag_ids = [self._tag_ids(role) for role in ROLES]
         return LessonBatches(self.store, windows, self.embeddings, tag_ids)
 
@@ -215,71 +219,3 @@ class Transcripts(DataModule):
         """Return the id in use of each of the store's ids of a role's tags."""
         own, known = self.store.vocabulary[TAG + role], self.vocabulary[TAG + role]
         return np.array(own.translation(known), np.int64)
-
-
-class LessonBatches:
-    """Builds batches of lessons.
-
-    Args:
-        store: The lessons.
-        windows: The stretches of lessons that batches are made of.
-        vectors: A vector for each sentence.
-        tag_ids: For each role, the id in use of each of the store's ids of tags.
-    """
-
-    def __init__(
-        self,
-        store: TranscriptStore,
-        windows: Windows,
-        vectors: Embeddings,
-        tag_ids: list[NDArray[np.int64]],
-    ) -> None:
-        self.windows = windows
-        self._vectors = vectors
-        self._offsets = store.lesson_offsets
-        names = ("role", "speaker", "turn", "words", "tag")
-        self._columns = {name: store.column(name) for name in names}
-        self._tag_ids = tag_ids
-
-    def __call__(self, index: NDArray[np.int64], scored: bool = True) -> LessonBatch:
-        """Build one batch.
-
-        Args:
-            index: Which stretches; shape (B,).
-            scored: Whether its sentences count; without, the batch only keeps a rank in step.
-
-        Returns:
-            The batch, on the CPU.
-        """
-        lesson, start, first, stop = self.windows.take(index)
-        length = stop - start
-        step_L = np.arange(length.max())
-        seen_BL = step_L < length[:, None]
-        sentence = ((self._offsets[lesson] + start)[:, None] + step_L)[seen_BL]
-        vector_BLD = np.zeros((*seen_BL.shape, self._vectors.dim), np.float32)
-        vector_BLD[seen_BL] = self._vectors[sentence]
-
-        def padded(name: str, fill: int) -> NDArray[np.int64]:
-            table = np.full(seen_BL.shape, fill, np.int64)
-            table[seen_BL] = self._columns[name][sentence]
-            return table
-
-        role_BL, tag_BL = padded("role", 0), padded("tag", 0)
-        for number, ids in enumerate(self._tag_ids):
-            mine = role_BL == number
-            tag_BL[mine] = ids[tag_BL[mine]]
-        asked_BL = seen_BL & (step_L >= (first - start)[:, None]) & scored
-        return LessonBatch(
-            torch.from_numpy(vector_BLD),
-            torch.from_numpy(role_BL),
-            torch.from_numpy(padded("speaker", -1)),
-            torch.from_numpy(padded("turn", -1)),
-            torch.from_numpy(padded("words", 0).astype(np.float32)),
-            torch.from_numpy(tag_BL),
-            torch.from_numpy(seen_BL),
-            torch.from_numpy(asked_BL),
-            torch.from_numpy(asked_BL & (tag_BL >= RESERVED)),
-            torch.from_numpy(np.asarray(lesson)),
-            torch.from_numpy(np.asarray(start)),
-            torch.full((len(index),), float(max(1, asked_BL.sum()))),
-        )

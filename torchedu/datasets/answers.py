@@ -7,7 +7,9 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from torchedu.datasets.store import Store, StoreWriter, encode_texts, kept
+from torchedu.datasets.memory import Memory
+from torchedu.datasets.store import Store, kept
+from torchedu.datasets.writer import StoreWriter, encode_texts
 from torchedu.schema import GROUP, ITEM, RESERVED, SKILL, Vocabulary
 
 OPTIONAL_COLUMNS = {
@@ -155,7 +157,7 @@ class AnswerWriter(StoreWriter):
 
     def __init__(
         self,
-        path: str | Path,
+        path: str | Path | Memory,
         vocabulary: Vocabulary,
         item_skills: tuple[ArrayLike, ArrayLike],
         *,

@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from torchedu.datasets.memory import Memory
 from torchedu.datasets.splits import PARTS, part_sizes
-from torchedu.datasets.store import Store, StoreWriter, encode_texts, kept
+from torchedu.datasets.store import Store, kept
+from torchedu.datasets.writer import StoreWriter, encode_texts
 from torchedu.errors import DataError
 
 ROLES = ("system", "user", "assistant")
@@ -96,7 +98,9 @@ class ChatStore(Store):
         return ["\n".join(message.content for message in chat) for chat in self.chats(rows)]
 
 
-def write_chats(path: str | Path, chats: Iterable[Chat], about: Mapping[str, Any]) -> ChatStore:
+def write_chats(
+    path: str | Path | Memory, chats: Iterable[Chat], about: Mapping[str, Any]
+) -> ChatStore:
     """Write a store of conversations.
 
     Args:

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from torchedu.datasets.answers import stretch_index
-from torchedu.datasets.store import Store, StoreWriter, encode_texts, kept
+from torchedu.datasets.memory import Memory
+from torchedu.datasets.store import Store, kept
+from torchedu.datasets.writer import StoreWriter, encode_texts
 from torchedu.schema import GROUP, ITEM, RESERVED, SKILL, Vocabulary
 
 
@@ -111,7 +113,7 @@ class EnrolmentStore(Store):
 
 
 def write_enrolments(
-    path: str | Path,
+    path: str | Path | Memory,
     vocabulary: Vocabulary,
     names: Sequence[str],
     lengths: ArrayLike,

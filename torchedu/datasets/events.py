@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from torchedu.datasets.store import Store, StoreWriter, encode_texts, kept
+from torchedu.datasets.memory import Memory
+from torchedu.datasets.store import Store, kept
+from torchedu.datasets.writer import StoreWriter, encode_texts
 from torchedu.errors import DataError
 from torchedu.schema import GROUP, MODULE, Names, Vocabulary
 
@@ -190,7 +192,7 @@ class EventStore(Store):
 
 
 def write_events(
-    path: str | Path,
+    path: str | Path | Memory,
     courses: Courses,
     work: Work,
     enrolments: Enrolments,

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from torchedu.datasets.store import Store, StoreWriter, encode_texts
+from torchedu.datasets.store import Store
+from torchedu.datasets.writer import StoreWriter, encode_texts
 from torchedu.schema import Vocabulary
 
 BLOCK = 1_000_000

@@ -14,23 +14,18 @@ Layout::
       students/answer.item.bin  a ragged column of the family "answer"
 """
 
-import errno
 import hashlib
-import json
-import os
-import shutil
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from torchedu.bounded import parse_json
-from torchedu.errors import ConfigError, DataError, allowed
-from torchedu.files import scratch, to_disk, write_whole
+from torchedu.datasets.memory import Memory
+from torchedu.errors import DataError, allowed
 from torchedu.schema import GROUP, Vocabulary
 
 T = TypeVar("T")
@@ -50,9 +45,10 @@ class Store:
     """A data set on disk, opened without reading it.
 
     Args:
-        path: The store's folder.
+        path: The store's folder, or a place in memory that a writer has filled.
 
     Attributes:
+        manifest: Tables and columns, and what the writer noted.
         holds: What a store of this kind holds, in words; nothing where any store will do.
         made_by: A format that ``torchedu data import`` makes one of.
         mark: A table and a column of it that no other kind of store has.
@@ -65,8 +61,13 @@ class Store:
     holds: ClassVar[str] = ""
     made_by: ClassVar[str] = ""
     mark: ClassVar[tuple[str, str]] = ("", "")
+    manifest: dict[str, Any]
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path | Memory) -> None:
+        self._memory = path if isinstance(path, Memory) else None
+        if isinstance(path, Memory):
+            self.path, self.manifest, self.vocabulary = Path(), path.manifest, path.vocabulary
+            return
         self.path = Path(path)
         manifest = self.path / MANIFEST
         if not manifest.is_file():
@@ -76,7 +77,7 @@ class Store:
                 "Make one with: torchedu data import FORMAT RAW OUT",
             )
         try:
-            self.manifest: dict[str, Any] = parse_json(manifest.read_text("utf-8"))
+            self.manifest = parse_json(manifest.read_text("utf-8"))
             form, version = self.manifest["format"], self.manifest["version"]
         except (ValueError, KeyError, TypeError) as error:
             problem = f"the manifest cannot be read ({type(error).__name__})."
@@ -117,9 +118,9 @@ class Store:
         """How much it holds, in one line."""
         return ", ".join(f"{number:,} {name}" for name, number in self.counts.items())
 
-    def __reduce__(self) -> tuple[type["Store"], tuple[Path]]:
+    def __reduce__(self) -> tuple[type["Store"], tuple[Path | Memory]]:
         """Cross to another process as a path: the maps are made there, not copied."""
-        return type(self), (self.path,)
+        return type(self), (self._memory or self.path,)
 
     @property
     def about(self) -> dict[str, Any]:
@@ -189,7 +190,7 @@ class Store:
         """
         for name, known in self.manifest["files"].items():
             file = self.path / name
-            if not file.is_file() or _seen(file) != known:
+            if not file.is_file() or seen(file) != known:
                 raise _damaged("the file does not match its checksum.", file)
 
     def _table(self, table: str) -> dict[str, Any]:
@@ -199,6 +200,8 @@ class Store:
         return tables[table]
 
     def _map(self, name: str, dtype: np.dtype[Any], size: int) -> NDArray[Any]:
+        if self._memory is not None:
+            return np.frombuffer(self._memory.columns[name], dtype)
         file = self.path / name
         if size == 0:  # an empty file cannot be mapped
             return np.empty(0, dtype)
@@ -214,185 +217,8 @@ def _damaged(problem: str, file: Path) -> DataError:
     return DataError(problem, "The store is damaged: import the raw file again.", file=file)
 
 
-class TableWriter:
-    """Appends rows to one table of a store that is being written.
-
-    Args:
-        folder: The table's folder.
-        flat: The dtype of each flat column.
-        ragged: For each family, the dtype of each of its columns.
-    """
-
-    def __init__(
-        self, folder: Path, flat: Mapping[str, str], ragged: Mapping[str, Mapping[str, str]]
-    ) -> None:
-        folder.mkdir()
-        self.rows = 0
-        dtypes = dict(flat)
-        for family, columns in ragged.items():
-            dtypes |= {f"{family}.{name}": dtype for name, dtype in columns.items()}
-        self._dtypes = {name: np.dtype(dtype).newbyteorder("<") for name, dtype in dtypes.items()}
-        self._sizes = dict.fromkeys(dtypes, 0)
-        self._ends = dict.fromkeys(ragged, 0)
-        self._files: dict[str, IO[bytes]] = {
-            name: (folder / f"{name}.bin").open("wb") for name in self._sizes
-        }
-        for family in ragged:
-            self._files[family] = (folder / f"{family}.offsets").open("wb")
-            self._files[family].write(np.zeros(1, "<i8").tobytes())
-
-    def append(
-        self,
-        rows: int,
-        flat: Mapping[str, ArrayLike],
-        ragged: Mapping[str, tuple[ArrayLike, Mapping[str, ArrayLike]]],
-    ) -> None:
-        """Append rows.
-
-        Args:
-            rows: How many.
-            flat: For each flat column, its values; shape (rows,).
-            ragged: For each family, the lengths of its rows, shape (rows,), and for each of its
-                columns the values of all rows one after the other; shape (sum of lengths,).
-        """
-        for name, values in flat.items():
-            self._write(name, values, rows)
-        for family, (lengths, columns) in ragged.items():
-            ends = self._ends[family] + np.cumsum(np.asarray(lengths), dtype="<i8")
-            if len(ends) != rows:
-                raise ValueError(f"{family}: {len(ends)} lengths for {rows} rows")
-            total = int(ends[-1]) - self._ends[family] if rows else 0
-            self._files[family].write(ends.tobytes())
-            for name, values in columns.items():
-                self._write(f"{family}.{name}", values, total)
-            self._ends[family] += total
-        self.rows += rows
-
-    def close(self) -> dict[str, Any]:
-        """Bring everything to disk and return the table's part of the manifest."""
-        for file in self._files.values():
-            file.flush()
-            os.fsync(file.fileno())
-            file.close()
-        columns = {
-            name: {"dtype": dtype.str, "size": self._sizes[name]}
-            for name, dtype in self._dtypes.items()
-        }
-        return {"rows": self.rows, "columns": columns}
-
-    def abandon(self) -> None:
-        """Close the files without keeping them."""
-        for file in self._files.values():
-            file.close()
-
-    def _write(self, name: str, values: ArrayLike, size: int) -> None:
-        array = np.ascontiguousarray(values, self._dtypes[name])
-        if array.shape != (size,):
-            raise ValueError(f"{name}: shape {array.shape} instead of ({size},)")
-        self._files[name].write(array.data)
-        self._sizes[name] += size
-
-
-class StoreWriter:
-    """Writes a store: into a hidden folder beside it, renamed when all is on disk.
-
-    Use it as a context; where the body raises, nothing is left behind and a store that stood at
-    ``path`` stands as before.
-
-    Args:
-        path: The folder to make. A store that is already there is replaced at the end.
-
-    Raises:
-        ConfigError: Something that is no store stands at ``path``, or the folder cannot be written.
-    """
-
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        self.vocabulary = Vocabulary()
-        self.about: dict[str, Any] = {}
-        self._tables: dict[str, TableWriter] = {}
-        self._scratch = scratch(self.path)
-        self._folder = Path()
-
-    def __enter__(self) -> Self:
-        """Make the hidden folder."""
-        other = self.path.is_file() or (self.path.is_dir() and any(self.path.iterdir()))
-        if other and not (self.path / MANIFEST).is_file():
-            raise ConfigError(
-                f"{self.path} exists and is not a store.",
-                "Name a folder that does not exist yet; nothing was changed.",
-            )
-        self._folder = self._scratch.__enter__()
-        return self
-
-    def table(
-        self,
-        name: str,
-        flat: Mapping[str, str] | None = None,
-        ragged: Mapping[str, Mapping[str, str]] | None = None,
-    ) -> TableWriter:
-        """Begin a table; see ``TableWriter``."""
-        self._tables[name] = TableWriter(self._folder / name, flat or {}, ragged or {})
-        return self._tables[name]
-
-    def flat(self, name: str, columns: Mapping[str, tuple[str, ArrayLike]]) -> None:
-        """Write a whole table of flat columns: of each its dtype and its values; shape (rows,)."""
-        table = self.table(name, {column: dtype for column, (dtype, _) in columns.items()})
-        values = {column: np.asarray(given) for column, (_, given) in columns.items()}
-        table.append(len(next(iter(values.values()))), values, {})
-
-    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
-        """Put the store in its place, or leave no trace of it."""
-        try:
-            if kind is None:
-                self._finish()
-        finally:
-            for table in self._tables.values():
-                table.abandon()
-            self._scratch.__exit__(None, None, None)
-
-    def _finish(self) -> None:
-        tables = {name: table.close() for name, table in self._tables.items()}
-        _write_json(self._folder / VOCABULARY, self.vocabulary.to_json())
-        files = {
-            file.relative_to(self._folder).as_posix(): _seen(file)
-            for file in filter(Path.is_file, sorted(self._folder.rglob("*")))
-        }
-        manifest = {
-            "format": FORMAT, "version": VERSION, "tables": tables, "about": self.about,
-            "files": files,
-        }  # fmt: skip
-        _write_json(self._folder / MANIFEST, manifest)
-        for folder in {file.parent for file in self._folder.rglob("*")}:
-            to_disk(folder)
-        old = self._folder.with_name(self._folder.name + ".old")
-        while True:  # another process may put its store here between the two renames
-            with suppress(FileNotFoundError):
-                self.path.rename(old)
-            try:
-                self._folder.rename(self.path)
-                break
-            except OSError as error:
-                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                    raise
-                shutil.rmtree(old, ignore_errors=True)
-        to_disk(self.path.parent)
-        shutil.rmtree(old, ignore_errors=True)
-
-
-def encode_texts(texts: Iterable[str]) -> tuple[NDArray[np.int64], dict[str, NDArray[np.uint8]]]:
-    """Return texts as the lengths and values of a ragged family with the one column ``utf8``."""
-    pieces = [text.encode("utf-8") for text in texts]
-    lengths = np.fromiter(map(len, pieces), np.int64, len(pieces))
-    return lengths, {"utf8": np.frombuffer(b"".join(pieces), np.uint8)}
-
-
-def _seen(file: Path) -> dict[str, Any]:
+def seen(file: Path) -> dict[str, Any]:
     """Return what tells a file from a damaged one."""
     with file.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return {"bytes": file.stat().st_size, "sha256": digest}
-
-
-def _write_json(file: Path, value: object) -> None:
-    write_whole(file, json.dumps(value, ensure_ascii=False, indent=1).encode())

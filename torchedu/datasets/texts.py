@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from torchedu.datasets.memory import Memory
 from torchedu.datasets.splits import MORE, check_split, random_places
-from torchedu.datasets.store import Store, StoreWriter, encode_texts, kept
-from torchedu.datasets.surface import surface
+from torchedu.datasets.store import Store, kept
+from torchedu.datasets.writer import StoreWriter, encode_texts
 from torchedu.errors import ConfigError
 from torchedu.schema import FOLD, LABEL, PART, PROMPT, RESERVED, SCORE, Vocabulary
 
@@ -119,11 +120,16 @@ class TextStore(Store):
         share = np.where(high > low, (self.scores - low) / np.maximum(high - low, 1e-9), 0.5)
         return np.where(np.isnan(self.scores), np.nan, share)
 
-    def graded(self, rows: NDArray[np.int64]) -> Graded:
-        """Return some texts with what people gave them."""
+    def graded(self, rows: NDArray[np.int64], surface: NDArray[np.float32]) -> Graded:
+        """Return some texts with what people gave them.
+
+        Args:
+            rows: Which; shape (rows,).
+            surface: What is counted on the surface of all texts; see ``features.surface``.
+        """
         return Graded(
             [self.all_texts[i] for i in rows.tolist()], self.prompt[rows].astype(np.int64),
-            self.target[rows], self.label[rows], len(self.label_names), self.surface[rows],
+            self.target[rows], self.label[rows], len(self.label_names), surface[rows],
         )  # fmt: skip
 
     def part_of(self, kind: str) -> NDArray[np.int32]:
@@ -149,12 +155,6 @@ class TextStore(Store):
         there = f"{column}.utf8" in self.columns("texts")
         return self.texts("texts", column, range(self.num_texts)) if there else None
 
-    @cached_property
-    def surface(self) -> NDArray[np.float32]:
-        """What is counted on the surface of each text, and of a pair; shape (texts, F)."""
-        beside = (self.references, self.questions) if self.label_names else ()
-        return surface(self.all_texts, *beside)
-
     def names(self, rows: ArrayLike) -> list[str]:
         """Return the names of some texts."""
         return self.texts("texts", "name", rows)
@@ -171,7 +171,7 @@ class TextStore(Store):
 
 
 def write_texts(
-    path: str | Path,
+    path: str | Path | Memory,
     vocabulary: Vocabulary,
     names: Sequence[str],
     columns: Mapping[str, Sequence[str]],

@@ -1,5 +1,6 @@
 """Transcripts of lessons in a store: who said what, sentence by sentence, and with which tag."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,15 +8,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from torchedu.datasets.memory import Memory
 from torchedu.datasets.splits import PARTS, Part, check_fold, check_split, part_sizes, random_places
-from torchedu.datasets.store import Store, StoreWriter, encode_texts, kept
-from torchedu.schema import Vocabulary
+from torchedu.datasets.store import Store, kept
+from torchedu.datasets.writer import StoreWriter, encode_texts
+from torchedu.schema import ROLES, Vocabulary
 
 SENTENCE = {"role": "uint8", "turn": "int32", "speaker": "int32", "tag": "int32", "words": "int32"}
 """What is kept of each sentence beside its text, and as which numbers."""
 SPLITS = ("random", "published", "fold")
 NO_PART = 255
 """The part of a lesson of which the data's source says none."""
+
+
+_TEACHER = re.compile(
+    r"(t\d*|ct|teacher|instructor|tutor|ms|mr|mrs|miss|dr|prof|professor)\b", re.IGNORECASE
+)
+
+
+def role_by_name(speaker: str) -> int:
+    """Return the role that a speaker's name tells, an index of ``schema.ROLES``."""
+    return ROLES.index("teacher" if _TEACHER.match(speaker) else "student")
 
 
 class TranscriptStore(Store):
@@ -80,7 +93,7 @@ class TranscriptStore(Store):
 
 
 def write_transcripts(
-    path: str | Path,
+    path: str | Path | Memory,
     vocabulary: Vocabulary,
     names: Sequence[str],
     lengths: ArrayLike,

@@ -4,13 +4,12 @@ import inspect
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
-from torchmetrics import Metric
 
 from torchedu.companions import Companions
 from torchedu.domains.building import Net, builder, described
@@ -20,6 +19,9 @@ from torchedu.models.network import Network
 from torchedu.people import People
 from torchedu.schema import Vocabulary
 from torchedu.sections import Section
+
+if TYPE_CHECKING:
+    from torchmetrics import Metric
 
 Schedule = Literal["constant", "one_cycle"]
 
@@ -33,7 +35,6 @@ class Domain(nn.Module, ABC):
 
     Attributes:
         net: The network.
-        metrics: What the scores are computed by.
         companions: What the weights belong to; None before it has met data.
         sparse: Whether tables of names have sparse gradients.
         epoch: The pass over the training part that is going on, from 0.
@@ -71,7 +72,6 @@ class Domain(nn.Module, ABC):
     """
 
     net: Network
-    metrics: Metric
     monitor: ClassVar[str] = "val/auc"
     counts: ClassVar[str] = "answers"
     sizes: ClassVar[tuple[str, ...]] = ()
@@ -105,6 +105,25 @@ class Domain(nn.Module, ABC):
         """The names that the weights belong to; None before it has met data."""
         return None if self.companions is None else self.companions.vocabulary
 
+    @property
+    def metrics(self) -> "Metric":
+        """What the scores are computed by: what was set, or ``scoring`` when it is first asked for.
+
+        torchmetrics is slow to import, and a trained network in use scores nothing.
+        """
+        if "metrics" not in self._modules:
+            device = next((x.device for x in self.net.parameters()), None)
+            self._modules["metrics"] = self.scoring().to(device or "cpu")
+        return cast("Metric", self._modules["metrics"])
+
+    @metrics.setter
+    def metrics(self, metrics: "Metric") -> None:
+        self._modules["metrics"] = metrics
+
+    def scoring(self) -> "Metric":
+        """Return what ``metrics`` is, where a task does not set it as it is built."""
+        raise NotImplementedError(f"{type(self).__name__} has no metrics")
+
     @abstractmethod
     def loss(self, batch: Any) -> tuple[Tensor, Tensor]:
         """Return the summed loss of what counts in each row of a batch, and how many that is.
@@ -127,6 +146,22 @@ class Domain(nn.Module, ABC):
     @abstractmethod
     def pseudonyms(self, batch: Any) -> list[str]:
         """Name each row of a batch as its owner can find it, and nobody else the person."""
+
+    def read(self, rows: Any) -> Any:
+        """Return rows of people's own, as they are predicted one by one, as a batch.
+
+        A task that has an engine of its own (see ``torchedu.engine``) has no need of it.
+
+        Args:
+            rows: Dicts, or a table; ``torchedu.readers.rows`` makes columns of either.
+
+        Raises:
+            ConfigError: The task reads none.
+        """
+        raise ConfigError(
+            f"{type(self).__name__} reads no rows.",
+            "Write its method read(rows), which returns a batch, or an engine that serves it.",
+        )
 
     def scored(self, predicted: Mapping[str, NDArray[Any]]) -> dict[str, float]:
         """Return the scores of predicted columns, by which baselines stand beside the network.
@@ -154,6 +189,19 @@ class Domain(nn.Module, ABC):
         if self.finite is not None:
             self.finite.append(self.finite_rows(batch, given))
         return given
+
+    def output(self, batch: Any) -> dict[str, Tensor]:
+        """Return what an export gives other programs for a batch: tensors by name.
+
+        Args:
+            batch: A batch; fields that are not read here may hold nothing.
+
+        Returns:
+            What ``forward`` gives by default, as ``output``, or ``output_0`` and so on.
+        """
+        given = tree_leaves(self(batch))
+        names = ["output"] if len(given) == 1 else [f"output_{i}" for i in range(len(given))]
+        return dict(zip(names, given, strict=True))
 
     def finite_rows(self, batch: Any, given: Any) -> Tensor:
         """Say of each row of a batch whether what the network gave for it is finite; shape (B,).

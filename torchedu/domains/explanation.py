@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -11,9 +11,11 @@ from torchedu.batch import TokenBatch
 from torchedu.companions import Companions
 from torchedu.domains.domain import Domain, Schedule, finite_of
 from torchedu.errors import ConfigError
-from torchedu.metrics.token_scores import TokenScores
 from torchedu.models.causal_lm import CausalLM
 from torchedu.schema import Vocabulary
+
+if TYPE_CHECKING:
+    from torchedu.metrics.token_scores import TokenScores
 
 
 class Explained(NamedTuple):
@@ -50,7 +52,6 @@ class Explanation(Domain):
     """
 
     net: CausalLM
-    metrics: TokenScores
     monitor = "val/log_likelihood"
     counts = "tokens"
     sizes = ("num_tokens",)
@@ -80,7 +81,6 @@ class Explanation(Domain):
         self.net = self.built(net, CausalLM, num_tokens)
         self.num_tokens = num_tokens
         self.max_new_tokens = max_new_tokens
-        self.metrics = TokenScores()
         self.ends: tuple[int, ...] = ()  # of an answer; the tokenizer says which tokens
 
     @property
@@ -88,10 +88,14 @@ class Explanation(Domain):
         """The files of the tokenizer that the weights belong to."""
         return None if self.companions is None else self.companions.tokenizer
 
-    def take_facts(self, data: Any, fresh: bool) -> None:
-        """Take the tokens that end an answer, and which weights additions belong to."""
-        assert self.companions is not None
+    def agree(self, data: Any, training: bool) -> None:
+        """Agree with the data, and take the tokens that end an answer; see ``Domain.agree``."""
+        super().agree(data, training)
         self.ends = data.tokenizer.ends
+
+    def take_facts(self, data: Any, fresh: bool) -> None:
+        """Note which weights additions belong to."""
+        assert self.companions is not None
         if self.companions.base is None and any(not p.requires_grad for p in self.parameters()):
             self.companions = replace(self.companions, base=self._base())
 
@@ -102,6 +106,12 @@ class Explanation(Domain):
                 f"the network has {known:,} tokens, the data {given:,}.",
                 "Build it with the data's num_tokens.",
             )
+
+    def scoring(self) -> "TokenScores":
+        """Return what the scores are computed by; see ``Domain.metrics``."""
+        from torchedu.metrics.token_scores import TokenScores
+
+        return TokenScores()
 
     def loss(self, batch: TokenBatch) -> tuple[Tensor, Tensor]:
         """Return the summed cost of each row's scored tokens, and their number."""

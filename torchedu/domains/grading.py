@@ -1,7 +1,7 @@
 """Grading of texts: which score, or which label, would people give this essay or answer?"""
 
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -11,9 +11,11 @@ from torch import Tensor
 from torchedu.batch import EssayBatch
 from torchedu.domains.domain import Domain, Schedule
 from torchedu.errors import ConfigError
-from torchedu.metrics.essay_scores import EssayScores
 from torchedu.models.grader import Grader
 from torchedu.schema import ENCODER, LABEL, PROMPT, SCORE, SURFACE_NUMBERS
+
+if TYPE_CHECKING:
+    from torchedu.metrics.essay_scores import EssayScores
 
 
 class Grades(NamedTuple):
@@ -61,7 +63,7 @@ class Grading(Domain):
     """
 
     net: Grader
-    metrics: EssayScores
+    metrics: "EssayScores"  # kept with the weights: what stretches scores is a part of it
     keys = ("text",)
     use_for = (
         "To give a first or second grade that a person looks at, and to show where two "
@@ -121,6 +123,8 @@ class Grading(Domain):
         self.num_surface_columns = num_surface_columns
         self.encoder_lr = encoder_lr
         self.layer_decay = layer_decay
+        from torchedu.metrics.essay_scores import EssayScores  # slow to import
+
         self.metrics = EssayScores(num_prompts, num_scores, num_labels)
 
     def agree(self, data: Any, training: bool) -> None:
@@ -176,6 +180,10 @@ class Grading(Domain):
             return raw_MBYK[:, :, 0].softmax(-1).mean(0)
         return self.net.output.value(raw_MBYK, self.metrics.steps_PY[batch.prompt_B]).mean(0)
 
+    def output(self, batch: EssayBatch) -> dict[str, Tensor]:
+        """Return what ``values`` does; see ``Domain.output``."""
+        return {"chance" if self.num_labels else "value": self.values(batch)}
+
     def outcome(self, batch: EssayBatch) -> tuple[Tensor, ...]:
         """Return predictions, truth, prompts, and what counts in a batch."""
         return self.values(batch), batch.target_BY, batch.prompt_B, batch.scored_BY
@@ -197,6 +205,17 @@ class Grading(Domain):
             {"params": those, "lr": top * self.layer_decay ** (depth - 1) if depth else self.lr}
             for depth, those in depths
         ]
+
+    def scaled(self, value: NDArray[np.float64], prompt: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return scores as people write them: stretched, and in steps of their prompts' scales.
+
+        Args:
+            value: Scores in 0..1; shape (texts, scores).
+            prompt: The prompts; shape (texts,).
+        """
+        steps = self.metrics.calibrated(value, prompt)
+        low, _, step = np.moveaxis(self.ranges.astype(np.float64)[prompt], -1, 0)
+        return np.round(low + steps * step, 6)
 
     def predict(self, batch: EssayBatch) -> Grades:
         """Return what the texts of a batch are given."""

@@ -1,7 +1,7 @@
 """Talk moves: what teachers and students do with what they say, sentence by sentence."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -10,9 +10,11 @@ from torch.nn import functional as F
 from torchedu.batch import LessonBatch
 from torchedu.domains.domain import Domain, Schedule
 from torchedu.errors import ConfigError
-from torchedu.metrics.tags import TagScores
 from torchedu.models import LessonModel
 from torchedu.schema import ENCODER, RESERVED, ROLE, ROLES, TAG
+
+if TYPE_CHECKING:
+    from torchedu.metrics.tags import TagScores
 
 
 class Tagged(NamedTuple):
@@ -90,9 +92,6 @@ class Lessons(Domain):
         self.num_student_tags = num_student_tags
         self.vector_dim = vector_dim
         self.balance = balance
-        self.metrics = TagScores(
-            {role: num - RESERVED for role, num in zip(ROLES, sizes, strict=True)}
-        )
         for role, num in zip(ROLES, sizes, strict=True):
             self.register_buffer(f"{role}_weight", torch.ones(num - RESERVED), persistent=False)
 
@@ -105,6 +104,13 @@ class Lessons(Domain):
                 # As many sentences count in all as there are.
                 weight *= count.sum() / (weight * count).sum().clamp(min=1e-9)
                 self.get_buffer(f"{role}_weight").copy_(weight)
+
+    def scoring(self) -> "TagScores":
+        """Return what the scores are computed by; see ``Domain.metrics``."""
+        from torchedu.metrics.tags import TagScores
+
+        sizes = self.num_teacher_tags, self.num_student_tags
+        return TagScores({role: num - RESERVED for role, num in zip(ROLES, sizes, strict=True)})
 
     def loss(self, batch: LessonBatch) -> tuple[Tensor, Tensor]:
         """Return the summed cross-entropy of each lesson's tagged sentences, and their number."""
@@ -126,6 +132,12 @@ class Lessons(Domain):
     def pseudonyms(self, batch: LessonBatch) -> list[str]:
         """Name each row of a batch by its lesson's row in the store."""
         return [f"lesson row {row}" for row in batch.lesson_B.tolist()]
+
+    def output(self, batch: LessonBatch) -> dict[str, Tensor]:
+        """Return the chance of each tag, by role that has some; see ``Domain.output``."""
+        chances = zip(ROLES, (logit_BLT.float().softmax(-1) for logit_BLT in self(batch)),
+                      strict=True)  # fmt: skip
+        return {role: chance_BLT for role, chance_BLT in chances if chance_BLT.shape[-1]}
 
     def likeliest(self, batch: LessonBatch) -> tuple[Tensor, Tensor]:
         """Return each sentence's likeliest tag, from 0, and its probability; shape (B, L) each.

@@ -1,7 +1,7 @@
 """Course recommendation: which course will this student take next?"""
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -12,9 +12,12 @@ from torchedu.companions import Companions
 from torchedu.domains.domain import Domain, Schedule, finite_of, windows_named
 from torchedu.domains.opening import open_domain
 from torchedu.errors import ConfigError
-from torchedu.metrics.ranking import TOP, RankingScores, hide, rank_of
+from torchedu.metrics.ranking import TOP, hide, rank_of
 from torchedu.models.recommender import Recommender
 from torchedu.schema import GROUP, ITEM, PADDING, RESERVED, SKILL, UNKNOWN
+
+if TYPE_CHECKING:
+    from torchedu.metrics.ranking_scores import RankingScores
 
 Loss = Literal["softmax", "sampled_softmax", "in_batch", "bce", "bpr"]
 LOSSES = ("softmax", "sampled_softmax", "in_batch", "bce", "bpr")
@@ -84,7 +87,6 @@ class Recommendation(Domain):
     """
 
     net: Recommender
-    metrics: RankingScores
     popularity: Tensor
     negative_sampler: Callable[[Tensor, Tensor, int, int], Tensor]
     monitor = "val/ndcg10"
@@ -143,7 +145,6 @@ class Recommendation(Domain):
         self.negatives = negatives
         self.power = power
         self.smoothing = smoothing
-        self.metrics = RankingScores(num_items)
         self.register_buffer("popularity", torch.ones(num_items))
         self.start_from = start_from
         for run in start_from or []:
@@ -165,7 +166,7 @@ class Recommendation(Domain):
     def agree(self, data: Any, training: bool) -> None:
         """Agree with the data, and learn how popular each course is; see ``Domain.agree``."""
         super().agree(data, training)
-        self.metrics.popularity.copy_(self.popularity)
+        cast("RankingScores", self.metrics).popularity.copy_(self.popularity)
         if training and self.kind in ("bce", "bpr"):
             self.negative_sampler = data.negative_sampler(self.power)
 
@@ -185,6 +186,12 @@ class Recommendation(Domain):
         if fresh:
             self.popularity.copy_(data.popularity)
 
+    def scoring(self) -> "RankingScores":
+        """Return what the scores are computed by; see ``Domain.metrics``."""
+        from torchedu.metrics.ranking_scores import RankingScores
+
+        return RankingScores(self.num_items)
+
     def loss(self, batch: EnrolmentBatch) -> tuple[Tensor, Tensor]:
         """Return the summed loss of each window's scored courses, and their number."""
         scored_BL = batch.scored_BL & (batch.item_BL > UNKNOWN)
@@ -192,12 +199,9 @@ class Recommendation(Domain):
         state_BLD = self(batch)
         state_MD, target_M = state_BLD[row_M, step_M], batch.item_BL[row_M, step_M]
         kinds = {
-            "softmax": self._softmax,
-            "sampled_softmax": self._sampled_softmax,
-            "in_batch": self._in_batch,
-            "bce": self._bce,
-            "bpr": self._bpr,
-        }
+            "softmax": self._softmax, "sampled_softmax": self._sampled_softmax,
+            "in_batch": self._in_batch, "bce": self._bce, "bpr": self._bpr,
+        }  # fmt: skip
         each_M = kinds[self.kind](state_MD, target_M, batch, row_M, step_M)
         loss_B = each_M.new_zeros(len(batch.item_BL)).index_add(0, row_M, each_M)
         return loss_B + self.net.own_loss(batch, state_BLD), scored_BL.sum(1)
@@ -257,6 +261,13 @@ class Recommendation(Domain):
     def pseudonyms(self, batch: EnrolmentBatch) -> list[str]:
         """Name each window by the student's row in the store and the courses' positions."""
         return windows_named(batch, "courses")
+
+    def output(self, batch: EnrolmentBatch) -> dict[str, Tensor]:
+        """Return the score of every course as the next one; see ``Domain.output``."""
+        state_BLD = self(batch._replace(item_BL=F.pad(batch.item_BL, (0, 1))))
+        next_B11 = (batch.item_BL != PADDING).sum(1)[:, None, None]
+        state_BD = state_BLD.gather(1, next_B11.expand(-1, 1, state_BLD.shape[2])).squeeze(1)
+        return {"logit": self.net.logits(state_BD)}
 
     @property
     def rows_at_once(self) -> int:

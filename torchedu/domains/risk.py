@@ -1,7 +1,7 @@
 """Students at risk: who will fail or leave, told early enough to call them?"""
 
 from collections.abc import Callable
-from typing import ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -9,7 +9,6 @@ from torch.nn import functional as F
 
 from torchedu.batch import RiskBatch
 from torchedu.domains.domain import Domain, Schedule
-from torchedu.metrics import AnswerScores
 from torchedu.models import EventModel
 from torchedu.schema import (
     ATTRIBUTE,
@@ -19,6 +18,9 @@ from torchedu.schema import (
     RESERVED,
     TOLD,
 )
+
+if TYPE_CHECKING:
+    from torchmetrics import Metric
 
 
 class Risks(NamedTuple):
@@ -97,7 +99,12 @@ class Risk(Domain):
         self.num_moment_columns = num_moment_columns
         self.leaving_weight = leaving_weight
         self.parity_weight = parity_weight
-        self.metrics = AnswerScores()
+
+    def scoring(self) -> "Metric":
+        """Return what the scores are computed by; see ``Domain.metrics``."""
+        from torchedu.metrics import AnswerScores
+
+        return AnswerScores()
 
     def loss(self, batch: RiskBatch) -> tuple[Tensor, Tensor]:
         """Return the summed cross-entropy of each student's scored moments, and their number."""
@@ -137,6 +144,10 @@ class Risk(Domain):
         """Return the risk and the chance of leaving within a week; shape (B, Q) each."""
         risk_BQ, leaving_BQ = self(batch).float().sigmoid().mean(-2).unbind(-1)
         return risk_BQ, leaving_BQ
+
+    def output(self, batch: RiskBatch) -> dict[str, Tensor]:
+        """Return the risk and the chance of leaving within a week; see ``Domain.output``."""
+        return dict(zip(("risk", "leaving"), self.probabilities(batch), strict=True))
 
     def outcome(self, batch: RiskBatch) -> tuple[Tensor, Tensor, Tensor]:
         """Return risk, outcome and whether it counts, of each moment of a batch."""

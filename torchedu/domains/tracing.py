@@ -1,16 +1,18 @@
 """Knowledge tracing: how likely is this student to answer the next question correctly?"""
 
 from collections.abc import Callable
-from typing import ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from torch import Tensor
 from torch.nn import functional as F
 
 from torchedu.batch import AnswerBatch
 from torchedu.domains.domain import Domain, Schedule, windows_named
-from torchedu.metrics.tracing_scores import TracingScores
 from torchedu.models import KTModel
 from torchedu.schema import GROUP, ITEM, SKILL
+
+if TYPE_CHECKING:
+    from torchmetrics import Metric
 
 
 class TracedAnswers(NamedTuple):
@@ -80,7 +82,12 @@ class Tracing(Domain):
         self.net = self.built(net, KTModel, num_items, num_skills)
         self.num_items = num_items
         self.num_skills = num_skills
-        self.metrics = TracingScores()
+
+    def scoring(self) -> "Metric":
+        """Return what the scores are computed by; see ``Domain.metrics``."""
+        from torchedu.metrics.tracing_scores import TracingScores
+
+        return TracingScores()
 
     def loss(self, batch: AnswerBatch) -> tuple[Tensor, Tensor]:
         """Return the summed cross-entropy of each window's scored answers, and their number."""
@@ -92,6 +99,10 @@ class Tracing(Domain):
     def pseudonyms(self, batch: AnswerBatch) -> list[str]:
         """Name each window by the student's row in the store and the answers' positions."""
         return windows_named(batch, "answers")
+
+    def output(self, batch: AnswerBatch) -> dict[str, Tensor]:
+        """Return the log odds of each answer; see ``Domain.output``."""
+        return {"logit": self(batch)}
 
     def outcome(self, batch: AnswerBatch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return probability, mark and whether it counts, of each slot of a batch, and whose."""

@@ -68,8 +68,10 @@ def _(task: EssayGrading, data: Essays, request: Request) -> dict[str, Any]:
     own: list[Grader] = [kind() for kind in BASELINES]
     if task.num_labels:
         own = [WordLabel(), *([OverlapLabel()] if data.store.references else [])]
-    wanted = data.store.graded(text)
-    for baseline in fitted(own, request.baselines, data.store.graded(data.parts["train"])):
+    wanted = data.store.graded(text, data.surface)
+    for baseline in fitted(
+        own, request.baselines, data.store.graded(data.parts["train"], data.surface)
+    ):
         said = baseline.predict(wanted)
         metrics = task.metrics if task.num_labels else _stretched(baseline, task, data)
         models[baseline.name] = ("baseline", (said, metrics))
@@ -162,7 +164,7 @@ def _stretched(baseline: Grader, task: EssayGrading, data: Essays) -> EssayScore
     metrics = EssayScores(num_prompts, num_scores, num_labels=0)
     metrics.steps_PY.copy_(task.metrics.steps_PY)
     rows = data.parts["val"]
-    own = baseline.predict(data.store.graded(rows))
+    own = baseline.predict(data.store.graded(rows, data.surface))
     metrics.choose(own, data.batches.target[rows], data.batches.prompt[rows])
     return metrics
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from torchedu.baselines.risk import RiskBoosting, RiskLogistic, RiskMoments, blend
 from torchedu.companions import Companions
 from torchedu.datamodules import CourseEvents
-from torchedu.datasets.course_view import WEEK, module_of
 from torchedu.evaluation.any_task import Request, findings, fitted
 from torchedu.evaluation.risk_sections import (
     groups_alike,
@@ -21,6 +20,8 @@ from torchedu.evaluation.risk_sections import (
     whom_to_call,
 )
 from torchedu.evaluation.side_by_side import Models, apart, audited, curves, groups_of, rows
+from torchedu.features.course import WEEK
+from torchedu.features.course_view import module_of
 from torchedu.metrics import scores
 from torchedu.metrics.fairness import Attribute
 from torchedu.metrics.thresholds import thresholds

@@ -14,14 +14,12 @@ from torch.fx.experimental import _config as sizes
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from torchedu.batch import UNKNOWN_VALUES
-from torchedu.export.entries import Entry, entries
-from torchedu.models import KTModel
+from torchedu.domains import Domain
+from torchedu.export.entries import Entry, entries, initial_state
 from torchedu.models.kt_model import State
-from torchedu.schema import UNKNOWN
 
-STUDENTS, STEPS, SKILLS = 3, 7, 2
-"""Sizes of the example that is traced; the graph holds for others."""
+STEPS = 70
+"""Steps of the example that is traced: so many that a network which goes by windows has several."""
 
 
 class Graph(NamedTuple):
@@ -38,50 +36,52 @@ class Graph(NamedTuple):
     outputs: tuple[str, ...]
 
 
-def capture(net: KTModel) -> dict[str, Graph]:
-    """Return a network's entries as graphs, for any number of students, answers and skills.
+def capture(task: Domain) -> dict[str, Graph]:
+    """Return a task's entries as graphs, for any number of rows, steps and skills.
 
     Args:
-        net: The network, in evaluation mode.
+        task: The task, in evaluation mode.
 
     Returns:
-        A graph for each of ``ENTRIES``, by name.
+        A graph for each of its ``entries``, by name.
 
     Raises:
         Exception: As torch.export has it, where it cannot follow the network's code: a size is made
             a plain number by ``len`` or ``int``, say, or the way depends on what a tensor holds.
     """
-    net = copy.deepcopy(net)  # tracing assigns an LSTM's weights anew
-    length = min(STEPS, net.max_history or STEPS)
-    histories = {
-        "item": torch.full((STUDENTS, length), UNKNOWN),
-        "skill": torch.full((STUDENTS, length, SKILLS), UNKNOWN),
-        "correct": torch.ones(STUDENTS, length),
-        **{
-            column: torch.ones(STUDENTS, length, dtype=dtype)
-            for column, (dtype, _) in UNKNOWN_VALUES.items()
-        },
-    }
-    B, S, L = Dim("B", min=1), Dim("S", min=1), Dim("L", min=1, max=net.max_history)
-    with traceable():
-        calls, graphs = entries(net), {}
-        first = (histories[column][:, 0] for column in calls["step"].columns)
-        # After an answer: in a first state the same zeros may stand for several tensors.
-        state = calls["step"](*first, *net.initial_state(STUDENTS))
-        states = [f"state_{i}" for i in range(len(state))]
+    task = copy.deepcopy(task)  # tracing assigns an LSTM's weights anew
+    calls, graphs = entries(task), {}
+    with traceable(), torch.random.fork_rng():
+        most = min(one.longest or STEPS for one in calls.values())
+        steps = min(most, STEPS)
+        # What differs between the two may be any size.
+        batch = task.net.example(3, steps, 2)
+        other = task.net.example(2, max(1, steps // 2), 3)
+        state = initial_state(task, 3) or ()
+        if state:
+            # After a step: in a first state the same zeros may stand for several tensors.
+            state = calls["step"](*calls["step"].at(batch), *state)
+        states = tuple(f"state_{i}" for i in range(len(state)))
         for name, entry in calls.items():
-            taken = tuple(histories[column] for column in entry.columns)
-            dims: list[Any] = [(B, L, S)[: x.dim()] for x in taken]
-            inputs, outputs = [*entry.columns], ["logit"]
-            if name != "forward":
-                taken = (*(column[:, 0] for column in taken), *state)
-                dims = [(B, S)[: len(each) - 1] for each in dims] + [{0: B}] * len(state)
-                inputs += states
-            if name == "step":
-                outputs = [f"next_{part}" for part in states]
-            program = _program(entry, taken, (*dims[:2], tuple(dims[2:])))
-            graphs[name] = Graph(program, tuple(inputs), tuple(outputs))
+            dims = {"B": Dim("B", min=1)}
+            taken, sizes = entry.at(batch), []
+            for field, one, two in zip(entry.fields, taken, entry.at(other), strict=True):
+                letters = entry.letters(field)
+                for letter, size, another in zip(letters, one.shape, two.shape, strict=True):
+                    if size != another:
+                        dims.setdefault(letter, _dim(letter, entry))
+                sizes.append({i: dims[one] for i, one in enumerate(letters) if one in dims})
+            outputs = entry.outputs or tuple(f"next_{part}" for part in states)
+            inputs = entry.inputs
+            if entry.one_step:
+                taken, inputs = (*taken, *state), (*inputs, *states)
+                sizes += [{0: dims["B"]}] * len(state)
+            graphs[name] = Graph(_program(entry, taken, (tuple(sizes),)), inputs, outputs)
     return graphs
+
+
+def _dim(letter: str, entry: Entry) -> Dim:
+    return Dim(letter, min=1, max=entry.longest if letter == "L" else None)
 
 
 @contextmanager
@@ -140,10 +140,10 @@ class _Traced(nn.Module):
         super().__init__()
         self.entry = entry
 
-    def forward(self, item: Tensor, skill: Tensor, *rest: Tensor) -> State:
-        """Call the entry with a padded skill more, since a single one may go a way of its own."""
+    def forward(self, *taken: Tensor) -> State:
+        """Call the entry."""
         with _WrittenOut():
-            return self.entry(item, F.pad(skill, (0, 1)), *rest)
+            return self.entry.traced(*taken)
 
 
 class _WrittenOut(TorchFunctionMode):

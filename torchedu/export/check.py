@@ -1,4 +1,4 @@
-"""Is what was exported equal to its checkpoint? Both are shown the same random histories."""
+"""Is what was exported equal to its checkpoint? Both are shown the same random batches."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -6,15 +6,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from torchedu.batch import UNKNOWN_VALUES
+from torchedu.domains import Domain
 from torchedu.errors import CheckpointError
-from torchedu.export.entries import Run, entries
-from torchedu.models import KTModel
+from torchedu.export.entries import Entry, Run, entries, initial_state
 from torchedu.models.kt_model import State
-from torchedu.schema import PADDING, UNKNOWN
+from torchedu.schema import PADDING
 
 SHAPES = ((1, 1, 1), (1, 2, 2), (4, 3, 1), (3, 8, 3), (2, 100, 2))
-"""Students, answers of the longest history, and skills of an item, of each random batch."""
+"""Rows, steps of the longest, and skills of an item or what else there are few of, of each."""
 LONGEST = 256
 """Answers of the longest history shown, for a network that takes as many."""
 
@@ -24,9 +23,10 @@ class Checked(NamedTuple):
 
     Attributes:
         what: The files' common name.
-        batches: How many batches of histories were predicted, of different shapes.
-        answers: How many answers, each by ``forward`` and again step by step.
-        difference: The largest difference of log odds, relative to 1 + their size.
+        batches: How many random batches were shown to both, of different shapes; 0 where the
+            network draws none, and its weights alone were compared.
+        answers: How many numbers each said of them, by ``forward``.
+        difference: The largest difference, relative to 1 + their size.
         tolerance: The largest that is taken for equal; 0 means equal bit for bit.
     """
 
@@ -38,16 +38,16 @@ class Checked(NamedTuple):
 
 
 def check(
-    source: KTModel, found: Mapping[str, Run], start: State, what: str, tolerance: float
+    source: Domain, found: Mapping[str, Run], start: State | None, what: str, tolerance: float
 ) -> Checked:
-    """Check that exported entries predict what a network predicts.
+    """Check that exported entries say what a network says.
 
     Args:
-        source: The network, in evaluation mode.
+        source: The task of the network, in evaluation mode.
         found: The exported entries by name.
-        start: What they know of one student who has answered nothing.
+        start: What they know of one student before anything was seen; None without steps.
         what: The exported files' common name.
-        tolerance: The largest difference of log odds, relative to 1 + their size.
+        tolerance: The largest difference, relative to 1 + the size of what is said.
 
     Returns:
         How much was compared.
@@ -55,78 +55,58 @@ def check(
     Raises:
         CheckpointError: They differ by more.
     """
-    most = min(source.max_history or 0, LONGEST)
+    own = entries(source)
+    most = min(own["forward"].longest or 0, LONGEST)
     shapes = [shape for shape in SHAPES if not most or shape[1] <= most]
     shapes += [(2, most, 2)] if most else []
     answers, largest = 0, 0.0
     for seed, shape in enumerate(shapes):
-        for i, (own, other) in enumerate(_predictions(source, found, start, shape, seed)):
-            gap = _apart(own, other)
+        for i, (one, other) in enumerate(_said(source, own, found, start, shape, seed)):
+            gap = _apart(one, other)
             if not gap <= tolerance:
                 raise CheckpointError(
-                    f"{what} would not equal the checkpoint: log odds differ by {gap:.1e}, for "
-                    f"{shape[0]} students with {shape[1]} answers (allowed: {tolerance:.0e}).",
+                    f"{what} would not equal the checkpoint: what is said differs by {gap:.1e}, "
+                    f"for {shape[0]} rows of {shape[1]} steps (allowed: {tolerance:.0e}).",
                     "Nothing was written. Export as safetensors, whose network is the same code.",
                 )
             largest = max(largest, gap)
-            answers += own.numel() if i == 0 else 0  # the others are the same answers again
+            answers += one.numel() if i == 0 else 0  # the others are the same answers again
     return Checked(what, len(shapes), answers, largest, tolerance)
 
 
 @torch.no_grad()
-def _predictions(
-    source: KTModel, found: Mapping[str, Run], start: State, shape: tuple[int, int, int], seed: int
+def _said(
+    source: Domain,
+    own: Mapping[str, Entry],
+    found: Mapping[str, Run],
+    start: State | None,
+    shape: tuple[int, int, int],
+    seed: int,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield log odds of a batch's answers by the source and as found: at once, then by steps."""
-    histories = _histories(source, shape, seed)
-    real_BL = histories["item"] != PADDING
-    own = entries(source)
-    columns = {name: [histories[column] for column in entry.columns] for name, entry in own.items()}
-    first = columns["forward"]
-    yield own["forward"](*first)[0][real_BL], found["forward"](*first)[0][real_BL]
-    state = source.initial_state(shape[0])
-    other = tuple(tensor.repeat(shape[0], *[1] * (tensor.dim() - 1)) for tensor in start)
-    steps = shape[1]
+    """Yield what is said of a batch by the source and as found: at once, then step by step."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        batch = source.net.example(*shape)
+    columns = own["forward"].at(batch)
+    padded = batch.item_BL if "step" in own else None
+    for one, other in zip(own["forward"](*columns), found["forward"](*columns), strict=True):
+        # What is said of padded slots is nobody's business.
+        real = ... if padded is None else padded != PADDING
+        yield one[real], other[real]
+    if start is None:
+        return
+    size, steps = shape[:2]
+    state = initial_state(source, size) or ()
+    others = tuple(tensor.repeat(size, *[1] * (tensor.dim() - 1)) for tensor in start)
     # Past the longest history, where older answers are forgotten.
-    for t in [*range(steps), *range(2 if steps == source.max_history else 0)]:
-        asked, answered = ([x[:, t] for x in columns[name]] for name in ("predict", "step"))
-        real_B = real_BL[:, t]
-        yield (
-            own["predict"](*asked, *state)[0][real_B],
-            found["predict"](*asked, *other)[0][real_B],
-        )
+    for t in [*range(steps), *range(2 if steps == source.net.max_history else 0)]:
+        asked, answered = (own[name].at(batch, t) for name in ("predict", "step"))
+        real_B = torch.ones(size, dtype=torch.bool) if padded is None else padded[:, t] != PADDING
+        said = own["predict"](*asked, *state), found["predict"](*asked, *others)
+        for one, other in zip(*said, strict=True):
+            yield one[real_B], other[real_B]
         state = own["step"](*answered, *state)
-        other = found["step"](*answered, *other)
-
-
-def _histories(net: KTModel, shape: tuple[int, int, int], seed: int) -> dict[str, Tensor]:
-    """Return all columns of random histories of unequal length; some values are not known."""
-    size, steps, skills = shape
-    random = torch.Generator().manual_seed(seed)
-    item_BL = torch.randint(UNKNOWN, net.num_items, (size, steps), generator=random)
-    first_BL1 = torch.randint(net.num_skills - 1, (size, steps, 1), generator=random)
-    each_S = torch.arange(min(skills, net.num_skills - 1))
-    skill_BLS = UNKNOWN + (first_BL1 + each_S) % (net.num_skills - 1)
-    number_BL1 = torch.randint(len(each_S) + 1, (size, steps, 1), generator=random)
-    correct_BL = torch.randint(5, (size, steps), generator=random) / 4
-    length_B = torch.randint(1, steps + 1, (size, 1), generator=random)
-    length_B[0] = steps
-    real_BL = torch.arange(steps) < length_B
-    known: dict[str, Tensor] = {
-        "time": torch.randint(10**9, (size, steps), generator=random).cumsum(1) + 10**12,
-        "response_time": torch.rand(size, steps, generator=random) * 60,
-        "attempt": torch.randint(1, 5, (size, steps), generator=random),
-    }
-    known_BL = real_BL & (torch.rand(size, steps, generator=random) < 0.8)
-    return {
-        "item": item_BL * real_BL,
-        "skill": skill_BLS * (each_S < number_BL1) * real_BL[..., None],
-        "correct": correct_BL * real_BL,
-        **{
-            name: torch.where(known_BL, column, UNKNOWN_VALUES[name][1])
-            for name, column in known.items()
-        },
-    }
+        others = found["step"](*answered, *others)
 
 
 def _apart(own: Tensor, other: Tensor) -> float:

@@ -16,30 +16,22 @@ from torch import Tensor
 from torchedu import __version__
 from torchedu.bounded import parse_json
 from torchedu.companions import Companions
-from torchedu.domains.building import check_build, class_by_path
+from torchedu.domains import Domain
+from torchedu.domains.building import check_build, class_by_path, class_path
 from torchedu.errors import CheckpointError, ConfigError, TorcheduError
-from torchedu.models import KTModel
 from torchedu.permissions import allowing
-from torchedu.schema import ITEM, SKILL
-from torchedu.strict import IMPORT_PATH, Unfit, check, json_value, record, table, text, whole
+from torchedu.strict import IMPORT_PATH, Unfit, check, json_value, record, table, text
 
 FORMAT = 1
-CONFIG, WEIGHTS, NAMES = "config.json", "model.safetensors", "companions.json"
+CONFIG, WEIGHTS, COMPANIONS = "config.json", "model.safetensors", "companions.json"
 AGAIN = "Copy the folder again from where it came, or export its checkpoint again."
 _CONFIG = record(
     {
-        "network": record(
-            {
-                "class_path": text(IMPORT_PATH, 500, "an import path"),
-                "num_items": whole(2, 1 << 31),
-                "num_skills": whole(2, 1 << 31),
-                "init_args": table(json_value),
-            },
-            ("class_path", "num_items", "num_skills", "init_args"),
-        ),
+        "domain": text(IMPORT_PATH, 500, "an import path"),
+        "init_args": table(json_value),
         "torchedu": text(most=100),
     },
-    ("network",),
+    ("domain", "init_args"),
     others=json_value,
 )
 OURS = "Give a folder that torchedu export wrote."
@@ -81,16 +73,22 @@ def whole_folder(folder: str | Path) -> Iterator[Path]:
         raise
 
 
-def write_network(net: KTModel, companions: Companions, folder: Path) -> None:
-    """Write weights and what they belong to.
+def write_task(task: Domain, folder: Path) -> dict[str, Any]:
+    """Write weights and what they belong to, and return what builds the task again.
 
     Args:
-        net: The network.
-        companions: What its weights belong to.
+        task: The task, without its trainer's half.
         folder: Where the files go.
     """
-    write_tensors(net.state_dict(), folder / WEIGHTS)
-    companions.write(folder / NAMES)
+    assert task.companions is not None
+    write_tensors({_outside(name): x for name, x in task.state_dict().items()}, folder / WEIGHTS)
+    task.companions.write(folder / COMPANIONS)
+    return {"domain": class_path(type(task)), "init_args": task.arguments()}
+
+
+def _outside(name: str) -> str:
+    """Return what a tensor of a task is called in the file: one of the network as it calls it."""
+    return name.removeprefix("net.") if name.startswith("net.") else f"task.{name}"
 
 
 def write_tensors(tensors: dict[str, Tensor], file: Path) -> None:
@@ -122,40 +120,31 @@ def write_json(file: Path, content: Any) -> None:
     file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
-def open_export(folder: str | Path, trust: str | Iterable[str] = ()) -> KTModel:
-    """Open an exported network after verifying its files; nothing in them is executed.
+def open_export(folder: str | Path, trust: str | Iterable[str] = ()) -> Domain:
+    """Open an exported task after verifying its files; nothing in them is executed.
 
     Args:
         folder: The folder that ``torchedu export`` wrote.
         trust: Modules of one's own whose classes it may name; see ``torchedu.allowing``.
 
     Returns:
-        The network with its weights, on the CPU, in evaluation mode.
+        The task without its trainer's half, with its network (``net``), its weights and what they
+        belong to (``companions``), on the CPU, in evaluation mode.
 
     Raises:
         CheckpointError: A file is missing, damaged, or does not fit the others.
     """
     folder = Path(folder)
     config = export_config(folder)
-    vocabulary = open_companions(folder).vocabulary
-    about = config["network"]
-    sizes = about["num_items"], about["num_skills"]
-    path, arguments = about["class_path"], about["init_args"]
-    named = len(vocabulary[ITEM]), len(vocabulary[SKILL])
-    if sizes != named:
-        raise _unusable(
-            folder,
-            f"its network has {sizes[0]} items and {sizes[1]} skills, its vocabulary {named[0]} "
-            f"and {named[1]} (ids of padding and unknown names included)",
-            AGAIN,
-        )
+    companions = Companions.read(folder / COMPANIONS)
+    path, arguments = config["domain"], config["init_args"]
     try:
         with allowing(trust=trust):
-            kind = class_by_path(path, KTModel, "network")  # type: ignore[type-abstract]
+            kind = class_by_path(path, Domain, "task")  # type: ignore[type-abstract]
             weights = load_file(folder / WEIGHTS)
-            given = dict(zip(kind.sizes, sizes, strict=True)) | arguments
-            check_build(kind, given, weights)
-            net = kind(**given).eval()
+            check_build(kind, arguments, weights)
+            task = kind(**arguments).eval()
+            task.take(companions)
     except TorcheduError as error:  # no such class, or an argument that its network refuses
         raise _unusable(folder, error.problem.rstrip("."), error.remedy) from None
     except SafetensorError as error:
@@ -166,9 +155,18 @@ def open_export(folder: str | Path, trust: str | Iterable[str] = ()) -> KTModel:
             f"{path} cannot be built from it ({type(error).__name__}: {error})",
             "Install the version of its package that the network was trained with.",
         ) from None
-    _check_weights(folder, net.state_dict(), weights)
-    net.load_state_dict(weights)
-    return net
+    for size, named in task.sizes_of(companions.vocabulary).items():
+        if arguments[size] != named:
+            raise _unusable(
+                folder,
+                f"its network has {size} {arguments[size]}, its names make {named} (ids of "
+                "padding and unknown names included)",
+                AGAIN,
+            )
+    own = {_outside(name): name for name in task.state_dict()}
+    _check_weights(folder, {_outside(n): x for n, x in task.state_dict().items()}, weights)
+    task.load_state_dict({own[name]: x for name, x in weights.items()})
+    return task
 
 
 def open_companions(folder: str | Path) -> Companions:
@@ -185,11 +183,11 @@ def open_companions(folder: str | Path) -> Companions:
     """
     folder = Path(folder)
     _verified(folder)
-    return Companions.read(folder / NAMES)
+    return Companions.read(folder / COMPANIONS)
 
 
 def is_export(folder: Path) -> bool:
-    """Say whether a folder is one that ``torchedu export`` wrote a network into."""
+    """Say whether a folder is one that ``torchedu export`` wrote a task into."""
     return (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file()
 
 
@@ -197,14 +195,14 @@ def export_config(folder: Path) -> dict[str, Any]:
     """Return what an export says of itself, once its files are known to be those it was written of.
 
     Raises:
-        CheckpointError: They are not, or it does not describe a network.
+        CheckpointError: They are not, or it does not describe a task.
     """
     config = _verified(folder)
     try:
         check(config, _CONFIG)
     except Unfit as error:
         raise _unusable(
-            folder, f"its {CONFIG} does not describe a network: its {error}", OURS
+            folder, f"its {CONFIG} does not describe a task: its {error}", OURS
         ) from None
     return config
 
@@ -225,7 +223,7 @@ def _verified(folder: Path) -> dict[str, Any]:
             f"it is of form {known}, and torchedu {__version__} knows form {FORMAT}",
             "Open it with the torchedu that wrote it, or a newer one.",
         )
-    for name in sorted({WEIGHTS, NAMES, *files}):
+    for name in sorted({WEIGHTS, COMPANIONS, *files}):
         digest = files[name].get("sha256") if isinstance(files.get(name), dict) else None
         if Path(name).name != name or not (folder / name).is_file():
             raise _unusable(folder, f"{name!r} is not in it", AGAIN)

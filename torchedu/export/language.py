@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from torchedu.batch import TokenBatch
-from torchedu.datamodules.chat_tokenizer import ChatTokenizer
 from torchedu.errors import CheckpointError, ConfigError, allowed
 from torchedu.export.check import Checked
 from torchedu.export.folder import WEIGHTS, whole_folder, write_tensors
 from torchedu.models.causal_lm import CausalLM
 from torchedu.models.low_rank import merge
+from torchedu.readers.chat_tokenizer import ChatTokenizer
 from torchedu.tasks import MathExplanation
 
 LANGUAGE_FORMATS = ("safetensors", "adapter")

@@ -10,24 +10,24 @@ from typing import Any, NamedTuple
 import torch
 
 from torchedu.checkpoints import Checkpoint, open_checkpoint
+from torchedu.domains import Domain, open_domain
 from torchedu.domains.building import class_path
 from torchedu.errors import CheckpointError, ConfigError, MissingExtraError, TorcheduError, allowed
 from torchedu.export import onnx, torch_export
 from torchedu.export.capture import capture
 from torchedu.export.check import Checked, check
-from torchedu.export.entries import ENTRIES, entries
+from torchedu.export.entries import entries, initial_state
 from torchedu.export.folder import (
     WEIGHTS,
     open_export,
     whole_folder,
     write_config,
-    write_network,
+    write_task,
     write_tensors,
 )
 from torchedu.export.language import LANGUAGE_FORMATS, export_language
-from torchedu.models import KTModel
-from torchedu.models.kt_model import State
-from torchedu.tasks import KnowledgeTracing, MathExplanation, open_task
+from torchedu.models.kt_model import KTModel, State
+from torchedu.tasks import MathExplanation, Task, open_task
 
 GRAPHS: dict[str, ModuleType] = {"onnx": onnx, "torch_export": torch_export}
 """Formats that hold the network's code too, as graphs."""
@@ -90,50 +90,58 @@ def export_network(
         return Exported(Path(out), tuple(export_language(task, out, format)))
     if format not in FORMATS:
         raise ConfigError(f"⟦format⟧ {format!r} is for language models.", allowed(format, FORMATS))
-    if not isinstance(task, KnowledgeTracing) or task.companions is None:
-        raise CheckpointError(
-            f"{source.file} holds a {type(task).__name__}.",
-            "Networks of knowledge tracing and language models alone are exported.",
-        )
-    net, start = task.net, task.net.initial_state(1)
+    domain, start = open_domain(source), initial_state(task)
     with whole_folder(out) as folder:
-        write_network(net, task.companions, folder)
+        about = write_task(domain, folder)
         if graphs:
-            _write_graphs(net, start, graphs, folder)
-        write_config(_about(source, task), folder)
-        again = open_export(folder)
-        checked = [check(net, entries(again), again.initial_state(1), WEIGHTS, 0.0)]
+            _write_graphs(domain, start, graphs, folder)
+        write_config(_about(source, task) | about, folder)
+        checked = [_opened(domain, start, folder)]
         for name in graphs:
             form = GRAPHS[name]
-            files = ", ".join(f"{entry}{form.SUFFIX}" for entry in ENTRIES)
-            with _possible(net, name):
-                checked.append(check(net, form.read(folder), start, files, form.TOLERANCE))
+            with _possible(domain, name):
+                own = entries(domain)
+                files = ", ".join(f"{entry}{form.SUFFIX}" for entry in own)
+                runs = form.read(folder, own)
+                checked.append(check(domain, runs, start, files, form.TOLERANCE))
     return Exported(Path(out), tuple(checked))
 
 
-def _write_graphs(net: KTModel, start: State, forms: Sequence[str], folder: Path) -> None:
-    write_tensors({f"state_{i}": tensor for i, tensor in enumerate(start)}, folder / INITIAL_STATE)
-    with _possible(net, forms[0]):
-        graphs = capture(net)
+def _opened(task: Domain, start: State | None, folder: Path) -> Checked:
+    """Check that what is opened from the files is the task; weights alone if it has no example."""
+    again = open_export(folder)
+    same = again.companions == task.companions
+    own = again.state_dict()
+    if not same or any(not torch.equal(x, own[name]) for name, x in task.state_dict().items()):
+        raise CheckpointError(
+            f"{WEIGHTS} would not equal the checkpoint.", "Nothing was written; export again."
+        )
+    try:
+        known = entries(again)
+    except NotImplementedError:
+        return Checked(WEIGHTS, 0, 0, 0.0, 0.0)
+    return check(task, known, start, WEIGHTS, 0.0)
+
+
+def _write_graphs(task: Domain, start: State | None, forms: Sequence[str], folder: Path) -> None:
+    if start is not None:
+        state = {f"state_{i}": tensor for i, tensor in enumerate(start)}
+        write_tensors(state, folder / INITIAL_STATE)
+    with _possible(task, forms[0]):
+        graphs = capture(task)
     for name in forms:
-        with _possible(net, name):
+        with _possible(task, name):
             GRAPHS[name].write(graphs, folder)
 
 
-def _about(source: Checkpoint, task: KnowledgeTracing) -> dict[str, Any]:
-    """Return what to say of a network in the folder's configuration."""
-    net, content = task.net, source.content
+def _about(source: Checkpoint, task: Task) -> dict[str, Any]:
+    """Return what to say of a task in the folder's configuration."""
+    content = source.content
     return {
         "torch": str(torch.__version__),
         "task": class_path(type(task)),
-        "network": {
-            "class_path": class_path(type(net)),
-            "num_items": net.num_items,
-            "num_skills": net.num_skills,
-            "init_args": net.arguments(),
-        },
-        "max_history": net.max_history,
-        "reads": list(net.reads),
+        "max_history": task.net.max_history,
+        "reads": list(task.net.reads) if isinstance(task.net, KTModel) else [],
         "checkpoint": {
             "name": source.file.name,
             "epoch": content["epoch"],
@@ -158,7 +166,7 @@ def _metrics(source: Checkpoint) -> dict[str, float]:
 
 
 @contextmanager
-def _possible(net: KTModel, form: str) -> Iterator[None]:
+def _possible(task: Domain, form: str) -> Iterator[None]:
     """Tell in two lines why a network has no graph in a format."""
     try:
         yield
@@ -166,7 +174,7 @@ def _possible(net: KTModel, form: str) -> Iterator[None]:
         raise
     except Exception as error:  # noqa: BLE001  # compilers fail in every way
         raise CheckpointError(
-            f"{type(net).__name__} cannot be exported as {form}: {_reason(error)}",
+            f"{type(task.net).__name__} cannot be exported as {form}: {_reason(error)}",
             "Export it as safetensors, or see in docs/export.md what a graph asks of a network.",
         ) from None
 

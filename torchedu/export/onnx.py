@@ -1,6 +1,6 @@
 """Graphs of ONNX, which ONNX Runtime and others run without torch."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from torchedu.export.capture import Graph, traceable
-from torchedu.export.entries import ENTRIES, Run
+from torchedu.export.entries import Run
 
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 """What the extra ``onnx`` installs."""
@@ -37,13 +37,14 @@ def write(graphs: Mapping[str, Graph], folder: Path) -> None:
             program.save(folder / f"{name}{SUFFIX}")
 
 
-def read(folder: Path) -> dict[str, Run]:
+def read(folder: Path, names: Iterable[str]) -> dict[str, Run]:
     """Return the entries as ONNX Runtime runs them on the CPU, from the files alone.
 
     Args:
         folder: Where they lie.
+        names: The entries.
     """
-    return {name: _entry(folder / f"{name}{SUFFIX}") for name in ENTRIES}
+    return {name: _entry(folder / f"{name}{SUFFIX}") for name in names}
 
 
 def _entry(file: Path) -> Run:

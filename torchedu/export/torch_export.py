@@ -1,12 +1,12 @@
 """Graphs of torch.export, which torch runs without the network's code."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
 
 from torchedu.export.capture import Graph
-from torchedu.export.entries import ENTRIES, Run
+from torchedu.export.entries import Run
 
 PACKAGES = ()
 """torch is there."""
@@ -26,10 +26,11 @@ def write(graphs: Mapping[str, Graph], folder: Path) -> None:
         torch.export.save(graph.program, folder / f"{name}{SUFFIX}")
 
 
-def read(folder: Path) -> dict[str, Run]:
+def read(folder: Path, names: Iterable[str]) -> dict[str, Run]:
     """Return the entries as torch runs them, from the files alone.
 
     Args:
         folder: Where they lie.
+        names: The entries.
     """
-    return {name: torch.export.load(folder / f"{name}{SUFFIX}").module() for name in ENTRIES}
+    return {name: torch.export.load(folder / f"{name}{SUFFIX}").module() for name in names}

@@ -1,6 +1,6 @@
 """Columns made of columns by a frozen model: texts as tokens, texts as vectors."""
 
-from torchedu.features.embedding import Embeddings, embed
+from torchedu.features.embedding import Embedder, Embeddings, embed
 from torchedu.features.tokens import Tokens, tokenize
 
-__all__ = ["Embeddings", "Tokens", "embed", "tokenize"]
+__all__ = ["Embedder", "Embeddings", "Tokens", "embed", "tokenize"]

@@ -42,6 +42,7 @@ from torchedu.models.text_encoder import (
 
 Precision = Literal["32", "bf16"]
 TYPES = {"32": torch.float32, "bf16": torch.bfloat16}
+_KEPT = {"32": "<f4", "bf16": "<f2"}
 BATCH_TOKENS = 4096
 """Tokens that go through the encoder at once, padding included."""
 CHUNK_TOKENS = 1 << 16
@@ -146,6 +147,43 @@ def embed(
     return _found(keys, known)
 
 
+class Embedder:
+    """A frozen encoder at hand, for texts as they come; nothing is kept.
+
+    Vectors are those of ``embed``, up to the last bits: texts are read in other companies.
+
+    Args:
+        encoder: A folder with a model of Hugging Face, or a name on the hub.
+        pooling: As ``embed`` has it.
+        layers: The same.
+        window: The same.
+        precision: The same.
+
+    Raises:
+        ConfigError: There is no such model, or a value is not known.
+    """
+
+    def __init__(
+        self,
+        encoder: str,
+        pooling: Pooling = "mean",
+        layers: Sequence[int] = (-1,),
+        window: int = 256,
+        precision: Precision = "32",
+    ) -> None:
+        self.key = vectors_key(encoder, pooling, layers, window, precision)
+        self._encoder, self._window = encoder, window
+        self._network = TextEncoder.pretrained(encoder, pooling, layers, TYPES[precision])
+        self._kept = np.dtype(_KEPT[precision])
+
+    def __call__(self, texts: Sequence[str]) -> Embeddings:
+        """Return a vector for each text."""
+        tokens = tokenize(texts, self._encoder, None, window=self._window)
+        rows = np.arange(len(texts))
+        vectors = _vectors(self._network, tokens, rows, torch.device("cpu")).astype(self._kept)
+        return Embeddings([vectors], np.zeros_like(rows), rows)
+
+
 def vectors_key(
     encoder: str, pooling: Pooling, layers: Sequence[int], window: int, precision: Precision
 ) -> str:
@@ -188,7 +226,7 @@ def _parts(home: Path) -> list[_Part]:
 def _mapped(file: Path, keys: NDArray[np.bytes_], mode: Literal["r", "r+"]) -> _Part:
     vectors, done = file.with_suffix(".vectors"), file.with_suffix(".done")
     kind = json.loads((file.parent / "about.json").read_text("utf-8"))["precision"]
-    dtype = np.dtype("<f4" if kind == "32" else "<f2")
+    dtype = np.dtype(_KEPT[kind])
     dim = vectors.stat().st_size // (len(keys) * dtype.itemsize)
     return _Part(
         keys,

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from torchedu.datasets.store import Store, StoreWriter
+from torchedu.datasets.memory import Memory
+from torchedu.datasets.store import Store
+from torchedu.datasets.writer import StoreWriter
 from torchedu.errors import ConfigError
 from torchedu.models.text_encoder import VOCABULARIES, encoder_config, model_folder, tokenizer
 
@@ -76,7 +78,7 @@ class Tokens:
 def tokenize(
     texts: Sequence[str],
     encoder: str,
-    folder: str | Path,
+    folder: str | Path | None,
     *,
     pairs: Sequence[str] | None = None,
     window: int = 256,
@@ -86,7 +88,8 @@ def tokenize(
     Args:
         texts: The texts; the same one twice is kept once.
         encoder: The model whose tokenizer is used: a folder, or a name on the hub.
-        folder: Where the tokens are kept, in a store named by the checksum of tokenizer and texts.
+        folder: Where the tokens are kept, in a store named by the checksum of tokenizer and texts;
+            in memory alone where it is None.
         pairs: A second text for each, which every window of the first stands beside.
         window: Most tokens in a window; never more than the model takes.
 
@@ -100,6 +103,10 @@ def tokenize(
     both = texts if pairs is None else [f"{a}\x00{b}" for a, b in zip(texts, pairs, strict=True)]
     keys = text_keys(both)
     unique, first, row = np.unique(keys, return_index=True, return_inverse=True)
+    if folder is None:
+        memory = Memory()
+        _write(memory, texts, pairs, first, encoder, window)
+        return Tokens(Store(memory), row)
     name = hashlib.sha256(json.dumps(made_by).encode() + unique.tobytes()).hexdigest()[:16]
     path = Path(folder) / f"tokens-{name}.store"
     if not (path / "manifest.json").is_file():
@@ -108,7 +115,7 @@ def tokenize(
 
 
 def _write(
-    path: Path,
+    path: Path | Memory,
     texts: Sequence[str],
     pairs: Sequence[str] | None,
     which: NDArray[np.int64],

@@ -76,8 +76,11 @@ class LocalAttentionBlock(nn.Module):
         # Each sees itself, lest a padded step that sees nothing gives no number.
         allowed = ((far.abs() <= window) & there) | (far == 0)
         bias = bias.masked_fill(~allowed, -torch.inf)
+        # Chunk by chunk as rows of one batch, which is the form that kernels and ONNX know.
+        query, key, value, bias = (x.flatten(0, 1) for x in (query, key, value, bias))
         found = F.scaled_dot_product_attention(query, key, value, attn_mask=bias.to(query.dtype))
-        x_BLD = found.transpose(2, 3).reshape(size, steps + short, dim)[:, :steps]
+        found = found.unflatten(0, (size, chunks)).transpose(2, 3)
+        x_BLD = found.reshape(size, steps + short, dim)[:, :steps]
         attended: Tensor = self.out(x_BLD)
         return attended
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
@@ -197,7 +196,7 @@ class CausalLM(Network):
         x_ND, next_N = hidden_BLD.flatten(0, 1), next_BL.flatten()
         weight_VD = self.lm.lm_head.weight
         fits = max(1, MOST_LOGITS // len(weight_VD))
-        if len(x_ND) <= fits or isinstance(weight_VD, DTensor):
+        if len(x_ND) <= fits or hasattr(weight_VD, "to_local"):  # a DTensor, slow to import
             cost_N = self._cost(x_ND, next_N)
         elif self._plain_head and hasattr(F, "linear_cross_entropy"):  # since torch 2.13
             cost_N = _fused_cost(x_ND, weight_VD, next_N)

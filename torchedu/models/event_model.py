@@ -2,10 +2,12 @@
 
 from abc import abstractmethod
 
+import torch
 from torch import Tensor
 
 from torchedu.batch import RiskBatch
 from torchedu.models.network import Network
+from torchedu.schema import UNKNOWN
 
 State = tuple[Tensor, ...]
 """What a network knows of B students; each tensor has B as its first dimension."""
@@ -36,6 +38,25 @@ class EventModel(Network):
             logit_BQM2: Log odds of a bad outcome, and of leaving within a week, by each of M
             members.
         """
+
+    def example(self, rows: int, steps: int, width: int) -> RiskBatch:
+        """Draw events, and as many moments between them; see ``Network.example``."""
+        zero_BQ = torch.zeros(rows, steps)
+        return RiskBatch(
+            torch.randn(rows, steps, self.num_event_columns),
+            torch.randint(UNKNOWN, self.num_modules, (rows,)),
+            torch.randint(self.num_attributes, (rows, width)),
+            torch.randn(rows, steps, self.num_moment_columns),
+            torch.arange(steps).repeat(rows, 1),
+            torch.zeros(rows),
+            zero_BQ,
+            zero_BQ == 0,
+            torch.arange(rows),
+            zero_BQ,
+            torch.ones(rows),
+            torch.full((rows,), -1),
+            torch.full((rows,), float(rows * steps)),
+        )
 
     @abstractmethod
     def initial_state(self, batch_size: int) -> State:

@@ -16,6 +16,8 @@ from torchedu.models.text_encoder import Pooling
 from torchedu.schema import RESERVED, UNKNOWN
 
 Head = Literal["regression", "ordinal", "classes"]
+FEW_TOKENS = 40
+"""Token ids that every encoder knows."""
 LIMIT = 6.0
 """Spreads from the middle beyond which a number of a vector is cut; without a spread none is."""
 
@@ -48,6 +50,13 @@ class Grader(Network):
         "num_surface_columns",
     )  # fmt: skip
 
+    num_prompts: int
+    num_scores: int
+    num_steps: int
+    num_roles: int
+    dim: int
+    encoder: str
+    num_surface_columns: int
     known_P: Tensor
     centre_PF: Tensor
     spread_PF: Tensor
@@ -91,6 +100,22 @@ class Grader(Network):
         self.register_buffer("limit_P", torch.full((asked,), torch.inf))
         self.register_buffer("line_PIY", torch.zeros(asked, self.inputs, lines))
         self.register_buffer("start_PY", torch.zeros(asked, lines))
+
+    def example(self, rows: int, steps: int, width: int) -> EssayBatch:
+        """Draw texts as vectors, or as ``width`` windows of tokens; see ``Network.example``."""
+        roles, windows = (self.num_roles, 0) if self.reads == "vectors" else (0, width)
+        scored_BY = torch.ones(rows, self.num_scores, dtype=torch.bool)
+        return EssayBatch(
+            torch.randint(RESERVED, FEW_TOKENS, (rows, windows, steps * min(windows, 1))),
+            torch.ones(rows, windows, steps * min(windows, 1), dtype=torch.bool),
+            torch.randn(rows, roles, self.dim * min(roles, 1)),
+            torch.rand(rows, self.num_surface_columns),
+            torch.randint(UNKNOWN, self.num_prompts, (rows,)),
+            torch.zeros(rows, self.num_scores),
+            scored_BY,
+            torch.arange(rows),
+            torch.full((rows,), float(scored_BY.sum())),
+        )
 
     @torch.no_grad()
     def learn(self, facts: EssayBatch, fresh: bool) -> None:

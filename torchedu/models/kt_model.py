@@ -3,10 +3,12 @@
 from abc import abstractmethod
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
-from torchedu.batch import AnswerBatch, Answered, Asked
+from torchedu.batch import UNKNOWN_VALUES, AnswerBatch, Answered, Asked
 from torchedu.models.network import Network
+from torchedu.schema import UNKNOWN
 
 State = tuple[Tensor, ...]
 """What a network knows of B students; each tensor has B as its first dimension, and one student's
@@ -25,9 +27,8 @@ class KTModel(Network):
             ``response_time`` and ``attempt``. Batches, questions and answers carry those alone.
     """
 
-    reads: ClassVar[tuple[str, ...]] = ()
-
     sizes = ("num_items", "num_skills")
+    reads: ClassVar[tuple[str, ...]] = ()
 
     num_items: int
     num_skills: int
@@ -78,6 +79,37 @@ class KTModel(Network):
         Returns:
             What is known after it, in tensors of the same shapes.
         """
+
+    def example(self, rows: int, steps: int, width: int) -> AnswerBatch:
+        """Draw histories of unequal length, in which some values are not known; see ``Network``."""
+        item_BL = torch.randint(UNKNOWN, self.num_items, (rows, steps))
+        first_BL1 = torch.randint(self.num_skills - 1, (rows, steps, 1))
+        each_S = torch.arange(width)
+        skill_BLS = UNKNOWN + (first_BL1 + each_S) % (self.num_skills - 1)
+        few = min(width, self.num_skills - 1)  # each once
+        number_BL1 = torch.randint(few + 1, (rows, steps, 1))
+        length_B1 = torch.randint(1, steps + 1, (rows, 1))
+        length_B1[0] = steps
+        real_BL = torch.arange(steps) < length_B1
+        known_BL = real_BL & (torch.rand(rows, steps) < 0.8)
+        drawn = {
+            "time": torch.randint(10**9, (rows, steps)).cumsum(1) + 10**12,
+            "response_time": torch.rand(rows, steps) * 60,
+            "attempt": torch.randint(1, 5, (rows, steps)),
+        }
+        return AnswerBatch(
+            item_BL * real_BL,
+            skill_BLS * (each_S < number_BL1) * real_BL[..., None],
+            torch.randint(5, (rows, steps)) / 4 * real_BL,
+            real_BL,
+            torch.arange(rows),
+            torch.zeros(rows, dtype=torch.int64),
+            torch.full((rows,), float(real_BL.sum())),
+            **{
+                f"{name}_BL": torch.where(known_BL, drawn[name], UNKNOWN_VALUES[name][1])
+                for name in self.reads
+            },
+        )
 
     @property
     def state_bytes(self) -> int:

@@ -65,6 +65,28 @@ class LessonModel(Network):
             x_BLD: The same width.
         """
 
+    def example(self, rows: int, steps: int, width: int) -> LessonBatch:
+        """Draw lessons of unequal length with ``width`` speakers; see ``Network.example``."""
+        length_B1 = torch.randint(1, steps + 1, (rows, 1))
+        length_B1[0] = steps
+        seen_BL = torch.arange(steps) < length_B1
+        speaker_BL = torch.randint(width, (rows, steps))
+        turn_BL = torch.randint(2, (rows, steps)).cumsum(1)
+        return LessonBatch(
+            torch.randn(rows, steps, self.vector_dim) * seen_BL.unsqueeze(-1),
+            torch.randint(len(ROLES), (rows, steps)) * seen_BL,
+            speaker_BL.masked_fill(~seen_BL, -1),
+            turn_BL.masked_fill(~seen_BL, -1),
+            torch.randint(1, 20, (rows, steps)).float() * seen_BL,
+            torch.zeros(rows, steps, dtype=torch.int64),
+            seen_BL,
+            seen_BL,
+            seen_BL,
+            torch.arange(rows),
+            torch.zeros(rows, dtype=torch.int64),
+            torch.full((rows,), float(seen_BL.sum())),
+        )
+
     def forward(self, batch: LessonBatch) -> tuple[Tensor, Tensor]:
         """Tag every sentence of a batch, as a teacher's and as a student's.
 
@@ -76,7 +98,8 @@ class LessonModel(Network):
         """
         vector_BLD = self.drop(self.norm(batch.vector_BLD))
         begins_BL = F.pad(batch.turn_BL[:, 1:] != batch.turn_BL[:, :-1], (1, 0), value=True)
-        cues_BL2 = torch.stack([begins_BL, batch.words_BL.log1p()], dim=-1)
+        words_BL = batch.words_BL.log1p()
+        cues_BL2 = torch.stack([begins_BL.to(words_BL), words_BL], dim=-1)
         x_BLD = self.enter(torch.cat([vector_BLD, cues_BL2.to(vector_BLD)], dim=-1))
         x_BLD = self.drop(self.read(x_BLD + self.role(batch.role_BL), batch))
         tables = cast("list[VocabularyTable]", list(self.tags))

@@ -63,6 +63,20 @@ class Network(nn.Module, ABC):
         """
         return 0.0
 
+    def example(self, rows: int, steps: int, width: int) -> Any:
+        """Draw a batch as data may give it, from which an export learns what is read.
+
+        Args:
+            rows: How many rows.
+            steps: Slots of the longest row, at most ``max_history``.
+            width: How many of what a slot or a row has a few of, such as the skills of an item.
+
+        Returns:
+            A named tuple of tensors, each field named with its shape letters; what the data or the
+            network fixes has one size in every example.
+        """
+        raise NotImplementedError(f"{type(self).__name__} draws no example of what it reads")
+
     def depths(self) -> list[tuple[int, list[nn.Parameter]]] | None:
         """Return what is trained by its depth: blocks below the top, 0 for the head.
 

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from torchedu.batch import CourseFacts, EnrolmentBatch
 from torchedu.layers import VocabularyTable
 from torchedu.models.network import Network
-from torchedu.schema import ITEM
+from torchedu.schema import ITEM, UNKNOWN
 
 
 class Recommender(Network):
@@ -70,6 +70,21 @@ class Recommender(Network):
             logit_MK: Log odds, or of all courses the unnormalised log chance that each comes next;
             shape (M, K) or (M, N).
         """
+
+    def example(self, rows: int, steps: int, width: int) -> EnrolmentBatch:
+        """Draw courses of students in some groups, padded at the end; see ``Network.example``."""
+        length_B1 = torch.randint(1, steps + 1, (rows, 1))
+        length_B1[0] = steps
+        real_BL = torch.arange(steps) < length_B1
+        return EnrolmentBatch(
+            torch.randint(UNKNOWN, self.num_items, (rows, steps)) * real_BL,
+            real_BL,
+            torch.zeros(rows, 0, dtype=torch.int64),
+            torch.randint(max(self.num_groups, 1), (rows, width if self.num_groups else 0)),
+            torch.randint(self.num_students, (rows,)),
+            torch.zeros(rows, dtype=torch.int64),
+            torch.full((rows,), float(real_BL.sum())),
+        )
 
     def learn(self, facts: CourseFacts, fresh: bool) -> None:
         """Take what each course teaches, and where weights are fresh how popular each is.

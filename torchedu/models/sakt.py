@@ -16,6 +16,9 @@ from torchedu.layers import AttentionBlock, BlockPlan, Dropout, VocabularyTable
 from torchedu.models.kt_model import KTModel, State
 from torchedu.schema import SKILL
 
+SKILLS = 8
+"""Most skills of an item that are seen."""
+
 
 class SAKT(KTModel):
     """Predicts an answer by attention from its skill to the (skill, mark) pairs before it.
@@ -23,7 +26,8 @@ class SAKT(KTModel):
     Deviations from the paper: a learned start stands before the first answer, so that the first is
     predicted too; with several blocks the queries are refined while the history stays as it is;
     several skills enter by their mean, part of the marks by the point that far between the codes
-    for wrong and right.
+    for wrong and right. Of an item's skills the first ``SKILLS`` are seen, so that what is kept of
+    an answer has one size.
 
     Args:
         num_items: Number of item ids; not used, the network sees skills alone.
@@ -76,8 +80,9 @@ class SAKT(KTModel):
 
     def enter(self, batch: AnswerBatch) -> tuple[Tensor, Tensor]:
         """Return the questions and the history before each; see ``BlockNetwork``."""
-        x_BLD = self._code(batch.skill_BLS, batch.correct_BL)
-        return self.asked.mean(batch.skill_BLS), self._memory(x_BLD[:, :-1])
+        skill_BLS = batch.skill_BLS[..., :SKILLS]
+        x_BLD = self._code(skill_BLS, batch.correct_BL)
+        return self.asked.mean(skill_BLS), self._memory(x_BLD[:, :-1])
 
     def through(
         self, blocks: Iterable[nn.Module], x: tuple[Tensor, ...], batch: AnswerBatch
@@ -93,35 +98,40 @@ class SAKT(KTModel):
         return self._logit(x[0])
 
     def initial_state(self, batch_size: int) -> State:
-        """Return a ring for the codes of the last answers, the newest over the oldest, and 0.
+        """Return a ring for skills and marks of the last answers, and how many there were: none.
 
-        The second tensor is how many answers there were.
+        The newest answer takes the place of the oldest.
         """
-        ring_BMD = self.position.new_zeros(batch_size, self.max_history - 1, self.dim)
-        return ring_BMD, torch.zeros(batch_size, dtype=torch.int64, device=ring_BMD.device)
+        size, zeros = self.max_history - 1, self.position.new_zeros
+        small = torch.int16 if self.num_skills < 2**15 else torch.int32
+        skill_BMS = zeros(batch_size, size, SKILLS, dtype=small)
+        return skill_BMS, zeros(batch_size, size), zeros(batch_size, dtype=torch.int64)
 
     def predict(self, state: State, asked: Asked) -> Tensor:
         """Predict one answer of each student; see ``KTModel.predict``."""
-        ring_BMD, count_B1 = state[0], state[1].unsqueeze(1)
-        size = self.max_history - 1
+        skill_BMS, correct_BM, count_B = state
+        size, count_B1 = self.max_history - 1, count_B.unsqueeze(1)
         held_B1 = count_B1.clamp(max=size)
         age_BM = (count_B1 - 1 - torch.arange(size, device=count_B1.device)) % size  # newest: 0
         # Before the ring stands the start, in place 0, which everyone sees.
         seen_BM = F.pad(age_BM < held_B1, (1, 0), value=True)
         place_BM = F.pad((held_B1 - age_BM).clamp(min=0), (1, 0))
-        memory_BMD = F.pad(ring_BMD, (0, 0, 1, 0)) + self.position[place_BM]
-        q_BLD = self.asked.mean(asked.skill_BS.unsqueeze(1))
+        x_BMD = self._code(skill_BMS.long(), correct_BM)
+        memory_BMD = F.pad(x_BMD, (0, 0, 1, 0)) + self.position[place_BM]
+        q_BLD = self.asked.mean(asked.skill_BS[:, :SKILLS].unsqueeze(1))
         for block in self.attention:
             q_BLD = block(q_BLD, memory_BMD, seen_BM)
         return self._logit(q_BLD).squeeze(1)
 
     def step(self, state: State, answered: Answered) -> State:
         """Take in one answer of each student; see ``KTModel.step``."""
-        ring_BMD, count_B = state
-        size = self.max_history - 1
-        code_BD = self._code(answered.skill_BS, answered.correct_B)
+        skill_BMS, correct_BM, count_B = state
+        size, skill_BS = self.max_history - 1, answered.skill_BS[:, :SKILLS]
+        new_B1S = F.pad(skill_BS, (0, SKILLS - skill_BS.shape[1])).unsqueeze(1)
         here_BM = (count_B % size).unsqueeze(1) == torch.arange(size, device=count_B.device)
-        return torch.where(here_BM.unsqueeze(2), code_BD.unsqueeze(1), ring_BMD), count_B + 1
+        skill_BMS = torch.where(here_BM.unsqueeze(2), new_B1S, skill_BMS).to(skill_BMS.dtype)
+        correct_BM = torch.where(here_BM, answered.correct_B.unsqueeze(1), correct_BM)
+        return skill_BMS, correct_BM, count_B + 1
 
     def _code(self, skill: Tensor, correct: Tensor) -> Tensor:
         wrong, right = self.answered.mean(skill).chunk(2, dim=-1)

@@ -61,7 +61,7 @@ class TurnContext(LessonModel):
         # Place `turns` holds the stretch's first turn, so that those beyond its ends are zeros.
         place_BL = turn_BL + self.turns
         room = steps + 1 + 2 * self.turns
-        mean_BTD = x_BLD.new_zeros(len(x_BLD), room, x_BLD.shape[-1])
+        mean_BTD = x_BLD.new_zeros(x_BLD.shape[0], room, x_BLD.shape[-1])
         index_BLD = place_BL.unsqueeze(-1).expand_as(x_BLD)
         mean_BTD = mean_BTD.scatter_add(1, index_BLD, x_BLD)
         num_BT = x_BLD.new_zeros(mean_BTD.shape[:2]).scatter_add(

@@ -1,6 +1,5 @@
 """Grades in the user's own scales and names: a row a text."""
 
-import numpy as np
 import pyarrow as pa
 
 from torchedu.datamodules import Essays
@@ -30,8 +29,7 @@ def _named(task: EssayGrading, data: Essays, grades: Columns) -> pa.Table:
         for i, name in enumerate(names[LABEL]):
             table[f"chance of {name}"] = value[:, i]
     else:
-        steps = task.metrics.calibrated(value, prompt)
-        low, _, step = np.moveaxis(task.ranges.astype(np.float64)[prompt], -1, 0)
+        scores = task.scaled(value, prompt)
         for i, name in enumerate(names[SCORE]):
-            table[name] = np.round(low[:, i] + steps[:, i] * step[:, i], 6)
+            table[name] = scores[:, i]
     return pa.table(table)

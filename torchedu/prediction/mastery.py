@@ -8,6 +8,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from torchedu.errors import ConfigError, DataError, allowed
+from torchedu.prediction.tables import unguarded
 
 
 def mastery_of(file: str | Path, student: str | None) -> dict[str, float]:
@@ -26,7 +27,8 @@ def mastery_of(file: str | Path, student: str | None) -> dict[str, float]:
     """
     path = Path(file)
     try:
-        table = pa_csv.read_csv(path) if path.suffix == ".csv" else pq.read_table(path)
+        is_csv = path.suffix == ".csv"
+        table = unguarded(pa_csv.read_csv(path)) if is_csv else pq.read_table(path)
         name, skill, value = (table[column] for column in ("student", "skill", "mastery"))
     except (OSError, KeyError, pa.ArrowInvalid) as error:
         raise DataError(

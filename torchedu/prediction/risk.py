@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from torchedu.datamodules import CourseEvents
 from torchedu.datamodules.stream import EpochLoader
-from torchedu.datasets.course_view import (
+from torchedu.features.course import (
     CLICKS,
     CREDITED,
     HANDED_IN,
@@ -18,10 +18,8 @@ from torchedu.datasets.course_view import (
     MISSED,
     REGISTERED,
     WEEK,
-    Moments,
-    View,
-    view,
 )
+from torchedu.features.course_view import Moments, View, view
 from torchedu.prediction.any_task import Output, outputs
 from torchedu.prediction.stream import Columns
 from torchedu.prediction.tables import blocks, row_names

@@ -10,12 +10,12 @@ import torch
 from rich.progress import track
 
 from torchedu.datamodules import Interactions
-from torchedu.datamodules.batches import AnswerBatches
 from torchedu.datasets.order import Windows
-from torchedu.models.mastery import DEFINITION, final_mastery, follow, mastery
+from torchedu.engine.mastery import DEFINITION, final_mastery, follow, mastery
 from torchedu.prediction.any_task import Output, outputs
 from torchedu.prediction.stream import Columns
 from torchedu.prediction.tables import blocks, names_array, row_names
+from torchedu.readers.answers import AnswerBatches
 from torchedu.schema import ITEM, RESERVED, SKILL
 from torchedu.tasks import KnowledgeTracing
 
@@ -59,7 +59,7 @@ def answers(data: Interactions, columns: Columns) -> Iterator[pa.Table]:
 def masteries(task: KnowledgeTracing, data: Interactions) -> Iterator[pa.Table]:
     """Tell each student's mastery of each skill.
 
-    Mastery is what ``torchedu.models.mastery.DEFINITION`` says, after all the student's answers, of
+    Mastery is what ``torchedu.engine.mastery.DEFINITION`` says, after all the student's answers, of
     which the network sees the last ``data.window``.
 
     Args:

@@ -24,6 +24,7 @@ from torchedu.metrics_log import metrics_log
 from torchedu.parsing import cause_of
 from torchedu.run.asked import FEATURES, SameWords, asked_of, go_on
 from torchedu.run.config import KeptConfig, RunConfig
+from torchedu.run.start import PATIENCE
 from torchedu.run.trainers import MAX_EPOCHS, training_callbacks
 from torchedu.run_folder import RunFolder
 from torchedu.strategies.ddp import keep_sums
@@ -58,6 +59,11 @@ class Run(NamedTuple):
     config: Namespace = Namespace()  # type: ignore[no-untyped-call]
     names_path: bool = True
     step: int = 0
+
+    @property
+    def start_timeout(self) -> float:
+        """Seconds that its processes wait for one another at the start."""
+        return float(self.config.get("start_timeout", PATIENCE))
 
     @property
     def folder(self) -> Path:
@@ -139,6 +145,11 @@ def _trainer(config: RunConfig, data: DataModule, resume: Resume | None) -> Trai
         plugins.append(VerifiedCheckpointIO(None if resume is None else resume.checkpoint))
     try:
         trainer = config.instantiate_trainer(**more, plugins=plugins)
+    except KeyError as error:  # of the environment
+        raise ConfigError(
+            f"a scheduler began this process, and {error} is not set.",
+            "Start it by srun, or take the scheduler's variables (SLURM_NTASKS) away.",
+        ) from None
     except (MisconfigurationException, ValueError, TypeError) as error:
         raise ConfigError(
             f"the trainer cannot be built: {error}", "All options: torchedu fit --help"

@@ -17,6 +17,7 @@ from torchedu.errors import CheckpointError, ConfigError
 from torchedu.files import write_whole
 from torchedu.parsing import TwoLineErrors
 from torchedu.run.asked import is_free
+from torchedu.run.start import PATIENCE
 from torchedu.run.trainers import quiet
 from torchedu.run.words import DEFAULT_TASK, STRATEGY, Words, subclasses
 from torchedu.run_folder import RunFolder
@@ -153,6 +154,12 @@ class RunConfig(LightningCLI):
         usual = self.task.usual.get("data", DEFAULT_TASK.usual["data"])
         parser.set_defaults({"data": self._data or {"class_path": str(usual)}})
         parser.add_argument("--run", type=str | None, help="folder for what the run leaves")
+        parser.add_argument(
+            "--start_timeout",
+            type=float,
+            default=PATIENCE,
+            help="seconds that several processes wait for one another at the start",
+        )
         if self.trains:
             parser.add_lightning_class_args(Task, "model", subclass_mode=True)
             usual = {"init_args": dict(self.task.usual.get("init_args", {}))}

@@ -15,6 +15,7 @@ from torchedu.errors import CheckpointError, ConfigError, allowed
 from torchedu.evaluation import evaluate
 from torchedu.report import write_report
 from torchedu.run.building import Run
+from torchedu.run.start import meeting
 from torchedu.tasks import Task, open_task
 
 
@@ -56,7 +57,8 @@ def train(run: Run) -> Result:
     if trainer.is_global_zero:
         data.tell_leaks()
     try:
-        trainer.fit(task, datamodule=data, ckpt_path=run.resume, weights_only=True)
+        with meeting(trainer, run.start_timeout):
+            trainer.fit(task, datamodule=data, ckpt_path=run.resume, weights_only=True)
     except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
         raise _not_gone_on(run, error) or error from None
     except (MisconfigurationException, RuntimeError, ValueError) as error:
@@ -89,7 +91,8 @@ def score(run: Run, folder: Path, part: str = "test") -> Result:
     run.data.leave_out(run.task.people, part)
     if run.trainer.is_global_zero:
         run.data.tell_leaks()
-    evaluation = evaluate(run.task, run.data, run.trainer, part, folder)
+    with meeting(run.trainer, run.start_timeout):
+        evaluation = evaluate(run.task, run.data, run.trainer, part, folder)
     report: Path | Exception | None = None
     if run.trainer.is_global_zero:
         try:

@@ -219,8 +219,8 @@ class DeepSpeed(HasTraits, DDPStrategy):
         """Return a parameter's whole gradient of the step to be taken; every rank has to ask."""
         from deepspeed.utils import safe_get_full_grad
 
-        found: Tensor | None = safe_get_full_grad(parameter)
-        return found
+        gradient: Tensor | None = safe_get_full_grad(parameter)
+        return gradient
 
     def norms(self, groups: Sequence[Sequence[nn.Parameter]]) -> Tensor:
         """Return the norm of the gradients of each group of parameters; every rank has to ask.
@@ -260,7 +260,7 @@ class DeepSpeed(HasTraits, DDPStrategy):
         if self._engine is None:
             return saved
         whole = self._whole_state(self.is_global_zero)
-        return {name: one for name, one in whole.items() if name in saved}
+        return {name: weights for name, weights in whole.items() if name in saved}
 
     def _whole_state(self, keep: bool) -> dict[str, Any]:
         """Gather the whole weights, of 32 bits where they are trained; all ranks have to."""
@@ -268,14 +268,14 @@ class DeepSpeed(HasTraits, DDPStrategy):
 
         state: dict[str, Any] = self.task.state_dict() if keep else {}
         names: dict[nn.Parameter, list[str]] = {}
-        for name, one in self.task.named_parameters(remove_duplicate=False):
-            names.setdefault(one, []).append(name)
-        for one, known_as in names.items():
-            if one.requires_grad:
-                whole = deepspeed.utils.safe_get_full_fp32_param(one)
+        for name, parameter in self.task.named_parameters(remove_duplicate=False):
+            names.setdefault(parameter, []).append(name)
+        for parameter, known_as in names.items():
+            if parameter.requires_grad:
+                whole = deepspeed.utils.safe_get_full_fp32_param(parameter)
             else:
-                with deepspeed.zero.GatheredParameters([one], enabled=self.stage == 3):
-                    whole = one.detach().clone()
+                with deepspeed.zero.GatheredParameters([parameter], enabled=self.stage == 3):
+                    whole = parameter.detach().clone()
             if keep:
                 state.update(dict.fromkeys(known_as, whole.cpu()))
         return state
@@ -292,9 +292,9 @@ class DeepSpeed(HasTraits, DDPStrategy):
         if flat and self.stage < 3:
             zero._lazy_init_hp_params_optimizer_state()
         states: dict[int, dict[str, Any]] = {}
-        for number, one in enumerate(chain(*self._groups)) if flat else ():
+        for number, parameter in enumerate(chain(*self._groups)) if flat else ():
             states[number] = {
-                key: safe_get_full_optimizer_state(one, key).cpu()
+                key: safe_get_full_optimizer_state(parameter, key).cpu()
                 if isinstance(value, Tensor) and value.shape == part.shape
                 else deepcopy(value)  # a count of steps, which each parameter counts for itself
                 for key, value in flat.items()
@@ -326,9 +326,9 @@ class DeepSpeed(HasTraits, DDPStrategy):
                 if _is_whole(value):
                     self._put(parameters[number], value, key)
         # The network, whose weights were loaded before, may hold them in 16 bits.
-        for name, one in self.task.named_parameters():
-            if one.requires_grad:
-                self._put(one, checkpoint["state_dict"][name], None)
+        for name, parameter in self.task.named_parameters():
+            if parameter.requires_grad:
+                self._put(parameter, checkpoint["state_dict"][name], None)
 
     def _put(self, parameter: Any, whole: Tensor, key: str | None) -> None:
         """Take this rank's part of a parameter's 32-bit weights, or of a state of its optimizer."""
@@ -380,11 +380,11 @@ def _is_whole(value: Any) -> bool:
 def _restore(module: nn.Module, whole: Mapping[str, Tensor]) -> None:
     """Give a network parameters that belong to nobody else, with these weights."""
     anew: dict[int, nn.Parameter] = {}
-    for prefix, one in module.named_modules():
+    for prefix, part in module.named_modules():
         own: dict[str, Any] = {}
-        for name, old in one._parameters.items():
+        for name, old in part._parameters.items():
             if old is not None and id(old) not in anew:
                 weights = whole[f"{prefix}.{name}" if prefix else name]
                 anew[id(old)] = nn.Parameter(weights.to(old.dtype), old.requires_grad)
             own[name] = None if old is None else anew[id(old)]
-        one._parameters = own
+        part._parameters = own

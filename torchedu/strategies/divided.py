@@ -121,7 +121,7 @@ class Divided(Filling):
             )
         net = network_of(module)
         inside = set() if net is None else set(net.parameters())
-        outside = [name for name, one in module.named_parameters() if one not in inside]
+        outside = [name for name, parameter in module.named_parameters() if parameter not in inside]
         if outside or not inside:
             raise ConfigError(
                 f"{self.name} divides the network net of a task, and {type(module).__name__} has "
@@ -187,10 +187,10 @@ class Divided(Filling):
 
     def _agree(self, module: LightningModule) -> None:
         """Let every rank begin with the first one's weights."""
-        for one in (*module.parameters(), *module.buffers()):
-            sent = one.detach().to(self.root_device)
+        for held in (*module.parameters(), *module.buffers()):
+            sent = held.detach().to(self.root_device)
             broadcast(sent, 0)
-            one.detach().copy_(sent)
+            held.detach().copy_(sent)
 
     def _divide(self, module: LightningModule) -> None:
         net: Any = module.net
@@ -255,7 +255,8 @@ class Divided(Filling):
         """Take the weights of a checkpoint, on every rank its part."""
         own = self.task.state_dict()
         state = {
-            name: scattered(one, own.get(name)) for name, one in checkpoint["state_dict"].items()
+            name: scattered(value, own.get(name))
+            for name, value in checkpoint["state_dict"].items()
         }
         self.task.load_state_dict(state, strict=strict)
 
@@ -281,7 +282,7 @@ class Divided(Filling):
     def load_optimizer_state_dict(self, checkpoint: Mapping[str, Any]) -> None:
         """Take the states of a checkpoint's optimizers, on every rank its part."""
         for optimizer, saved in zip(self.optimizers, checkpoint["optimizer_states"], strict=True):
-            parameters = [one for group in optimizer.param_groups for one in group["params"]]
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
             state = {
                 index: {name: scattered(value, parameters[index]) for name, value in known.items()}
                 for index, known in saved["state"].items()
@@ -308,4 +309,4 @@ class Divided(Filling):
 
 
 def _is_divided(module: nn.Module | None) -> bool:
-    return module is not None and any(isinstance(one, DTensor) for one in module.parameters())
+    return module is not None and any(isinstance(p, DTensor) for p in module.parameters())

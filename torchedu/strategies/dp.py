@@ -106,7 +106,7 @@ class _Replicas(nn.DataParallel[Any]):
 
     def replicate(self, module: Any, device_ids: Any) -> list[Any]:
         """Return a copy of the network on each device, which divides nothing any more."""
-        return [_undivided(one) for one in super().replicate(module, device_ids)]
+        return [_undivided(net) for net in super().replicate(module, device_ids)]
 
     def parallel_apply(self, replicas: Any, inputs: Any, kwargs: Any) -> list[Any]:
         """Return each copy's output; torch's own forgets in which precision the caller is."""

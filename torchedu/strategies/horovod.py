@@ -114,10 +114,10 @@ class Horovod(DDPStrategy):
 
         assert self.lightning_module is not None
         state = self.lightning_module.state_dict()
-        known = {name: _known(one) for name, one in state.items() if isinstance(one, Tensor)}
+        known = {name: _known(x) for name, x in state.items() if isinstance(x, Tensor)}
         hvd.broadcast_parameters(known, root_rank=0)
-        for name, one in known.items():
-            state[name].copy_(one)
+        for name, first in known.items():
+            state[name].copy_(first)
         for name, one in self.lightning_module.named_parameters():
             if one.requires_grad:
                 self._names[one] = name
@@ -143,14 +143,14 @@ class Horovod(DDPStrategy):
         import horovod.torch as hvd
 
         if self._due:
-            for one in self._names:
-                if one not in self._handles:
-                    self._send(one)
-            for one, handle in self._handles.items():
+            for parameter in self._names:
+                if parameter not in self._handles:
+                    self._send(parameter)
+            for parameter, handle in self._handles.items():
                 averaged = hvd.synchronize(handle)
-                assert one.grad is not None
-                if averaged.dtype != one.grad.dtype:
-                    one.grad.copy_(averaged)
+                assert parameter.grad is not None
+                if averaged.dtype != parameter.grad.dtype:
+                    parameter.grad.copy_(averaged)
             self._handles.clear()
 
     def teardown(self) -> None:

@@ -131,20 +131,20 @@ def check_memory(module: LightningModule, trainer: Trainer) -> None:
     if traits.offloads:
         return
 
-    def held_by(name: str, one: nn.Parameter) -> float:
-        if one.requires_grad:
-            return 16 * one.numel()
+    def held_by(name: str, parameter: nn.Parameter) -> float:
+        if parameter.requires_grad:
+            return 16 * parameter.numel()
         added_to = name.endswith(".base_layer.weight")  # as peft names them
-        return (0.5 if added_to and in_four_bits(module) else 4) * one.numel()
+        return (0.5 if added_to and in_four_bits(module) else 4) * parameter.numel()
 
     parameters = list(module.named_parameters())
-    held = sum(held_by(*one) for one in parameters) // traits.parts
+    held = sum(held_by(*named) for named in parameters) // traits.parts
     if isinstance(trainer.accelerator, CUDAAccelerator):
         there = torch.cuda.get_device_properties(0).total_memory
     else:
         there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // trainer.num_devices
     if held > there:
-        billions = sum(one.numel() for _, one in parameters) / 1e9
+        billions = sum(parameter.numel() for _, parameter in parameters) / 1e9
         raise ConfigError(
             f"the model's {billions:.2f} billion parameters take {held / 1e9:,.1f} GB on each "
             f"device to train, and there are {there / 1e9:,.1f}.",

@@ -62,17 +62,17 @@ def strategy_class(name: str) -> type[Strategy]:
     """
     module, _, kind = strategy_path(name).rpartition(".")
     try:
-        found = getattr(import_module(module), kind)
+        strategy = getattr(import_module(module), kind)
     except (ImportError, AttributeError) as error:
         raise ConfigError(
             f"⟦trainer.strategy⟧ {name!r} cannot be imported: {error}",
             allowed(name, [AUTO, *STRATEGIES]),
         ) from None
-    if not (isinstance(found, type) and issubclass(found, Strategy)):
+    if not (isinstance(strategy, type) and issubclass(strategy, Strategy)):
         raise ConfigError(
             f"⟦trainer.strategy⟧ {name!r} is no strategy.", allowed(name, [AUTO, *STRATEGIES])
         )
-    return found
+    return strategy
 
 
 def strategy_path(name: str) -> str:

@@ -133,7 +133,7 @@ class Pipeline(Filling):
                 f"{kind} adds a penalty on its parameters, which no single stage holds.",
                 "Take a network without, or ⟦trainer.strategy⟧ ddp or fsdp.",
             )
-        compiled = any(hasattr(one.forward, "_torchdynamo_orig_callable") for one in blocks_of(net))
+        compiled = any(hasattr(b.forward, "_torchdynamo_orig_callable") for b in blocks_of(net))
         if compiled and "ZeroBubble" in self.schedule:
             raise ConfigError(
                 f"{self.schedule} divides the backward pass, which compiled blocks have whole.",
@@ -247,7 +247,7 @@ class Pipeline(Filling):
             part = rows_of(batch, row.clamp(max=size - 1))
             with self.precision_plugin.train_step_context():
                 sums = self._relay.of_output(output, self._methods["loss"], part)
-                loss_B, count_B = (torch.where(row < size, one, 0) for one in sums)
+                loss_B, count_B = (torch.where(row < size, sum_B, 0) for sum_B in sums)
                 known_2B[:, row] = torch.stack([loss_B, count_B]).detach().to(known_2B.dtype)
                 share = task.share(part, loss_B) / accumulate
             return share if scaler is None else scaler.scale(share)
@@ -302,11 +302,11 @@ class Pipeline(Filling):
         output = self._relay.evaluate(batch)
         result: list[Any] = [None]
         if output is not None:
-            found = self._relay.of_output(output, method, batch, *more)
-            result = [tree_map_only(Tensor, lambda one: one.detach().cpu(), found)]
+            said = self._relay.of_output(output, method, batch, *more)
+            result = [tree_map_only(Tensor, lambda x: x.detach().cpu(), said)]
         distributed.broadcast_object_list(result, self._relay.last_rank, self._pipe)
         rows = slice(None if name == "loss" or self._holdings.place == 0 else 0)
-        return tree_map_only(Tensor, lambda one: one[rows].to(self.root_device), result[0])
+        return tree_map_only(Tensor, lambda tensor: tensor[rows].to(self.root_device), result[0])
 
     def norms(self, groups: Sequence[Sequence[Parameter]]) -> Tensor:
         """Return the norms of the gradients of groups of parameters, over all stages."""
@@ -321,7 +321,7 @@ class Pipeline(Filling):
     def lightning_module_state_dict(self) -> dict[str, Any]:
         """Return the whole network on the first rank."""
         state = self.task.state_dict(keep_vars=True)
-        own = {name: one.detach() for name, one in state.items() if self._holdings.owns(one)}
+        own = {name: x.detach() for name, x in state.items() if self._holdings.owns(x)}
         whole = self._collected(own)
         return {name: whole[name] for name in state} if whole else own
 
@@ -338,7 +338,7 @@ class Pipeline(Filling):
         }
         state: dict[int, dict[str, Any]] = {}
         for (number, name), value in sorted(
-            self._collected(own).items(), key=lambda one: one[0][0]
+            self._collected(own).items(), key=lambda item: item[0][0]
         ):
             state.setdefault(number, {})[name] = value
         return {**saved, "state": state}
@@ -363,7 +363,7 @@ class Pipeline(Filling):
         kept = []
         for optimizer, saved in zip(self.optimizers, checkpoint["optimizer_states"], strict=True):
             own = {number for p, number in _numbers(optimizer).items() if not p.is_meta}
-            state = {number: one for number, one in saved["state"].items() if number in own}
+            state = {number: known for number, known in saved["state"].items() if number in own}
             kept.append({**saved, "state": state})
         super().load_optimizer_state_dict({"optimizer_states": kept})
 

@@ -20,15 +20,15 @@ class SyncBatchNorm(TorchSyncBatchNorm):
 
     def apply(self, model: nn.Module) -> nn.Module:
         """Let the batch norm layers of a network meet."""
-        for one in model.modules():
-            if isinstance(one, _BatchNorm):
-                one.forward = partial(_normed, one)  # type: ignore[method-assign]
+        for layer in model.modules():
+            if isinstance(layer, _BatchNorm):
+                layer.forward = partial(_normed, layer)  # type: ignore[method-assign]
         return model
 
     def revert(self, model: nn.Module) -> nn.Module:
         """Let each rank's layers be for themselves again."""
-        for one in model.modules():
-            vars(one).pop("forward", None) if isinstance(one, _BatchNorm) else None
+        for layer in model.modules():
+            vars(layer).pop("forward", None) if isinstance(layer, _BatchNorm) else None
         return model
 
 

@@ -1,7 +1,6 @@
 """Transcripts: raw files to a store of lessons, sentence by sentence."""
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,7 +19,12 @@ from torchedu.datasets.importers.reading import values
 from torchedu.datasets.importers.reading.numbering import Numbering, inverse
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve
 from torchedu.datasets.splits import PARTS
-from torchedu.datasets.transcripts import NO_PART, TranscriptStore, write_transcripts
+from torchedu.datasets.transcripts import (
+    NO_PART,
+    TranscriptStore,
+    role_by_name,
+    write_transcripts,
+)
 from torchedu.errors import DataError, allowed
 from torchedu.schema import RESERVED, ROLES, TAG, Names, Vocabulary
 
@@ -28,9 +32,6 @@ MOST_WORDS = 2000
 """Words of a sentence; the longest that was found in 237,527 spoken ones has 123."""
 LEAST_ALIKE = 20
 """Sentences from which on two lessons that are equal word for word are taken for one."""
-_TEACHER = re.compile(
-    r"(t\d*|ct|teacher|instructor|tutor|ms|mr|mrs|miss|dr|prof|professor)\b", re.IGNORECASE
-)
 _COLUMNS = ("lesson", "speaker", "role", "turn", "teacher_tag", "student_tag", "words", "place")
 
 
@@ -228,8 +229,7 @@ def _part_name(part: int) -> str:
 
 def _by_name(speakers: pa.Array) -> NDArray[np.int64]:
     """Return the role that each speaker's name tells."""
-    teacher = [_TEACHER.match(name) is not None for name in speakers.to_pylist()]
-    return np.where(teacher, ROLES.index("teacher"), ROLES.index("student"))
+    return np.array([role_by_name(name) for name in speakers.to_pylist()], np.int64)
 
 
 def _roles(rows: Mapping[str, NDArray[Any]], speakers: list[str]) -> NDArray[np.int64]:

@@ -7,10 +7,8 @@ import torch
 from numpy.typing import NDArray
 
 from torchedu.batch import RiskBatch
-from torchedu.datasets.course_view import Moments, View, module_of
-from torchedu.datasets.events import EventStore
 from torchedu.datasets.order import Windows
-from torchedu.schema import MODULE, Names, Vocabulary
+from torchedu.features.course_view import Moments, View
 
 Ids = NDArray[np.int64]
 
@@ -19,10 +17,10 @@ class RiskBatches:
     """Builds batches of enrolments, each with its events and its moments.
 
     Args:
-        store: The enrolments.
         moments: When risks are asked for, by enrolment.
         seen: The view of them.
-        vocabulary: The names that the network knows.
+        module: The module of each enrolment, an id of the network's; shape (enrolments,).
+        at_risk: 1 for a bad outcome, 0 for another, NaN for none; shape (enrolments,).
         attribute: What it is told of each student, ids of that vocabulary; shape (enrolments,
             attributes).
         weight: How much each enrolment counts in the loss; shape (enrolments,).
@@ -31,10 +29,10 @@ class RiskBatches:
 
     def __init__(
         self,
-        store: EventStore,
         moments: Moments,
         seen: View,
-        vocabulary: Vocabulary,
+        module: Ids,
+        at_risk: NDArray[np.float32],
         attribute: Ids,
         weight: NDArray[np.float32],
         group: Ids,
@@ -46,9 +44,7 @@ class RiskBatches:
         self.windows = Windows(rows, np.zeros_like(rows), np.zeros_like(rows), count)
         # Events after a window's last moment are never looked at.
         self.lengths = np.maximum.reduceat(seen.seen, first) if len(first) else count
-        known: Names = vocabulary[MODULE]
-        self._module = np.array(store.vocabulary[MODULE].translation(known))[module_of(store)]
-        self._at_risk = np.nan_to_num(store.at_risk)
+        self._module, self._at_risk = module, np.nan_to_num(at_risk)
 
     def __call__(self, index: Ids, scored: bool = True) -> RiskBatch:
         """Build one batch.

@@ -1,15 +1,53 @@
-"""A conversation between a trained language model and one student."""
+"""A language model in conversation with students."""
 
 from collections.abc import Callable
 
 import torch
 
-from torchedu.checkpoints import open_checkpoint
-from torchedu.datamodules.chat_tokenizer import ChatTokenizer
 from torchedu.datasets.chats import ANSWERED_BY, Message
 from torchedu.datasets.prompts import Intent, Profile, student_says, tutor_prompt
+from torchedu.domains import Explanation
+from torchedu.engine.engine import Engine
 from torchedu.errors import CheckpointError, ConfigError
-from torchedu.tasks import MathExplanation, open_task
+from torchedu.models import CausalLM
+from torchedu.readers.chat_tokenizer import ChatTokenizer
+
+
+class ExplanationEngine(Engine[Explanation], serves=Explanation):
+    """Explains problems, on a GPU where there is one."""
+
+    def __init__(self, domain: Explanation) -> None:
+        super().__init__(domain)
+        if domain.tokenizer is None:
+            raise CheckpointError(
+                "the checkpoint holds no tokenizer.", "Use one written by torchedu."
+            )
+        self._net = domain.net.to("cuda" if torch.cuda.is_available() else "cpu")
+        self._tokenizer = ChatTokenizer(domain.tokenizer)
+
+    def explain(
+        self,
+        problem: str,
+        *,
+        intent: Intent = "explanation",
+        profile: Profile | None = None,
+        max_new_tokens: int = 256,
+    ) -> str:
+        """Explain a problem once, in the likeliest words.
+
+        Args:
+            problem: The problem.
+            intent: ``hint``, ``step`` or ``explanation``.
+            profile: What is known of the student.
+            max_new_tokens: Most tokens of the answer.
+        """
+        tutor = self.tutor(max_new_tokens)
+        tutor.begin(problem, intent, profile)
+        return tutor.speak(lambda piece: None)
+
+    def tutor(self, max_new_tokens: int = 256, temperature: float = 0.0, seed: int = 0) -> "Tutor":
+        """Return a tutor for one student; see ``Tutor``."""
+        return Tutor(self._net, self._tokenizer, max_new_tokens, temperature, seed)
 
 
 class Tutor:
@@ -18,33 +56,30 @@ class Tutor:
     A tutor has one student: what another one said is never among what it reads.
 
     Args:
-        checkpoint: A checkpoint or a run's folder.
+        net: The language model.
+        tokenizer: Its tokenizer.
         max_new_tokens: Most tokens of an answer.
         temperature: 0 takes the likeliest token each time; above, tokens are drawn.
         seed: Decides what is drawn.
 
     Raises:
-        CheckpointError: It holds no language model.
         ConfigError: A value is out of range.
     """
 
     def __init__(
-        self, checkpoint: str, max_new_tokens: int = 256, temperature: float = 0.0, seed: int = 0
+        self,
+        net: CausalLM,
+        tokenizer: ChatTokenizer,
+        max_new_tokens: int = 256,
+        temperature: float = 0.0,
+        seed: int = 0,
     ) -> None:
         if max_new_tokens < 1 or temperature < 0:
             raise ConfigError(
                 f"⟦max_new_tokens⟧ is {max_new_tokens}, ⟦temperature⟧ {temperature}.",
                 "The one is at least 1, the other at least 0.",
             )
-        opened = open_checkpoint(checkpoint)
-        task = open_task(opened)
-        if not isinstance(task, MathExplanation) or task.tokenizer is None:
-            raise CheckpointError(
-                f"{opened.file} holds a {type(task).__name__}, which explains nothing.",
-                "Give a run of MathExplanation.",
-            )
-        self._net = task.net.to("cuda" if torch.cuda.is_available() else "cpu")
-        self._tokenizer = ChatTokenizer(task.tokenizer)
+        self._net, self._tokenizer = net, tokenizer
         self._most = max_new_tokens
         self._temperature = temperature
         self.messages: list[Message] = []

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from torchedu.datamodules.chat_tokenizer import END, ChatTokenizer
 from torchedu.datasets.chats import Message
 from torchedu.errors import ConfigError
+from torchedu.readers.chat_tokenizer import END, ChatTokenizer
 
 pytest.importorskip("transformers", reason="needs the package transformers")
 

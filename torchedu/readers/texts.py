@@ -1,4 +1,4 @@
-"""From graded texts to batches, with vectorised numpy."""
+"""From graded texts to batches, and from texts in Python to both."""
 
 from collections.abc import Sequence
 from typing import Self
@@ -9,10 +9,16 @@ from numpy.typing import NDArray
 
 from torchedu.batch import EssayBatch
 from torchedu.companions import Companions
+from torchedu.datasets.memory import Memory
 from torchedu.datasets.order import Windows
-from torchedu.datasets.texts import TextStore
+from torchedu.datasets.texts import TextStore, write_texts
 from torchedu.features import Embeddings, Tokens
-from torchedu.schema import PROMPT
+from torchedu.features.surface import surface
+from torchedu.readers.rows import Rows, columns_of, known_ids, refuse
+from torchedu.schema import LABEL, PROMPT, RESERVED, SCORE, Vocabulary
+
+BESIDE = ("reference", "question")
+"""What may stand beside a text."""
 
 
 class EssayBatches:
@@ -25,6 +31,7 @@ class EssayBatches:
 
     Args:
         store: The texts.
+        surface: What is counted on the surface of each; shape (texts, F).
         vectors: Frozen vectors of all texts, then of the lines that stand beside them; of several
             lines a text has the one nearest to itself beside it.
         lines: How many lines stand beside each text; shape (texts,), or none.
@@ -34,6 +41,7 @@ class EssayBatches:
     def __init__(
         self,
         store: TextStore,
+        surface: NDArray[np.float32],
         vectors: Embeddings | None = None,
         lines: Sequence[int] = (),
         tokens: Tokens | None = None,
@@ -42,7 +50,7 @@ class EssayBatches:
         self._beside = self._nearest(np.array(lines, np.int64))
         self.prompt = np.asarray(store.prompt, np.int64)
         self._known = np.isfinite(store.target)
-        self.surface = store.surface  # here, or each worker would count it again
+        self.surface = self._counted = surface
         self.target = store.target
         self._choose(np.arange(store.num_texts))
 
@@ -75,7 +83,7 @@ class EssayBatches:
         """
         names = self.store.vocabulary[PROMPT].translation(companions.vocabulary[PROMPT])
         self.prompt = np.array(names, np.int64)[self.store.prompt]
-        self.surface = self.store.surface[:, columns]
+        self.surface = self._counted[:, columns]
         if companions.ranges is not None:
             low, high = np.moveaxis(companions.ranges[self.prompt], -1, 0)[:2]
             with np.errstate(invalid="ignore", divide="ignore"):
@@ -146,3 +154,56 @@ class EssayBatches:
         seen_BWL = np.zeros(shape, bool)
         token_BWL[place, turn], seen_BWL[place, turn] = token_ML, seen_ML
         return torch.from_numpy(token_BWL), torch.from_numpy(seen_BWL)
+
+
+def read_texts(rows: Rows, known: Companions) -> TextStore:
+    """Read texts that are to be graded.
+
+    Args:
+        rows: Each with ``text``, and where it has them ``prompt``, ``reference`` (what a right
+            answer says, a line each) and ``question``; the prompt may be left out where there is
+            one alone.
+        known: What the weights of the network that grades them belong to.
+
+    Returns:
+        A store in memory, in whose vocabulary scores and labels are the network's.
+
+    Raises:
+        DataError: A text is missing, or nobody knows its prompt; it names the row, from 0.
+    """
+    names = known.vocabulary
+    prompts = list(names[PROMPT])
+    columns = columns_of(rows, ("text",), ("prompt", *BESIDE))
+    texts = [str(text).strip() for text in columns["text"]]
+    asked = columns.get("prompt", [prompts[0] if len(prompts) == 1 else None] * len(texts))
+    ids = known_ids(names[PROMPT], list(map(str, asked)), "prompt")
+    for row, text in enumerate(texts):
+        if not text:
+            refuse(row, "text", None, "Each row has a text.")
+    beside = {
+        name: ["" if text is None else str(text).strip() for text in columns[name]]
+        for name in BESIDE
+        if name in columns
+    }
+    nothing = {f"{SCORE}.{name}": np.full(len(texts), np.nan) for name in names[SCORE]}
+    values = {PROMPT: ids} | (nothing or {LABEL: np.zeros(len(texts), np.int64)})
+    ranges = np.zeros((len(prompts), 0, 3)) if known.ranges is None else known.ranges[RESERVED:]
+    kinds = Vocabulary({kind: names[kind] for kind in (PROMPT, SCORE, LABEL)})
+    rows_named = [str(row) for row in range(len(texts))]
+    return write_texts(Memory(), kinds, rows_named, {"text": texts} | beside, values, ranges)
+
+
+def beside(store: TextStore) -> list[str] | None:
+    """Return what each answer is held against: its references, else its question."""
+    return (store.references or store.questions) if store.label_names else None
+
+
+def counted(store: TextStore) -> NDArray[np.float32]:
+    """Return what is counted on the surface of each text, and of a pair; shape (texts, F)."""
+    pair = (store.references, store.questions) if store.label_names else ()
+    return surface(store.all_texts, *pair)
+
+
+def lines_beside(texts: Sequence[str] | None) -> list[list[str]]:
+    """Return the lines of each text that stands beside another; none where none does."""
+    return [text.splitlines() or [""] for text in texts or ()]

@@ -1,4 +1,6 @@
-"""From windows of students' courses to padded batches, with vectorised numpy."""
+"""From windows of students' courses to padded batches, and from histories in Python to both."""
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -6,12 +8,14 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from torchedu.batch import EnrolmentBatch
-from torchedu.datamodules.batches import pad_lists
 from torchedu.datasets.answers import stretch_index
-from torchedu.datasets.enrolments import EnrolmentStore
-from torchedu.datasets.importers.enrolments.prerequisites import Prerequisites
+from torchedu.datasets.enrolments import EnrolmentStore, write_enrolments
+from torchedu.datasets.memory import Memory
 from torchedu.datasets.order import Windows
-from torchedu.schema import GROUP, ITEM, RESERVED, Vocabulary
+from torchedu.datasets.prerequisites import Prerequisites
+from torchedu.readers.answers import pad_lists
+from torchedu.readers.rows import refuse
+from torchedu.schema import GROUP, ITEM, RESERVED, Names, Vocabulary
 
 
 class EnrolmentBatches:
@@ -128,3 +132,48 @@ def popularity(store: EnrolmentStore, item: NDArray[np.int32], known: Vocabulary
     count = np.bincount(ids, minlength=len(known[ITEM])).astype(np.float32)
     count[:RESERVED] = 0
     return torch.from_numpy(count)
+
+
+def read_histories(
+    histories: Sequence[Sequence[str]],
+    groups: Mapping[str, Sequence[str | None]] | None = None,
+    student: Sequence[int] | None = None,
+) -> EnrolmentStore:
+    """Read what students have taken.
+
+    Args:
+        histories: The courses of each, in order; one at least.
+        groups: Attributes of the students, such as ``{"gender": ["F", None]}``.
+        student: The number of each among those of the training data, for networks that know them.
+
+    Returns:
+        A store in memory. Where numbers are given, it has as many students as the highest says,
+        most of them without courses.
+
+    Raises:
+        DataError: Somebody has taken nothing; it names the row, from 0.
+    """
+    for row, history in enumerate(histories):
+        if not len(history) or isinstance(history, str):
+            refuse(row, "history", history or None, "It is a list of courses, one at least.")
+    numbers = list(range(len(histories)) if student is None else student)
+    size = 1 + max(numbers, default=-1)
+    by_number: list[Sequence[str]] = [()] * size
+    for number, history in zip(numbers, histories, strict=True):
+        by_number[number] = history
+    courses = Names(dict.fromkeys(str(name) for history in by_number for name in history))
+    kinds, of_students = {ITEM: courses}, {}
+    for attribute, column in (groups or {}).items():
+        names = Names(dict.fromkeys(str(name) for name in column if name is not None))
+        kinds[GROUP + attribute] = names
+        ids = np.zeros(size, np.int64)
+        ids[numbers] = [0 if name is None else names.id(str(name)) for name in column]
+        of_students[attribute] = ids
+    return write_enrolments(
+        Memory(),
+        Vocabulary(kinds),
+        [str(number) for number in range(size)],
+        [len(history) for history in by_number],
+        courses.ids(str(name) for history in by_number for name in history),
+        groups=of_students,
+    )

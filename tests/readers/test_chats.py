@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torchedu.datamodules.chat_tokenizer import ChatTokenizer
-from torchedu.datamodules.token_batches import TokenBatches, pack, rounded, token_store
 from torchedu.datasets.chats import ChatStore
 from torchedu.datasets.store import Store
 from torchedu.errors import DataError
+from torchedu.readers.chat_tokenizer import ChatTokenizer
+from torchedu.readers.chats import TokenBatches, pack, rounded, token_store
 
 pytest.importorskip("transformers", reason="needs the package transformers")
 

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from torchedu.features.course import SCALE, steps
 from torchedu.schema import EVENT_KINDS, EVENT_NUMBERS
 
 Floats = NDArray[np.float32]
@@ -39,8 +40,9 @@ def event_sums(kind: Ids, numbers: Floats, begin: Ids, end: Ids) -> Floats:
         if one != "submitted":
             columns.append(count / 5)
         for name in names:
-            values = np.where(mine, numbers[:, EVENT_NUMBERS.index(name)], 0).astype(np.float64)
-            total = np.concatenate([[0.0], np.cumsum(values)])
-            columns.append((total[end] - total[begin]) / np.maximum(count, 1))
+            values = np.where(mine, numbers[:, EVENT_NUMBERS.index(name)], 0)
+            # In whole numbers, so that no other student's events move a bit.
+            total = np.append(0, np.cumsum(steps(values.astype(np.float64))))
+            columns.append((total[end] - total[begin]) / SCALE / np.maximum(count, 1))
             columns.append(np.where(known, values[last], 0))
     return np.stack(columns, 1).astype(np.float32)

@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from torchedu.batch import Asked
+from torchedu.engine.mastery import final_mastery, follow, mastery
 from torchedu.models import DKT, SAKT, ItemDKT, KTModel
-from torchedu.models.mastery import final_mastery, follow, mastery
 from torchedu.schema import RESERVED, UNKNOWN
 from torchedu.testing.kinds import NetworkSubject
 
@@ -40,7 +40,7 @@ def test_final_mastery_stops_at_the_end_of_each_window() -> None:
 
 @pytest.mark.parametrize("most", [2**26, 1, 3000])
 def test_many_skills_are_asked_for_in_parts(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torchedu.models.mastery.ASKED_BYTES", most)
+    monkeypatch.setattr("torchedu.engine.mastery.ASKED_BYTES", most)
     net = DKT(4, 70, dim=3).eval()
     state = tuple(torch.stack([x[0], x[0] + 1]) for x in net.initial_state(2))
     level_BK = mastery(net, state)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from torchedu.datamodules.batches import AnswerBatches, pad_lists
 from torchedu.datasets import AnswerStore, AnswerWriter
 from torchedu.datasets.order import Windows
 from torchedu.models import ItemDKT
+from torchedu.readers.answers import AnswerBatches, pad_lists
 from torchedu.schema import ITEM, NO_TIME, SKILL, UNKNOWN, Names, Vocabulary
 from torchedu.testing.kinds import NetworkSubject
 

@@ -118,14 +118,14 @@ def work_numbers(work: WorkTable, here: NDArray[np.bool_], day: float) -> NDArra
 
 
 def running_sums(
-    item: NDArray[np.int64], day: Floats, value: NDArray[Any]
-) -> tuple[Floats, Floats]:
+    item: NDArray[np.int64], day: Floats, value: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the sum and number of an item's values up to each one's day, that day included.
 
     Args:
         item: What each value is about, 0 or more; shape (values,).
         day: When it was known.
-        value: The values.
+        value: The values, whole numbers.
 
     Returns:
         Sums and numbers; shape (values,) each.
@@ -134,8 +134,8 @@ def running_sums(
     key = item[order] * 8192.0 + day[order]
     begin = np.searchsorted(item[order], item[order])
     end = np.searchsorted(key, key, "right")
-    sums = np.concatenate([[0.0], np.cumsum(value[order])])
-    total, number = np.empty(len(item)), np.empty(len(item))
+    sums = np.append(0, np.cumsum(value[order]))
+    total, number = np.empty((2, len(item)), np.int64)
     total[order], number[order] = sums[end] - sums[begin], end - begin
     return total, number
 

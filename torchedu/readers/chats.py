@@ -10,12 +10,13 @@ import torch
 from numpy.typing import NDArray
 
 from torchedu.batch import TokenBatch
-from torchedu.datamodules.chat_tokenizer import ChatTokenizer
 from torchedu.datasets.chats import ChatStore
 from torchedu.datasets.order import Windows
-from torchedu.datasets.store import Store, StoreWriter
+from torchedu.datasets.store import Store
+from torchedu.datasets.writer import StoreWriter
 from torchedu.errors import DataError
 from torchedu.files import alone
+from torchedu.readers.chat_tokenizer import ChatTokenizer
 
 BLOCK = 2000
 """Conversations that are tokenised together."""

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torchedu.datasets.surface import surface
+from torchedu.features.surface import surface
 from torchedu.schema import SURFACE_NUMBERS
 
 

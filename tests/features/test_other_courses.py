@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from torchedu.datasets.course_view import Moments, view
 from torchedu.datasets.events import Courses, Enrolments, Events, EventStore, Work, write_events
+from torchedu.features.course_view import Moments, view
 from torchedu.schema import MOMENT_NUMBERS, OTHER_NUMBERS
 
 FIRST = MOMENT_NUMBERS.index(OTHER_NUMBERS[0])

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from tests.datasets.oulad_files import write_oulad
-from torchedu.datasets.course_view import MARKED, MISSED, Moments, View, view
 from torchedu.datasets.events import Enrolments, EventStore, write_events
 from torchedu.datasets.importers import import_data
 from torchedu.datasets.importers.events.oulad import AT_RISK
+from torchedu.features.course import MARKED, MISSED
+from torchedu.features.course_view import Moments, View, view
 from torchedu.schema import EVENT_NUMBERS, MOMENT_NUMBERS
 
 TODAY = 60

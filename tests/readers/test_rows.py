@@ -1,0 +1,52 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from torchedu.errors import DataError
+from torchedu.readers.rows import columns_of, counts, numbers, times
+from torchedu.schema import NO_TIME
+
+ROWS = [{"student": "ann", "item": "a", "time": 5}, {"student": "bo", "item": "b", "other": 1}]
+COLUMNS = {"student": ["ann", "bo"], "item": ["a", "b"], "time": [5, None]}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [ROWS, iter(ROWS), COLUMNS, pa.table(COLUMNS), {n: np.array(c) for n, c in COLUMNS.items()}],
+    ids=["dicts", "iterator", "lists", "table", "arrays"],
+)
+def test_rows_of_any_library_are_columns(rows: object) -> None:
+    found = columns_of(rows, ("student", "item"), ("time", "attempt"))
+    assert found == COLUMNS
+
+
+def test_no_rows_are_empty_columns() -> None:
+    assert columns_of([], ("student",), ("time",)) == {"student": [], "time": []}
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([{"item": "a"}], "the rows have no field 'student'"),
+        ([{"student": "ann"}, {"item": "b"}], "row 1: the field 'student' is missing"),
+        ({"student": ["ann"], "item": []}, "the field 'item' has 0 values, another 1"),
+        (["ann"], "row 0 is 'ann'"),
+    ],
+)
+def test_what_is_missing_is_named(rows: object, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        columns_of(rows, ("student",), ("item",))
+
+
+def test_values_that_cannot_be_are_named() -> None:
+    positive = "It is above 0."
+    assert numbers([1, None], "x", lambda x: x > 0, positive, unknown=-1).tolist() == [1, -1]
+    with pytest.raises(DataError, match="row 1: the field 'x' is 0"):
+        numbers([1, 0], "x", lambda x: x > 0, positive)
+    with pytest.raises(DataError, match="row 0: the field 'x' is missing"):
+        numbers([float("nan")], "x", lambda x: x > 0, positive)
+    with pytest.raises(DataError, match=r"row 1: the field 'attempt' is 1\.5"):
+        counts([1, 1.5], "attempt")
+    assert times([None, 7]).tolist() == [NO_TIME, 7]
+    with pytest.raises(DataError, match="row 0: the field 'time' is 'seven'"):
+        times(["seven"])

@@ -1,0 +1,62 @@
+"""The model that read a network's texts, opened again for others."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torchedu.companions import Companions
+from torchedu.errors import CheckpointError
+from torchedu.features import Embedder, Tokens, tokenize
+from torchedu.features.tokens import tokenizer_key
+from torchedu.schema import ENCODER
+
+
+def embedder(known: Companions) -> Embedder:
+    """Return what makes vectors of texts as those were made that a network was trained on.
+
+    Args:
+        known: What its weights belong to.
+
+    Raises:
+        CheckpointError: They do not say by what, or another model stands in its place.
+        ConfigError: There is no such model.
+    """
+    how = _reading(known)
+    names = ("encoder", "pooling", "layers", "window", "precision")
+    found = Embedder(**{name: how[name] for name in names})
+    _same(known, found.key, str(how["encoder"]))
+    return found
+
+
+def tokens_of(known: Companions, texts: Sequence[str], pairs: Sequence[str] | None) -> Tokens:
+    """Return texts as the tokens that a network reads.
+
+    Args:
+        known: What its weights belong to.
+        texts: The texts.
+        pairs: A second text for each, or none.
+
+    Raises:
+        CheckpointError: They do not say by what, or another tokenizer stands in its place.
+    """
+    how = _reading(known)
+    _same(known, tokenizer_key(how["encoder"]), str(how["encoder"]))
+    return tokenize(texts, how["encoder"], None, pairs=pairs, window=how["window"])
+
+
+def _reading(known: Companions) -> Mapping[str, Any]:
+    if "encoder" not in known.reading:
+        raise CheckpointError(
+            "the checkpoint does not say which model read its texts.",
+            "Use one written by this torchedu.",
+        )
+    return known.reading
+
+
+def _same(known: Companions, key: str, encoder: str) -> None:
+    if key not in known.vocabulary[ENCODER]:
+        (wanted,) = known.vocabulary[ENCODER]
+        raise CheckpointError(
+            f"the model {encoder} is not the one that the network was trained with ({key}, where "
+            f"{wanted} was).",
+            "Put that one in its place.",
+        )

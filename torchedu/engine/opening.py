@@ -1,0 +1,30 @@
+"""A run, a checkpoint or an export opened for use."""
+
+from pathlib import Path
+from typing import Any
+
+from torchedu.domains import open_domain
+from torchedu.engine.engine import Engine, engine_of
+from torchedu.errors import CheckpointError
+from torchedu.export.folder import CONFIG, open_export
+
+
+def open_engine(path: str | Path) -> Engine[Any]:
+    """Open a trained network for use.
+
+    Args:
+        path: A run's folder, of which the best checkpoint is taken, a checkpoint, or a folder that
+            ``torchedu export`` wrote.
+
+    Returns:
+        What serves its task; see ``Engine.verbs``.
+
+    Raises:
+        CheckpointError: Nothing is there, or it cannot be used.
+    """
+    found = Path(path)
+    if not found.exists():
+        raise CheckpointError(
+            f"{found} does not exist.", "Give a run's folder, a checkpoint or an export."
+        )
+    return engine_of(open_export(found) if (found / CONFIG).is_file() else open_domain(found))

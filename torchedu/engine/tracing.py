@@ -1,0 +1,297 @@
+"""Students followed answer by answer: what they get right, what they master, what comes next."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from torchedu.batch import Answered, Question
+from torchedu.domains import Tracing
+from torchedu.domains.building import class_path
+from torchedu.engine.engine import Engine
+from torchedu.engine.mastery import mastery
+from torchedu.engine.states import States, digest_of
+from torchedu.errors import ConfigError, DataError
+from torchedu.models.kt_model import State
+from torchedu.readers.answers import AnswerRows
+from torchedu.readers.rows import Columns, Rows, columns_of, times
+from torchedu.schema import ITEM, NO_TIME, SKILL
+
+ANSWER = ("student", "item", "correct")
+QUESTION = ("student", "item")
+AT_ONCE = 4096
+"""Students whose states are in memory twice at a time."""
+
+
+class Suggestion(NamedTuple):
+    """An item, and the chance of a right answer to it."""
+
+    item: str
+    chance: float
+
+
+class TracingEngine(Engine[Tracing], serves=Tracing):
+    """Follows students by their own names."""
+
+    def __init__(self, domain: Tracing) -> None:
+        super().__init__(domain)
+        known = self.companions
+        self._net = domain.net
+        self._rows = AnswerRows(known.vocabulary, known.item_skills, self._net.reads)
+        self._states = States(self._net, self.digest)
+
+    @cached_property
+    def digest(self) -> str:
+        """The checksum of the network and of what its ids mean, which states belong to."""
+        names = self.companions.vocabulary
+        about = [class_path(type(self._net)), repr(sorted(self._net.arguments().items()))]
+        about += [f"{kind} {list(names[kind])}" for kind in (ITEM, SKILL)]
+        return digest_of(about, sorted(self._net.state_dict().items()))
+
+    @property
+    def students(self) -> Iterator[str]:
+        """The names of the students who are known."""
+        return iter(self._states)
+
+    # One student
+
+    def answer(
+        self,
+        student: str,
+        item: str,
+        correct: float,
+        *,
+        skill: str | Sequence[str] | None = None,
+        time: Any = None,
+        response_time: float | None = None,
+        attempt: int | None = None,
+    ) -> None:
+        """Take in an answer.
+
+        Args:
+            student: Whose; one who is new begins with it.
+            item: The item.
+            correct: The mark, 0..1.
+            skill: The item's skills, where the network does not know it.
+            time: When: milliseconds since 1970, or a ``datetime``.
+            response_time: Seconds taken.
+            attempt: Which attempt at the item it is, from 1.
+
+        Raises:
+            DataError: A value cannot be, nobody knows the item, or time runs backwards. The student
+                is then as before.
+        """
+        given = {
+            "student": student, "item": item, "correct": correct, "skill": skill, "time": time,
+            "response_time": response_time, "attempt": attempt,
+        }  # fmt: skip
+        self.answer_many({k: [v] for k, v in given.items() if k in ANSWER or v is not None})
+
+    def predict(
+        self,
+        student: str,
+        items: str | Sequence[str],
+        *,
+        skill: Any = None,
+        time: Any = None,
+        attempt: int | None = None,
+    ) -> Any:
+        """Say how likely a student is to answer items right, each as the next one.
+
+        Args:
+            student: The student; of one who is new nothing is known.
+            items: One item, or several.
+            skill: Of one item its skills, of several the skills of each, where they are not known.
+            time: When it is put: milliseconds since 1970, or a ``datetime``.
+            attempt: Which attempt it would be.
+
+        Returns:
+            A chance; a list of them for several items.
+
+        Raises:
+            DataError: Nobody knows an item, or a value cannot be.
+        """
+        several = [items] if isinstance(items, str) else list(items)
+        skills = [skill] if isinstance(items, str) else skill
+        columns: Columns = {"student": [student] * len(several), "item": several}
+        columns |= {"skill": list(skills)} if skill is not None else {}
+        more = {"time": time, "attempt": attempt}
+        columns |= {k: [v] * len(several) for k, v in more.items() if v is not None}
+        chances = self.predict_many(columns)
+        return chances[0] if isinstance(items, str) else chances
+
+    @torch.inference_mode()
+    def mastery(self, student: str) -> dict[str, float]:
+        """Return a student's mastery of each skill; see ``engine.mastery.DEFINITION``."""
+        state, _ = self._states.get([str(student)])
+        values = mastery(self._net, state)[0].tolist()
+        return dict(zip(self.companions.vocabulary[SKILL], values, strict=True))
+
+    def next(
+        self,
+        student: str,
+        *,
+        target: float = 0.7,
+        items: Sequence[str] | None = None,
+        count: int = 1,
+        time: Any = None,
+    ) -> list[Suggestion]:
+        """Suggest items that a student answers right with a chance nearest to a target.
+
+        Args:
+            student: The student.
+            target: The chance wanted, 0..1.
+            items: What to choose among; all items of the network where it is None.
+            count: How many.
+            time: When; see ``predict``.
+
+        Returns:
+            The nearest first.
+
+        Raises:
+            ConfigError: The target is no chance, or the count is below 1.
+        """
+        if not 0 <= target <= 1 or count < 1:
+            raise ConfigError(
+                f"⟦target⟧ is {target} and ⟦count⟧ {count}.",
+                "The one is a chance of 0 to 1, the other at least 1.",
+            )
+        among = list(self.companions.vocabulary[ITEM] if items is None else items)
+        chances = self.predict(student, among, time=time)
+        order = sorted(range(len(among)), key=lambda i: abs(chances[i] - target))
+        return [Suggestion(among[i], chances[i]) for i in order[:count]]
+
+    # Many students
+
+    @torch.inference_mode()
+    def answer_many(self, rows: Rows) -> None:
+        """Take in answers of any students, all or none of them.
+
+        Args:
+            rows: Dicts or a table with ``student``, ``item`` and ``correct``, and where they are
+                known ``skill``, ``time``, ``response_time`` and ``attempt``; see ``answer``. Those
+                of one student count in their order.
+
+        Raises:
+            DataError: See ``answer``; it names the row, from 0.
+        """
+        columns = columns_of(rows, ANSWER, AnswerRows.FIELDS)
+        answers = self._rows.answered(columns)
+        names = [str(name) for name in columns["student"]]
+        time = torch.from_numpy(times(columns["time"])) if "time" in columns else None
+        students = list(dict.fromkeys(names))
+        with self._states.holding(students):
+            state, before = self._states.get(students)
+            if len(students) == len(names):
+                state = self._net.step(state, answers)
+                last = before if time is None else self._later(before, time, names)
+            else:
+                state, last = self._in_turn(state, before, names, answers, time)
+            self._states.set(students, state, last)
+
+    def _in_turn(
+        self, state: State, last: Tensor, names: list[str], answers: Answered, time: Tensor | None
+    ) -> tuple[State, Tensor]:
+        """Take in the answers of students who have several, one of each at a time."""
+        place = {name: i for i, name in enumerate(dict.fromkeys(names))}
+        turn, turns = dict.fromkeys(place, 0), list[list[int]]()
+        for i, name in enumerate(names):
+            if turn[name] == len(turns):
+                turns.append([])
+            turns[turn[name]].append(i)
+            turn[name] += 1
+        for some in turns:
+            at = torch.tensor(some)
+            row = torch.tensor([place[names[i]] for i in some])
+            after = self._net.step(tuple(x[row] for x in state), _some(answers, at))
+            state = tuple(x.index_copy(0, row, y) for x, y in zip(state, after, strict=True))
+            if time is not None:
+                now = self._later(last[row], time[at], [names[i] for i in some], some)
+                last = last.index_copy(0, row, now)
+        return state, last
+
+    @staticmethod
+    def _later(
+        before: Tensor, time: Tensor, names: list[str], rows: Sequence[int] | None = None
+    ) -> Tensor:
+        """Return the later of two times of each; none that is known may run backwards."""
+        wrong = (time < before) & (time != NO_TIME)
+        if wrong.any():
+            i = int(wrong.int().argmax())
+            row = i if rows is None else rows[i]
+            raise DataError(
+                f"row {row}: the field 'time' is {int(time[i])}, and {names[i]!r} has answered at "
+                f"{int(before[i])} already.",
+                "Give answers in the order of their times, or leave the time out.",
+                row=row,
+                option="time",
+                value=int(time[i]),
+            )
+        return torch.maximum(before, time)
+
+    @torch.inference_mode()
+    def predict_many(self, rows: Rows) -> list[float]:
+        """Say how likely any students are to answer items right.
+
+        Args:
+            rows: Dicts or a table with ``student`` and ``item``, and where they are known
+                ``skill``, ``time`` and ``attempt``; see ``predict``.
+
+        Returns:
+            A chance for each row.
+
+        Raises:
+            DataError: See ``predict``; it names the row, from 0.
+        """
+        columns = columns_of(rows, QUESTION, AnswerRows.FIELDS)
+        asked, names = self._rows.asked(columns), [str(name) for name in columns["student"]]
+        chances: list[float] = []
+        for first in range(0, len(names), AT_ONCE):
+            some = slice(first, first + AT_ONCE)
+            part = _some(asked, some)
+            state, _ = self._states.get(names[some])
+            chances += self._net.predict(state, part).float().sigmoid().tolist()
+        return chances
+
+    # States
+
+    def state(self, student: str) -> bytes:
+        """Return what is known of a student, to be kept elsewhere and given back by ``put``."""
+        return self._states.to_bytes(str(student))
+
+    def put(self, student: str, state: bytes) -> None:
+        """Take what ``state`` returned, in this process or in another.
+
+        Raises:
+            CheckpointError: It is of another network, of another version, or damaged; the student
+                is then as before.
+        """
+        with self._states.holding([str(student)]):
+            self._states.from_bytes(str(student), state)
+
+    def forget(self, student: str) -> None:
+        """Forget a student."""
+        with self._states.holding([str(student)]):
+            self._states.forget(str(student))
+
+    def save(self, file: str | Path) -> None:
+        """Write what is known of all students to a file."""
+        self._states.save(file)
+
+    def load(self, file: str | Path) -> None:
+        """Take what ``save`` wrote; of students who are known already it counts from now on.
+
+        Raises:
+            CheckpointError: It is of another network, of another version, or damaged; all students
+                are then as before.
+        """
+        self._states.load(file)
+
+
+def _some(given: Question, at: slice | Tensor) -> Question:
+    """Return some rows of questions or answers."""
+    columns: list[Any] = [None if x is None else x[at] for x in given]
+    return type(given)(*columns)

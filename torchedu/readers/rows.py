@@ -1,0 +1,201 @@
+"""Rows as people have them in Python, as columns: plain dicts, or a table of any library.
+
+What is wrong is told by row and field, before anything is made of it.
+"""
+
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from torchedu.errors import DataError, allowed
+from torchedu.schema import NO_TIME, Names
+
+Rows = Mapping[str, Sequence[Any]] | Iterable[Mapping[str, Any]] | Any
+"""Rows as dicts; or columns by name: a dict of lists, a data frame, a table."""
+Columns = dict[str, list[Any]]
+
+
+def columns_of(rows: Rows, required: Sequence[str], optional: Sequence[str] = ()) -> Columns:
+    """Return some columns of rows.
+
+    Args:
+        rows: The rows; see ``Rows``. What they hold beside these columns is not looked at.
+        required: Columns of which each row has a value.
+        optional: Columns that rows may lack; None stands there where they do.
+
+    Returns:
+        Lists of one length, by name; an optional column that no row has is left out.
+
+    Raises:
+        DataError: A field is missing, or columns differ in length.
+    """
+    if hasattr(rows, "columns") or isinstance(rows, Mapping):
+        found = _of_table(rows, [*required, *optional])
+    else:
+        found = _of_dicts(list(rows), [*required, *optional])
+    size = max(map(len, found.values()), default=0)
+    for name in required:
+        if name not in found:
+            raise DataError(
+                f"the rows have no field {name!r}.", f"Each has {', '.join(required)}.", option=name
+            )
+        for row, value in enumerate(found[name]):
+            if value is None or value != value:
+                refuse(row, name, value, f"Each row has {', '.join(required)}.")
+    for name, column in found.items():
+        if len(column) != size:
+            raise DataError(
+                f"the field {name!r} has {len(column)} values, another {size}.",
+                "Give one of each a row.",
+                option=name,
+            )
+    return found
+
+
+def _of_table(rows: Any, names: Sequence[str]) -> Columns:
+    present = rows.column_names if hasattr(rows, "column_names") else rows
+    return {name: _listed(rows[name]) for name in names if name in present}
+
+
+def _listed(column: Any) -> list[Any]:
+    for method in ("to_pylist", "to_list", "tolist"):
+        if hasattr(column, method):
+            return list(getattr(column, method)())
+    return list(column)
+
+
+def _of_dicts(rows: list[Any], names: Sequence[str]) -> Columns:
+    for row, one in enumerate(rows):
+        if not isinstance(one, Mapping):
+            raise DataError(f"row {row} is {one!r}.", "A row is a dict of fields by name.", row=row)
+    columns = {name: [one.get(name) for one in rows] for name in names}
+    there = {name: any(value is not None for value in column) for name, column in columns.items()}
+    return {name: column for name, column in columns.items() if there[name] or not rows}
+
+
+def refuse(row: int, field: str, value: object, remedy: str) -> NoReturn:
+    """Refuse a value of a row.
+
+    Args:
+        row: The row, from 0.
+        field: The field.
+        value: What stands there.
+        remedy: What is allowed.
+
+    Raises:
+        DataError: Always.
+    """
+    said = "missing" if value is None or value != value else repr(value)
+    raise DataError(
+        f"row {row}: the field {field!r} is {said}.", remedy, row=row, option=field, value=value
+    )
+
+
+def known_ids(names: Names, column: Sequence[Any], field: str) -> list[int]:
+    """Return the ids of names, all of which have to be known.
+
+    Raises:
+        DataError: One is not.
+    """
+    ids = names.ids(column)
+    for row, id in enumerate(ids):
+        if id == 1:
+            refuse_name(row, field, column[row], names)
+    return ids
+
+
+def refuse_name(row: int, field: str, name: object, known: Collection[str] | Names) -> NoReturn:
+    """Refuse a name that nobody knows.
+
+    Raises:
+        DataError: Always, with the nearest name that is known.
+    """
+    raise DataError(
+        f"row {row}: the {field} {name!r} is not known to the network.",
+        allowed(str(name), known, 5),
+        row=row,
+        option=field,
+        value=name,
+    )
+
+
+def marks(column: Sequence[Any], field: str = "correct") -> NDArray[np.float32]:
+    """Return marks.
+
+    Raises:
+        DataError: One is no number of 0 to 1.
+    """
+    return numbers(column, field, lambda x: (x >= 0) & (x <= 1), "A mark is a number of 0 to 1.")
+
+
+def numbers(
+    column: Sequence[Any],
+    field: str,
+    fine: Callable[[NDArray[np.float64]], NDArray[np.bool_]],
+    remedy: str,
+    unknown: float | None = None,
+) -> NDArray[np.float32]:
+    """Return numbers.
+
+    Args:
+        column: The values.
+        field: What they are called.
+        fine: Says which may stand.
+        remedy: What is allowed, in words.
+        unknown: What stands for None and NaN; where it is None these are refused.
+
+    Raises:
+        DataError: A value is no number, or may not stand.
+    """
+    try:
+        found = np.array([math.nan if x is None else x for x in column], np.float64)
+    except (TypeError, ValueError):
+        row = next(i for i, x in enumerate(column) if not _is_number(x))
+        refuse(row, field, column[row], remedy)
+    missing = np.isnan(found)
+    wrong = (~fine(found) & ~missing) | (missing & (unknown is None))
+    if wrong.any():
+        row = int(wrong.argmax())
+        refuse(row, field, column[row], remedy)
+    return np.where(missing, unknown or 0, found).astype(np.float32)
+
+
+def times(column: Sequence[Any], field: str = "time") -> NDArray[np.int64]:
+    """Return times in milliseconds since 1970, ``NO_TIME`` where none is known.
+
+    Raises:
+        DataError: One is neither a whole number of them nor a ``datetime``.
+    """
+    found = np.full(len(column), NO_TIME)
+    for row, value in enumerate(column):
+        if value is None or value != value:
+            continue
+        if isinstance(value, datetime):
+            found[row] = round(value.timestamp() * 1000)
+        elif _is_number(value) and abs(value) < 2**62:
+            found[row] = int(value)
+        else:
+            refuse(row, field, value, "Give milliseconds since 1970, or a datetime.")
+    return found
+
+
+def counts(column: Sequence[Any], field: str) -> NDArray[np.int64]:
+    """Return counts from 1, 0 where none is known.
+
+    Raises:
+        DataError: One is no whole number from 1.
+    """
+    remedy = "It is a whole number from 1."
+    found = numbers(column, field, lambda x: (x >= 1) & (x == np.floor(x)), remedy, unknown=0)
+    return found.astype(np.int64)
+
+
+def _is_number(value: object) -> bool:
+    try:
+        return math.isfinite(float(value))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
