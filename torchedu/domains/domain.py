@@ -322,6 +322,9 @@ class Domain(nn.Module, ABC):
             fresh: Whether no data was met before.
         """
 
+    def check_companions(self, companions: Companions) -> None:
+        """Refuse those of a checkpoint that does not go with this network; none by default."""
+
     def take(self, companions: Companions) -> None:
         """Take what the weights of a checkpoint belong to, before these are taken.
 

@@ -180,14 +180,18 @@ class Explanation(Domain):
         complete = set(state_dict) == set(self.state_dict())
         return super().load_state_dict(state_dict, strict and not complete, assign)
 
-    def take(self, companions: Companions) -> None:
-        """Take the tokenizer that the weights belong to; see ``Domain.take``.
+    def check_companions(self, companions: Companions) -> None:
+        """Refuse those of additions to other weights than those that are here.
 
         Raises:
-            CheckpointError: They are additions to other weights than those that are here.
+            CheckpointError: They are such.
         """
         if companions.base is not None:
             companions.agree(replace(companions, base=self._base()))
+
+    def take(self, companions: Companions) -> None:
+        """Take the tokenizer that the weights belong to; see ``Domain.take``."""
+        self.check_companions(companions)
         super().take(companions)
 
     def _base(self) -> str | None:

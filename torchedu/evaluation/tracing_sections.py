@@ -149,6 +149,7 @@ def by_groups(by_group: Mapping[str, Rows], network: str, overall: float | None)
         title,
         "Small groups differ by chance alone: read a gap beside its number of students (n).",
         [picture, *tables],
+        private=True,
     )
 
 
@@ -195,5 +196,5 @@ def one_student(student: Mapping[str, Any]) -> Section:
     of = f", the {len(kept)} skills practised most of {len(met)}" if len(met) > len(kept) else ""
     return Section(
         title, f"A student who is not named, {which}{of}. {student['definition']}",
-        [picture, answers],
+        [picture, answers], private=True,
     )  # fmt: skip
