@@ -25,7 +25,7 @@ def test_the_usual_network_is_named_right_after_its_task() -> None:
     words = ["--run", "x", "--model", "CourseRecommendation", "--model.net.dim", "8"]
     net = "--model.net=torchedu.models.TwoTower"
     assert Words(words).for_training() == [*words[:4], net, *words[4:]]
-    assert Words(["--lr_find"]).for_training()[0] == "--model.net=torchedu.models.ItemDKT"
+    assert Words(["--lr_find"]).for_training()[0] == "--model.net=torchedu.models.LogisticDKT"
     assert Words(["--config", "two_tower"]).names_net
     assert Words(["--model.net", "MF"]).names_net
     assert not Words(words[:4]).names_net
