@@ -148,15 +148,10 @@ class Domain(nn.Module, ABC):
         """Name each row of a batch as its owner can find it, and nobody else the person."""
 
     def read(self, rows: Any) -> Any:
-        """Return rows of people's own, as they are predicted one by one, as a batch.
-
-        A task that has an engine of its own (see ``torchedu.engine``) has no need of it.
+        """Return rows in Python as a batch, where a task has no engine (``torchedu.engine``).
 
         Args:
             rows: Dicts, or a table; ``torchedu.readers.rows`` makes columns of either.
-
-        Raises:
-            ConfigError: The task reads none.
         """
         raise ConfigError(
             f"{type(self).__name__} reads no rows.",
