@@ -138,5 +138,5 @@ def test_it_answers_in_an_engine_about_rows_of_its_own(run: Path) -> None:
     assert np.isfinite(said["said"]).all()
     with pytest.raises(DataError, match="row 3: the exercise 'e9' is not known"):
         engine.predict([*rows, {"student": "zoe", "exercise": "e9"}])
-    with pytest.raises(ConfigError, match="Domain has no 'answer'"):
+    with pytest.raises(ConfigError, match="an engine of Duration has no 'answer'"):
         engine.answer("zoe", "e8", 1)

@@ -28,6 +28,8 @@ TAG = "tag."
 of texts ``prompt``, ``score`` (the overall one, then traits), ``label``, ``part``, ``fold`` and
 ``encoder``, the checksum of what read them; of lessons ``tag.teacher``, ``tag.student`` and
 ``role``, who speaks."""
+WRITERS = ("writer", "author", "student", "learner", "pupil", "user")
+"""Attributes of texts that name who wrote them."""
 ROLES = ("teacher", "student")
 """Who speaks in a lesson, by the number that stands for it."""
 

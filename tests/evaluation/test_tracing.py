@@ -144,6 +144,7 @@ def test_what_is_kept_is_what_was_found(class_store: Path, tmp_path: Path) -> No
     assert all(0 <= level <= 1 for row in picture["values"] for level in row)
     assert not any(name in told["sentence"].split() for name in store.student_names(range(80)))
     assert sorted(f.name for f in (tmp_path / "run").iterdir()) == [
+        "PRIVACY.txt",
         "evaluation.json",
         "predictions.parquet",
     ]

@@ -196,14 +196,6 @@ class Essays(DataModule):
         parts = self._split(self.store)
         return {name: rows[self._wanted(rows)] for name, rows in parts.items()}
 
-    def names_of(self, part: str) -> list[str]:
-        """Return the names of a part's texts, each with the text: a name may be a mere number."""
-        rows = self.parts[part]
-        names = self.store.names(rows)
-        return [
-            f"{name}\n{self.store.all_texts[row]}" for name, row in zip(names, rows, strict=True)
-        ]
-
     def _wanted(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         ids = self.store.vocabulary[PROMPT].ids(self.prompts or self.store.vocabulary[PROMPT])
         return np.isin(self.store.prompt[rows], ids)
@@ -241,6 +233,11 @@ class Essays(DataModule):
         return EssayBatches(
             self.store, self.surface, vectors=vectors, lines=[len(one) for one in lines]
         )
+
+    @property
+    def features_digest(self) -> str | None:
+        """What tells the vectors of its texts from others; None where the encoder is trained."""
+        return None if self.batches.vectors is None else self.batches.vectors.digest
 
     def use(self, companions: Companions) -> None:
         """Give batches in the ids and ranges of a trained network; see ``DataModule.use``.

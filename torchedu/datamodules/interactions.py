@@ -148,10 +148,6 @@ class Interactions(DataModule):
                 )
         self.reads = reads
 
-    def names_of(self, part: str) -> list[str]:
-        """Return the names of a part's students."""
-        return self.store.student_names(self.parts[part].student)
-
     def training(self) -> tuple[AnswerBatches, Order]:
         """Return what builds the training batches, and their order."""
         windows = cut_windows(self.parts["train"], self.window)

@@ -37,12 +37,11 @@ class Domain(nn.Module, ABC):
         net: The network.
         companions: What the weights belong to; None before it has met data.
         sparse: Whether tables of names have sparse gradients.
-        epoch: The pass over the training part that is going on, from 0.
+        epoch: The pass over the training part that is going on, ``step`` the optimizer's; from 0.
         started: Whether weights were taken over from another run.
-        people: Whom the weights were trained on, in this run or in one that it began with; None
-            where that is not known.
-        finite: While a batch is scored, whether what the network gave for each row is finite, a
-            tensor of shape (B,) each time that it gave something; None where nobody asks.
+        people: Whom the weights were trained on, here or before; None where that is not known.
+        finite: While a batch is scored, whether each row of what the network gave is finite, shape
+            (B,) each time; None where nobody asks.
         monitor: The score, the higher the better, that chooses the best epoch and ends training.
         counts: What its loss is a mean over.
         sizes: Arguments that are sizes of the data, each an attribute of its data module.
@@ -95,7 +94,7 @@ class Domain(nn.Module, ABC):
         self.schedule = schedule
         self.sparse = sparse
         self.companions: Companions | None = None
-        self.epoch = 0
+        self.epoch = self.step = 0
         self.started = False
         self.people: People | None = None
         self.finite: list[Tensor] | None = None
@@ -215,6 +214,11 @@ class Domain(nn.Module, ABC):
         ]
         return torch.stack([finite_of(x) for x in numbers]).all(0)
 
+    @property
+    def by_batch(self) -> str:
+        """Why its loss is another one where ranks or accumulated batches share a step, if it is."""
+        return ""
+
     def penalty(self) -> Tensor | float:
         """Return what is added to the mean loss of a step: the network's own term by default."""
         return self.net.penalty()
@@ -317,6 +321,9 @@ class Domain(nn.Module, ABC):
             data: A data module, whose batches are in the network's names.
             fresh: Whether no data was met before.
         """
+
+    def check_companions(self, companions: Companions) -> None:
+        """Refuse those of a checkpoint that does not go with this network; none by default."""
 
     def take(self, companions: Companions) -> None:
         """Take what the weights of a checkpoint belong to, before these are taken.

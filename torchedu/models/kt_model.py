@@ -27,9 +27,8 @@ class KTModel(Network):
             ``response_time`` and ``attempt``. Batches, questions and answers carry those alone.
     """
 
-    reads: ClassVar[tuple[str, ...]] = ()
-
     sizes = ("num_items", "num_skills")
+    reads: ClassVar[tuple[str, ...]] = ()
 
     num_items: int
     num_skills: int

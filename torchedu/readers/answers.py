@@ -176,8 +176,9 @@ class AnswerRows:
             table[seen_BL] = column[torch.from_numpy(order)]
             return table
 
+        columns_read = answers._asdict()
         more = {
-            f"{name}_BL": padded(getattr(answers, f"{name}_B"), UNKNOWN_VALUES[name][1])
+            f"{name}_BL": padded(columns_read[f"{name}_B"], UNKNOWN_VALUES[name][1])
             for name in self.reads
         }
         rows = torch.arange(len(length))

@@ -22,7 +22,7 @@ from torchedu.datamodules.base import DataModule
 from torchedu.errors import ConfigError, worded
 from torchedu.metrics_log import metrics_log
 from torchedu.parsing import cause_of
-from torchedu.run.asked import asked_of, go_on
+from torchedu.run.asked import FEATURES, SameWords, asked_of, go_on
 from torchedu.run.config import KeptConfig, RunConfig
 from torchedu.run.start import PATIENCE
 from torchedu.run.trainers import MAX_EPOCHS, training_callbacks
@@ -103,6 +103,8 @@ def build(config: RunConfig, meta: bool = False) -> Run:
             task = _grown(task, given.init_from, data)
         data.suit(task.net)
         resume = resume_from(given.resume, given.run, task)
+        if resume is not None:
+            task.check_base(resume.checkpoint.content)
         config.model = task
         config._add_configure_optimizers_method_to_model(config.subcommand)
     trainer = _trainer(config, data, resume)
@@ -170,10 +172,12 @@ def _keep_words(
     given = config.config
     asked = asked_of(given, trainer.max_epochs, data)
     accepted = [name.strip() for name in (given.resume_with or "").split(",") if name.strip()]
-    changes = [] if resume is None else go_on(resume.checkpoint, asked, accepted)
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
-        if isinstance(callback, LastCheckpoint):
-            callback.asked = asked
+    before = None if resume is None else resume.checkpoint
+    named = [name for name in accepted if name != FEATURES]  # which are made once ranks have met
+    changes = [] if before is None else go_on(before, asked, named)
+    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
+    callbacks.insert(0, SameWords(accepted, asked, before))  # before anything is written
+    for callback in callbacks:
         if isinstance(callback, KeptConfig) and resume is not None:
             callback.changes = [f"# From step {resume.step} on, {line}" for line in changes]
 
