@@ -27,7 +27,7 @@ def test_the_weights_of_a_run_are_exported(trained_run: Path, tmp_path: Path) ->
     again = open_export(exported.folder)
     assert type(again.net) is type(task.net)
     assert again.companions == task.companions
-    own, other = task.net.state_dict(), again.state_dict()
+    own, other = task.net.state_dict(), again.net.state_dict()
     assert all(torch.equal(own[name], other[name]) for name in own)
     written = json.loads((trained_run / "companions.json").read_text("utf-8"))
     assert open_companions(exported.folder).to_json() == written

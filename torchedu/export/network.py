@@ -90,7 +90,8 @@ def export_network(
         return Exported(Path(out), tuple(export_language(task, out, format)))
     if format not in FORMATS:
         raise ConfigError(f"⟦format⟧ {format!r} is for language models.", allowed(format, FORMATS))
-    domain, start = open_domain(source), initial_state(task)
+    domain = open_domain(source)
+    start = initial_state(domain)
     with whole_folder(out) as folder:
         about = write_task(domain, folder)
         if graphs:
