@@ -62,13 +62,14 @@ TORCH_ONLY := torch triton cuda-bindings cuda-pathfinder cuda-toolkit \
 
 lock: install ## lock the development environment again, with hashes
 	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile $(UPGRADE) --quiet --generate-hashes \
-		--extra dev --extra plots --extra track --extra language --extra spreadsheets --extra onnx --constraint constraints.txt --strip-extras \
+		--extra dev --extra plots --extra track --extra language --extra privacy --extra spreadsheets --extra onnx --constraint constraints.txt --strip-extras \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
 		$(TORCH_ONLY:%=--unsafe-package %) --output-file requirements/dev.txt pyproject.toml
 	sed -i '/^# WARNING: The following packages were not pinned/,$$d' requirements/dev.txt
 
+# Continuous integration sets CI: there, an audit that could not ask fails.
 audit: install ## look for known vulnerabilities in what is installed
-	$(BIN)/python scripts/audit.py
+	$(BIN)/python scripts/audit.py $(if $(CI),--must_answer)
 
 clean: ## remove caches and what builds leave, not .venv and not runs
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -22,7 +22,7 @@ import torch
 from safetensors.torch import save
 
 from torchedu.checkpoints import Checkpoint, newest, open_checkpoint, read_checkpoint
-from torchedu.checkpoints.content import KEYS, TRAINING_KEYS
+from torchedu.checkpoints.form import TRAINING, WEIGHTS
 from torchedu.errors import CheckpointError
 from torchedu.testing.launch import LaunchServer
 
@@ -59,7 +59,7 @@ def flip(whole: Whole, wanted: random.Random) -> bytes:
 
 def missing_keys(whole: Whole, wanted: random.Random) -> bytes:
     content = whole.content
-    for key in wanted.sample([*KEYS, *TRAINING_KEYS], wanted.choice((1, 2))):
+    for key in wanted.sample([*WEIGHTS, *TRAINING], wanted.choice((1, 2))):
         del content[key]
     return _written(whole, content, wanted)
 
@@ -71,7 +71,7 @@ def wrong_types(whole: Whole, wanted: random.Random) -> bytes:
         key = wanted.choice(list(content["state_dict"]))
         content["state_dict"] = content["state_dict"] | {key: wanted.choice((None, 3, "w", [1.0]))}
     else:
-        key = wanted.choice([*KEYS, *TRAINING_KEYS])
+        key = wanted.choice([*WEIGHTS, *TRAINING])
         content[key] = 7 if key == "pytorch-lightning_version" else value
     return _written(whole, content, wanted)
 

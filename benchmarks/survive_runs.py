@@ -73,7 +73,8 @@ class Diary(Callback):
         self._note("evaluates", trainer)
 
     def _note(self, place: str, trainer: Trainer, **more: Any) -> None:
-        line = json.dumps({"place": place, "step": trainer.global_step, **more})
+        at = {"place": place, "step": trainer.global_step, "time": time.monotonic()}
+        line = json.dumps({**at, **more})
         os.write(self._file, line.encode() + b"\n")  # whole, also if the process is killed next
 
 
@@ -108,7 +109,9 @@ class Start(NamedTuple):
     def lines(self, rank: int = 0) -> list[dict[str, Any]]:
         """Return the diary of a rank."""
         file = self.folder / f"{rank}.jsonl"
-        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+        text = file.read_text() if file.exists() else ""
+        whole = text.rpartition("\n")[0]  # a kill may fall into the last line
+        return [json.loads(line) for line in whole.splitlines()]
 
     def steps(self, rank: int = 0) -> list[int]:
         """Return the steps that a rank trained before and after, in order."""
@@ -144,16 +147,32 @@ def fit(
 ) -> Start:
     """Start ``torchedu fit --resume auto`` in one process or several."""
     folder = Path(mkdtemp(prefix=f"{run.name} start ", dir=store.parent))
-    notes = {"class_path": "survive_runs.Diary", "init_args": {"folder": str(folder)}}
-    words = ["fit", "--data.path", str(store), "--run", str(run), "--resume", "auto", *SMALL]
-    words += ["--save.every_n_steps", str(EVERY), "--data.num_workers", str(workers)]
-    words += ["--trainer.callbacks+", json.dumps(notes)]
-    if ranks > 1:
-        words += ["--trainer.devices", str(ranks), "--trainer.strategy", "ddp"]
     launch = launches.start(
-        command, [*words, *more], ranks=ranks, folder=folder, environment=environment
+        command,
+        words(store, run, folder, ranks, workers, more),
+        ranks=ranks,
+        folder=folder,
+        environment=environment,
     )
     return Start(launch, folder)
+
+
+def words(
+    store: Path,
+    run: Path,
+    diary: Path,
+    ranks: int = 1,
+    workers: int = 0,
+    more: Sequence[str] = (),
+) -> list[str]:
+    """Return the words of a start, whose ranks keep their diaries in a folder."""
+    notes = {"class_path": "survive_runs.Diary", "init_args": {"folder": str(diary)}}
+    begin = ["fit", "--data.path", str(store), "--run", str(run), "--resume", "auto", *SMALL]
+    begin += ["--save.every_n_steps", str(EVERY), "--data.num_workers", str(workers)]
+    begin += ["--trainer.callbacks+", json.dumps(notes)]
+    if ranks > 1:
+        begin += ["--trainer.devices", str(ranks), "--trainer.strategy", "ddp"]
+    return [*begin, *more]
 
 
 def newest_step(run: Path) -> int | None:

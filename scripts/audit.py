@@ -1,7 +1,8 @@
 """Look for known vulnerabilities in the installed packages.
 
 Exits with 1 if there are any. Where the vulnerability service cannot be reached, or knows none of
-the packages (an offline mirror), it says so and passes: no answer is not a finding.
+the packages (an offline mirror), it says so and passes: no answer is not a finding. With
+``--must_answer``, as under CI, it exits with 2 then: no answer is not a pass either.
 """
 
 import json
@@ -10,6 +11,7 @@ import sys
 
 
 def main() -> int:
+    unanswered = 2 if "--must_answer" in sys.argv[1:] else 0
     command = [sys.executable, "-m", "pip_audit", "--skip-editable", "--format", "json"]
     audit = subprocess.run(
         [*command, "--timeout", "30"], capture_output=True, text=True, check=False
@@ -19,11 +21,11 @@ def main() -> int:
     except (json.JSONDecodeError, KeyError):
         last = (audit.stderr.strip().splitlines() or ["no message"])[-1]
         print(f"Not audited: the vulnerability service gave no answer ({last[:200]}).")
-        return 0
+        return unanswered
     known = [package for package in packages if "skip_reason" not in package]
     if not known:
         print(f"Not audited: the service knows none of the {len(packages)} packages.")
-        return 0
+        return unanswered
     found = [(package, flaw) for package in known for flaw in package["vulns"]]
     for package, flaw in found:
         fixed = ", ".join(flaw["fix_versions"]) or "no version yet"

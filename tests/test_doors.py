@@ -28,7 +28,7 @@ DOORS = {
     "parsing": "jsonargparse",
     "batch": "schema torch",
     "ranks": "torch",
-    "datasets": "schema bounded defusedxml numpy openpyxl pyarrow rich scipy",
+    "datasets": "schema bounded defusedxml numpy openpyxl phonenumbers pyarrow rich scipy",
     "leaks": "datasets schema numpy",
     "layers": "schema torch",
     "models": "layers batch permissions strict schema bounded bitsandbytes huggingface_hub peft "
@@ -43,8 +43,8 @@ DOORS = {
     "schema sections run_folder numpy torch torchmetrics",
     "engine": "export domains metrics readers features models datasets batch companions schema "
     "numpy safetensors torch",
-    "datamodules": "people parallel readers features models leaks datasets batch companions "
-    "schema lightning numpy torch",
+    "datamodules": "people parallel baselines readers features models leaks datasets batch "
+    "companions schema lightning numpy torch",
     "tasks": "people parallel checkpoints callbacks domains optimizers ranks permissions "
     "companions run_folder lightning torch",
     "callbacks": "parallel domains ranks run_folder lightning numpy torch",
@@ -64,8 +64,10 @@ DOORS = {
     "report": "bounded sections run_folder jinja2 matplotlib numpy",
     "testing": "datamodules domains models layers datasets batch companions schema numpy pyarrow "
     "torch",
-    "cli": "report export prediction run checkpoints engine domains leaks datasets parsing "
-    "permissions schema sections run_folder rich",
+    "privacy": "people report checkpoints tasks features datasets companions schema bounded "
+    "run_folder numpy pyarrow",
+    "cli": "privacy report export prediction run checkpoints engine domains leaks datasets "
+    "parsing permissions schema sections run_folder rich",
     "people": "numpy",
 }
 LONGEST = 400  # lines; a longer file gives its reason in a comment `# Long because ...` at its top

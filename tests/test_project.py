@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -77,6 +78,24 @@ def test_every_base_dependency_and_extra_gives_its_lower_bound() -> None:
 
 def test_contributing_is_short() -> None:
     assert len((ROOT / "CONTRIBUTING.md").read_text("utf-8").splitlines()) <= 60
+
+
+@pytest.mark.parametrize(
+    ("answer", "words", "code"),
+    [
+        ("", [], 0),
+        ("", ["--must_answer"], 2),
+        ('{"dependencies": [{"name": "a", "skip_reason": "unknown"}]}', ["--must_answer"], 2),
+        ('{"dependencies": [{"name": "a", "version": "1", "vulns": []}]}', ["--must_answer"], 0),
+    ],
+)
+def test_an_audit_that_could_not_ask_fails_where_it_must_answer(
+    answer: str, words: list[str], code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = subprocess.CompletedProcess([], 1, answer, "no way")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
+    monkeypatch.setattr(sys, "argv", ["audit.py", *words])
+    assert runpy.run_path(str(ROOT / "scripts" / "audit.py"))["main"]() == code
 
 
 def test_each_source_has_its_test_or_a_line_that_says_where() -> None:

@@ -49,6 +49,11 @@ def parse_yaml(text: str) -> Any:
         raise ValueError(str(error)) from None
 
 
+def yaml_text(value: Any) -> str:
+    """Return plain values as a text of YAML, in their order."""
+    return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True))
+
+
 class _Bounded(yaml.SafeLoader):
     """Counts what it composes; an alias counts as all that it stands for."""
 

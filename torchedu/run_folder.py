@@ -1,8 +1,11 @@
 """A run's folder: the one place that knows what the files of a run are called."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
+
+from torchedu.files import write_whole
 
 
 class _Inside:
@@ -35,6 +38,26 @@ class RunFolder:
     LOCK: ClassVar[str] = ".lock"
     BEGUN: ClassVar[tuple[str, ...]] = (CONFIG, METRICS, COMPANIONS, CHECKPOINTS)
     """What a folder holds in which a run has begun."""
+    PEOPLE: ClassVar[str] = "people.npz"
+    REPORT: ClassVar[str] = "report.html"
+    CARD: ClassVar[str] = "model_card.md"
+    PICTURES: ClassVar[str] = "pictures"
+    FORMS: ClassVar[tuple[str, ...]] = ("parquet", "csv", "json")
+    PRIVACY: ClassVar[str] = "PRIVACY.txt"
+    TABLES: ClassVar[Mapping[str, str]] = {
+        "predictions": "students' names, what they answered, and the chance of it",
+        "mastery": "students' names, and what each can do",
+        "recommendations": "students' names, and courses for them",
+        "risks": "students' names, and the risk of each",
+        "calls": "students' names, whom to call and why",
+        "changes": "students' names, whose risk has changed and after what",
+        "grades": "the names of texts, and grades",
+        "tags": "the names of lessons and speakers, and what they said",
+        "talk": "the names of lessons and speakers, and how much they said",
+        "lessons": "the names of lessons",
+        "explanations": "what was asked, and what was explained",
+    }
+    """Tables that tasks write of people, as .parquet, .csv or .json, and what they hold."""
     EXAMPLE: ClassVar[str] = f"runs/version_0/{CHECKPOINTS}/{BEST}"
     """A checkpoint, as messages give an example of one."""
 
@@ -61,7 +84,7 @@ class RunFolder:
     """What the weights belong to: names first of all."""
     lock = _Inside(LOCK)
     """What says which process writes here."""
-    people = _Inside("people.npz")
+    people = _Inside(PEOPLE)
     """Digests of those whom the network was trained on: as private as their names."""
     checkpoints = _Inside(CHECKPOINTS)
     """The folder of checkpoints."""
@@ -71,16 +94,44 @@ class RunFolder:
     """The checkpoint that a run goes on from."""
     evaluation = _Inside(EVALUATION)
     """Scores beside the baselines', and the sections of the report."""
-    report = _Inside("report.html")
+    report = _Inside(REPORT)
     """The page."""
-    card = _Inside("model_card.md")
+    card = _Inside(CARD)
     """The model card."""
-    pictures = _Inside("pictures")
+    pictures = _Inside(PICTURES)
     """The folder of the page's pictures."""
 
     def table(self, name: str = "predictions", form: str = "parquet") -> Path:
         """Return the file of a table that a task writes, such as its predictions."""
         return self.path / f"{name}.{form}"
+
+    def tables(self) -> list[Path]:
+        """Return the files here that tasks have written of people."""
+        named = (self.table(name, form) for name in self.TABLES for form in self.FORMS)
+        return [file for file in named if file.is_file() and not file.is_symlink()]
+
+    def tell_of_people(self) -> None:
+        """Say in the folder where names of people stand, and what can be done about it."""
+        held = {
+            **{f"{name}.*": what for name, what in self.TABLES.items()},
+            self.PEOPLE: "digests of whom the network was trained on: as private as their names",
+            self.EVALUATION: "scores; of lessons and conversations examples of what was said",
+            f"{self.REPORT}, {self.PICTURES}": f"what {self.EVALUATION} holds",
+            self.COMPANIONS: "the names of items, courses and skills, and of students' attributes",
+            f"{self.CONFIG}, hparams.yaml": "where data and models stand on this machine",
+            self.CHECKPOINTS: f"what {self.COMPANIONS} and {self.CONFIG} hold, and the weights",
+        }
+        width = max(map(len, held))
+        lines = [
+            "What the files of this folder hold of people, where they are here:",
+            "",
+            *(f"  {name:{width}}  {what}" for name, what in held.items()),
+            "",
+            "To hand the network on without them:  torchedu share FOLDER",
+            "To forget a student:  torchedu data forget STORE --student NAME --runs FOLDER",
+            "",
+        ]
+        write_whole(self.path / self.PRIVACY, "\n".join(lines).encode())
 
     def results(self, command: str, data: str) -> "RunFolder":
         """Return where a command puts what it finds on other data with this run's network.
@@ -90,6 +141,11 @@ class RunFolder:
             data: The data's name.
         """
         return RunFolder(self.path / f"{command}-{data.replace(' ', '-')}")
+
+    def holds_results(self) -> bool:
+        """Say whether a run, or a command on its network, has written here."""
+        scored = (self.path / name for name in (self.EVALUATION, self.PRIVACY, self.PEOPLE))
+        return self.begun() or any(file.is_file() for file in scored) or bool(self.tables())
 
     def begun(self) -> bool:
         """Say whether a run has begun here."""

@@ -269,12 +269,15 @@ class Section:
         sentence: What it shows, or why it shows nothing; each line is a paragraph.
         forms: What is drawn and written.
         lacking: Whether there is nothing to show, which is told at the end.
+        private: Whether it shows single people, what they said, or the names of their attributes:
+            a run that is handed on goes without it.
     """
 
     title: str
     sentence: str
     forms: Sequence[Form] = ()
     lacking: bool = False
+    private: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values: numbers that are not finite become None."""
@@ -283,6 +286,7 @@ class Section:
             "sentence": self.sentence,
             "forms": [{"form": one.form, **_plain(one)} for one in self.forms],
             "lacking": self.lacking,
+            "private": self.private,
         }
 
     @classmethod
@@ -298,8 +302,8 @@ class Section:
             if one["form"] not in FORMS:
                 raise ValueError(f"a form {one['form']!r} is not known")
             forms.append(_read(FORMS[one["form"]], one))
-        lacking = bool(value.get("lacking"))
-        return cls(str(value["title"]), str(value["sentence"]), forms, lacking)
+        told = (bool(value.get(name)) for name in ("lacking", "private"))
+        return cls(str(value["title"]), str(value["sentence"]), forms, *told)
 
 
 def _same(what: str, *lengths: int) -> None:
@@ -309,7 +313,7 @@ def _same(what: str, *lengths: int) -> None:
 
 def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
-        return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
+        return {one.name: _plain(vars(value)[one.name]) for one in fields(value)}
     if isinstance(value, Mapping):
         return {str(key): _plain(one) for key, one in value.items()}
     if hasattr(value, "tolist"):  # an array, or a number of one

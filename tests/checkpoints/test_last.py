@@ -261,6 +261,44 @@ def test_a_signal_by_the_end_of_an_epoch_waits_for_its_scores(
     assert_same(train(class_store, run), train(class_store, tmp_path / "whole"))
 
 
+class InSanity(Break):
+    """Sends itself a signal before training has begun."""
+
+    def on_sanity_check_end(self, trainer: Trainer, module: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_signal_before_the_first_step_is_heeded_after_it(
+    class_store: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(SystemExit, match=str(STOPPED)):
+        train(class_store, tmp_path / "run", InSanity())
+    assert (
+        read_checkpoint(tmp_path / "run" / "checkpoints" / "last.ckpt").content["global_step"] == 1
+    )
+
+
+def test_epochs_and_the_last_score_are_kept_where_steps_say_how_long_it_is(
+    class_store: Path, tmp_path: Path
+) -> None:
+    def kept(run: Path) -> tuple[Any, float]:
+        content = read_checkpoint(run / "checkpoints" / "last.ckpt").content
+        (best,) = (s for n, s in content["callbacks"].items() if n.startswith("ModelCheckpoint"))
+        return content["loops"]["fit_loop"]["epoch_progress"], float(best["current_score"])
+
+    steps = {"max_steps": 10, "val_check_interval": 3}
+    whole = train(class_store, tmp_path / "whole", **steps)
+    for signum, hook, nth in (
+        (signal.SIGTERM, "on_train_epoch_end", 1),
+        (None, "on_train_batch_end", 4),
+    ):
+        run = tmp_path / hook
+        with pytest.raises((Broken, SystemExit)):
+            train(class_store, run, Break(hook, nth, signum), **steps)
+        assert_same(train(class_store, run, **steps), whole)
+        assert kept(run) == kept(tmp_path / "whole")
+
+
 def test_a_run_that_had_stopped_early_does_not_train_on(class_store: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     first = train(class_store, run)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from tests.checkpoints.conftest import content, save
 from tests.checkpoints.test_folder import damage
@@ -144,7 +145,7 @@ def test_a_word_that_changed_is_refused_or_accepted_by_name(
         (("--data.window", "150"), "--data.window 200, and 150", "--init_from"),
         (
             ("--trainer.precision", "bf16-mixed"),
-            "precision None, and bf16-mixed",
+            "precision 32-true, and bf16-mixed",
             "_with precision",
         ),
         (("--resume_with", "lr"), "'lr', which is as it was", ""),
@@ -155,9 +156,18 @@ def test_a_word_that_changed_is_refused_or_accepted_by_name(
         assert remedy in second
     assert {file: file.read_bytes() for file in run.rglob("*") if file.is_file()} == before
 
-    words = ("--model.lr", "0.004", "--trainer.max_epochs", "4")
-    assert fit(class_store, *again, *words, "--resume_with", "lr,max_epochs") == 0
-    lines = (run / "config.yaml").read_text().splitlines()[-2:]
+    callbacks = read_checkpoint(run / "checkpoints" / "last.ckpt").content["callbacks"]
+    (score,) = (s["best_model_score"] for n, s in callbacks.items() if n.startswith("ModelCheck"))
+    words = ("--model.lr", "0.004", "--trainer.max_epochs", "4", "--trainer.log_every_n_steps", "1")
+    rates = json.dumps({"class_path": "lightning.pytorch.callbacks.LearningRateMonitor"})
+    watched = (*words, "--trainer.callbacks+", rates)
+    assert fit(class_store, *again, *watched, "--resume_with", "lr,max_epochs") == 0
+    begun = (run / "config.yaml").read_text()
+    config = yaml.safe_load(begun)
+    first = yaml.safe_load((trained_run / "config.yaml").read_text())
+    assert (config["model"], config["trainer"]["max_epochs"]) == (first["model"], 2), "as it began"
+    assert config["trainer"]["log_every_n_steps"] == 1, "no number depends on it"
+    lines = begun.splitlines()[-2:]
     assert lines == [
         "# From step 8 on, trainer.max_epochs: 2 -> 4",
         "# From step 8 on, model.lr: 0.002 -> 0.004",
@@ -167,8 +177,29 @@ def test_a_word_that_changed_is_refused_or_accepted_by_name(
     schedule, groups = last["lr_schedulers"][0], last["optimizer_states"][0]["param_groups"]
     assert schedule["total_steps"] == 16
     assert {group["max_lr"] for group in groups} == {0.004}
+    logged = [row for row in rows(run) if row.get("lr-AdamW") and int(row["step"]) >= 8]
+    # The first step after the stop is on the new schedule: a ninth of the way down from its top.
+    assert float(logged[0]["lr-AdamW"]) == pytest.approx(_one_cycle(0.004, 8, 16))
+    # The best epoch is known again, though the checkpoint names the folder of which this is a copy.
+    (best,) = (one for name, one in last["callbacks"].items() if name.startswith("ModelCheckpoint"))
+    assert Path(best["dirpath"]) == run / "checkpoints"
+    assert best["best_model_score"] >= score
+    assert sorted(file.name for file in (run / "checkpoints").iterdir()) == [
+        "best.ckpt",
+        "last.ckpt",
+    ]
     assert fit(class_store, *again, *words) == 0, "what was accepted is what it goes on with"
     assert (run / "config.yaml").read_text().splitlines()[-2:] == lines
+
+
+def _one_cycle(most: float, step: int, steps: int) -> float:
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.AdamW([weight], most)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, most, total_steps=steps, pct_start=0.1)
+    for _ in range(step):
+        optimizer.step()
+        cycle.step()
+    return float(optimizer.param_groups[0]["lr"])
 
 
 def test_a_run_does_not_go_on_with_other_answers(

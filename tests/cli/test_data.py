@@ -80,7 +80,7 @@ def test_simulate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (["import", "csv"], "torchedu data"),
         (
             ["import", "gsm8k", "a", "b", "--merge_skill_rows", "true"],
-            "Its own: on_bad_row.",
+            "Its own: on_bad_row, deidentify.",
         ),
     ],
 )

@@ -144,6 +144,7 @@ def test_what_is_kept_is_what_was_found(class_store: Path, tmp_path: Path) -> No
     assert all(0 <= level <= 1 for row in picture["values"] for level in row)
     assert not any(name in told["sentence"].split() for name in store.student_names(range(80)))
     assert sorted(f.name for f in (tmp_path / "run").iterdir()) == [
+        "PRIVACY.txt",
         "evaluation.json",
         "predictions.parquet",
     ]
@@ -198,6 +199,11 @@ def test_part_of_the_marks_is_evaluated(tmp_path: Path) -> None:
     task = KnowledgeTracing(DKT, data.num_items, data.num_skills)
     task.companions = data.own
     found = evaluate(task, data, stock_trainer())
-    assert [row["name"] for row in found["scores"]] == ["DKT", "item mean", "Best-LR"]
+    assert [row["name"] for row in found["scores"]] == [
+        "DKT",
+        "item mean",
+        "Best-LR",
+        "Streaming-LR",
+    ]
     assert found["counts"]["answers"] == 8
     assert found["by_group"] == {}

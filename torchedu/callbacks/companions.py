@@ -14,7 +14,7 @@ class CompanionsFiles(Callback):
     """
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write ``companions.json`` and ``people.npz``."""
+        """Write ``companions.json`` and ``people.npz``, and where names of people will stand."""
         folder = RunFolder.of_trainer(trainer)
         trial: bool = trainer.fast_dev_run  # type: ignore[attr-defined]
         if trial or not trainer.is_global_zero or not isinstance(pl_module, Domain):
@@ -24,3 +24,4 @@ class CompanionsFiles(Callback):
             pl_module.companions.write(folder.companions)
         if pl_module.people is not None:
             pl_module.people.write(folder.people)
+            folder.tell_of_people()

@@ -37,6 +37,6 @@ def __getattr__(name: str) -> object:
     """Load what needs Lightning from the module it lives in (PEP 562)."""
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    value: object = vars(import_module(f"{__name__}.{_HOME[name]}"))[name]
     globals()[name] = value
     return value

@@ -4,13 +4,14 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import torch
 from lightning import LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
+from lightning.pytorch.callbacks import Checkpoint, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
 
 from torchedu.checkpoints.verified_io import VerifiedCheckpointIO
@@ -80,13 +81,40 @@ class LastCheckpoint(Checkpoint):
         """Take what ``state_dict`` returned."""
         self._early_stop = state_dict["should_stop"]
 
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Let callbacks that keep the best find it again, and count the epochs once.
+
+        Lightning's forget the last score, and all where their folder has another name than it had.
+        """
+        own = Path(str(trainer.ckpt_path)).parent.resolve()
+        for callback in trainer.checkpoint_callbacks:
+            state = checkpoint["callbacks"].get(callback.state_key)
+            if state and isinstance(callback, ModelCheckpoint):
+                callback.current_score = state.get("current_score")
+                if callback.dirpath is not None and Path(callback.dirpath).resolve() == own:
+                    state |= _stands_in(Path(callback.dirpath), state)
+        # Where steps say how long training is, Lightning goes through the end of an epoch again.
+        progress = checkpoint["loops"]["fit_loop"]["epoch_progress"]
+        if (
+            trainer.max_steps >= 0
+            and progress["total"]["processed"] == progress["total"]["started"]
+        ):
+            for counts in progress.values():
+                counts["processed"] -= counts["completed"] < counts["processed"]
+
+    def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Listen for signals; one that comes now is heeded after the first step."""
+        self._listen(trainer)
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Listen for signals; from here on, saving does not wait for the disk."""
         if self._trainer is None:
             return
         self._saved_at = time.monotonic()
         self._step = trainer.global_step
-        self._signal, self._stop = None, False
+        self._stop = False
         callbacks = trainer.callbacks  # type: ignore[attr-defined]
         patience = [one for one in callbacks if isinstance(one, EarlyStopping)]
         if self._early_stop and all(one.wait_count >= one.patience for one in patience):
@@ -94,11 +122,21 @@ class LastCheckpoint(Checkpoint):
         io = trainer.strategy.checkpoint_io
         if isinstance(io, VerifiedCheckpointIO):
             io.asynchronous = True
+        self._listen(trainer)
+
+    def _listen(self, trainer: Trainer) -> None:
+        if self._trainer is None or self._handlers:
+            return
+        self._signal = None
         if threading.current_thread() is threading.main_thread():
-            for number in (getattr(signal, name, None) for name in SIGNALS):
+            here = signal.Signals.__members__  # not every system has them all
+            for number in (here[name] for name in SIGNALS if name in here):
                 # What is ignored stays so: nohup keeps a run from the end of its terminal.
-                if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+                if signal.getsignal(number) != signal.SIG_IGN:
                     self._handlers[number] = signal.signal(number, self._heard)
+        if trainer.received_sigterm:  # Lightning would end this rank alone, and the others wait
+            trainer._signal_connector.received_sigterm = False
+            self._signal = signal.SIGTERM
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -189,3 +227,17 @@ class LastCheckpoint(Checkpoint):
         )
         print(notice, file=sys.stderr, flush=True)
         raise SystemExit(130 if self._signal == signal.SIGINT else STOPPED)
+
+
+def _stands_in(folder: Path, state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a ``ModelCheckpoint`` knows of its files, which now stand in a folder."""
+    names = ("best_model_path", "kth_best_model_path", "last_model_path")
+    paths = {name: state[name] for name in names if state.get(name)}
+    return {
+        "dirpath": str(folder),
+        **{name: str(folder / Path(path).name) for name, path in paths.items()},
+        "best_k_models": {
+            str(folder / Path(path).name): score
+            for path, score in state.get("best_k_models", {}).items()
+        },
+    }

@@ -17,9 +17,10 @@ COMMANDS = {
     "test": "score a trained model on the test part, beside the baselines, and write the report",
     "predict": "write what a network says: chances and mastery, courses, grades, tags, texts",
     "explain": "a tutoring session in the terminal with a trained language model",
-    "data": "import, describe or simulate students' answers",
+    "data": "import, describe or simulate students' answers, or forget a student",
     "report": "write the report of a run again",
     "inspect": "say what a checkpoint, run or export is and needs; nothing of it is built",
+    "share": "pack a run for others, without students' names, marks and this machine's paths",
     "export": "write a trained network for other programs, checked equal to its checkpoint",
 }
 """Commands and what each does; the module ``torchedu.cli.<command>`` has ``main(arguments)``."""

@@ -1,4 +1,4 @@
-"""``torchedu data``: import raw files, describe a store, simulate a class."""
+"""``torchedu data``: import raw files, describe a store, simulate a class, forget a student."""
 
 import inspect
 import time
@@ -24,6 +24,7 @@ def main(arguments: Sequence[str]) -> None:
         "import": importing(),
         "describe": describe,
         "simulate": simulate,
+        "forget": forget,
     }
     run_functions(functions, arguments, "data")
 
@@ -146,6 +147,31 @@ def simulate(
         seed=seed,
     )
     _print_import(Terminal(), store, time.perf_counter() - begin)
+
+
+def forget(store: str, *, student: str, runs: str = "runs") -> None:
+    """Take a student out of a store, its features and what runs say, and name runs trained on them.
+
+    Args:
+        store: The store's folder.
+        student: The name; of other data that of a text, a writer, a lesson or a speaker. Of
+            conversations those go in which the name stands.
+        runs: Folders of runs, or that hold such, separated by commas.
+    """
+    from torchedu.privacy import forget as take_out
+
+    folders = [part.strip() for part in runs.split(",") if part.strip()]
+    done, terminal = take_out(store, student, folders), Terminal()
+    taken = ", ".join(f"{number:,} {noun}" for noun, number in done.counts.items() if number)
+    terminal.print(f"store     {store}: {taken or 'nothing'} taken out")
+    for file in done.files:
+        terminal.print(f"cleaned   {file}")
+    for run in done.trained:
+        terminal.print(f"trained   {run}: its network has learned from them; train it again")
+    if done.sources:
+        terminal.print(
+            f"raw files {', '.join(done.sources)} still hold them, and an import brings them back"
+        )
 
 
 def _word(name: str, having: Sequence[type[Importer]]) -> inspect.Parameter:

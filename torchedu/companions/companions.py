@@ -80,7 +80,7 @@ class Companions:
     def difference(self, other: "Companions") -> str | None:
         """Say the first thing in which others differ, with both; None where they are equal."""
         for one in (one for one in fields(self) if one.compare):
-            mine, theirs = getattr(self, one.name), getattr(other, one.name)
+            mine, theirs = vars(self)[one.name], vars(other)[one.name]
             if one.metadata:
                 equal = same_rows(mine, theirs)
             else:
@@ -115,6 +115,7 @@ class Companions:
                 )
         for table in self.columns:
             self.places(table, own)
+        self._check_ranges(own)
         if None not in (self.base, own.base) and self.base != own.base:
             raise CheckpointError(
                 f"the additions were trained on other weights ({self.base}) than those that are "
@@ -122,6 +123,21 @@ class Companions:
                 "Put the model that they belong to there, or name it: ⟦model.net.source⟧ FOLDER.",
             )
         return [*self._unknown(own, unknown or {}), *self._moved(own)]
+
+    def _check_ranges(self, own: "Companions") -> None:
+        """Refuse scores that go beyond what the network has learned to give."""
+        mine, theirs = self.ranges, own.to(self.vocabulary).ranges
+        if mine is None or theirs is None:
+            return
+        beyond = (theirs[..., 0] < mine[..., 0]) | (theirs[..., 1] > mine[..., 1])
+        for prompt, score in np.argwhere(beyond & mine.any(-1) & theirs.any(-1)).tolist():
+            (low, high), (least, most) = (one[prompt, score, :2].tolist() for one in (theirs, mine))
+            name = self.vocabulary[PROMPT].name(prompt)
+            raise CheckpointError(
+                f"the scores of the prompt {name!r} go from {low:g} to {high:g} in the data, "
+                f"and went from {least:g} to {most:g} in training.",
+                REMEDY,
+            )
 
     def places(self, table: str, own: "Companions") -> NDArray[np.int64]:
         """Return where each column that the network reads stands among those of data.
@@ -164,7 +180,7 @@ class Companions:
         for one in (one for one in fields(self) if "values" in one.metadata):
             kinds = one.metadata["rows"], one.metadata["values"]
             mine, theirs = (
-                named(getattr(some, one.name), *(some.vocabulary[kind] for kind in kinds))
+                named(vars(some)[one.name], *(some.vocabulary[kind] for kind in kinds))
                 for some in (self, own)
             )
             moved = [name for name in mine if name in theirs and mine[name] != theirs[name]]
@@ -183,7 +199,7 @@ class Companions:
         """Return the same in the ids of another vocabulary; what it has no name for is left out."""
         changed: dict[str, Any] = {}
         for one in (one for one in fields(self) if one.metadata):
-            table = getattr(self, one.name)
+            table = vars(self)[one.name]
             if table is None:
                 continue
             if "values" in one.metadata:
@@ -213,7 +229,7 @@ class Companions:
         theirs = own.to(self.vocabulary)
         changed: dict[str, Any] = {"reading": own.reading or self.reading}
         for one in (one for one in fields(self) if one.metadata):
-            old, new = getattr(self, one.name), getattr(theirs, one.name)
+            old, new = vars(self)[one.name], vars(theirs)[one.name]
             if old is None or new is None:
                 changed[one.name] = new if old is None else old
                 continue
@@ -253,7 +269,7 @@ class Companions:
         """
         plain: dict[str, Any] = {}
         for one in fields(self)[1:]:
-            value = getattr(self, one.name)
+            value = vars(self)[one.name]
             if one.metadata:
                 plain[one.name] = None if value is None else torch.tensor(value)
             elif isinstance(value, Mapping):

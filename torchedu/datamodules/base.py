@@ -109,6 +109,14 @@ class DataModule(LightningDataModule, ABC):
         files = json.dumps(self.store.manifest["files"], sort_keys=True)
         return hashlib.sha256(files.encode()).hexdigest()
 
+    @property
+    def features_digest(self) -> str | None:
+        """What tells vectors that a frozen model made of its texts from others; None without any.
+
+        They are made first where that was not done yet, by all ranks together.
+        """
+        return None
+
     def prepare_data(self) -> None:
         """Import raw files, once a host; a size that a network asks for does so before."""
         _ = self.store
@@ -180,8 +188,9 @@ class DataModule(LightningDataModule, ABC):
         self._looked_for.add("leaks")
 
     def names_of(self, part: str) -> list[str]:
-        """Return by what names those of a part are recognised, in its order; none by default."""
-        return []
+        """Return by what names those of a part are recognised, in its order."""
+        whole = self.parts.get(part, np.empty(0, np.int64))
+        return self.store.known_as(whole.student if isinstance(whole, Part) else whole)
 
     def people(self, before: People | None) -> People | None:
         """Return whom training uses; None where they have no names.

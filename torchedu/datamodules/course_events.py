@@ -204,15 +204,6 @@ class CourseEvents(DataModule):
         empty = np.empty((0, self.store.num_enrolments), np.int64)
         return np.concatenate([empty, *(column[None] for column in columns)]).T.copy()
 
-    def names_of(self, part: str) -> list[str]:
-        """Return the students of a part's enrolments, each with the course."""
-        rows, courses = self.parts[part], self.store.courses.name
-        students = self.store.student_names(rows)
-        return [
-            f"{student}\n{courses[course]}"
-            for student, course in zip(students, self.store.column("course")[rows], strict=True)
-        ]
-
     @cached_property
     def parts(self) -> Mapping[str, Ids]:
         """The enrolments of ``train``, ``val`` and ``test``, rows of the store."""

@@ -152,10 +152,6 @@ class Enrolments(DataModule):
         refuse(self.findings, self.store)
         return parts
 
-    def names_of(self, part: str) -> list[str]:
-        """Return the names of a part's students."""
-        return self.store.texts("students", "name", self.parts[part].student)
-
     @property
     def popularity(self) -> torch.Tensor:
         """How many students of the training part took each course; shape (num_items,)."""

@@ -196,14 +196,6 @@ class Essays(DataModule):
         parts = self._split(self.store)
         return {name: rows[self._wanted(rows)] for name, rows in parts.items()}
 
-    def names_of(self, part: str) -> list[str]:
-        """Return the names of a part's texts, each with the text: a name may be a mere number."""
-        rows = self.parts[part]
-        names = self.store.names(rows)
-        return [
-            f"{name}\n{self.store.all_texts[row]}" for name, row in zip(names, rows, strict=True)
-        ]
-
     def _wanted(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         ids = self.store.vocabulary[PROMPT].ids(self.prompts or self.store.vocabulary[PROMPT])
         return np.isin(self.store.prompt[rows], ids)
@@ -242,6 +234,11 @@ class Essays(DataModule):
             self.store, self.surface, vectors=vectors, lines=[len(one) for one in lines]
         )
 
+    @property
+    def features_digest(self) -> str | None:
+        """What tells the vectors of its texts from others; None where the encoder is trained."""
+        return None if self.batches.vectors is None else self.batches.vectors.digest
+
     def use(self, companions: Companions) -> None:
         """Give batches in the ids and ranges of a trained network; see ``DataModule.use``.
 
@@ -250,11 +247,13 @@ class Essays(DataModule):
         """
         own, vocabulary = self.store.vocabulary, companions.vocabulary
         if not self.num_labels:
-            new = [name for name in own[PROMPT] if name not in vocabulary[PROMPT]]
-            if new:
-                first = int(np.flatnonzero(self.store.prompt == own[PROMPT].id(new[0]))[0])
+            known = np.isin(own[PROMPT].translation(vocabulary[PROMPT]), (0, 1), invert=True)
+            new = np.flatnonzero(~known[self.store.prompt])
+            if len(new):
+                first = int(new[0])
+                prompt, text = own[PROMPT].name(self.store.prompt[first]), self.store.names([first])
                 raise DataError(
-                    f"the prompt {new[0]!r} of text {self.store.names([first])[0]!r} is not known "
+                    f"the prompt {prompt!r} of text {text[0]!r} is not known "
                     "to the network, nor the range of its scores.",
                     f"Train on it too, or leave it out. Known: {', '.join(vocabulary[PROMPT])}.",
                     file=self.path,

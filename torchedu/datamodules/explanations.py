@@ -114,11 +114,6 @@ class Explanations(DataModule):
         """The conversations of ``train``, ``val`` and ``test``, rows of the store."""
         return chat_parts(self.store, *self._shares, self.seed)
 
-    def names_of(self, part: str) -> list[str]:
-        """Return what is said in a part's conversations, which have no names."""
-        chats = self.store.chats(self.parts[part])
-        return ["\n".join(message.content for message in chat) for chat in chats]
-
     @property
     def batch_size(self) -> int:  # type: ignore[override]  # counted
         """Conversations of an optimizer step, on average."""

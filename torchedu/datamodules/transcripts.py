@@ -136,10 +136,6 @@ class Transcripts(DataModule):
         """The lessons of ``train``, ``val`` and ``test``."""
         return self._split(self.store)
 
-    def names_of(self, part: str) -> list[str]:
-        """Return the names of a part's lessons."""
-        return self.store.lesson_names(self.parts[part].student)
-
     @cached_property
     def everything(self) -> Part:
         """All lessons, of whatever part."""
@@ -154,6 +150,11 @@ class Transcripts(DataModule):
             texts, self.encoder, self.features, pooling=self.pooling, window=self.tokens,
             precision=self.precision,
         )  # fmt: skip
+
+    @property
+    def features_digest(self) -> str:
+        """What tells the sentences' vectors from others."""
+        return self.embeddings.digest
 
     def tag_counts(self) -> dict[str, torch.Tensor]:
         """Count the sentences of the training part by tag.

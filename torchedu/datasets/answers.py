@@ -110,6 +110,10 @@ class AnswerStore(Store):
         """Return the names of some students."""
         return self.texts("students", "name", rows)
 
+    def known_as(self, rows: NDArray[np.int64]) -> list[str]:
+        """Return the names of some students."""
+        return self.student_names(rows)
+
     def answers(
         self, students: NDArray[np.int64] | None = None, stop: NDArray[np.int64] | None = None
     ) -> Answers:

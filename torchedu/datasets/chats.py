@@ -93,6 +93,10 @@ class ChatStore(Store):
             chats.append(tuple(Message(ROLES[roles[i]], text) for i, text in texts))
         return chats
 
+    def known_as(self, rows: NDArray[np.int64]) -> list[str]:
+        """Return what is said in some conversations, which have no names."""
+        return ["\n".join(message.content for message in chat) for chat in self.chats(rows)]
+
 
 def write_chats(
     path: str | Path | Memory, chats: Iterable[Chat], about: Mapping[str, Any]

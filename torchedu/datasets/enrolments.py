@@ -94,6 +94,10 @@ class EnrolmentStore(Store):
         """Return the names of some students."""
         return self.texts("students", "name", rows)
 
+    def known_as(self, rows: NDArray[np.int64]) -> list[str]:
+        """Return the names of some students."""
+        return self.student_names(rows)
+
     def enrolled(self, students: NDArray[np.int64], stop: NDArray[np.int64]) -> Enrolled:
         """Return the first courses of some students.
 

@@ -182,6 +182,14 @@ class EventStore(Store):
         """Return the students of some enrolments."""
         return self.texts("enrolments", "student", rows)
 
+    def known_as(self, rows: NDArray[np.int64]) -> list[str]:
+        """Return the students of some enrolments, each with the course."""
+        courses, course = list(self.vocabulary[COURSE]), self.column("course")[rows]
+        return [
+            f"{student}\n{courses[place]}"
+            for student, place in zip(self.student_names(rows), course, strict=True)
+        ]
+
 
 def write_events(
     path: str | Path | Memory,

@@ -159,6 +159,11 @@ class TextStore(Store):
         """Return the names of some texts."""
         return self.texts("texts", "name", rows)
 
+    def known_as(self, rows: NDArray[np.int64]) -> list[str]:
+        """Return the names of some texts, each with the text: a name may be a mere number."""
+        texts = self.texts("texts", "text", rows)
+        return [f"{name}\n{text}" for name, text in zip(self.names(rows), texts, strict=True)]
+
     def _table_of(self, prefix: str, table: str) -> NDArray[np.float32]:
         columns = [self.values(table, prefix + name) for name in self.score_names]
         none = np.zeros((self.num_rows(table), 0), np.float32)

@@ -79,6 +79,10 @@ class TranscriptStore(Store):
         """Return the names of some lessons."""
         return self.texts("lessons", "name", rows)
 
+    def known_as(self, rows: NDArray[np.int64]) -> list[str]:
+        """Return the names of some lessons."""
+        return self.lesson_names(rows)
+
     def speaker_names(self, rows: ArrayLike) -> list[str]:
         """Return the names of some speakers."""
         return self.texts("speakers", "name", rows)

@@ -99,7 +99,7 @@ def class_by_path(path: str, base: type[T], noun: str) -> type[T]:
 
 
 def check_build(
-    kind: Callable[..., nn.Module], values: Mapping[str, Any], weights: Mapping[str, Tensor]
+    kind: type[nn.Module], values: Mapping[str, Any], weights: Mapping[str, Tensor]
 ) -> None:
     """Check what a file says of a task or a network, before it is built.
 
@@ -132,7 +132,7 @@ def check_build(
         )
 
 
-def check_arguments(kind: Callable[..., Any], values: Mapping[str, Any]) -> None:
+def check_arguments(kind: type[Any], values: Mapping[str, Any]) -> None:
     """Check arguments that a file names; see ``check_build``."""
     known = inspect.signature(kind).parameters
     given = {name: value for name, value in values.items() if name in known}
@@ -140,7 +140,7 @@ def check_arguments(kind: Callable[..., Any], values: Mapping[str, Any]) -> None
         check(given, arguments(kind, {name: SPECIAL[name] for name in SPECIAL.keys() & known}))
     except Unfit as error:
         raise CheckpointError(
-            f"the file describes no {getattr(kind, '__name__', 'network')}: its {error}.",
+            f"the file describes no {kind.__name__}: its {error}.",
             "Copy it again from where it came, or use another checkpoint of its run.",
         ) from None
 
@@ -153,7 +153,7 @@ def is_own(module: str) -> bool:
 def _front(module: str, name: str) -> object:
     """Return what a package of torchedu's gives under a name that it loads when asked for it."""
     package = sys.modules[module]
-    return getattr(package, name) if name in getattr(package, "__all__", ()) else None
+    return getattr(package, name) if name in vars(package).get("__all__", ()) else None
 
 
 def described(net: Network) -> dict[str, Any]:

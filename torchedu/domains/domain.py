@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_leaves
 
 from torchedu.companions import Companions
 from torchedu.domains.building import Net, builder, described
+from torchedu.domains.rows import finite_of
 from torchedu.errors import CheckpointError, ConfigError
 from torchedu.layers import VocabularyTable
 from torchedu.models.network import Network
@@ -322,6 +323,9 @@ class Domain(nn.Module, ABC):
             fresh: Whether no data was met before.
         """
 
+    def check_companions(self, companions: Companions) -> None:
+        """Refuse those of a checkpoint that does not go with this network; none by default."""
+
     def take(self, companions: Companions) -> None:
         """Take what the weights of a checkpoint belong to, before these are taken.
 
@@ -377,24 +381,3 @@ class Domain(nn.Module, ABC):
             else:
                 state[name][tuple(slice(size) for size in value.shape)] = value
         return new
-
-
-def windows_named(batch: Any, noun: str) -> list[str]:
-    """Name each window of histories by the student's row in the store and where its slots stand.
-
-    Args:
-        batch: The windows; shape (B, L).
-        noun: What a slot holds, in the plural.
-    """
-    first_B = batch.start_B + batch.scored_BL.int().argmax(1)
-    last_B = first_B + batch.scored_BL.sum(1) - 1
-    return [
-        f"student row {row} ({noun} {first} to {last})"
-        for row, first, last in torch.stack([batch.student_B, first_B, last_B], 1).tolist()
-    ]
-
-
-def finite_of(x: Tensor) -> Tensor:
-    """Say of each row of a tensor whether all of it is finite; shape (B, ...) to (B,)."""
-    # A sum is one pass over the numbers and makes no copy; NaN and infinity do not vanish in it.
-    return x.flatten(1).sum(1, dtype=torch.promote_types(x.dtype, torch.float32)).isfinite()

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from torchedu.batch import TokenBatch
 from torchedu.companions import Companions
-from torchedu.domains.domain import Domain, Schedule, finite_of
+from torchedu.domains.domain import Domain, Schedule
+from torchedu.domains.rows import finite_of
 from torchedu.errors import ConfigError
 from torchedu.models.causal_lm import CausalLM
 from torchedu.schema import Vocabulary
@@ -88,10 +89,14 @@ class Explanation(Domain):
         """The files of the tokenizer that the weights belong to."""
         return None if self.companions is None else self.companions.tokenizer
 
-    def take_facts(self, data: Any, fresh: bool) -> None:
-        """Take the tokens that end an answer, and which weights additions belong to."""
-        assert self.companions is not None
+    def agree(self, data: Any, training: bool) -> None:
+        """Agree with the data, and take the tokens that end an answer; see ``Domain.agree``."""
+        super().agree(data, training)
         self.ends = data.tokenizer.ends
+
+    def take_facts(self, data: Any, fresh: bool) -> None:
+        """Note which weights additions belong to."""
+        assert self.companions is not None
         if self.companions.base is None and any(not p.requires_grad for p in self.parameters()):
             self.companions = replace(self.companions, base=self._base())
 
@@ -176,14 +181,18 @@ class Explanation(Domain):
         complete = set(state_dict) == set(self.state_dict())
         return super().load_state_dict(state_dict, strict and not complete, assign)
 
-    def take(self, companions: Companions) -> None:
-        """Take the tokenizer that the weights belong to; see ``Domain.take``.
+    def check_companions(self, companions: Companions) -> None:
+        """Refuse those of additions to other weights than those that are here.
 
         Raises:
-            CheckpointError: They are additions to other weights than those that are here.
+            CheckpointError: They are such.
         """
         if companions.base is not None:
             companions.agree(replace(companions, base=self._base()))
+
+    def take(self, companions: Companions) -> None:
+        """Take the tokenizer that the weights belong to; see ``Domain.take``."""
+        self.check_companions(companions)
         super().take(companions)
 
     def _base(self) -> str | None:

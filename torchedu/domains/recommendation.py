@@ -9,8 +9,9 @@ from torch.nn import functional as F
 
 from torchedu.batch import CourseFacts, EnrolmentBatch
 from torchedu.companions import Companions
-from torchedu.domains.domain import Domain, Schedule, finite_of, windows_named
+from torchedu.domains.domain import Domain, Schedule
 from torchedu.domains.opening import open_domain
+from torchedu.domains.rows import finite_of, windows_named
 from torchedu.errors import ConfigError
 from torchedu.metrics.ranking import TOP, hide, rank_of
 from torchedu.models.recommender import Recommender

@@ -51,13 +51,14 @@ class Engine(Generic[D]):
     @property
     def verbs(self) -> tuple[str, ...]:
         """What may be asked of it."""
-        names = (name for name in dir(type(self)) if not name.startswith("_"))
-        return tuple(name for name in names if inspect.isfunction(getattr(type(self), name)))
+        functions = inspect.getmembers(type(self), inspect.isfunction)
+        return tuple(name for name, _ in functions if not name.startswith("_"))
 
     def __getattr__(self, name: str) -> Any:
         """Refuse a verb that it does not have."""
+        served = type(self.__dict__.get("domain")).__name__
         raise UnknownVerb(
-            f"an engine of {type(self).serves.__name__} has no {name!r}.",
+            f"an engine of {served} has no {name!r}.",
             f"It has {', '.join(self.verbs)}.",
         )
 

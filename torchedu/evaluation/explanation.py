@@ -64,4 +64,4 @@ def _examples(task: MathExplanation, data: Explanations, part: str) -> Section:
         )
         for (before, tutor), ids in zip(asked, said, strict=True)
     ]
-    return Section("What it says", "To the first prompts of this part.", texts)
+    return Section("What it says", "To the first prompts of this part.", texts, private=True)

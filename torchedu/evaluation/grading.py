@@ -154,6 +154,7 @@ def _origins(shown: dict[str, list[Dot]], title: str, network: str) -> Section:
         "Each row is scored by itself: dots are the network's, strokes the baselines'. Few texts "
         "(in brackets) score higher or lower by chance alone.",
         forms,
+        private=True,
     )
 
 

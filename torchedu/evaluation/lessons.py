@@ -166,4 +166,5 @@ def _lesson(task: TranscriptTagging, data: Transcripts, known: Columns) -> Secti
         f"Lesson row {int(shown[at])}. Each stripe is a sentence, as wide as it has words: what "
         "the speaker did with it, as the network tags it and, where people did, as they did.",
         [Stripes("words said since the lesson began", np.maximum(words, 1), bands)],
+        private=True,
     )

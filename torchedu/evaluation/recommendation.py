@@ -194,6 +194,7 @@ def _who_gets(
         "Dots are the network's, strokes the others'. Few cases (in brackets) score higher or "
         "lower by chance alone.",
         [Dots(f"{COLUMNS['hr10']} (cases in brackets)", network, [d for d in dots if d.count])],
+        private=True,
     )
 
 

@@ -58,6 +58,7 @@ def whom_to_call(
         "them failed or left. The command torchedu predict lists whom to call now, by name and "
         "with reasons.",
         [worth, lists],
+        private=True,
     )
 
 
@@ -178,6 +179,7 @@ def one_students_risk(data: CourseEvents, weekly: Columns) -> Section:
         f"enrolment row {row} of {course}, who {_came(data, row)}. What came in the weeks in which "
         "the risk rose most:",
         [Lines("day of the course", "risk", [path], percent=True, marks=marks, wide=True)],
+        private=True,
     )
 
 

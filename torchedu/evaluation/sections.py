@@ -57,4 +57,4 @@ def alike(fairness: Mapping[str, Any] | None, forms: Sequence[Form] = ()) -> Sec
     title = "For all groups alike?"
     if fairness is None:
         return lacking(title, "The data names no groups.")
-    return Section(title, "\n".join(fairness["words"]), forms)
+    return Section(title, "\n".join(fairness["words"]), forms, private=True)

@@ -1,5 +1,6 @@
 """What a report shows of answers that were predicted."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -148,6 +149,7 @@ def by_groups(by_group: Mapping[str, Rows], network: str, overall: float | None)
         title,
         "Small groups differ by chance alone: read a gap beside its number of students (n).",
         [picture, *tables],
+        private=True,
     )
 
 
@@ -159,13 +161,9 @@ def one_student(student: Mapping[str, Any]) -> Section:
     """
     given, first = len(student["items"]), max(len(student["items"]) - MOST_ANSWERS, 0)
     skills_of_items = student["skills_of_items"][first:]
-    met: dict[str, int] = {}
-    for names in skills_of_items:
-        for name in dict.fromkeys(names):
-            met[name] = met.get(name, 0) + 1
     place = {name: k for k, name in enumerate(student["skills"])}
-    met = {name: count for name, count in met.items() if name in place}
-    most = set(sorted(met, key=lambda name: -met[name])[:MOST_SKILLS])
+    met = Counter(n for names in skills_of_items for n in dict.fromkeys(names) if n in place)
+    most = dict(met.most_common(MOST_SKILLS))
     kept = [name for name in met if name in most]
     title = "One student's mastery over time"
     if not kept:
@@ -198,5 +196,5 @@ def one_student(student: Mapping[str, Any]) -> Section:
     of = f", the {len(kept)} skills practised most of {len(met)}" if len(met) > len(kept) else ""
     return Section(
         title, f"A student who is not named, {which}{of}. {student['definition']}",
-        [picture, answers],
+        [picture, answers], private=True,
     )  # fmt: skip

@@ -26,4 +26,4 @@ def __getattr__(name: str) -> object:
     """Load what writes exports from the module it lives in (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.network"), name)
+    return vars(import_module(f"{__name__}.network"))[name]

@@ -88,7 +88,7 @@ def _said(
         torch.manual_seed(seed)
         batch = source.net.example(*shape)
     columns = own["forward"].at(batch)
-    padded = getattr(batch, "item_BL", None) if "step" in own else None
+    padded = batch.item_BL if "step" in own else None
     for one, other in zip(own["forward"](*columns), found["forward"](*columns), strict=True):
         # What is said of padded slots is nobody's business.
         real = ... if padded is None else padded != PADDING

@@ -58,7 +58,8 @@ class Entry(nn.Module):
             batch: The batch.
             step: Which step, of entries that take one.
         """
-        found = ((getattr(batch, field), field.rpartition("_")[2]) for field in self.fields)
+        columns = batch._asdict()
+        found = ((columns[field], field.rpartition("_")[2]) for field in self.fields)
         return tuple(
             x[:, step] if self.one_step and len(dims) > 1 and dims[1] in STEPS else x
             for x, dims in found

@@ -156,10 +156,10 @@ def open_export(folder: str | Path, trust: str | Iterable[str] = ()) -> Domain:
             "Install the version of its package that the network was trained with.",
         ) from None
     for size, named in task.sizes_of(companions.vocabulary).items():
-        if getattr(task, size) != named:
+        if arguments[size] != named:
             raise _unusable(
                 folder,
-                f"its network has {size} {getattr(task, size)}, its names make {named} (ids of "
+                f"its network has {size} {arguments[size]}, its names make {named} (ids of "
                 "padding and unknown names included)",
                 AGAIN,
             )

@@ -26,7 +26,7 @@ from torchedu.export.folder import (
     write_tensors,
 )
 from torchedu.export.language import LANGUAGE_FORMATS, export_language
-from torchedu.models.kt_model import State
+from torchedu.models.kt_model import KTModel, State
 from torchedu.tasks import MathExplanation, Task, open_task
 
 GRAPHS: dict[str, ModuleType] = {"onnx": onnx, "torch_export": torch_export}
@@ -141,7 +141,7 @@ def _about(source: Checkpoint, task: Task) -> dict[str, Any]:
         "torch": str(torch.__version__),
         "task": class_path(type(task)),
         "max_history": task.net.max_history,
-        "reads": list(getattr(task.net, "reads", ())),
+        "reads": list(task.net.reads) if isinstance(task.net, KTModel) else [],
         "checkpoint": {
             "name": source.file.name,
             "epoch": content["epoch"],

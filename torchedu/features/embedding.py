@@ -14,6 +14,7 @@ write to one folder at once, each its share.
 
 import hashlib
 import json
+import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -72,6 +73,14 @@ class Embeddings:
     def dim(self) -> int:
         """Width of the vectors."""
         return int(self._parts[0].shape[1])
+
+    @property
+    def digest(self) -> str:
+        """What tells them from any others: a hash in 64 digits."""
+        digest = hashlib.sha256()
+        for begin in range(0, len(self), 4096):
+            digest.update(self[slice(begin, begin + 4096)].tobytes())
+        return digest.hexdigest()
 
     def __getitem__(self, texts: NDArray[np.int64] | slice) -> NDArray[np.float32]:
         """Return the vectors of some texts, float32; shape (texts, dim)."""
@@ -228,7 +237,7 @@ def _mapped(file: Path, keys: NDArray[np.bytes_], mode: Literal["r", "r+"]) -> _
 
 def _open(home: Path, keys: NDArray[np.bytes_], dim: int, precision: Precision) -> _Part:
     """Open the files of some texts, or make them; another rank may do the same at this moment."""
-    file = writable(home) / f"{hashlib.sha256(keys.tobytes()).hexdigest()[:16]}.keys"
+    file = writable(home) / _part_name(keys)
     for suffix, size in ((".vectors", dim * (4 if precision == "32" else 2)), (".done", 1)):
         with file.with_suffix(suffix).open("ab") as stream:
             stream.truncate(len(keys) * size)
@@ -276,6 +285,44 @@ def _vectors(
         vector_BD = vector_BD * share_B.to(vector_BD).unsqueeze(1)
         total.index_add_(0, torch.from_numpy(place[batch]).to(device), vector_BD)
     return np.asarray(total.cpu().numpy())
+
+
+def leave_out(folder: Path, texts: Sequence[str]) -> list[Path]:
+    """Remove the vectors of some texts, and what tokens there are, from a folder of features.
+
+    The vectors of others stay as they are; tokens are made again where they are asked for.
+
+    Args:
+        folder: The folder.
+        texts: The texts.
+
+    Returns:
+        What was removed or written again.
+    """
+    gone, done = text_keys(texts), []
+    for store in sorted(folder.rglob("tokens-*.store")):
+        shutil.rmtree(store)
+        done.append(store)
+    for file in sorted(folder.glob("*/*.keys")):
+        keys = np.frombuffer(file.read_bytes(), "S32")
+        stays = ~np.isin(keys, gone)
+        if stays.all():
+            continue
+        old = [file, file.with_suffix(".vectors"), file.with_suffix(".done")]
+        if stays.any():
+            part, left = _mapped(file, keys, "r"), keys[stays]
+            new = file.with_name(_part_name(left))
+            write_whole(new.with_suffix(".vectors"), part.vectors[stays].tobytes())
+            write_whole(new.with_suffix(".done"), part.done[stays].tobytes())
+            write_whole(new, left.tobytes())  # by which the others are found
+        for one in old:
+            one.unlink(missing_ok=True)
+        done.append(file)
+    return done
+
+
+def _part_name(keys: NDArray[np.bytes_]) -> str:
+    return f"{hashlib.sha256(keys.tobytes()).hexdigest()[:16]}.keys"
 
 
 def _found(keys: NDArray[np.bytes_], parts: Sequence[_Part]) -> Embeddings:

@@ -18,6 +18,7 @@ from torchedu.datasets import Store
 from torchedu.files import whole
 from torchedu.permissions import held
 from torchedu.prediction.stream import Columns
+from torchedu.run_folder import RunFolder
 from torchedu.schema import Names
 
 _FORMULA = "('*[=+\\-@\\t\\r\\n\uff1d\uff0b\uff0d\uff20])"
@@ -118,4 +119,5 @@ def write_table(file: Path, table: pa.Table | Iterable[pa.Table]) -> None:
             if writer is None:
                 writer = stack.enter_context(write(part, chunk.schema))
             writer.write_table(chunk)
+        RunFolder(file.parent).tell_of_people()
         stack.close()  # the file is complete before it takes its name

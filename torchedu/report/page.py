@@ -131,7 +131,7 @@ def _render(run: Run, shown: list[Shown], drawn: dict[str, Picture]) -> str:
         pictures={name: (*picture.svg(), picture.alt) for name, picture in drawn.items()},
         left_out=left_out(run, drawn),
         config_file=RunFolder.CONFIG,
-        path=shlex.quote(str(run.path)),
+        path=shlex.quote(run.path.name),
     )
 
 

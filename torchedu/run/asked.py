@@ -1,13 +1,17 @@
 """What a run was asked for, as its checkpoints keep it, and what may change when it goes on."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from jsonargparse import Namespace
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
 
-from torchedu.checkpoints import Checkpoint
+from torchedu.checkpoints import Checkpoint, LastCheckpoint
 from torchedu.datamodules.base import DataModule
 from torchedu.errors import ConfigError, allowed
+from torchedu.tasks import Task
 
 # Where and how often, which the numbers of a run do not depend on.
 _FREE = (
@@ -22,7 +26,9 @@ _FREE = (
 )
 _LENGTH = ("trainer.max_epochs", "trainer.max_steps")
 # What a run can go on with otherwise than it began; the rest is what it is.
-_MAY_CHANGE = ("model.lr", "model.weight_decay", "trainer.", "early_stopping.", "data")
+FEATURES = "features"
+_MAY_CHANGE = ("model.lr", "model.weight_decay", "trainer.", "early_stopping.", "data", FEATURES)
+_OTHER = {"data": "other data than now", FEATURES: "other vectors of its texts than now"}
 
 
 def asked_of(given: Namespace, epochs: int | None, data: DataModule) -> dict[str, Any]:
@@ -37,8 +43,88 @@ def asked_of(given: Namespace, epochs: int | None, data: DataModule) -> dict[str
         name.replace(".init_args.", "."): _plain(value)
         for name, value in vars(given.as_flat()).items()
     }
-    asked = {name: value for name, value in flat.items() if not name.startswith(_FREE)}
-    return {**asked, "trainer.max_epochs": epochs, "data": data.digest}
+    asked = {name: value for name, value in flat.items() if not is_free(name)}
+    precision = asked.get("trainer.precision") or "32-true"
+    own = {"trainer.max_epochs": epochs, "trainer.precision": precision, "data": data.digest}
+    return {**asked, **own}
+
+
+def is_free(name: str) -> bool:
+    """Say whether the numbers of a run do not depend on an option, given by its dotted name."""
+    return name.startswith(_FREE)
+
+
+class SameWords(Callback):
+    """Keeps in checkpoints what a run was asked for, and holds one that goes on to it.
+
+    From Python, the data, how the task is trained, and the trainer's own words are compared with
+    those of a run that was begun either way, when its checkpoint is loaded. Of a command's words,
+    which were compared before, it looks at the vectors of texts, which all ranks make together.
+
+    Args:
+        accepted: Names of what may differ; see ``go_on``.
+        asked: What a command asks for; task, data and trainer are asked where it is None.
+        resume: The checkpoint that the command goes on from.
+    """
+
+    def __init__(
+        self,
+        accepted: Sequence[str] = (),
+        asked: Mapping[str, Any] | None = None,
+        resume: Checkpoint | None = None,
+    ) -> None:
+        self._accepted = accepted
+        self._asked, self._resume = asked, resume
+        self._kept: Mapping[str, Any] = {}
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Let checkpoints keep what is asked.
+
+        Raises:
+            ConfigError: The vectors of the texts are others than the run began with.
+        """
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        if stage != "fit" or not (isinstance(pl_module, Task) and isinstance(data, DataModule)):
+            return
+        made = {} if data.features_digest is None else {FEATURES: data.features_digest}
+        if self._resume is not None:
+            go_on(self._resume, made, [name for name in self._accepted if name == FEATURES])
+        given = _asked_in_python(pl_module, data, trainer) if self._asked is None else self._asked
+        self._kept = {**given, **made}
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, LastCheckpoint):
+                callback.asked = dict(self._kept)
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Refuse what differs, or let what is accepted hold.
+
+        Raises:
+            ConfigError: Something differs that is not accepted.
+        """
+        if self._asked is None and "optimizer_states" in checkpoint:
+            go_on(
+                Checkpoint(Path(str(trainer.ckpt_path)), None, checkpoint, False),
+                self._kept,
+                self._accepted,
+            )
+
+
+def _asked_in_python(task: Task, data: DataModule, trainer: Trainer) -> dict[str, Any]:
+    arguments = task.arguments()
+    options = {"batch_size", "seed", "window", "val", "test"} & vars(data).keys()
+    stops: list[Any] = trainer.early_stopping_callbacks
+    return {
+        **{f"model.{name}": arguments[name] for name in task.trained_by},
+        **{f"data.{name}": vars(data)[name] for name in sorted(options)},
+        **({"early_stopping.patience": stops[0].patience} if stops else {}),
+        "trainer.max_epochs": trainer.max_epochs,
+        "trainer.max_steps": trainer.max_steps,
+        "trainer.precision": str(trainer.precision),
+        "trainer.gradient_clip_val": trainer.gradient_clip_val,
+        "data": data.digest,
+    }
 
 
 def _plain(value: Any) -> Any:
@@ -76,7 +162,7 @@ def go_on(checkpoint: Checkpoint, asked: Mapping[str, Any], accepted: Sequence[s
             )
     for name in changed:
         old, new = (str(words[name])[:60] for words in (before, asked))
-        what = "other data than now" if name == "data" else f"⟦{name}⟧ {old}, and {new} is asked"
+        what = _OTHER.get(name, f"⟦{name}⟧ {old}, and {new} is asked")
         if not name.startswith(_MAY_CHANGE) or name.startswith("data."):
             remedy = "Give the words that it began with, or start from it with ⟦init_from⟧."
         elif parts[name].isdisjoint(accepted):
@@ -86,7 +172,7 @@ def go_on(checkpoint: Checkpoint, asked: Mapping[str, Any], accepted: Sequence[s
         else:
             continue
         raise ConfigError(f"{checkpoint.file} began with {what}.", remedy, option=name, value=new)
-    most = asked["trainer.max_epochs"]
+    most = asked.get("trainer.max_epochs")
     if most is not None and 0 <= most < content["epoch"]:
         raise ConfigError(
             f"⟦trainer.max_epochs⟧ is {most}, and {checkpoint.file} is in epoch "

@@ -22,7 +22,7 @@ from torchedu.datamodules.base import DataModule
 from torchedu.errors import ConfigError, worded
 from torchedu.metrics_log import metrics_log
 from torchedu.parsing import cause_of
-from torchedu.run.asked import asked_of, go_on
+from torchedu.run.asked import FEATURES, SameWords, asked_of, go_on
 from torchedu.run.config import KeptConfig, RunConfig
 from torchedu.run.start import PATIENCE
 from torchedu.run.trainers import MAX_EPOCHS, training_callbacks
@@ -103,9 +103,11 @@ def build(config: RunConfig, meta: bool = False) -> Run:
             task = _grown(task, given.init_from, data)
         data.suit(task.net)
         resume = resume_from(given.resume, given.run, task)
+        if resume is not None:
+            task.check_base(resume.checkpoint.content)
         config.model = task
         config._add_configure_optimizers_method_to_model(config.subcommand)
-    trainer = _trainer(config, data, resume)
+    trainer = _trainer(config, data, task.net.epochs, resume)
     if config.trains:
         _keep_words(config, trainer, data, resume)
     if isinstance(trainer.strategy, Checks):
@@ -121,7 +123,9 @@ def _on_meta(kind: type[Task], *args: Any, **arguments: Any) -> Task:
         return kind(*args, **arguments)
 
 
-def _trainer(config: RunConfig, data: DataModule, resume: Resume | None) -> Trainer:
+def _trainer(
+    config: RunConfig, data: DataModule, enough: int | None, resume: Resume | None
+) -> Trainer:
     """Build the trainer with the run's folder as its log."""
     given, asked = config.config, config.config_init["trainer"]
     usual = training_callbacks(config.task.monitor) if config.trains else [AnswersProgressBar()]
@@ -134,7 +138,7 @@ def _trainer(config: RunConfig, data: DataModule, resume: Resume | None) -> Trai
     more: dict[str, Any] = _log(config, resume) if config.trains else {"logger": False}
     more["strategy"] = strategy
     if config.trains and (asked["max_epochs"], asked["max_steps"]) == (None, -1):
-        more["max_epochs"] = _epochs(config, data)
+        more["max_epochs"] = enough or _epochs(config, data)
     plugins = asked["plugins"] or []
     plugins = [*plugins] if isinstance(plugins, list) else [plugins]
     if asked["sync_batchnorm"] and device_kind(where) == "cpu":
@@ -170,10 +174,12 @@ def _keep_words(
     given = config.config
     asked = asked_of(given, trainer.max_epochs, data)
     accepted = [name.strip() for name in (given.resume_with or "").split(",") if name.strip()]
-    changes = [] if resume is None else go_on(resume.checkpoint, asked, accepted)
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
-        if isinstance(callback, LastCheckpoint):
-            callback.asked = asked
+    before = None if resume is None else resume.checkpoint
+    named = [name for name in accepted if name != FEATURES]  # which are made once ranks have met
+    changes = [] if before is None else go_on(before, asked, named)
+    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
+    callbacks.insert(0, SameWords(accepted, asked, before))  # before anything is written
+    for callback in callbacks:
         if isinstance(callback, KeptConfig) and resume is not None:
             callback.changes = [f"# From step {resume.step} on, {line}" for line in changes]
 

@@ -8,7 +8,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 
-from torchedu.bounded import parse_yaml
+from torchedu.bounded import parse_yaml, yaml_text
 from torchedu.callbacks import GradientGuard, HungRank
 from torchedu.checkpoints import Checkpoint, LastCheckpoint
 from torchedu.datamodules.base import DataModule
@@ -16,6 +16,7 @@ from torchedu.domains.building import check_arguments, class_by_path, class_path
 from torchedu.errors import CheckpointError, ConfigError
 from torchedu.files import write_whole
 from torchedu.parsing import TwoLineErrors
+from torchedu.run.asked import is_free
 from torchedu.run.start import PATIENCE
 from torchedu.run.trainers import quiet
 from torchedu.run.words import DEFAULT_TASK, STRATEGY, Words, subclasses
@@ -45,7 +46,9 @@ class RunParser(TwoLineErrors, LightningArgumentParser):
 
 
 class KeptConfig(SaveConfigCallback):
-    """Keeps the configuration in the run's folder, and in it what was changed as the run went on.
+    """Keeps the configuration that a run began with, and below it what was changed as it went on.
+
+    Where things stand and how they are spread is as it is now: no number depends on that.
 
     Attributes:
         changes: Lines of comment that come to those of the configuration before.
@@ -56,12 +59,35 @@ class KeptConfig(SaveConfigCallback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Save it."""
         file = RunFolder.of_trainer(trainer).config
-        before = file.read_text("utf-8").splitlines() if file.is_file() else []
-        kept = [line for line in before if line.startswith("# From step ")]
+        before = file.read_text("utf-8") if file.is_file() else ""
         super().setup(trainer, pl_module, stage)
-        if trainer.is_global_zero and (kept or self.changes):
-            text = "\n".join([file.read_text("utf-8").rstrip(), *kept, *self.changes, ""])
-            write_whole(file, text.encode())
+        if (before or self.changes) and trainer.is_global_zero:
+            now = file.read_text("utf-8")
+            write_whole(file, _as_it_began(before or now, now, self.changes).encode())
+
+
+def _as_it_began(before: str, now: str, changes: Sequence[str]) -> str:
+    """Return a configuration with the words of an earlier one, but for those that are free."""
+    first = parse_yaml(before)
+    words = _merged(first, parse_yaml(now))
+    lines = before.splitlines()
+    if words != first:
+        kept = [line for line in lines if line.startswith("#")]
+        lines = [*kept[:1], *yaml_text(words).splitlines(), *kept[1:]]
+    return "\n".join([*lines, *changes, ""])
+
+
+def _merged(first: Any, last: Any, name: str = "") -> Any:
+    if name and is_free(name):
+        return last
+    if not (isinstance(first, dict) and isinstance(last, dict)):
+        return first
+    return {
+        key: _merged(
+            value, last.get(key), name if key == "init_args" else f"{name}.{key}".strip(".")
+        )
+        for key, value in first.items()
+    }
 
 
 class RunConfig(LightningCLI):
@@ -207,11 +233,14 @@ def _data_of(checkpoint: Path, is_named: bool) -> dict[str, Any] | None:
     """
     file = RunFolder.of_checkpoint(checkpoint).config
     data: dict[str, Any] | None = None
+    says_which = False
     try:
         if file.is_file():
             content = parse_yaml(file.read_text("utf-8"))
             check(content, table(json_value))
             data = content.get("data")
+            # A run that was packed for others says how data is read, and not which.
+            says_which = data is not None and "path" in (data.get("init_args") or {"path": None})
         if data is not None:
             check(data, _SECTION)
             kind = class_by_path(data["class_path"], DataModule, "data")  # type: ignore[type-abstract]
@@ -224,7 +253,7 @@ def _data_of(checkpoint: Path, is_named: bool) -> dict[str, Any] | None:
     except CheckpointError as error:
         problem = error.problem.replace("the checkpoint", f"{file}", 1)
         raise ConfigError(problem, error.remedy) from None
-    if data is None and not is_named:
+    if not (says_which or is_named):
         raise ConfigError(
             f"{checkpoint} has no {RunFolder.CONFIG} beside its folder that says which data is "
             "meant.",

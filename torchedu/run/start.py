@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from lightning import Trainer
+from lightning.pytorch.strategies import ParallelStrategy
+from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 from torch import distributed
 
 from torchedu.errors import ConfigError, TorcheduError, TrainingError
@@ -65,10 +67,10 @@ def _met() -> bool:
 
 def _size(trainer: Trainer) -> int:
     """Return how many processes share the work."""
-    from_outside = getattr(trainer.strategy, "cluster_environment", None)
-    if from_outside is None:  # one process, or another library that puts them together
-        return 1
-    return max(trainer.num_devices * trainer.num_nodes, from_outside.world_size())
+    strategy = trainer.strategy
+    if not isinstance(strategy, ParallelStrategy) or strategy.cluster_environment is None:
+        return 1  # one process, or another library that puts them together
+    return max(trainer.num_devices * trainer.num_nodes, strategy.cluster_environment.world_size())
 
 
 def _watch(trainer: Trainer, seconds: float, ended: threading.Event) -> None:
@@ -101,7 +103,8 @@ def _say(problem: str, remedy: str, started: Sequence["subprocess.Popen[bytes]"]
 
 def _started(trainer: Trainer) -> list["subprocess.Popen[bytes]"]:
     """Return the processes that this one has started for the trainer."""
-    return list(getattr(trainer.strategy.launcher, "procs", ()))
+    launcher = trainer.strategy.launcher
+    return list(launcher.procs) if isinstance(launcher, _SubprocessScriptLauncher) else []
 
 
 def _end(processes: Sequence["subprocess.Popen[bytes]"]) -> None:

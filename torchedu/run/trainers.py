@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 from lightning import Trainer
@@ -11,6 +12,7 @@ from lightning.pytorch.strategies import Strategy
 from torchedu.callbacks import AnswersProgressBar, CompanionsFiles
 from torchedu.checkpoints import LastCheckpoint, VerifiedCheckpointIO
 from torchedu.metrics_log import metrics_log
+from torchedu.run.asked import SameWords
 from torchedu.run.words import DEFAULT_TASK
 from torchedu.run_folder import RunFolder
 from torchedu.strategies.ddp import keep_sums
@@ -48,6 +50,7 @@ def trainer(
     precision: str = "32-true",
     callbacks: list[Callback] | None = None,
     monitor: str = DEFAULT_TASK.monitor,
+    resume_with: Sequence[str] = (),
 ) -> Trainer:
     """Return a Lightning trainer that keeps a run's folder as the command line does.
 
@@ -61,6 +64,8 @@ def trainer(
         precision: As Lightning has it.
         callbacks: Further callbacks.
         monitor: The validation score that chooses the best pass: the task's ``monitor``.
+        resume_with: What may differ from what a run began with that ``fit(..., ckpt_path=...)``
+            goes on with, such as ``lr`` or ``max_epochs``.
 
     Returns:
         A ``lightning.Trainer`` with CSV logs, best and last checkpoint, early stopping and a bar.
@@ -81,7 +86,13 @@ def trainer(
         precision=precision,  # type: ignore[arg-type]
         logger=metrics_log(run),
         plugins=[VerifiedCheckpointIO()],
-        callbacks=[*training_callbacks(monitor), stop, *(callbacks or []), LastCheckpoint()],
+        callbacks=[
+            *training_callbacks(monitor),
+            stop,
+            SameWords(resume_with),
+            *(callbacks or []),
+            LastCheckpoint(),
+        ],
         log_every_n_steps=10,
         enable_model_summary=False,
     )

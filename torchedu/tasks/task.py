@@ -1,6 +1,7 @@
 """The steps of training and evaluation, written once for every task."""
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
 from inspect import signature
 from pathlib import Path
 from typing import Any, Self, cast
@@ -218,6 +219,18 @@ class Task(Domain, LightningModule):
         checkpoint["loss_sums"] = sums.tolist()
         checkpoint["loss_logged_at"] = self._logged_at
 
+    def check_base(self, content: Mapping[str, Any]) -> None:
+        """Refuse a checkpoint whose weights are additions to another model than is here.
+
+        Args:
+            content: The checkpoint's.
+
+        Raises:
+            CheckpointError: It is such.
+        """
+        if KEY in content:
+            self.check_companions(Companions.of(content[KEY]))
+
     @classmethod
     def domain(cls) -> type[Domain]:
         """Return what this task is of itself, without the plumbing; it where nothing less is."""
@@ -243,15 +256,23 @@ class Task(Domain, LightningModule):
         _rescale(loops, self._trainer.accumulate_grad_batches)
 
     def on_train_start(self) -> None:
-        """Put the loader where the checkpoint stood, before its first batch is drawn.
+        """Put the loader where the checkpoint stood, and the learning rate where the schedule is.
 
-        Lightning does so itself, but not where the loader was asked for before, as a schedule does
-        that needs to know the number of steps.
+        Lightning puts the loader there itself, but not where it was asked for before, as a schedule
+        does that needs to know the number of steps. An optimizer brings along the rate that it
+        stopped with, which is another where the run goes on with another schedule.
         """
         loader: Any = self.trainer.train_dataloader
         if len(self._position) == 1 and hasattr(loader, "load_state_dict"):
             loader.load_state_dict(self._position[0])
         self._position = []
+        for config in self.trainer.lr_scheduler_configs:
+            schedule = config.scheduler
+            if isinstance(schedule, OneCycleLR):
+                with warnings.catch_warnings(action="ignore"):  # asked between two of its steps
+                    rates = schedule.get_lr()
+                for group, rate in zip(schedule.optimizer.param_groups, rates, strict=True):
+                    group["lr"] = rate
 
     @classmethod
     def load_from_checkpoint(  # type: ignore[override]  # on the class alone, as Lightning has it

@@ -139,13 +139,29 @@ def describe_data(path: str | Path) -> dict[str, Any]:
     Raises:
         DataError: It is no store, or one that a data module made for itself.
     """
+    store = open_store(path)
+    return next(k for k in formats().values() if k.store is type(store)).describe(store)
+
+
+def open_store(path: str | Path) -> Store:
+    """Open a store as what it holds.
+
+    Args:
+        path: The store.
+
+    Returns:
+        The store, of the kind of data that was imported.
+
+    Raises:
+        DataError: It is no store, or one that a data module made for itself.
+    """
     store = Store(path)
     for kind in formats().values():
         if store.is_kind(kind.store):
-            return kind.describe(kind.store(path))
+            return kind.store(path)
     raise DataError(
         "the store holds what a network reads, in no form for people.",
-        "Describe the store that it was made of.",
+        "Name the store that it was made of.",
         file=path,
     )
 

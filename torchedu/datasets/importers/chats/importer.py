@@ -2,12 +2,14 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from torchedu.bounded import parse_json
 from torchedu.datasets.chats import Chat, ChatStore, write_chats
 from torchedu.datasets.contents import describe_chats
+from torchedu.datasets.deidentify import Mask
 from torchedu.datasets.importers.importer import Importer
 from torchedu.datasets.importers.reading.rows import BadRows, FileRows, Reading
 from torchedu.datasets.importers.reading.text import Source, blocks, files, locate
@@ -18,16 +20,22 @@ _PARTS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "
           "test": "test"}  # fmt: skip
 
 
+@dataclass(kw_only=True)
 class ChatImporter(Importer):
     """Conversations; a format says which ones an object of its files tells.
 
     Raw is a file of JSON or JSON lines, or a folder of such, in which ``train.jsonl``,
     ``validation.json`` and ``test.jsonl`` name the parts.
+
+    Args:
+        deidentify: Mask names, mail addresses, phone numbers and ids in conversations.
     """
 
     store = ChatStore
     describe = staticmethod(describe_chats)
     in_folders = False
+
+    deidentify: bool = False
 
     @abstractmethod
     def chats(self, value: Mapping[str, Any]) -> Iterator[Chat]:
@@ -51,10 +59,15 @@ class ChatImporter(Importer):
 
     def write(self, reading: Reading, bad: BadRows, out: Path, about: dict[str, Any]) -> None:
         """Write the conversations as they are read; see ``Importer.write``."""
+        mask = Mask() if self.deidentify else None
 
         def chats() -> Iterator[Chat]:
-            yield from reading.pieces
+            yield from (
+                reading.pieces if mask is None else (_masked(chat, mask) for chat in reading.pieces)
+            )
             about["dropped"] = bad.dropped  # known at the end, when the store notes it
+            if mask is not None:
+                about["notes"] = [str(mask)]
 
         write_chats(out, chats(), about)
 
@@ -78,6 +91,11 @@ class ChatImporter(Importer):
                         yield chat._replace(part="train" if alone else part or "train")
                     continue
                 places.refuse(reason, [row], remedy)
+
+
+def _masked(chat: Chat, mask: Mask) -> Chat:
+    messages = tuple(one._replace(content=mask(one.content)) for one in chat.messages)
+    return chat._replace(messages=messages, answer=mask(chat.answer))
 
 
 def _objects(source: Source, places: FileRows) -> Iterator[tuple[int, Any]]:

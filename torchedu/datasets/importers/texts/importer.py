@@ -1,5 +1,7 @@
 """Graded texts: raw files of essays or short answers to a store."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from torchedu.datasets.contents import describe_texts
+from torchedu.datasets.deidentify import Mask
 from torchedu.datasets.importers.importer import Importer
 from torchedu.datasets.importers.reading import values
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve
@@ -23,6 +26,7 @@ from torchedu.schema import (
     RESERVED,
     SCORE,
     TRAIT,
+    WRITERS,
     Names,
     Vocabulary,
 )
@@ -35,23 +39,30 @@ TEXTS = ("reference", "question")
 REPEATED = "the row repeats another one"
 
 
+@dataclass(kw_only=True)
 class TextImporter(Importer):
     """Graded texts.
 
     Prompts, labels, parts, folds and groups are kept in natural order of their names, texts in the
     order of the files. A row that repeats another counts once; one that gives the text
     of an id another score, label or part is refused.
+
+    Args:
+        deidentify: Mask names, mail addresses, phone numbers and ids in texts.
     """
 
     store = TextStore
     describe = staticmethod(describe_texts)
+
+    deidentify: bool = False
 
     def write(self, reading: Reading, bad: BadRows, out: Path, about: dict[str, Any]) -> None:
         """Check all texts and write them; see ``Importer.write``."""
         rows = _Rows(bad)
         for piece in reading.pieces:
             rows.take(piece)
-        rows.write(out, about, reading.raw)
+        notes = rows.mask() if self.deidentify else []
+        rows.write(out, about, reading.raw, notes)
 
 
 class _Rows:
@@ -175,7 +186,16 @@ class _Rows:
             return f"{name}, as in {Path(file).name}, row {row}"
         return f"{name}, {before} in {Path(file).name}, row {row}, and {now} here"
 
-    def write(self, out: Path, about: dict[str, Any], raw: str) -> TextStore:
+    def mask(self) -> list[str]:
+        """Mask what names people, writers that an attribute names among it; say how often."""
+        writers = (self._named.get(GROUP + name) or () for name in WRITERS)
+        mask = Mask(name for column in writers for name in column if name)
+        self._texts["text"] = [mask(text) for text in self._texts["text"]]
+        return [str(mask)]
+
+    def write(
+        self, out: Path, about: dict[str, Any], raw: str, notes: Sequence[str] = ()
+    ) -> TextStore:
         """Give ids, find the range of each prompt's scores, and write the store."""
         if not self.names:
             raise DataError("no texts are in it.", "Export it again.", file=raw)
@@ -208,7 +228,7 @@ class _Rows:
         if "rater1" in numbers and "rater2" in numbers:
             shown |= {"rater.1": numbers["rater1"], "rater.2": numbers["rater2"]}
         dropped = {**self.bad.dropped, **self.repeats.dropped}
-        about |= {"dropped": dropped, "notes": _notes(kinds, ranges)}
+        about |= {"dropped": dropped, "notes": [*_notes(kinds, ranges), *notes]}
         return write_texts(out, Vocabulary(kinds), self.names, self._texts, shown, ranges, about)
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from torchedu.datasets.contents import describe_transcripts
+from torchedu.datasets.deidentify import Mask
 from torchedu.datasets.importers.importer import Importer
 from torchedu.datasets.importers.reading import values
 from torchedu.datasets.importers.reading.numbering import Numbering, inverse
@@ -33,6 +35,7 @@ LEAST_ALIKE = 20
 _COLUMNS = ("lesson", "speaker", "role", "turn", "teacher_tag", "student_tag", "words", "place")
 
 
+@dataclass(kw_only=True)
 class TranscriptImporter(Importer):
     """Transcripts of lessons, sentence by sentence.
 
@@ -42,17 +45,23 @@ class TranscriptImporter(Importer):
     speaker's in the lesson, where teachers' and students' tags have a column each; without tags it
     is told from the name (``T``, ``Teacher``, ``Ms. Lee``), and everyone else is a student. A
     lesson in two parts of the split is refused.
+
+    Args:
+        deidentify: Mask names, mail addresses, phone numbers and ids in what was said, and name
+            speakers by their roles.
     """
 
     store = TranscriptStore
     describe = staticmethod(describe_transcripts)
+
+    deidentify: bool = False
 
     def write(self, reading: Reading, bad: BadRows, out: Path, about: dict[str, Any]) -> None:
         """Put all lessons in order and write them; see ``Importer.write``."""
         rows = _Rows(bad)
         for piece in reading.pieces:
             rows.take(piece)
-        rows.write(out, about, reading.raw)
+        rows.write(out, about, reading.raw, self.deidentify)
 
 
 class _Rows:
@@ -136,7 +145,9 @@ class _Rows:
                 row=row,
             )
 
-    def write(self, out: Path, about: dict[str, Any], raw: str) -> TranscriptStore:
+    def write(
+        self, out: Path, about: dict[str, Any], raw: str, deidentify: bool = False
+    ) -> TranscriptStore:
         """Put the lessons in order and write the store."""
         if not self.number:
             raise DataError("no sentences are in it.", "Export it again.", file=raw)
@@ -163,6 +174,11 @@ class _Rows:
         self._check_tags(tag, role, part[rows["lesson"]], kinds, rows["place"])
         some, lengths = np.unique(rows["lesson"], return_counts=True)
         speakers = list(self._names["speaker"].numbers)
+        if deidentify:
+            mask = Mask(speakers)
+            texts = [mask(text) for text in texts]
+            speakers = _by_role(rows["speaker"], role, len(speakers))
+            notes = [*notes, str(mask)]
         about |= {"dropped": self.bad.dropped, "notes": notes}
         columns = {"role": role, "turn": _turns(rows, lengths), "tag": tag}
         columns |= {name: rows[name] for name in ("speaker", "words")}
@@ -229,6 +245,13 @@ def _roles(rows: Mapping[str, NDArray[Any]], speakers: list[str]) -> NDArray[np.
     ]
     by_tags = np.where(tagged[0] == tagged[1], by_tags, tagged[1])
     return np.where(role < 0, by_tags, role)
+
+
+def _by_role(speaker: NDArray[np.int64], role: NDArray[np.int64], number: int) -> list[str]:
+    """Return what speakers are called by what most of their sentences are, counted by role."""
+    mostly = np.bincount(speaker, np.where(role > 0, 1, -1), number) > 0
+    count = np.where(mostly, np.cumsum(mostly), np.cumsum(~mostly)).tolist()
+    return [f"{ROLES[int(one)]} {n}" for one, n in zip(mostly.tolist(), count, strict=True)]
 
 
 def _turns(rows: Mapping[str, NDArray[Any]], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
