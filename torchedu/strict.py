@@ -11,9 +11,9 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 LARGEST = 1 << 53
 """The whole numbers up to which every float has one of its own."""
-MOST = 20_000_000
+MOST = 10_000_000
 """Values of a file that are looked at, each as often as it is referred to."""
-NESTED = 20
+NESTED = 50
 """How many each value counts for that stands anywhere inside others: of these there are few."""
 DEEPEST = 50
 IMPORT_PATH = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+"
@@ -235,7 +235,7 @@ def plain(leaf: Form) -> Form:
             look.take(NESTED * len(value))
             for one in value:
                 walk(one, look, depth + 1)
-        else:
+        elif type(value) not in (bool, float, types.NoneType):  # which every leaf may be
             leaf(value, look)
 
     return lambda value, look: walk(value, look, 0)

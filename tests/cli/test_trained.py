@@ -2,9 +2,12 @@
 
 import json
 import shutil
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.datasets.importers.fake import answers, write_csv
 from torchedu.cli import main
@@ -73,3 +76,49 @@ def test_a_configuration_without_data_is_not_taken_for_the_simulated_class(
     (run / "config.yaml").write_text("seed_everything: 3\n")
     assert main(["test", str(run)]) == 2
     assert "says which data is meant" in capsys.readouterr().err
+
+
+def test_nothing_is_written_beside_data_that_only_a_file_names(
+    run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (run.parent / "spare").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(run.parent / "spare"))
+    (run.parent / "theirs").mkdir()
+    raw = write_csv(run.parent / "theirs" / "other.csv", answers(students=12, each=8))
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    config["data"]["init_args"]["path"] = str(raw)
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    assert main(["test", str(run)]) == 2
+    problem, remedy = capsys.readouterr().err.splitlines()
+    assert "only a file names what stands there" in problem
+    assert remedy == "Name the data yourself: --data.path FILE."
+    assert list(raw.parent.iterdir()) == [raw]
+    assert main(["test", str(run), "--data.path", str(raw)]) == 0
+    assert main(["test", str(run)]) == 0  # it is there now, and only read
+
+
+def test_a_class_of_data_that_a_file_names_has_to_be_trusted(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    config["data"]["class_path"] = "antigravity.Data"
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    assert main(["test", str(run)]) == 2
+    said = capsys.readouterr().err
+    assert "'antigravity.Data', whose code is not torchedu's" in said
+    assert "--trust antigravity" in said
+    assert "antigravity" not in sys.modules
+
+
+@pytest.mark.parametrize("name", ["test-class", "pictures"])
+def test_no_folder_of_a_run_may_be_a_link(
+    run: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outside = run.parent / "outside"
+    outside.mkdir()
+    shutil.rmtree(run / name, ignore_errors=True)
+    (run / name).symlink_to(outside)
+    words = ["report", str(run)] if name == "pictures" else ["test", str(run)]
+    assert main(words) == 2
+    assert f"{name} is a link" in capsys.readouterr().err
+    assert not list(outside.iterdir())

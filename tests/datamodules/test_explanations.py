@@ -1,4 +1,5 @@
 import json
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -84,3 +85,20 @@ def test_what_cannot_be_is_told(tmp_path: Path, chat_store: Path, class_store: P
         Explanations(str(chat_store), val=0.7)
     with pytest.raises(ConfigError, match="vocab_size is 10"):
         Explanations(str(chat_store), vocab_size=10)
+
+
+def test_no_file_of_a_tokenizer_has_another_name_and_none_names_code(
+    tokenizer: ChatTokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "spare").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "spare"))  # it opens a folder there
+    named = {"AutoTokenizer": ["owner/model--code.Tokenizer", None]}
+    config = {**json.loads(tokenizer.files["tokenizer_config.json"]), "auto_map": named}
+    config |= {"vocab_file": "../../x", "name_or_path": "owner/model"}
+    files = {**tokenizer.files, "tokenizer_config.json": json.dumps(config), "../../escaped": "x"}
+    opened = ChatTokenizer(files)
+    assert opened.files.keys() == tokenizer.files.keys()
+    assert opened.ends == tokenizer.ends
+    assert not (tmp_path / "escaped").exists()
+    with pytest.raises(ConfigError, match="cannot be opened"):
+        ChatTokenizer({**tokenizer.files, "tokenizer_config.json": "[" * 500})
