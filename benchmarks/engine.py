@@ -7,7 +7,8 @@ Random sequences of events, with unknown names, several skills or none, part mar
 are not known here and there, are shown to every network of knowledge tracing: at once by
 ``forward``, and event by event by ``predict`` and ``step``. A round takes in an event of some of
 the students, so that histories of all lengths stand in one batch. Log odds are compared relative to
-1 + their size. What engines in use have to hold stands in ``engine_use.py``.
+1 + their size. What engines in use have to hold stands in ``engine_use.py``, and what
+their exports do in ``engine_export.py``.
 """
 
 import inspect
@@ -15,6 +16,7 @@ import sys
 from functools import partial
 from typing import Any
 
+import engine_export
 import engine_use
 import harness
 import torch
@@ -109,6 +111,7 @@ def jobs() -> list[Job]:
     return [
         Job(("rows.step",), partial(step, "rows.step", 10_000)),
         Job(("rows.step_short",), partial(step, "rows.step_short", 1_000), short=True),
+        *engine_export.jobs(),
         *engine_use.jobs(),
     ]
 

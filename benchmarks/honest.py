@@ -9,7 +9,9 @@ import sys
 from functools import partial
 
 import honest_baselines
+import honest_divided
 import honest_leaks
+import honest_rows
 import honest_seen
 import honest_within
 from harness import Job, main
@@ -35,8 +37,12 @@ JOBS = [
         partial(honest_baselines.measure, {name: COURSES[name] for name in SHORT}, (200,), 4),
         short=True,
     ),
+    Job(("honest.rows",), partial(honest_rows.measure, 400)),
+    Job(("honest.rows",), partial(honest_rows.measure, 48), short=True),
     Job(("honest.seen",), partial(honest_seen.measure, 2000)),
     Job(("honest.seen",), partial(honest_seen.measure, 300), short=True),
+    Job(("honest.divided",), partial(honest_divided.measure, 600)),
+    Job(("honest.divided",), partial(honest_divided.measure, 200), short=True),
     Job(("honest.leaks",), partial(honest_leaks.measure, 40, honest_leaks.SHARES, True)),
     Job(("honest.leaks",), partial(honest_leaks.measure, 6, (1.0,), False), short=True),
     Job(("honest.within",), partial(honest_within.measure, 200, 100_000_000)),

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import harness
+import kt_default
 import kt_versus
 import numpy as np
 import pyarrow as pa
@@ -158,6 +159,10 @@ def versus(goal: str, net: str, short: bool = False) -> tuple[list[Goal], Any]:
     return kt_versus.compare(goal, net, [kt_versus.EDNET, kt_versus.STATICS], [0, 1, 2], -0.002)
 
 
+SETS = {name: (words, source) for name, (_, words, source) in IMPORTS.items()}
+SYNTHETIC = [f"naive_c{concepts}_q50_s4000_v{v}" for concepts in (2, 5) for v in range(3)]
+
+
 def jobs() -> list[Job]:
     """List the jobs of both campaigns."""
 
@@ -171,6 +176,11 @@ def jobs() -> list[Job]:
         job(partial(shuffled, name="ednet", epochs=3, within=0.01), "core.shuffled"),
         job(partial(versus, net="DKT"), "core.dkt_vs_pykt"),
         job(partial(versus, net="SAKT"), "core.sakt_vs_pykt"),
+        job(
+            partial(kt_default.beside_baselines, sets=SETS, seeds=(0, 1, 2)),
+            *("kt.pooled", "kt.within", "kt.calibrated"),
+        ),
+        job(partial(kt_default.blind, files=SYNTHETIC), "kt.blind"),
     ]
     small = [
         job(help_, "core.help_short"),
@@ -178,6 +188,10 @@ def jobs() -> list[Job]:
         job(partial(train, gap=None, most=2, words=SMALL_CLASS), "core.train_minutes_short"),
         job(partial(shuffled, name="statics", epochs=1, within=0.02), "core.shuffled_short"),
         job(partial(versus, net="DKT", short=True), "core.dkt_vs_pykt_short"),
+        job(
+            partial(kt_default.beside_baselines, sets={"statics": SETS["statics"]}, seeds=(0,)),
+            *("kt.pooled_short", "kt.within_short", "kt.calibrated_short"),
+        ),
     ]
     return listed + small
 

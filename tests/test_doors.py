@@ -43,8 +43,8 @@ DOORS = {
     "schema sections run_folder numpy torch torchmetrics",
     "engine": "export domains metrics readers features models datasets batch companions schema "
     "numpy safetensors torch",
-    "datamodules": "people parallel readers features models leaks datasets batch companions "
-    "schema lightning numpy torch",
+    "datamodules": "people parallel baselines readers features models leaks datasets batch "
+    "companions schema lightning numpy torch",
     "tasks": "people parallel checkpoints callbacks domains optimizers ranks permissions "
     "companions run_folder lightning torch",
     "callbacks": "parallel domains ranks run_folder lightning numpy torch",
@@ -64,7 +64,7 @@ DOORS = {
     "report": "bounded sections run_folder jinja2 matplotlib numpy",
     "testing": "datamodules domains models layers datasets batch companions schema numpy pyarrow "
     "torch",
-    "privacy": "report tasks checkpoints features companions people datasets bounded schema "
+    "privacy": "people report checkpoints tasks features datasets companions schema bounded "
     "run_folder numpy pyarrow",
     "cli": "privacy report export prediction run checkpoints engine domains leaks datasets "
     "parsing permissions schema sections run_folder rich",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from torchedu.errors import ConfigError
-from torchedu.files import alone, scratch, write_whole
+from torchedu.files import alone, below, scratch, write_whole, writing_below
 
 
 def test_a_file_is_replaced_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
@@ -109,3 +109,36 @@ def test_a_file_system_without_locks_has_them_elsewhere(
             f"torchedu-{os.getuid()}.lock"
         ]
     assert refused
+
+
+def test_no_link_inside_a_folder_is_followed(tmp_path: Path) -> None:
+    root, outside = tmp_path / "named" / "run", tmp_path / "outside"
+    outside.mkdir()
+    (tmp_path / "real").mkdir()
+    (tmp_path / "named").symlink_to(tmp_path / "real")  # the user's own links are theirs
+    assert below(root, root / "checkpoints" / "parts").is_dir()
+    (root / "pictures").symlink_to(outside)
+    for folder in (root / "pictures", root / "pictures" / "new", root / ".." / "other"):
+        with pytest.raises(ConfigError, match="is a link"):
+            below(root, folder)
+    assert not list(outside.iterdir())
+
+
+def test_only_below_the_folders_named_something_is_written(tmp_path: Path) -> None:
+    inside, outside = tmp_path / "in", tmp_path / "out"
+    inside.mkdir()
+    outside.mkdir()
+    (inside / "link").symlink_to(outside)
+    with writing_below(inside):
+        write_whole(inside / "a", b"")
+        for place in (outside / "a", inside / "link" / "a", inside / ".." / "out" / "a"):
+            with pytest.raises(ConfigError, match="only a file names what stands there"):
+                write_whole(place, b"")
+        with pytest.raises(ConfigError), scratch(outside / "new"):
+            pass
+        with pytest.raises(ConfigError), alone(outside / "made" / "here"):
+            pass
+        with alone(outside):  # a lock writes nothing
+            pass
+    assert not list(outside.iterdir())
+    write_whole(outside / "a", b"")

@@ -17,6 +17,8 @@ from torchedu.checkpoints import open_checkpoint
 from torchedu.cli import main
 from torchedu.engine import open_engine
 from torchedu.errors import ConfigError, DataError
+from torchedu.export import open_export
+from torchedu.export.entries import entries
 from torchedu.testing.launch import LaunchServer
 
 TASK = [
@@ -115,6 +117,19 @@ def test_two_ranks_come_to_the_same(
     assert two == pytest.approx(one, abs=1e-4)
 
 
+def test_it_is_exported_as_a_graph_and_opens_with_its_names(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("onnxruntime")
+    assert main(["export", str(run), str(tmp_path / "out"), "--format", "onnx"]) == 0
+    assert "forward.onnx equal the checkpoint to 1e-05" in capsys.readouterr().out
+    task = open_export(tmp_path / "out")
+    assert type(task) is tests.own_task.duration.Duration
+    assert task.vocabulary is not None
+    assert sorted(task.vocabulary["exercise"]) == [f"e{i}" for i in range(9)]
+    assert entries(task)["forward"].inputs == ("exercise", "minutes")
+
+
 def test_it_answers_in_an_engine_about_rows_of_its_own(run: Path) -> None:
     engine = open_engine(run)
     rows = [{"student": "zoe", "exercise": f"e{i}", "minutes": 1.0 + i} for i in range(3)]
@@ -123,5 +138,5 @@ def test_it_answers_in_an_engine_about_rows_of_its_own(run: Path) -> None:
     assert np.isfinite(said["said"]).all()
     with pytest.raises(DataError, match="row 3: the exercise 'e9' is not known"):
         engine.predict([*rows, {"student": "zoe", "exercise": "e9"}])
-    with pytest.raises(ConfigError, match="Domain has no 'answer'"):
+    with pytest.raises(ConfigError, match="an engine of Duration has no 'answer'"):
         engine.answer("zoe", "e8", 1)

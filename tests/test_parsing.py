@@ -41,7 +41,7 @@ WRONG: list[tuple[list[str], str, str]] = [
     (["--data", "Interaction"], "--data 'Interaction' is not", "Did you mean Interactions?"),
     (["--model.net", "os.system"], "--model.net 'os.system' is not known", "Allowed: DKT, "),
     (["--model.net", "torch.nn.Linear"], "'torch.nn.Linear' is not known", "Allowed: DKT, "),
-    (["--model.net.dmi", "3"], "ItemDKT has no option --model.net.dmi", "Did you mean dim?"),
+    (["--model.net.dmi", "3"], "LogisticDKT has no option --model.net.dmi", "Did you mean dim?"),
     (
         ["--model.net", "DKT", "--model.net.item_penalty", "1"],
         "DKT has no option --model.net.item_penalty",

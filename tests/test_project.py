@@ -1,5 +1,6 @@
 """The project around the code: what installs, what importing costs, what the pages promise."""
 
+import json
 import re
 import runpy
 import subprocess
@@ -117,3 +118,25 @@ def test_each_source_has_its_test_or_a_line_that_says_where() -> None:
             assert above, f"{name} has no test of its own, and no line in tests/README.md"
             used.add(max(above, key=len))
     assert used == set(lines), f"lines of nothing: {sorted(set(lines) - used)}"
+
+
+def missed() -> list[tuple[str, str]]:
+    """Return the goals that kept results say were not reached, each with its figure."""
+    results = [
+        json.loads(file.read_text()) for file in (ROOT / "benchmarks").glob("results/*.json")
+    ]
+    goals = chain.from_iterable(one.get("goals", []) for one in results if isinstance(one, dict))
+    return [(one["goal"], f"{one['figure']:.4g}") for one in goals if not one["holds"]]
+
+
+@pytest.mark.parametrize(("goal", "figure"), missed())
+def test_a_missed_goal_stands_on_a_page_with_its_figure(goal: str, figure: str) -> None:
+    lines = chain.from_iterable(
+        page.read_text("utf-8").splitlines() for page in (ROOT / "docs").glob("*.md")
+    )
+    assert any(f"`{goal}`" in line and figure in line for line in lines)
+
+
+def test_no_page_says_missed_what_results_say_was_reached() -> None:
+    page = (ROOT / "docs" / "missed.md").read_text("utf-8")
+    assert set(re.findall(r"^\| `([^`]+)`", page, re.MULTILINE)) == {goal for goal, _ in missed()}

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         KTModel,
         LessonModel,
         LessonTransformer,
+        LogisticDKT,
         Network,
         NeuMF,
         Recommender,
@@ -81,8 +82,8 @@ _HOMES = {
     "torchedu.errors": "CheckpointError ConfigError DataError TorcheduError TrainingError",
     "torchedu.evaluation": "evaluate",
     "torchedu.models": "DKT GMF MF MLP SAKT CausalLM DotProduct EventGRU EventModel FrozenGrader "
-    "GRU4Rec Grader ItemDKT KTModel LessonModel LessonTransformer NeuMF Network Recommender SASRec "
-    "TextGrader TurnContext TwoTower",
+    "GRU4Rec Grader ItemDKT KTModel LessonModel LessonTransformer LogisticDKT NeuMF Network "
+    "Recommender SASRec TextGrader TurnContext TwoTower",
     "torchedu.permissions": "allowing",
     "torchedu.prediction": "predict",
     "torchedu.report": "write_report",

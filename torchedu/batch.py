@@ -18,7 +18,7 @@ M      cases: slots of a batch that are predicted; in ``before_BM``, courses bef
 G      student attributes
 E      numbers of an event
 Q      moments at which a risk is asked for
-F      numbers of a moment, or of a text's surface
+F      numbers of a moment, of a text's surface, or of an answer's past
 W      windows of a text
 Y      scores of a text: the overall one, then traits
 R      roles of a text in a pair: the answer, what it is held against
@@ -65,6 +65,9 @@ class AnswerBatch(NamedTuple):
         time_BL: When each answer was given, as ``Asked`` has it.
         response_time_BL: How long it took, as ``Answered`` has it.
         attempt_BL: Which attempt it was, as ``Asked`` has it.
+        past_BLF: What came before each answer in the whole history, float16, in the columns of
+            ``layers.past.PastNumbers``: in all, on the item, then on each of its S skills. None
+            where the network asks for none, or where a window is all the history there is.
     """
 
     item_BL: Tensor
@@ -77,6 +80,7 @@ class AnswerBatch(NamedTuple):
     time_BL: Tensor | None = None
     response_time_BL: Tensor | None = None
     attempt_BL: Tensor | None = None
+    past_BLF: Tensor | None = None
 
     def answered(self, step: int | Tensor, rows: Tensor | slice = slice(None)) -> "Answered":
         """Return the answers at a step.
@@ -85,7 +89,8 @@ class AnswerBatch(NamedTuple):
             step: Which, from 0; one for all, or with ``rows`` as a tensor one of each.
             rows: Of which windows; of all by default.
         """
-        columns = (self.item_BL, self.skill_BLS, self.correct_BL, *self[-3:])
+        known = (self.time_BL, self.response_time_BL, self.attempt_BL)
+        columns = (self.item_BL, self.skill_BLS, self.correct_BL, *known)
         return Answered(*(None if x is None else x[rows, step] for x in columns))  # type: ignore[arg-type]
 
 
@@ -152,6 +157,22 @@ def as_read(given: Question, reads: Collection[str]) -> Question:
             dtype, unknown = UNKNOWN_VALUES[column]
             changed[field] = torch.full_like(given.item_B, unknown, dtype=dtype)
     return given._replace(**changed)
+
+
+class TracingFacts(NamedTuple):
+    """What is learnt of the training part's answers before training: a logistic regression.
+
+    Attributes:
+        item_N2: Its weights of each item, as ``baselines.streaming_lr.Weights`` has them, float32.
+        skill_K7: Those of each skill.
+        shared_F: Those of the numbers that all answers share, the bias last.
+        answers: How many answers the training part has.
+    """
+
+    item_N2: Tensor
+    skill_K7: Tensor
+    shared_F: Tensor
+    answers: int
 
 
 class EnrolmentBatch(NamedTuple):

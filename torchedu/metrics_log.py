@@ -11,7 +11,7 @@ from lightning.pytorch.loggers.logger import rank_zero_experiment
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 
 from torchedu.errors import ConfigError, DataError, worded
-from torchedu.files import sweep, write_whole
+from torchedu.files import below, sweep, write_whole
 from torchedu.run_folder import RunFolder
 from torchedu.run_lock import RunLock
 
@@ -63,9 +63,14 @@ def _sweep(run: Path) -> None:
     """Remove what a killed run left half-written; nothing else writes when a run begins.
 
     Links go too: a run writes its files into its own folder, wherever a name there points to.
+
+    Raises:
+        ConfigError: A folder of the run is a link.
     """
     for file in run.iterdir():
-        if file.is_symlink() and not file.is_dir():
+        if file.is_symlink():
+            if file.is_dir():
+                below(run, file)  # which says that it is a link
             file.unlink(missing_ok=True)
     folders = [file for file in run.iterdir() if file.is_dir() and not file.is_symlink()]
     parts = [part for folder in folders for part in folder.glob("*.parts") if not part.is_symlink()]

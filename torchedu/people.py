@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torchedu.errors import CheckpointError
 from torchedu.files import write_whole
 
+_DAMAGE = (ValueError, KeyError, TypeError, OSError, EOFError, MemoryError, OverflowError)
 BYTES = 8
 """Bytes of a digest: of ten million students and as many others, two have the same with odds of
 one to two hundred thousand."""
@@ -120,8 +121,16 @@ class People(NamedTuple):
                 train, val = (
                     Known(kept[f"{part}_digest"], kept[f"{part}_stop"]) for part in ("train", "val")
                 )
-                return cls(kept["key"].tobytes(), train, val)
-        except (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
+                key = kept["key"]
+            for known in (train, val):
+                if known.digest.shape != known.stop.shape or known.digest.ndim != 1:
+                    raise ValueError("digests and positions are not as many")
+                if known.digest.dtype != np.uint64 or known.stop.dtype != np.int64:
+                    raise ValueError("digests or positions of another kind")
+            if key.dtype != np.uint8 or not 0 < key.size <= 64:
+                raise ValueError("no key")
+            return cls(key.tobytes(), train, val)
+        except (*_DAMAGE, zipfile.BadZipFile) as error:
             raise CheckpointError(
                 f"{file}, which tells whom the network was trained on, is damaged: {error}",
                 "Take it from a copy of the run, or remove it: nobody is recognised then.",

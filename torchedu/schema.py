@@ -329,3 +329,15 @@ class Vocabulary:
     def from_json(cls, value: dict[str, Sequence[str]]) -> "Vocabulary":
         """Read what ``to_json`` wrote."""
         return cls({kind: Names(names) for kind, names in value.items()})
+
+
+IN_ALL_RATES, ON_SKILL_RATES = (0.2, 0.05, 0.01), (0.3, 0.1)
+"""Rates of the moving averages of a student's marks, in all and on a skill."""
+RECENT_ANSWERS = 128
+"""Answers among which an item's earlier ones are looked for: so many are kept of a student."""
+REMEMBERED_SKILLS = 512
+"""Skill ids below which what a student did on a skill is kept."""
+SMOOTHED_BY = 5
+"""Answers that hold the mean of a student's marks near half."""
+LOG_SCALE = 4
+"""What logarithms of counts are divided by, so that all numbers of the past are of like size."""

@@ -11,8 +11,10 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 LARGEST = 1 << 53
 """The whole numbers up to which every float has one of its own."""
-MOST = 50_000_000
+MOST = 20_000_000
 """Values of a file that are looked at, each as often as it is referred to."""
+NESTED = 20
+"""How many each value counts for that stands anywhere inside others: of these there are few."""
 DEEPEST = 50
 IMPORT_PATH = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+"
 
@@ -221,6 +223,7 @@ def plain(leaf: Form) -> Form:
             raise Unfit(f"nested more than {DEEPEST} deep")
         if isinstance(value, dict):
             _mapping(value, look)
+            look.take(NESTED * len(value))
             for name, one in value.items():
                 if type(name) not in (str, int):
                     raise _unfit(name, "a name")
@@ -229,7 +232,7 @@ def plain(leaf: Form) -> Form:
                 except Unfit as error:
                     raise error.inside(name) if depth < 8 else error from None
         elif type(value) in (list, tuple):
-            look.take(len(value))
+            look.take(NESTED * len(value))
             for one in value:
                 walk(one, look, depth + 1)
         else:
@@ -301,4 +304,4 @@ def _unfit(value: Any, wanted: str) -> Unfit:
 
 
 def _is_short(value: Any) -> bool:
-    return len(value) < 60 if isinstance(value, str) else abs(value) < LARGEST**2
+    return len(value) < 60 if isinstance(value, str) else not abs(value) > LARGEST**2

@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torchedu.baselines.counts import count_features, past
+from torchedu.baselines.counts import count_features
 from torchedu.datasets.answers import Answers
 
 SKILLS = [[], [], [2], [2, 3], [], [3, 1], [4, 2]]
@@ -65,10 +65,3 @@ def test_an_items_second_skill_does_not_see_the_answer_through_the_first(
         count_features(class_of([[(3, mark)]], SKILLS), 7, 5).toarray() for mark in (1.0, 0.0)
     )
     np.testing.assert_array_equal(right, wrong)
-
-
-def test_sums_of_shares_never_fall_below_zero() -> None:
-    key = np.random.default_rng(0).integers(0, 50, 2000)
-    before = past(key, np.full(2000, 0.1))
-    assert before.wins.min() == 0
-    np.testing.assert_allclose(before.wins, 0.1 * before.attempts, atol=1e-9)

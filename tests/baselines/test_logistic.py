@@ -53,3 +53,12 @@ def test_answers_all_alike_give_a_finite_and_sure_prediction(mark: float) -> Non
     logit = predict_logit(x, fit_logistic(x, np.full(200, mark), 1.0, None))
     assert np.isfinite(logit).all()
     assert np.abs(expit(logit) - mark).max() < 0.01
+
+
+def test_weights_stay_near_where_they_are_expected() -> None:
+    x = features(50, 4, 0)
+    y = np.arange(50.0) % 2
+    spread, centre = np.array([1e-4, 1.0, 1e-4, 1.0]), np.array([2.0, 2.0, -3.0, 0.0])
+    found = fit_logistic(x, y, 1.0, None, spread, centre)[:-1]
+    np.testing.assert_allclose(found[[0, 2]], centre[[0, 2]], atol=1e-3)
+    assert abs(found[1] - 2.0) > 1e-2

@@ -51,6 +51,7 @@ def test_the_scores_stand_beside_the_baselines(trained_run: Path) -> None:
         ("ItemDKT", "network"),
         ("item mean", "baseline"),
         ("Best-LR", "baseline"),
+        ("Streaming-LR", "baseline"),
         ("best reachable", "bound"),
         ("oracle", "oracle"),
     ]

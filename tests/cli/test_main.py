@@ -1,3 +1,4 @@
+import io
 import re
 import subprocess
 import sys
@@ -6,6 +7,7 @@ import pytest
 
 import torchedu
 from torchedu.cli import COMMANDS, PERMISSIONS, main
+from torchedu.permissions import Permissions, held
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["fti"], []])
@@ -73,12 +75,29 @@ def test_help_of_fit_names_the_options_of_model_data_and_trainer(
         assert re.search(rf"\b{name}\b", said), name
 
 
-def test_a_reader_that_leaves_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("end", "code"), [(KeyboardInterrupt, 130), (BrokenPipeError, 141)])
+def test_a_reader_that_leaves_ends_a_command_without_a_word(
+    monkeypatch: pytest.MonkeyPatch, end: type[BaseException], code: int
+) -> None:
     def leave(words: list[str]) -> None:
-        raise KeyboardInterrupt
+        raise end
 
     monkeypatch.setattr("torchedu.cli.report.main", leave)
-    assert main(["report", "x"]) == 130
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    monkeypatch.setattr(sys, "stderr", said := io.StringIO())
+    assert main(["report", "x"]) == code
+    assert said.getvalue() == ("Interrupted.\n" if end is KeyboardInterrupt else "")
+
+
+def test_what_every_command_takes_is_of_its_words_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    met: list[object] = []
+    monkeypatch.setattr("torchedu.cli.report.main", lambda words: met.append((words, held())))
+    words = ["report", "--trust", "a,b.c", "x", "--trust=d", "--sealed_only", "--allow_download"]
+    assert main(words) == 0
+    assert met == [(("x",), Permissions(frozenset({"a", "b.c", "d"}), True, True, False))]
+    assert held() == Permissions()
+    assert main(["report", "--trust"]) == 2
+    assert main(["report", "x", "--trust", "../mine"]) == 2
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])

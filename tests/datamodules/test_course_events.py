@@ -1,5 +1,6 @@
 """Batches of students in courses: the same steps on one rank or two, and after a stop."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -59,3 +60,16 @@ def test_another_seed_draws_another_order(data: CourseEvents) -> None:
     other = CourseEvents(data.path, batch_size=16, seed=1)
     rows = [next(iter(one.train_dataloader())).enrolment_B for one in (data, other)]
     assert not torch.equal(rows[0], rows[1])
+
+
+def test_a_student_of_two_courses_is_on_one_side_of_training_and_validation(
+    data: CourseEvents,
+) -> None:
+    several = CourseEvents(str(data.store.path), val=0.4)
+    names = np.array(several.store.student_names(np.arange(several.store.num_enrolments)))
+    names = np.array([f"s{i // 3}" for i in range(len(names))])  # each in three courses
+    several.store.student_names = lambda rows: names[rows].tolist()  # type: ignore[method-assign]
+    train, val = (set(names[several.parts[part]]) for part in ("train", "val"))
+    assert train
+    assert val
+    assert not train & val

@@ -68,9 +68,13 @@ def built(domain: type[Domain], net: type[Network], known: Companions, **sizes: 
     """Return an engine of a small network of random weights."""
     torch.manual_seed(0)
     given = inspect.signature(net).parameters
-    small = {name: value for name, value in SMALL.items() if name in given and name not in sizes}
+    small: dict[str, Any] = {
+        name: value for name, value in SMALL.items() if name in given and name not in sizes
+    }
     if net.__name__ == "CausalLM":
         small = {"config": LLAMA}
+    if sizes.get("num_labels"):
+        small["head"] = "classes"
     arguments = {name: sizes[name] for name in domain.sizes}
     more = {"max_new_tokens": 8} if "max_new_tokens" in inspect.signature(domain).parameters else {}
     made = domain(net=partial(net, **small), **arguments, **more).eval()

@@ -199,6 +199,11 @@ def test_part_of_the_marks_is_evaluated(tmp_path: Path) -> None:
     task = KnowledgeTracing(DKT, data.num_items, data.num_skills)
     task.companions = data.own
     found = evaluate(task, data, stock_trainer())
-    assert [row["name"] for row in found["scores"]] == ["DKT", "item mean", "Best-LR"]
+    assert [row["name"] for row in found["scores"]] == [
+        "DKT",
+        "item mean",
+        "Best-LR",
+        "Streaming-LR",
+    ]
     assert found["counts"]["answers"] == 8
     assert found["by_group"] == {}

@@ -22,6 +22,7 @@ def test_weights_stand_for_rows() -> None:
     assert tells(value, target, np.array([500, 500, 200]))[0].value == 1
     assert tells(value, target, np.array([500, 500, 5])) == []
     assert tells(value[:0], target[:0]) == []
+    assert tells(value, target, np.zeros(3, int)) == []
 
 
 def test_values_of_the_lowest_are_found() -> None:

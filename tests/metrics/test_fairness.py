@@ -141,3 +141,36 @@ def test_what_does_not_fit_together_is_refused() -> None:
         audit(p, y, {"gender": Attribute(attributes["gender"].ids, ["F"])})
     with pytest.raises(ValueError, match="50 permutations cannot tell"):
         audit(p, y, attributes, permutations=50)
+
+
+def test_what_was_not_compared_is_not_called_fair() -> None:
+    p, y, attributes = simulated(6, size=40)
+    found = audit(p, y, attributes, **FAST)
+    assert found["words"][0] == "Nothing could be compared: gender, band."
+    alone = {"school": Attribute(np.zeros(900, int), ["A"])}
+    p, y, attributes = simulated(6)
+    told = audit(p, y, alone, **FAST)["words"]
+    assert told[0] == "Nothing could be compared: school."
+    assert audit(p, y, {}, **FAST)["words"] == ["Nothing could be compared."]
+    both = audit(p, y, attributes | alone, **FAST)["words"]
+    assert both[0].startswith("No gap is above its noise floor")
+    assert both[1] == "Nothing could be compared: school."
+
+
+def test_gaps_that_no_stratum_can_tell_are_no_gaps_that_are_not_there() -> None:
+    p, y, attributes = simulated(6)
+    gender = attributes["gender"]
+    course = Attribute(gender.ids, ["one of women", "one of men"])
+    told = audit(p, y, {"gender": gender}, stratum=course, **FAST)["words"]
+    assert "Nothing could be compared within one course: gender." in told
+    assert not any(word.startswith("No gap") for word in told)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -0.1, 1.5])
+def test_what_is_no_number_of_0_to_1_is_refused(wrong: float) -> None:
+    p, y, attributes = simulated(6)
+    for place in range(2):
+        columns = [p.copy(), y.astype(float)]
+        columns[place][3] = wrong
+        with pytest.raises(ValueError, match="are no numbers of 0 to 1"):
+            audit(*columns, attributes, **FAST)

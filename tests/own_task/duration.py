@@ -33,6 +33,13 @@ class Pace(Network):
         self.pace = nn.GRU(2, dim, batch_first=True)
         self.out = nn.Linear(dim, 1)
 
+    def example(self, rows: int, steps: int, width: int) -> DurationBatch:
+        """Draw exercises, from which an export learns what is read."""
+        exercise_BL = torch.randint(1, self.num_exercises, (rows, steps))
+        scored_BL = torch.ones(rows, steps, dtype=torch.bool)
+        row_B = torch.arange(rows)
+        return DurationBatch(exercise_BL, torch.randn(rows, steps), scored_BL, row_B, row_B)
+
     def forward(self, batch: DurationBatch) -> Tensor:
         """Foretell the log of the minutes; shape (B, L)."""
         usual_BL = self.usual(batch.exercise_BL).squeeze(-1)

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from torchedu.errors import ConfigError
+from torchedu.permissions import allowing
 from torchedu.run.words import Words
 from torchedu.tasks import CourseRecommendation, KnowledgeTracing
 
@@ -24,7 +25,27 @@ def test_the_usual_network_is_named_right_after_its_task() -> None:
     words = ["--run", "x", "--model", "CourseRecommendation", "--model.net.dim", "8"]
     net = "--model.net=torchedu.models.TwoTower"
     assert Words(words).for_training() == [*words[:4], net, *words[4:]]
-    assert Words(["--lr_find"]).for_training()[0] == "--model.net=torchedu.models.ItemDKT"
+    assert Words(["--lr_find"]).for_training()[0] == "--model.net=torchedu.models.LogisticDKT"
     assert Words(["--config", "two_tower"]).names_net
     assert Words(["--model.net", "MF"]).names_net
     assert not Words(words[:4]).names_net
+
+
+def test_a_configuration_imports_nothing_that_nobody_names(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    for content in (
+        "model: {class_path: unheard.Task}",
+        "data: unheard.Data",
+        "trainer: {callbacks: [{class_path: unheard.of.Callback}]}",
+        "model: {init_args: {net: unheard.Net}}",
+        "optimizer: {class_path: unheard.SGD}",
+    ):
+        file.write_text(content, "utf-8")
+        with pytest.raises(ConfigError, match="whose code is not torchedu's") as told:
+            Words(["--config", str(file)])
+        assert told.value.remedy == "If you trust it, name its module: ⟦trust⟧ unheard."
+        with allowing(trust="unheard"):
+            Words(["--config", str(file)])
+        Words(["--config", str(file), "--model.net", "unheard.other.Net"])  # the words name it
+    file.write_text("trainer: {callbacks: {class_path: lightning.pytorch.callbacks.Timer}}")
+    Words(["--config", str(file)])

@@ -1,4 +1,5 @@
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ import torch
 from lightning import Trainer
 
 from torchedu import GMF, MF, MLP, CourseRecommendation, Enrolments, NeuMF, SASRec, TwoTower
+from torchedu.datamodules.stream import BatchStream
 from torchedu.domains.recommendation import LOSSES
 from torchedu.errors import ConfigError
 from torchedu.run import trainer
@@ -161,3 +163,33 @@ def test_windows_suit_the_network_unless_asked_for(
     runs(tmp_path / "run").validate(a_task(data, net), datamodule=data, verbose=False)
     assert data.window == window
     assert max(batch.item_BL.shape[1] for batch in data.train_dataloader()) <= window
+
+
+@pytest.mark.parametrize("loss", [one for one in LOSSES if one != "in_batch"])
+def test_a_step_s_gradient_is_the_same_however_it_is_divided(loss: str, data: Enrolments) -> None:
+    task = a_task(data, loss=loss, negatives=8).eval()  # without dropout
+    task.agree(data, training=True)
+
+    def gradient(accumulate: int) -> torch.Tensor:
+        task.zero_grad()
+        stream = BatchStream(*data.training(), accumulate=accumulate)
+        for batch in islice(stream, accumulate):
+            (task.share(batch, task.loss(batch)[0]) / accumulate).backward()
+        return torch.cat([x.grad.flatten() for x in task.parameters() if x.grad is not None])
+
+    whole = gradient(1)
+    assert not task.by_batch
+    assert float((gradient(2) - whole).norm() / whole.norm()) < 5e-6
+
+
+def test_a_loss_that_is_another_one_when_divided_says_so(
+    data: Enrolments, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = "sets each course against those of its batch"
+    for loss, accumulate in (("in_batch", 2), ("in_batch", 1), ("softmax", 2)):
+        caplog.clear()
+        run = runs(tmp_path / f"{loss}{accumulate}")
+        run.accumulate_grad_batches = accumulate
+        with caplog.at_level("INFO"):
+            run.fit(a_task(data, loss=loss), datamodule=data)
+        assert (said in caplog.text) == (loss == "in_batch" and accumulate == 2)

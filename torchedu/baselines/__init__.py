@@ -8,6 +8,7 @@ from torchedu.baselines.ials import IALS
 from torchedu.baselines.item_mean import ItemMean
 from torchedu.baselines.next_course import Markov, NextCourseRidge
 from torchedu.baselines.popularity import Popularity
+from torchedu.baselines.streaming_lr import StreamingLR
 
 __all__ = [
     "EASE",
@@ -21,5 +22,6 @@ __all__ = [
     "NextCourseRidge",
     "Popularity",
     "RecentEASE",
+    "StreamingLR",
     "Tuned",
 ]

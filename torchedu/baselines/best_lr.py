@@ -10,11 +10,8 @@ from scipy.special import expit
 from torchedu.baselines.baseline import Baseline, cross_entropy, middle, settle
 from torchedu.baselines.counts import count_features
 from torchedu.baselines.logistic import fit_logistic, predict_logit
-from torchedu.baselines.tracing import base_rate, divide, histories
+from torchedu.baselines.tracing import base_rate, by_students, divide, thinned
 from torchedu.datasets.answers import Answers
-
-CHUNK = 1_000_000
-"""Answers whose features are in memory at a time while predicting."""
 
 
 class BestLR(Baseline[Answers, NDArray[np.float32]]):
@@ -55,7 +52,7 @@ class BestLR(Baseline[Answers, NDArray[np.float32]]):
     def fit(self, answers: Answers) -> Self:
         """Learn the weights; see ``Baseline.fit``."""
         base_rate(answers, self.name)  # refuses an empty class
-        answers = self._thinned(answers)
+        answers = thinned(answers, self.most_answers, self.seed)
         self._sizes = (answers.num_items, answers.num_skills)
         start = self._choose(answers)
         features, correct = self._design(answers)
@@ -65,27 +62,13 @@ class BestLR(Baseline[Answers, NDArray[np.float32]]):
     def predict(self, answers: Answers) -> NDArray[np.float32]:
         """Predict every answer; see ``Baseline.predict``."""
         probability = np.empty(len(answers.item), np.float32)
-        students = len(answers.offsets) - 1
-        begin = 0
-        while begin < students:
-            most = answers.offsets[begin] + CHUNK
-            end = max(begin + 1, int(np.searchsorted(answers.offsets, most, "right")) - 1)
-            features, _ = self._design(histories(answers, np.arange(begin, end)))
-            where = slice(answers.offsets[begin], answers.offsets[end])
+        for where, some in by_students(answers):
+            features, _ = self._design(some)
             probability[where] = expit(predict_logit(features, self._weights))
-            begin = end
         return probability
 
     def _design(self, answers: Answers) -> tuple[csr_array, NDArray[np.float64]]:
         return count_features(answers, *self._sizes), answers.correct.astype(np.float64)
-
-    def _thinned(self, answers: Answers) -> Answers:
-        if len(answers.item) <= self.most_answers:
-            return answers
-        lengths = np.diff(answers.offsets)
-        drawn = np.random.default_rng(self.seed).permutation(len(lengths))
-        enough = int(np.searchsorted(np.cumsum(lengths[drawn]), self.most_answers)) + 1
-        return histories(answers, np.sort(drawn[:enough]))
 
     def _choose(self, answers: Answers) -> NDArray[np.float64] | None:
         """Choose ``c`` on held-out students; return weights near those to be found, if any."""

@@ -10,12 +10,20 @@ from scipy.special import expit
 Floats = NDArray[np.float64]
 
 
-def fit_logistic(features: csr_array, correct: Floats, c: float, start: Floats | None) -> Floats:
-    """Find the weights that predict marks best, large weights penalised.
+def fit_logistic(
+    features: csr_array,
+    correct: Floats,
+    c: float,
+    start: Floats | None,
+    spread: Floats | None = None,
+    centre: Floats | None = None,
+) -> Floats:
+    """Find the weights that predict marks best, those far from where they are expected penalised.
 
-    The least of: the sum of cross-entropies + sum of squared weights / (2 c), the intercept free.
-    That is scikit-learn's ``LogisticRegression(C=c)``, except that a mark between 0 and 1 counts as
-    that share of a right and the rest of a wrong answer.
+    The least of: the sum of cross-entropies + sum of ((weight - centre) / spread)^2 / (2 c), the
+    intercept free. Without a spread and a centre that is scikit-learn's
+    ``LogisticRegression(C=c)``, except that a mark between 0 and 1 counts as that share of a right
+    and the rest of a wrong answer.
 
     Newton's method, each step found by conjugate gradients with the Hessian's diagonal as
     preconditioner: columns of counts and rare one-hot columns have very different curvatures, for
@@ -26,7 +34,10 @@ def fit_logistic(features: csr_array, correct: Floats, c: float, start: Floats |
         correct: Marks, 0..1; shape (answers,).
         c: Strength of the data against the penalty, above 0.
         start: Weights to start from, such as those of a neighbouring ``c``; shape (columns + 1,).
-            None starts from the base rate.
+            None starts from the centre and the base rate.
+        spread: How far each weight may be expected from its centre; shape (columns,). 1 for all
+            where it is None.
+        centre: Where each weight is expected; shape (columns,). 0 for all where it is None.
 
     Returns:
         The weights, the intercept last; shape (columns + 1,).
@@ -34,21 +45,24 @@ def fit_logistic(features: csr_array, correct: Floats, c: float, start: Floats |
     rows, columns = features.shape
     transposed = features.T
     squares = csr_array((features.data**2, features.indices, features.indptr), features.shape).T
-    penalty = np.append(np.full(columns, 1 / c), 0.0)
+    spread = np.ones(columns) if spread is None else spread
+    expected = np.append(np.zeros(columns) if centre is None else centre, 0.0)
+    penalty = np.append(1 / (c * spread**2), 0.0)
     if start is None:
         rate = (correct.sum() + 0.5) / (rows + 1)
-        start = np.append(np.zeros(columns), np.log(rate / (1 - rate)))
+        start = np.append(expected[:-1], np.log(rate / (1 - rate)))
 
     def loss(weights: Floats, logit: Floats) -> float:
         entropy = np.logaddexp(0, logit).sum() - correct @ logit
-        return float(entropy + 0.5 * (penalty * weights) @ weights)
+        return float(entropy + 0.5 * penalty @ (weights - expected) ** 2)
 
     weights, logit = start, predict_logit(features, start)
     now = loss(weights, logit)
     for _ in range(50):  # steps; real classes need 4 to 11
         probability = expit(logit)
         residual = probability - correct
-        slope = np.append(transposed @ residual, residual.sum()) + penalty * weights
+        slope = np.append(transposed @ residual, residual.sum())
+        slope += penalty * (weights - expected)
         curvature = probability * (1 - probability)
         diagonal = np.append(squares @ curvature, curvature.sum()) + penalty
 

@@ -1,5 +1,6 @@
 """Students' answers as baselines of knowledge tracing take them: some students, means, names."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,9 @@ from torchedu.baselines.baseline import hold_out
 from torchedu.datasets.answers import Answers, ragged_index
 from torchedu.errors import DataError
 from torchedu.schema import RESERVED
+
+CHUNK = 1_000_000
+"""Answers whose features are in memory at a time while predicting."""
 
 
 def histories(answers: Answers, students: NDArray[np.int64]) -> Answers:
@@ -44,6 +48,38 @@ def divide(answers: Answers, share: float, seed: int) -> tuple[Answers, Answers]
     students = np.arange(len(answers.offsets) - 1)
     held = hold_out(students, share, len(answers.item) + 1, seed)
     return histories(answers, students[~held]), histories(answers, students[held])
+
+
+def thinned(answers: Answers, most: int, seed: int) -> Answers:
+    """Draw students at random to about so many answers, where there are more.
+
+    Args:
+        answers: The histories of the training students.
+        most: So many.
+        seed: Seed of the draw.
+    """
+    if len(answers.item) <= most:
+        return answers
+    lengths = np.diff(answers.offsets)
+    drawn = np.random.default_rng(seed).permutation(len(lengths))
+    enough = int(np.searchsorted(np.cumsum(lengths[drawn]), most)) + 1
+    return histories(answers, np.sort(drawn[:enough]))
+
+
+def by_students(answers: Answers) -> Iterator[tuple[slice, Answers]]:
+    """Yield some students' histories at a time, and where their answers stand.
+
+    Args:
+        answers: The histories; of these about ``CHUNK`` answers are given at a time.
+    """
+    students = len(answers.offsets) - 1
+    begin = 0
+    while begin < students:
+        most = answers.offsets[begin] + CHUNK
+        end = max(begin + 1, int(np.searchsorted(answers.offsets, most, "right")) - 1)
+        where = slice(int(answers.offsets[begin]), int(answers.offsets[end]))
+        yield where, histories(answers, np.arange(begin, end))
+        begin = end
 
 
 def base_rate(answers: Answers, name: str) -> float:

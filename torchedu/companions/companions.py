@@ -115,6 +115,7 @@ class Companions:
                 )
         for table in self.columns:
             self.places(table, own)
+        self._check_ranges(own)
         if None not in (self.base, own.base) and self.base != own.base:
             raise CheckpointError(
                 f"the additions were trained on other weights ({self.base}) than those that are "
@@ -122,6 +123,21 @@ class Companions:
                 "Put the model that they belong to there, or name it: ⟦model.net.source⟧ FOLDER.",
             )
         return [*self._unknown(own, unknown or {}), *self._moved(own)]
+
+    def _check_ranges(self, own: "Companions") -> None:
+        """Refuse scores that go beyond what the network has learned to give."""
+        mine, theirs = self.ranges, own.to(self.vocabulary).ranges
+        if mine is None or theirs is None:
+            return
+        beyond = (theirs[..., 0] < mine[..., 0]) | (theirs[..., 1] > mine[..., 1])
+        for prompt, score in np.argwhere(beyond & mine.any(-1) & theirs.any(-1)).tolist():
+            (low, high), (least, most) = (one[prompt, score, :2].tolist() for one in (theirs, mine))
+            name = self.vocabulary[PROMPT].name(prompt)
+            raise CheckpointError(
+                f"the scores of the prompt {name!r} go from {low:g} to {high:g} in the data, "
+                f"and went from {least:g} to {most:g} in training.",
+                REMEDY,
+            )
 
     def places(self, table: str, own: "Companions") -> NDArray[np.int64]:
         """Return where each column that the network reads stands among those of data.

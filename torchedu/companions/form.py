@@ -65,6 +65,7 @@ _beside = record(
         "tokenizer": record({file: text(most=1 << 28) for file in TOKENIZER_FILES}),
         "thresholds": listed(table(json_value)),
         "base": text(r"[0-9a-f]{16}", 16, "a checksum"),
+        "reading": table(json_value),
     },
     ("vocabulary",),
 )

@@ -48,7 +48,7 @@ class CourseEvents(DataModule):
             the Open University data set; they are imported once into a store beside them.
         test: Presentations of the test part; where it is None the latest, or, of a single one, a
             fifth of its enrolments.
-        val: Share of the other enrolments, drawn at random, for validation.
+        val: Share of the other enrolments for validation, drawn by student.
         val_presentations: Presentations for validation instead, which training then lacks.
         cutoffs: Shares of a course's length at which risks are scored.
         mark_delay_days: How long after work is handed in its mark is known.
@@ -334,16 +334,14 @@ class CourseEvents(DataModule):
         presentation = of_course[self.store.column("course")]
         outcome = ~np.isnan(self.store.at_risk)
         if test is None and len(known) == 1:  # no other year to learn from
-            last = np.random.default_rng([self.seed, 1]).random(len(outcome)) < 0.2
+            last = self._some_students(np.arange(len(outcome)), 0.2, [self.seed, 1])
         else:
             last = np.isin(presentation, names.ids(test or known[-1:]))
         rest = np.flatnonzero(~last & outcome)
         if val_presentations:
             held = np.isin(presentation[rest], names.ids(val_presentations))
         else:
-            held = np.zeros(len(rest), bool)
-            some = max(1, round(val * len(rest)))
-            held[np.random.default_rng(self.seed).permutation(len(rest))[:some]] = True
+            held = self._some_students(rest, val, [self.seed])
         parts = {"train": rest[~held], "val": rest[held], "test": np.flatnonzero(last & outcome)}
         for name, rows in parts.items():
             if not len(rows):
@@ -353,6 +351,16 @@ class CourseEvents(DataModule):
                     file=self.path,
                 )
         return parts
+
+    def _some_students(self, rows: Ids, share: float, seed: list[int]) -> NDArray[np.bool_]:
+        """Draw students until they have a share of some enrolments; say which those are."""
+        names = np.array(self.store.student_names(rows))
+        _, student, sizes = np.unique(names, return_inverse=True, return_counts=True)
+        order = np.random.default_rng(seed).permutation(len(sizes))
+        before = np.cumsum(sizes[order]) - sizes[order]
+        drawn = np.zeros(len(sizes), bool)
+        drawn[order[before < max(1, round(share * len(rows)))]] = True
+        return drawn[student]
 
 
 def _take(moments: Moments, seen: View, kept: NDArray[np.bool_]) -> tuple[Moments, View]:

@@ -247,11 +247,13 @@ class Essays(DataModule):
         """
         own, vocabulary = self.store.vocabulary, companions.vocabulary
         if not self.num_labels:
-            new = [name for name in own[PROMPT] if name not in vocabulary[PROMPT]]
-            if new:
-                first = int(np.flatnonzero(self.store.prompt == own[PROMPT].id(new[0]))[0])
+            known = np.isin(own[PROMPT].translation(vocabulary[PROMPT]), (0, 1), invert=True)
+            new = np.flatnonzero(~known[self.store.prompt])
+            if len(new):
+                first = int(new[0])
+                prompt, text = own[PROMPT].name(self.store.prompt[first]), self.store.names([first])
                 raise DataError(
-                    f"the prompt {new[0]!r} of text {self.store.names([first])[0]!r} is not known "
+                    f"the prompt {prompt!r} of text {text[0]!r} is not known "
                     "to the network, nor the range of its scores.",
                     f"Train on it too, or leave it out. Known: {', '.join(vocabulary[PROMPT])}.",
                     file=self.path,

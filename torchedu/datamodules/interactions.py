@@ -9,18 +9,23 @@ from tempfile import gettempdir, mkdtemp
 from weakref import finalize
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
-from torchedu.batch import UNKNOWN_VALUES
+from torchedu.baselines import StreamingLR
+from torchedu.baselines.streaming_lr import Weights
+from torchedu.batch import UNKNOWN_VALUES, TracingFacts
 from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, Seen, at_least
 from torchedu.datasets import AnswerStore, splits
-from torchedu.datasets.order import Order, cut_windows
+from torchedu.datasets.order import Order, Windows, cut_windows
 from torchedu.datasets.simulator import simulate
 from torchedu.datasets.splits import Part
 from torchedu.errors import ConfigError, allowed
 from torchedu.files import remove_left
-from torchedu.models import KTModel, Network
+from torchedu.models import KTModel, LogisticDKT, Network
 from torchedu.readers.answers import AnswerBatches, pad_lists
+from torchedu.readers.histories import answers_in, past_of
 from torchedu.schema import ITEM, SKILL
 
 MOST_WINDOWS = 64
@@ -63,6 +68,7 @@ class Interactions(DataModule):
 
     longest = "window"
     reads: tuple[str, ...] = ()
+    past = False
 
     def __init__(
         self,
@@ -147,13 +153,44 @@ class Interactions(DataModule):
                     allowed(column, UNKNOWN_VALUES),
                 )
         self.reads = reads
+        self.past = isinstance(net, KTModel) and net.past
+
+    def facts(self, net: Network) -> TracingFacts | None:
+        """Return a logistic regression of the training part, where a network builds on one.
+
+        One that has met other data before goes on from what that has taught.
+        """
+        if not isinstance(net, LogisticDKT):
+            return None
+        known = None
+        if net.regression is not None:
+            item, skill, shared = (x.detach().double().cpu().numpy() for x in net.regression[:3])
+            known = Weights(item, skill, shared[:-1], float(shared[-1]))
+        learned = answers_in(self.store, self.vocabulary, self.parts["train"])
+        weights = StreamingLR(known=known).fit(learned).weights
+        return TracingFacts(
+            torch.from_numpy(weights.item).float(),
+            torch.from_numpy(weights.skill).float(),
+            torch.from_numpy(np.append(weights.shared, weights.bias)).float(),
+            len(learned.item),
+        )
+
+    @cached_property
+    def _past(self) -> NDArray[np.float16] | None:
+        """What came before each answer, in the order of the store; None where nobody reads it."""
+        return past_of(self.store, self.vocabulary) if self.past else None
+
+    def use(self, companions: Companions) -> None:
+        """Give batches in the ids of a trained network; see ``DataModule.use``."""
+        super().use(companions)
+        self.__dict__.pop("_past", None)
 
     def training(self) -> tuple[AnswerBatches, Order]:
         """Return what builds the training batches, and their order."""
         windows = cut_windows(self.parts["train"], self.window)
         some = min(max(len(windows.student) // 16, 8), MOST_WINDOWS)
         order = Order(windows.length, self.batch_size or some, self.seed)
-        return AnswerBatches(self.store, windows, self.vocabulary, self.reads), order
+        return self._batches(windows), order
 
     def evaluation(self, part: str | None) -> tuple[AnswerBatches, Order]:
         """Return what builds the batches of a part, or of everyone, and their order.
@@ -165,7 +202,10 @@ class Interactions(DataModule):
             self._everyone if part is None else self.parts[part], self.window, self.context
         )
         order = Order(windows.length, self.batch_size or MOST_WINDOWS, shuffle=False)
-        return AnswerBatches(self.store, windows, self.vocabulary, self.reads), order
+        return self._batches(windows), order
+
+    def _batches(self, windows: Windows) -> AnswerBatches:
+        return AnswerBatches(self.store, windows, self.vocabulary, self.reads, self._past)
 
     @property
     def _everyone(self) -> Part:

@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_leaves
 
 from torchedu.companions import Companions
 from torchedu.domains.building import Net, builder, described
+from torchedu.domains.rows import finite_of
 from torchedu.errors import CheckpointError, ConfigError
 from torchedu.layers import VocabularyTable
 from torchedu.models.network import Network
@@ -37,12 +38,11 @@ class Domain(nn.Module, ABC):
         net: The network.
         companions: What the weights belong to; None before it has met data.
         sparse: Whether tables of names have sparse gradients.
-        epoch: The pass over the training part that is going on, from 0.
+        epoch: The pass over the training part that is going on, ``step`` the optimizer's; from 0.
         started: Whether weights were taken over from another run.
-        people: Whom the weights were trained on, in this run or in one that it began with; None
-            where that is not known.
-        finite: While a batch is scored, whether what the network gave for each row is finite, a
-            tensor of shape (B,) each time that it gave something; None where nobody asks.
+        people: Whom the weights were trained on, here or before; None where that is not known.
+        finite: While a batch is scored, whether each row of what the network gave is finite, shape
+            (B,) each time; None where nobody asks.
         monitor: The score, the higher the better, that chooses the best epoch and ends training.
         counts: What its loss is a mean over.
         sizes: Arguments that are sizes of the data, each an attribute of its data module.
@@ -95,7 +95,7 @@ class Domain(nn.Module, ABC):
         self.schedule = schedule
         self.sparse = sparse
         self.companions: Companions | None = None
-        self.epoch = 0
+        self.epoch = self.step = 0
         self.started = False
         self.people: People | None = None
         self.finite: list[Tensor] | None = None
@@ -214,6 +214,11 @@ class Domain(nn.Module, ABC):
             x for x in tree_leaves(given) if isinstance(x, Tensor) and x.dtype.is_floating_point
         ]
         return torch.stack([finite_of(x) for x in numbers]).all(0)
+
+    @property
+    def by_batch(self) -> str:
+        """Why its loss is another one where ranks or accumulated batches share a step, if it is."""
+        return ""
 
     def penalty(self) -> Tensor | float:
         """Return what is added to the mean loss of a step: the network's own term by default."""
@@ -376,24 +381,3 @@ class Domain(nn.Module, ABC):
             else:
                 state[name][tuple(slice(size) for size in value.shape)] = value
         return new
-
-
-def windows_named(batch: Any, noun: str) -> list[str]:
-    """Name each window of histories by the student's row in the store and where its slots stand.
-
-    Args:
-        batch: The windows; shape (B, L).
-        noun: What a slot holds, in the plural.
-    """
-    first_B = batch.start_B + batch.scored_BL.int().argmax(1)
-    last_B = first_B + batch.scored_BL.sum(1) - 1
-    return [
-        f"student row {row} ({noun} {first} to {last})"
-        for row, first, last in torch.stack([batch.student_B, first_B, last_B], 1).tolist()
-    ]
-
-
-def finite_of(x: Tensor) -> Tensor:
-    """Say of each row of a tensor whether all of it is finite; shape (B, ...) to (B,)."""
-    # A sum is one pass over the numbers and makes no copy; NaN and infinity do not vanish in it.
-    return x.flatten(1).sum(1, dtype=torch.promote_types(x.dtype, torch.float32)).isfinite()

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from torchedu.batch import TokenBatch
 from torchedu.companions import Companions
-from torchedu.domains.domain import Domain, Schedule, finite_of
+from torchedu.domains.domain import Domain, Schedule
+from torchedu.domains.rows import finite_of
 from torchedu.errors import ConfigError
 from torchedu.models.causal_lm import CausalLM
 from torchedu.schema import Vocabulary

@@ -9,8 +9,9 @@ from torch.nn import functional as F
 
 from torchedu.batch import CourseFacts, EnrolmentBatch
 from torchedu.companions import Companions
-from torchedu.domains.domain import Domain, Schedule, finite_of, windows_named
+from torchedu.domains.domain import Domain, Schedule
 from torchedu.domains.opening import open_domain
+from torchedu.domains.rows import finite_of, windows_named
 from torchedu.errors import ConfigError
 from torchedu.metrics.ranking import TOP, hide, rank_of
 from torchedu.models.recommender import Recommender
@@ -206,6 +207,12 @@ class Recommendation(Domain):
         loss_B = each_M.new_zeros(len(batch.item_BL)).index_add(0, row_M, each_M)
         return loss_B + self.net.own_loss(batch, state_BLD), scored_BL.sum(1)
 
+    @property
+    def by_batch(self) -> str:
+        """Courses of other students in a batch are what ``in_batch`` sets each course against."""
+        told = "⟦model.loss⟧ in_batch sets each course against those of its batch"
+        return told if self.kind == "in_batch" else ""
+
     def _softmax(self, state_MD: Tensor, target_M: Tensor, *_: Any) -> Tensor:
         logit_MN = self.net.logits(state_MD).float()
         return F.cross_entropy(
@@ -213,7 +220,9 @@ class Recommendation(Domain):
         )
 
     def _sampled_softmax(self, state_MD: Tensor, target_M: Tensor, *_: Any) -> Tensor:
-        drawn_K = torch.multinomial(self._odds(), self.negatives, replacement=True)
+        # By step: whoever shares one, among ranks or accumulated batches, draws the same.
+        by_step = torch.Generator(self.popularity.device).manual_seed(self.step)
+        drawn_K = torch.multinomial(self._odds(), self.negatives, True, generator=by_step)
         return self._corrected(state_MD, target_M, drawn_K, self._odds())
 
     def _in_batch(self, state_MD: Tensor, target_M: Tensor, *_: Any) -> Tensor:
@@ -229,8 +238,8 @@ class Recommendation(Domain):
     ) -> Tensor:
         """Return the softmax over drawn courses, less the log odds of being drawn (Bengio 2008)."""
         log_N = (odds_N / odds_N.sum()).clamp(min=1e-12).log()
-        own_M1 = self.net.logits(state_MD, target_M.unsqueeze(1)).float()
-        other_MK = self.net.logits(state_MD, drawn_K.unsqueeze(0)).float() - log_N[drawn_K]
+        own_M1 = _whole(self.net.logits(state_MD, target_M.unsqueeze(1)))
+        other_MK = _whole(self.net.logits(state_MD, drawn_K.unsqueeze(0))) - log_N[drawn_K]
         other_MK = other_MK.masked_fill(drawn_K == target_M.unsqueeze(1), -torch.inf)
         logit = torch.cat([own_M1 - log_N[target_M].unsqueeze(1), other_MK], 1)
         return -F.log_softmax(logit, 1)[:, 0]
@@ -365,6 +374,11 @@ class Recommendation(Domain):
         if companions.item_skills is not None:
             skill_NS = torch.from_numpy(companions.item_skills)
             self.net.learn(CourseFacts(self.popularity, skill_NS), fresh=False)
+
+
+def _whole(x: Tensor) -> Tensor:
+    """Return numbers of at least single precision."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def _with_fewer(batch: EnrolmentBatch, row_A: Tensor, step_A: Tensor) -> EnrolmentBatch:

@@ -122,6 +122,12 @@ class Risk(Domain):
         loss_B = (each_BQ * batch.scored_BQ).sum(1) + self.net.own_loss(batch, logit_BQM2)
         return loss_B, batch.scored_BQ.sum(1)
 
+    @property
+    def by_batch(self) -> str:
+        """Groups are compared within a batch where they are."""
+        weighed = self.parity_weight > 0
+        return "⟦model.parity_weight⟧ compares groups within a batch" if weighed else ""
+
     def _disparity(self, logit_BQ: Tensor, batch: RiskBatch) -> Tensor:
         """Return the mean squared gap between groups and all, of the same outcome; a scalar."""
         gaps = []

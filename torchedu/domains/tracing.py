@@ -7,7 +7,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from torchedu.batch import AnswerBatch
-from torchedu.domains.domain import Domain, Schedule, windows_named
+from torchedu.domains.domain import Domain, Schedule
+from torchedu.domains.rows import windows_named
 from torchedu.models import KTModel
 from torchedu.schema import GROUP, ITEM, SKILL
 
@@ -63,9 +64,9 @@ class Tracing(Domain):
     )
     not_for = "To mark a student."
     usual: ClassVar = {
-        "net": "torchedu.models.ItemDKT",
+        "net": "torchedu.models.LogisticDKT",
         "data": "torchedu.datamodules.Interactions",
-        "init_args": {"lr": 2e-3, "weight_decay": 0.5, "schedule": "one_cycle"},
+        "init_args": {"lr": 5e-3, "weight_decay": 0.5, "schedule": "one_cycle"},
     }
 
     def __init__(

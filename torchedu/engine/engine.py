@@ -56,8 +56,9 @@ class Engine(Generic[D]):
 
     def __getattr__(self, name: str) -> Any:
         """Refuse a verb that it does not have."""
+        served = type(self.__dict__.get("domain")).__name__
         raise UnknownVerb(
-            f"an engine of {type(self).serves.__name__} has no {name!r}.",
+            f"an engine of {served} has no {name!r}.",
             f"It has {', '.join(self.verbs)}.",
         )
 

@@ -47,6 +47,8 @@ def tells(value: Ids, target: Ids, weight: NDArray[np.int64] | None = None) -> l
     Returns:
         The values that give their target away, the most frequent first.
     """
+    if weight is not None:
+        value, target, weight = value[weight > 0], target[weight > 0], weight[weight > 0]
     if not len(value):
         return []
     targets = int(target.max()) + 1

@@ -103,7 +103,11 @@ def audit(
         ValueError: Shapes differ, a value is out of range, or there are too few permutations for
             ``alpha``.
     """
-    p, y = np.asarray(probability), np.asarray(outcome) >= 0.5
+    p, truth = np.asarray(probability), np.asarray(outcome)
+    for name, column in (("predictions", p), ("outcomes", truth)):
+        if not (np.min(column, initial=0) >= 0 and np.max(column, initial=1) <= 1):  # nor NaN
+            raise ValueError(f"{name} are no numbers of 0 to 1")
+    y = truth >= 0.5
     p = p if p.dtype == np.float32 else p.astype(np.float64)
     if p.ndim != 1 or p.shape != y.shape:
         raise ValueError(f"{p.shape} predictions, {y.shape} outcomes: not (predictions,) twice")

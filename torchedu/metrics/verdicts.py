@@ -27,9 +27,16 @@ def words(attributes: Mapping[str, Any], stratum: str | None, noun: str) -> list
         A sentence a finding; one that says so where no gap is above its floor.
     """
     told = [*_findings(attributes, stratum), *_confounded(attributes, stratum)]
-    if not told:
+    judged = {
+        name for name, *_, gap in _gaps(attributes) if _decisive(gap, stratum)["value"] is not None
+    }
+    if not told and judged:
         told = ["No gap is above its noise floor: chance alone makes gaps as large."]
     told = [*told[:MOST], f"And {len(told) - MOST} more."] if len(told) > MOST else told
+    alone = [name for name in attributes if name not in judged and "×" not in name]
+    if alone or not judged:
+        where = f" within one {stratum}" if stratum else ""
+        told.append(f"Nothing could be compared{where}{': ' * bool(alone)}{', '.join(alone)}.")
     few = [
         f"{name} {group['group']} ({group[noun]})"
         for name, one in attributes.items()
@@ -58,10 +65,16 @@ def _gaps(attributes: Mapping[str, Any]) -> Iterator[tuple[str, str, str, dict[s
                     yield name, group["group"], measure, gap
 
 
+def _decisive(gap: Mapping[str, Any], stratum: str | None) -> Mapping[str, Any]:
+    """Return what decides of a gap: within strata, where there are such."""
+    found: Mapping[str, Any] = gap["within"] if stratum else gap
+    return found
+
+
 def _findings(attributes: Mapping[str, Any], stratum: str | None) -> Iterator[str]:
     where = f" within {stratum}" if stratum else ""
     for name, group, measure, gap in _gaps(attributes):
-        decisive = gap["within"] if stratum else gap
+        decisive = _decisive(gap, stratum)
         if decisive["above"]:
             yield (
                 f"{name}: the {NOUNS[measure]} gap of {group}{where} is "

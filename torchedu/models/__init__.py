@@ -12,6 +12,7 @@ from torchedu.models.item_dkt import ItemDKT
 from torchedu.models.kt_model import KTModel
 from torchedu.models.lesson_model import LessonModel
 from torchedu.models.lesson_transformer import LessonTransformer
+from torchedu.models.logistic_dkt import LogisticDKT
 from torchedu.models.network import Network
 from torchedu.models.neumf import MLP, NeuMF
 from torchedu.models.recommender import DotProduct, Recommender
@@ -39,6 +40,7 @@ __all__ = [
     "KTModel",
     "LessonModel",
     "LessonTransformer",
+    "LogisticDKT",
     "Network",
     "NeuMF",
     "Recommender",

@@ -25,10 +25,13 @@ class KTModel(Network):
     Attributes:
         reads: What it reads of an answer beside item, skills and mark: any of ``time``,
             ``response_time`` and ``attempt``. Batches, questions and answers carry those alone.
+        past: Whether batches of data modules carry what came before each answer in the whole
+            history; see ``AnswerBatch``. ``step`` keeps it along.
     """
 
-    sizes = ("num_items", "num_skills")
     reads: ClassVar[tuple[str, ...]] = ()
+    past: ClassVar[bool] = False
+    sizes = ("num_items", "num_skills")
 
     num_items: int
     num_skills: int

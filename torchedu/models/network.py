@@ -17,12 +17,15 @@ class Network(nn.Module, ABC):
 
     Attributes:
         sizes: Its arguments that are sizes of the data, each an attribute of the data module.
+        epochs: Passes over the training part that are enough for it, where nobody says how many;
+            None where that goes by the number of steps.
         max_history: The longest history, text or list of courses that it takes at once; None where
             any length will do.
         four_bits: Whether the weights that additions belong to are kept in 4 bits.
     """
 
     sizes: ClassVar[tuple[str, ...]] = ()
+    epochs: ClassVar[int | None] = None
     max_history: int | None = None
     four_bits: bool = False
 

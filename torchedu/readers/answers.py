@@ -12,6 +12,7 @@ from torch import Tensor
 from torchedu.batch import UNKNOWN_VALUES, AnswerBatch, Answered, Asked
 from torchedu.datasets import AnswerStore
 from torchedu.datasets.order import Windows
+from torchedu.readers.histories import translated
 from torchedu.readers.rows import Columns, counts, marks, numbers, refuse_name, times
 from torchedu.schema import ITEM, SKILL, UNKNOWN, Vocabulary
 
@@ -26,6 +27,8 @@ class AnswerBatches:
             it lacks become the unknown id.
         reads: What answers carry beside item, skills and mark; see ``KTModel``. Where the store has
             no such column, nothing is known of it.
+        past: What came before each answer of the store, from ``past_of``; None where batches carry
+            none.
     """
 
     def __init__(
@@ -34,20 +37,14 @@ class AnswerBatches:
         windows: Windows,
         vocabulary: Vocabulary | None = None,
         reads: tuple[str, ...] = (),
+        past: NDArray[np.float16] | None = None,
     ) -> None:
         self.store = store
         self.windows = windows
         self.reads = reads
-        own = store.vocabulary
-        known = vocabulary or own
-        self._item_id = np.array(own[ITEM].translation(known[ITEM]), np.int64)
-        skill_id = np.array(own[SKILL].translation(known[SKILL]), np.int64)
-        skill, item = skill_id[store.skill], np.arange(len(store.skill_offsets) - 1)
-        owner = np.repeat(item, np.diff(store.skill_offsets))
-        # Two skills that the network lacks are one to it: each name counts an answer's mark once.
-        kept = np.sort(np.unique(owner * len(known[SKILL]) + skill, return_index=True)[1])
-        starts = np.searchsorted(owner[kept], np.append(item, len(item)))
-        self._item_skill_NS = pad_lists(starts, skill[kept])
+        self.past = past
+        self._item_id, *skills = translated(store, vocabulary or store.vocabulary)
+        self._item_skill_NS = pad_lists(*skills)
 
     def __call__(self, index: NDArray[np.int64], scored: bool = True) -> AnswerBatch:
         """Build one batch.
@@ -78,7 +75,14 @@ class AnswerBatches:
             torch.from_numpy(np.asarray(start)),
             torch.full((len(index),), float(max(1, scored_BL.sum()))),
             **{f"{column}_BL": self._read(column, place_BL, seen_BL) for column in self.reads},
+            past_BLF=None if self.past is None else self._past(place_BL, seen_BL),
         )
+
+    def _past(self, place_BL: NDArray[np.int64], seen_BL: NDArray[np.bool_]) -> Tensor:
+        assert self.past is not None
+        past_BLF = self.past.take(place_BL, axis=0, mode="clip")
+        past_BLF *= seen_BL[..., None]
+        return torch.from_numpy(past_BLF)
 
     def _read(self, column: str, place_BL: NDArray[np.int64], seen_BL: NDArray[np.bool_]) -> Tensor:
         """Return a column of answers, and where nothing is known of it what stands for that."""

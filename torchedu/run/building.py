@@ -107,7 +107,7 @@ def build(config: RunConfig, meta: bool = False) -> Run:
             task.check_base(resume.checkpoint.content)
         config.model = task
         config._add_configure_optimizers_method_to_model(config.subcommand)
-    trainer = _trainer(config, data, resume)
+    trainer = _trainer(config, data, task.net.epochs, resume)
     if config.trains:
         _keep_words(config, trainer, data, resume)
     if isinstance(trainer.strategy, Checks):
@@ -123,7 +123,9 @@ def _on_meta(kind: type[Task], *args: Any, **arguments: Any) -> Task:
         return kind(*args, **arguments)
 
 
-def _trainer(config: RunConfig, data: DataModule, resume: Resume | None) -> Trainer:
+def _trainer(
+    config: RunConfig, data: DataModule, enough: int | None, resume: Resume | None
+) -> Trainer:
     """Build the trainer with the run's folder as its log."""
     given, asked = config.config, config.config_init["trainer"]
     usual = training_callbacks(config.task.monitor) if config.trains else [AnswersProgressBar()]
@@ -136,7 +138,7 @@ def _trainer(config: RunConfig, data: DataModule, resume: Resume | None) -> Trai
     more: dict[str, Any] = _log(config, resume) if config.trains else {"logger": False}
     more["strategy"] = strategy
     if config.trains and (asked["max_epochs"], asked["max_steps"]) == (None, -1):
-        more["max_epochs"] = _epochs(config, data)
+        more["max_epochs"] = enough or _epochs(config, data)
     plugins = asked["plugins"] or []
     plugins = [*plugins] if isinstance(plugins, list) else [plugins]
     if asked["sync_batchnorm"] and device_kind(where) == "cpu":

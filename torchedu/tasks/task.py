@@ -117,7 +117,13 @@ class Task(Domain, LightningModule):
         return part * (1 + 0 * part.detach())
 
     def on_fit_start(self) -> None:
-        """Keep the sums where the losses are."""
+        """Keep the sums where the losses are, and say where these are other ones when divided."""
+        times = traits_of(self._trainer).shares * self.trainer.accumulate_grad_batches
+        if self.by_batch and times > 1:
+            self.tell(
+                f"{self.by_batch}: divided by {times}, as each step is here, the loss is another "
+                "one than in a whole batch, and so are its gradients."
+            )
         if self.device.type != "mps":  # Apple's GPUs have no float64
             self._sums = self._sums.to(self.device)
 
@@ -126,8 +132,8 @@ class Task(Domain, LightningModule):
         self._sums.zero_()
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Know the epoch, in whose middle a run may have gone on."""
-        self.epoch = self.current_epoch
+        """Know the epoch, in whose middle a run may have gone on, and the step."""
+        self.epoch, self.step = self.current_epoch, self.global_step
 
     @property
     def mean_loss(self) -> Tensor:

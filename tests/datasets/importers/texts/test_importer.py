@@ -186,7 +186,7 @@ BOMB = '<!DOCTYPE q [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><question id="q">&b;<
         ([{"text": "a", "label": ""}], {}, "row 2: the label is missing"),
         ([{"text": "a", "score": 1, "prompt": ""}], {}, "row 2: the prompt is missing"),
         ([{"text": "a", "id": 1, "score": 1}, {"text": "b", "id": 1, "score": 1}], {},
-         "row 3: the id stands at another text too ('1')"),
+         "row 3: the id stands at another text too ('1, a in essays.csv, row 2, and b here')"),
         ([{"text": "a"}], {}, "no column holds a score or a label"),
         ([{"words": "a", "score": 1}], {}, "no column holds the text"),
         ([{"text": "a", "score": 1}], {"traits": ["grammr"]}, "no column is called 'grammr'"),
@@ -257,3 +257,22 @@ def test_parts_by_chance_do_not_depend_on_the_order_of_rows(tmp_path: Path) -> N
         split_texts(store, val=0.5, test=0.6)
     with pytest.raises(ConfigError, match="is not known"):
         split_texts(store, "student")
+
+
+def test_an_id_that_is_given_two_labels_or_parts_is_refused_and_both_rows_named(
+    tmp_path: Path,
+) -> None:
+    row = {"id": "a1", "prompt": "q1", "text": "T", "label": "correct", "part": "train"}
+    rows = [row, {**row, "label": "incorrect"}, {**row, "part": "test"}, row,
+            {**row, "id": "a2", "label": "incorrect"}]  # fmt: skip
+    raw = write(tmp_path / "t.csv", rows)
+    with pytest.raises(DataError, match=r"row 3: .*another label .*correct in t\.csv, row 2, and"):
+        import_data("texts", raw, tmp_path / "out")
+    store = import_data("texts", raw, tmp_path / "out", {"on_bad_row": "drop"})
+    dropped = {reason: one["rows"] for reason, one in store.about["dropped"].items()}
+    assert dropped == {
+        "the id stands at another label too": 1,
+        "the id stands at another part too": 1,
+        "the row repeats another one": 1,
+    }
+    assert store.num_texts + sum(dropped.values()) == len(rows)

@@ -11,6 +11,7 @@ import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
 from torchedu.datasets.importers.reading.columns import ColumnMap
+from torchedu.datasets.importers.reading.quotes import LONE, without_lone_quotes
 from torchedu.datasets.importers.reading.rows import COMPLETE, BadRows, Piece, Places
 from torchedu.datasets.importers.reading.text import Block, Source, blocks
 from torchedu.errors import ConfigError, DataError
@@ -87,6 +88,8 @@ def records(
     """
     rows, cut = bad.of(source), cut or (f"the line does not have {fields} fields", COMPLETE)
     for block in lines:
+        block, lone, first = without_lone_quotes(block, fields, delimiter)
+        rows.refuse(LONE[0], lone, LONE[1], first)
         table = parse(block, fields, wanted, delimiter, source.name)
         rows.refuse(cut[0], table.cut, cut[1], table.first_cut)
         if table.batch.num_rows:

@@ -36,6 +36,7 @@ MOST_WORDS = 50_000
 STEPS = (1.0, 0.5, 0.25, 0.1, 0.01)
 NAMES = (PROMPT, LABEL, PART, FOLD)
 TEXTS = ("reference", "question")
+REPEATED = "the row repeats another one"
 
 
 @dataclass(kw_only=True)
@@ -43,7 +44,8 @@ class TextImporter(Importer):
     """Graded texts.
 
     Prompts, labels, parts, folds and groups are kept in natural order of their names, texts in the
-    order of the files. A row that repeats a text's name and words counts once.
+    order of the files. A row that repeats another counts once; one that gives the text
+    of an id another score, label or part is refused.
 
     Args:
         deidentify: Mask names, mail addresses, phone numbers and ids in texts.
@@ -69,7 +71,8 @@ class _Rows:
     def __init__(self, bad: BadRows) -> None:
         self.bad = bad
         self.names: list[str] = []
-        self._known: dict[str, str] = {}  # the text of each name
+        self.repeats = BadRows(bad.places, "drop")
+        self._known: dict[str, tuple[tuple[Any, ...], int]] = {}  # each name's row, and its place
         self._texts: dict[str, list[str]] = {"text": []}
         self._named: dict[str, list[str | None]] = {}
         self._numbers: dict[str, list[NDArray[np.float64]]] = {}
@@ -104,7 +107,7 @@ class _Rows:
         texts = text.to_pylist()
         if names is None:
             names = [f"text {len(self.names) + i + 1}" for i in range(len(texts))]
-        again = self._repeated(names, texts, sieve)
+        again = self._repeated(names, texts, batch, sieve)
         keep = sieve.keep & ~again
         self.names += [names[i] for i in np.flatnonzero(keep).tolist()]
         for name in ("text", *(column for column in TEXTS if column in has)):
@@ -142,17 +145,46 @@ class _Rows:
                     )
         return numbers
 
-    def _repeated(self, names: list[Any], texts: list[Any], sieve: Sieve) -> NDArray[np.bool_]:
-        """Return which rows repeat a text, after refusing other texts of a known name."""
-        again, other = np.zeros(len(names), bool), np.zeros(len(names), bool)
+    def _repeated(
+        self, names: list[Any], texts: list[Any], batch: pa.RecordBatch, sieve: Sieve
+    ) -> NDArray[np.bool_]:
+        """Return which rows repeat another, after refusing those that say otherwise of its id."""
+        has = [name for name in batch.schema.names if name not in ("id", "text")]
+        columns = [texts, *(batch.column(name).to_pylist() for name in has)]
+        again = np.zeros(len(names), bool)
+        other: dict[str, tuple[NDArray[np.bool_], str]] = {}
         for i in np.flatnonzero(sieve.keep).tolist():
             if names[i] is None:
                 names[i] = f"text {len(self.names) + i + 1}"
-            known = self._known.setdefault(names[i], texts[i])
-            if known is not texts[i]:
-                again[i], other[i] = known == texts[i], known != texts[i]
-        sieve.refuse("the id stands at another text too", other, column="id")
+            row = tuple(column[i] for column in columns)
+            if names[i] not in self._known:
+                self._known[names[i]] = row, int(sieve.piece.place[i])
+                continue
+            known, place = self._known[names[i]]
+            again[i] = True
+            for name, before, now in zip(["text", *has], known, row, strict=True):
+                if before != now and (before == before or now == now):  # NaN is no difference
+                    first = (
+                        np.zeros(len(names), bool),
+                        self._against(names[i], place, before, now),
+                    )
+                    other.setdefault(name, first)[0][i] = True
+                    break
+        for name, (wrong, told) in other.items():
+            remedy = (
+                "Give each text an id of its own, each rater a column, and each kind of label a "
+                "store; ⟦on_bad_row⟧ drop keeps the first."
+            )
+            reason = f"the id stands at another {_plain(name)} too"
+            sieve.refuse(reason, wrong, value=told, remedy=remedy)
+        self.repeats.add(REPEATED, sieve.piece.place[again & sieve.keep], "")
         return again
+
+    def _against(self, name: str, place: int, before: Any, now: Any) -> str:
+        file, row = self.bad.places.name(place)
+        if isinstance(before, str) and len(before) > 20:
+            return f"{name}, as in {Path(file).name}, row {row}"
+        return f"{name}, {before} in {Path(file).name}, row {row}, and {now} here"
 
     def mask(self) -> list[str]:
         """Mask what names people, writers that an attribute names among it; say how often."""
@@ -195,7 +227,8 @@ class _Rows:
             ranges[:, i] = _ranges(numbers[name], low, high, ids[PROMPT] - RESERVED, len(ranges))
         if "rater1" in numbers and "rater2" in numbers:
             shown |= {"rater.1": numbers["rater1"], "rater.2": numbers["rater2"]}
-        about |= {"dropped": self.bad.dropped, "notes": [*_notes(kinds, ranges), *notes]}
+        dropped = {**self.bad.dropped, **self.repeats.dropped}
+        about |= {"dropped": dropped, "notes": [*_notes(kinds, ranges), *notes]}
         return write_texts(out, Vocabulary(kinds), self.names, self._texts, shown, ranges, about)
 
 

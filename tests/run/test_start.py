@@ -1,0 +1,69 @@
+"""Processes that do not meet end, with two lines."""
+
+import socket
+import time
+from pathlib import Path
+
+import pytest
+from lightning import Trainer
+
+from torchedu.errors import ConfigError, TrainingError
+from torchedu.run.start import APART, meeting
+from torchedu.testing.launch import LaunchServer
+
+SECONDS = 60.0
+
+
+def join(port: int, seconds: float) -> None:
+    """Meet the other rank at a port, as a trainer does."""
+    trainer = Trainer(
+        accelerator="cpu", devices=2, strategy="ddp", logger=False, enable_checkpointing=False
+    )
+    with meeting(trainer, seconds):
+        trainer.strategy.setup_environment()
+
+
+def alone(port: int, seconds: float) -> None:
+    """Begin as the first of two ranks of which the other never comes."""
+    import os
+
+    os.environ |= {"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0", "GROUP_RANK": "0"}
+    os.environ |= {"LOCAL_WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "x"}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    join(port, seconds)
+
+
+def test_a_rank_whose_peer_never_comes_ends_in_time(launch: LaunchServer, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    begun = time.monotonic()
+    started = launch.start(alone, port, 2.0, folder=tmp_path)
+    assert started.wait(SECONDS) == [APART]
+    assert time.monotonic() - begun < SECONDS
+    said = started.output(0).splitlines()
+    place = f"127.0.0.1:{port}"
+    assert f"not all of 2 processes met at {place} within 2 s." in said
+    assert said[-1].startswith("Start as many as are asked for")
+
+
+def refused(port: int) -> None:
+    with pytest.raises(TrainingError, match="is in use"):
+        alone(port, 20.0)
+
+
+def test_a_port_in_use_is_told(launch: LaunchServer, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        started = launch.start(refused, taken.getsockname()[1], folder=tmp_path)
+        assert started.wait(SECONDS) == [0], started.output(0)
+
+
+def test_a_trainer_of_one_process_waits_for_nobody() -> None:
+    trainer = Trainer(accelerator="cpu", devices=1, logger=False, enable_checkpointing=False)
+    with meeting(trainer, 0.01):
+        time.sleep(0.05)
+    with pytest.raises(ConfigError, match="start_timeout is 0") as told, meeting(trainer, 0):
+        pass
+    assert told.value.option == "start_timeout"

@@ -1,0 +1,229 @@
+"""Logistic regression on all that a student has done: what a network has to add to."""
+
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.special import expit
+
+from torchedu.baselines.baseline import Baseline, cross_entropy, middle, settle
+from torchedu.baselines.logistic import fit_logistic, predict_logit
+from torchedu.baselines.tracing import base_rate, by_students, divide, named, thinned
+from torchedu.datasets.answers import Answers
+from torchedu.datasets.past import Past, past
+
+Floats = NDArray[np.float64]
+
+ITEM_SPREADS = (0.8, 0.12)
+"""How far weights of an item are expected from 0: its own, and that of the student's mean mark."""
+SKILL_SPREADS = (0.3, 0.2, 0.2, 0.05, 0.05, 0.05, 0.12)
+"""The same of a skill: its own, of the first five numbers of ``Past.on_skill``, and of the mean."""
+SHARED_SPREAD = 0.3
+"""The same of weights of the numbers that all answers share, from ``CENTRE``."""
+MEAN = 2
+"""Which column of ``Past.in_all`` is the student's mean."""
+CENTRE = np.array(
+    [
+        *(1.26, -2.10, 1.74, 0.25, -0.05, 0.09, -0.04),  # in all
+        *(0.25, 0.20, 0.02, 0.05, 0.03),  # on the item
+        *(0.23, 0.73, 1.13, -0.45, -0.32, 0.42, 0.32),  # on the skills
+    ]
+)
+"""Where weights of the shared numbers are expected: what they were on average in eight simulated
+classes of 1,500 students with laws drawn at random; ``scripts/streaming_lr_centre.py`` made them on
+30 November 2026. A class of a dozen students leans on them, a large one hardly at all."""
+
+
+class Weights(NamedTuple):
+    """What was learnt, by what it belongs to.
+
+    Attributes:
+        item: Of each item id, as ``ITEM_SPREADS`` lists them; shape (items, 2).
+        skill: Of each skill id, as ``SKILL_SPREADS`` lists them; shape (skills, 7).
+        shared: Of the numbers of ``shared_numbers``; shape (19,).
+        bias: The log odds where all else is 0.
+    """
+
+    item: Floats
+    skill: Floats
+    shared: Floats
+    bias: float
+
+
+class StreamingLR(Baseline[Answers, NDArray[np.float32]]):
+    """Predicts each answer by item, skills, and numbers of the student's whole history.
+
+    No one paper's model: Best-LR (see ``BestLR``) with moving averages of marks and the latest of
+    them, in all, on the skills and on the item (``datasets.past``), and with weights of an item's
+    and a skill's own for how much the student's mean counts there, as in the two-parameter logistic
+    model of item response theory. Weights are expected near 0, those that all answers share near
+    ``CENTRE``, by Gaussian priors of one width a kind. The width of all but the items' own weights
+    is multiplied by one number, chosen on students held out of the training students.
+
+    Args:
+        c: The candidates for that number's square, ascending. The one with the least log loss on
+            held-out students is used; then all training students are fitted.
+        held_out: Share of the training students held out for that choice.
+        most_answers: Above that many training answers, students are drawn at random to about that
+            number.
+        most_to_choose: The same, while candidates are tried.
+        seed: Seed of the draws.
+        known: What earlier students have taught, of the same vocabulary: expected in place of 0 and
+            of ``CENTRE``.
+    """
+
+    name = "Streaming-LR"
+
+    def __init__(
+        self,
+        c: tuple[float, ...] = (0.3, 3.0, 30.0),
+        held_out: float = 0.2,
+        most_answers: int = 1_000_000,
+        most_to_choose: int = 200_000,
+        seed: int = 0,
+        known: Weights | None = None,
+    ) -> None:
+        self.ladders = {"c": c}
+        self.known = known
+        self.held_out = held_out
+        self.most_answers = most_answers
+        self.most_to_choose = most_to_choose
+        self.seed = seed
+        self.chosen = middle(self.ladders)
+
+    def fit(self, answers: Answers) -> Self:
+        """Learn the weights; see ``Baseline.fit``."""
+        base_rate(answers, self.name)  # refuses an empty class
+        answers = thinned(answers, self.most_answers, self.seed)
+        self._sizes = (answers.num_items, answers.num_skills)
+        start = self._choose(thinned(answers, self.most_to_choose, self.seed))
+        self._weights = self._fitted(*self._design(answers), self.chosen["c"], start)
+        return self
+
+    def predict(self, answers: Answers) -> NDArray[np.float32]:
+        """Predict every answer; see ``Baseline.predict``."""
+        probability = np.empty(len(answers.item), np.float32)
+        for where, some in by_students(answers):
+            design, _ = self._design(some)
+            probability[where] = expit(predict_logit(design, self._weights))
+        return probability
+
+    @property
+    def weights(self) -> Weights:
+        """What was learnt."""
+        items, skills = self._sizes
+        ends = np.cumsum([len(ITEM_SPREADS) * items, len(SKILL_SPREADS) * skills, len(CENTRE)])
+        item, skill, shared, (scale, bias) = np.split(self._weights, ends)
+        return Weights(
+            item.reshape(-1, items).T, skill.reshape(-1, skills).T, shared + scale * CENTRE, bias
+        )
+
+    def _design(self, answers: Answers) -> tuple[csr_array, Floats]:
+        features = streaming_features(answers, past(answers), *self._sizes)
+        return features, answers.correct.astype(np.float64)
+
+    def _fitted(
+        self, features: csr_array, correct: Floats, c: float, start: Floats | None
+    ) -> Floats:
+        items, skills = self._sizes
+        spread = np.concatenate(
+            [
+                np.full(items, ITEM_SPREADS[0] / c**0.5),  # c leaves it as it is
+                np.full(items, ITEM_SPREADS[1]),
+                np.repeat(SKILL_SPREADS, skills),
+                np.full(len(CENTRE), SHARED_SPREAD),
+                [1.0],
+            ]
+        )
+        expected = np.zeros(len(spread))
+        if self.known is None:
+            expected[-1] = 1  # as much of the centre as it is in other classes
+        else:
+            item, skill, shared, _ = self.known
+            expected[:-1] = np.concatenate([item.T.ravel(), skill.T.ravel(), shared])
+        return fit_logistic(features, correct, c, start, spread, expected)
+
+    def _choose(self, answers: Answers) -> Floats | None:
+        """Choose ``c`` on held-out students; return weights near those to be found, if any."""
+        part, held = divide(answers, self.held_out, self.seed)
+        if not len(part.item) or not len(held.item):
+            return None
+        design, held_design = self._design(part), self._design(held)[0]
+        tried: dict[float, Floats] = {}
+
+        def loss(c: float) -> float:
+            near = tried[min(tried, key=lambda other: abs(np.log(other / c)))] if tried else None
+            tried[c] = self._fitted(*design, c, near)
+            return cross_entropy(expit(predict_logit(held_design, tried[c])), held.correct)
+
+        self.chosen = settle(self.ladders, loss)
+        return tried.get(self.chosen["c"])
+
+
+def shared_numbers(before: Past) -> Floats:
+    """Return the numbers that answers to whatever item share weights for.
+
+    Args:
+        before: What came before each answer.
+
+    Returns:
+        In all; on the item, and the latest mark there by how recent it is; the mean over the skills
+        of what is known of each, and again that product. Shape (answers, 19).
+    """
+    rows = len(before.in_all)
+    count = np.maximum(np.bincount(before.row, minlength=rows), 1)
+    on_skills = np.stack(
+        [np.bincount(before.row, column, rows) / count for column in before.on_skill.T], axis=1
+    )
+    parts = (before.in_all, _with_product(before.on_item), _with_product(on_skills))
+    return np.concatenate(parts, axis=1, dtype=np.float64)
+
+
+def _with_product(numbers: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return numbers that end in the latest mark and how recent it is, and the product of both."""
+    return np.concatenate([numbers, numbers[:, -2:-1] * numbers[:, -1:]], axis=1)
+
+
+def streaming_features(
+    answers: Answers, before: Past, num_items: int, num_skills: int
+) -> csr_array:
+    """Return the features of every answer.
+
+    The columns are, in this order: a block for each of ``ITEM_SPREADS``, with a column an item; a
+    block for each of ``SKILL_SPREADS``, with a column a skill; the shared numbers; these weighed by
+    ``CENTRE``. An id that is reserved, or that the fitted vocabulary lacks, has no column.
+
+    Args:
+        answers: The histories.
+        before: What came before each answer.
+        num_items: Size of the item vocabulary that was fitted, reserved ids included.
+        num_skills: Size of the skill vocabulary that was fitted, reserved ids included.
+
+    Returns:
+        Shape (answers, 2 num_items + 7 num_skills + 20).
+    """
+    rows, mean = len(answers.item), before.in_all[:, MEAN]
+    fitted = np.flatnonzero(named(answers.item, num_items))
+    kept = named(before.skill, num_skills)
+    row, skill, on_skill = before.row[kept], before.skill[kept], before.on_skill[kept]
+    item = answers.item[fitted].astype(np.int64)
+    shared = shared_numbers(before)
+    shared = np.concatenate([shared, (shared @ CENTRE)[:, None]], axis=1)
+
+    first_skill = len(ITEM_SPREADS) * num_items
+    first_shared = first_skill + len(SKILL_SPREADS) * num_skills
+    of_skill = [np.ones(len(row)), *on_skill[:, :5].T, mean[row]]
+    blocks = [
+        (fitted, item, np.ones(len(fitted))),
+        (fitted, num_items + item, mean[fitted]),
+        *((row, first_skill + i * num_skills + skill, x) for i, x in enumerate(of_skill)),
+        *(
+            (np.arange(rows), np.full(rows, first_shared + i), column)
+            for i, column in enumerate(shared.T)
+        ),
+    ]
+    row, column, value = (np.concatenate(part) for part in zip(*blocks, strict=True))
+    features = csr_array((value, (row, column)), (rows, first_shared + shared.shape[1]))
+    features.eliminate_zeros()
+    return features

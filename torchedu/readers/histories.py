@@ -1,0 +1,85 @@
+"""Whole histories in the ids of a network's vocabulary, and what came before each answer."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from torchedu.datasets import AnswerStore
+from torchedu.datasets.answers import Answers, ragged_index
+from torchedu.datasets.past import columns, past
+from torchedu.datasets.splits import Part
+from torchedu.schema import ITEM, RESERVED, SKILL, Vocabulary
+
+TOGETHER = 1_000_000
+"""Answers whose numbers of the past are found at once."""
+
+
+def past_of(store: AnswerStore, vocabulary: Vocabulary) -> NDArray[np.float16]:
+    """Return what came before each answer of a store, as ``AnswerBatch`` carries it.
+
+    Args:
+        store: The answers.
+        vocabulary: The names that the network knows.
+
+    Returns:
+        Shape (answers, F).
+    """
+    item_id, starts, skill = translated(store, vocabulary)
+    width = max(1, int(np.diff(starts).max(initial=0)))
+    few = columns(0)
+    found = np.zeros((store.num_answers, columns(width)), np.float16)
+    bounds = store.history_offsets
+    first = 0
+    while first < store.num_students:
+        after = int(np.searchsorted(bounds, bounds[first] + TOGETHER, "right")) - 1
+        students = np.arange(first, max(first + 1, after))
+        answers = store.answers(students)._replace(
+            skill_offsets=starts, skill=skill.astype(np.int32), num_skills=len(vocabulary[SKILL])
+        )
+        before = past(answers)
+        rows = found[bounds[first] : bounds[students[-1] + 1]]
+        rows[:, :few] = np.concatenate([before.in_all, before.on_item], axis=1)
+        # Items that the network lacks share an id: none is known to be met again.
+        rows[item_id[answers.item] < RESERVED, before.in_all.shape[1] : few] = 0
+        on_skill = rows[:, few:].reshape(len(rows), width, -1)
+        index, _ = ragged_index(starts, answers.item.astype(np.int64))
+        count = np.diff(starts)[answers.item]
+        place = np.arange(len(index)) - np.repeat(np.cumsum(count) - count, count)
+        on_skill[before.row, place[skill[index] >= RESERVED]] = before.on_skill
+        rows[:, few:] = on_skill.reshape(len(rows), -1)
+        first = int(students[-1]) + 1
+    return found
+
+
+def answers_in(store: AnswerStore, vocabulary: Vocabulary, part: Part) -> Answers:
+    """Return a part's histories in the ids of a vocabulary that has all of the store's names."""
+    item_id, starts, skill = translated(store, vocabulary)
+    lengths = np.zeros(len(vocabulary[ITEM]), np.int64)
+    lengths[item_id] = np.diff(starts)
+    offsets = np.append(0, np.cumsum(lengths))
+    own = np.repeat(np.arange(len(item_id)), np.diff(starts))
+    lists = np.empty(len(skill), np.int32)
+    place = np.arange(len(skill)) - starts[own]
+    lists[offsets[item_id[own]] + place] = skill
+    answers = store.answers(part.student, part.stop)
+    return answers._replace(
+        item=item_id[answers.item].astype(np.int32),
+        skill_offsets=offsets,
+        skill=lists,
+        num_items=len(vocabulary[ITEM]),
+        num_skills=len(vocabulary[SKILL]),
+    )
+
+
+def translated(
+    store: AnswerStore, known: Vocabulary
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the id of each of the store's items, and where its skills begin, and their ids."""
+    own = store.vocabulary
+    item_id = np.array(own[ITEM].translation(known[ITEM]), np.int64)
+    skill_id = np.array(own[SKILL].translation(known[SKILL]), np.int64)
+    skill, item = skill_id[store.skill], np.arange(len(store.skill_offsets) - 1)
+    owner = np.repeat(item, np.diff(store.skill_offsets))
+    # Two skills that the network lacks are one to it: each name counts an answer's mark once.
+    kept = np.sort(np.unique(owner * len(known[SKILL]) + skill, return_index=True)[1])
+    starts = np.searchsorted(owner[kept], np.append(item, len(item)))
+    return item_id, starts, skill[kept]
