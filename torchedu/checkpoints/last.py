@@ -69,6 +69,12 @@ class LastCheckpoint(Checkpoint):
             return
         self._trainer = trainer
         self._file = RunFolder.of_trainer(trainer).last
+        self._signal = None
+        # Until this listens, Lightning does, and its handler talks to other ranks at any moment.
+        trainer._signal_connector._sigterm_notifier_fn = self._noted  # type: ignore[method-assign, assignment]
+
+    def _noted(self, number: int, frame: FrameType | None) -> None:
+        self._signal = number
 
     def state_dict(self) -> dict[str, Any]:
         """Return what was asked, how much of the log it is, and whether training is over."""
@@ -106,7 +112,7 @@ class LastCheckpoint(Checkpoint):
 
     def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Listen for signals; one that comes now is heeded after the first step."""
-        self._listen(trainer)
+        self._listen()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Listen for signals; from here on, saving does not wait for the disk."""
@@ -122,21 +128,17 @@ class LastCheckpoint(Checkpoint):
         io = trainer.strategy.checkpoint_io
         if isinstance(io, VerifiedCheckpointIO):
             io.asynchronous = True
-        self._listen(trainer)
+        self._listen()
 
-    def _listen(self, trainer: Trainer) -> None:
+    def _listen(self) -> None:
         if self._trainer is None or self._handlers:
             return
-        self._signal = None
         if threading.current_thread() is threading.main_thread():
             here = signal.Signals.__members__  # not every system has them all
             for number in (here[name] for name in SIGNALS if name in here):
                 # What is ignored stays so: nohup keeps a run from the end of its terminal.
                 if signal.getsignal(number) != signal.SIG_IGN:
                     self._handlers[number] = signal.signal(number, self._heard)
-        if trainer.received_sigterm:  # Lightning would end this rank alone, and the others wait
-            trainer._signal_connector.received_sigterm = False
-            self._signal = signal.SIGTERM
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -184,6 +186,7 @@ class LastCheckpoint(Checkpoint):
     def _end(self, trainer: Trainer) -> None:
         while self._handlers:
             signal.signal(*self._handlers.popitem())
+        vars(trainer._signal_connector).pop("_sigterm_notifier_fn", None)
         io = trainer.strategy.checkpoint_io
         if isinstance(io, VerifiedCheckpointIO):
             io.asynchronous = False
