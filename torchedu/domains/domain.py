@@ -188,11 +188,8 @@ class Domain(nn.Module, ABC):
     def output(self, batch: Any) -> dict[str, Tensor]:
         """Return what an export gives other programs for a batch: tensors by name.
 
-        Args:
-            batch: A batch; fields that are not read here may hold nothing.
-
-        Returns:
-            What ``forward`` gives by default, as ``output``, or ``output_0`` and so on.
+        It is what ``forward`` gives by default, as ``output``, or ``output_0`` and so on. Fields of
+        the batch that are not read may hold nothing.
         """
         given = tree_leaves(self(batch))
         names = ["output"] if len(given) == 1 else [f"output_{i}" for i in range(len(given))]

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from torchedu.batch import AnswerBatch
 from torchedu.domains import Domain
 from torchedu.errors import CheckpointError
 from torchedu.export.entries import Entry, Run, entries, initial_state
@@ -88,7 +89,7 @@ def _said(
         torch.manual_seed(seed)
         batch = source.net.example(*shape)
     columns = own["forward"].at(batch)
-    padded = batch.item_BL if "step" in own else None
+    padded = batch.item_BL if isinstance(batch, AnswerBatch) else None
     for one, other in zip(own["forward"](*columns), found["forward"](*columns), strict=True):
         # What is said of padded slots is nobody's business.
         real = ... if padded is None else padded != PADDING
