@@ -7,17 +7,17 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from harness import script
+
 from torchedu.datasets.simulator import simulate
 
 TIMEOUT, GONE = 20.0, 30.0
-COMMAND = "import sys; from torchedu.cli import main; sys.exit(main(sys.argv[1:]))"
 KINDS = ("busy port", "missing peer", "dead rank", "srun without peers", "stopped rank")
 
 
@@ -60,7 +60,7 @@ def _start(kind: str, ranks: int, data: Path, run: Path) -> tuple[float, int, st
             more |= {"SLURM_STEP_ID": "0", "SLURM_STEP_NUM_TASKS": str(ranks)}
         begun = time.monotonic()
         process = subprocess.Popen(
-            [sys.executable, "-c", COMMAND, *words],
+            [str(script("torchedu")), *words],  # ranks are started by this name again
             env={**os.environ, **more},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -93,8 +93,6 @@ def test_nothing_is_written_beside_data_that_only_a_file_names(
     assert "only a file names what stands there" in problem
     assert remedy == "Name the data yourself: --data.path FILE."
     assert list(raw.parent.iterdir()) == [raw]
-    assert main(["test", str(run), "--data.path", str(raw)]) == 0
-    assert main(["test", str(run)]) == 0  # it is there now, and only read
 
 
 def test_a_class_of_data_that_a_file_names_has_to_be_trusted(
