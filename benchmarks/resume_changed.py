@@ -207,10 +207,9 @@ def _base(launches: LaunchServer, home: Path, kind: str) -> tuple[Path, list[str
 
 
 def _write_base(folder: Path) -> list[str]:
-    from torchedu.datamodules.chat_tokenizer import ChatTokenizer
-
     from tests.tasks.explaining import write_model
     from torchedu.datasets.chats import Chat, Message, write_chats
+    from torchedu.readers.chat_tokenizer import ChatTokenizer
 
     chats = [
         Chat(
