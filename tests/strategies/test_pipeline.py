@@ -536,7 +536,7 @@ def test_words_name_the_schedule_and_are_checked_before_any_process_starts(
     strategy = build(RunConfig([*words, *options, *net])).trainer.strategy
     assert isinstance(strategy, Pipeline)
     assert (strategy.schedule, strategy.microbatches) == ("GPipe", 3)
-    with pytest.raises(ConfigError, match="ItemDKT is none"):
+    with pytest.raises(ConfigError, match="LogisticDKT is none"):
         build(RunConfig([*words, *options]))
     with pytest.raises(ConfigError, match="SAKT has 3 blocks for 2 stages"):
         build(RunConfig([*words, *options, *net[:-1], "3"]))

@@ -112,7 +112,7 @@ class Domain(nn.Module, ABC):
         torchmetrics is slow to import, and a trained network in use scores nothing.
         """
         if "metrics" not in self._modules:
-            device = next((x.device for x in self.net.parameters()), None)
+            device = next((x.device for x in self.net.parameters() if not x.is_meta), None)
             self._modules["metrics"] = self.scoring().to(device or "cpu")
         return cast("Metric", self._modules["metrics"])
 

@@ -76,7 +76,7 @@ def numbers_of_window(item_BL: Tensor, skill_BLS: Tensor, correct_BL: Tensor) ->
     age_LU = place_L.unsqueeze(1) - place_L
     earlier_LU = age_LU > 0
     mark_BU = 2 * correct_BL - 1
-    every_BLU = earlier_LU.expand(len(item_BL), -1, -1)
+    every_BLU = earlier_LU.expand(item_BL.shape[0], -1, -1)  # not len: an export follows it
     attempts, wins, *rest = _sums(every_BLU, mark_BU.unsqueeze(1), age_LU, IN_ALL_RATES)
     in_all = _in_all(attempts, wins, *rest[:-1])
 

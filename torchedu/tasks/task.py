@@ -80,6 +80,7 @@ class Task(Domain, LightningModule):
                 f"{self.usual.get('data', 'torchedu.datamodules.DataModule')}.",
             )
         self.save_hyperparameters(self.arguments())
+        _ = self.metrics  # built before a strategy divides the network, so that they go with it
 
     def tell(self, note: str) -> None:
         """Let a user know of something that is no mistake, once a run."""
