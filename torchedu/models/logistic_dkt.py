@@ -33,10 +33,11 @@ class LogisticDKT(KTModel):
     small class is left to the regression. Beside the cross-entropy, a right answer is to stand
     above wrong ones of the same student, which is what choosing the next item asks.
 
-    The added part sees no item: the weights of items that few have answered hold those answers'
-    marks, and whatever sees them in training learns them by heart. The regression sees the whole
-    history (of an item the last 128 answers), the LSTM in training and evaluation that of a window.
-    An item that the vocabulary lacks is judged by its skills.
+    The added part knows how hard the items were that have been answered (it moves their codes as in
+    AKT, https://arxiv.org/abs/2007.12324), but not the one asked: the weight of an item that
+    few have answered holds their marks, and what sees it in training learns these by heart. The
+    regression sees the whole history (of an item the last 128 answers), the LSTM in training and
+    evaluation that of a window. An item that the vocabulary lacks is judged by its skills.
 
     Args:
         num_items: Number of item ids, the reserved ones included.
