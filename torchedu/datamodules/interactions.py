@@ -23,7 +23,8 @@ from torchedu.datasets.simulator import simulate
 from torchedu.datasets.splits import Part
 from torchedu.errors import ConfigError, allowed
 from torchedu.files import remove_left
-from torchedu.models import KTModel, LogisticDKT, Network
+from torchedu.models import KTModel, Network
+from torchedu.models.kt_model import BuildsOnRegression
 from torchedu.readers.answers import AnswerBatches, pad_lists
 from torchedu.readers.histories import answers_in, past_of
 from torchedu.schema import ITEM, SKILL
@@ -160,7 +161,7 @@ class Interactions(DataModule):
 
         One that has met other data before goes on from what that has taught.
         """
-        if not isinstance(net, LogisticDKT):
+        if not isinstance(net, BuildsOnRegression):
             return None
         known = None
         if net.regression is not None:

@@ -1,12 +1,12 @@
 """What every network of knowledge tracing is: answers so far in, the chance of the next one out."""
 
 from abc import abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from torchedu.batch import UNKNOWN_VALUES, AnswerBatch, Answered, Asked
+from torchedu.batch import UNKNOWN_VALUES, AnswerBatch, Answered, Asked, TracingFacts
 from torchedu.models.network import Network
 from torchedu.schema import UNKNOWN
 
@@ -118,3 +118,16 @@ class KTModel(Network):
     def state_bytes(self) -> int:
         """How large the state of one student is."""
         return sum(tensor.nbytes for tensor in self.initial_state(1))
+
+
+@runtime_checkable
+class BuildsOnRegression(Protocol):
+    """A network that builds on a logistic regression, which data fits for it before training.
+
+    Attributes:
+        regression: What it has taken over of one; None before it has met data.
+    """
+
+    @property
+    def regression(self) -> TracingFacts | None:
+        """What it has taken over of a regression."""
