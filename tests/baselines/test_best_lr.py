@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from torchedu.baselines import BestLR, ItemMean, best_lr
+from torchedu.baselines import BestLR, ItemMean, tracing
 from torchedu.baselines.tracing import histories
 from torchedu.datasets.answers import Answers
 from torchedu.datasets.importers import import_data
@@ -65,7 +65,7 @@ def test_a_student_is_predicted_alike_alone_in_chunks_and_in_a_class(
     fitted: BestLR, asked: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = fitted.predict(asked)
-    monkeypatch.setattr(best_lr, "CHUNK", 95)
+    monkeypatch.setattr(tracing, "CHUNK", 95)
     np.testing.assert_array_equal(fitted.predict(asked), whole)
     alone = fitted.predict(histories(asked, np.array([7])))
     np.testing.assert_array_equal(alone, whole[asked.offsets[7] : asked.offsets[8]])
@@ -106,7 +106,7 @@ def test_a_large_class_is_thinned_by_whole_students(
     asked: Answers, rasch_class: Callable[..., Answers]
 ) -> None:
     baseline = BestLR(most_answers=2_000)
-    thin = baseline._thinned(rasch_class(300, 40, 1))
+    thin = tracing.thinned(rasch_class(300, 40, 1), 2_000, baseline.seed)
     assert len(thin.item) == 2_000
     assert set(np.diff(thin.offsets)) == {40}
     assert roc_auc_score(asked.correct, baseline.fit(thin).predict(asked)) > 0.7

@@ -238,7 +238,7 @@ def test_parts_that_make_no_whole_are_told(run: Path, key: str, value: Any) -> N
     last = run / "checkpoints" / "last.ckpt"
     save(run / "checkpoints" / "other.ckpt", {**torch.load(last, weights_only=True), key: value})
     (run / "checkpoints" / "other.ckpt").replace(last)
-    with pytest.raises(CheckpointError, match="do not make a whole"):
+    with pytest.raises(CheckpointError, match=r"do not make a whole|parts is of the type list"):
         read_checkpoint(last)
 
 

@@ -138,7 +138,7 @@ def test_a_word_that_changed_is_refused_or_accepted_by_name(
     before = {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
     again = ("--run", str(run), "--resume", "auto")
     for words, problem, remedy in (
-        (("--model.lr", "0.5"), "--model.lr 0.002, and 0.5 is asked", "--resume_with lr"),
+        (("--model.lr", "0.5"), "--model.lr 0.005, and 0.5 is asked", "--resume_with lr"),
         (("--trainer.max_epochs", "4"), "max_epochs 2, and 4", "--resume_with max_epochs"),
         (("--trainer.max_epochs", "1"), "max_epochs 2, and 1", "--resume_with max_epochs"),
         (("--model.schedule", "constant"), "--model.schedule one_cycle", "--init_from"),
@@ -170,7 +170,7 @@ def test_a_word_that_changed_is_refused_or_accepted_by_name(
     lines = begun.splitlines()[-2:]
     assert lines == [
         "# From step 8 on, trainer.max_epochs: 2 -> 4",
-        "# From step 8 on, model.lr: 0.002 -> 0.004",
+        "# From step 8 on, model.lr: 0.005 -> 0.004",
     ]
     last = read_checkpoint(run / "checkpoints" / "last.ckpt").content
     assert last["global_step"] == 16

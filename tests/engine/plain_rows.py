@@ -306,7 +306,7 @@ def grading(domain: type[Domain], net: type[Network], number: int, folder: Path)
                       features=str(folder / f"features {raw.name} {frozen}"))  # fmt: skip
         sizes = {name: getattr(data, name) for name in domain.sizes}
         engine = built(domain, net, data.own.bound(tuple(domain.binds), domain.fixed), **sizes)
-        engine.domain.take_facts(data, True)
+        engine.domain.agree(data, training=True)
         store = data.store
         prompts = [store.vocabulary["prompt"].name(id) for id in store.prompt.tolist()]
         columns = {"text": store.all_texts, "prompt": prompts}
@@ -365,7 +365,7 @@ def explanation(domain: type[Domain], net: type[Network], number: int, folder: P
     data = Explanations(str(store.path), vocab_size=400, max_tokens=128, batch_tokens=500)
     known = data.own.bound(tuple(domain.binds), domain.fixed)
     engine = built(domain, net, known, num_tokens=data.num_tokens)
-    engine.domain.take_facts(data, True)
+    engine.domain.agree(data, training=True)
     batches = data.batches("train")
     wrong = 0
     for some in np.array_split(np.arange(len(batches.windows.student)), max(1, number // 16)):

@@ -34,7 +34,9 @@ def test_final_mastery_stops_at_the_end_of_each_window() -> None:
     )
     final_BK = final_mastery(net, padded)
     for i, length in enumerate((2, 6, 4)):
-        one = type(batch)(*(x[i : i + 1, :length] if x.dim() > 1 else x[i : i + 1] for x in batch))
+        rows = {name: x[i : i + 1] for name, x in batch._asdict().items() if x is not None}
+        cut = {name: x[:, :length] if x.dim() > 1 else x for name, x in rows.items()}
+        one = batch._replace(**cut)
         torch.testing.assert_close(final_BK[i : i + 1], final_mastery(net, one))
 
 

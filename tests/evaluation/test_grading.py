@@ -193,7 +193,7 @@ def test_no_worker_counts_the_surface_again(desk: Path, monkeypatch: pytest.Monk
     data = Essays(str(desk / "essays.csv"), encoder=str(desk / "encoder"))
     sent = pickle.dumps(data.batches)
     index = np.arange(3)
-    monkeypatch.setattr("torchedu.datamodules.essays.surface", None)
+    monkeypatch.setattr("torchedu.readers.texts.surface", None)
     there = pickle.loads(sent)(index)
     assert torch.equal(there.surface_BF, data.batches(index).surface_BF)
 

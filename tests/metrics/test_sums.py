@@ -58,6 +58,7 @@ def test_sums_are_the_same_in_any_order_and_division(
 
 def test_many_answers_are_summed_in_chunks() -> None:
     p, y = torch.rand(2, 2 * CHUNK + 5, dtype=torch.float64)
+    p = p.clamp(1e-6, 1 - 1e-6)  # the loss of what is surer is cut off
     by_chunks = answer_sums(p, y)
     by_answers = sum(answer_sums(*some) for some in zip(p.split(1000), y.split(1000), strict=True))
     assert torch.equal(by_chunks, by_answers)

@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional as F
 
 import torchedu
+from tests.export.networks import task_of
 from tests.models import own_network
 from tests.models.own_network import TimedGRU
 from torchedu.datamodules import Interactions
@@ -18,6 +19,7 @@ from torchedu.errors import ConfigError
 from torchedu.export import export_network, onnx, torch_export
 from torchedu.export.capture import capture
 from torchedu.export.check import check
+from torchedu.export.entries import entries, initial_state
 from torchedu.parallel.stages import rows_of
 from torchedu.prediction.tables import write_table
 from torchedu.prediction.tracing import masteries
@@ -60,14 +62,16 @@ def test_it_keeps_the_contract() -> None:
 def test_graphs_take_what_it_reads(form: ModuleType, tmp_path: Path) -> None:
     for package in form.PACKAGES:
         pytest.importorskip(package)
-    net = NetworkSubject(TimedGRU, {"num_items": 14, "num_skills": 6}).net()
-    graphs = capture(net)
+    task = task_of(NetworkSubject(TimedGRU, {"num_items": 14, "num_skills": 6}).net())
+    graphs = capture(task)
     assert graphs["predict"].inputs == ("item", "skill", "time", "attempt", "state_0", "state_1")
     assert graphs["step"].inputs[:6] == (
         "item", "skill", "correct", "time", "response_time", "attempt",
     )  # fmt: skip
     form.write(graphs, tmp_path)
-    found = check(net, form.read(tmp_path), net.initial_state(1), "graphs", form.TOLERANCE)
+    found = check(
+        task, form.read(tmp_path, entries(task)), initial_state(task), "graphs", form.TOLERANCE
+    )
     assert found.answers > 20
 
 
@@ -94,10 +98,10 @@ def test_batches_carry_what_it_reads_and_another_network_pays_nothing(second_tri
     task = KnowledgeTracing(TimedGRU, data.num_items, data.num_skills)
     task.agree(data, training=True)
     batch = next(iter(data.train_dataloader()))
-    assert None not in batch
+    assert None not in (batch.time_BL, batch.response_time_BL, batch.attempt_BL)
     task = KnowledgeTracing(torchedu.DKT, data.num_items, data.num_skills)
     task.agree(data, training=True)
-    assert next(iter(data.train_dataloader()))[7:] == (None, None, None)
+    assert next(iter(data.train_dataloader()))[7:] == (None, None, None, None)
 
 
 class ReadsTheWeather(TimedGRU):

@@ -236,7 +236,7 @@ def checkpoint(class_store: Path, tmp_path: Path) -> Path:
         ("torch.nn.modules.linear.Linear", "names 'torch.nn.modules.linear.Linear', which is no"),
         ("torchedu.models.KTModels", "'torchedu.models.KTModels' cannot be imported"),
         ("nowhere.Net", "'nowhere.Net', whose code is not torchedu's"),
-        ("Net", "'Net', which is the import path of no class"),
+        ("Net", "'Net' and not an import path"),
         ("os.system", "names 'os.system', which is no network"),
     ],
 )

@@ -299,12 +299,13 @@ class CausalLM(Network):
             ConfigError: A prompt leaves no room for an answer.
         """
         ends = self.all_ends(ends)
+        padding = next(iter(ends), 0)  # a model may know no end
         if (longest := max(map(len, prompts))) >= self.max_history:
             raise ConfigError(
                 f"the prompt has {longest:,} tokens, and the model reads {self.max_history:,}.",
                 "Shorten it, or begin a new conversation.",
             )
-        token_BL = torch.full((len(prompts), longest), ends[0])
+        token_BL = torch.full((len(prompts), longest), padding)
         seen_BL = torch.zeros(len(prompts), longest, dtype=torch.long)
         for i, prompt in enumerate(prompts):  # padded before, so that all go on at one place
             token_BL[i, longest - len(prompt) :] = torch.tensor(prompt)
@@ -314,8 +315,8 @@ class CausalLM(Network):
             input_ids=token_BL.to(self.lm.device),
             attention_mask=seen_BL.to(self.lm.device),
             max_new_tokens=min(most, self.max_history - longest),
-            eos_token_id=ends,
-            pad_token_id=ends[0],
+            eos_token_id=ends or None,
+            pad_token_id=padding,
             use_cache=True,
             streamer=None if told is None else _Streamer(told, ends),
             logits_processor=None if look is None else [look],

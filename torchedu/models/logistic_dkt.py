@@ -163,7 +163,7 @@ class LogisticDKT(KTModel):
     ) -> Tensor:
         """Return the log odds of the logistic regression."""
         mean = before.in_all[..., 2]
-        own = self.skill_weight(skill)
+        own = self.skill_weight(skill) * (skill != PADDING).unsqueeze(-1)
         on_skills = own[..., 0] + own[..., 6] * mean.unsqueeze(-1)
         on_skills = on_skills + (own[..., 1:6] * before.on_skill[..., :5]).sum(-1)
         of_all = (shared * self.shared_weight[:-1]).sum(-1) + self.shared_weight[-1]
