@@ -50,6 +50,8 @@ def test_many_answers_at_once_come_to_the_same_as_one_by_one() -> None:
     assert set(engine.students) == {f"s{i}" for i in range(5)}
     table = {name: [row[name] for row in rows] for name in rows[0]}
     third = TracingEngine(engine.domain)
+    third.answer_many([])
+    assert not list(third.students)
     third.answer_many(table)
     assert third.predict_many(asked) == engine.predict_many(asked)
 
@@ -151,6 +153,11 @@ def test_a_state_of_another_network_or_version_is_refused(tmp_path: Path) -> Non
         engine.put("ann", kept[:4] + b"\x07\x00" + kept[6:])
     with pytest.raises(CheckpointError, match="is cut"):
         engine.put("ann", kept[:-1])
+    for place in range(30, len(kept), 97):
+        damaged = bytearray(kept)
+        damaged[place] ^= 1
+        with pytest.raises(CheckpointError, match="is not what was kept"):
+            engine.put("ann", bytes(damaged))
     with pytest.raises(CheckpointError, match="none of torchedu"):
         engine.put("ann", b"what?")
     engine.save(tmp_path / "states")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Lock, RLock
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ VERSION = 1
 """Of the bytes of a state."""
 STRIPES = 256
 """Locks among which the students are divided."""
-_HEAD = struct.Struct("<4sH16sq")
+_HEAD, _SUM = struct.Struct("<4sH16sq"), 4
 _MARK = b"tedu"
 _REMEDY = "Begin this student anew, or open the engine on the network that the state is of."
 
@@ -126,22 +127,25 @@ class States:
         """Return what is known of a student, to be kept elsewhere."""
         state, time = self.get([student])
         head = _HEAD.pack(_MARK, VERSION, self._digest, int(time))
-        return head + b"".join(x.numpy().tobytes() for x in state)
+        kept = head + b"".join(x.numpy().tobytes() for x in state)
+        return kept + crc32(kept).to_bytes(_SUM, "little")
 
     @torch.inference_mode()
     def from_bytes(self, student: str, kept: bytes) -> None:
         """Take what ``to_bytes`` returned.
 
         Raises:
-            CheckpointError: It is none, of another version, or of another network.
+            CheckpointError: It is none, damaged, of another version, or of another network.
         """
         shapes = [x[:1] for x in self._room]
         if len(kept) < _HEAD.size or kept[:4] != _MARK:
             raise CheckpointError(f"the state of {student!r} is none of torchedu.", _REMEDY)
         _, version, digest, time = _HEAD.unpack_from(kept)
         self._check(f"the state of {student!r}", version, digest)
-        if len(kept) != _HEAD.size + sum(x.nbytes for x in shapes):
+        if len(kept) != _HEAD.size + sum(x.nbytes for x in shapes) + _SUM:
             raise CheckpointError(f"the state of {student!r} is cut or too long.", _REMEDY)
+        if crc32(kept[:-_SUM]).to_bytes(_SUM, "little") != kept[-_SUM:]:
+            raise CheckpointError(f"the state of {student!r} is not what was kept.", _REMEDY)
         state, at = [], _HEAD.size
         for x in shapes:
             row = np.frombuffer(kept, x.numpy().dtype, x.numel(), at).reshape(x.shape)

@@ -181,6 +181,8 @@ class TracingEngine(Engine[Tracing], serves=Tracing):
         columns = columns_of(rows, ANSWER, AnswerRows.FIELDS)
         answers = self._rows.answered(columns)
         names = [str(name) for name in columns["student"]]
+        if not names:
+            return
         time = torch.from_numpy(times(columns["time"])) if "time" in columns else None
         students = list(dict.fromkeys(names))
         with self._states.holding(students):
