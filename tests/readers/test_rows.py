@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 
 from torchedu.errors import DataError
-from torchedu.readers.rows import columns_of, counts, numbers, times
+from torchedu.readers.rows import columns_of, counts, numbers, texts, times
 from torchedu.schema import NO_TIME
 
 ROWS = [{"student": "ann", "item": "a", "time": 5}, {"student": "bo", "item": "b", "other": 1}]
@@ -50,3 +50,16 @@ def test_values_that_cannot_be_are_named() -> None:
     assert times([None, 7]).tolist() == [NO_TIME, 7]
     with pytest.raises(DataError, match="row 0: the field 'time' is 'seven'"):
         times(["seven"])
+
+
+@pytest.mark.parametrize("wrong", [5, {"text": "x"}, b"x", None, "  ", "a\ud800", float("nan")])
+def test_what_is_no_text_is_refused_by_row_and_field(wrong: object) -> None:
+    with pytest.raises(DataError, match="row 1: the field 'sentence' is"):
+        texts(["  fine ", wrong], "sentence")
+    assert texts([" fine ", None, float("nan"), ""], "question", required=False)[1:] == [""] * 3
+
+
+@pytest.mark.parametrize("rows", [None, "text"])
+def test_what_is_no_rows_is_refused(rows: object) -> None:
+    with pytest.raises(DataError, match="the rows are"):
+        columns_of(rows, ("text",))

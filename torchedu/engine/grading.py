@@ -59,7 +59,9 @@ class GradingEngine(Engine[Grading], serves=Grading):
         Raises:
             DataError: See ``grade_many``.
         """
-        several = [texts] if isinstance(texts, str) else list(texts)
+        several = (
+            list(texts) if hasattr(texts, "__iter__") and not isinstance(texts, str) else [texts]
+        )
         given = {"prompt": prompt, "reference": reference, "question": question}
         columns = {name: [value] * len(several) for name, value in given.items() if value}
         grades = self.grade_many({"text": several, **columns})

@@ -33,6 +33,10 @@ def columns_of(rows: Rows, required: Sequence[str], optional: Sequence[str] = ()
     Raises:
         DataError: A field is missing, or columns differ in length.
     """
+    if rows is None or isinstance(rows, str):
+        raise DataError(
+            f"the rows are {rows!r}.", "Give dicts of fields by name, one a row, or a table."
+        )
     if hasattr(rows, "columns") or isinstance(rows, Mapping):
         found = _of_table(rows, [*required, *optional])
     else:
@@ -121,6 +125,33 @@ def refuse_name(row: int, field: str, name: object, known: Collection[str] | Nam
         option=field,
         value=name,
     )
+
+
+def texts(column: Sequence[Any], field: str, required: bool = True) -> list[str]:
+    """Return texts without the space around them.
+
+    Args:
+        column: The values.
+        field: What they are.
+        required: Whether each has to say something; else an empty one stands for None.
+
+    Raises:
+        DataError: One is no string, says nothing, or holds half of a character.
+    """
+    stripped = []
+    for row, value in enumerate(column):
+        if not required and (value is None or value != value):
+            value = ""
+        if not isinstance(value, str):
+            refuse(row, field, value, f"A {field} is a string.")
+        if required and not value.strip():
+            refuse(row, field, None, f"Each row has a {field}.")
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            refuse(row, field, value, "It holds half of a character: decode it as what it is.")
+        stripped.append(value.strip())
+    return stripped
 
 
 def marks(column: Sequence[Any], field: str = "correct") -> NDArray[np.float32]:

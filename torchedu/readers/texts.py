@@ -15,6 +15,7 @@ from torchedu.datasets.texts import TextStore, write_texts
 from torchedu.features import Embeddings, Tokens
 from torchedu.features.surface import surface
 from torchedu.readers.rows import Rows, columns_of, known_ids, refuse
+from torchedu.readers.rows import texts as texts_of
 from torchedu.schema import LABEL, PROMPT, RESERVED, SCORE, Vocabulary
 
 BESIDE = ("reference", "question")
@@ -174,17 +175,13 @@ def read_texts(rows: Rows, known: Companions) -> TextStore:
     names = known.vocabulary
     prompts = list(names[PROMPT])
     columns = columns_of(rows, ("text",), ("prompt", *BESIDE))
-    texts = [str(text).strip() for text in columns["text"]]
+    texts = texts_of(columns["text"], "text")
     asked = columns.get("prompt", [prompts[0] if len(prompts) == 1 else None] * len(texts))
+    if None in asked:
+        remedy = f"The network was trained on several: {', '.join(prompts)}."
+        refuse(asked.index(None), "prompt", None, remedy)
     ids = known_ids(names[PROMPT], list(map(str, asked)), "prompt")
-    for row, text in enumerate(texts):
-        if not text:
-            refuse(row, "text", None, "Each row has a text.")
-    beside = {
-        name: ["" if text is None else str(text).strip() for text in columns[name]]
-        for name in BESIDE
-        if name in columns
-    }
+    beside = {name: texts_of(columns[name], name, False) for name in BESIDE if name in columns}
     nothing = {f"{SCORE}.{name}": np.full(len(texts), np.nan) for name in names[SCORE]}
     values = {PROMPT: ids} | (nothing or {LABEL: np.zeros(len(texts), np.int64)})
     ranges = np.zeros((len(prompts), 0, 3)) if known.ranges is None else known.ranges[RESERVED:]

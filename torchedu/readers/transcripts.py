@@ -12,6 +12,7 @@ from torchedu.datasets.order import Windows
 from torchedu.datasets.transcripts import TranscriptStore, role_by_name, write_transcripts
 from torchedu.features import Embeddings
 from torchedu.readers.rows import Rows, columns_of, refuse
+from torchedu.readers.rows import texts as texts_of
 from torchedu.schema import RESERVED, ROLES, TAG, Names, Vocabulary
 
 
@@ -98,11 +99,8 @@ def read_lesson(rows: Rows) -> TranscriptStore:
         DataError: A sentence is missing, or a role is neither; it names the row, from 0.
     """
     columns = columns_of(rows, ("sentence",), ("speaker", "role", "turn"))
-    texts = [str(text).strip() for text in columns["sentence"]]
+    texts = texts_of(columns["sentence"], "sentence")
     size = len(texts)
-    for row, text in enumerate(texts):
-        if not text:
-            refuse(row, "sentence", None, "Each row has a sentence.")
     speaker = [str(x or "unknown").strip() for x in columns.get("speaker", [None] * size)]
     numbers = {name: number for number, name in enumerate(dict.fromkeys(speaker))}
     role = np.empty(size, np.int64)
