@@ -34,6 +34,8 @@ def test_bad_histories_are_told_by_their_row() -> None:
         engine.recommend_many([["c0"], ["c1", "c9"]])
     with pytest.raises(DataError, match="row 0: the field 'history' is missing"):
         engine.recommend([])
+    with pytest.raises(DataError, match="row 0: the field 'history' is missing"):
+        engine.recommend(None)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="count is 0"):
         engine.recommend(["c0"], count=0)
 

@@ -69,7 +69,7 @@ class RecommendationEngine(Engine[Recommendation], serves=Recommendation):
             raise ConfigError(f"⟦count⟧ is {count}.", "It is at least 1.")
         known = self.companions.vocabulary[ITEM]
         for row, history in enumerate(histories):
-            for name in history if not isinstance(history, str) else ():
+            for name in history if not isinstance(history, str | None) else ():
                 if str(name) not in known:
                     refuse_name(row, "course", name, known)
         said = self.domain.recommend(self.batch(histories, groups, student), count)

@@ -154,7 +154,7 @@ def read_histories(
         DataError: Somebody has taken nothing; it names the row, from 0.
     """
     for row, history in enumerate(histories):
-        if not len(history) or isinstance(history, str):
+        if isinstance(history, str) or not hasattr(history, "__len__") or not len(history):
             refuse(row, "history", history or None, "It is a list of courses, one at least.")
     numbers = list(range(len(histories)) if student is None else student)
     size = 1 + max(numbers, default=-1)
