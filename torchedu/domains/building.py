@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from torchedu.errors import CheckpointError, TorcheduError
 from torchedu.models.network import Network
@@ -115,7 +116,7 @@ def check_build(
     check_arguments(kind, values)
     known = inspect.signature(kind).parameters
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _Unfilled():
             shell = kind(**{name: value for name, value in values.items() if name in known})
         kept = {**dict(shell.named_buffers()), **shell.state_dict()}
         wanted = sum(one.numel() for one in kept.values() if isinstance(one, Tensor))
@@ -130,6 +131,15 @@ def check_build(
             f"are {held:,}.",
             "Use another copy; the two do not belong together.",
         )
+
+
+class _Unfilled(TorchFunctionMode):
+    """Draws no numbers for what has no memory: on the meta device that alone imports a compiler."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (Tensor.normal_, Tensor.uniform_, nn.init.normal_, nn.init.uniform_):
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 def check_arguments(kind: type[Any], values: Mapping[str, Any]) -> None:

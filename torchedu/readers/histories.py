@@ -5,7 +5,6 @@ from numpy.typing import NDArray
 
 from torchedu.datasets import AnswerStore
 from torchedu.datasets.answers import Answers, ragged_index
-from torchedu.datasets.past import columns, past
 from torchedu.datasets.splits import Part
 from torchedu.schema import ITEM, RESERVED, SKILL, Vocabulary
 
@@ -23,6 +22,9 @@ def past_of(store: AnswerStore, vocabulary: Vocabulary) -> NDArray[np.float16]:
     Returns:
         Shape (answers, F).
     """
+    # Its filters are slow to import, and a network in use needs them not.
+    from torchedu.datasets.past import columns, past
+
     item_id, starts, skill = translated(store, vocabulary)
     width = max(1, int(np.diff(starts).max(initial=0)))
     few = columns(0)
