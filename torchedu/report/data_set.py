@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from torchedu.report.folder import clean_name
-from torchedu.report.style import BASELINE, FULL, INK, NETWORK, compact, short
+from torchedu.report.style import BASELINE, FULL, INK, NETWORK, compact, lay_out, short
 
 MOST_GROUPS = 8
 """Groups drawn for one student attribute: the largest."""
@@ -41,7 +41,7 @@ def data_set_figure(description: Mapping[str, Any]) -> Figure:
     panels = len(histograms) + len(bars)
     columns = min(max(panels, 1), _COLUMNS)
     rows = max(1, -(-panels // columns))
-    figure = Figure(figsize=(FULL, 0.6 + 2.5 * rows), layout="constrained")
+    figure = Figure(figsize=(FULL, 0.6 + 2.5 * rows))
     figure.suptitle(_headline(description), x=0.01, ha="left", fontsize=12, color=INK)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, (heading, of, found) in zip(grid, histograms, strict=False):
@@ -52,6 +52,7 @@ def data_set_figure(description: Mapping[str, Any]) -> Figure:
         _label(axes, heading, of)
     for axes in grid[panels:]:
         axes.set_axis_off()
+    lay_out(figure)
     return figure
 
 

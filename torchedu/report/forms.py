@@ -187,9 +187,7 @@ def _dots(form: Dots) -> tuple[Figure, str] | None:
     for dot in form.dots:
         panels.setdefault(dot.group, []).append(dot)
     heights = [len(dots) + 1 for dots in panels.values()]
-    figure = Figure(
-        figsize=(FULL if form.wide else HALF, 0.5 + 0.3 * sum(heights)), layout="constrained"
-    )
+    figure = Figure(figsize=(FULL if form.wide else HALF, 0.5 + 0.3 * sum(heights)))
     grid = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=heights)
     for axes, (group, dots) in zip(grid[:, 0], panels.items(), strict=True):
         _panel(axes, form, dots)
@@ -250,7 +248,7 @@ def _heat_map(form: HeatMap) -> tuple[Figure, str] | None:
     if not shades.size:
         return None
     rows, columns = shades.shape
-    figure = Figure(figsize=(FULL, 1.3 + 0.27 * rows), layout="constrained")
+    figure = Figure(figsize=(FULL, 1.3 + 0.27 * rows))
     axes = figure.subplots()
     image = axes.imshow(
         np.ma.masked_invalid(shades), cmap=_SHADES, vmin=0, vmax=1, aspect="auto",
@@ -278,7 +276,7 @@ def _heat_map(form: HeatMap) -> tuple[Figure, str] | None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.spines[:].set_visible(False)
     axes.set_xlabel(_label(form.x, 60))
-    bar = figure.colorbar(image, ax=axes, pad=0.01, fraction=0.025, aspect=18)
+    bar = figure.colorbar(image, ax=axes, pad=0.01, fraction=0.025, aspect=18, use_gridspec=False)
     bar.outline.set_visible(False)
     bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))
     if len(marks):
@@ -294,7 +292,7 @@ def _stripes(form: Stripes) -> tuple[Figure, str] | None:
         return None
     widths = np.maximum(np.array(form.widths), 1)
     begin = np.cumsum(widths) - widths
-    figure = Figure(figsize=(FULL, 0.5 + 1.45 * len(form.bands)), layout="constrained")
+    figure = Figure(figsize=(FULL, 0.5 + 1.45 * len(form.bands)))
     each = figure.subplots(len(form.bands), 1, sharex=True, squeeze=False)[:, 0]
     told = []
     for axes, band in zip(each, form.bands, strict=True):
