@@ -4,6 +4,7 @@ import difflib
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -124,6 +125,7 @@ def describe(classes: Mapping[str, Sequence[type]], defaults: Mapping[str, objec
     return "\n".join(line if len(line) <= 100 else f"{line[:97]}..." for line in lines)
 
 
+@cache
 def argument_docs(kind: type) -> dict[str, str]:
     """Return the first sentence on each argument in a class's own docstring.
 

@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 
@@ -43,14 +43,19 @@ NETWORKS = [pytest.param(kind, id=kind.__name__) for kind in (ItemDKT, SAKT, Rem
 """Bags, counts and an LSTM; attention; a mean over a ring; a GRU whose state begins learned."""
 
 
+@cache
 def small(kind: type[KTModel]) -> Tracing:
     return task_of(NetworkSubject(partial(kind, dim=8), SMALL).net())
+
+
+graphs = cache(capture)
+"""The graphs of a task, traced once for both forms."""
 
 
 def written(task: Domain, form: ModuleType, folder: Path) -> dict[str, Run]:
     for package in form.PACKAGES:
         pytest.importorskip(package)
-    form.write(capture(task), folder)
+    form.write(graphs(task), folder)
     return form.read(folder, entries(task))  # type: ignore[no-any-return]
 
 
@@ -112,11 +117,16 @@ OTHERS: dict[str, Callable[[], Domain]] = {
 }
 
 
+@cache
+def other(name: str) -> Domain:
+    torch.manual_seed(0)
+    return OTHERS[name]().eval()
+
+
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", OTHERS)
 def test_every_other_task_has_graphs_too(name: str, form: ModuleType, tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    task = OTHERS[name]().eval()
+    task = other(name)
     runs = written(task, form, tmp_path)
     found = check(task, runs, initial_state(task), "graphs", form.TOLERANCE)
     assert found.batches >= 4
