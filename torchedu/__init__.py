@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         Network,
         NeuMF,
         Recommender,
+        ReKT,
         SASRec,
         SimpleKT,
         TextGrader,
@@ -89,7 +90,7 @@ _HOMES = {
     "torchedu.evaluation": "evaluate",
     "torchedu.models": "AKT BKT DKT DKVMN GMF IRT MF MLP PFA SAKT CausalLM DotProduct EventGRU "
     "EventModel FrozenGrader GRU4Rec Grader ItemDKT KTModel LessonModel LessonTransformer "
-    "LogisticDKT NeuMF Network Recommender SASRec SimpleKT TextGrader TurnContext TwoTower",
+    "LogisticDKT NeuMF Network ReKT Recommender SASRec SimpleKT TextGrader TurnContext TwoTower",
     "torchedu.permissions": "allowing",
     "torchedu.prediction": "predict",
     "torchedu.report": "write_report",

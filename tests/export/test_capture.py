@@ -31,6 +31,7 @@ from torchedu.models import (
     KTModel,
     NeuMF,
     Recommender,
+    ReKT,
     SASRec,
     TurnContext,
     TwoTower,
@@ -41,7 +42,7 @@ from torchedu.testing.kinds import NetworkSubject
 SMALL = {"num_items": 14, "num_skills": 6}
 
 FORMS = [pytest.param(torch_export, id="torch_export"), pytest.param(onnx, id="onnx")]
-TRACED = (ItemDKT, SAKT, AKT, Remembering, Gated, DKVMN)
+TRACED = (ItemDKT, SAKT, AKT, Remembering, Gated, DKVMN, ReKT)
 NETWORKS = [pytest.param(kind, id=kind.__name__) for kind in TRACED]
 """Bags, counts and an LSTM; attention of two kinds; a mean over a ring; a GRU whose state begins
 learned; loops over a state, wide and long."""

@@ -20,6 +20,7 @@ from torchedu.models.logistic_dkt import LogisticDKT
 from torchedu.models.network import Network
 from torchedu.models.neumf import MLP, NeuMF
 from torchedu.models.pfa import PFA
+from torchedu.models.re_kt import ReKT
 from torchedu.models.recommender import DotProduct, Recommender
 from torchedu.models.sakt import SAKT
 from torchedu.models.sasrec import SASRec
@@ -54,6 +55,7 @@ __all__ = [
     "LogisticDKT",
     "Network",
     "NeuMF",
+    "ReKT",
     "Recommender",
     "SASRec",
     "SimpleKT",

@@ -77,7 +77,7 @@ class BKT(KTModel):
 
 def _learned(known_BS: Tensor, chance_BS3: Tensor, correct_B: Tensor) -> Tensor:
     """Return the chance that a skill is known after an answer: Bayes' rule, then learning."""
-    learn, guess, sure = chance_BS3.unbind(-1)
+    learn, guess, sure = (chance_BS3[..., i] for i in range(3))
     right = known_BS * sure / (known_BS * sure + (1 - known_BS) * guess)
     wrong = known_BS * (1 - sure) / (known_BS * (1 - sure) + (1 - known_BS) * (1 - guess))
     known = torch.lerp(wrong, right, correct_B.unsqueeze(-1).to(right.dtype))
