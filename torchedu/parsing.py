@@ -2,6 +2,7 @@
 
 import difflib
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
@@ -99,6 +100,12 @@ def run_functions(
         prog=f"torchedu {command}",
         as_positional=True,
     )
+
+
+def listed(words: Sequence[str]) -> list[str]:
+    """Return words with those before the first option as one, a list."""
+    end = next((i for i, word in enumerate(words) if word.startswith("-")), len(words))
+    return [*([json.dumps(list(words[:end]))] if end else []), *words[end:]]
 
 
 def describe(classes: Mapping[str, Sequence[type]], defaults: Mapping[str, object]) -> str:

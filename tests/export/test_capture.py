@@ -17,7 +17,9 @@ from torchedu.export.capture import capture
 from torchedu.export.check import check
 from torchedu.export.entries import Run, entries, initial_state
 from torchedu.models import (
+    AKT,
     DKT,
+    DKVMN,
     GMF,
     MF,
     MLP,
@@ -29,6 +31,7 @@ from torchedu.models import (
     KTModel,
     NeuMF,
     Recommender,
+    ReKT,
     SASRec,
     TurnContext,
     TwoTower,
@@ -39,8 +42,10 @@ from torchedu.testing.kinds import NetworkSubject
 SMALL = {"num_items": 14, "num_skills": 6}
 
 FORMS = [pytest.param(torch_export, id="torch_export"), pytest.param(onnx, id="onnx")]
-NETWORKS = [pytest.param(kind, id=kind.__name__) for kind in (ItemDKT, SAKT, Remembering, Gated)]
-"""Bags, counts and an LSTM; attention; a mean over a ring; a GRU whose state begins learned."""
+TRACED = (ItemDKT, SAKT, AKT, Remembering, Gated, DKVMN, ReKT)
+NETWORKS = [pytest.param(kind, id=kind.__name__) for kind in TRACED]
+"""Bags, counts and an LSTM; attention of two kinds; a mean over a ring; a GRU whose state begins
+learned; loops over a state, wide and long."""
 
 
 @cache
