@@ -129,23 +129,19 @@ def audit(
     for view, divided in ({"pooled": False, **within_strata} if table else {}).items():
         rows, block = frame.rows(divided)
 
-        def measure(counts: Floats, rows: Rows = rows) -> Floats:
-            return frame.measure(counts.reshape(len(counts), -1, 2, frame.bins))
-
         def by_chance(pool: Ids, rows: Rows = rows) -> Floats:
             batches = dealings(random, rows, frame.kinds, pool, permutations)
             shape = (permutations, frame.num_compared, len(GAPS.names))
-            return np.reshape([measure(one) for some in batches for one in some], shape)
+            return np.reshape([frame.measure(one) for some in batches for one in some], shape)
 
         if frame.one_each:  # rates and calibration need dealings that may move outcomes too
             dealt = by_chance(block * 2 + frame.outcome)
             dealt = np.where(GAPS.free, by_chance(block), dealt)
         else:
             dealt = by_chance(block)
-        drawn = [
-            measure(one) for some in drawings(random, rows, frame.kinds, resamples) for one in some
-        ]
-        found = measure(observed(rows, frame.kinds))
+        resampled = drawings(random, rows, frame.kinds, resamples)
+        drawn = [frame.measure(one) for some in resampled for one in some]
+        found = frame.measure(observed(rows, frame.kinds))
         views[view] = (
             found,
             _floors(np.abs(dealt), alpha),
@@ -237,9 +233,10 @@ class _Frame:
         """Return all gaps of all groups that are compared; shape (groups, measures).
 
         Args:
-            counts: Shape (groups of all attributes, strata, 2 outcomes, bins).
+            counts: Shape (groups of all attributes, strata x 2 outcomes x bins).
         """
-        parts = np.split(counts.astype(np.float64), np.cumsum(self.sizes)[:-1])
+        shaped = counts.reshape(len(counts), -1, 2, self.bins).astype(np.float64)
+        parts = np.split(shaped, np.cumsum(self.sizes)[:-1])
         rows = [
             gaps(part, self.mean, self.selected, compared)
             for part, compared in zip(parts, self.compared.values(), strict=True)
