@@ -11,6 +11,7 @@ from functools import partial
 import honest_audit
 import honest_baselines
 import honest_divided
+import honest_finite
 import honest_leaks
 import honest_rows
 import honest_seen
@@ -40,6 +41,8 @@ JOBS = [
     ),
     Job(("honest.audit",), partial(honest_audit.measure, 10, 50)),
     Job(("honest.audit",), partial(honest_audit.measure, 4, 5), short=True),
+    Job(("honest.finite",), partial(honest_finite.measure, None)),
+    Job(("honest.finite",), partial(honest_finite.measure, 4), short=True),
     Job(("honest.rows",), partial(honest_rows.measure, 400)),
     Job(("honest.rows",), partial(honest_rows.measure, 48), short=True),
     Job(("honest.seen",), partial(honest_seen.measure, 2000)),
