@@ -1,6 +1,7 @@
 """Is any part scored, or predicted, for whose rows a network gave no number?"""
 
 from collections.abc import Iterator
+from functools import wraps
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,9 +14,11 @@ from harness import Goal
 from lightning import Trainer
 from lightning.pytorch.plugins import MixedPrecision
 from torch.utils._pytree import tree_map_only
+from transformers.utils import ModelOutput
 
 from torchedu.datasets.importers import import_data
 from torchedu.errors import TorcheduError, TrainingError
+from torchedu.models import CausalLM
 from torchedu.prediction.stream import predicted
 from torchedu.run import RunConfig, build
 from torchedu.run.building import Run
@@ -71,7 +74,9 @@ def measure(networks: int | None) -> tuple[list[Goal], Any]:
                 for value in (list(VALUES)[n % 3], "overflow"):
                     cases += 1
                     said = _case(run, precision, step, value)
-                    problems += [f"{name} {precision} {step} {value}: {said}"] if said else []
+                    if said:
+                        problems.append(f"{name} {precision} {step} {value}: {said}")
+                        print(f"  {problems[-1]}", flush=True)
     must = f"0 of {cases} cases scored, {len(names)} networks"
     return [Goal("honest.finite", len(problems), must, not problems)], {"problems": problems}
 
@@ -117,20 +122,26 @@ class _spoilt:
         self.net, self.value, self.reached = net, value, reached
 
     def __enter__(self) -> None:
-        for name in self._names():
-            setattr(self.net, name, self._other(name, getattr(self.net, name)))
+        for owner, name in self._places():
+            setattr(owner, name, self._other(name, getattr(owner, name)))
 
     def __exit__(self, *error: Any) -> None:
-        for name in self._names():
-            delattr(self.net, name)
+        for owner, name in self._places():
+            delattr(owner, name)
 
-    def _names(self) -> Iterator[str]:
-        yield from (name for name in ("forward", "logits") if hasattr(type(self.net), name))
+    def _places(self) -> Iterator[tuple[Any, str]]:
+        yield from ((self.net, name) for name in ("forward", "logits") if hasattr(self.net, name))
+        if isinstance(self.net, CausalLM):  # which writes by its library's own loop
+            yield self.net.lm, "forward"
 
     def _other(self, name: str, plain: Any) -> Any:
+        @wraps(plain)
         def other(*arguments: Any, **named: Any) -> Any:
             given = plain(*arguments, **named)
             self.reached.append(name)
+            if isinstance(given, ModelOutput):
+                given.logits = self._spoil(given.logits)
+                return given
             return tree_map_only(torch.Tensor, self._spoil, given)
 
         return other
