@@ -31,8 +31,8 @@ def compare_runs(runs: Sequence[str | Path], against: str | None = None) -> dict
         ``models``, each with the scores of its run.
 
     Raises:
-        ConfigError: There are fewer than two, one is named twice or was not scored, or they are not of
-            one task, data and part.
+        ConfigError: There are fewer than two, one is named twice or was not scored, or they are not
+            of one task, data and part.
     """
     folders = [RunFolder(Path(run)) for run in runs]
     if len(folders) < 2:
