@@ -46,3 +46,21 @@ def test_what_cannot_be_done_is_told(tmp_path: Path) -> None:
         bench(["a.csv"], tmp_path, tries=4)
     with pytest.raises(ConfigError, match="data names none"):
         bench([], tmp_path)
+    with pytest.raises(ConfigError, match=r"nets names 'pfa' twice"):
+        bench(["a.csv"], tmp_path, ["pfa", "irt", "pfa"])
+    with pytest.raises(ConfigError, match=r"data names 'a.csv' twice"):
+        bench(["a.csv", "a.csv"], tmp_path)
+    (tmp_path / "file").touch()
+    for folder in (tmp_path, tmp_path / "file"):
+        with pytest.raises(ConfigError, match=r"run .* is in use"):
+            bench(["a.csv"], folder)
+
+
+def test_data_that_cannot_be_read_is_told_before_anything_is_trained(
+    class_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "bench"
+    words = ["bench", "kt", str(class_store), str(tmp_path / "none.csv"), "--run", str(run)]
+    assert main(words) == 2
+    assert capsys.readouterr().err.count("\n") == 2
+    assert not run.exists()

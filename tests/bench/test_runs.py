@@ -93,3 +93,5 @@ def test_a_folder_without_scores_is_refused(
     assert capsys.readouterr().err.count("\n") == 2
     assert main(["compare", run]) == 2
     assert "runs names 1" in capsys.readouterr().err
+    assert main(["compare", run, f"{run}/"]) == 2
+    assert capsys.readouterr().err.startswith(f"--runs names '{run}' twice")

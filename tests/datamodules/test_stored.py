@@ -28,6 +28,7 @@ from torchedu.datasets import AnswerStore, Store
 from torchedu.datasets.enrolments import EnrolmentStore
 from torchedu.datasets.events import CLICKED, EventStore
 from torchedu.datasets.importers import import_data
+from torchedu.datasets.simulator import simulate
 from torchedu.datasets.texts import TextStore
 from torchedu.datasets.transcripts import TranscriptStore
 from torchedu.errors import ConfigError, DataError, command_line
@@ -103,6 +104,14 @@ def test_a_store_of_another_file_is_never_replaced(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=r"a.store holds other data than a\."):
             opener(folder / "a")
         assert number(folder / "a.store") == before
+
+
+def test_a_simulated_class_is_never_replaced(tmp_path: Path) -> None:
+    simulate(tmp_path / "a.store", students=40, skills=3, items=12, answers=10)
+    before = number(tmp_path / "a.store")
+    with pytest.raises(ConfigError, match=r"a.store holds other data than a.csv"):
+        open_answers(write_csv(tmp_path / "a.csv", answers()))
+    assert number(tmp_path / "a.store") == before
 
 
 @pytest.mark.parametrize(

@@ -9,16 +9,18 @@ import pyarrow.parquet as pq
 import pytest
 from lightning import Trainer
 
-from torchedu.baselines import BestLR, ItemMean
+from torchedu.baselines import BestLR, ItemMean, StreamingLR
 from torchedu.datamodules import Interactions
 from torchedu.datasets import AnswerWriter
+from torchedu.datasets.answers import Answers
 from torchedu.datasets.simulator import simulate
 from torchedu.evaluation import evaluate
 from torchedu.evaluation.tracing import HISTORY
 from torchedu.metrics import scores
 from torchedu.metrics.within import within
-from torchedu.models import DKT, ItemDKT
+from torchedu.models import DKT, ItemDKT, LogisticDKT
 from torchedu.prediction.stream import predicted
+from torchedu.readers.histories import answers_in
 from torchedu.schema import ITEM, SKILL, Names, Vocabulary
 from torchedu.tasks import KnowledgeTracing
 
@@ -73,6 +75,39 @@ def test_every_model_is_scored_on_the_same_answers(class_store: Path, by: str) -
     truth = scores(store.answer_column("truth")[index], store.correct[index])
     assert rows["oracle"].items() >= {"kind": "oracle", **truth}.items()
     assert rows["oracle"]["auc"] > rows["best reachable"]["auc"] > rows["item mean"]["auc"]
+
+
+def test_the_regression_that_a_network_builds_on_is_the_baseline_fitted_once(
+    class_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fits = []
+    fit = StreamingLR.fit
+
+    def counted(self: StreamingLR, answers: Answers) -> StreamingLR:
+        fits.append(self.known)
+        return fit(self, answers)
+
+    monkeypatch.setattr(StreamingLR, "fit", counted)
+    data = Interactions(str(class_store))
+    task = KnowledgeTracing(LogisticDKT, data.num_items, data.num_skills)
+    task.agree(data, training=True)
+    found = evaluate(task, data, stock_trainer())
+    assert fits == [None]
+    train, test = data.parts["train"], data.parts["test"]
+    alone = StreamingLR().fit(data.store.answers(train.student, train.stop))
+    asked = data.store.answers(test.student, test.stop)
+    row = next(row for row in found["scores"] if row["name"] == alone.name)
+    assert row.items() >= scores(alone.predict(asked), asked.correct).items()
+    ids = answers_in(data.store, data.vocabulary, train)
+    for own, anew in zip(data.regression.weights, StreamingLR().fit(ids).weights, strict=True):
+        assert np.array_equal(own, anew)
+    # What a trained network goes on from, and a baseline beside it, are not the same.
+    fits.clear()
+    other = Interactions(str(class_store))
+    task.agree(other, training=True)
+    assert other.facts(task.net) is not None
+    assert other.regression.known is None
+    assert [known is None for known in fits] == [False, False, True]
 
 
 def test_history_and_groups_share_out_the_same_answers(class_store: Path) -> None:

@@ -18,11 +18,14 @@ from torchedu.export.check import check
 from torchedu.export.entries import Run, entries, initial_state
 from torchedu.models import (
     AKT,
+    BKT,
     DKT,
     DKVMN,
     GMF,
+    IRT,
     MF,
     MLP,
+    PFA,
     SAKT,
     EventGRU,
     FrozenGrader,
@@ -42,15 +45,16 @@ from torchedu.testing.kinds import NetworkSubject
 SMALL = {"num_items": 14, "num_skills": 6}
 
 FORMS = [pytest.param(torch_export, id="torch_export"), pytest.param(onnx, id="onnx")]
-TRACED = (ItemDKT, SAKT, AKT, Remembering, Gated, DKVMN, ReKT)
+TRACED = (ItemDKT, SAKT, AKT, Remembering, Gated, DKVMN, ReKT, BKT, PFA)
 NETWORKS = [pytest.param(kind, id=kind.__name__) for kind in TRACED]
 """Bags, counts and an LSTM; attention of two kinds; a mean over a ring; a GRU whose state begins
-learned; loops over a state, wide and long."""
+learned; loops over a state, wide and long; the classical ones, which have no width."""
 
 
 @cache
 def small(kind: type[KTModel]) -> Tracing:
-    return task_of(NetworkSubject(partial(kind, dim=8), SMALL).net())
+    build = kind if kind in (BKT, IRT, PFA) else partial(kind, dim=8)
+    return task_of(NetworkSubject(build, SMALL).net())
 
 
 graphs = cache(capture)
@@ -87,6 +91,13 @@ def test_files_predict_what_the_network_does(
     batch = NetworkSubject(kind, SMALL).batch(9, task.net.max_history or 130, 4)
     columns = (batch.item_BL, batch.skill_BLS, batch.correct_BL)
     torch.testing.assert_close(runs["forward"](*columns)[0], task.net(batch), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_large_log_odds_stay_finite_in_other_runtimes(form: ModuleType, tmp_path: Path) -> None:
+    task = small(IRT)
+    runs = written(task, form, tmp_path)
+    assert check(task, runs, initial_state(task), "graphs", form.TOLERANCE).answers > 20
 
 
 def test_sizes_that_disagree_are_refused(tmp_path: Path) -> None:

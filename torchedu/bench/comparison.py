@@ -85,5 +85,20 @@ def compare(
     }
 
 
+def named_once(option: str, values: Sequence[str]) -> None:
+    """Refuse what a list names twice.
+
+    Args:
+        option: The option that gave the list.
+        values: It.
+
+    Raises:
+        ConfigError: A value stands there twice.
+    """
+    twice = next((value for value in values if values.count(value) > 1), None)
+    if twice is not None:
+        raise ConfigError(f"⟦{option}⟧ names {twice!r} twice.", "Name each once.")
+
+
 def _number(p: float) -> float | None:
     return None if p != p else p

@@ -7,7 +7,7 @@ from typing import Any
 
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from torchedu.bench.comparison import Contender, compare
+from torchedu.bench.comparison import Contender, compare, named_once
 from torchedu.bounded import parse_yaml
 from torchedu.datamodules import Interactions
 from torchedu.errors import ConfigError, allowed
@@ -69,7 +69,9 @@ def bench(
         ``results.json`` after each set.
 
     Raises:
-        ConfigError: A recipe is not known, or there is no data or no try.
+        ConfigError: A recipe is not known, data or a recipe is named twice, there is no data or no
+            try, or the folder is in use.
+        DataError: A data set cannot be read or divided.
     """
     known = networks()
     for name in nets:
@@ -79,12 +81,18 @@ def bench(
         raise ConfigError("⟦data⟧ names none.", "Name files of answers, or stores.")
     if not 1 <= tries <= len(RATES):
         raise ConfigError(f"⟦tries⟧ is {tries}.", f"It is from 1 to {len(RATES)}.")
+    for option, values in (("data", data), ("nets", nets)):
+        named_once(option, [str(value) for value in values])
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise ConfigError(f"⟦run⟧ {folder} is in use.", "Name a folder that does not exist yet.")
     titles = [Path(path).name.partition(".")[0] for path in data]
     titles = [f"{t}-{i + 1}" if titles.count(t) > 1 else t for i, t in enumerate(titles)]
     results: dict[str, Any] = {"tries": tries, "quick": quick, "seed": seed, "sets": {}}
-    for title, path in zip(titles, data, strict=True):
+    sets = [Interactions(str(path), seed=seed) for path in data]
+    for whole in sets:
+        _ = whole.parts  # what cannot be read or divided is told before hours of training
+    for title, path, whole in zip(titles, data, sets, strict=True):
         told(f"{title}: leaks")
-        whole = Interactions(str(path), seed=seed)
         leaks = [str(leak) for leak in check(whole.store, whole.parts)]
         contenders: list[Contender] = []
         for name in nets or known:

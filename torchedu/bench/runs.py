@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet
 
-from torchedu.bench.comparison import Contender, compare
+from torchedu.bench.comparison import Contender, compare, named_once
 from torchedu.bounded import parse_json
 from torchedu.errors import ConfigError
 from torchedu.run_folder import RunFolder
@@ -31,12 +31,14 @@ def compare_runs(runs: Sequence[str | Path], against: str | None = None) -> dict
         ``models``, each with the scores of its run.
 
     Raises:
-        ConfigError: There are fewer than two, one was not scored, or they are not of one task,
-            data and part.
+        ConfigError: There are fewer than two, one is named twice or was not scored, or they are not
+            of one task, data and part.
     """
     folders = [RunFolder(Path(run)) for run in runs]
     if len(folders) < 2:
         raise ConfigError(f"⟦runs⟧ names {len(folders)}.", "Name two runs or more.")
+    names = [str(folder.path) for folder in folders]
+    named_once("runs", names)
     found = [_evaluation(folder) for folder in folders]
     head = {}
     for key, noun in (("task", "task"), ("split", "part"), ("data", "data")):
@@ -49,7 +51,6 @@ def compare_runs(runs: Sequence[str | Path], against: str | None = None) -> dict
                 "Compare runs of one task that were scored on one part of the same data.",
             )
         head[key] = values[0]
-    names = [str(folder.path) for folder in folders]
     tables = [folder.table() for folder in folders]
     if not all(table.is_file() for table in tables):
         rows = []

@@ -163,18 +163,27 @@ class Interactions(DataModule):
         """
         if not isinstance(net, BuildsOnRegression):
             return None
-        known = None
+        train, known = self.parts["train"], None
         if net.regression is not None:
             item, skill, shared = (x.detach().double().cpu().numpy() for x in net.regression[:3])
             known = Weights(item, skill, shared[:-1], float(shared[-1]))
-        learned = answers_in(self.store, self.vocabulary, self.parts["train"])
-        weights = StreamingLR(known=known).fit(learned).weights
+        if known is None and self.companions is self.own:
+            weights = self.regression.weights
+        else:
+            learned = answers_in(self.store, self.vocabulary, train)
+            weights = StreamingLR(known=known).fit(learned).weights
         return TracingFacts(
             torch.from_numpy(weights.item).float(),
             torch.from_numpy(weights.skill).float(),
             torch.from_numpy(np.append(weights.shared, weights.bias)).float(),
-            len(learned.item),
+            int(train.stop.sum()),
         )
+
+    @cached_property
+    def regression(self) -> StreamingLR:
+        """The baseline that networks build on, fitted once to the training part, in its own ids."""
+        train = self.parts["train"]
+        return StreamingLR().fit(self.store.answers(train.student, train.stop))
 
     @cached_property
     def _past(self) -> NDArray[np.float16] | None:

@@ -118,8 +118,8 @@ def _as_said(store: Store, format: str | None, options: Mapping[str, Any]) -> bo
 
 
 def _sources(store: Store) -> list[dict[str, Any]]:
-    sources: list[dict[str, Any]] = store.about.get("source", [])
-    return sources
+    sources = store.about.get("source", [])
+    return sources if isinstance(sources, list) else []  # a simulated class was read from none
 
 
 def _is_of(store: Store, raw: Path) -> bool:

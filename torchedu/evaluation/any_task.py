@@ -128,7 +128,10 @@ def logged(task: Task, data: LightningDataModule, request: Request) -> dict[str,
 
 
 def fitted(
-    own: Iterable[Baseline[Any, Any]], baselines: Baselines, data: Any
+    own: Iterable[Baseline[Any, Any]],
+    baselines: Baselines,
+    data: Any,
+    ready: Sequence[Baseline[Any, Any]] = (),
 ) -> list[Baseline[Any, Any]]:
     """Return the baselines that are asked for, fitted, and say what they chose.
 
@@ -136,19 +139,21 @@ def fitted(
         own: The task's own.
         baselines: As ``evaluate`` has it.
         data: What they learn from.
+        ready: More of the task's own, which have learnt from it already.
 
     Raises:
         ConfigError: Two have the same name, by which reports tell them apart.
     """
     if not baselines:
         return []
-    given = () if isinstance(baselines, bool) else baselines
-    every = [*own, *(each() if isinstance(each, type) else each for each in given)]
+    named = () if isinstance(baselines, bool) else baselines
+    own, given = list(own), [each() if isinstance(each, type) else each for each in named]
+    every = [*own, *ready, *given]
     names = [baseline.name for baseline in every]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise ConfigError(f"two baselines are called {twice!r}.", "Give each a name of its own.")
-    for baseline in every:
+    for baseline in (*own, *given):
         baseline.fit(data)
     words = [
         f"{baseline.name} {', '.join(f'{key} {value:g}' for key, value in baseline.chosen.items())}"

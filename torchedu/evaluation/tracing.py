@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from torchedu.baselines import BestLR, ItemMean, StreamingLR
+from torchedu.baselines import BestLR, ItemMean
 from torchedu.datamodules import Interactions
 from torchedu.datasets import AnswerStore, exact_filter
 from torchedu.datasets.answers import Answers, ragged_index, stretch_index
@@ -139,7 +139,8 @@ def models(
     yield type(task.net).__name__, "network", known["probability"]
     if request.baselines:
         learned = store.answers(data.parts["train"].student, data.parts["train"].stop)
-        for baseline in fitted((ItemMean(), BestLR(), StreamingLR()), request.baselines, learned):
+        own, ready = (ItemMean(), BestLR()), (data.regression,)
+        for baseline in fitted(own, request.baselines, learned, ready):
             yield baseline.name, "baseline", _in_blocks(baseline.predict, store, of, np.float32)
     if "simulator" in store.about:
         best = partial(exact_filter.predict, store.about)

@@ -81,10 +81,11 @@ class IRT(KTModel):
 
 
 def _log_likelihood(logit: Tensor, correct: Tensor) -> Tensor:
-    return torch.lerp(F.logsigmoid(-logit), F.logsigmoid(logit), correct.unsqueeze(-1).float())
+    # By softplus, which other programs' runtimes keep finite too, unlike the log of a sigmoid.
+    return correct.unsqueeze(-1).float() * logit - F.softplus(logit)
 
 
 def _chance(density: Tensor, logit: Tensor) -> Tensor:
     """Return the log odds of the mean chance over abilities."""
-    right = (density + F.logsigmoid(logit)).logsumexp(-1)
-    return right - (density + F.logsigmoid(-logit)).logsumexp(-1)
+    wrong = density - F.softplus(logit)
+    return (wrong + logit).logsumexp(-1) - wrong.logsumexp(-1)
