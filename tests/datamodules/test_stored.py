@@ -163,7 +163,7 @@ def test_nothing_is_imported_before_it_is_asked_for(tmp_path: Path) -> None:
 
 
 def test_options_that_only_an_import_has_do_not_make_it_again(tmp_path: Path) -> None:
-    raw = write_csv(tmp_path / "a.csv", [*answers(), {**answers()[0], "correct": 7}])
+    raw = write_csv(tmp_path / "a.csv", [*answers(), {**answers()[0], "correct": "x"}])
     import_data("csv", raw, tmp_path / "a.store", {"on_bad_row": "drop"})
     made = number(tmp_path / "a.store")
     assert open_answers(raw).num_answers == 20

@@ -12,6 +12,7 @@ from torchedu.datasets.grouping import Grouping, Students
 from torchedu.datasets.importers.reading import values
 from torchedu.datasets.importers.reading.clock import Clock, TimeUnit
 from torchedu.datasets.importers.reading.columns import ANSWER_ID
+from torchedu.datasets.importers.reading.marks import Marks
 from torchedu.datasets.importers.reading.numbering import Groups, Numbering, hashes, inverse
 from torchedu.datasets.importers.reading.repeats import Repeats
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve
@@ -28,6 +29,7 @@ class Intake:
     Args:
         reading: What the importer gives.
         bad: What becomes of bad rows.
+        marks: Reads the marks.
         folder: An empty folder for spilled columns.
         time_unit: The unit of numeric times.
         response_time_factor: Seconds in one unit of the response time.
@@ -41,6 +43,7 @@ class Intake:
         bad: BadRows,
         folder: Path,
         *,
+        marks: Marks,
         time_unit: TimeUnit,
         response_time_factor: float,
         skills: Skills,
@@ -48,6 +51,7 @@ class Intake:
     ) -> None:
         self.reading = reading
         self.bad = bad
+        self.marks = marks
         self.students, self.items = Numbering(), Numbering()
         self.skills = skills
         self.clock = Clock(time_unit)
@@ -130,15 +134,11 @@ class Intake:
         """
         file = self.bad.places.files[0]
         if not self._rows.rows:
-            dropped = bool(self.bad.dropped)
-            raise DataError(
-                "no answers are left." if dropped else "the file holds no answers.",
-                "Every row was dropped: correct the file." if dropped else "Export it again.",
-                file=file,
-            )
+            raise DataError("the file holds no answers.", "Export it again.", file=file)
         if self.clock.tells_order:
             self.clock.decide(file)
             self._check_times()
+            self.bad.refuse_most()
         item_names, item_order = self.items.ordered()
         item_ids = (RESERVED + inverse(item_order)).astype(np.int32)
         skill_names, item_skills = self.skills.finish(self.items, item_ids)
@@ -181,21 +181,15 @@ class Intake:
         self, sieve: Sieve, student: pa.StringArray, item: pa.StringArray, correct: pa.Array
     ) -> NDArray[np.float64]:
         """Return the marks, and refuse the rows that do not tell who answered what and how."""
-        mark, wrong = values.numbers(correct)
-        missing = np.isnan(mark) & ~wrong
+        read = self.marks.read(correct)
+        missing = np.isnan(read.share) & ~read.wrong
         no_item = item.is_null().to_numpy(False)
         sieve.refuse("the student is missing", student.is_null().to_numpy(False))
         sieve.refuse("the student has no answer", no_item & missing, column="student")
         sieve.refuse("the item is missing", no_item)
         sieve.refuse("correct is missing", missing)
-        sieve.refuse("correct is not a number", wrong, column="correct")
-        sieve.refuse(
-            "correct is outside 0..1",
-            ~((mark >= 0) & (mark <= 1)),
-            column="correct",
-            remedy="Marks are shares of the full mark: divide by it, or give ⟦on_bad_row⟧ drop.",
-        )
-        return mark
+        self.marks.refuse(sieve, read)
+        return read.share
 
     def _check_times(self) -> None:
         """Refuse the rows whose time only the whole column shows to be of another unit."""
@@ -230,7 +224,7 @@ class Intake:
             notes.append(
                 "The times are all missing or the same: answers stand in the file's order."
             )
-        notes += self.skills.notes()
+        notes += [*self.marks.notes(), *self.skills.notes()]
         for group in self._groups.values():
             notes += group.notes()
         if self.merged:

@@ -90,7 +90,10 @@ class Headed:
             for table, columns in zip(tables, maps, strict=True):
                 yield from table.pieces(columns, bad)
 
-        return Reading(pieces(), tuple(sources), maps[0].taken, maps[0].ignored)
+        points = any(getattr(table, "delimiter", ",") == "," for table in tables)
+        return Reading(
+            pieces(), tuple(sources), maps[0].taken, maps[0].ignored, decimal="." if points else ","
+        )
 
     def open(self, source: Source) -> Table:
         """Open a file, here of Parquet.

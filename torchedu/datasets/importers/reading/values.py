@@ -31,7 +31,7 @@ def names(column: pa.Array) -> pa.StringArray:
     """Return names as text without blanks around them; null where there is none."""
     column = _plain(column)
     if pa.types.is_floating(column.type):
-        whole = pc.and_(pc.is_finite(column), pc.equal(pc.floor(column), column))
+        whole = pc.and_(pc.equal(pc.floor(column), column), pc.less(pc.abs(column), 2.0**63))
         if pc.all(whole, skip_nulls=True).as_py() in (True, None):
             column = column.cast(pa.int64())
         else:
