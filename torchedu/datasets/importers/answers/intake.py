@@ -12,6 +12,7 @@ from torchedu.datasets.grouping import Grouping, Students
 from torchedu.datasets.importers.reading import values
 from torchedu.datasets.importers.reading.clock import Clock, TimeUnit
 from torchedu.datasets.importers.reading.columns import ANSWER_ID
+from torchedu.datasets.importers.reading.dates import Dates
 from torchedu.datasets.importers.reading.marks import Marks
 from torchedu.datasets.importers.reading.numbering import Groups, Numbering, hashes, inverse
 from torchedu.datasets.importers.reading.repeats import Repeats
@@ -30,6 +31,7 @@ class Intake:
         reading: What the importer gives.
         bad: What becomes of bad rows.
         marks: Reads the marks.
+        dates: Reads the times.
         folder: An empty folder for spilled columns.
         time_unit: The unit of numeric times.
         response_time_factor: Seconds in one unit of the response time.
@@ -44,6 +46,7 @@ class Intake:
         folder: Path,
         *,
         marks: Marks,
+        dates: Dates,
         time_unit: TimeUnit,
         response_time_factor: float,
         skills: Skills,
@@ -51,7 +54,7 @@ class Intake:
     ) -> None:
         self.reading = reading
         self.bad = bad
-        self.marks = marks
+        self.marks, self.dates = marks, dates
         self.students, self.items = Numbering(), Numbering()
         self.skills = skills
         self.clock = Clock(time_unit)
@@ -89,9 +92,8 @@ class Intake:
         kept: dict[str, NDArray[Any]] = {"place": piece.place}
         kept["correct"] = self._marks(sieve, student, item, batch.column("correct"))
         if "time" in self._has:
-            time = values.times(batch.column("time"))
+            time = self.dates.take(sieve, batch.column("time"))
             kept["time"], kept["kind"] = time.value, time.kind
-            sieve.refuse(values.UNREAD, time.wrong, column="time", remedy=values.READABLE)
         for name in ("response_time", "attempt"):
             if name in self._has:
                 number, wrong = values.numbers(batch.column(name))
@@ -199,7 +201,9 @@ class Intake:
                 rows = np.flatnonzero(breaks & (chunk["kind"] == kind))
                 value = float(chunk["time"][rows[0]])
                 reason, remedy = self.clock.reason(kind)
-                shown = None if np.isnan(value) else int(value)
+                shown: object = None if np.isnan(value) else int(value)
+                if kind in (values.DATE, values.ZONED):  # as a date, which the file has too
+                    shown = str(np.datetime64(int(value), "ms"))
                 self.bad.add(reason, chunk["place"][rows], remedy, shown)
 
     def _answers(
@@ -224,7 +228,7 @@ class Intake:
             notes.append(
                 "The times are all missing or the same: answers stand in the file's order."
             )
-        notes += [*self.marks.notes(), *self.skills.notes()]
+        notes += [*self.marks.notes(), *self.dates.notes(), *self.skills.notes()]
         for group in self._groups.values():
             notes += group.notes()
         if self.merged:
