@@ -36,8 +36,10 @@ class Curve(NamedTuple):
 
         Vertical steps are between them: a height is what follows the step.
         """
-        first = int(np.searchsorted(self.false, begin, "right")) - 1
-        last = int(np.searchsorted(self.false, end))
+        # Places of the curve's own type: of another, the whole curve is converted at each search.
+        low, high = self.false.dtype.type(begin), self.false.dtype.type(end)
+        first = int(np.searchsorted(self.false, low, "right")) - 1
+        last = int(np.searchsorted(self.false, high))
         false, true = self.false[first : last + 1], self.true[first : last + 1]
         width = np.diff(false)
         gain = np.diff(true.astype(np.int64)) / np.maximum(width, 1)
