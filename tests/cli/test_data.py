@@ -20,7 +20,18 @@ def test_import_says_what_it_made(tmp_path: Path, capsys: pytest.CaptureFixture[
     rows[3]["correct"] = 9
     raw = write_csv(tmp_path / "a.csv", rows)
     out = tmp_path / "class.store"
-    assert run("import", "csv", str(raw), str(out), "--groups=gender", "--on_bad_row=drop") == 0
+    assert (
+        run(
+            "import",
+            "csv",
+            str(raw),
+            str(out),
+            "--groups=gender",
+            "--on_bad_row=drop",
+            "--full_mark=1",
+        )
+        == 0
+    )
     said = capsys.readouterr().out
     assert "4 students, 19 answers" in said
     assert "groups    gender (2)" in said

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.datasets.importers.fake import answers, write_csv
+from tests.datasets.importers.fake import answers, write_csv, write_jsonl
 from tests.datasets.lesson_files import write_lessons
 from tests.datasets.oulad_files import write_oulad
 from tests.essays import write_essays
@@ -83,6 +84,15 @@ def test_a_folder_is_read_again_where_a_file_came_to_it(tmp_path: Path) -> None:
     assert (open_events(folder).events.kind == CLICKED).any()
 
 
+def test_files_that_differ_in_the_ending_alone_have_a_store_each(tmp_path: Path) -> None:
+    first, second = write_csv(tmp_path / "a.csv", answers()), tmp_path / "a.jsonl"
+    write_jsonl(second, answers()[:5])
+    for _ in range(2):  # made, then opened
+        assert open_answers(first).num_answers == 20
+        assert open_answers(second).num_answers == 5
+        assert {p.name for p in tmp_path.glob("*.store")} == {"a.store", "a.jsonl.store"}
+
+
 def test_a_store_of_another_file_is_never_replaced(tmp_path: Path) -> None:
     for write, opener, kind in (
         (lambda file: write_csv(file, answers()), open_answers, "csv"),
@@ -93,10 +103,12 @@ def test_a_store_of_another_file_is_never_replaced(tmp_path: Path) -> None:
         folder.mkdir()
         opener(write(folder / "a.csv"))
         before = number(folder / "a.store")
-        (folder / "a.csv").rename(folder / "a.tsv")
-        with pytest.raises(ConfigError, match=r"a.store holds other data than a.tsv") as caught:
-            opener(folder / "a.tsv")
-        assert f"data import {kind} {folder / 'a.tsv'} OUT" in caught.value.remedy
+        (folder / "a.csv").rename(folder / "b.tsv")
+        for name in ("b.store", "b.tsv.store"):
+            shutil.copytree(folder / "a.store", folder / name)
+        with pytest.raises(ConfigError, match=r"b.tsv.store holds other data than b.tsv") as caught:
+            opener(folder / "b.tsv")
+        assert f"data import {kind} {folder / 'b.tsv'} OUT" in caught.value.remedy
         if opener is open_answers:  # which reads no folder
             continue
         (folder / "a").mkdir()
@@ -172,7 +184,7 @@ def test_nothing_is_imported_before_it_is_asked_for(tmp_path: Path) -> None:
 
 
 def test_options_that_only_an_import_has_do_not_make_it_again(tmp_path: Path) -> None:
-    raw = write_csv(tmp_path / "a.csv", [*answers(), {**answers()[0], "correct": 7}])
+    raw = write_csv(tmp_path / "a.csv", [*answers(), {**answers()[0], "correct": "x"}])
     import_data("csv", raw, tmp_path / "a.store", {"on_bad_row": "drop"})
     made = number(tmp_path / "a.store")
     assert open_answers(raw).num_answers == 20

@@ -67,10 +67,13 @@ def stored(
 
 
 def _place(path: str) -> Path:
-    """Return where the store of raw files is made."""
+    """Return where the store of ``a.csv`` is: ``a.store``; ``a.csv.store`` if that is of others."""
     raw = Path(path) if Path(path).name not in ("", "..") else Path(path).resolve()
     here = "://" in path or (raw.exists() and not os.access(raw.parent, os.W_OK))
-    return (Path(raw.name) if here else raw).with_suffix(".store")
+    beside = Path(raw.name) if here else raw
+    short = beside.with_suffix(".store")
+    taken = (short / MANIFEST).is_file() and not _is_from(Store(short), raw)
+    return beside.with_name(f"{beside.name}.store") if taken else short
 
 
 def _untold(kind: type[Store], path: str, arguments: Container[str]) -> ConfigError:
@@ -84,9 +87,13 @@ def _untold(kind: type[Store], path: str, arguments: Container[str]) -> ConfigEr
     return ConfigError(problem, remedy, option="data.path", value=path)
 
 
-def _refuse_other(store: Store, raw: Path) -> None:
+def _is_from(store: Store, raw: Path) -> bool:
     there = {raw.name, *(file.name for file in raw.rglob("*"))}
-    if not there.intersection(source["file"] for source in _sources(store)):
+    return not there.isdisjoint(source["file"] for source in _sources(store))
+
+
+def _refuse_other(store: Store, raw: Path) -> None:
+    if not _is_from(store, raw):
         raise ConfigError(
             f"{store.path} holds other data than {raw.name}.",
             f"Import it elsewhere: torchedu data import {store.made_by} {raw} OUT, "

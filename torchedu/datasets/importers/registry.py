@@ -87,7 +87,7 @@ def imported(
     try:
         reading = importer.read(str(raw), bad)
         about = importer.about(reading)
-        pieces = _followed(reading.pieces, progress)
+        pieces = _followed(reading.pieces, bad, progress)
         importer.write(reading._replace(pieces=pieces, raw=str(raw)), bad, Path(out), about)
     except OSError as error:
         raise DataError(
@@ -187,11 +187,13 @@ def _importer(
     return known[format](**given)
 
 
-def _followed(pieces: Iterator[Any], progress: Callable[[int], None] | None) -> Iterator[Any]:
-    """Say how many rows are read, after what becomes of each piece was done."""
-    rows = 0
+def _followed(
+    pieces: Iterator[Any], bad: BadRows, progress: Callable[[int], None] | None
+) -> Iterator[Any]:
+    """Count the rows that are read, after what becomes of each piece was done; check the drops."""
     for piece in pieces:
         yield piece
-        rows += len(piece.place) if isinstance(piece, Piece) else 1
+        bad.rows += len(piece.place) if isinstance(piece, Piece) else 1
         if progress is not None:
-            progress(rows)
+            progress(bad.rows)
+    bad.refuse_most()

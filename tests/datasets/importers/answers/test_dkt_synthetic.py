@@ -21,7 +21,10 @@ def test_bad_lines(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="row 2: the line does not have the 3 marks"):
         import_data("dkt_synthetic", tmp_path / "a.csv", tmp_path / "out")
     store = import_data(
-        "dkt_synthetic", tmp_path / "a.csv", tmp_path / "out", {"on_bad_row": "drop"}
+        "dkt_synthetic",
+        tmp_path / "a.csv",
+        tmp_path / "out",
+        {"on_bad_row": "drop", "full_mark": 1},
     )
     assert told(store)["3"] == [("1", 1), ("3", 1)]
     assert list(told(store)) == ["1", "3", "4"]

@@ -62,7 +62,9 @@ def test_quirks_are_taken_counted_and_said(tmp_path: Path) -> None:
     assert np.isnan(store.column("begin")[-1])  # nobody told when that one registered
     assert store.group("region")[-1] == 0
     assert "X" in list(store.vocabulary["group.gender"])
-    (note,) = store.about["notes"]
+    note, outcomes = store.about["notes"]
+    assert outcomes.startswith("Outcomes to prevent: ")
+    assert "others: " in outcomes
     assert "before their student's registration" in note
 
 

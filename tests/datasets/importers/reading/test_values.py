@@ -14,6 +14,7 @@ from torchedu.datasets.importers.reading import values
         (pa.array([3, None]), ["3", None]),
         (pa.array([3.0, float("nan"), 2.5]), ["3", None, "2.5"]),
         (pa.array([1e3, 2.0, None]), ["1000", "2", None]),
+        (pa.array([1e30, 2.0, float("inf")]), ["1e+30", "2", None]),
         (pa.array(["x", "y", "x"]).dictionary_encode(), ["x", "y", "x"]),
         (pa.array([True, False]), ["true", "false"]),
         (pa.nulls(2), [None, None]),

@@ -82,7 +82,7 @@ def _pieces(bundle: _Bundle, table: "_Questions", bad: BadRows) -> Iterator[Piec
             row=row,
         ) from None
     parsed = csv.parse(Block(0, data), HEADING.count(b",") + 1, FIELDS, ",", "KT1")
-    bad.add(
+    bad.add_unread(
         "the line does not have the 5 fields of the headings",
         _places(bundle, parsed.cut, bad.places),
         "Download the file again, or give ⟦on_bad_row⟧ drop.",
@@ -95,7 +95,7 @@ def _pieces(bundle: _Bundle, table: "_Questions", bad: BadRows) -> Iterator[Piec
     known, skill, right = table.look_up(item)
     unknown = ~known & item.is_valid().to_numpy(False)
     if unknown.any():
-        bad.add(
+        bad.add_unread(
             "unknown skill: the question is not in questions.csv",
             place[unknown],
             "Use the questions.csv of the same release, or give ⟦on_bad_row⟧ drop.",

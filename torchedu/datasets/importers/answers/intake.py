@@ -12,6 +12,8 @@ from torchedu.datasets.grouping import Grouping, Students
 from torchedu.datasets.importers.reading import values
 from torchedu.datasets.importers.reading.clock import Clock, TimeUnit
 from torchedu.datasets.importers.reading.columns import ANSWER_ID
+from torchedu.datasets.importers.reading.dates import Dates
+from torchedu.datasets.importers.reading.marks import Marks
 from torchedu.datasets.importers.reading.numbering import Groups, Numbering, hashes, inverse
 from torchedu.datasets.importers.reading.repeats import Repeats
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve
@@ -28,6 +30,8 @@ class Intake:
     Args:
         reading: What the importer gives.
         bad: What becomes of bad rows.
+        marks: Reads the marks.
+        dates: Reads the times.
         folder: An empty folder for spilled columns.
         time_unit: The unit of numeric times.
         response_time_factor: Seconds in one unit of the response time.
@@ -41,6 +45,8 @@ class Intake:
         bad: BadRows,
         folder: Path,
         *,
+        marks: Marks,
+        dates: Dates,
         time_unit: TimeUnit,
         response_time_factor: float,
         skills: Skills,
@@ -48,6 +54,7 @@ class Intake:
     ) -> None:
         self.reading = reading
         self.bad = bad
+        self.marks, self.dates = marks, dates
         self.students, self.items = Numbering(), Numbering()
         self.skills = skills
         self.clock = Clock(time_unit)
@@ -85,9 +92,8 @@ class Intake:
         kept: dict[str, NDArray[Any]] = {"place": piece.place}
         kept["correct"] = self._marks(sieve, student, item, batch.column("correct"))
         if "time" in self._has:
-            time = values.times(batch.column("time"))
+            time = self.dates.take(sieve, batch.column("time"))
             kept["time"], kept["kind"] = time.value, time.kind
-            sieve.refuse(values.UNREAD, time.wrong, column="time", remedy=values.READABLE)
         for name in ("response_time", "attempt"):
             if name in self._has:
                 number, wrong = values.numbers(batch.column(name))
@@ -130,15 +136,11 @@ class Intake:
         """
         file = self.bad.places.files[0]
         if not self._rows.rows:
-            dropped = bool(self.bad.dropped)
-            raise DataError(
-                "no answers are left." if dropped else "the file holds no answers.",
-                "Every row was dropped: correct the file." if dropped else "Export it again.",
-                file=file,
-            )
+            raise DataError("the file holds no answers.", "Export it again.", file=file)
         if self.clock.tells_order:
             self.clock.decide(file)
             self._check_times()
+            self.bad.refuse_most()
         item_names, item_order = self.items.ordered()
         item_ids = (RESERVED + inverse(item_order)).astype(np.int32)
         skill_names, item_skills = self.skills.finish(self.items, item_ids)
@@ -181,21 +183,15 @@ class Intake:
         self, sieve: Sieve, student: pa.StringArray, item: pa.StringArray, correct: pa.Array
     ) -> NDArray[np.float64]:
         """Return the marks, and refuse the rows that do not tell who answered what and how."""
-        mark, wrong = values.numbers(correct)
-        missing = np.isnan(mark) & ~wrong
+        read = self.marks.read(correct)
+        missing = np.isnan(read.share) & ~read.wrong
         no_item = item.is_null().to_numpy(False)
         sieve.refuse("the student is missing", student.is_null().to_numpy(False))
         sieve.refuse("the student has no answer", no_item & missing, column="student")
         sieve.refuse("the item is missing", no_item)
         sieve.refuse("correct is missing", missing)
-        sieve.refuse("correct is not a number", wrong, column="correct")
-        sieve.refuse(
-            "correct is outside 0..1",
-            ~((mark >= 0) & (mark <= 1)),
-            column="correct",
-            remedy="Marks are shares of the full mark: divide by it, or give ⟦on_bad_row⟧ drop.",
-        )
-        return mark
+        self.marks.refuse(sieve, read)
+        return read.share
 
     def _check_times(self) -> None:
         """Refuse the rows whose time only the whole column shows to be of another unit."""
@@ -205,7 +201,9 @@ class Intake:
                 rows = np.flatnonzero(breaks & (chunk["kind"] == kind))
                 value = float(chunk["time"][rows[0]])
                 reason, remedy = self.clock.reason(kind)
-                shown = None if np.isnan(value) else int(value)
+                shown: object = None if np.isnan(value) else int(value)
+                if kind in (values.DATE, values.ZONED):  # as a date, which the file has too
+                    shown = str(np.datetime64(int(value), "ms"))
                 self.bad.add(reason, chunk["place"][rows], remedy, shown)
 
     def _answers(
@@ -230,7 +228,7 @@ class Intake:
             notes.append(
                 "The times are all missing or the same: answers stand in the file's order."
             )
-        notes += self.skills.notes()
+        notes += [*self.marks.notes(), *self.dates.notes(), *self.skills.notes()]
         for group in self._groups.values():
             notes += group.notes()
         if self.merged:

@@ -38,7 +38,7 @@ def _with_skills(
         without = ~known | skill.is_null().to_numpy(False)
         if without.any():
             item = piece.batch.column("item")[int(without.argmax())].as_py()
-            bad.add(
+            bad.add_unread(
                 f"unknown skill: the item has none in {Q_MATRIX}",
                 piece.place[without],
                 "Give ⟦skills⟧ column, or ⟦on_bad_row⟧ drop.",

@@ -14,6 +14,7 @@ from torchedu.datasets.enrolments import EnrolmentStore, write_enrolments
 from torchedu.datasets.importers.importer import Importer
 from torchedu.datasets.importers.reading import values
 from torchedu.datasets.importers.reading.clock import Clock, TimeUnit
+from torchedu.datasets.importers.reading.dates import Dates
 from torchedu.datasets.importers.reading.numbering import Groups, Numbering, inverse
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve
 from torchedu.datasets.importers.reading.skills import Skills
@@ -32,17 +33,22 @@ class EnrolmentImporter(Importer):
 
     Args:
         time_unit: The unit of the times; ``auto`` tells dates and numbers since 1970 by themselves.
+        time_format: How times are written, such as ``%d %b %y %H:%M``, where that is not known.
+        dayfirst: Whether 01/02/2024 is in February, where no day above 12 tells it.
     """
 
     store = EnrolmentStore
     describe = staticmethod(describe_enrolments)
 
     time_unit: TimeUnit = "auto"
+    time_format: str | None = None
+    dayfirst: bool | None = None
 
     def write(self, reading: Reading, bad: BadRows, out: Path, about: dict[str, Any]) -> None:
         """Put all enrolments in order and write them; see ``Importer.write``."""
         groups = [name for name in reading.columns if GROUP in name]
-        rows = _Rows(bad, reading.unit or self.time_unit, groups)
+        dates = Dates(self.time_format, self.dayfirst)
+        rows = _Rows(bad, reading.unit or self.time_unit, groups, dates)
         for piece in reading.pieces:
             rows.take(piece)
         rows.write(out, about, reading.raw, list(reading.notes))
@@ -51,8 +57,10 @@ class EnrolmentImporter(Importer):
 class _Rows:
     """Takes rows piece by piece, checks them, then writes the store."""
 
-    def __init__(self, bad: BadRows, time_unit: TimeUnit, groups: Sequence[str]) -> None:
-        self.bad = bad
+    def __init__(
+        self, bad: BadRows, time_unit: TimeUnit, groups: Sequence[str], dates: Dates
+    ) -> None:
+        self.bad, self.dates = bad, dates
         self.number = 0
         self.clock = Clock(time_unit)
         self.students, self.items, self.skills = Numbering(), Numbering(), Skills()
@@ -73,9 +81,8 @@ class _Rows:
         none = np.zeros(len(sieve.keep))
         kept: dict[str, NDArray[Any]] = {"place": piece.place, "time": none, "kind": none}
         if "time" in names:
-            time = values.times(batch.column("time"))
+            time = self.dates.take(sieve, batch.column("time"))
             kept["time"], kept["kind"] = time.value, time.kind
-            sieve.refuse(values.UNREAD, time.wrong, column="time", remedy=values.READABLE)
         held = batch.column(HELD_OUT).to_numpy(False) if HELD_OUT in names else none.astype(bool)
         keep = pa.array(sieve.keep)
         kept = {name: column[sieve.keep] for name, column in kept.items()}
@@ -125,7 +132,7 @@ class _Rows:
         drops.add("the student has this course already", place[again], "")
         student, item, moment = student[once], item[once], moment[once]
         skills, item_skills = self.skills.finish(self.items, item_ids.astype(np.int32))
-        notes += self.skills.notes()
+        notes += [*self.dates.notes(), *self.skills.notes()]
         kinds = {ITEM: Names(courses)} | ({SKILL: Names(skills)} if skills else {})
         groups = {}
         for group in self.groups:

@@ -17,7 +17,7 @@ columns may be attributes of students.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,6 @@ TEXTS = ("student", "course", "presentation", "event", "work", "type", "value")
 WITHDRAWN = "Withdrawn"
 OWNERS = "that of the data's owner"
 """The licence where nobody says one."""
-_BAD = ("fail", "withdr", "drop", "left")
 _DONE = {"submitted": SUBMITTED, "transferred": TRANSFERRED, "clicked": CLICKED}
 _DAY_NS = 86_400e9
 
@@ -89,17 +88,13 @@ def _csv(file: Path) -> pa.Table:
     return pa_csv.read_csv(file, convert_options=options)
 
 
-def histories(
-    table: pa.Table, file: Path, bad: BadRows, at_risk: Sequence[str] = ()
-) -> Iterator[History]:
+def histories(table: pa.Table, file: Path, bad: BadRows) -> Iterator[History]:
     """Turn a log of events into what happened in its courses.
 
     Args:
         table: The log's columns; see above.
         file: Where the log came from.
         bad: What becomes of bad rows.
-        at_risk: The outcomes that a teacher wants to prevent; where none are named, those whose
-            names begin with fail, withdr, drop or left.
 
     Yields:
         One history.
@@ -162,8 +157,7 @@ def histories(
         place[done], np.array([_DONE[name] for name in kind[done].tolist()], np.int64), day[done],
         np.where(kind[done] == "clicked", -1, item[done]), value,
     )  # fmt: skip
-    failed = {name for name in outcome if name is not None and name.casefold().startswith(_BAD)}
-    yield History(courses, work, enrolments, events, list(at_risk) or sorted(failed), dropped)
+    yield History(courses, work, enrolments, events, (), dropped)
 
 
 def drop(dropped: Counter[str], reason: str, rows: int) -> None:

@@ -41,6 +41,7 @@ class Reading(NamedTuple):
         notes: What a user should know about how the files were taken, in whole sentences.
         unit: The unit of numeric times, where the format fixes it.
         response_time_unit: The unit of response times, where the format fixes it.
+        decimal: What stands before the decimals of marks, where the format or the file tells it.
         separator: What stands between the skills of a text, where the format fixes it; "" where a
             text is always one skill.
         raw: What the user named, for errors about the whole.
@@ -53,6 +54,7 @@ class Reading(NamedTuple):
     notes: tuple[str, ...] = ()
     unit: TimeUnit | None = None
     response_time_unit: Literal["s", "ms"] | None = None
+    decimal: Literal[".", ","] = "."
     separator: str | None = None
     raw: str = ""
 
@@ -95,14 +97,24 @@ class BadRows:
     Args:
         places: Where rows stand.
         action: ``error`` or ``drop``.
+        rows: How many rows were read, bad ones among them.
     """
 
     places: Places
     action: OnBadRow = "error"
+    rows: int = 0
     _dropped: dict[str, dict[str, Any]] = field(default_factory=dict)
     _named: int = 3  # rows named for each reason
 
-    def add(self, reason: str, place: NDArray[np.int64], remedy: str, value: object = None) -> None:
+    def add(
+        self,
+        reason: str,
+        place: NDArray[np.int64],
+        remedy: str,
+        value: object = None,
+        *,
+        always: bool = False,
+    ) -> None:
         """Raise for the first of these rows, or count them.
 
         Args:
@@ -110,13 +122,14 @@ class BadRows:
             place: Where the bad rows stand, in the order read; shape (bad rows,). May be empty.
             remedy: What the user can do.
             value: The value found in the first of them.
+            always: Raise even where bad rows are dropped: no row alone is at fault.
 
         Raises:
             DataError: There is a bad row, and the user did not ask to drop such rows.
         """
         if len(place) == 0:
             return
-        if self.action == "error":
+        if self.action == "error" or always:
             file, row = self.places.name(int(place[0]))
             shown = "" if value is None else f" ({_short(value)})"
             raise DataError(f"{reason}{shown}.", remedy, file=file, row=row)
@@ -125,6 +138,29 @@ class BadRows:
         room = self._named - len(entry["first"])
         named = map(self.places.name, place[:room].tolist())
         entry["first"] += [f"{file}, row {row}" for file, row in named]
+
+    def add_unread(
+        self, reason: str, place: NDArray[np.int64], remedy: str, value: object = None
+    ) -> None:
+        """Raise for the first of these rows, which no piece holds, or count them; see ``add``."""
+        self.rows += len(place)
+        self.add(reason, place, remedy, value)
+
+    def refuse_most(self) -> None:
+        """Refuse to drop more than half of the rows.
+
+        Raises:
+            DataError: More of the rows read so far were dropped than kept.
+        """
+        lost = sum(entry["rows"] for entry in self._dropped.values())
+        if lost > self.rows / 2:
+            reason = max(self._dropped, key=lambda name: int(self._dropped[name]["rows"]))
+            entry = self._dropped[reason]
+            raise DataError(
+                f"{lost:,} of {self.rows:,} rows would be dropped, {entry['rows']:,} of them since "
+                f"{reason} (first: {entry['first'][0]}).",
+                "So many are no bad rows: leave ⟦on_bad_row⟧ out, and what can be done is said.",
+            )
 
     def of(self, source: Source) -> "FileRows":
         """Take up a file, and return what tells where its rows stand."""
@@ -162,8 +198,8 @@ class FileRows(NamedTuple):
         remedy: str = COMPLETE,
         value: object = None,
     ) -> None:
-        """Raise for the first of these rows, or count them; see ``BadRows.add``."""
-        self.bad.add(reason, self.places(np.asarray(rows, np.int64)), remedy, value)
+        """Raise for the first of these rows, or count them; see ``BadRows.add_unread``."""
+        self.bad.add_unread(reason, self.places(np.asarray(rows, np.int64)), remedy, value)
 
 
 class Sieve:
@@ -190,6 +226,7 @@ class Sieve:
         column: str | None = None,
         value: object = None,
         remedy: str = CORRECT,
+        always: bool = False,
     ) -> None:
         """Refuse rows.
 
@@ -199,12 +236,13 @@ class Sieve:
             column: The column whose first bad value is shown.
             value: The value to show instead.
             remedy: What the user can do.
+            always: Raise even where bad rows are dropped.
         """
         wrong = wrong & self.keep
         if wrong.any():
             if column is not None:
                 value = self.piece.batch.column(column)[int(wrong.argmax())].as_py()
-            self._bad.add(reason, self.piece.place[wrong], remedy, value)
+            self._bad.add(reason, self.piece.place[wrong], remedy, value, always=always)
             self.keep &= ~wrong
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
+import pyarrow as pa
+
 from torchedu.datasets.importers.reading import csv, parquet, spreadsheet
 from torchedu.datasets.importers.reading.columns import ColumnMap, match_columns
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading
@@ -86,11 +88,33 @@ class Headed:
             for table in tables
         ]  # fmt: skip
 
-        def pieces() -> Iterator[Piece]:
-            for table, columns in zip(tables, maps, strict=True):
-                yield from table.pieces(columns, bad)
+        # A column that some files lack is empty in those; where several call it, the first does.
+        taken = {n: heading for own in reversed(maps) for n, heading in own.taken.items()}
+        lacking = [[name for name in taken if name not in own.taken] for own in maps]
 
-        return Reading(pieces(), tuple(sources), maps[0].taken, maps[0].ignored)
+        def pieces() -> Iterator[Piece]:
+            for table, columns, absent in zip(tables, maps, lacking, strict=True):
+                for piece in table.pieces(columns, bad):
+                    batch = piece.batch
+                    for name in absent:
+                        batch = batch.append_column(name, pa.nulls(len(batch), pa.string()))
+                    yield piece._replace(batch=batch)
+
+        notes = [
+            f"{table.source.base} has no column for {', '.join(absent)}, which others have."
+            for table, absent in zip(tables, lacking, strict=True)
+            if absent
+        ]
+        ignored = dict.fromkeys(heading for own in maps for heading in own.ignored)
+        points = any(getattr(table, "delimiter", ",") == "," for table in tables)
+        return Reading(
+            pieces(),
+            tuple(sources),
+            taken,
+            tuple(ignored),
+            tuple(notes),
+            decimal="." if points else ",",
+        )
 
     def open(self, source: Source) -> Table:
         """Open a file, here of Parquet.

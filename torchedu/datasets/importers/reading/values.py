@@ -18,12 +18,11 @@ JOINT = "\x1f"
 """Stands before each skill of a list once they are one text; no name holds it."""
 
 UNREAD = "the time cannot be read"
-READABLE = "Write 2024-01-31 09:30:00 or a number, or give ⟦on_bad_row⟧ drop."
-"""What is said of a time that is neither a number nor a date, and what to do."""
+"""What is said of a time that is neither a number nor a date."""
 
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _ZONE = r"(Z|[+-]\d\d(:?\d\d)?)$"
-_ISO = r"^\d{4}-\d\d-\d\d([ T]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?$"
+_ISO = r"^\d{4}-\d\d-\d\d([ T]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z| ?UTC| ?GMT|[+-]\d\d(:?\d\d)?)?)?$"
 _NO_VALUE = ("", "na", "n/a", "nan", "null", "none", "?")
 
 
@@ -31,7 +30,7 @@ def names(column: pa.Array) -> pa.StringArray:
     """Return names as text without blanks around them; null where there is none."""
     column = _plain(column)
     if pa.types.is_floating(column.type):
-        whole = pc.and_(pc.is_finite(column), pc.equal(pc.floor(column), column))
+        whole = pc.and_(pc.equal(pc.floor(column), column), pc.less(pc.abs(column), 2.0**63))
         if pc.all(whole, skip_nulls=True).as_py() in (True, None):
             column = column.cast(pa.int64())
         else:
@@ -62,7 +61,7 @@ def numbers(column: pa.Array) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     column = _plain(column)
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.uint8())
-    if not _is_text(column.type):
+    if not is_text(column.type):
         try:
             values = column.cast(pa.float64(), safe=False)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
@@ -107,22 +106,23 @@ def times(column: pa.Array) -> Times:
     column = _plain(column)
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         kind = ZONED if _zone(column) else DATE
-        value = _milliseconds(column)
+        value = milliseconds(column)
         return Times(value, np.where(np.isnan(value), MISSING, kind).astype(np.uint8), _none(value))
     value, wrong = numbers(column)
     kinds = np.where(np.isnan(value), MISSING, NUMBER).astype(np.uint8)
-    if not _is_text(column.type) or not wrong.any():
+    if not is_text(column.type) or not wrong.any():
         return Times(value, kinds, wrong)
     rest = np.flatnonzero(wrong)
     text = pc.utf8_trim_whitespace(column.take(pa.array(rest)))
     text = pc.if_else(pc.match_substring_regex(text, _ISO), text, pa.scalar(None, pa.string()))
+    text = pc.replace_substring_regex(text, r" ?(UTC|GMT)$", "Z")
     # A zone follows a time of day: in "2024-01-31" the ending "-31" is a day.
     zoned = pc.and_(pc.match_substring_regex(text, _ZONE), pc.match_substring(text, ":"))
     zoned = pc.fill_null(zoned, False)
     for which, kind, zone in ((zoned, ZONED, "UTC"), (pc.invert(zoned), DATE, None)):
         where = np.flatnonzero(which.to_numpy(False))
         parsed = _cast_or_null(text.take(pa.array(where)), pa.timestamp("ns", zone))
-        read = np.asarray(_milliseconds(parsed))
+        read = np.asarray(milliseconds(parsed))
         ok = ~np.isnan(read)
         value[rest[where[ok]]] = read[ok]
         kinds[rest[where[ok]]] = kind
@@ -148,7 +148,8 @@ def _zone(column: pa.Array) -> str | None:
     return zone
 
 
-def _milliseconds(column: pa.Array) -> NDArray[np.float64]:
+def milliseconds(column: pa.Array) -> NDArray[np.float64]:
+    """Return dates as milliseconds since 1970, NaN where there is none."""
     stamps = column.cast(pa.timestamp("ms", _zone(column)), safe=False)
     return _array(stamps.cast(pa.int64()).cast(pa.float64(), safe=False))
 
@@ -161,7 +162,8 @@ def _none(values: NDArray[Any]) -> NDArray[np.bool_]:
     return np.zeros(len(values), bool)
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
+    """Say whether a column of this type holds texts."""
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 

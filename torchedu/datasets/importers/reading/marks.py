@@ -1,0 +1,180 @@
+"""Marks of answers: shares, points of a full mark, percent, and words for right and wrong."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from torchedu.datasets.importers.reading import values
+from torchedu.datasets.importers.reading.rows import CORRECT, Sieve
+from torchedu.errors import ConfigError
+
+Decimal = Literal["auto", ".", ","]
+LANGUAGES: dict[str, tuple[str, str]] = {
+    "signs": ("✓ ✔ ✅ ○ ◯", "✗ ✘ ❌ ×"),
+    "English": (
+        "right true yes correct pass passed t y",
+        "wrong false no incorrect fail failed f n",
+    ),
+    "German": ("richtig wahr ja korrekt bestanden j", "falsch nein inkorrekt nicht_bestanden"),
+    "French": ("juste vrai oui correcte exact exacte bon", "faux non incorrecte inexact inexacte"),
+    "Spanish": ("correcto correcta verdadero sí si", "incorrecto incorrecta falso no"),
+    "Portuguese": ("certo certa sim verdadeiro correto correta", "errado errada não nao incorreto"),
+    "Italian": ("giusto giusta vero sì corretto corretta", "sbagliato sbagliata errato scorretto"),
+    "Dutch": ("goed juist waar", "fout onjuist nee onwaar"),
+    "Swedish": ("rätt sant", "fel nej falskt"),
+    "Norwegian, Danish": ("riktig rigtigt rigtig sandt", "feil gal nei forkert galt"),
+    "Finnish": ("oikein kyllä tosi", "väärin ei epätosi"),
+    "Polish": ("tak prawda poprawnie dobrze", "nie fałsz niepoprawnie źle"),
+    "Czech, Slovak": ("ano áno pravda správně správne", "ne nepravda špatně nesprávne"),
+    "Hungarian": ("igen igaz helyes", "nem hamis helytelen"),
+    "Romanian": ("da corect adevărat", "nu incorect fals greșit"),
+    "Turkish": ("evet doğru", "hayır hayir yanlış yanliş"),
+    "Greek": ("ναι σωστό σωστο", "όχι οχι λάθος λαθος"),
+    "Russian": ("да верно правильно истина", "нет неверно неправильно ложь"),
+    "Ukrainian": ("так вірно правильно", "ні невірно неправильно"),
+    "Chinese": ("对 對 是 正确 正確", "错 錯 否 错误 錯誤"),
+    "Japanese": ("はい 正解 正しい", "いいえ 不正解 誤り 間違い"),
+    "Korean": ("예 네 맞음 정답 참", "아니요 아니오 틀림 오답 거짓"),
+    "Vietnamese": ("đúng có", "sai không"),
+    "Indonesian": ("benar ya", "salah tidak"),
+    "Arabic": ("صح صحيح نعم", "خطأ خاطئ لا"),
+    "Hindi": ("सही हाँ", "गलत नहीं"),
+}
+"""Words for right and for wrong, lower-case, ``_`` for a blank; a letter only where all agree."""
+
+_PERCENT = r"^[+-]?(\d+[.,]?\d*|[.,]\d+) ?%$"
+_COMMA = r"^[+-]?\d*,\d+ ?%?$"
+_TOLD = "Correct the row, or say what it means: ⟦right⟧ or ⟦wrong⟧, words separated by commas."
+
+
+def _words(side: int) -> frozenset[str]:
+    texts = (word for both in LANGUAGES.values() for word in both[side].split())
+    return frozenset(_plain(pa.array([word.replace("_", " ") for word in texts])).to_pylist())
+
+
+def _plain(column: pa.Array) -> pa.StringArray:
+    """Return texts as words are compared: trimmed, lower-case, in one form of Unicode."""
+    text = pc.utf8_trim_whitespace(pc.utf8_normalize(column, form="NFKC"))
+    return pc.replace_substring(pc.utf8_lower(text), "ς", "σ")  # which Σ becomes, at an end too
+
+
+def _matches(text: pa.StringArray, shape: str) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = pc.fill_null(pc.match_substring_regex(text, shape), False).to_numpy(
+        False
+    )
+    return found
+
+
+class Read(NamedTuple):
+    """A column of marks.
+
+    Attributes:
+        share: Shares of the full mark, NaN where there is none.
+        wrong: Where something stands that is no mark.
+        comma: Where that is a number with a comma.
+    """
+
+    share: NDArray[np.float64]
+    wrong: NDArray[np.bool_]
+    comma: NDArray[np.bool_]
+
+
+class Marks:
+    """Reads marks as shares of 0 to 1.
+
+    Args:
+        right: Words for 1, before those of ``LANGUAGES``.
+        wrong: Words for 0, before those of ``LANGUAGES``.
+        full: What a number is a share of, where it is not 1; percent and words are shares already.
+        comma: Whether a comma stands before decimals.
+
+    Raises:
+        ConfigError: A word is both right and wrong, or the full mark is not above 0.
+    """
+
+    def __init__(
+        self,
+        right: Sequence[str] = (),
+        wrong: Sequence[str] = (),
+        full: float | None = None,
+        *,
+        comma: bool = False,
+    ) -> None:
+        sides = [set(_plain(pa.array(words, pa.string())).to_pylist()) for words in (right, wrong)]
+        if both := sorted(sides[0] & sides[1]):
+            raise ConfigError(
+                f"{both[0]!r} is both ⟦right⟧ and ⟦wrong⟧.", "Leave it out of one of the two.",
+                option="right", value=both[0],
+            )  # fmt: skip
+        if full is not None and not 0 < full < np.inf:
+            raise ConfigError(
+                f"⟦full_mark⟧ is {full:g}.", "Give the highest mark that can be reached.",
+                option="full_mark", value=full,
+            )  # fmt: skip
+        self._given = [pa.array(sorted(words), pa.string()) for words in sides]
+        self._known = [pa.array(sorted(_words(side) - sides[1 - side])) for side in (0, 1)]
+        self._full, self._comma = full, comma
+        self._seen: list[set[str]] = [set(), set()]
+
+    def refuse(self, sieve: Sieve, read: Read) -> None:
+        """Refuse the rows whose mark is none, or outside of what can be reached."""
+        remedy = "Where a comma stands before decimals, give ⟦decimal⟧ ','. Else correct the row."
+        sieve.refuse("correct is no mark", read.comma, column="correct", remedy=remedy)
+        sieve.refuse("correct is no mark", read.wrong, column="correct", remedy=_TOLD)
+        reason = f"correct is outside 0..{self._full or 1:g}"
+        sieve.refuse(reason, read.share < 0, column="correct", remedy=CORRECT)
+        remedy = "Say what the highest mark is, such as ⟦full_mark⟧ 5: marks are divided by it."
+        # One unit for all: without these rows, the others would be marks of another scale.
+        scale = self._full is None
+        remedy = remedy if scale else CORRECT
+        sieve.refuse(reason, read.share > 1, column="correct", remedy=remedy, always=scale)
+
+    def notes(self) -> list[str]:
+        """Say which words were read."""
+        told = [", ".join(sorted(words)) for words in self._seen]
+        sides = [
+            f"{words} as {s}" for words, s in zip(told, ("right", "wrong"), strict=True) if words
+        ]
+        return [f"Marks were read from words: {'; '.join(sides)}."] if sides else []
+
+    def read(self, column: pa.Array) -> Read:
+        """Return what the values of a column are as shares."""
+        number, wrong = values.numbers(column)
+        share = number if self._full is None else number / self._full
+        comma = np.zeros(len(share), bool)
+        given = any(len(words) for words in self._given)
+        # The common case ends here: numbers alone, in one pass.
+        if not (given or wrong.any() or self._full is not None):
+            return Read(share, wrong, comma)
+        text = _plain(values.names(column))
+        if self._full is not None:
+            share[_matches(text, "^true$")] = 1  # which is no point, but all of them
+        self._set(share, wrong, text, self._given)
+        rest = np.flatnonzero(wrong)
+        if len(rest):
+            text = text.take(pa.array(rest))
+            value, still = share[rest], wrong[rest]
+            self._set(value, still, text, self._known)
+            with_comma, percent = (_matches(text, shape) for shape in (_COMMA, _PERCENT))
+            if self._comma:
+                text = pc.replace_substring(text, ",", ".")
+            digits = pc.utf8_trim_whitespace(pc.replace_substring(text, "%", ""))
+            number, strange = values.numbers(digits)
+            read = still & ~strange & (percent | (with_comma & self._comma))
+            value[read] = number[read] / np.where(percent, 100, self._full or 1)[read]
+            share[rest], wrong[rest] = value, still & ~read
+            comma[rest] = with_comma & wrong[rest]
+        return Read(share, wrong, comma)
+
+    def _set(
+        self, value: NDArray[Any], wrong: NDArray[np.bool_], text: pa.Array, words: list[Any]
+    ) -> None:
+        for side, share in ((0, 1.0), (1, 0.0)):
+            found = pc.is_in(text, words[side]).to_numpy(False)
+            if found.any():
+                self._seen[side].update(pc.unique(text.filter(pa.array(found))).to_pylist())
+                value[found], wrong[found] = share, False
