@@ -352,8 +352,9 @@ def values(
         out, log, spare = root / f"{begin}.jsonl", root / f"{begin}.strace", root / "tmp"
         words = [sys.executable, __file__, str(begin), str(end), str(root), str(out)]
         if traced:
-            watch = ["-f", "-qq", "-s", "200", "-e", f"trace={CALLS}", "-e", "signal=none"]
-            words = ["strace", *watch, "-o", str(log), *words]
+            # Stopped at these calls alone, and not at every call of a process.
+            watch = f"strace -f --seccomp-bpf -qq -s 200 -e trace={CALLS} -e signal=none -o"
+            words = [*watch.split(), str(log), *words]
         spare.mkdir(exist_ok=True)
         done = subprocess.run(
             words,
