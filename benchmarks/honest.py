@@ -8,8 +8,10 @@ python benchmarks/honest.py --only honest.baselines
 import sys
 from functools import partial
 
+import honest_audit
 import honest_baselines
 import honest_divided
+import honest_finite
 import honest_leaks
 import honest_rows
 import honest_seen
@@ -37,6 +39,10 @@ JOBS = [
         partial(honest_baselines.measure, {name: COURSES[name] for name in SHORT}, (200,), 4),
         short=True,
     ),
+    Job(("honest.audit",), partial(honest_audit.measure, 10, 50)),
+    Job(("honest.audit",), partial(honest_audit.measure, 4, 5), short=True),
+    Job(("honest.finite",), partial(honest_finite.measure, None)),
+    Job(("honest.finite",), partial(honest_finite.measure, 4), short=True),
     Job(("honest.rows",), partial(honest_rows.measure, 400)),
     Job(("honest.rows",), partial(honest_rows.measure, 48), short=True),
     Job(("honest.seen",), partial(honest_seen.measure, 2000)),

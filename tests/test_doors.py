@@ -59,6 +59,8 @@ DOORS = {
     "schema run_folder lightning numpy pyarrow rich torch",
     "evaluation": "prediction tasks datamodules metrics baselines features datasets companions "
     "schema sections run_folder lightning numpy",
+    "bench": "evaluation prediction run tasks datamodules leaks metrics bounded run_folder "
+    "lightning numpy pyarrow",
     "export": "checkpoints tasks domains readers models batch permissions strict companions "
     "schema bounded onnxruntime onnxscript peft safetensors torch transformers",
     "report": "bounded sections run_folder jinja2 matplotlib numpy",
@@ -66,7 +68,7 @@ DOORS = {
     "torch",
     "privacy": "people report checkpoints tasks features datasets companions schema bounded "
     "run_folder numpy pyarrow",
-    "cli": "privacy report export prediction run checkpoints engine domains leaks datasets "
+    "cli": "bench privacy report export prediction run checkpoints engine domains leaks datasets "
     "parsing permissions schema sections run_folder rich",
     "people": "numpy",
 }

@@ -39,8 +39,16 @@ WRONG: list[tuple[list[str], str, str]] = [
     (["--model.net", "DTK"], "--model.net 'DTK' is not known", "mean DKT? Or give the import path"),
     (["--model", "KnowledgeTrace"], "--model 'KnowledgeTrace'", "mean KnowledgeTracing?"),
     (["--data", "Interaction"], "--data 'Interaction' is not", "Did you mean Interactions?"),
-    (["--model.net", "os.system"], "--model.net 'os.system' is not known", "Allowed: DKT, "),
-    (["--model.net", "torch.nn.Linear"], "'torch.nn.Linear' is not known", "Allowed: DKT, "),
+    (
+        ["--model.net", "os.system"],
+        "--model.net 'os.system' is not known",
+        "Allowed: AKT, BKT, DKT, ",
+    ),
+    (
+        ["--model.net", "torch.nn.Linear"],
+        "'torch.nn.Linear' is not known",
+        "Allowed: AKT, BKT, DKT, ",
+    ),
     (["--model.net.dmi", "3"], "LogisticDKT has no option --model.net.dmi", "Did you mean dim?"),
     (
         ["--model.net", "DKT", "--model.net.item_penalty", "1"],

@@ -30,10 +30,15 @@ if TYPE_CHECKING:
     )
     from torchedu.evaluation import evaluate
     from torchedu.models import (
+        AKT,
+        BKT,
         DKT,
+        DKVMN,
         GMF,
+        IRT,
         MF,
         MLP,
+        PFA,
         SAKT,
         CausalLM,
         DotProduct,
@@ -50,7 +55,9 @@ if TYPE_CHECKING:
         Network,
         NeuMF,
         Recommender,
+        ReKT,
         SASRec,
+        SimpleKT,
         TextGrader,
         TurnContext,
         TwoTower,
@@ -81,9 +88,9 @@ _HOMES = {
     "torchedu.engine": "open_engine",
     "torchedu.errors": "CheckpointError ConfigError DataError TorcheduError TrainingError",
     "torchedu.evaluation": "evaluate",
-    "torchedu.models": "DKT GMF MF MLP SAKT CausalLM DotProduct EventGRU EventModel FrozenGrader "
-    "GRU4Rec Grader ItemDKT KTModel LessonModel LessonTransformer LogisticDKT NeuMF Network "
-    "Recommender SASRec TextGrader TurnContext TwoTower",
+    "torchedu.models": "AKT BKT DKT DKVMN GMF IRT MF MLP PFA SAKT CausalLM DotProduct EventGRU "
+    "EventModel FrozenGrader GRU4Rec Grader ItemDKT KTModel LessonModel LessonTransformer "
+    "LogisticDKT NeuMF Network ReKT Recommender SASRec SimpleKT TextGrader TurnContext TwoTower",
     "torchedu.permissions": "allowing",
     "torchedu.prediction": "predict",
     "torchedu.report": "write_report",

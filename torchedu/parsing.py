@@ -2,8 +2,10 @@
 
 import difflib
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -100,6 +102,12 @@ def run_functions(
     )
 
 
+def listed(words: Sequence[str]) -> list[str]:
+    """Return words with those before the first option as one, a list."""
+    end = next((i for i, word in enumerate(words) if word.startswith("-")), len(words))
+    return [*([json.dumps(list(words[:end]))] if end else []), *words[end:]]
+
+
 def describe(classes: Mapping[str, Sequence[type]], defaults: Mapping[str, object]) -> str:
     """Return a line of help for each class that an option may name, and for each of its options.
 
@@ -124,6 +132,7 @@ def describe(classes: Mapping[str, Sequence[type]], defaults: Mapping[str, objec
     return "\n".join(line if len(line) <= 100 else f"{line[:97]}..." for line in lines)
 
 
+@cache
 def argument_docs(kind: type) -> dict[str, str]:
     """Return the first sentence on each argument in a class's own docstring.
 

@@ -55,7 +55,9 @@ AUCS = {
     [
         ({}, "0.738, 0.032 above the best baseline, Best-LR, and 0.008 below the best that is"),
         ({"ItemDKT": 0.7}, "0.700, 0.006 below the best baseline"),
+        ({"ItemDKT": 0.7}, "below the best that is reachable: use Best-LR for data like these."),
         ({"ItemDKT": 0.7061}, "0.706, level with the best baseline"),
+        ({"ItemDKT": 0.7059}, "0.040 below the best that is reachable."),
         ({"best reachable": None}, "0.738, 0.032 above the best baseline, Best-LR."),
         ({"ItemDKT": None}, "The network's AUC is not defined"),
     ],
@@ -87,6 +89,11 @@ def test_of_costs_the_lowest_is_the_best(class_store: Path) -> None:
     found = evaluation(task, data, "test", lower=True, **told)
     assert found["lead"].endswith("2.000, 1.000 below the best baseline, 5-grams.")
     assert found["best"] == ["net"]
+    rows[0]["cost"] = 4.0
+    found = evaluation(task, data, "test", lower=True, **told)
+    assert found["lead"].endswith(
+        "1.000 above the best baseline, 5-grams: use 5-grams for data like these."
+    )
 
 
 class Counting(KnowledgeTracing):

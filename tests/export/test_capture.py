@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 
@@ -17,7 +17,9 @@ from torchedu.export.capture import capture
 from torchedu.export.check import check
 from torchedu.export.entries import Run, entries, initial_state
 from torchedu.models import (
+    AKT,
     DKT,
+    DKVMN,
     GMF,
     MF,
     MLP,
@@ -29,6 +31,7 @@ from torchedu.models import (
     KTModel,
     NeuMF,
     Recommender,
+    ReKT,
     SASRec,
     TurnContext,
     TwoTower,
@@ -39,18 +42,25 @@ from torchedu.testing.kinds import NetworkSubject
 SMALL = {"num_items": 14, "num_skills": 6}
 
 FORMS = [pytest.param(torch_export, id="torch_export"), pytest.param(onnx, id="onnx")]
-NETWORKS = [pytest.param(kind, id=kind.__name__) for kind in (ItemDKT, SAKT, Remembering, Gated)]
-"""Bags, counts and an LSTM; attention; a mean over a ring; a GRU whose state begins learned."""
+TRACED = (ItemDKT, SAKT, AKT, Remembering, Gated, DKVMN, ReKT)
+NETWORKS = [pytest.param(kind, id=kind.__name__) for kind in TRACED]
+"""Bags, counts and an LSTM; attention of two kinds; a mean over a ring; a GRU whose state begins
+learned; loops over a state, wide and long."""
 
 
+@cache
 def small(kind: type[KTModel]) -> Tracing:
     return task_of(NetworkSubject(partial(kind, dim=8), SMALL).net())
+
+
+graphs = cache(capture)
+"""The graphs of a task, traced once for both forms."""
 
 
 def written(task: Domain, form: ModuleType, folder: Path) -> dict[str, Run]:
     for package in form.PACKAGES:
         pytest.importorskip(package)
-    form.write(capture(task), folder)
+    form.write(graphs(task), folder)
     return form.read(folder, entries(task))  # type: ignore[no-any-return]
 
 
@@ -112,11 +122,16 @@ OTHERS: dict[str, Callable[[], Domain]] = {
 }
 
 
+@cache
+def other(name: str) -> Domain:
+    torch.manual_seed(0)
+    return OTHERS[name]().eval()
+
+
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", OTHERS)
 def test_every_other_task_has_graphs_too(name: str, form: ModuleType, tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    task = OTHERS[name]().eval()
+    task = other(name)
     runs = written(task, form, tmp_path)
     found = check(task, runs, initial_state(task), "graphs", form.TOLERANCE)
     assert found.batches >= 4

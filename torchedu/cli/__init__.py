@@ -17,6 +17,8 @@ COMMANDS = {
     "test": "score a trained model on the test part, beside the baselines, and write the report",
     "predict": "write what a network says: chances and mastery, courses, grades, tags, texts",
     "explain": "a tutoring session in the terminal with a trained language model",
+    "compare": "set runs side by side on the answers that all were scored on",
+    "bench": "train many networks on data sets under equal conditions, and compare them",
     "data": "import, describe or simulate students' answers, or forget a student",
     "report": "write the report of a run again",
     "inspect": "say what a checkpoint, run or export is and needs; nothing of it is built",

@@ -119,12 +119,12 @@ def check_build(
         with torch.device("meta"), _Unfilled():
             shell = kind(**{name: value for name, value in values.items() if name in known})
         kept = {**dict(shell.named_buffers()), **shell.state_dict()}
-        wanted = sum(one.numel() for one in kept.values() if isinstance(one, Tensor))
+        wanted = sum(weight.numel() for weight in kept.values() if isinstance(weight, Tensor))
     except TorcheduError:
         raise
     except Exception:  # noqa: BLE001  # a network of one's own, which has to be built to be known
         return
-    held = sum(one.numel() for one in weights.values())
+    held = sum(weight.numel() for weight in weights.values())
     if wanted > ROOM * held + SMALL:
         raise CheckpointError(
             f"the {kind.__name__} that a file describes takes {wanted:,} numbers, and its weights "

@@ -248,7 +248,9 @@ class Domain(nn.Module, ABC):
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return what the optimizer steps, by learning rate where that differs from ``lr``."""
-        return [{"params": [one for one in self.parameters() if one.requires_grad]}]
+        return [
+            {"params": [parameter for parameter in self.parameters() if parameter.requires_grad]}
+        ]
 
     def agree(self, data: Any, training: bool) -> None:
         """Agree with data on sizes, names and lengths, and learn what it says before training.

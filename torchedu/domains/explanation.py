@@ -168,9 +168,11 @@ class Explanation(Domain):
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
         """Return what is trained: the additions alone, where there are some."""
         whole: dict[str, Any] = super().state_dict(*args, **kwargs)
-        frozen = {name for name, one in self.named_parameters() if not one.requires_grad}
+        frozen = {
+            name for name, parameter in self.named_parameters() if not parameter.requires_grad
+        }
         parts = tuple(f"{name}." for name in frozen)  # weights of 4 bits have their scales beside
-        for name in [one for one in whole if one in frozen or one.startswith(parts)]:
+        for name in [key for key in whole if key in frozen or key.startswith(parts)]:
             del whole[name]
         return whole
 

@@ -210,8 +210,8 @@ class Recommendation(Domain):
     @property
     def by_batch(self) -> str:
         """Courses of other students in a batch are what ``in_batch`` sets each course against."""
-        told = "⟦model.loss⟧ in_batch sets each course against those of its batch"
-        return told if self.kind == "in_batch" else ""
+        compared = "⟦model.loss⟧ in_batch sets each course against those of its batch"
+        return compared if self.kind == "in_batch" else ""
 
     def _softmax(self, state_MD: Tensor, target_M: Tensor, *_: Any) -> Tensor:
         logit_MN = self.net.logits(state_MD).float()
@@ -361,8 +361,8 @@ class Recommendation(Domain):
 
     def outcome(self, batch: EnrolmentBatch) -> tuple[Tensor, Tensor]:
         """Return the rank of each scored course of a batch, and what was recommended."""
-        found = self.recommend(batch)
-        return found.rank, found.top
+        recommended = self.recommend(batch)
+        return recommended.rank, recommended.top
 
     def predict(self, batch: EnrolmentBatch) -> Recommended:
         """Return the ranks and recommendations of a batch."""

@@ -233,7 +233,10 @@ def _best(
 def _lead(
     scores: Sequence[Mapping[str, Any]], columns: Mapping[str, str], verb: str, lower: bool
 ) -> str:
-    """Say in a sentence what the network reached, beside the best of each other kind."""
+    """Say in a sentence what the network reached, beside the best of each other kind.
+
+    Where a baseline is better, the sentence ends in its name: it is what to use instead.
+    """
     if not columns or not scores:
         return ""
     name, title = next(iter(columns.items()))
@@ -254,7 +257,10 @@ def _lead(
     ]
     article = "an" if title[0] in (LETTERS if title[:2].isupper() else "AEIOaeio") else "a"
     *first, last = [f"{network} {verb} {article} {title} of {value:.3f}", *beside]
-    return f"{', '.join(first)}, and {last}." if len(first) > 1 else ", ".join([*first, last]) + "."
+    said = f"{', '.join(first)}, and {last}" if len(first) > 1 else ", ".join([*first, last])
+    baseline = best.get("baseline", best["network"])
+    loses = round(sign * value, 3) < round(sign * baseline[name], 3)
+    return f"{said}: use {baseline['name']} for data like these." if loses else f"{said}."
 
 
 def _perfect(scores: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> str:

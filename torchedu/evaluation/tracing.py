@@ -68,7 +68,7 @@ def _(task: KnowledgeTracing, data: Interactions, request: Request) -> dict[str,
     # One after the other: all predictions of all models would not fit in memory.
     alone: dict[str, Within] = {}
     skills = _skills(store, known)
-    for name, kind, probability in _models(task, data, known, request):
+    for name, kind, probability in models(task, data, known, request):
         alone[name] = within(probability, correct, student)
         skilled = within(probability, correct, student, skills)
         rows.append(
@@ -124,10 +124,17 @@ def _too_few(students: int, interval: tuple[float, float] | None) -> str:
     return f" Too small to judge: {students:,} students{moves}."
 
 
-def _models(
+def models(
     task: KnowledgeTracing, data: Interactions, known: Columns, request: Request
 ) -> Iterator[Model]:
-    """Yield the predictions of the network, of what it has to beat, and of what nobody can."""
+    """Yield the predictions of the network, of what it has to beat, and of what nobody can.
+
+    Args:
+        task: The trained task.
+        data: The answers.
+        known: The columns of ``TracedAnswers``, in whose order the others' come too.
+        request: Which part is scored, and beside what.
+    """
     store, of = data.store, data.parts[request.part]
     yield type(task.net).__name__, "network", known["probability"]
     if request.baselines:

@@ -49,7 +49,8 @@ def capture(task: Domain) -> dict[str, Graph]:
         Exception: As torch.export has it, where it cannot follow the network's code: a size is made
             a plain number by ``len`` or ``int``, say, or the way depends on what a tensor holds.
     """
-    task = copy.deepcopy(task)  # tracing assigns an LSTM's weights anew
+    # Tracing assigns an LSTM's weights anew, and a graph is there for use and not for training.
+    task = copy.deepcopy(task).requires_grad_(False)
     calls, graphs = entries(task), {}
     with traceable(), torch.random.fork_rng():
         most = min(one.longest or STEPS for one in calls.values())
@@ -115,16 +116,20 @@ def _program(entry: Entry, example: tuple[Tensor, ...], dims: tuple[Any, ...]) -
     )
     # Tracing also notes that a size is not 1, which it would treat apart. The graph holds for 1
     # too, which is among what is checked; the notes on sizes that must agree stay.
-    for node in reversed(graph.graph.nodes):
-        if node.target is torch.ops.aten._assert_scalar.default:
-            condition = node.args[0]
-            if isinstance(condition, torch.fx.Node) and condition.target is torch.sym_not:
-                graph.graph.erase_node(node)
-    graph.graph.eliminate_dead_code()
-    graph.graph_module.recompile()
+    parts = [
+        part for part in graph.graph_module.modules() if isinstance(part, torch.fx.GraphModule)
+    ]
+    for part in parts:  # a loop's step is one of its own
+        for node in reversed(part.graph.nodes):
+            if node.target is torch.ops.aten._assert_scalar.default:
+                condition = node.args[0]
+                if isinstance(condition, torch.fx.Node) and condition.target is torch.sym_not:
+                    part.graph.erase_node(node)
+        part.graph.eliminate_dead_code()
+        part.recompile()
     # Where a line of code stood on the machine that traced it is nobody else's business.
-    for part in graph.graph_module.modules():
-        for node in part.graph.nodes if isinstance(part, torch.fx.GraphModule) else ():
+    for part in parts:
+        for node in part.graph.nodes:
             node.meta.pop("stack_trace", None)
     return graph
 

@@ -2,11 +2,18 @@
 
 from torchedu.layers.attention import AttentionBlock
 from torchedu.layers.block_network import BlockNetwork, BlockPlan
-from torchedu.layers.counts import add_marks, counts_before, look_up
+from torchedu.layers.counts import (
+    add_marks,
+    counts_before,
+    counts_of_each,
+    look_up,
+    look_up_each,
+)
 from torchedu.layers.distinct import distinct
 from torchedu.layers.dropout import Dropout
 from torchedu.layers.local_attention import LocalAttentionBlock
 from torchedu.layers.lstm import LSTM
+from torchedu.layers.recurrence import along
 from torchedu.layers.table import VocabularyTable
 from torchedu.layers.times import seconds_between
 
@@ -19,8 +26,11 @@ __all__ = [
     "LocalAttentionBlock",
     "VocabularyTable",
     "add_marks",
+    "along",
     "counts_before",
+    "counts_of_each",
     "distinct",
     "look_up",
+    "look_up_each",
     "seconds_between",
 ]

@@ -18,6 +18,20 @@ def counts_before(id_BLS: Tensor, correct_BL: Tensor, num: int) -> Tensor:
         count_BL2: Marks won and marks lost on earlier answers with the same name, each the mean
         over the answer's names; zero where it has none.
     """
+    return _mean(counts_of_each(id_BLS, correct_BL, num), id_BLS)
+
+
+def counts_of_each(id_BLS: Tensor, correct_BL: Tensor, num: int) -> Tensor:
+    """Count the marks that each name of an answer got earlier in the same window.
+
+    Args:
+        id_BLS: As ``counts_before`` has it, like what follows.
+        correct_BL: Marks.
+        num: Number of ids.
+
+    Returns:
+        count_BLS2: Marks won and marks lost; without meaning where there is no name.
+    """
     size, steps, names = id_BLS.shape
     history = torch.arange(size, device=id_BLS.device).view(-1, 1, 1) * num
     key = (history + id_BLS).flatten()
@@ -31,7 +45,7 @@ def counts_before(id_BLS: Tensor, correct_BL: Tensor, num: int) -> Tensor:
     run = begins.cumsum(0) - 1
     before = (before - before[begins][run]).to(correct_BL.dtype)
     counts = torch.empty_like(before).index_copy_(0, order, before)
-    return _mean(counts.view(size, steps, names, 2), id_BLS)
+    return counts.view(size, steps, names, 2)
 
 
 def look_up(count_BK2: Tensor, id_BS: Tensor) -> Tensor:
@@ -44,7 +58,12 @@ def look_up(count_BK2: Tensor, id_BS: Tensor) -> Tensor:
     Returns:
         count_B2: Their mean over the names.
     """
-    return _mean(count_BK2.gather(1, id_BS.unsqueeze(-1).expand(-1, -1, 2)), id_BS)
+    return _mean(look_up_each(count_BK2, id_BS), id_BS)
+
+
+def look_up_each(count_BK2: Tensor, id_BS: Tensor) -> Tensor:
+    """Return the marks of each of some names, of shape (B, S, 2); see ``look_up``."""
+    return count_BK2.gather(1, id_BS.unsqueeze(-1).expand(-1, -1, 2))
 
 
 def add_marks(count_BK2: Tensor, id_BS: Tensor, correct_B: Tensor) -> Tensor:

@@ -70,9 +70,9 @@ def best_stretch(value: Floats, truth: Floats, steps: float) -> tuple[float, flo
     if len(value) < 2 or qwk(truth, truth) is None:
         return 0.5, 1.0
     centre = float(np.mean(value))
-    found = [
+    agreements = [
         qwk(np.rint(stretched(value, centre, factor) * steps), truth) or 0.0 for factor in STRETCHES
     ]
     # Smoothed: single texts that jump from score to score are noise.
-    smooth = np.convolve(np.pad(found, 4, "edge"), np.ones(9) / 9, "valid")
+    smooth = np.convolve(np.pad(agreements, 4, "edge"), np.ones(9) / 9, "valid")
     return centre, float(STRETCHES[int(np.argmax(smooth))])

@@ -31,8 +31,8 @@ def final_answer(text: str) -> Fraction | None:
     """Return the number after ``####``, as GSM8K ends a solution; else the last number there is."""
     _, mark, end = text.rpartition("####")
     if mark:
-        found = _NUMBER.search(end)
-        return number(found[0]) if found else None
+        match = _NUMBER.search(end)
+        return number(match[0]) if match else None
     numbers = _NUMBER.findall(text)
     return number(numbers[-1]) if numbers else None
 
@@ -52,12 +52,12 @@ def calculations(text: str) -> tuple[int, int]:
     Returns:
         How many there are, and how many a calculator finds right.
     """
-    found = _SUM.findall(text)
+    sums = _SUM.findall(text)
     right = 0
-    for expression, said in found:
-        value, told = calculate(expression), number(said)
-        right += value is not None and told is not None and abs(value - told) <= _CLOSE
-    return len(found), right
+    for expression, said in sums:
+        value, result = calculate(expression), number(said)
+        right += value is not None and result is not None and abs(value - result) <= _CLOSE
+    return len(sums), right
 
 
 def gives_away(hint: str, problem: str, answer: str) -> bool:
@@ -68,12 +68,12 @@ def gives_away(hint: str, problem: str, answer: str) -> bool:
         problem: What the student knows.
         answer: The final answer.
     """
-    told = number(answer)
-    if told is None:
+    solution = number(answer)
+    if solution is None:
         plain = answer.strip().lower()
         return bool(plain) and plain in hint.lower() and plain not in problem.lower()
-    known = {number(one) for one in _NUMBER.findall(problem)}
-    return told not in known and told in {number(one) for one in _NUMBER.findall(hint)}
+    known = {number(text) for text in _NUMBER.findall(problem)}
+    return solution not in known and solution in {number(text) for text in _NUMBER.findall(hint)}
 
 
 def reading_grade(text: str) -> float | None:

@@ -15,10 +15,12 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 
-from torchedu.metrics.gaps import GAPS, area_between, gaps, group_counts, roc_curve
-from torchedu.metrics.scores import scores
+from torchedu.metrics.dealing import Rows, dealings, drawings, kinds, observed
+from torchedu.metrics.gaps import GAPS, area_between, gaps, roc_curve
+from torchedu.metrics.sums import answer_sums, mean_scores
 from torchedu.metrics.verdicts import words
 
 Floats = NDArray[np.floating[Any]]
@@ -116,28 +118,35 @@ def audit(
     table = {name: _checked(name, one, len(p)) for name, one in attributes.items()}
     if intersections:
         table |= {f"{a} × {b}": _crossed(table[a], table[b]) for a, b in combinations(table, 2)}
-    strata: Ids = np.zeros(len(p), np.int32)
+    strata: Ids = np.broadcast_to(np.int32(0), len(p))
     if stratum is not None:
         strata = _checked(stratum_noun, stratum, len(p))[0]
     unit = np.arange(len(p), dtype=np.int32) if student is None else _numbered(np.asarray(student))
-    one_each = len(p) == unit.max(initial=-1) + 1
     random = np.random.default_rng(seed)
-    frame = _Frame(p, y, _bins(p, threshold), unit, strata, table, threshold, least)
+    frame = _Frame(p, y, unit, strata, table, threshold, least)
     views: dict[str, tuple[Floats, Floats, Floats]] = {}
-    within_strata = {} if stratum is None else {"within": strata}
-    for view, blocks in {"pooled": np.zeros_like(strata), **within_strata}.items():
-        observed = frame.measure(frame.labels, None, blocks)
+    within_strata = {} if stratum is None else {"within": True}
+    for view, divided in ({"pooled": False, **within_strata} if table else {}).items():
+        rows, block = frame.rows(divided)
 
-        def by_chance(within: NDArray[np.bool_] | None, blocks: Ids = blocks) -> list[Floats]:
-            dealings = (frame.dealt(random, blocks, within) for _ in range(permutations))
-            return [frame.measure(labels, None, blocks) for labels in dealings]
+        def by_chance(pool: Ids, rows: Rows = rows) -> Floats:
+            batches = dealings(random, rows, frame.kinds, pool, permutations)
+            shape = (permutations, frame.num_compared, len(GAPS.names))
+            return np.reshape([frame.measure(one) for some in batches for one in some], shape)
 
-        dealt = by_chance(y if one_each else None)
-        if one_each:  # rates and calibration need dealings that may move outcomes too
-            dealt = [np.where(GAPS.free, b, a) for a, b in zip(dealt, by_chance(None), strict=True)]
-        drawn = [frame.measure(frame.labels, frame.drawn(random), blocks) for _ in range(resamples)]
-        shape = (resamples, *observed.shape)
-        views[view] = (observed, _floors(np.abs(dealt), alpha), np.reshape(drawn, shape))
+        if frame.one_each:  # rates and calibration need dealings that may move outcomes too
+            dealt = by_chance(block * 2 + frame.outcome)
+            dealt = np.where(GAPS.free, by_chance(block), dealt)
+        else:
+            dealt = by_chance(block)
+        resampled = drawings(random, rows, frame.kinds, resamples)
+        drawn = [frame.measure(one) for some in resampled for one in some]
+        found = frame.measure(observed(rows, frame.kinds))
+        views[view] = (
+            found,
+            _floors(np.abs(dealt), alpha),
+            np.reshape(drawn, (resamples, *found.shape)),
+        )
     result = frame.findings(views, noun)
     decisive = "within" if stratum is not None else "pooled"
     return {
@@ -153,89 +162,86 @@ def audit(
 
 
 class _Frame:
-    """Predictions, groups and strata, ready to be counted again and again."""
+    """Predictions in their order, with groups and strata, ready to be counted again and again."""
 
     def __init__(
         self,
         p: Floats,
         y: NDArray[np.bool_],
-        code: Ids,
         unit: Ids,
         strata: Ids,
         table: Mapping[str, tuple[Ids, list[str]]],
         threshold: float,
         least: int,
     ) -> None:
-        self.p, self.y, self.code, self.unit, self.strata = p, y, code, unit, strata
-        self.table, self.threshold, self.least = table, threshold, least
-        size = int(code.max(initial=-1)) + 1
-        sums, counts = np.zeros(size), np.zeros(size)
-        for some in _blocks(len(p)):
-            sums += np.bincount(code[some], p[some], size)
-            counts += np.bincount(code[some], minlength=size)
-        self.mean = sums / counts
-        self.selected = np.bincount(code[p >= threshold], minlength=len(self.mean)) > 0
-        # A group of each unit and attribute; dealing moves whole units.
-        self.first = np.empty(unit.max(initial=-1) + 1, np.int64)
+        self.threshold, self.least = threshold, least
+        # What a unit is, its first prediction says; dealing moves whole units.
+        first = np.empty(unit.max(initial=-1) + 1, np.int64)
         for some in reversed(_blocks(len(unit))):
-            self.first[unit[some][::-1]] = np.arange(some.start, some.stop)[::-1]
-        labels = [ids[self.first] for ids, _ in table.values()]
-        self.labels = np.stack(labels) if labels else np.zeros((0, len(self.first)), np.int64)
+            first[unit[some][::-1]] = np.arange(some.start, some.stop)[::-1]
+        self.num_units, self.one_each = len(first), len(first) == len(unit)
+        self.outcome, self.block = y[first], strata[first].astype(np.int64)
+        self.sizes = [len(names) for _, names in table.values()]
+        labels = [ids[first] for ids, _ in table.values()]
+        self.kinds = kinds(np.reshape(labels, (len(labels), len(first))).astype(int), self.sizes)
+        # Sorted once, for bins and for every exact curve.
+        order = np.argsort(p, kind="stable").astype(np.int32)
+        self.p, self.y, self.unit = p[order], y[order], unit[order]
+        self.strata = strata[order] if strata.strides[0] else strata
+        self.table = {name: (ids[order], names) for name, (ids, names) in table.items()}
+        self.code = _bins(self.p, threshold)
+        self.bins = int(self.code.max(initial=-1)) + 1
+        sums, counts = np.zeros(self.bins), np.zeros(self.bins)
+        for some in _blocks(len(p)):
+            sums += np.bincount(self.code[some], self.p[some], self.bins)
+            counts += np.bincount(self.code[some], minlength=self.bins)
+        self.mean = sums / counts
+        self.selected = np.bincount(self.code[self.p >= threshold], minlength=self.bins) > 0
         self.compared = {
-            name: self._enough(ids, len(names)) for name, (ids, names) in table.items()
+            name: self._enough(ids, len(names)) for name, (ids, names) in self.table.items()
         }
+        self.num_compared = sum(int(some.sum()) for some in self.compared.values())
+
+    def students(self, mine: NDArray[np.bool_]) -> int:
+        """Count the units of some predictions."""
+        present = np.zeros(self.num_units, bool)
+        present[self.unit[mine]] = True
+        return int(present.sum())
 
     def _enough(self, ids: Ids, size: int) -> NDArray[np.bool_]:
         """Say which groups, and those beside them, have enough students of either outcome."""
+        students = np.array([self.students(ids == i) for i in range(size)], int)
         known = ids >= 0
-        units = len(self.first)
-        each = [
-            np.unique(
-                ids[some][known[some]].astype(np.int64) * units + self.unit[some][known[some]]
-            )
-            for some in _blocks(len(ids))
-        ]
-        pairs = np.unique(np.concatenate(each)) // units
-        students = np.bincount(pairs, minlength=size)
         yes = np.bincount(ids[known & self.y], minlength=size)
         no = np.bincount(ids[known & ~self.y], minlength=size)
         both = np.minimum(np.minimum(yes, no), np.minimum(yes.sum() - yes, no.sum() - no))
-        return (np.minimum(students, len(pairs) - students) >= self.least) & (
+        return (np.minimum(students, students.sum() - students) >= self.least) & (
             both >= self.least / 3
         )
 
-    def dealt(
-        self, random: np.random.Generator, blocks: Ids, within: NDArray[np.bool_] | None
-    ) -> Ids:
-        """Deal the units' groups out anew, among units of a block (and outcome)."""
-        block = blocks[self.first].astype(np.int64) * 2 + (
-            0 if within is None else within[self.first]
-        )
-        order = np.argsort(block, kind="stable")
-        shuffled = np.lexsort((random.random(len(block)), block))
-        labels = np.empty_like(self.labels)
-        labels[:, order] = self.labels[:, shuffled]
-        return labels
+    def rows(self, divided: bool) -> tuple[Rows, Ids]:
+        """Return what is counted, by stratum or not, and in which of them each unit is dealt."""
+        strata = int(self.strata.max(initial=0)) + 1 if divided else 1
+        cell = np.empty(len(self.p), np.int32)
+        for some in _blocks(len(self.p)):
+            stratum = self.strata[some].astype(np.int32) if divided else np.int32(0)
+            cell[some] = (stratum * 2 + self.y[some]) * self.bins + self.code[some]
+        block = self.block if divided else np.zeros_like(self.block)
+        return Rows(self.unit, cell, strata * 2 * self.bins), block
 
-    def drawn(self, random: np.random.Generator) -> Floats:
-        """Draw units with replacement; how often each comes."""
-        size = len(self.first)
-        return np.bincount(random.integers(size, size=size), minlength=size).astype(float)
+    def measure(self, counts: Floats) -> Floats:
+        """Return all gaps of all groups that are compared; shape (groups, measures).
 
-    def measure(self, labels: Ids, weight: Floats | None, blocks: Ids) -> Floats:
-        """Return all gaps of all groups that are compared; shape (groups, measures)."""
-        rows = []
-        for (name, (_, names)), label in zip(self.table.items(), labels, strict=True):
-            sizes = len(names), int(blocks.max(initial=0)) + 1, len(self.mean)
-            counts = np.zeros((*sizes[:2], 2, sizes[2]))
-            for some in _blocks(len(self.p)):
-                unit = self.unit[some]
-                counts += group_counts(
-                    label[unit], self.y[some], self.code[some], blocks[some],
-                    None if weight is None else weight[unit], sizes,
-                )  # fmt: skip
-            rows.append(gaps(counts, self.mean, self.selected, self.compared[name]))
-        return np.concatenate(rows) if rows else np.zeros((0, len(GAPS.names)))
+        Args:
+            counts: Shape (groups of all attributes, strata x 2 outcomes x bins).
+        """
+        shaped = counts.reshape(len(counts), -1, 2, self.bins).astype(np.float64)
+        parts = np.split(shaped, np.cumsum(self.sizes)[:-1])
+        rows = [
+            gaps(part, self.mean, self.selected, compared)
+            for part, compared in zip(parts, self.compared.values(), strict=True)
+        ]
+        return np.concatenate(rows)
 
     def findings(
         self, views: Mapping[str, tuple[Floats, Floats, Floats]], noun: str
@@ -249,7 +255,7 @@ class _Frame:
                 mine = ids == i
                 if not mine.any():
                     continue
-                students, enough = len(np.unique(self.unit[mine])), bool(self.compared[name][i])
+                students, enough = self.students(mine), bool(self.compared[name][i])
                 groups.append({"group": group, noun: students, "too_few": not enough})
                 if not enough:
                     continue
@@ -262,28 +268,28 @@ class _Frame:
                         gap["within"] = gap_within
                 gaps_of = dict(zip(GAPS.names, pooled, strict=True))
                 # Binned for chance, exact for the reader.
-                sides = (
-                    roc_curve(self.p[rows], self.y[rows]) for rows in (mine, (ids >= 0) & ~mine)
-                )
-                area = gaps_of["abroca"]
-                area["value"] = area_between(*sides)
+                p, y = self.p[mine], self.y[mine]
+                curve, area = roc_curve(p, y), gaps_of["abroca"]
+                others = (ids >= 0) & ~mine
+                area["value"] = area_between(curve, roc_curve(self.p[others], self.y[others]))
                 area["above"] = bool(area["value"] > area["floor"])
-                scored = scores(self.p[mine], self.y[mine]) | self._rates(mine)
-                groups[-1] |= {**scored, "gaps": gaps_of}
+                sums = answer_sums(torch.from_numpy(p), torch.from_numpy(y.astype(np.float32)))
+                scored = {"auc": curve.auc(), **mean_scores(sums)}
+                groups[-1] |= {**scored, **self._rates(p, y), "gaps": gaps_of}
                 row += 1
             rates = [group for group in groups if not group["too_few"]]
-            unknown = len(np.unique(self.unit[ids < 0]))
+            unknown = self.students(ids < 0)
             result[name] = {"groups": groups, "unknown": unknown, **_differences(rates)}
         return result
 
-    def _rates(self, mine: NDArray[np.bool_]) -> dict[str, float]:
-        selected, y = self.p[mine] >= self.threshold, self.y[mine]
+    def _rates(self, p: Floats, y: NDArray[np.bool_]) -> dict[str, float]:
+        selected = p >= self.threshold
         return {
             "base_rate": float(y.mean()),
             "selection_rate": float(selected.mean()),
             "true_positive_rate": float(selected[y].mean()),
             "false_positive_rate": float(selected[~y].mean()),
-            "calibration": float(self.p[mine].mean(dtype=np.float64) - y.mean()),
+            "calibration": float(p.mean(dtype=np.float64) - y.mean()),
         }
 
 
@@ -388,5 +394,6 @@ def _checked(name: str, attribute: Attribute, size: int) -> tuple[Ids, list[str]
 
 def _crossed(one: tuple[Ids, list[str]], other: tuple[Ids, list[str]]) -> tuple[Ids, list[str]]:
     (a, first), (b, second) = one, other
-    ids = np.where((a >= 0) & (b >= 0), a.astype(np.int32) * len(second) + b, -1)
-    return ids, [f"{x} × {z}" for x in first for z in second]
+    small = np.int16 if len(first) * len(second) < 2**15 else np.int32
+    ids = np.where((a >= 0) & (b >= 0), np.multiply(a, len(second), dtype=small) + b, -1)
+    return ids.astype(small, copy=False), [f"{x} × {z}" for x in first for z in second]

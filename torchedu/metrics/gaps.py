@@ -1,6 +1,5 @@
 """The gaps between a group and all others, from counts, so that chance can be tried many times."""
 
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,8 +8,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating[Any]]
 Ids = NDArray[np.integer[Any]]
 
-KNOTS = 2**15
-"""Points of curves that are made, or compared, at once."""
+KNOTS = 2**14
+"""False positives on whose stretch curves are compared at once."""
 POINTS = 100
 """Places along the false positive rate at which two ROC curves are compared."""
 
@@ -26,13 +25,28 @@ class Curve(NamedTuple):
     false: Ids
     true: Ids
 
-    def points(self, begin: float, end: float) -> tuple[Floats, Floats]:
-        """Return both rates at the points on a stretch of false positive rates, and around it."""
-        bounds = (begin * self.false[-1] - 1, end * self.false[-1] + 2)
-        lowest, highest = np.clip(bounds, 0, self.false[-1]).astype(self.false.dtype)
-        first = max(0, int(np.searchsorted(self.false, lowest)) - 1)
-        some = slice(first, int(np.searchsorted(self.false, highest, "right")) + 1)
-        return self.false[some] / self.false[-1], self.true[some] / self.true[-1]
+    def auc(self) -> float:
+        """Return the area under it, from whole numbers."""
+        height = self.true[1:].astype(np.int64) + self.true[:-1]
+        won = int((np.diff(self.false).astype(np.int64) * height).sum())
+        return won / (2 * int(self.false[-1]) * int(self.true[-1]))
+
+    def lines(self, begin: int, end: int) -> tuple[Floats, Floats]:
+        """Return its height at each false positive from begin to end, and how much it gains there.
+
+        Vertical steps are between them: a height is what follows the step.
+        """
+        # Places of the curve's own type: of another, the whole curve is converted at each search.
+        low, high = self.false.dtype.type(begin), self.false.dtype.type(end)
+        first = int(np.searchsorted(self.false, low, "right")) - 1
+        last = int(np.searchsorted(self.false, high))
+        false, true = self.false[first : last + 1], self.true[first : last + 1]
+        width = np.diff(false)
+        gain = np.diff(true.astype(np.int64)) / np.maximum(width, 1)
+        place = np.arange(int(false[0]), int(false[-1])) - np.repeat(false[:-1], width)
+        gains = np.repeat(gain, width)
+        some = slice(begin - int(false[0]), end - int(false[0]))
+        return (np.repeat(true[:-1], width) + place * gains)[some], gains[some]
 
 
 class Measures(NamedTuple):
@@ -152,50 +166,64 @@ def abroca(p: Floats, y: NDArray[np.bool_], other_p: Floats, other_y: NDArray[np
 
 def area_between(one: Curve, other: Curve) -> float:
     """Return the area between two ROC curves, 0..1; NaN where either lacks an outcome."""
-    curves = one, other
-    if not all(curve.true[-1] for curve in curves):
+    if not (one.true[-1] and other.true[-1]):
         return float("nan")
-    begins = [curve.false[::KNOTS] / curve.false[-1] for curve in curves]
-    ends = np.unique(np.concatenate([*begins, [1.0]]))
-    return sum(_between(one, other, *stretch) for stretch in pairwise(ends.tolist()))
-
-
-def _between(one: Curve, other: Curve, begin: float, end: float) -> float:
-    """Return the area between two curves on a stretch of false positive rates."""
-    points = one.points(begin, end), other.points(begin, end)
-    knots = np.unique(np.concatenate([false for false, _ in points]))
-    knots = np.unique(np.clip(knots, begin, end))
-    left, width = knots[:-1], np.diff(knots)
-    # Both are straight between knots; inside, no vertical step blurs which side is meant.
-    first, last = (
-        np.interp(left + at * width, *points[0]) - np.interp(left + at * width, *points[1])
-        for at in (0.25, 0.75)
+    fine, coarse = sorted((one, other), key=lambda curve: -int(curve.false[-1]))
+    size = int(fine.false[-1])
+    return sum(
+        _between(fine, coarse, begin, min(begin + KNOTS, size)) for begin in range(0, size, KNOTS)
     )
-    slope = 2 * (last - first)
-    low, high = first - slope / 4, last + slope / 4
-    straight = np.abs(low + high) / 2
-    crossing = (low**2 + high**2) / (2 * np.maximum(np.abs(low - high), 1e-300))
-    return float((np.where(low * high < 0, crossing, straight) * width).sum())
+
+
+def _between(fine: Curve, coarse: Curve, begin: int, end: int) -> float:
+    """Return the area on a stretch of the finer curve's false positives.
+
+    Places are counted in whole numbers: a false positive of the one is worth all of the other.
+    """
+    step, stride = int(coarse.false[-1]), int(fine.false[-1])
+    low, high = begin * step // stride, -(-end * step // stride)
+    knots = np.concatenate([np.arange(begin, end + 1) * step, np.arange(low, high + 1) * stride])
+    knots = np.sort(np.clip(knots, begin * step, end * step))
+    left, right = knots[:-1], knots[1:]
+    first, last = np.zeros(len(left)), np.zeros(len(left))
+    for sign, curve, unit, start, stop in (
+        (1, fine, step, begin, end),
+        (-1, coarse, stride, low, high),
+    ):
+        height, gain = curve.lines(start, stop)
+        at = np.minimum(left // unit, stop - 1)
+        base, slope = height[at - start], gain[at - start] / unit
+        scale = sign / int(curve.true[-1])
+        first += (base + slope * (left - at * unit)) * scale
+        last += (base + slope * (right - at * unit)) * scale
+    straight = np.abs(first + last) / 2
+    crossing = (first**2 + last**2) / (2 * np.maximum(np.abs(first - last), 1e-300))
+    area = np.where(first * last < 0, crossing, straight) * (right - left)
+    return float(area.sum()) / (step * stride)
 
 
 def roc_curve(p: Floats, y: NDArray[np.bool_]) -> Curve:
-    """Return a ROC curve; nothing but (0, 0) where an outcome is missing."""
-    high, low = np.sort(p[y]), np.sort(p[~y])
-    cuts = np.unique(p)[::-1] if len(high) and len(low) else p[:0]
-    false = _above(low, cuts)
+    """Return a ROC curve; nothing but (0, 0) where an outcome is missing.
+
+    Args:
+        p: Predictions; those in ascending order are not sorted again; shape (predictions,).
+        y: Their outcomes.
+    """
+    if (p[1:] < p[:-1]).any():
+        order = np.argsort(p)
+        p, y = p[order], y[order]
+    small = np.min_scalar_type(-len(p) - 1)
+    total = int(y.sum())
+    if total in (0, len(y)):
+        return Curve(np.zeros(1, small), np.zeros(1, small))
+    first = np.append(True, p[1:] != p[:-1]).nonzero()[0][::-1].astype(small)
+    true = np.cumsum(y, dtype=small)[first]
+    true = np.append(small.type(0), total - true + y[first])
+    false = np.append(small.type(0), (len(y) - first) - true[1:])
     # Of several points of one false positive rate the first and the last.
     kept = np.ones(len(false), bool)
     kept[1:-1] = (false[1:-1] != false[:-2]) | (false[1:-1] != false[2:])
-    return Curve(false[kept], _above(high, cuts[kept[1:]]))
-
-
-def _above(ordered: Floats, cuts: Floats) -> Ids:
-    """Count the predictions at or above each cut, and before the first those above all: none."""
-    counts = np.zeros(len(cuts) + 1, np.min_scalar_type(len(ordered)))
-    for first in range(0, len(cuts), KNOTS):
-        some = cuts[first : first + KNOTS]
-        counts[first + 1 : first + 1 + len(some)] = len(ordered) - np.searchsorted(ordered, some)
-    return counts
+    return Curve(false[kept], true[kept])
 
 
 def _heights(false: Floats, true: Floats) -> Floats:

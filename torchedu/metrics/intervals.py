@@ -36,15 +36,15 @@ def auc_interval(
     p, right, who = p[order], right[order], who[order]
     runs = np.flatnonzero(np.diff(p, prepend=-1) != 0)
     generator = np.random.default_rng(0)
-    found = []
+    aucs = []
     for _ in range(DRAWS):
         times = np.bincount(generator.integers(0, len(names), len(names)), minlength=len(names))
         auc = _auc(times[who], right, runs)
         if auc is not None:
-            found.append(auc)
-    if not found:
+            aucs.append(auc)
+    if not aucs:
         return None
-    low, high = np.quantile(found, [0.025, 0.975]).tolist()
+    low, high = np.quantile(aucs, [0.025, 0.975]).tolist()
     return low, high
 
 

@@ -109,7 +109,7 @@ class Ranks(NamedTuple):
             target_M: The course that is looked for.
             drawn_MK: Courses that it is ranked among besides.
         """
-        case, score, target = (torch.from_numpy(one) for one in (case_M, score_MN, target_M))
+        case, score, target = (torch.from_numpy(array) for array in (case_M, score_MN, target_M))
         self.rank[case] = rank_of(score, target)
         top = score.topk(min(TOP, score.shape[1])).indices
         self.recommended.add_(torch.bincount(top.flatten(), minlength=len(self.recommended)))
@@ -137,10 +137,10 @@ def ranking_scores(rank: Tensor, weight: Tensor | None = None) -> dict[str, floa
     def mean(value: Tensor) -> float:
         return float((value * weight).sum()) / total
 
-    found: dict[str, float | None] = {f"hr{k}": mean((rank < k).double()) for k in HITS}
-    found[f"ndcg{TOP}"] = mean((rank < TOP) / torch.log2(rank + 2))
-    found["mrr"] = mean(1 / (rank + 1))
-    return found
+    scores: dict[str, float | None] = {f"hr{k}": mean((rank < k).double()) for k in HITS}
+    scores[f"ndcg{TOP}"] = mean((rank < TOP) / torch.log2(rank + 2))
+    scores["mrr"] = mean(1 / (rank + 1))
+    return scores
 
 
 def list_scores(recommended: Tensor, popularity: Tensor) -> dict[str, float | None]:

@@ -90,7 +90,7 @@ def scores_by(
             raise ValueError(f"{ids.shape} ids for {tuple(p.shape)} predictions")
     if len(group) and (group.min() < 0 or group.max() >= len(names)):
         raise ValueError(f"a group id lies outside the {len(names)} names")
-    found: list[dict[str, str | int | float | None]] = []
+    groups: list[dict[str, str | int | float | None]] = []
     for id, name in enumerate(names):
         mine = group == id
         if not mine.any():
@@ -102,8 +102,8 @@ def scores_by(
             row["students"] = len(np.unique(np.concatenate(each)))
         rows = torch.from_numpy(mine).to(p.device)
         row |= {"answers": int(mine.sum()), **scores(p[rows], y[rows])}
-        found.append(row)
-    return found
+        groups.append(row)
+    return groups
 
 
 def roc_points(
@@ -133,8 +133,8 @@ def roc_points(
         """Return both rates at some places of the curve, of which the first has no answer above."""
         cut = cuts[len(cuts) - place.clamp(min=1)]
         x, y = (
-            ((len(one) - torch.searchsorted(one, cut)) * (place > 0)).double() / len(one)
-            for one in (low, high)
+            ((len(scores) - torch.searchsorted(scores, cut)) * (place > 0)).double() / len(scores)
+            for scores in (low, high)
         )
         return x, y
 

@@ -102,10 +102,10 @@ class TagScores(Metric):
 
     def compute(self) -> dict[str, float | None]:
         """Return each role's scores by ``<role>_<score>``, and their mean ``macro_f1``."""
-        found: dict[str, float | None] = {}
+        results: dict[str, float | None] = {}
         for number, role in enumerate(self.num_tags):
             scores = tag_scores(self.confusion_RTT[number])
-            found |= {f"{role}_{name}": value for name, value in scores.items()}
-        known = [found[f"{role}_macro_f1"] for role in self.num_tags]
+            results |= {f"{role}_{name}": value for name, value in scores.items()}
+        known = [results[f"{role}_macro_f1"] for role in self.num_tags]
         values = [value for value in known if value is not None]
-        return {"macro_f1": sum(values) / len(values) if values else None} | found
+        return {"macro_f1": sum(values) / len(values) if values else None} | results

@@ -67,22 +67,22 @@ class WithinScores(Metric):
         """Return ``auc_within``; None where no student has right and wrong answers."""
         self._tidy()
         p, right, who = (
-            one[0].cpu().numpy() for one in (self.probability, self.right, self.student)
+            column[0].cpu().numpy() for column in (self.probability, self.right, self.student)
         )
         order = np.argsort(who, kind="stable")
         return {"auc_within": within(p[order], right[order], who[order]).auc()}
 
     def _tidy(self) -> None:
         """Drop what is not scored, and students while there are too many answers."""
-        columns = [dim_zero_cat(one) for one in (self.probability, self.right, self.student)]
+        columns = [dim_zero_cat(column) for column in (self.probability, self.right, self.student)]
         while True:
             who = columns[2]
             kept = (who >= 0) & (who % 2 ** int(self.halvings) == 0)
-            columns = [one[kept] for one in columns]
+            columns = [column[kept] for column in columns]
             if len(columns[2]) <= self.most:
                 break
             self.halvings = self.halvings + 1
-        self.probability, self.right, self.student = ([one] for one in columns)
+        self.probability, self.right, self.student = ([column] for column in columns)
 
 
 class TracingScores(Metric):

@@ -81,11 +81,11 @@ def draw_gradients(run: Run) -> Picture | None:
     if high < 10 * low:  # at most one power of ten is in between
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     _label(axes, "gradient norm", columns=2)
-    told = "; ".join(
+    points = "; ".join(
         f"{name} from {next(iter(values.values())):.2g} to {[*values.values()][-1]:.2g}"
         for name, values in drawn.items()
     )
-    return Picture("gradients", figure, f"Lines of gradient norms by epoch: {told}.")
+    return Picture("gradients", figure, f"Lines of gradient norms by epoch: {points}.")
 
 
 def _validation_loss(run: Run) -> dict[int, float] | None:
@@ -124,12 +124,12 @@ def _learning(
     every = [height for values in drawn.values() for height in values.values()]
     label_shares(axes.yaxis, min(every), max(every))
     _label(axes, what, columns=3)
-    told = "; ".join(
+    points = "; ".join(
         f"{part} from {next(iter(values.values())):.3f} to {[*values.values()][-1]:.3f}"
         for part, values in drawn.items()
     )
     epochs_told = f"{max(map(max, drawn.values()))} epochs"
-    return Picture(f"learning_{name}", figure, f"Lines of {what} over {epochs_told}: {told}.")
+    return Picture(f"learning_{name}", figure, f"Lines of {what} over {epochs_told}: {points}.")
 
 
 def _label(axes: Axes, what: str, columns: int) -> None:

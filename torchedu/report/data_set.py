@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from torchedu.report.folder import clean_name
-from torchedu.report.style import BASELINE, FULL, INK, NETWORK, compact, short
+from torchedu.report.style import BASELINE, FULL, INK, NETWORK, compact, lay_out, short
 
 MOST_GROUPS = 8
 """Groups drawn for one student attribute: the largest."""
@@ -26,32 +26,35 @@ def data_set_figure(description: Mapping[str, Any]) -> Figure:
         One figure with a panel for each distribution and attribute.
     """
     histograms = [
-        (*_heading(name), found["histogram"])
-        for name, found in description.items()
-        if "_per_" in name and "histogram" in (found or {})
+        (*_heading(name), counted["histogram"])
+        for name, counted in description.items()
+        if "_per_" in name and "histogram" in (counted or {})
     ]
     right = description.get("item_share_correct") or {}
     histograms.append(("Share of right answers", "items", right))
     histograms = [panel for panel in histograms if len(panel[2].get("counts", ()))]
     groups, unit = description.get("groups") or {}, description.get("unit", "students")
-    bars = [(clean_name(name), unit, _largest(found)) for name, found in groups.items() if found]
+    bars = [
+        (clean_name(name), unit, _largest(counted)) for name, counted in groups.items() if counted
+    ]
     if len(skills := dict(description.get("skills_per_item") or {})) > 1:
         ordered = dict(sorted(skills.items(), key=lambda pair: int(pair[0])))
         bars.insert(0, ("Skills an item", "items", ordered))
     panels = len(histograms) + len(bars)
     columns = min(max(panels, 1), _COLUMNS)
     rows = max(1, -(-panels // columns))
-    figure = Figure(figsize=(FULL, 0.6 + 2.5 * rows), layout="constrained")
+    figure = Figure(figsize=(FULL, 0.6 + 2.5 * rows))
     figure.suptitle(_headline(description), x=0.01, ha="left", fontsize=12, color=INK)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes, (heading, of, found) in zip(grid, histograms, strict=False):
-        _draw_histogram(axes, found["edges"], found["counts"])
+    for axes, (heading, of, counted) in zip(grid, histograms, strict=False):
+        _draw_histogram(axes, counted["edges"], counted["counts"])
         _label(axes, heading, of)
     for axes, (heading, of, named) in zip(grid[len(histograms) :], bars, strict=False):
         _draw_bars(axes, named, across=of == unit)
         _label(axes, heading, of)
     for axes in grid[panels:]:
         axes.set_axis_off()
+    lay_out(figure)
     return figure
 
 
@@ -68,8 +71,8 @@ def _headline(description: Mapping[str, Any]) -> str:
 
 def _heading(name: str) -> tuple[str, str]:
     """Return ``answers_per_item`` as a heading, and what it counts: items."""
-    many, _, one = name.partition("_per_")
-    return f"{many.capitalize()} {'an' if one[0] in 'aeiou' else 'a'} {one}", f"{one}s"
+    many, _, whole = name.partition("_per_")
+    return f"{many.capitalize()} {'an' if whole[0] in 'aeiou' else 'a'} {whole}", f"{whole}s"
 
 
 def _largest(groups: Mapping[str, int]) -> dict[str, int]:

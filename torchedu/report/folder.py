@@ -110,9 +110,9 @@ def read_run(path: Path) -> Run:
     """
     files = RunFolder(path)
     if not any(file.is_file() for file in (files.config, files.metrics, files.evaluation)):
-        found = "holds none of its files" if path.is_dir() else "is not a folder"
+        problem = "holds none of its files" if path.is_dir() else "is not a folder"
         raise DataError(
-            f"no run is here: it {found}.",
+            f"no run is here: it {problem}.",
             f"Give a folder that torchedu fit wrote; it holds {files.CONFIG} and {files.METRICS}.",
             file=path,
         )
@@ -188,8 +188,8 @@ def _metrics(text: str) -> dict[str, dict[int, float]]:
                 values.setdefault(name, {}).setdefault(at, []).append(number)
     return {
         name: {
-            epoch: sum(found) / len(found) if name.startswith("train/") else found[-1]
-            for epoch, found in sorted(by_epoch.items())
+            epoch: sum(values) / len(values) if name.startswith("train/") else values[-1]
+            for epoch, values in sorted(by_epoch.items())
         }
         for name, by_epoch in values.items()
     }
@@ -230,7 +230,7 @@ def _evaluation(text: str) -> Evaluation:
         scores=sorted(scores, key=place),
         best=[clean_name(name) for name in value.get("best", ())],
         origin=float(value.get("origin", 0)),
-        sections=[Section.from_json(one) for one in value["sections"]],
+        sections=[Section.from_json(section) for section in value["sections"]],
         fairness=value.get("fairness"),
     )
 
@@ -240,7 +240,7 @@ def _cleaned(value: Any) -> Any:
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, list):
-        return [_cleaned(one) for one in value]
+        return [_cleaned(part) for part in value]
     if isinstance(value, dict):
-        return {clean(str(key)): _cleaned(one) for key, one in value.items()}
+        return {clean(str(key)): _cleaned(part) for key, part in value.items()}
     return value

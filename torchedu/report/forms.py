@@ -105,8 +105,8 @@ def _lines(form: Lines) -> tuple[Figure, str] | None:
         lowest.set_xticks(where, names, rotation=turn, ha="right" if turn else "center")
     elif not form.square:
         lowest.xaxis.set_major_locator(MaxNLocator(integer=True))
-    told = "; ".join(f"{line.name}: {_points(line, form)}" for line in known)
-    return figure, f"{form.title}. ".lstrip(". ") + f"Lines of {form.y} by {form.x}. {told}."
+    points = "; ".join(f"{line.name}: {_points(line, form)}" for line in known)
+    return figure, f"{form.title}. ".lstrip(". ") + f"Lines of {form.y} by {form.x}. {points}."
 
 
 def _scale(axes: Axes, form: Lines) -> None:
@@ -175,8 +175,8 @@ def _bars(form: Bars) -> tuple[Figure, str] | None:
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_color(MUTED)
     axes.set_xlabel(_label(form.axis, 60))
-    told = "; ".join(f"{bar.name} {value:.3f}" for bar, value in zip(known, values, strict=True))
-    return figure, f"Bars of {form.axis}: {told}."
+    scores = "; ".join(f"{bar.name} {value:.3f}" for bar, value in zip(known, values, strict=True))
+    return figure, f"Bars of {form.axis}: {scores}."
 
 
 def _dots(form: Dots) -> tuple[Figure, str] | None:
@@ -187,21 +187,19 @@ def _dots(form: Dots) -> tuple[Figure, str] | None:
     for dot in form.dots:
         panels.setdefault(dot.group, []).append(dot)
     heights = [len(dots) + 1 for dots in panels.values()]
-    figure = Figure(
-        figsize=(FULL if form.wide else HALF, 0.5 + 0.3 * sum(heights)), layout="constrained"
-    )
+    figure = Figure(figsize=(FULL if form.wide else HALF, 0.5 + 0.3 * sum(heights)))
     grid = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=heights)
     for axes, (group, dots) in zip(grid[:, 0], panels.items(), strict=True):
         _panel(axes, form, dots)
         axes.set_title(_label(group, 40))
     _span(grid[-1, 0], form, scores)
     grid[-1, 0].set_xlabel(_label(form.axis, 60))
-    told = "; ".join(
+    words = "; ".join(
         f"{group}: ".lstrip(": ")
         + ", ".join(f"{dot.name} {_score(dot.scores.get(form.model))}" for dot in dots)
         for group, dots in panels.items()
     )
-    return figure, f"Dots of {form.axis}, of {form.model}. {told}."
+    return figure, f"Dots of {form.axis}, of {form.model}. {words}."
 
 
 def _panel(axes: Axes, form: Dots, dots: Sequence[Any]) -> None:
@@ -250,7 +248,7 @@ def _heat_map(form: HeatMap) -> tuple[Figure, str] | None:
     if not shades.size:
         return None
     rows, columns = shades.shape
-    figure = Figure(figsize=(FULL, 1.3 + 0.27 * rows), layout="constrained")
+    figure = Figure(figsize=(FULL, 1.3 + 0.27 * rows))
     axes = figure.subplots()
     image = axes.imshow(
         np.ma.masked_invalid(shades), cmap=_SHADES, vmin=0, vmax=1, aspect="auto",
@@ -278,7 +276,7 @@ def _heat_map(form: HeatMap) -> tuple[Figure, str] | None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.spines[:].set_visible(False)
     axes.set_xlabel(_label(form.x, 60))
-    bar = figure.colorbar(image, ax=axes, pad=0.01, fraction=0.025, aspect=18)
+    bar = figure.colorbar(image, ax=axes, pad=0.01, fraction=0.025, aspect=18, use_gridspec=False)
     bar.outline.set_visible(False)
     bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))
     if len(marks):
@@ -294,9 +292,9 @@ def _stripes(form: Stripes) -> tuple[Figure, str] | None:
         return None
     widths = np.maximum(np.array(form.widths), 1)
     begin = np.cumsum(widths) - widths
-    figure = Figure(figsize=(FULL, 0.5 + 1.45 * len(form.bands)), layout="constrained")
+    figure = Figure(figsize=(FULL, 0.5 + 1.45 * len(form.bands)))
     each = figure.subplots(len(form.bands), 1, sharex=True, squeeze=False)[:, 0]
-    told = []
+    shares = []
     for axes, band in zip(each, form.bands, strict=True):
         strong = iter(_OWN * (1 + len(band.names) // len(_OWN)))
         colours = [GRID if i == band.pale else next(strong) for i in range(len(band.names))]
@@ -326,10 +324,10 @@ def _stripes(form: Stripes) -> tuple[Figure, str] | None:
         first = first[first >= 0]
         share = np.bincount(first, minlength=len(band.names)) / max(len(first), 1)
         named = zip(band.names, share, strict=True)
-        told.append(f"{band.title}: " + ", ".join(f"{name} {part:.0%}" for name, part in named))
+        shares.append(f"{band.title}: " + ", ".join(f"{name} {part:.0%}" for name, part in named))
     each[-1].set_xlim(0, int(widths.sum()))
     each[-1].set_xlabel(_label(form.x, 60))
-    return figure, f"Stripes over {form.x}. {'; '.join(told)}."
+    return figure, f"Stripes over {form.x}. {'; '.join(shares)}."
 
 
 _DRAWN: dict[type, Callable[[Any], tuple[Figure, str] | None]] = {

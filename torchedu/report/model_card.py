@@ -32,7 +32,7 @@ def model_card(run: Run) -> str:
     Returns:
         The text.
     """
-    found = run.evaluation
+    evaluation = run.evaluation
     config = _yaml(run.config)
     task, network = _class(config.get("model")), _class(_arguments(config.get("model")).get("net"))
     lines = [
@@ -42,24 +42,28 @@ def model_card(run: Run) -> str:
         "",
         "## Use",
         "",
-        *_uses(found),
+        *_uses(evaluation),
         "",
         "## Training",
         "",
         f"- task: {task or 'not known'}",
         f"- network: {network or 'not known'}",
-        f"- data: {_data(found, config)}",
+        f"- data: {_data(evaluation, config)}",
         f"- seed: {run.seed if run.seed is not None else 'not known'}",
         *[f"- epochs: {max(trained)}" for trained in [_epochs(run)] if trained],
         f"- again: `torchedu fit --config {shlex.quote(run.path.name)}/{RunFolder.CONFIG}`",
         "",
         "## Scores",
         "",
-        *(_scores(found) if found else ["Not evaluated yet: `torchedu test` adds the scores."]),
+        *(
+            _scores(evaluation)
+            if evaluation
+            else ["Not evaluated yet: `torchedu test` adds the scores."]
+        ),
         "",
         "## Fairness",
         "",
-        *_fairness(found.fairness if found else None),
+        *_fairness(evaluation.fairness if evaluation else None),
         "",
         "## Limits",
         "",
@@ -80,26 +84,26 @@ def _epochs(run: Run) -> set[int]:
     }
 
 
-def _uses(found: Evaluation | None) -> list[str]:
-    if not found or not (found.use_for or found.not_for):
+def _uses(evaluation: Evaluation | None) -> list[str]:
+    if not evaluation or not (evaluation.use_for or evaluation.not_for):
         return ["The task's own documentation tells."]
     return [
         f"- {noun}: {_text(said)}"
-        for noun, said in (("for", found.use_for), ("not for", found.not_for))
+        for noun, said in (("for", evaluation.use_for), ("not for", evaluation.not_for))
         if said
     ]
 
 
-def _scores(found: Evaluation) -> list[str]:
-    counts = ", ".join(f"{number:,} {_text(noun)}" for noun, number in found.counts.items())
+def _scores(evaluation: Evaluation) -> list[str]:
+    counts = ", ".join(f"{number:,} {_text(noun)}" for noun, number in evaluation.counts.items())
     rows = [
-        f"On the {_text(found.split)} part of {_text(found.data)}"
+        f"On the {_text(evaluation.split)} part of {_text(evaluation.data)}"
         + (f": {counts}." if counts else "."),
         "",
-        "| | kind | " + " | ".join(_text(title) for title in found.columns.values()) + " |",
-        "|---|---|" + "---|" * len(found.columns),
+        "| | kind | " + " | ".join(_text(title) for title in evaluation.columns.values()) + " |",
+        "|---|---|" + "---|" * len(evaluation.columns),
     ]
-    for score in found.scores:
+    for score in evaluation.scores:
         numbers = " | ".join(_number(value) for value in score.values)
         rows.append(f"| {_text(score.name)} | {_text(score.kind)} | {numbers} |")
     return rows
@@ -115,10 +119,10 @@ def _fairness(fairness: dict[str, Any] | None) -> list[str]:
         f"| attribute | group | {_text(noun)} | AUC | ABROCA | noise floor |",
         "|---|---|" + "---|" * 4,
     ]
-    for attribute, one in fairness["attributes"].items():
+    for attribute, audited in fairness["attributes"].items():
         if "×" in attribute:
             continue
-        for group in one["groups"]:
+        for group in audited["groups"]:
             gap = group.get("gaps", {}).get("abroca", {})
             gap = gap.get("within") or gap
             told = (
@@ -135,8 +139,8 @@ def _fairness(fairness: dict[str, Any] | None) -> list[str]:
     return lines
 
 
-def _data(found: Evaluation | None, config: dict[str, Any]) -> str:
-    name = found.data if found else "not known"
+def _data(evaluation: Evaluation | None, config: dict[str, Any]) -> str:
+    name = evaluation.data if evaluation else "not known"
     kind = _class(config.get("data"))
     return _text(name) + (f" ({kind})" if kind else "")
 
@@ -150,8 +154,8 @@ def _yaml(text: str | None) -> dict[str, Any]:
 
 
 def _arguments(section: Any) -> dict[str, Any]:
-    found = section.get("init_args") if isinstance(section, dict) else None
-    return found if isinstance(found, dict) else {}
+    arguments = section.get("init_args") if isinstance(section, dict) else None
+    return arguments if isinstance(arguments, dict) else {}
 
 
 def _class(section: Any) -> str | None:

@@ -48,9 +48,13 @@ def write(path: Path) -> Path:
     run, files = read_run(path), RunFolder(path)
     with drawing():
         learning = _drawn([draw_loss(run), draw_score(run), draw_gradients(run)])
-        found = run.evaluation
-        scores = _drawn([draw(_first_scores(found), "scores")] if found else [])
-        sections = [one for one in found.sections if not one.lacking] if found else []
+        evaluation = run.evaluation
+        scores = _drawn([draw(_first_scores(evaluation), "scores")] if evaluation else [])
+        sections = (
+            [section for section in evaluation.sections if not section.lacking]
+            if evaluation
+            else []
+        )
         taken = {"scores", "learning-curves", *learning}
         shown = [_shown(section, taken) for section in sections]
         drawn = {**scores, **learning}
@@ -82,16 +86,16 @@ def _drawn(pictures: list[Picture | None]) -> dict[str, Picture]:
     return {picture.name: picture for picture in pictures if picture}
 
 
-def _first_scores(found: Evaluation) -> Bars:
+def _first_scores(evaluation: Evaluation) -> Bars:
     """Return all models' scores of the kind that matters most."""
-    title = next(iter(found.columns.values()), "score")
+    title = next(iter(evaluation.columns.values()), "score")
     bars = [
         Bar(score.name, None if math.isnan(score.values[0]) else score.values[0], score.kind)
-        for score in found.scores
+        for score in evaluation.scores
         if score.values
     ]
-    axis = f"{title}, from {found.origin:g}".replace(" 0.", " .") + " = guessing"
-    return Bars(axis if found.origin else title, bars, found.origin)
+    axis = f"{title}, from {evaluation.origin:g}".replace(" 0.", " .") + " = guessing"
+    return Bars(axis if evaluation.origin else title, bars, evaluation.origin)
 
 
 def _shown(section: Section, taken: set[str]) -> Shown:
@@ -146,7 +150,9 @@ def left_out(run: Run, drawn: dict[str, Picture]) -> list[str]:
         lines.append("Scores: not evaluated yet.")
     else:
         lacking = [section for section in run.evaluation.sections if section.lacking]
-        lines += [f"{clean_name(one.title)}: {clean_name(one.sentence)}" for one in lacking]
+        lines += [
+            f"{clean_name(section.title)}: {clean_name(section.sentence)}" for section in lacking
+        ]
     if run.config is None:
         lines.append(f"Configuration: the run has no {RunFolder.CONFIG}.")
     return lines

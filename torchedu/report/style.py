@@ -13,6 +13,7 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter
 
 # Okabe and Ito's colours, which the colour-blind tell apart, each with its twin for a dark page.
@@ -72,6 +73,7 @@ _STYLE = {
     "legend.fontsize": 9.5,
     "lines.linewidth": 1.8,
     "lines.solid_capstyle": "round",
+    "figure.dpi": 160,
     "text.parse_math": False,  # a dollar in a skill's name is a dollar
     "svg.fonttype": "none",  # the browser has fonts for every script, and its text can be zoomed
     "svg.hashsalt": "torchedu",  # the same run gives the same bytes
@@ -85,13 +87,17 @@ class Picture:
 
     Attributes:
         name: Its file's name without suffix.
-        figure: The drawing.
+        figure: The drawing, whole: it is laid out here.
         alt: What it shows, in words, for those who cannot see it.
     """
 
     name: str
     figure: Figure
     alt: str
+
+    def __post_init__(self) -> None:
+        """Lay the drawing out, once for all formats."""
+        lay_out(self.figure)
 
     def png(self) -> bytes:
         """Return the picture as a PNG file for slides and papers."""
@@ -125,13 +131,13 @@ def drawing() -> Iterator[None]:
 
 def blank(width: float, height: float) -> tuple[Figure, Axes]:
     """Return a figure of so many inches and its one pair of axes."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height))
     return figure, figure.subplots()
 
 
 def above_counts(height: float, counted: str) -> tuple[Figure, Axes, Axes]:
     """Return a figure of half width: axes for a curve, and low ones below for what is counted."""
-    figure = Figure(figsize=(HALF, height), layout="constrained")
+    figure = Figure(figsize=(HALF, height))
     curve, counts = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
     curve.tick_params(bottom=False)
     counts.grid(visible=False)
@@ -156,11 +162,19 @@ def short(text: str, most: int = 30) -> str:
     return f"{text[: most - 1 - half].rstrip()}…{text[-half:].lstrip()}"
 
 
+def lay_out(figure: Figure) -> None:
+    """Give all that a finished figure holds its room.
+
+    A figure with a layout of its own would be laid out, and drawn twice, each time it is saved.
+    """
+    ConstrainedLayoutEngine().execute(figure)
+
+
 def saved(figure: Figure, form: str) -> bytes:
     """Return a figure as the bytes of a file of the format: ``png``, ``svg`` or ``pdf``."""
     file = io.BytesIO()
     dated = {"svg": "Date", "pdf": "CreationDate"}.get(form)
-    figure.savefig(file, format=form, dpi=160, metadata={dated: None} if dated else None)
+    figure.savefig(file, format=form, metadata={dated: None} if dated else None)
     return file.getvalue()
 
 

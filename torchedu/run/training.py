@@ -53,9 +53,21 @@ def train(run: Run) -> Result:
         CheckpointError: The best network cannot be opened again.
         TrainingError: A loss or gradient is not finite.
     """
+    if run.trainer.is_global_zero:
+        run.data.tell_leaks()
+    trained = best_of(run)
+    if run.trainer.fast_dev_run:  # type: ignore[attr-defined]
+        return Result(run.task, {}, run.folder)
+    return score(trained, run.folder)
+
+
+def best_of(run: Run) -> Run:
+    """Train, and return the run with its best network, opened again where one was kept.
+
+    Args:
+        run: As ``train`` has it, which raises the same.
+    """
     task, data, trainer = run.task, run.data, run.trainer
-    if trainer.is_global_zero:
-        data.tell_leaks()
     try:
         with meeting(trainer, run.start_timeout):
             trainer.fit(task, datamodule=data, ckpt_path=run.resume, weights_only=True)
@@ -64,17 +76,13 @@ def train(run: Run) -> Result:
     except (MisconfigurationException, RuntimeError, ValueError) as error:
         told = _mistake(error, task.monitor)
         raise (_not_gone_on(run, error) if told is error else None) or told from error
-    if trainer.fast_dev_run:  # type: ignore[attr-defined]
-        return Result(task, {}, run.folder)
     kept = trainer.checkpoint_callback
     best = Path(kept.best_model_path) if isinstance(kept, ModelCheckpoint) else Path()
-    if best == Path():
-        return score(run, run.folder)
+    if trainer.fast_dev_run or best == Path():  # type: ignore[attr-defined]
+        return run
     # The run may have gone on in a folder that was moved.
     opened = open_checkpoint(best if best.exists() else run.folder)
-    trained = run._replace(task=open_task(opened), checkpoint=opened.file)
-    del opened  # nothing of it is held while the network is scored
-    return score(trained, run.folder)
+    return run._replace(task=open_task(opened), checkpoint=opened.file)
 
 
 def score(run: Run, folder: Path, part: str = "test") -> Result:

@@ -4,6 +4,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
@@ -104,6 +105,7 @@ class Importer(ABC):
         return {**store.counts, "groups": {}, "facts": {}}
 
     @classmethod
+    @cache  # `data import` asks some hundred times, and hints are slow to read
     def options(cls) -> dict[str, Any]:
         """Return the type of each option by its name."""
         hints = get_type_hints(cls)

@@ -99,7 +99,11 @@ def test_a_course_taken_twice_counts_once_and_is_named(tmp_path: Path) -> None:
         ("student,course\na,\n", "course is missing"),
         ("student,grade\na,1\n", "no column holds the item"),
         ("student,course\n", "no enrolments are in it|file is empty"),
-        ("student,course,time\na,x,1\na,z,2\na,y,soon\n", "mixed time units|time is"),
+        (
+            "student,course,time\na,x,1\na,z,2\na,y,soon\n",
+            r"row 4: the time cannot be read \('soon'\)",
+        ),
+        ("student,course,time\na,x,15.10.2023\na,y,01.09.2023\n", r"row 2: .* \('15.10.2023'\)"),
     ],
 )
 def test_bad_rows_are_told_by_place(text: str, said: str, tmp_path: Path) -> None:

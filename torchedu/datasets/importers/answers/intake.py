@@ -87,8 +87,7 @@ class Intake:
         if "time" in self._has:
             time = values.times(batch.column("time"))
             kept["time"], kept["kind"] = time.value, time.kind
-            remedy = "Write 2024-01-31 09:30:00 or a number, or give ⟦on_bad_row⟧ drop."
-            sieve.refuse("the time cannot be read", time.wrong, column="time", remedy=remedy)
+            sieve.refuse(values.UNREAD, time.wrong, column="time", remedy=values.READABLE)
         for name in ("response_time", "attempt"):
             if name in self._has:
                 number, wrong = values.numbers(batch.column(name))

@@ -73,8 +73,9 @@ class _Rows:
         none = np.zeros(len(sieve.keep))
         kept: dict[str, NDArray[Any]] = {"place": piece.place, "time": none, "kind": none}
         if "time" in names:
-            kept["time"], kept["kind"], *_ = values.times(batch.column("time"))
-            kept["kind"] = np.asarray(kept["kind"], np.uint8)
+            time = values.times(batch.column("time"))
+            kept["time"], kept["kind"] = time.value, time.kind
+            sieve.refuse(values.UNREAD, time.wrong, column="time", remedy=values.READABLE)
         held = batch.column(HELD_OUT).to_numpy(False) if HELD_OUT in names else none.astype(bool)
         keep = pa.array(sieve.keep)
         kept = {name: column[sieve.keep] for name, column in kept.items()}

@@ -17,6 +17,10 @@ MISSING, NUMBER, DATE, ZONED = range(4)
 JOINT = "\x1f"
 """Stands before each skill of a list once they are one text; no name holds it."""
 
+UNREAD = "the time cannot be read"
+READABLE = "Write 2024-01-31 09:30:00 or a number, or give ⟦on_bad_row⟧ drop."
+"""What is said of a time that is neither a number nor a date, and what to do."""
+
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _ZONE = r"(Z|[+-]\d\d(:?\d\d)?)$"
 _ISO = r"^\d{4}-\d\d-\d\d([ T]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?$"

@@ -1,0 +1,138 @@
+"""Scores with what each student moves of them, so that two of one set of answers can be compared.
+
+A score of many answers of few students is as sure as the students are many. What a student moves of
+a score is its influence function, summed over the student's answers; the spread of these sums gives
+the error of the score, and of the difference of two scores that of their differences: for the AUC
+that is Obuchowski's estimate for clustered data (Biometrics 53, 1997,
+https://doi.org/10.2307/2533958).
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from torchedu.metrics.within import within
+
+WIDE = 1.959963984540054
+"""Standard errors on each side of a score that 95 of 100 intervals reach to."""
+LEAST = 1e-7
+"""Chances are held as far from 0 and 1 where their log is taken."""
+Scores = dict[str, "Estimate"]
+
+
+class Estimate(NamedTuple):
+    """A score, or the difference of two.
+
+    Attributes:
+        value: It; NaN where it is not defined.
+        moved_S: What each student moves of it; shape (students,).
+    """
+
+    value: float
+    moved_S: NDArray[np.float64]
+
+    def minus(self, other: "Estimate") -> "Estimate":
+        """Return how far this one stands above another, of the same students."""
+        return Estimate(self.value - other.value, self.moved_S - other.moved_S)
+
+    @property
+    def error(self) -> float:
+        """Its standard error; NaN of one student."""
+        many = len(self.moved_S)
+        spread = float(np.square(self.moved_S).sum())
+        return math.sqrt(spread * many / (many - 1)) if many > 1 else math.nan
+
+    @property
+    def p(self) -> float:
+        """How often 0 would be as far away by chance alone, as a normal variable has it."""
+        if math.isnan(self.value) or math.isnan(self.error):
+            return math.nan
+        if not self.error:
+            return float(self.value == 0)
+        return math.erfc(abs(self.value) / self.error / math.sqrt(2))
+
+    def plain(self) -> dict[str, float | None]:
+        """Return it with the ends of its interval, None where they are not defined."""
+        ends = {"low": self.value - WIDE * self.error, "high": self.value + WIDE * self.error}
+        return {
+            name: None if math.isnan(number) else number
+            for name, number in {"value": self.value, **ends}.items()
+        }
+
+
+def clustered(probability: ArrayLike, correct: ArrayLike, student: ArrayLike) -> Scores:
+    """Score predictions, and say what each student moves.
+
+    Args:
+        probability: Predicted chance that an answer is right, no NaN; shape (answers,).
+        correct: Marks; at least one half is right, where it has to be one or the other.
+        student: Whose answer each is, ascending.
+
+    Returns:
+        ``auc``, ``auc_within`` (see ``metrics.within``) and ``log_loss``.
+    """
+    p, y = np.asarray(probability, np.float64), np.asarray(correct, np.float64)
+    names, who = np.unique(student, return_inverse=True)
+    known = p.clip(LEAST, 1 - LEAST)
+    loss = -(y * np.log(known) + (1 - y) * np.log1p(-known))
+    mean = float(loss.mean()) if len(loss) else math.nan
+    return {
+        "auc": _auc(p, y >= 0.5, who, len(names)),
+        "auc_within": _within(p, y, who),
+        "log_loss": Estimate(mean, _sums(loss - mean, who, len(names)) / max(1, len(loss))),
+    }
+
+
+def _sums(values: NDArray[Any], who: NDArray[np.int64], students: int) -> NDArray[np.float64]:
+    sums: NDArray[np.float64] = np.bincount(who, values, students).astype(np.float64)
+    return sums
+
+
+def _auc(
+    p: NDArray[Any], right: NDArray[np.bool_], who: NDArray[np.int64], students: int
+) -> Estimate:
+    rights, wrongs = int(right.sum()), int((~right).sum())
+    if not rights or not wrongs:
+        return Estimate(math.nan, np.zeros(students))
+    order = np.argsort(p, kind="stable")
+    begins = np.flatnonzero(np.diff(p[order], prepend=-1) != 0)
+    run = np.repeat(np.arange(len(begins)), np.diff(begins, append=len(p)))
+    placed = np.empty(len(p))
+    # Of the other kind, the share that stands on the proper side of each answer; ties count half.
+    for kind, others in ((True, wrongs), (False, rights)):
+        each = np.add.reduceat(right[order] != kind, begins, dtype=np.int64)
+        below = (np.cumsum(each) - each / 2)[run] / others
+        mine = right[order] == kind
+        placed[order[mine]] = (below if kind else 1 - below)[mine]
+    auc = float(placed[right].mean())
+    moved = (placed - auc) / np.where(right, rights, wrongs)
+    return Estimate(auc, _sums(moved, who, students))
+
+
+def _within(p: NDArray[Any], y: NDArray[Any], who: NDArray[np.int64]) -> Estimate:
+    counted = within(p, y, who)
+    auc, pairs = counted.auc(), counted.pairs.sum()
+    if auc is None:
+        return Estimate(math.nan, np.zeros(len(counted.pairs)))
+    return Estimate(auc, (counted.won / 2 - auc * counted.pairs) / pairs)
+
+
+def holm(p: Mapping[str, float]) -> dict[str, float]:
+    """Correct for looking at several differences at once (Holm, 1979).
+
+    Args:
+        p: Of each difference how often chance alone would make it; NaN is left out.
+
+    Returns:
+        The same for all together: at most 5 of 100 sets of differences that are none have one
+        below .05.
+    """
+    known = sorted((value, name) for name, value in p.items() if not math.isnan(value))
+    corrected, most = dict(p), 0.0
+    for i, (value, name) in enumerate(known):
+        most = max(most, min(1.0, value * (len(known) - i)))
+        corrected[name] = most
+    return corrected
