@@ -10,7 +10,6 @@ import io
 import json
 import os
 import random
-import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
+import safe_watch
 import torch
 import yaml
 from safe_runs import TASKS, small_runs
@@ -306,31 +306,6 @@ def work(first: int, last: int, root: Path, out: Path) -> None:
             log.flush()
 
 
-CALLS = (
-    "open,openat,creat,unlink,unlinkat,rmdir,rename,renameat,renameat2,mkdir,mkdirat,symlink,"
-    "symlinkat,link,linkat,truncate,connect,chmod,fchmodat"
-)
-
-
-def written(log: Path, allowed: tuple[str, ...]) -> list[str]:
-    """Return what a log of strace says was written or removed elsewhere, or connected to."""
-    found = []
-    for line in log.read_text("utf-8", "replace").splitlines():
-        if " = -1 " in line or "resumed>" in line:
-            continue
-        if "connect(" in line:
-            found += [] if "AF_UNIX" in line else [line[:200]]
-            continue
-        if re.search(r"\bopen(at)?\(", line) and not re.search("O_(WRONLY|RDWR|CREAT|TRUNC)", line):
-            continue
-        paths = re.findall(r'"((?:[^"\\]|\\.)*)"', line)
-        if any(
-            one.startswith("/") and not os.path.realpath(one).startswith(allowed) for one in paths
-        ):
-            found.append(line[:200])
-    return found
-
-
 def values(
     cases: int, first: int = 0, chunk: int = 50, desk: Path | None = None
 ) -> tuple[list[str], Any]:
@@ -352,8 +327,7 @@ def values(
         out, log, spare = root / f"{begin}.jsonl", root / f"{begin}.strace", root / "tmp"
         words = [sys.executable, __file__, str(begin), str(end), str(root), str(out)]
         if traced:
-            watch = ["-f", "-qq", "-s", "200", "-e", f"trace={CALLS}", "-e", "signal=none"]
-            words = ["strace", *watch, "-o", str(log), *words]
+            words = safe_watch.watching(log, words)
         spare.mkdir(exist_ok=True)
         done = subprocess.run(
             words,
@@ -382,7 +356,8 @@ def values(
             problems += [f"{named}: {event}" for event in line["events"]]
         if log.exists():
             home = root / "cases" / str(begin)
-            found = written(log, (str(home), str(spare), "/dev/", "/proc/", str(out)))
+            allowed = (f"{home}", f"{spare}", "/dev/", "/proc/", f"{out}", "pipe:", "socket:")
+            found = safe_watch.written(log, allowed, home)
             problems += [f"cases {begin} to {end}: {line}" for line in found]
             log.unlink()
     if desk is None:

@@ -57,7 +57,16 @@ def test_other_data_is_met_by_name(run: Path, caplog: pytest.LogCaptureFixture) 
 
 
 @pytest.mark.parametrize(
-    "content", ["data: !!python/object/apply:os.mkdir [made]", "- 1\n- 2", "a: [", "\x00"]
+    "content",
+    [
+        "data: !!python/object/apply:os.mkdir [made]",
+        "data: 3",
+        "data: {class_path: torchedu.Interactions, init_args: 7}",
+        "data: {class_path: torchedu.Interactions, init_args: [path]}",
+        "- 1\n- 2",
+        "a: [",
+        "\x00",
+    ],
 )
 def test_a_configuration_that_is_none_is_told_and_not_executed(
     run: Path, capsys: pytest.CaptureFixture[str], content: str

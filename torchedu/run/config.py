@@ -239,10 +239,10 @@ def _data_of(checkpoint: Path, is_named: bool) -> dict[str, Any] | None:
             content = parse_yaml(file.read_text("utf-8"))
             check(content, table(json_value))
             data = content.get("data")
-            # A run that was packed for others says how data is read, and not which.
-            says_which = data is not None and "path" in (data.get("init_args") or {"path": None})
         if data is not None:
             check(data, _SECTION)
+            # A run that was packed for others says how data is read, and not which.
+            says_which = "path" in (data.get("init_args") or {"path": None})
             kind = class_by_path(data["class_path"], DataModule, "data")  # type: ignore[type-abstract]
             check_arguments(kind, data.get("init_args") or {})
     except ValueError as error:
