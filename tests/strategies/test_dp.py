@@ -1,4 +1,5 @@
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -34,6 +35,34 @@ def test_a_batch_is_divided_by_its_rows_and_put_together_again(rows: int) -> Non
     assert torch.equal(doubled, 2 * x)
     assert torch.equal(more, x + 1)
     assert torch.equal(less, x - 1)
+
+
+class Patient(nn.Module):
+    """Lets something stand in for its part, waits for the other thread, and asks the part."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.part = nn.Linear(1, 1)
+        self.all_here = Barrier(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        part: Any = self.part
+        part.forward = lambda _: x * part.weight
+        self.all_here.wait(30)
+        found: Tensor = self.part(x)
+        self.all_here.wait(30)
+        return found
+
+
+def test_what_stands_in_for_a_part_is_one_thread_s_alone() -> None:
+    net = Patient()
+    x = torch.arange(1.0, 5.0)[:, None]
+    found = _Threads(net, 2)(x)
+    assert torch.equal(found, x * net.part.weight)
+    found.sum().backward()
+    assert net.part.weight.grad is not None
+    assert net.part.weight.grad.item() == 10
+    assert "forward" not in vars(net.part)
 
 
 def test_what_a_thread_raises_is_raised() -> None:

@@ -21,7 +21,7 @@ class DP(ParallelStrategy):
 
     The task's network is copied to each device for every batch and run there by a thread; its
     outputs are gathered on the first device, where the loss is computed from all of them. So
-    losses, penalties and scores are those of one device. On a CPU the threads share the network;
+    losses, penalties and scores are those of one device. On a CPU the threads share its numbers;
     where it draws random numbers (dropout), which thread draws first is left to chance. ``ddp`` is
     faster wherever several processes can run.
     """
@@ -126,12 +126,24 @@ class _Threads:
         parts: list[Any] = []
         with suppress(IndexError):  # fewer rows than threads
             parts.extend(self._part((inputs, named), i) for i in range(self.number))
-        nets = [_undivided(copy(self.net)) for _ in parts]
+        nets = [_undivided(_twin(self.net, {})) for _ in parts]
         rows, keywords = ([part[i] for part in parts] for i in range(2))
         return _joined(_outputs(nets, rows, keywords, [torch.device("cpu")] * len(parts)))
 
     def _part(self, whole: Any, i: int) -> Any:
         return apply_to_collection(whole, Tensor, lambda x: x.chunk(self.number)[i])
+
+
+def _twin(part: nn.Module, made: dict[nn.Module, nn.Module]) -> nn.Module:
+    """Copy a network with all its parts, of the same parameters and buffers.
+
+    What stands in for a part for a while, as in a language model's forward, is one thread's alone.
+    """
+    if part not in made:
+        made[part] = copy(part)
+        parts = {name: one and _twin(one, made) for name, one in part._modules.items()}
+        vars(made[part])["_modules"] = parts
+    return made[part]
 
 
 def _undivided(net: nn.Module) -> nn.Module:
