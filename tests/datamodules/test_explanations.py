@@ -72,8 +72,8 @@ def test_a_file_of_chats_is_imported_once(tmp_path: Path) -> None:
     assert again.tokenizer.checksum == first.tokenizer.checksum
     assert [len(rows) for rows in again.parts.values()] == [25, 2, 3]
     other = chats(tmp_path / "own.ndjson", 3)
-    with pytest.raises(ConfigError, match=r"holds other data than own\.ndjson"):
-        Explanations(str(other)).prepare_data()
+    assert Explanations(str(other)).store.path == tmp_path / "own.ndjson.store"
+    assert (first.store.path / "manifest.json").stat().st_mtime_ns == made
 
 
 def test_what_cannot_be_is_told(tmp_path: Path, chat_store: Path, class_store: Path) -> None:
