@@ -1,0 +1,82 @@
+"""The default tracing network where nobody wrote down which skills an item asks for."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import harness
+import kt_scores
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+from harness import Goal
+from kt_scores import NETWORK
+from numpy.typing import NDArray
+
+from torchedu import Interactions
+from torchedu.datasets import AnswerStore
+from torchedu.metrics.paired import WIDE
+
+FILES = tuple(f"naive_c{concepts}_q50_s4000_v{v}" for concepts in (2, 5) for v in range(3))
+ABOVE, DKT_ABOVE = 0.05, 0.01
+"""By how much the default and DKT are above Best-LR on the synthetic students of the DKT paper."""
+EDNET = 0.737
+"""The least AUC on EdNet-5k without its tags."""
+WITHOUT = 0.02
+"""How far the simulated class without its skill column may be below the same with it."""
+
+
+def blind(goal: str, files: Sequence[str] = FILES) -> tuple[list[Goal], Any]:
+    """Train the default, and DKT, on students whose items name no skill."""
+    kept: dict[str, float] = {}
+    raw: dict[str, Any] = {}
+    with TemporaryDirectory(prefix="kt-blind-") as scratch:
+        folder = Path(scratch)
+        for file in files:
+            table = folder / f"{file}.csv"
+            source = harness.real_data() / "kt" / "synthetic_dkt" / f"{file}.csv"
+            marks = np.loadtxt(source, np.int64, delimiter=",")
+            student, item = np.indices(marks.shape)
+            _write(table, student.ravel(), item.ravel(), marks.ravel())
+            for net, least in (("LogisticDKT", ABOVE), ("DKT", DKT_ABOVE)):
+                config = [] if net == "LogisticDKT" else ["--config", "dkt"]
+                models = _fit(table, folder / f"{file}-{net}", *config)
+                gain = kt_scores.gain([models], "auc", "Best-LR")
+                kept[f"{net} {file}"] = min(gain.value - least, gain.value - WIDE * gain.error)
+                raw[f"{net} {file}"] = {name: one.plain() for name, one in models.items()}
+        store = AnswerStore(kt_scores.imported("ednet", folder / "ednet.store"))
+        models = _fit(_without_skills(store, folder / "ednet.csv"), folder / "ednet")
+        kept["EdNet-5k"] = models[NETWORK].scores["auc"].value - EDNET
+        raw["EdNet-5k"] = {name: one.plain() for name, one in models.items()}
+        simulated = Interactions(seed=0).store
+        kt_scores.fit(None, folder / "class", 0)
+        skilled, _ = kt_scores.judged(folder / "class", Interactions(seed=0), baselines=False)
+        models = _fit(_without_skills(simulated, folder / "class.csv"), folder / "unskilled")
+        apart = models[NETWORK].scores["auc"].value - skilled[NETWORK].scores["auc"].value
+        kept["class"] = apart + WITHOUT
+        raw["class"] = {name: one.plain() for name, one in models.items()}
+        raw["class with skills"] = skilled[NETWORK].plain()
+    worst = min(kept.values())
+    listed = ", ".join(f"{name} {value:+.4f}" for name, value in kept.items())
+    must = f"at least 0: the least that a bound of it is kept by, of {listed}"
+    return [Goal(goal, round(worst, 5), must, worst >= 0)], raw
+
+
+def _fit(table: Path, run: Path, *more: str) -> kt_scores.Models:
+    kt_scores.fit(table, run, 0, *more)
+    models, _ = kt_scores.judged(run, Interactions(str(table), seed=0))
+    print(f"  {run.name}: {kt_scores.told([models])}", flush=True)
+    return models
+
+
+def _without_skills(store: AnswerStore, table: Path) -> Path:
+    student = np.repeat(np.arange(store.num_students), np.diff(store.history_offsets))
+    names = np.array(store.student_names(range(store.num_students)))
+    _write(table, names[student], np.asarray(store.item), np.asarray(store.correct))
+    return table
+
+
+def _write(table: Path, student: NDArray[Any], item: NDArray[Any], correct: NDArray[Any]) -> None:
+    columns = {"student": pa.array(student), "item": pa.array(item), "correct": pa.array(correct)}
+    pyarrow.csv.write_csv(pa.table(columns), table)
