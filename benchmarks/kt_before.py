@@ -15,9 +15,12 @@ from tempfile import TemporaryDirectory
 
 import harness
 import kt_scores
+import numpy as np
+import pyarrow.parquet
 from kt_scores import SEEDS, SETS
 
 from torchedu import Interactions
+from torchedu.datasets.answers import stretch_index
 
 KEPT = Path(__file__).with_suffix(".json")
 
@@ -40,16 +43,36 @@ def main() -> None:
             for seed in SEEDS:
                 run, cost = folder / f"{name}-{seed}", folder / f"{name}-{seed}.seconds"
                 if not cost.is_file():
-                    seconds = kt_scores.fit(before, run, seed, environment=theirs)
-                    cost.write_text(f"{seconds:.1f}")
-                data = Interactions(str(now), seed=seed)
-                models, answers = kt_scores.judged(run, data, baselines=False)
-                row = {**models[kt_scores.NETWORK].plain(), "answers": answers}
+                    cost.write_text(f"{_fit(before, run, seed, theirs):.1f}")
+                row: dict[str, object] = _judged(run, Interactions(str(now), seed=seed))
                 row["cpu_seconds"] = float(cost.read_text())
                 fits.setdefault(name, {})[str(seed)] = row
                 print(f"{name}, seed {seed}: {row}", flush=True)
     content = {"commit": commit, "machine": harness.machine(), "fits": fits}
     KEPT.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+
+
+def _fit(store: Path, run: Path, seed: int, environment: dict[str, str]) -> float:
+    words = ["--data.path", store, *kt_scores.split(seed), "--run", run]
+    command = [harness.script("torchedu"), "fit", *map(str, words), "--trainer.accelerator", "cpu"]
+    return harness.run(command, environment=environment).cpu_seconds
+
+
+def _judged(run: Path, data: Interactions) -> dict[str, object]:
+    """Score a run's predictions, which have to be those of the test part in our own split."""
+    store, test = data.store, data.parts["test"]
+    place = stretch_index(store.history_offsets[test.student], test.stop)[0]
+    table = pyarrow.parquet.read_table(run / "predictions.parquet")
+    rows = {name: row for row, name in enumerate(store.student_names(range(store.num_students)))}
+    student = np.array([rows[name] for name in table["student"].to_pylist()])
+    where = store.history_offsets[student] + table["position"].to_numpy()
+    order = np.argsort(where)
+    if not np.array_equal(where[order], np.sort(place)):
+        raise RuntimeError(f"{run} was scored on other answers")
+    correct = store.correct[where[order]]
+    probability = table["probability"].to_numpy()[order]
+    found = kt_scores.judge(probability, correct, student[order], store.num_students)
+    return {**found.plain(), "answers": kt_scores.digest(correct)}
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from torchedu import Interactions
 from torchedu.datasets import AnswerStore
+from torchedu.metrics import scores
 from torchedu.metrics.paired import WIDE
 
 FILES = tuple(f"naive_c{concepts}_q50_s4000_v{v}" for concepts in (2, 5) for v in range(3))
@@ -49,14 +50,15 @@ def blind(goal: str, files: Sequence[str] = FILES) -> tuple[list[Goal], Any]:
         models = _fit(_without_skills(store, folder / "ednet.csv"), folder / "ednet")
         kept["EdNet-5k"] = models[NETWORK].scores["auc"].value - EDNET
         raw["EdNet-5k"] = {name: one.plain() for name, one in models.items()}
-        simulated = Interactions(seed=0).store
-        kt_scores.fit(None, folder / "class", 0)
-        skilled, _ = kt_scores.judged(folder / "class", Interactions(seed=0), baselines=False)
-        models = _fit(_without_skills(simulated, folder / "class.csv"), folder / "unskilled")
-        apart = models[NETWORK].scores["auc"].value - skilled[NETWORK].scores["auc"].value
+        run, columns = kt_scores.trained("--run", folder / "class")
+        data = run.data
+        assert isinstance(data, Interactions)
+        models = _fit(_without_skills(data.store, folder / "class.csv"), folder / "unskilled")
+        skilled = scores(columns["probability"], columns["correct"])
+        apart = models[NETWORK].scores["auc"].value - skilled["auc"]
         kept["class"] = apart + WITHOUT
         raw["class"] = {name: one.plain() for name, one in models.items()}
-        raw["class with skills"] = skilled[NETWORK].plain()
+        raw["class with skills"] = skilled
     worst = min(kept.values())
     listed = ", ".join(f"{name} {value:+.4f}" for name, value in kept.items())
     must = f"at least 0: the least that a bound of it is kept by, of {listed}"
@@ -64,8 +66,8 @@ def blind(goal: str, files: Sequence[str] = FILES) -> tuple[list[Goal], Any]:
 
 
 def _fit(table: Path, run: Path, *more: str) -> kt_scores.Models:
-    kt_scores.fit(table, run, 0, *more)
-    models, _ = kt_scores.judged(run, Interactions(str(table), seed=0))
+    words = [*more, "--data.path", table, *kt_scores.split(0), "--run", run]
+    models, _ = kt_scores.judged(*kt_scores.trained(*words))
     print(f"  {run.name}: {kt_scores.told([models])}", flush=True)
     return models
 

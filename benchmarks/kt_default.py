@@ -28,7 +28,6 @@ import torch
 from harness import Goal, Job
 from kt_scores import NETWORK, SEEDS, SETS, Models
 
-from torchedu import Interactions
 from torchedu.batch import Answered
 from torchedu.metrics.paired import WIDE, Estimate
 from torchedu.models import LogisticDKT
@@ -59,33 +58,31 @@ def beside(
     """Train the default with all its defaults, a split a seed, and compare.
 
     Args:
-        *goals: Those of the AUC of all answers, within students, of calibration and of cost.
+        *goals: Those of the AUC of all answers, within students, and of calibration.
         sets: Which data sets.
         seeds: Of which splits.
     """
     fits: dict[str, list[Models]] = {}
-    spent: dict[str, list[float]] = {}
     earlier = {name: [rows[seed] for seed in seeds] for name, rows in before().items()}
     with TemporaryDirectory(prefix="kt-default-") as scratch:
         folder = Path(scratch)
         for name in sets:
             store = kt_scores.imported(name, folder / f"{name}.store")
             for seed, known in zip(seeds, earlier[name], strict=True):
-                run = folder / f"{name}-{seed}"
-                spent.setdefault(name, []).append(kt_scores.fit(store, run, seed))
-                models, answers = kt_scores.judged(run, Interactions(str(store), seed=seed))
+                words = ["--data.path", store, *kt_scores.split(seed)]
+                done = kt_scores.trained(*words, "--run", folder / f"{name}-{seed}")
+                models, answers = kt_scores.judged(*done)
                 if answers != known["answers"]:
                     raise RuntimeError(f"{name}, seed {seed}: not the answers of kt_before.json")
                 fits.setdefault(name, []).append(models)
             print(f"  {name}: {kt_scores.told(fits[name])}", flush=True)
-        kt_scores.fit(None, folder / "class", 0)
-        simulated = kt_scores.judged(folder / "class", Interactions(seed=0))[0]
+        simulated, _ = kt_scores.judged(*kt_scores.trained("--run", folder / "class"))
         print(f"  simulated class: {kt_scores.told([simulated])}", flush=True)
     filtered = {
         score: kt_scores.gain([simulated], score, "best reachable").value + most
         for score, most in OF_FILTER.items()
     }
-    pooled, within, errors, cost = {}, {"class": filtered["auc_within"]}, {}, {}
+    pooled, within, errors = {}, {"class": filtered["auc_within"]}, {}
     pooled["class"] = filtered["auc"]
     raw: dict[str, Any] = {"class": {name: one.plain() for name, one in simulated.items()}}
     for name, each in fits.items():
@@ -110,31 +107,37 @@ def beside(
             mine["auc_within"] - theirs["auc_within"] - NOT_BELOW,
         )
         errors[name] = mine["calibration_error"]
-        cost[name] = float(np.mean(spent[name])) / theirs["cpu_seconds"]
         raw[name] = {
             "means": {model: kt_scores.mean(each, model) for model in each[0]},
             "before": theirs,
             "differences": {what: _plain(one) for what, one in over.items()},
-            "fit_cpu_seconds": [round(one, 1) for one in spent[name]],
         }
         print(f"  {name}: {raw[name]['differences']}, before {theirs}", flush=True)
-    step, state = _step()
-    raw["step_ms"], raw["state_bytes"] = step, state
     worst = max(errors.values())
-    fast = max(cost.get("ednet", 0.0), step / STEP_MS, state / STATE)
     must = "at least 0: the least that a bound of it is kept by, of"
     return [
         Goal(goals[0], round(min(pooled.values()), 5), f"{must} {_of(pooled)}", _holds(pooled)),
         Goal(goals[1], round(min(within.values()), 5), f"{must} {_of(within)}", _holds(within)),
         Goal(goals[2], round(worst, 5), f"at most {CALIBRATED} on each", worst <= CALIBRATED),
-        Goal(
-            goals[3],
-            round(fast, 3),
-            f"at most 1: CPU-seconds of a fit of EdNet-5k by those of 01bab74, a step by {STEP_MS} "
-            f"ms, a state by {STATE} bytes",
-            fast <= 1,
-        ),
     ], raw
+
+
+def fast(goal: str) -> tuple[list[Goal], Any]:
+    """Run the main job on EdNet-5k as a command, and step a student on one core."""
+    with TemporaryDirectory(prefix="kt-fast-") as scratch:
+        store = kt_scores.imported("ednet", Path(scratch) / "ednet.store")
+        words = ["--data.path", store, *kt_scores.split(0), "--run", Path(scratch) / "run"]
+        command = [harness.script("torchedu"), "fit", *map(str, words)]
+        spent = harness.run([*command, "--trainer.accelerator", "cpu"]).cpu_seconds
+    known = before()["ednet"][0]["cpu_seconds"]
+    step, state = _step()
+    worst = max(spent / known, step / STEP_MS, state / STATE)
+    must = (
+        f"at most 1: CPU-seconds of a fit of EdNet-5k by those of 01bab74 ({spent:.0f} / "
+        f"{known:.0f}), a step by {STEP_MS} ms ({step}), a state by {STATE} bytes ({state})"
+    )
+    raw = {"fit_cpu_seconds": round(spent, 1), "step_ms": step, "state_bytes": state}
+    return [Goal(goal, round(worst, 3), must, worst <= 1)], raw
 
 
 def _mean(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
@@ -181,12 +184,13 @@ def jobs() -> list[Job]:
         return Job(goals, partial(measure, *goals, **words), goals[0].endswith("_short"))
 
     return [
-        job(beside, "kt.pooled", "kt.within", "kt.calibrated", "kt.fast"),
+        job(beside, "kt.pooled", "kt.within", "kt.calibrated"),
+        job(fast, "kt.fast"),
         job(kt_blind.blind, "kt.blind"),
         job(kt_small.small, "kt.small"),
         job(
             beside,
-            *(f"kt.{name}_short" for name in ("pooled", "within", "calibrated", "fast")),
+            *(f"kt.{name}_short" for name in ("pooled", "within", "calibrated")),
             sets=("statics",),
             seeds=(0,),
         ),

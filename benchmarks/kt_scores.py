@@ -1,21 +1,24 @@
 """What the goals of the default tracing network are judged by: a run's answers beside baselines."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import harness
 import numpy as np
-import pyarrow.parquet
 from numpy.typing import NDArray
 
 from torchedu import Interactions
-from torchedu.baselines import BestLR, ItemMean
-from torchedu.datasets import AnswerStore, exact_filter
-from torchedu.datasets.answers import stretch_index
+from torchedu.datasets.splits import Part
+from torchedu.evaluation.any_task import Request
+from torchedu.evaluation.tracing import models
 from torchedu.metrics import scores
 from torchedu.metrics.paired import Estimate, Scores, clustered
+from torchedu.prediction.stream import Columns, predicted
+from torchedu.run import Run, RunConfig, build
+from torchedu.run.training import best_of
+from torchedu.tasks import KnowledgeTracing
 
 MANY = 50
 """Scored answers of a student from which on the student counts within students."""
@@ -60,42 +63,47 @@ def imported(name: str, store: Path, environment: Environment = None) -> Path:
     return store
 
 
-def fit(
-    store: Path | None, run: Path, seed: int, *more: str, environment: Environment = None
-) -> float:
-    """Do the main job on a split with all its defaults; return what it took in CPU-seconds."""
-    words = ["--data.seed", seed, "--seed_everything", seed, "--run", run, *more]
-    words += [] if store is None else ["--data.path", store]
-    command = [harness.script("torchedu"), "fit", *map(str, words), "--trainer.accelerator", "cpu"]
-    return harness.run(command, environment=environment).cpu_seconds
-
-
-def judged(run: Path, data: Interactions, baselines: bool = True) -> tuple[Models, str]:
-    """Score a run's test answers, and beside it what was fitted to its training part.
+def trained(*words: object, parts: Mapping[str, Part] | None = None) -> tuple[Run, Columns]:
+    """Train as ``torchedu fit`` does with these words; predict the test part.
 
     Args:
-        run: Its folder.
-        data: What it was trained on.
-        baselines: Whether these are scored.
+        *words: Those behind ``torchedu fit``.
+        parts: Who is in which part, in place of the split that the words ask for.
+    """
+    quiet = ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
+    run = build(RunConfig([*map(str, words), *quiet]))
+    if parts is not None:
+        run.data.__dict__["parts"] = parts
+    best = best_of(run)
+    return best, predicted(best.task, best.data, "test", best.trainer)
+
+
+def split(seed: int) -> tuple[object, ...]:
+    """Return the words that draw parts and weights by a seed."""
+    return "--data.seed", seed, "--seed_everything", seed
+
+
+def judged(run: Run, columns: Columns) -> tuple[Models, str]:
+    """Score a run's test answers, and beside it what was fitted to its training part.
 
     Returns:
-        The models, the run's own as ``network``; and a digest of which answers were scored.
+        The models, the run's own as ``network``; and a digest of the marks that were scored.
     """
-    store, train, test = data.store, data.parts["train"], data.parts["test"]
-    asked = store.answers(test.student, test.stop)
-    student = np.repeat(test.student, test.stop)
-    place = stretch_index(store.history_offsets[test.student], test.stop)[0]
-    order = np.argsort(place, kind="stable")
-    correct, student = asked.correct[order], student[order]
-    said = {NETWORK: _said(run, store, place[order])}
-    if baselines:
-        learned = store.answers(train.student, train.stop)
-        for model in (ItemMean().fit(learned), BestLR().fit(learned), data.regression):
-            said[model.name] = model.predict(asked)[order]
-    if "simulator" in store.about:
-        said["best reachable"] = exact_filter.predict(store.about, asked)[order]
-    marks = hashlib.sha256(np.round(correct * 1000).astype(np.int32).tobytes()).hexdigest()
-    return {name: judge(p, correct, student, store.num_students) for name, p in said.items()}, marks
+    assert isinstance(run.task, KnowledgeTracing)
+    assert isinstance(run.data, Interactions)
+    said = models(run.task, run.data, columns, Request(run.trainer, "test", None, True))
+    found = {}
+    for name, kind, probability in said:
+        one = judge(
+            probability, columns["correct"], columns["student"], run.data.store.num_students
+        )
+        found[NETWORK if kind == "network" else name] = one
+    return found, digest(columns["correct"])
+
+
+def digest(correct: NDArray[Any]) -> str:
+    """Return what tells the marks of some answers from those of others."""
+    return hashlib.sha256(np.round(correct * 1000).astype(np.int32).tobytes()).hexdigest()
 
 
 def judge(
@@ -140,15 +148,3 @@ def _of_all(one: Estimate, student: NDArray[Any], students: int) -> Estimate:
     moved = np.zeros(students)
     moved[np.unique(student)] = one.moved_S
     return one._replace(moved_S=moved)
-
-
-def _said(run: Path, store: AnswerStore, place: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return a run's chances of the answers at places of the store, which it must all have."""
-    table = pyarrow.parquet.read_table(run / "predictions.parquet")
-    rows = {name: row for row, name in enumerate(store.student_names(range(store.num_students)))}
-    student = np.array([rows[name] for name in table["student"].to_pylist()])
-    where = store.history_offsets[student] + table["position"].to_numpy()
-    order = np.argsort(where)
-    if not np.array_equal(where[order], place):
-        raise RuntimeError(f"{run} was scored on other answers")
-    return table["probability"].to_numpy()[order].astype(np.float64)

@@ -9,14 +9,10 @@ import kt_scores
 import numpy as np
 from harness import Goal
 
-from torchedu import Interactions
 from torchedu.baselines import BestLR
-from torchedu.datasets import simulate
+from torchedu.datasets import AnswerStore, simulate
 from torchedu.datasets.answers import stretch_index
 from torchedu.datasets.splits import Part
-from torchedu.prediction.stream import predicted
-from torchedu.run import RunConfig, build
-from torchedu.run.training import best_of
 
 SIZES = {
     "ednet": (12, 30, 100, 200),
@@ -67,24 +63,20 @@ def small(goal: str, draws: int = DRAWS) -> tuple[list[Goal], Any]:
 
 def _draw(store: Path, run: Path, size: int, seed: int) -> tuple[float, float]:
     """Return AUC and log loss of the default on other students, less those of Best-LR."""
-    words = ["--data.path", str(store), "--seed_everything", str(seed), "--run", str(run)]
-    words += ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
-    begun = build(RunConfig(words))
-    data = begun.data
-    assert isinstance(data, Interactions)
-    lengths = np.diff(data.store.history_offsets)
+    data = AnswerStore(store)
+    lengths = np.diff(data.history_offsets)
     order = np.random.default_rng(seed).permutation(np.flatnonzero(lengths))
     ends = np.cumsum([size, max(1, size // 7), TESTED])
-    train, val, test = (np.sort(one) for one in np.split(order, ends)[:3])
-    data.__dict__["parts"] = {
+    train, val, test = (np.sort(some) for some in np.split(order, ends)[:3])
+    parts = {
         part: Part(who, np.zeros_like(who), lengths[who])
         for part, who in (("train", train), ("val", val), ("test", test))
     }
-    trained = best_of(begun)
-    columns = predicted(trained.task, data, "test", trained.trainer)
-    learned = data.store.answers(train, lengths[train])
-    other = BestLR().fit(learned).predict(data.store.answers(test, lengths[test]))
-    place = stretch_index(data.store.history_offsets[test], lengths[test])[0]
+    words = ["--data.path", store, *kt_scores.split(seed), "--run", run]
+    _, columns = kt_scores.trained(*words, parts=parts)
+    learned = data.answers(train, lengths[train])
+    other = BestLR().fit(learned).predict(data.answers(test, lengths[test]))
+    place = stretch_index(data.history_offsets[test], lengths[test])[0]
     other = other[np.argsort(place, kind="stable")]
     ours, theirs = (
         kt_scores.judge(p, columns["correct"], columns["student"], len(lengths)).scores
