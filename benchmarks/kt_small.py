@@ -10,8 +10,9 @@ import numpy as np
 from harness import Goal
 
 from torchedu.baselines import BestLR
-from torchedu.datasets import AnswerStore, simulate
+from torchedu.datasets import AnswerStore
 from torchedu.datasets.answers import stretch_index
+from torchedu.datasets.simulator import simulate
 from torchedu.datasets.splits import Part
 
 SIZES = {
