@@ -127,10 +127,10 @@ class _Watch:
         host, wait = os.environ.get("MASTER_ADDR", "127.0.0.1"), timedelta(seconds=rank.timeout)
         first = self._own == 0
         store = TCPStore(host, 0, is_master=True, timeout=wait) if first else None
-        told = on_all((store.port if store else 0, self._beat(0)))
-        self._store = store or TCPStore(host, told[0][0], is_master=False, timeout=wait)
+        beats = on_all((store.port if store else 0, self._beat(0)))
+        self._store = store or TCPStore(host, beats[0][0], is_master=False, timeout=wait)
         # What each rank told last, and when.
-        self._seen = {other: (beat, time.monotonic()) for other, (_, beat) in enumerate(told)}
+        self._seen = {other: (beat, time.monotonic()) for other, (_, beat) in enumerate(beats)}
         self._judging = threading.Thread(target=self._judge, name="hung-rank-judge", daemon=True)
         self._judging.start()
         threading.Thread(target=self._tell, name="hung-rank-tell", daemon=True).start()
@@ -198,15 +198,15 @@ class _Watch:
         hung, silent = self._hung(now)
         self._ending.set()
         self._await(set(self._seen) - {self._own} - set(hung if silent else ()))
-        told = [] if hung else [f"no rank is behind; all are {self._rank.doing}."]
+        sentences = [] if hung else [f"no rank is behind; all are {self._rank.doing}."]
         for rank in hung:
             beat = self._seen[rank][0]
-            told.append(
+            sentences.append(
                 f"rank {rank} ({beat.host}, pid {beat.pid}) hangs while {beat.doing}"
                 f"{', and is not heard of' * silent}."
             )
         error = TrainingError(
-            f"training came no further for {self._rank.timeout:g} s: {' '.join(told)}",
+            f"training came no further for {self._rank.timeout:g} s: {' '.join(sentences)}",
             "See what it waits for, or raise ⟦hung_rank.timeout⟧ if steps take longer; then go on "
             "with ⟦run⟧ FOLDER ⟦resume⟧ auto.",
         )
