@@ -71,8 +71,8 @@ def _judged(run: Path, data: Interactions) -> dict[str, object]:
         raise RuntimeError(f"{run} was scored on other answers")
     correct = store.correct[where[order]]
     probability = table["probability"].to_numpy()[order]
-    found = kt_scores.judge(probability, correct, student[order], store.num_students)
-    return {**found.plain(), "answers": kt_scores.digest(correct)}
+    judged = kt_scores.judge(probability, correct, student[order], store.num_students)
+    return {**judged.plain(), "answers": kt_scores.digest(correct)}
 
 
 if __name__ == "__main__":

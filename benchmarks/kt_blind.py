@@ -45,11 +45,11 @@ def blind(goal: str, files: Sequence[str] = FILES) -> tuple[list[Goal], Any]:
                 models = _fit(table, folder / f"{file}-{net}", *config)
                 gain = kt_scores.gain([models], "auc", "Best-LR")
                 kept[f"{net} {file}"] = min(gain.value - least, gain.value - WIDE * gain.error)
-                raw[f"{net} {file}"] = {name: one.plain() for name, one in models.items()}
+                raw[f"{net} {file}"] = {name: model.plain() for name, model in models.items()}
         store = AnswerStore(kt_scores.imported("ednet", folder / "ednet.store"))
         models = _fit(_without_skills(store, folder / "ednet.csv"), folder / "ednet")
         kept["EdNet-5k"] = models[NETWORK].scores["auc"].value - EDNET
-        raw["EdNet-5k"] = {name: one.plain() for name, one in models.items()}
+        raw["EdNet-5k"] = {name: model.plain() for name, model in models.items()}
         run, columns = kt_scores.trained("--run", folder / "class")
         data = run.data
         assert isinstance(data, Interactions)
@@ -57,7 +57,7 @@ def blind(goal: str, files: Sequence[str] = FILES) -> tuple[list[Goal], Any]:
         skilled = scores(columns["probability"], columns["correct"])
         apart = models[NETWORK].scores["auc"].value - skilled["auc"]
         kept["class"] = apart + WITHOUT
-        raw["class"] = {name: one.plain() for name, one in models.items()}
+        raw["class"] = {name: model.plain() for name, model in models.items()}
         raw["class with skills"] = skilled
     worst = min(kept.values())
     listed = ", ".join(f"{name} {value:+.4f}" for name, value in kept.items())
@@ -68,7 +68,7 @@ def blind(goal: str, files: Sequence[str] = FILES) -> tuple[list[Goal], Any]:
 def _fit(table: Path, run: Path, *more: str) -> kt_scores.Models:
     words = [*more, "--data.path", table, *kt_scores.split(0), "--run", run]
     models, _ = kt_scores.judged(*kt_scores.trained(*words))
-    print(f"  {run.name}: {kt_scores.told([models])}", flush=True)
+    print(f"  {run.name}: {kt_scores.line_of([models])}", flush=True)
     return models
 
 

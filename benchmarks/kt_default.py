@@ -75,16 +75,16 @@ def beside(
                 if answers != known["answers"]:
                     raise RuntimeError(f"{name}, seed {seed}: not the answers of kt_before.json")
                 fits.setdefault(name, []).append(models)
-            print(f"  {name}: {kt_scores.told(fits[name])}", flush=True)
+            print(f"  {name}: {kt_scores.line_of(fits[name])}", flush=True)
         simulated, _ = kt_scores.judged(*kt_scores.trained("--run", folder / "class"))
-        print(f"  simulated class: {kt_scores.told([simulated])}", flush=True)
+        print(f"  simulated class: {kt_scores.line_of([simulated])}", flush=True)
     filtered = {
         score: kt_scores.gain([simulated], score, "best reachable").value + most
         for score, most in OF_FILTER.items()
     }
     pooled, within, errors = {}, {"class": filtered["auc_within"]}, {}
     pooled["class"] = filtered["auc"]
-    raw: dict[str, Any] = {"class": {name: one.plain() for name, one in simulated.items()}}
+    raw: dict[str, Any] = {"class": {name: model.plain() for name, model in simulated.items()}}
     for name, each in fits.items():
         over = {
             f"{score} over {other}": kt_scores.gain(each, score, other)
@@ -110,7 +110,7 @@ def beside(
         raw[name] = {
             "means": {model: kt_scores.mean(each, model) for model in each[0]},
             "before": theirs,
-            "differences": {what: _plain(one) for what, one in over.items()},
+            "differences": {what: _plain(gained) for what, gained in over.items()},
         }
         print(f"  {name}: {raw[name]['differences']}, before {theirs}", flush=True)
     worst = max(errors.values())
@@ -145,13 +145,13 @@ def _mean(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
     return {name: round(float(np.mean([row[name] for row in rows])), 5) for name in names}
 
 
-def _low(one: Estimate) -> float:
-    return one.value - WIDE * one.error
+def _low(gained: Estimate) -> float:
+    return gained.value - WIDE * gained.error
 
 
-def _plain(one: Estimate) -> list[float]:
+def _plain(gained: Estimate) -> list[float]:
     """Return a difference with the ends of its interval."""
-    return [round(x, 5) for x in (one.value, _low(one), 2 * one.value - _low(one))]
+    return [round(x, 5) for x in (gained.value, _low(gained), 2 * gained.value - _low(gained))]
 
 
 def _of(kept: dict[str, float]) -> str:

@@ -109,8 +109,8 @@ def baselines(data: torchedu.Interactions) -> dict[str, str]:
     rows = {}
     for model in (ItemMean().fit(learned), BestLR().fit(learned), data.regression):
         p = model.predict(asked)
-        found = {**scores(p, asked.correct), "auc_within": within(p, asked.correct, student).auc()}
-        rows[model.name] = _row(found)
+        inside = within(p, asked.correct, student).auc()
+        rows[model.name] = _row({**scores(p, asked.correct), "auc_within": inside})
     return rows
 
 
@@ -136,8 +136,8 @@ def _again(data: torchedu.Interactions, store: Path) -> torchedu.Interactions:
     return fresh
 
 
-def _row(found: dict[str, Any]) -> str:
-    auc, inside, loss, error = (f"{found[name]:.4f}".lstrip("0") for name in SCORES)
+def _row(by_name: dict[str, Any]) -> str:
+    auc, inside, loss, error = (f"{by_name[name]:.4f}".lstrip("0") for name in SCORES)
     return f"{auc} / {inside}, {loss}, {error}"
 
 

@@ -31,7 +31,7 @@ SETS = {
     "statics": (("tsv",), "kt/statics2011_ts"),
     "algebra": (("tsv", "--skills", "q_mat"), "kt/algebra2005_ts_test20"),
 }
-"""Real data sets: what the import is told, and the folder."""
+"""Real data sets: the words of the import, and the folder."""
 Environment = dict[str, str] | None
 
 
@@ -49,9 +49,9 @@ class Judged(NamedTuple):
 
     def plain(self) -> dict[str, float]:
         """Return the figures alone."""
-        values = {name: one.value for name, one in self.scores.items()}
-        found = {**values, "calibration_error": self.calibration_error}
-        return {name: round(value, 5) for name, value in found.items()}
+        values = {name: estimate.value for name, estimate in self.scores.items()}
+        values["calibration_error"] = self.calibration_error
+        return {name: round(value, 5) for name, value in values.items()}
 
 
 def imported(name: str, store: Path, environment: Environment = None) -> Path:
@@ -91,14 +91,13 @@ def judged(run: Run, columns: Columns) -> tuple[Models, str]:
     """
     assert isinstance(run.task, KnowledgeTracing)
     assert isinstance(run.data, Interactions)
-    said = models(run.task, run.data, columns, Request(run.trainer, "test", None, True))
-    found = {}
-    for name, kind, probability in said:
-        one = judge(
-            probability, columns["correct"], columns["student"], run.data.store.num_students
-        )
-        found[NETWORK if kind == "network" else name] = one
-    return found, digest(columns["correct"])
+    correct, student = columns["correct"], columns["student"]
+    students, request = run.data.store.num_students, Request(run.trainer, "test", None, True)
+    by_name = {
+        NETWORK if kind == "network" else name: judge(probability, correct, student, students)
+        for name, kind, probability in models(run.task, run.data, columns, request)
+    }
+    return by_name, digest(correct)
 
 
 def digest(correct: NDArray[Any]) -> str:
@@ -112,21 +111,21 @@ def judge(
     """Score a model; within students those of ``MANY`` answers, or all where nobody has so many."""
     many = np.bincount(student, minlength=students)[student] >= MANY
     many |= not many.any()
-    found = clustered(probability, correct, student)
-    found["auc_within"] = _of_all(
+    estimates = clustered(probability, correct, student)
+    estimates["auc_within"] = _of_all(
         clustered(probability[many], correct[many], student[many])["auc_within"],
         student[many], students,
     )  # fmt: skip
     for name in ("auc", "log_loss"):
-        found[name] = _of_all(found[name], student, students)
-    return Judged(found, float(scores(probability, correct)["calibration_error"] or 0.0))
+        estimates[name] = _of_all(estimates[name], student, students)
+    return Judged(estimates, float(scores(probability, correct)["calibration_error"] or 0.0))
 
 
 def gain(fits: Iterable[Models], score: str, over: str, of: str = NETWORK) -> Estimate:
     """Return by how much a model is above another one, on average of fits."""
     each = [models[of].scores[score].minus(models[over].scores[score]) for models in fits]
-    moved = np.mean([one.moved_S for one in each], axis=0)
-    return Estimate(float(np.mean([one.value for one in each])), moved)
+    moved = np.mean([gained.moved_S for gained in each], axis=0)
+    return Estimate(float(np.mean([gained.value for gained in each])), moved)
 
 
 def mean(fits: Sequence[Models], name: str) -> dict[str, float]:
@@ -135,7 +134,7 @@ def mean(fits: Sequence[Models], name: str) -> dict[str, float]:
     return {score: round(float(np.mean([row[score] for row in rows])), 5) for score in rows[0]}
 
 
-def told(fits: Sequence[Models]) -> str:
+def line_of(fits: Sequence[Models]) -> str:
     """Return the figures of all models in a line."""
     rows = {name: mean(fits, name) for name in fits[0]}
     return "; ".join(
@@ -144,7 +143,7 @@ def told(fits: Sequence[Models]) -> str:
     )
 
 
-def _of_all(one: Estimate, student: NDArray[Any], students: int) -> Estimate:
+def _of_all(estimate: Estimate, student: NDArray[Any], students: int) -> Estimate:
     moved = np.zeros(students)
-    moved[np.unique(student)] = one.moved_S
-    return one._replace(moved_S=moved)
+    moved[np.unique(student)] = estimate.moved_S
+    return estimate._replace(moved_S=moved)

@@ -47,7 +47,7 @@ def small(goal: str, draws: int = DRAWS) -> tuple[list[Goal], Any]:
                 kt_scores.imported(name, store)
             for size in sizes:
                 each = [_draw(store, folder / f"{name}-{size}-{i}", size, i) for i in range(draws)]
-                auc, loss = (np.array(one) for one in zip(*each, strict=True))
+                auc, loss = (np.array(gains) for gains in zip(*each, strict=True))
                 title = f"{name} {size}"
                 kept[title] = float(min(auc.mean() - ABOVE, auc.min() - NEVER_BELOW, -loss.mean()))
                 raw[title] = {"auc": auc.round(5).tolist(), "log_loss": loss.round(5).tolist()}

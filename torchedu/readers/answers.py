@@ -98,9 +98,9 @@ def _seen(
     """Return what is known of answers, 0 in padded slots; None where nobody asks."""
     if numbers is None:
         return None
-    found = numbers.take(place_BL, axis=0, mode="clip")
-    found *= seen
-    return torch.from_numpy(found)
+    taken = numbers.take(place_BL, axis=0, mode="clip")
+    taken *= seen
+    return torch.from_numpy(taken)
 
 
 def pad_lists(offsets: NDArray[np.int64], values: NDArray[Any]) -> NDArray[np.int64]:
