@@ -1,6 +1,14 @@
-"""The default tracing network where nobody wrote down which skills an item asks for."""
+"""The default tracing network where nobody wrote down which skills an item asks for.
 
+    python benchmarks/kt_blind.py            # the campaign, about ten CPU-minutes
+    python benchmarks/kt_blind.py --short    # one file of six
+
+The real data sets are looked for where TORCHEDU_DATA says, or in ../shared/data.
+"""
+
+import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,7 +18,7 @@ import kt_scores
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
-from harness import Goal
+from harness import Goal, Job
 from kt_scores import NETWORK
 from numpy.typing import NDArray
 
@@ -82,3 +90,16 @@ def _without_skills(store: AnswerStore, table: Path) -> Path:
 def _write(table: Path, student: NDArray[Any], item: NDArray[Any], correct: NDArray[Any]) -> None:
     columns = {"student": pa.array(student), "item": pa.array(item), "correct": pa.array(correct)}
     pyarrow.csv.write_csv(pa.table(columns), table)
+
+
+def jobs() -> list[Job]:
+    """List the jobs of both campaigns."""
+    few = partial(blind, "kt.blind_short", files=FILES[:1])
+    return [
+        Job(("kt.blind",), partial(blind, "kt.blind")),
+        Job(("kt.blind_short",), few, short=True),
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(harness.main("kt_blind", jobs(), __doc__.splitlines()[0]))

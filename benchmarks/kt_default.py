@@ -1,6 +1,6 @@
-"""The default network of knowledge tracing beside its baselines, in large sets and in small ones.
+"""The default network of knowledge tracing beside its baselines and its predecessor.
 
-    python benchmarks/kt_default.py            # the campaign, about an hour on one core
+    python benchmarks/kt_default.py            # the campaign, about ten CPU-minutes
     python benchmarks/kt_default.py --short    # smaller goals of its own, in minutes
     python benchmarks/kt_default.py --only kt.pooled kt.within
 
@@ -20,9 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import harness
-import kt_blind
 import kt_scores
-import kt_small
 import numpy as np
 import torch
 from harness import Goal, Job
@@ -186,8 +184,6 @@ def jobs() -> list[Job]:
     return [
         job(beside, "kt.pooled", "kt.within", "kt.calibrated"),
         job(fast, "kt.fast"),
-        job(kt_blind.blind, "kt.blind"),
-        job(kt_small.small, "kt.small"),
         job(
             beside,
             *(f"kt.{name}_short" for name in ("pooled", "within", "calibrated")),

@@ -1,13 +1,22 @@
-"""The default tracing network in small classes, drawn from large ones, beside Best-LR."""
+"""The default tracing network in small classes, drawn from large ones, beside Best-LR.
 
+    python benchmarks/kt_small.py            # the campaign, about ten CPU-minutes
+    python benchmarks/kt_small.py --short    # two draws a size
+
+The real data sets are looked for where TORCHEDU_DATA says, or in ../shared/data.
+"""
+
+import sys
 import warnings
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import harness
 import kt_scores
 import numpy as np
-from harness import Goal
+from harness import Goal, Job
 
 from torchedu.baselines import BestLR
 from torchedu.datasets import AnswerStore
@@ -87,3 +96,15 @@ def _draw(store: Path, run: Path, size: int, seed: int) -> tuple[float, float]:
         ours["auc"].value - theirs["auc"].value,
         ours["log_loss"].value - theirs["log_loss"].value,
     )
+
+
+def jobs() -> list[Job]:
+    """List the jobs of both campaigns."""
+    return [
+        Job(("kt.small",), partial(small, "kt.small")),
+        Job(("kt.small_short",), partial(small, "kt.small_short", draws=2), short=True),
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(harness.main("kt_small", jobs(), __doc__.splitlines()[0]))
