@@ -76,12 +76,12 @@ def beside(
             print(f"  {name}: {kt_scores.line_of(fits[name])}", flush=True)
         simulated, _ = kt_scores.judged(*kt_scores.trained("--run", folder / "class"))
         print(f"  simulated class: {kt_scores.line_of([simulated])}", flush=True)
-    filtered = {
-        score: kt_scores.gain([simulated], score, "best reachable").value + most
+    pooled: dict[str, float] = {}
+    within = {
+        f"class, {score}": kt_scores.gain([simulated], score, "best reachable").value + most
         for score, most in OF_FILTER.items()
     }
-    pooled, within, errors = {}, {"class": filtered["auc_within"]}, {}
-    pooled["class"] = filtered["auc"]
+    errors: dict[str, float] = {}
     raw: dict[str, Any] = {"class": {name: model.plain() for name, model in simulated.items()}}
     for name, each in fits.items():
         over = {
