@@ -42,10 +42,11 @@ def main() -> None:
             now = kt_scores.imported(name, Path(scratch) / f"{name}.now.store")
             for seed in SEEDS:
                 run, cost = folder / f"{name}-{seed}", folder / f"{name}-{seed}.seconds"
-                if not cost.is_file():
+                if not (run / "predictions.parquet").is_file():
                     cost.write_text(f"{_fit(before, run, seed, theirs):.1f}")
-                row: dict[str, object] = _judged(run, Interactions(str(now), seed=seed))
-                row["cpu_seconds"] = float(cost.read_text())
+                row = _judged(run, Interactions(str(now), seed=seed))
+                if cost.is_file():  # else the run was made in some other way
+                    row["cpu_seconds"] = float(cost.read_text())
                 fits.setdefault(name, {})[str(seed)] = row
                 print(f"{name}, seed {seed}: {row}", flush=True)
     content = {"commit": commit, "machine": harness.machine(), "fits": fits}
