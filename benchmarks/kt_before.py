@@ -70,7 +70,7 @@ def _judged(run: Path, data: Interactions) -> dict[str, object]:
     order = np.argsort(where)
     if not np.array_equal(where[order], np.sort(place)):
         raise RuntimeError(f"{run} was scored on other answers")
-    correct = store.correct[where[order]]
+    correct = store.correct[where[order]].astype(np.float64)
     probability = table["probability"].to_numpy()[order]
     judged = kt_scores.judge(probability, correct, student[order], store.num_students)
     return {**judged.plain(), "answers": kt_scores.digest(correct)}

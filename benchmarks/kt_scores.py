@@ -102,7 +102,8 @@ def judged(run: Run, columns: Columns) -> tuple[Models, str]:
 
 def digest(correct: NDArray[Any]) -> str:
     """Return what tells the marks of some answers from those of others."""
-    return hashlib.sha256(np.round(correct * 1000).astype(np.int32).tobytes()).hexdigest()
+    thousandths = np.round(correct.astype(np.float64) * 1000).astype(np.int32)
+    return hashlib.sha256(thousandths.tobytes()).hexdigest()
 
 
 def judge(
