@@ -15,7 +15,7 @@ from torchedu.datasets.splits import Part
 from torchedu.datasets.transcripts import TranscriptStore, split_transcripts
 from torchedu.features import Embeddings, embed
 from torchedu.features.embedding import Precision, vectors_key
-from torchedu.models.text_encoder import Pooling, encoder_config
+from torchedu.models.text_encoder import Pooling, encoder_config, encoder_sizes
 from torchedu.readers.transcripts import LessonBatches
 from torchedu.schema import ENCODER, RESERVED, ROLE, ROLES, TAG, Names, Vocabulary
 
@@ -129,7 +129,7 @@ class Transcripts(DataModule):
     @cached_property
     def vector_dim(self) -> int:
         """Width of the sentences' vectors."""
-        return int(encoder_config(self.encoder)["hidden_size"])
+        return encoder_sizes(encoder_config(self.encoder))[1]
 
     @cached_property
     def parts(self) -> Mapping[str, Part]:
