@@ -132,9 +132,7 @@ def audit(
         def by_chance(pool: Ids, rows: Rows = rows) -> Floats:
             batches = dealings(random, rows, frame.kinds, pool, permutations)
             shape = (permutations, frame.num_compared, len(GAPS.names))
-            return np.reshape(
-                [frame.measure(drawing) for some in batches for drawing in some], shape
-            )
+            return np.reshape([frame.measure(draw) for some in batches for draw in some], shape)
 
         if frame.one_each:  # rates and calibration need dealings that may move outcomes too
             dealt = by_chance(block * 2 + frame.outcome)
@@ -142,7 +140,7 @@ def audit(
         else:
             dealt = by_chance(block)
         resampled = drawings(random, rows, frame.kinds, resamples)
-        drawn = [frame.measure(drawing) for some in resampled for drawing in some]
+        drawn = [frame.measure(draw) for some in resampled for draw in some]
         measured = frame.measure(observed(rows, frame.kinds))
         views[view] = (
             measured,
