@@ -33,7 +33,7 @@ class LowRank(NamedTuple):
             source: The trained model whose weights are still to be read, if there is one.
 
         Raises:
-            ConfigError: A value is out of range, or there are no weights that could stay.
+            ConfigError: There are no weights that could stay.
             MissingExtraError: What it needs is not installed.
         """
         if self.rank and find_spec("peft") is None:
