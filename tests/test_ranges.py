@@ -7,8 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import torchedu.datamodules
-import torchedu.domains
 from torchedu.datamodules.base import DataModule
 from torchedu.domains import Domain
 from torchedu.errors import ConfigError
