@@ -118,17 +118,17 @@ def _config(value: Any, look: Look) -> None:
     json_value(value, look)
     if not isinstance(value, dict):
         raise Unfit("no mapping")
-    for name, one in value.items():
+    for name, setting in value.items():
         if _SIZE.search(str(name)):
             try:
-                _size(one, look)
+                _size(setting, look)
             except Unfit as error:
                 raise error.inside(name) from None
         blocks = re.search("layers|blocks|experts|depth", str(name))
-        if type(one) is int and not -LARGEST_SIZE <= one <= (
+        if type(setting) is int and not -LARGEST_SIZE <= setting <= (
             MOST_BLOCKS if blocks else LARGEST_SIZE
         ):
-            raise Unfit(f"{one:,}, which no model has", name)
+            raise Unfit(f"{setting:,}, which no model has", name)
 
 
 def source_name(source: str) -> str:
@@ -151,12 +151,12 @@ def read_config(source: str) -> dict[str, Any]:
             f"{source} holds no {CONFIG}.", "Give the folder or hub name of a language model."
         )
     try:
-        found = parse_json(file.read_text("utf-8"))
-        if not isinstance(found, dict):
+        config = parse_json(file.read_text("utf-8"))
+        if not isinstance(config, dict):
             raise ValueError("no mapping")
     except ValueError as error:
         raise ConfigError(f"{file} is no JSON ({error}).", "Download it again.") from None
-    return found
+    return config
 
 
 def stored_weights(source: str, only: str = "") -> Iterator[tuple[str, Tensor]]:
