@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from numpy.typing import NDArray
 
 from torchedu.companions import Companions
-from torchedu.datamodules.base import DataModule, Seen, at_least
+from torchedu.datamodules.base import DataModule, Seen
 from torchedu.datamodules.stream import EpochLoader
 from torchedu.datasets.events import PRESENTATION, EventStore
 from torchedu.datasets.fair_weights import fair_weights
@@ -17,6 +17,7 @@ from torchedu.datasets.order import BalancedOrder, Order
 from torchedu.errors import ConfigError, DataError, allowed, worded
 from torchedu.features.course import WEEK
 from torchedu.features.course_view import Moments, View, module_of, view
+from torchedu.ranges import COUNT, NOT_NEGATIVE, SHARE, Range
 from torchedu.readers.events import RiskBatches
 from torchedu.schema import (
     ATTRIBUTE,
@@ -73,6 +74,12 @@ class CourseEvents(DataModule):
         DataError: The data cannot be read, or a part is empty.
     """
 
+    limits: ClassVar = {
+        **dict.fromkeys(("capacity", "every_days"), COUNT),
+        "cutoffs": SHARE,
+        "mark_delay_days": NOT_NEGATIVE,
+        "val": Range(0, 1, above=True, below=True),
+    }
     whom = "enrolments"
     batch_size: int
 
@@ -96,20 +103,9 @@ class CourseEvents(DataModule):
         seen: Seen = "drop",
     ) -> None:
         super().__init__(path, seed, num_workers, seen)
-        at_least(
-            ("batch_size", batch_size, 1),
-            ("every_days", every_days, 1),
-            ("capacity", capacity, 1),
-            ("mark_delay_days", mark_delay_days, 0),
-        )
-        if not 0 < val < 1:
+        if not cutoffs:
             raise ConfigError(
-                f"⟦data.val⟧ is {val}.", "It is a share between 0 and 1.",
-                option="data.val", value=val,
-            )  # fmt: skip
-        if not cutoffs or not all(0 <= share <= 1 for share in cutoffs):
-            raise ConfigError(
-                f"⟦data.cutoffs⟧ are {list(cutoffs)}.", "Each is a share of 0 to 1.",
+                "⟦data.cutoffs⟧ are none.", "Give at least one share of a course's length.",
                 option="data.cutoffs", value=list(cutoffs),
             )  # fmt: skip
         if fair_to is None and mitigation != "none":
@@ -149,8 +145,12 @@ class CourseEvents(DataModule):
     def own(self) -> Companions:
         """Its names, with what the network is told of students, and the columns of numbers."""
         known = self.store.vocabulary
-        told = [f"{one}: {name}" for one in self.attributes for name in known[GROUP + one]]
-        more = Vocabulary({ATTRIBUTE: Names(told), TOLD: Names(sorted(self.attributes))})
+        names = [
+            f"{attribute}: {name}"
+            for attribute in self.attributes
+            for name in known[GROUP + attribute]
+        ]
+        more = Vocabulary({ATTRIBUTE: Names(names), TOLD: Names(sorted(self.attributes))})
         columns = {"event": EVENT_NUMBERS, "moment": MOMENT_NUMBERS}
         reading = {"mark_delay_days": self.mark_delay_days}
         return Companions(known.grown(more), columns=columns, reading=reading)
@@ -197,10 +197,10 @@ class CourseEvents(DataModule):
     def attribute(self) -> Ids:
         """What is told of each student, ids of the vocabulary; shape (enrolments, attributes)."""
         columns = []
-        for one in self.attributes:
-            names = (f"{one}: {name}" for name in self.store.vocabulary[GROUP + one])
+        for attribute in self.attributes:
+            names = (f"{attribute}: {name}" for name in self.store.vocabulary[GROUP + attribute])
             ids = np.array([PADDING, UNKNOWN, *self.vocabulary[ATTRIBUTE].ids(names)])
-            columns.append(ids[self.store.group(one)])
+            columns.append(ids[self.store.group(attribute)])
         empty = np.empty((0, self.store.num_enrolments), np.int64)
         return np.concatenate([empty, *(column[None] for column in columns)]).T.copy()
 
@@ -284,7 +284,9 @@ class CourseEvents(DataModule):
         own, known = self.store.vocabulary[MODULE], self.vocabulary[MODULE]
         module = np.array(own.translation(known))[module_of(self.store)]
         if self.companions.columns != self.own.columns:
-            event, moment = (self.companions.places(one, self.own) for one in ("event", "moment"))
+            event, moment = (
+                self.companions.places(vocabulary, self.own) for vocabulary in ("event", "moment")
+            )
             seen = seen._replace(event=seen.event[:, event], moment=seen.moment[:, moment])
         return RiskBatches(
             moments, seen, module, self.store.at_risk, self.attribute, self._weight, self.group
@@ -327,9 +329,11 @@ class CourseEvents(DataModule):
     ) -> dict[str, Ids]:
         names = self.store.vocabulary[PRESENTATION]
         known = list(names)
-        for one in [*(test or []), *(val_presentations or [])]:
-            if one not in known:
-                raise ConfigError(f"the presentation {one!r} is not known.", allowed(one, known))
+        for named in [*(test or []), *(val_presentations or [])]:
+            if named not in known:
+                raise ConfigError(
+                    f"the presentation {named!r} is not known.", allowed(named, known)
+                )
         of_course = np.asarray(self.store.values("courses", PRESENTATION))
         presentation = of_course[self.store.column("course")]
         outcome = ~np.isnan(self.store.at_risk)

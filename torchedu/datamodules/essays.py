@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import cached_property, partial
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from torchedu.batch import EssayBatch
 from torchedu.companions import Companions
-from torchedu.datamodules.base import DataModule, Seen, at_least
+from torchedu.datamodules.base import DataModule, Seen
 from torchedu.datasets.order import Order
 from torchedu.datasets.texts import TextStore, split_texts
 from torchedu.errors import ConfigError, DataError, allowed
@@ -19,6 +20,7 @@ from torchedu.features.embedding import Precision, vectors_key
 from torchedu.features.tokens import tokenizer_key
 from torchedu.models import Grader, Network
 from torchedu.models.text_encoder import Pooling, encoder_config, encoder_sizes
+from torchedu.ranges import Range
 from torchedu.readers.texts import EssayBatches, beside, counted, lines_beside
 from torchedu.schema import ENCODER, PROMPT, SURFACE_NUMBERS, Names, Vocabulary
 
@@ -62,6 +64,7 @@ class Essays(DataModule):
         DataError: The data cannot be read or divided.
     """
 
+    limits: ClassVar = {"window": Range(8)}
     whom = "texts"
     batch_size: int
 
@@ -91,7 +94,6 @@ class Essays(DataModule):
         seen: Seen = "drop",
     ) -> None:
         super().__init__(path, seed, num_workers, seen)
-        at_least(("batch_size", batch_size, 1), ("window", window, 8))
         self.encoder = encoder
         self.frozen = frozen
         self.pooling = pooling
@@ -108,7 +110,7 @@ class Essays(DataModule):
         self.window = window
         self.precision = precision
         self.batch_size = batch_size
-        self.prompts = None if prompts is None else [str(one) for one in prompts]
+        self.prompts = None if prompts is None else [str(prompt) for prompt in prompts]
         self._features = features
         self._format = format
         self._options = {"columns": columns, "groups": groups, "traits": traits}
@@ -227,11 +229,14 @@ class Essays(DataModule):
             return EssayBatches(self.store, self.surface, tokens=tokens)
         lines = lines_beside(pairs)
         vectors = embed(
-            [*texts, *(line for one in lines for line in one)], self.encoder, self.features,
+            [*texts, *(line for beside in lines for line in beside)], self.encoder, self.features,
             pooling=self.pooling, layers=self.layers, window=self.window, precision=self.precision,
         )  # fmt: skip
         return EssayBatches(
-            self.store, self.surface, vectors=vectors, lines=[len(one) for one in lines]
+            self.store,
+            self.surface,
+            vectors=vectors,
+            lines=[len(beside) for beside in lines],
         )
 
     @property
@@ -278,11 +283,11 @@ class Essays(DataModule):
         if self.frozen or pooling is None or self._beside is not None:  # a pair is no one text
             return texts
         rows = self.parts["train"].tolist()
-        found = embed(
+        vectors = embed(
             [self.store.all_texts[i] for i in rows], self.encoder, self.features,
             pooling=pooling, layers=self.layers, window=self.window, precision=self.precision,
         )  # fmt: skip
-        return texts._replace(vector_BRD=torch.from_numpy(found[:]).unsqueeze(1))
+        return texts._replace(vector_BRD=torch.from_numpy(vectors[:]).unsqueeze(1))
 
     def training(self) -> tuple[EssayBatches, Order]:
         """Return what builds the training batches, and their order."""

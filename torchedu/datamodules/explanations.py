@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from numpy.typing import NDArray
 
 from torchedu.companions import Companions
-from torchedu.datamodules.base import DataModule, Seen, at_least
+from torchedu.datamodules.base import DataModule, Seen
 from torchedu.datasets.chats import ANSWERED_BY, ChatStore, Message, chat_parts
 from torchedu.datasets.order import Order
-from torchedu.errors import ConfigError, worded
+from torchedu.errors import worded
 from torchedu.files import alone
+from torchedu.ranges import Range, check_range
 from torchedu.readers.chat_tokenizer import ChatTokenizer
 from torchedu.readers.chats import TokenBatches, token_store
 
@@ -53,6 +55,11 @@ class Explanations(DataModule):
         DataError: The data cannot be read or divided, or a prompt is too long.
     """
 
+    limits: ClassVar = {
+        **dict.fromkeys(("val", "test"), Range(0, 0.5, above=True, below=True)),
+        **dict.fromkeys(("batch_tokens", "max_tokens"), Range(8)),
+        "vocab_size": Range(LEAST_VOCABULARY),
+    }
     longest = "max_tokens"
     whom = "conversations"
 
@@ -71,17 +78,7 @@ class Explanations(DataModule):
         seen: Seen = "drop",
     ) -> None:
         super().__init__(path, seed, num_workers, seen)
-        at_least(
-            ("vocab_size", vocab_size, LEAST_VOCABULARY),
-            ("max_tokens", max_tokens, 8),
-            ("batch_tokens", batch_tokens, max_tokens),
-        )
-        for name, share in (("val", val), ("test", test)):
-            if not 0 < share < 0.5:
-                raise ConfigError(
-                    f"⟦data.{name}⟧ is {share}.", "It is a share between 0 and .5.",
-                    option=f"data.{name}", value=share,
-                )  # fmt: skip
+        check_range("data.batch_tokens", batch_tokens, Range(max_tokens))
         self.max_tokens = max_tokens
         self.batch_tokens = batch_tokens
         self.packing = packing
@@ -123,7 +120,7 @@ class Explanations(DataModule):
     def asked(self, row: int) -> tuple[tuple[Message, ...], Message]:
         """Return what stands before the first answer of a conversation, and this answer."""
         (chat,) = self.store.chats([row])
-        first = next(i for i, one in enumerate(chat) if one.role == ANSWERED_BY)
+        first = next(i for i, message in enumerate(chat) if message.role == ANSWERED_BY)
         return chat[:first], chat[first]
 
     def use(self, companions: Companions) -> None:
@@ -144,14 +141,14 @@ class Explanations(DataModule):
         if part not in self._batches:
             tokens = token_store(self.store, self.tokenizer)
             packed = self.packing and part == "train"  # what is scored is told text by text
-            found = TokenBatches(tokens, self.parts[part], self.max_tokens, packed)
-            if found.cut:
+            batches = TokenBatches(tokens, self.parts[part], self.max_tokens, packed)
+            if batches.cut:
                 notice = worded(
-                    f"{found.cut:,} of {len(self.parts[part]):,} conversations of the {part} part "
-                    f"are cut off at ⟦data.max_tokens⟧, {self.max_tokens}."
+                    f"{batches.cut:,} of {len(self.parts[part]):,} conversations of the {part} "
+                    f"part are cut off at ⟦data.max_tokens⟧, {self.max_tokens}."
                 )
                 rank_zero_warn(notice, stacklevel=2)
-            self._batches[part] = found
+            self._batches[part] = batches
         return self._batches[part]
 
     def training(self) -> tuple[TokenBatches, Order]:

@@ -11,6 +11,7 @@ from torchedu.batch import RiskBatch
 from torchedu.domains.domain import Domain, Schedule
 from torchedu.layers import at_least_single
 from torchedu.models import EventModel
+from torchedu.ranges import NOT_NEGATIVE
 from torchedu.schema import (
     ATTRIBUTE,
     EVENT_NUMBERS,
@@ -64,6 +65,7 @@ class Risk(Domain):
             first tenth of all steps and lowers it to nothing by the last.
     """
 
+    limits: ClassVar = dict.fromkeys(("leaving_weight", "parity_weight"), NOT_NEGATIVE)
     net: EventModel
     keys = ("enrolment", "day")
     use_for = "To tell teachers whom to call while help still matters."
