@@ -39,7 +39,7 @@ JOBS = [
         partial(honest_baselines.measure, {name: COURSES[name] for name in SHORT}, (200,), 4),
         short=True,
     ),
-    Job(("honest.audit",), partial(honest_audit.measure, 10, 50)),
+    Job(("honest.audit",), partial(honest_audit.measure, 10, 50, 1000)),
     Job(("honest.audit",), partial(honest_audit.measure, 4, 5), short=True),
     Job(("honest.finite",), partial(honest_finite.measure, None)),
     Job(("honest.finite",), partial(honest_finite.measure, 4), short=True),
