@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeVar, cast
 
 import numpy as np
 from lightning import LightningDataModule
@@ -71,6 +71,7 @@ class DataModule(LightningDataModule, ABC):
             )  # fmt: skip
         self.seen = seen
         self._looked_for: set[str] = set()
+        self._learned: DataModule | None = None
         self.left_out: dict[str, int] = {}
         at_least(("num_workers", num_workers, 0), ("seed", seed, 0))
         if num_workers > MOST_WORKERS:
@@ -174,6 +175,31 @@ class DataModule(LightningDataModule, ABC):
     def parts(self) -> Mapping[str, Any]:
         """The parts ``train``, ``val`` and ``test``: rows of the store, or a ``Part`` each."""
         return {}
+
+    @property
+    def learned(self) -> Self:
+        """The data that network and baselines learn from: itself, where nothing else was said."""
+        return self if self._learned is None else cast(Self, self._learned)
+
+    def follow(self, learned: "DataModule", divided: bool = False) -> None:
+        """Become what a network is scored on that was trained on other data of its kind.
+
+        All of it is then the test part, or what it names as such itself. Baselines learn, and
+        thresholds and the like are chosen, where the network was trained.
+
+        Args:
+            learned: The data that it was trained on, as divided then.
+            divided: Whether this data stays divided as its options say.
+        """
+        self._learned = learned
+        if not divided:
+            parts = self.whole()
+            none = Part(*(one[:0] for one in parts)) if isinstance(parts, Part) else parts[:0]
+            self.parts = {"train": none, "val": none, "test": parts}
+
+    def whole(self) -> Any:
+        """Return all that can be scored, or what the data itself names as its test part."""
+        return self.parts["test"]
 
     @cached_property
     def findings(self) -> list[Finding]:

@@ -73,6 +73,8 @@ def evaluate(
         ConfigError: A baseline has another one's name, or the task has no way to fit it.
     """
     request = Request(trainer, part, None if folder is None else Path(folder), baselines)
+    if isinstance(data, DataModule) and data.learned is not data and task.companions is not None:
+        data.learned.use(task.companions)
     content = findings(task, data, request)
     if not trainer.is_global_zero:
         return {}
@@ -106,9 +108,13 @@ def findings(task: Task, data: LightningDataModule, request: Request) -> dict[st
     rows = [{"name": type(task.net).__name__, "kind": "network", **numbers}]
     sections: Sequence[Section] = ()
     if beside or type(task).sections is not Task.sections:
+        assert isinstance(data, DataModule)
         columns, learned = (
-            predicted(task, data, part, request.trainer) if wanted else {}  # type: ignore[arg-type]
-            for part, wanted in ((request.part, True), ("train", beside and request.baselines))
+            predicted(task, of, part, request.trainer) if wanted else {}
+            for of, part, wanted in (
+                (data, request.part, True),
+                (data.learned, "train", beside and request.baselines),
+            )
         )
         if request.trainer.is_global_zero:
             sections = task.sections(data, columns)
