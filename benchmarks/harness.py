@@ -2,7 +2,8 @@
 
 A benchmark is a script with a list of jobs. Each job measures something and returns its goals, with
 whatever else is worth keeping. ``main`` runs the jobs asked for and prints a table and, as the last
-line, one JSON object; a whole campaign is also kept in ``results/<benchmark>.json``.
+line, one JSON object; a whole campaign is also kept in ``results/<benchmark>.json``. One that takes
+hours may be run in pieces: ``--keep`` puts the goals of ``--only`` in the place of theirs there.
 """
 
 import argparse
@@ -177,6 +178,7 @@ def main(benchmark: str, jobs: Sequence[Job], about: str) -> int:
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--short", action="store_true", help="smaller goals of its own, in minutes")
     parser.add_argument("--only", nargs="+", metavar="GOAL", help="these goals alone")
+    parser.add_argument("--keep", action="store_true", help="keep those of --only in results too")
     given = parser.parse_args()
     mine = [job for job in jobs if job.short == given.short]
     known = [goal for job in mine for goal in job.goals]
@@ -204,13 +206,35 @@ def main(benchmark: str, jobs: Sequence[Job], about: str) -> int:
     seconds = time.perf_counter() - begin
     _print_table(goals, seconds)
     told = [goal._asdict() for goal in goals]
-    if not given.short and not given.only:
+    if not given.short and (given.keep or not given.only):
         RESULTS.mkdir(exist_ok=True)
-        kept = {**campaign, "seconds": round(seconds), "goals": told, "raw": raw}
-        text = json.dumps(kept, indent=1, ensure_ascii=False)
-        (RESULTS / f"{benchmark}.json").write_text(text + "\n", "utf-8")
+        _keep(RESULTS / f"{benchmark}.json", {**campaign, "seconds": round(seconds)}, told, raw)
     print(json.dumps({"benchmark": benchmark, "goals": told}, ensure_ascii=False))
     return 0 if goals and all(goal.holds for goal in goals) else 1
+
+
+def _keep(
+    file: Path, campaign: dict[str, Any], goals: list[dict[str, Any]], raw: dict[str, Any]
+) -> None:
+    """Keep a campaign, and of the one before it what this one did not measure.
+
+    Each goal that an earlier campaign measured says so under ``earlier``, which holds its commit.
+    """
+    mine = {goal["goal"] for goal in goals}
+    before = json.loads(file.read_text("utf-8")) if file.is_file() else {"goals": [], "raw": {}}
+    others = [goal for goal in before["goals"] if goal["goal"] not in mine]
+    told = ("commit", "command", "date", "machine", "seconds")
+    earlier = {
+        goal["goal"]: before.get("earlier", {}).get(
+            goal["goal"], {name: before[name] for name in told}
+        )
+        for goal in others
+    }
+    kept = {**campaign, "goals": [*others, *goals], "raw": {**before["raw"], **raw}}
+    text = json.dumps(
+        kept | ({"earlier": earlier} if earlier else {}), indent=1, ensure_ascii=False
+    )
+    file.write_text(text + "\n", "utf-8")
 
 
 def machine() -> dict[str, Any]:

@@ -13,6 +13,7 @@ from torchedu.datamodules import DataModule
 from torchedu.errors import ConfigError
 from torchedu.evaluation.leak_section import leaks
 from torchedu.files import write_json
+from torchedu.metrics.intervals import FEW
 from torchedu.prediction.stream import predicted
 from torchedu.run_folder import RunFolder
 from torchedu.sections import PERFECT, Section, is_perfect
@@ -203,7 +204,7 @@ def evaluation(
         verb: How the network comes to its first score, as a sentence has it.
         origin: The first score of a model that knows nothing.
         lower: Whether the first score is the better the lower it is.
-        caution: What is to be told after the first score.
+        caution: How far the first score would move, told where what is scored is too little.
         **more: What else is kept for other programs.
     """
     return {
@@ -222,7 +223,7 @@ def evaluation(
         "lead": _lead(scores, columns, verb, lower)
         + _left_out(data, part)
         + ("" if lower else _perfect(scores, columns))
-        + caution,
+        + _too_few(counts, caution),
         "sections": [section.to_json() for section in (*sections, *leaks(data))],
         **more,
     }
@@ -279,6 +280,12 @@ def _perfect(scores: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) ->
     name = next(iter(columns), "")
     reached = [row.get(name) for row in scores if row["kind"] == "network"]
     return f" {PERFECT}." if any(is_perfect(value) for value in reached) else ""
+
+
+def _too_few(counts: Mapping[str, int], moves: str) -> str:
+    """Say that there is too little to judge by, and how far the score would move."""
+    noun, count = next(iter(counts.items()), ("", FEW))
+    return f" Too small to judge: {count:,} {noun}{moves}." if count < FEW else ""
 
 
 def _left_out(data: LightningDataModule, part: str) -> str:

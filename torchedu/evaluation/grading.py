@@ -102,8 +102,11 @@ def _(task: EssayGrading, data: Essays, request: Request) -> dict[str, Any]:
         for name, mine in apart(data.store.values("texts", column)[text], names):
             if mine.sum() >= LEAST:
                 by_model = each(models, partial(scored, mine=mine))
-                kept = {model: own[measure] for model, own in by_model.items()}
-                groups.append({"name": name, "texts": int(mine.sum()), measure: kept})
+                kept = {
+                    column: {model: own[column] for model, own in by_model.items()}
+                    for column in columns
+                }
+                groups.append({"name": name, "texts": int(mine.sum()), **kept})
         return groups
 
     scores = rows(models, scored)

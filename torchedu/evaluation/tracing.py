@@ -27,7 +27,7 @@ from torchedu.evaluation.tracing_sections import (
     within_students,
 )
 from torchedu.metrics import scores, scores_by
-from torchedu.metrics.intervals import FEW, auc_interval
+from torchedu.metrics.intervals import auc_interval
 from torchedu.metrics.within import Skills, Within, within
 from torchedu.prediction.stream import Columns, predicted
 from torchedu.prediction.tables import write_table
@@ -90,15 +90,14 @@ def _(task: KnowledgeTracing, data: Interactions, request: Request) -> dict[str,
     if request.folder is not None:
         write_table(RunFolder(request.folder).table(), answers(data, known))
     interval = auc_interval(known["probability"], correct, student)
-    students = len(np.unique(student))
     return {
-        "counts": {"students": students, "answers": len(correct)},
+        "counts": {"students": len(np.unique(student)), "answers": len(correct)},
         "facts": {f"{kind}s": len(list(store.vocabulary[kind])) for kind in (ITEM, SKILL)},
         "columns": COLUMNS,
         "scores": rows,
         "verb": "predicts the next answer with",
         "origin": 0.5,
-        "caution": _too_few(students, interval),
+        "caution": _moves(interval),
         "sections": [
             ranking_and_trust(rows, drawn),
             within_students(rows),
@@ -114,14 +113,11 @@ def _(task: KnowledgeTracing, data: Interactions, request: Request) -> dict[str,
     }
 
 
-def _too_few(students: int, interval: tuple[float, float] | None) -> str:
-    """Say that students are too few to judge by, and how far the AUC would move with others."""
-    if students >= FEW:
-        return ""
-    moves = (
+def _moves(interval: tuple[float, float] | None) -> str:
+    """Say how far the AUC would move with other students."""
+    return (
         "" if interval is None else ": with others it would be {:.2f} to {:.2f}".format(*interval)
     )
-    return f" Too small to judge: {students:,} students{moves}."
 
 
 def models(
