@@ -223,7 +223,8 @@ def evaluation(
         "lead": _lead(scores, columns, verb, lower)
         + _left_out(data, part)
         + ("" if lower else _perfect(scores, columns))
-        + _too_few(counts, caution),
+        + _too_few(counts, caution)
+        + _leaky(data),
         "sections": [section.to_json() for section in (*sections, *leaks(data))],
         **more,
     }
@@ -280,6 +281,15 @@ def _perfect(scores: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) ->
     name = next(iter(columns), "")
     reached = [row.get(name) for row in scores if row["kind"] == "network"]
     return f" {PERFECT}." if any(is_perfect(value) for value in reached) else ""
+
+
+def _leaky(data: LightningDataModule) -> str:
+    """Doubt a score where something in the data may make it too good: the largest such thing."""
+    if not isinstance(data, DataModule) or not data.findings:
+        return ""
+    first, *others = data.findings
+    more = f", and {len(others)} more below" if others else ""
+    return f" It may be too good: {first.told}{more}."
 
 
 def _too_few(counts: Mapping[str, int], moves: str) -> str:
