@@ -204,7 +204,7 @@ class Interactions(DataModule):
         """Return everyone's answers, or those of the students that a column names as the test."""
         test = splits.named_test(self.store)
         everyone = self._everyone
-        return Part(*(one[test[everyone.student]] for one in everyone))
+        return Part(*(column[test[everyone.student]] for column in everyone))
 
     def training(self) -> tuple[AnswerBatches, Order]:
         """Return what builds the training batches, and their order."""

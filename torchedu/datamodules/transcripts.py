@@ -146,7 +146,7 @@ class Transcripts(DataModule):
         """Return all lessons, or those that the data names as its test part."""
         test = self.store.part == PARTS.index("test")
         rows = np.flatnonzero(test) if test.any() else np.arange(len(test))
-        return Part(*(one[rows] for one in self.everything))
+        return Part(*(column[rows] for column in self.everything))
 
     @cached_property
     def embeddings(self) -> Embeddings:

@@ -216,8 +216,8 @@ def write_texts(
 def named_parts(store: TextStore) -> dict[str, NDArray[np.bool_]]:
     """Say which texts are of each part as the data says: test is what is neither of the others."""
     names = store.vocabulary[PART]
-    told = PART in store.columns("texts")
-    part = store.part_of(PART) if told else np.zeros(store.num_texts, np.int32)
+    has = PART in store.columns("texts")
+    part = store.part_of(PART) if has else np.zeros(store.num_texts, np.int32)
     train, val = (
         np.isin(part, names.ids(name for name in names if name.lower() in some))
         for some in (TRAIN, VAL)

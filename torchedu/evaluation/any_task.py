@@ -289,7 +289,7 @@ def _leaky(data: LightningDataModule) -> str:
         return ""
     first, *others = data.findings
     more = f", and {len(others)} more below" if others else ""
-    return f" It may be too good: {first.told}{more}."
+    return f" It may be too good: {first.sentence}{more}."
 
 
 def _too_few(counts: Mapping[str, int], moves: str) -> str:

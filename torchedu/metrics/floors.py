@@ -51,7 +51,7 @@ def noise_floors(
         dealt: list[Floats] = []
         for pool in pools:
             batches = dealings(random, rows, of, pool, times, alone=alone)
-            dealt.append(np.array([measure(one) for some in batches for one in some]))
+            dealt.append(np.array([measure(drawing) for some in batches for drawing in some]))
         return _family_wise(np.abs(np.where(GAPS.free, dealt[-1], dealt[0])), alpha)
 
     floors = estimated(False)
