@@ -64,6 +64,16 @@ def _turned_text(row: Row) -> Row:
     return [f"n{row[0]}", row[1], 6 - row[2], row[3], row[4]]
 
 
+def _labelled(random: np.random.Generator, size: int) -> Made:
+    made = texts(random, size)
+    rows = [[*row[:2], "good" if row[2] > 2 else "poor", row[3]] for row in made.rows]
+    return Made("texts", ("id", "prompt", "label", "text"), rows)
+
+
+def _turned_label(row: Row) -> Row:
+    return [f"n{row[0]}", row[1], {"good": "poor", "poor": "good"}[row[2]], row[3]]
+
+
 def _turned_lesson(row: Row) -> Row:
     other = {"none": "press", "ask": "none", "press": "ask", "": ""}
     return [f"n{row[0]}", *row[1:5], other[row[5]], row[6]]
@@ -81,6 +91,10 @@ YEARS = {
     ),
     "risk": Year(events, 40, ("--config", "at_risk"), _turned_event, {"students": 80}),
     "texts": Year(texts, 60, ("--config", "essay"), _turned_text, {"texts": 60}),
+    "labels": Year(
+        _labelled, 60, ("--config", "essay", "--model.net.head", "classes"), _turned_label,
+        {"texts": 60},
+    ),
     "lessons": Year(lessons, 16, ("--config", "talk_moves"), _turned_lesson, {"lessons": 4}),
     "chats": Year(
         chats, 40, ("--config", "math_small", "--data.vocab_size", "400"), _turned_chat,
@@ -112,7 +126,7 @@ def test_next_year_is_scored_beside_what_learnt_this_year(
     following = imported(turned, "next", tmp_path)
     run = tmp_path / "run"
     words = [*year.words, "--data.path", this, "--run", str(run), *BRIEF]
-    if kind in ("texts", "lessons"):
+    if kind in ("texts", "labels", "lessons"):
         words += ["--data.encoder", str(encoder_folder)]
     assert main(["fit", *words]) == 0, capsys.readouterr().err
     before = json.loads(RunFolder(run).evaluation.read_text("utf-8"))
