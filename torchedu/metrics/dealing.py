@@ -176,7 +176,8 @@ class _Hand:
 
     def deal(self, times: int) -> Iterator[Floats]:
         groups = len(self.member)
-        at_once = max(1, min(times, BATCH // max(1, groups * self.cells)))
+        widest = max(1, self.cells, len(self.bundle_kind))
+        at_once = max(1, min(times, BATCH // max(1, groups * widest)))
         for first in range(0, times, at_once):
             some = min(at_once, times - first)
             dealt = np.empty((some, groups, len(self.bundle_kind)), np.float32)
