@@ -192,14 +192,17 @@ class DataModule(LightningDataModule, ABC):
             divided: Whether this data stays divided as its options say.
         """
         self._learned = learned
-        if not divided:
-            parts = self.whole()
+        parts = None if divided else self.whole()
+        if parts is not None:
             none = Part(*(column[:0] for column in parts)) if isinstance(parts, Part) else parts[:0]
             self.parts = {"train": none, "val": none, "test": parts}
 
     def whole(self) -> Any:
-        """Return all that can be scored, or what the data itself names as its test part."""
-        return self.parts["test"]
+        """Return all that can be scored, or what the data itself names as its test part.
+
+        None where a kind of data has no way to say so: it stays divided as its options say.
+        """
+        return None
 
     @cached_property
     def findings(self) -> list[Finding]:
