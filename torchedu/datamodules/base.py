@@ -24,6 +24,7 @@ from torchedu.errors import ConfigError, allowed, worded
 from torchedu.leaks import Finding, check
 from torchedu.models import Network
 from torchedu.people import People
+from torchedu.ranges import COUNT, NOT_NEGATIVE, Range, Ranged
 from torchedu.schema import Vocabulary
 
 S = TypeVar("S", bound=Store)
@@ -33,7 +34,7 @@ MOST_WORKERS = 256
 SEEN = ("drop", "refuse", "keep")
 
 
-class DataModule(LightningDataModule, ABC):
+class DataModule(Ranged, LightningDataModule, ABC):
     """Data as batches in an exact order.
 
     A subclass opens ``store`` (see ``stored``) and writes ``training`` and ``evaluation``. Nothing
@@ -59,6 +60,14 @@ class DataModule(LightningDataModule, ABC):
 
     longest: ClassVar[str] = ""
     whom: ClassVar[str] = "students"
+    section = "data"
+    limits: ClassVar = {
+        "batch_size": COUNT,
+        "context": NOT_NEGATIVE,
+        "num_workers": Range(0, MOST_WORKERS),
+        "seed": NOT_NEGATIVE,
+        "window": Range(2),
+    }
     name: str
     batch_size: int | None
 
@@ -73,12 +82,6 @@ class DataModule(LightningDataModule, ABC):
         self._looked_for: set[str] = set()
         self._learned: DataModule | None = None
         self.left_out: dict[str, int] = {}
-        at_least(("num_workers", num_workers, 0), ("seed", seed, 0))
-        if num_workers > MOST_WORKERS:
-            raise ConfigError(
-                f"⟦data.num_workers⟧ is {num_workers}.", f"It is at most {MOST_WORKERS}.",
-                option="data.num_workers", value=num_workers,
-            )  # fmt: skip
         self.path = path
         self.name = "" if path is None else Path(path).stem
         self.seed = seed
@@ -317,20 +320,3 @@ class DataModule(LightningDataModule, ABC):
         return EpochLoader(
             stream, self.num_workers, lambda: self.trainer.current_epoch if self.trainer else 0
         )
-
-
-def at_least(*options: tuple[str, float, float]) -> None:
-    """Refuse an option below its least value.
-
-    Args:
-        options: The name of each, its value, and the least that it may be.
-
-    Raises:
-        ConfigError: One is below.
-    """
-    for name, value, least in options:
-        if value < least:
-            option = f"data.{name}"
-            raise ConfigError(
-                f"⟦{option}⟧ is {value}.", f"It is at least {least}.", option=option, value=value
-            )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property, partial
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from torchedu.batch import CourseFacts
 from torchedu.companions import Companions
-from torchedu.datamodules.base import DataModule, Seen, at_least
+from torchedu.datamodules.base import DataModule, Seen
 from torchedu.datamodules.negatives import NegativeSampler
 from torchedu.datasets.enrolment_splits import split_enrolments
 from torchedu.datasets.enrolments import EnrolmentStore
@@ -20,6 +21,7 @@ from torchedu.datasets.prerequisites import Prerequisites
 from torchedu.datasets.splits import Part, named_test
 from torchedu.leaks import check, refuse
 from torchedu.models import Network, Recommender
+from torchedu.ranges import NOT_NEGATIVE
 from torchedu.readers.answers import pad_lists
 from torchedu.readers.enrolments import (
     EnrolmentBatches,
@@ -71,6 +73,7 @@ class Enrolments(DataModule):
         DataError: The data cannot be read or divided, or gives held-out courses away.
     """
 
+    limits: ClassVar = {"sampled": NOT_NEGATIVE}
     longest = "window"
     batch_size: int
 
@@ -95,7 +98,6 @@ class Enrolments(DataModule):
     ) -> None:
         super().__init__(path, seed, num_workers, seen)
         self.window = WINDOW if window is None else window
-        at_least(("batch_size", batch_size, 1), ("window", self.window, 2), ("sampled", sampled, 0))
         self._window_asked = window is not None
         self.batch_size = batch_size
         self.prerequisites = prerequisites

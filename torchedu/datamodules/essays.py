@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import cached_property, partial
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from torchedu.batch import EssayBatch
 from torchedu.companions import Companions
-from torchedu.datamodules.base import DataModule, Seen, at_least
+from torchedu.datamodules.base import DataModule, Seen
 from torchedu.datasets.order import Order
 from torchedu.datasets.texts import TextStore, named_parts, split_texts
 from torchedu.errors import ConfigError, DataError, allowed
@@ -19,6 +20,7 @@ from torchedu.features.embedding import Precision, vectors_key
 from torchedu.features.tokens import tokenizer_key
 from torchedu.models import Grader, Network
 from torchedu.models.text_encoder import Pooling, encoder_config, encoder_sizes
+from torchedu.ranges import Range
 from torchedu.readers.texts import EssayBatches, beside, counted, lines_beside
 from torchedu.schema import ENCODER, PROMPT, SURFACE_NUMBERS, Names, Vocabulary
 
@@ -62,6 +64,7 @@ class Essays(DataModule):
         DataError: The data cannot be read or divided.
     """
 
+    limits: ClassVar = {"window": Range(8)}
     whom = "texts"
     batch_size: int
 
@@ -91,7 +94,6 @@ class Essays(DataModule):
         seen: Seen = "drop",
     ) -> None:
         super().__init__(path, seed, num_workers, seen)
-        at_least(("batch_size", batch_size, 1), ("window", window, 8))
         self.encoder = encoder
         self.frozen = frozen
         self.pooling = pooling

@@ -16,7 +16,7 @@ from torchedu.baselines import StreamingLR
 from torchedu.baselines.streaming_lr import Weights
 from torchedu.batch import UNKNOWN_VALUES, TracingFacts
 from torchedu.companions import Companions
-from torchedu.datamodules.base import DataModule, Seen, at_least
+from torchedu.datamodules.base import DataModule, Seen
 from torchedu.datasets import AnswerStore, splits
 from torchedu.datasets.answers import Answers
 from torchedu.datasets.order import Order, Windows, cut_windows
@@ -91,11 +91,6 @@ class Interactions(DataModule):
         seen: Seen = "drop",
     ) -> None:
         super().__init__(path, seed, num_workers, seen)
-        at_least(
-            ("batch_size", 1 if batch_size is None else batch_size, 1),
-            ("window", window, 2),
-            ("context", context, 0),
-        )
         if context >= window:
             raise ConfigError(
                 f"⟦data.context⟧ {context} leaves no answer to score in a window of {window}.",

@@ -12,6 +12,7 @@ from torchedu.batch import EssayBatch
 from torchedu.domains.domain import Domain, Schedule
 from torchedu.errors import ConfigError
 from torchedu.models.grader import Grader
+from torchedu.ranges import POSITIVE, Range
 from torchedu.schema import ENCODER, LABEL, PROMPT, SCORE, SURFACE_NUMBERS
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Grading(Domain):
         ConfigError: A value is out of range.
     """
 
+    limits: ClassVar = {"encoder_lr": POSITIVE, "layer_decay": Range(0, 1, above=True)}
     net: Grader
     metrics: "EssayScores"  # kept with the weights: what stretches scores is a part of it
     keys = ("text",)
@@ -106,11 +108,6 @@ class Grading(Domain):
         schedule: Schedule = "one_cycle",
     ) -> None:
         super().__init__(lr, weight_decay, schedule)
-        if encoder_lr <= 0 or not 0 < layer_decay <= 1:
-            raise ConfigError(
-                f"⟦model.encoder_lr⟧ is {encoder_lr}, ⟦model.layer_decay⟧ {layer_decay}.",
-                "⟦model.encoder_lr⟧ is above 0, ⟦model.layer_decay⟧ above 0 and at most 1.",
-            )
         sizes = (num_prompts, num_scores, num_steps, num_roles, dim, encoder, num_surface_columns)
         self.net = self.built(net, Grader, *sizes)
         self.num_prompts = num_prompts

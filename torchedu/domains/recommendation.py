@@ -15,6 +15,7 @@ from torchedu.domains.rows import finite_of, windows_named
 from torchedu.errors import ConfigError
 from torchedu.metrics.ranking import TOP, hide, rank_of
 from torchedu.models.recommender import Recommender
+from torchedu.ranges import COUNT, DROPPED, NOT_NEGATIVE
 from torchedu.schema import GROUP, ITEM, PADDING, RESERVED, SKILL, UNKNOWN
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class Recommendation(Domain):
     negative_sampler: Callable[[Tensor, Tensor, int, int], Tensor]
     monitor = "val/ndcg10"
     counts = "courses"
+    limits: ClassVar = {"negatives": COUNT, "power": NOT_NEGATIVE, "smoothing": DROPPED}
     sizes = ("num_items", "num_students", "num_groups", "num_skills")
     binds: ClassVar = {ITEM: "num_items", GROUP: "num_groups", SKILL: "num_skills"}
     unknown: ClassVar = {ITEM: "they are never recommended"}
@@ -125,12 +127,6 @@ class Recommendation(Domain):
         super().__init__(lr, weight_decay, schedule, sparse)
         if loss not in LOSSES:
             raise ConfigError(f"⟦model.loss⟧ is {loss!r}.", f"Allowed: {', '.join(LOSSES)}.")
-        if negatives < 1 or power < 0 or not 0 <= smoothing < 1:
-            raise ConfigError(
-                f"⟦model.negatives⟧ is {negatives}, ⟦model.power⟧ {power}, "
-                f"⟦model.smoothing⟧ {smoothing}.",
-                "They are at least 1, at least 0 and in 0..1.",
-            )
         if sparse and loss == "softmax":
             raise ConfigError(
                 "⟦model.sparse⟧ tables and a softmax over all courses, which touches every row.",

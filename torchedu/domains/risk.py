@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from torchedu.batch import RiskBatch
 from torchedu.domains.domain import Domain, Schedule
 from torchedu.models import EventModel
+from torchedu.ranges import NOT_NEGATIVE
 from torchedu.schema import (
     ATTRIBUTE,
     EVENT_NUMBERS,
@@ -63,6 +64,7 @@ class Risk(Domain):
             first tenth of all steps and lowers it to nothing by the last.
     """
 
+    limits: ClassVar = dict.fromkeys(("leaving_weight", "parity_weight"), NOT_NEGATIVE)
     net: EventModel
     keys = ("enrolment", "day")
     use_for = "To tell teachers whom to call while help still matters."

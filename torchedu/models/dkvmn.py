@@ -4,12 +4,15 @@ Zhang, Shi, King and Yeung, "Dynamic Key-Value Memory Networks for Knowledge Tra
 https://arxiv.org/abs/1611.08108.
 """
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
 from torchedu.batch import AnswerBatch, Answered, Asked
 from torchedu.layers import Dropout, VocabularyTable, along
 from torchedu.models.kt_model import KTModel, State
+from torchedu.ranges import COUNT
 from torchedu.schema import SKILL
 
 
@@ -27,6 +30,8 @@ class DKVMN(KTModel):
         concepts: Rows of the memory.
         dropout: Share of the summary's entries left out in training before the output layer.
     """
+
+    limits: ClassVar = {"concepts": COUNT}
 
     def __init__(
         self,

@@ -10,6 +10,12 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
+from torchedu.datasets.formulas import (
+    guarded_columns,
+    may_be_guarded,
+    unguarded_texts,
+    without_guard,
+)
 from torchedu.datasets.importers.reading.columns import ColumnMap
 from torchedu.datasets.importers.reading.quotes import LONE, without_lone_quotes
 from torchedu.datasets.importers.reading.rows import COMPLETE, BadRows, Piece, Places
@@ -30,7 +36,7 @@ class Table:
         first = next(blocks(source, encoding, quoted=True))
         reader = csv.reader(io.StringIO(first.data.decode(), newline=""), delimiter=self.delimiter)
         headings: list[str] = next((fields for fields in reader if fields), [])
-        self.headings = [heading.strip() for heading in headings]
+        self.headings = [heading.strip() for heading in unguarded_texts(headings)]
         self.heading_row = first.line + reader.line_num - 1
         if len(headings) == 1:
             self._refuse_delimiter(headings[0])
@@ -46,16 +52,31 @@ class Table:
             )
 
     def pieces(self, matched: ColumnMap, bad: BadRows) -> Iterator[Piece]:
-        """Read the wanted columns, block by block."""
+        """Read the wanted columns, block by block, as they were before torchedu guarded them."""
         fields = len(self.headings)
         wanted = {name: self.headings.index(heading) for name, heading in matched.taken.items()}
+        guarded: set[str] | None = None
         cut = (
             f"the line does not have the {fields} fields of the headings",
             "Complete the line, quote fields that hold the delimiter, or give ⟦on_bad_row⟧ drop.",
         )
+        read = records(self.source, self._lines(), fields, wanted, self.delimiter, bad, cut)
+        for piece in read:
+            if guarded is None and may_be_guarded(piece.batch):
+                guarded = self._guarded(wanted)
+            yield piece._replace(batch=without_guard(piece.batch, guarded or set()))
+
+    def _lines(self) -> Iterator[Block]:
         lines = blocks(self.source, self.encoding, quoted=True)
-        lines = (without_lines(block, self.heading_row) for block in lines)
-        return records(self.source, lines, fields, wanted, self.delimiter, bad, cut)
+        return (without_lines(block, self.heading_row) for block in lines)
+
+    def _guarded(self, wanted: Mapping[str, int]) -> set[str]:
+        """Read the file once more, and return the columns that are guarded from end to end."""
+        fields, name = len(self.headings), self.source.name
+        whole = (without_lone_quotes(block, fields, self.delimiter)[0] for block in self._lines())
+        return guarded_columns(
+            parse(block, fields, wanted, self.delimiter, name).batch for block in whole
+        )
 
     def whole(self, columns: Mapping[str, str]) -> dict[str, list[str | None]]:
         """Read some columns at once, by the headings that hold them; of a table that is small."""
