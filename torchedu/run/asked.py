@@ -49,6 +49,13 @@ def asked_of(given: Namespace, epochs: int | None, data: DataModule) -> dict[str
     return {**asked, **own}
 
 
+def asked_before(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return what ``asked_of`` said when a checkpoint was written; nothing where nobody asked."""
+    kept = checkpoint.content.get("callbacks", {}).get("LastCheckpoint", {})
+    asked: dict[str, Any] = kept.get("asked", {})
+    return asked
+
+
 def is_free(name: str) -> bool:
     """Say whether the numbers of a run do not depend on an option, given by its dotted name."""
     return name.startswith(_FREE)
@@ -146,8 +153,7 @@ def go_on(checkpoint: Checkpoint, asked: Mapping[str, Any], accepted: Sequence[s
         ConfigError: Something differs that is not accepted, or cannot; or it has come further than
             is asked for.
     """
-    content = checkpoint.content
-    before = content["callbacks"].get("LastCheckpoint", {}).get("asked", {})
+    content, before = checkpoint.content, asked_before(checkpoint)
     free = () if content["lr_schedulers"] else _LENGTH  # no schedule depends on them
     changed = [
         name
