@@ -52,7 +52,7 @@ class KeptConfig(SaveConfigCallback):
     Where things stand and how they are spread is as it is now: no number depends on that.
 
     Attributes:
-        changes: Lines of comment that come to those of the configuration before.
+        changes: Lines of comment that still come to those of the configuration before.
     """
 
     changes: Sequence[str] = ()
@@ -65,6 +65,7 @@ class KeptConfig(SaveConfigCallback):
         if (before or self.changes) and trainer.is_global_zero:
             now = file.read_text("utf-8")
             write_whole(file, _as_it_began(before or now, now, self.changes).encode())
+            self.changes = ()  # the scoring after training comes here again
 
 
 def _as_it_began(before: str, now: str, changes: Sequence[str]) -> str:
