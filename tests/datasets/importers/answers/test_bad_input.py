@@ -282,7 +282,8 @@ def test_wrong_delimiter(rows: list[Row], delimiter: str) -> None:
         row["skill"] = "k"
 
     def write(folder: Path) -> list[str]:
-        return ["csv", str(write_csv(folder / "a.csv", rows, delimiter))]
+        file = write_csv(folder / "a.csv", rows, delimiter)
+        return ["csv", str(file), "--delimiter", "," if delimiter != "," else ";"]
 
     shown = "$'\\t'" if delimiter == "\t" else f"'{delimiter}'"
     refuse(write, "only one column", f"there are {len(rows[0])}", f"--delimiter {shown}")
@@ -330,7 +331,7 @@ def test_mixed_time_units(rows: list[Row], kind: str, data: st.DataObject, other
         if kind == "parquet":  # a typed column holds one kind of value
             for row in rows:
                 row["time"] = str(row["time"])
-    refuse(TABLES[kind](rows), "mixed time units", where(kind, index))
+    refuse(TABLES[kind](rows), f"mixed time {'zones' if other == 'zone' else 'units'}")
     if other != "date":
         return
     store = drop(TABLES[kind](rows), "mixed time units: most times are seconds, this one is not")

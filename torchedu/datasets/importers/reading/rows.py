@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from torchedu.datasets.importers.reading.clock import TimeUnit
 from torchedu.datasets.importers.reading.text import Source
+from torchedu.datasets.importers.reading.values import TimeUnit
 from torchedu.errors import DataError
 
 OnBadRow = Literal["error", "drop"]
@@ -133,6 +133,17 @@ class BadRows:
             file, row = self.places.name(int(place[0]))
             shown = "" if value is None else f" ({_short(value)})"
             raise DataError(f"{reason}{shown}.", remedy, file=file, row=row)
+        self.leave_out(reason, place)
+
+    def leave_out(self, reason: str, place: NDArray[np.int64]) -> None:
+        """Count rows that are left out whatever the user asked: nothing is lost with them.
+
+        Args:
+            reason: What they are.
+            place: Where they stand, in the order read; shape (rows,). May be empty.
+        """
+        if not len(place):
+            return
         entry = self._dropped.setdefault(reason, {"rows": 0, "first": []})
         entry["rows"] += len(place)
         room = self._named - len(entry["first"])
@@ -201,6 +212,11 @@ class FileRows(NamedTuple):
         """Raise for the first of these rows, or count them; see ``BadRows.add_unread``."""
         self.bad.add_unread(reason, self.places(np.asarray(rows, np.int64)), remedy, value)
 
+    def leave_out(self, reason: str, rows: NDArray[np.int64] | list[int]) -> None:
+        """Count rows that no piece holds and that are left out; see ``BadRows.leave_out``."""
+        self.bad.rows += len(rows)
+        self.bad.leave_out(reason, self.places(np.asarray(rows, np.int64)))
+
 
 class Sieve:
     """The rows of a piece that are still good; each bad row is refused once, by its first fault.
@@ -244,6 +260,17 @@ class Sieve:
                 value = self.piece.batch.column(column)[int(wrong.argmax())].as_py()
             self._bad.add(reason, self.piece.place[wrong], remedy, value, always=always)
             self.keep &= ~wrong
+
+    def leave_out(self, reason: str, rows: NDArray[np.bool_]) -> None:
+        """Leave out rows, which are counted; see ``BadRows.leave_out``."""
+        rows = rows & self.keep
+        self._bad.leave_out(reason, self.piece.place[rows])
+        self.keep &= ~rows
+
+    def shown(self, row: int, column: str) -> tuple[Any, str, int]:
+        """Return what a column holds in a row of the piece, and the file and row it stands in."""
+        value = self.piece.batch.column(column)[row].as_py()
+        return value, *self._bad.places.name(int(self.piece.place[row]))
 
 
 def _short(value: object, most: int = 60) -> str:

@@ -15,7 +15,8 @@ from torchedu.schema import Column
 CSV = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 PARQUET = (".parquet", ".pq")
 TEXT = (*CSV, ".txt")
-"""Endings of CSV files; where a format's name tells them, of others too."""
+FILES = (*CSV, *PARQUET, spreadsheet.SUFFIX)
+"""Endings of CSV files; where a format's name tells them, of others too; of all tables."""
 
 
 class Table(Protocol):
@@ -32,6 +33,10 @@ class Table(Protocol):
     @property
     def heading_row(self) -> int | None:
         """The row in which the headings stand, where the file has one."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What a user should know of how it is read."""
 
     def pieces(self, matched: ColumnMap, bad: BadRows) -> Iterator[Piece]:
         """Read the columns that were found, some rows at a time."""
@@ -78,15 +83,7 @@ class Headed:
             DataError: A column is missing, or its heading stands twice.
         """
         tables = [self.open(source) for source in sources]
-        fixed = ("groups", "traits", "answer_id")
-        given: dict[str, Any] = {name: getattr(self, name, ()) for name in fixed}
-        maps = [
-            match_columns(
-                table.headings, table.source.name, row=table.heading_row, schema=self.schema,
-                columns=self.columns, **given,
-            )
-            for table in tables
-        ]  # fmt: skip
+        maps = [self.match(table) for table in tables]
 
         # A column that some files lack is empty in those; where several call it, the first does.
         taken = {n: heading for own in reversed(maps) for n, heading in own.taken.items()}
@@ -100,7 +97,8 @@ class Headed:
                         batch = batch.append_column(name, pa.nulls(len(batch), pa.string()))
                     yield piece._replace(batch=batch)
 
-        notes = [
+        notes = [note for table in tables for note in table.notes]
+        notes += [
             f"{table.source.base} has no column for {', '.join(absent)}, which others have."
             for table, absent in zip(tables, lacking, strict=True)
             if absent
@@ -115,6 +113,15 @@ class Headed:
             tuple(notes),
             decimal="." if points else ",",
         )
+
+    def match(self, table: Table) -> ColumnMap:
+        """Find the columns of a table among its headings; see ``match_columns``."""
+        fixed = ("groups", "traits", "answer_id")
+        given: dict[str, Any] = {name: getattr(self, name, ()) for name in fixed}
+        return match_columns(
+            table.headings, table.source.name, row=table.heading_row, schema=self.schema,
+            columns=self.columns, **given,
+        )  # fmt: skip
 
     def open(self, source: Source) -> Table:
         """Open a file, here of Parquet.
