@@ -93,5 +93,5 @@ class ChatImporter(Importer):
 
 
 def _masked(chat: Chat, mask: Mask) -> Chat:
-    messages = tuple(one._replace(content=mask(one.content)) for one in chat.messages)
+    messages = tuple(message._replace(content=mask(message.content)) for message in chat.messages)
     return chat._replace(messages=messages, answer=mask(chat.answer))

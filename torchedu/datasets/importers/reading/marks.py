@@ -64,10 +64,10 @@ def _plain(column: pa.Array) -> pa.StringArray:
 
 
 def _matches(text: pa.StringArray, shape: str) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = pc.fill_null(pc.match_substring_regex(text, shape), False).to_numpy(
-        False
-    )
-    return found
+    matches: NDArray[np.bool_] = pc.fill_null(
+        pc.match_substring_regex(text, shape), False
+    ).to_numpy(False)
+    return matches
 
 
 class Read(NamedTuple):
@@ -139,9 +139,9 @@ class Marks:
 
     def notes(self) -> list[str]:
         """Say which words were read."""
-        told = [", ".join(sorted(words)) for words in self._seen]
+        seen = [", ".join(sorted(words)) for words in self._seen]
         sides = [
-            f"{words} as {s}" for words, s in zip(told, ("right", "wrong"), strict=True) if words
+            f"{words} as {s}" for words, s in zip(seen, ("right", "wrong"), strict=True) if words
         ]
         return [f"Marks were read from words: {'; '.join(sides)}."] if sides else []
 
@@ -178,10 +178,10 @@ class Marks:
         self, value: NDArray[Any], wrong: NDArray[np.bool_], text: pa.Array, words: list[Any]
     ) -> None:
         for side, share in ((0, 1.0), (1, 0.0)):
-            found = pc.is_in(text, words[side]).to_numpy(False)
-            if found.any():
-                self._seen[side].update(pc.unique(text.filter(pa.array(found))).to_pylist())
-                value[found], wrong[found] = share, False
+            named = pc.is_in(text, words[side]).to_numpy(False)
+            if named.any():
+                self._seen[side].update(pc.unique(text.filter(pa.array(named))).to_pylist())
+                value[named], wrong[named] = share, False
 
 
 @dataclass(kw_only=True)
