@@ -143,7 +143,7 @@ def test_a_remedy_names_options_that_there_are(
     with pytest.raises(DataError) as caught:
         opener(raw)
     assert "--data.columns." in caught.value.render(command_line)
-    raw.write_text(f"{heading}\n{heading}\n".replace(",", ";"))
+    raw.write_text(f"{heading}\n{heading},c\n".replace(",", ";"))
     with pytest.raises(DataError) as caught:
         opener(raw)
     assert "--delimiter ';'" in caught.value.render(command_line)

@@ -70,6 +70,7 @@ class Intake:
             "time": {"time": "float64", "kind": "uint8"},
             "response_time": {"response_time": "float32"},
             "attempt": {"attempt": "int32"},
+            "order": {"order": "float64"},
             "skill": {"skill": "int32"},
             ANSWER_ID: {"answer_id": "uint64"},
         }
@@ -101,6 +102,9 @@ class Intake:
                 # Clocks that were set back give negative times: the answer stands, its time not.
                 unknown = ~((number >= 0) & (number < 2**31))
                 kept[name] = np.where(unknown, np.nan, number)
+        if "order" in self._has:
+            kept["order"], wrong = values.numbers(batch.column("order"))
+            sieve.refuse("the order is not a number", wrong, column="order")
         if ANSWER_ID in self._has:
             ids = values.names(batch.column(ANSWER_ID))
             sieve.refuse("the answer id is missing", ids.is_null().to_numpy(False))
@@ -216,7 +220,9 @@ class Intake:
             keep = ~self.clock.breaks(table["time"], table.pop("kind"))
             row, table = row[keep], {name: array[keep] for name, array in table.items()}
             table["time"] = self.clock.milliseconds(table["time"])
-            order = np.lexsort((table["time"], row))  # stable: the file's order decides ties
+        names = ["order"] * ("order" in table) + ["time"] * self.clock.tells_order
+        if names:  # stable: the file's order decides ties
+            order = np.lexsort((*(table[name] for name in names), row))
             row, table = row[order], {name: array[order] for name, array in table.items()}
         keep = repeats.first(row, table)
         row, table = row[keep], {name: array[keep] for name, array in table.items()}
@@ -225,9 +231,8 @@ class Intake:
     def _about(self) -> dict[str, Any]:
         notes = list(self.reading.notes)
         if "time" in self._has and not self.clock.tells_order:
-            notes.append(
-                "The times are all missing or the same: answers stand in the file's order."
-            )
+            place = "that of the column order" if "order" in self._has else "the file's order"
+            notes.append(f"The times are all missing or the same: answers stand in {place}.")
         notes += [*self.marks.notes(), *self.dates.notes(), *self.skills.notes()]
         for group in self._groups.values():
             notes += group.notes()

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -26,8 +26,8 @@ class Table:
     def __init__(self, source: Source, delimiter: str | None, encoding: str) -> None:
         self.source = source
         self.encoding = encoding
-        self.delimiter = _delimiter(delimiter, source)
         first = next(blocks(source, encoding, quoted=True))
+        self.delimiter = _delimiter(delimiter, source, first.data)
         reader = csv.reader(io.StringIO(first.data.decode(), newline=""), delimiter=self.delimiter)
         headings: list[str] = next((fields for fields in reader if fields), [])
         self.headings = [heading.strip() for heading in headings]
@@ -96,9 +96,11 @@ def records(
             yield rows.piece(table.batch, table.rows)
 
 
-def _delimiter(given: str | None, source: Source) -> str:
+def _delimiter(given: str | None, source: Source, data: bytes) -> str:
     if not given:
-        return "\t" if ".tsv" in source.base else ","
+        usual = "\t" if ".tsv" in source.base else ","
+        lines = [line for line in data[: 1 << 16].decode("utf-8", "ignore").splitlines() if line]
+        return usual if usual in lines[0] else dividing(lines[:20], usual)
     delimiter = "\t" if given == "\\t" else given
     if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
         raise ConfigError(
@@ -106,6 +108,15 @@ def _delimiter(given: str | None, source: Source) -> str:
             f"Common ones, as a shell takes them: {' '.join(DELIMITERS.values())}.",
         )
     return delimiter
+
+
+def dividing(lines: Sequence[str], usual: str) -> str:
+    """Return the delimiter that gives all lines as many fields; the usual one where none does."""
+    for delimiter in DELIMITERS:
+        counts = {len(fields) for fields in csv.reader(lines, delimiter=delimiter)}
+        if len(lines) > 1 and len(counts) == 1 and counts != {1}:
+            return delimiter
+    return usual
 
 
 class Parsed(NamedTuple):
