@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from torchedu.datasets.importers.importer import Importer
+from torchedu.datasets.importers.reading.look import Look, look_at
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Places
 from torchedu.datasets.store import Store
 from torchedu.errors import ConfigError, DataError, allowed
@@ -110,7 +111,7 @@ def imported(
 
 
 def guess_format(raw: str | Path, store: type[Store]) -> str | None:
-    """Return the format that a path's name tells, or for a folder the files in it.
+    """Return the format that raw files are of, by what they begin with, or else by their names.
 
     Args:
         raw: The file or folder; a path or a URI.
@@ -119,12 +120,20 @@ def guess_format(raw: str | Path, store: type[Store]) -> str | None:
     Returns:
         The name of the format; None where nothing tells it.
     """
-    folder = Path(raw)
-    inside = (file.relative_to(folder).as_posix() for file in sorted(folder.rglob("*")))
-    names = [folder.name, *inside]
-    likeness = {name: kind.likeness(names) for name, kind in formats(store).items()}
-    best = max(likeness, key=lambda name: likeness[name], default=None)
-    return best if best is not None and likeness[best] else None
+    return next(iter(likely_formats(look_at(raw), store)), None)
+
+
+def likely_formats(look: Look, store: type[Store] = Store) -> list[str]:
+    """Return the formats that raw files may be of, the likeliest first.
+
+    Args:
+        look: What they begin with.
+        store: What the data shall be kept in.
+    """
+    sure = {
+        name: (kind.knows(look), kind.likeness(look.files)) for name, kind in formats(store).items()
+    }
+    return sorted((name for name in sure if any(sure[name])), key=sure.__getitem__, reverse=True)
 
 
 def describe_data(path: str | Path) -> dict[str, Any]:

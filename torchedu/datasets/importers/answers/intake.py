@@ -66,6 +66,7 @@ class Intake:
             "time": {"time": "float64", "kind": "uint8"},
             "response_time": {"response_time": "float32"},
             "attempt": {"attempt": "int32"},
+            "order": {"order": "float64"},
             "skill": {"skill": "int32"},
             ANSWER_ID: {"answer_id": "uint64"},
         }
@@ -97,6 +98,9 @@ class Intake:
                 # Clocks that were set back give negative times: the answer stands, its time not.
                 unknown = ~((number >= 0) & (number < 2**31))
                 kept[name] = np.where(unknown, np.nan, number)
+        if "order" in self._has:
+            kept["order"], wrong = values.numbers(batch.column("order"))
+            sieve.refuse("the order is not a number", wrong, column="order")
         if ANSWER_ID in self._has:
             ids = values.names(batch.column(ANSWER_ID))
             sieve.refuse("the answer id is missing", ids.is_null().to_numpy(False))
@@ -209,7 +213,9 @@ class Intake:
             keep = ~self.clock.breaks(table["time"], table["kind"])
             row, table = row[keep], {name: array[keep] for name, array in table.items()}
             table["time"] = self.clock.milliseconds(table["time"], table.pop("kind"))
-            order = np.lexsort((table["time"], row))  # stable: the file's order decides ties
+        names = ["order"] * ("order" in table) + ["time"] * self.clock.tells_order
+        if names:  # stable: the file's order decides ties
+            order = np.lexsort((*(table[name] for name in names), row))
             row, table = row[order], {name: array[order] for name, array in table.items()}
         keep = repeats.first(row, table)
         row, table = row[keep], {name: array[keep] for name, array in table.items()}
@@ -219,6 +225,8 @@ class Intake:
         notes = list(self.reading.notes)
         if "time" in self._has:
             notes += self.clock.notes
+        elif "order" not in self._has:
+            notes.append("No column tells the time: answers stand in the file's order.")
         notes += [*self.marks.notes(), *self.skills.notes()]
         for group in self._groups.values():
             notes += group.notes()

@@ -158,6 +158,7 @@ class JSONLines(AnswerTables):
     reads = "one or more files of JSON lines, an object an answer"
     suffixes = endings = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 
+    of_objects = True
     encoding: str = "utf-8"
 
     def open(self, source: Source) -> Table:

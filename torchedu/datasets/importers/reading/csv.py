@@ -38,8 +38,8 @@ class Table:
         first = next(blocks(source, encoding, quoted=True))
         text = first.data[:_FIRST].decode(errors="ignore")
         usual = "\t" if ".tsv" in source.base else ","
-        self.delimiter = _given(delimiter) or _told(text, usual)
-        row, headings = next(_records(text, self.delimiter), (1, []))
+        self.delimiter = _given(delimiter) or dividing(text, usual)
+        row, headings = next(first_records(text, self.delimiter), (1, []))
         self.headings = [heading.strip() for heading in headings]
         self.heading_row = first.line + row - 1
         shown = DELIMITERS.get(self.delimiter, repr(self.delimiter))
@@ -140,7 +140,7 @@ def _given(given: str | None) -> str | None:
     return delimiter
 
 
-def _told(text: str, usual: str) -> str:
+def dividing(text: str, usual: str) -> str:
     """Return the delimiter that gives the first rows the same number of fields, two or more.
 
     Args:
@@ -150,7 +150,9 @@ def _told(text: str, usual: str) -> str:
     if said := _SEPARATOR.match(text):
         return said[1]
     tried = [usual, *(mark for mark in DELIMITERS if mark != usual)]
-    rows = {mark: [fields for _, fields in islice(_records(text, mark), _ROWS)] for mark in tried}
+    rows = {
+        mark: [fields for _, fields in islice(first_records(text, mark), _ROWS)] for mark in tried
+    }
     widths = {mark: {len(fields) for fields in rows[mark][:-1] or rows[mark]} for mark in tried}
     even = [mark for mark in tried if len(widths[mark]) == 1 and widths[mark] != {1}]
     if even or not rows[usual] or len(rows[usual][0]) > 1:
@@ -158,7 +160,7 @@ def _told(text: str, usual: str) -> str:
     return max(tried, key=lambda mark: len(rows[mark][0]))
 
 
-def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def first_records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the records of a text with the line each ends in, without what is above the headings.
 
     That are Excel's ``sep=;`` and comments: lines that begin with # and are no headings themselves.

@@ -10,6 +10,7 @@ from torchedu.datasets.importers.reading.columns import ColumnMap
 from torchedu.datasets.importers.reading.rows import BadRows, Piece
 from torchedu.datasets.importers.reading.text import EMPTY, Source
 
+SUFFIXES = (".parquet", ".pq")
 BATCH_ROWS = 1 << 16
 
 

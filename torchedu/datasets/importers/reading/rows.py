@@ -1,5 +1,6 @@
 """Rows as they are read, where each stands, and what becomes of a bad one."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
@@ -104,6 +105,7 @@ class BadRows:
     action: OnBadRow = "error"
     rows: int = 0
     _dropped: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _lost: Counter[str] = field(default_factory=Counter)  # bad ones among the dropped
     _named: int = 3  # rows named for each reason
 
     def add(
@@ -134,6 +136,7 @@ class BadRows:
             shown = "" if value is None else f" ({_short(value)})"
             raise DataError(f"{reason}{shown}.", remedy, file=file, row=row)
         self.leave_out(reason, place)
+        self._lost[reason] += len(place)
 
     def leave_out(self, reason: str, place: NDArray[np.int64]) -> None:
         """Count rows that are left out whatever the user asked: nothing is lost with them.
@@ -163,13 +166,13 @@ class BadRows:
         Raises:
             DataError: More of the rows read so far were dropped than kept.
         """
-        lost = sum(entry["rows"] for entry in self._dropped.values())
+        lost = self._lost.total()
         if lost > self.rows / 2:
-            reason = max(self._dropped, key=lambda name: int(self._dropped[name]["rows"]))
-            entry = self._dropped[reason]
+            ((reason, most),) = self._lost.most_common(1)
+            first = self._dropped[reason]["first"][0]
             raise DataError(
-                f"{lost:,} of {self.rows:,} rows would be dropped, {entry['rows']:,} of them since "
-                f"{reason} (first: {entry['first'][0]}).",
+                f"{lost:,} of {self.rows:,} rows would be dropped, {most:,} of them since {reason} "
+                f"(first: {first}).",
                 "So many are no bad rows: leave ⟦on_bad_row⟧ out, and what can be done is said.",
             )
 

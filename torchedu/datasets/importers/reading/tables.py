@@ -8,19 +8,23 @@ import pyarrow as pa
 
 from torchedu.datasets.importers.reading import csv, parquet, spreadsheet
 from torchedu.datasets.importers.reading.columns import ColumnMap, match_columns
+from torchedu.datasets.importers.reading.look import Look
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading
 from torchedu.datasets.importers.reading.text import Source, files, locate
 from torchedu.schema import Column
 
 CSV = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
-PARQUET = (".parquet", ".pq")
+PARQUET = parquet.SUFFIXES
 TEXT = (*CSV, ".txt")
 FILES = (*CSV, *PARQUET, spreadsheet.SUFFIX)
 """Endings of CSV files; where a format's name tells them, of others too; of all tables."""
 
 
 class Table(Protocol):
-    """A file of rows."""
+    """A file of rows.
+
+    One of a known layout may also have ``roles``: its headings by the names of the schema.
+    """
 
     @property
     def source(self) -> Source:
@@ -53,6 +57,7 @@ class Headed:
     Attributes:
         schema: The columns that there are.
         endings: Of a folder, the endings of the files that are read.
+        of_objects: Whether headings are keys of JSON.
 
     Args:
         columns: Headings by torchedu's names, where they are not the common ones, such as ``pupil``
@@ -61,6 +66,7 @@ class Headed:
 
     schema: ClassVar[Sequence[Column]]
     endings: ClassVar[Sequence[str]] = CSV
+    of_objects: ClassVar[bool] = False
 
     columns: Mapping[str, str] | None = None
 
@@ -120,8 +126,17 @@ class Headed:
         given: dict[str, Any] = {name: getattr(self, name, ()) for name in fixed}
         return match_columns(
             table.headings, table.source.name, row=table.heading_row, schema=self.schema,
-            columns=self.columns, **given,
+            columns={**getattr(table, "roles", {}), **(self.columns or {})}, **given,
         )  # fmt: skip
+
+    @classmethod
+    def fits(cls, look: Look) -> int:
+        """Return how many of its columns a table has; 0 where it lacks one that is needed."""
+        if look.objects != cls.of_objects:
+            return 0
+        has = [not look.names.isdisjoint((column.name, *column.aliases)) for column in cls.schema]
+        needed = zip(cls.schema, has, strict=True)
+        return 0 if any(c.required and not there for c, there in needed) else sum(has)
 
     def open(self, source: Source) -> Table:
         """Open a file, here of Parquet.
@@ -137,7 +152,8 @@ class Delimited(Headed):
     """What reads tables of any kind by their endings: Parquet, an Excel workbook, or else CSV.
 
     Args:
-        delimiter: What stands between the fields of a CSV file; a comma, or a tab in ``.tsv``.
+        delimiter: What stands between the fields of a CSV file; where it is None a comma, or what
+            divides all of the first lines alike.
         encoding: The text's encoding.
     """
 
