@@ -65,8 +65,7 @@ class ChatImporter(Importer):
                 reading.pieces if mask is None else (_masked(chat, mask) for chat in reading.pieces)
             )
             about["dropped"] = bad.dropped  # known at the end, when the store notes it
-            if mask is not None:
-                about["notes"] = [str(mask)]
+            about["notes"] = [*reading.notes, *([] if mask is None else [str(mask)])]
 
         write_chats(out, chats(), about)
 

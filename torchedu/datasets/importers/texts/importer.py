@@ -61,7 +61,7 @@ class TextImporter(Importer):
         rows = _Rows(bad)
         for piece in reading.pieces:
             rows.take(piece)
-        notes = rows.mask() if self.deidentify else []
+        notes = [*reading.notes, *(rows.mask() if self.deidentify else ())]
         rows.write(out, about, reading.raw, notes)
 
 

@@ -1,7 +1,7 @@
 """Transcripts: raw files to a store of lessons, sentence by sentence."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -61,7 +61,7 @@ class TranscriptImporter(Importer):
         rows = _Rows(bad)
         for piece in reading.pieces:
             rows.take(piece)
-        rows.write(out, about, reading.raw, self.deidentify)
+        rows.write(out, about, reading.raw, reading.notes, deidentify=self.deidentify)
 
 
 class _Rows:
@@ -146,7 +146,13 @@ class _Rows:
             )
 
     def write(
-        self, out: Path, about: dict[str, Any], raw: str, deidentify: bool = False
+        self,
+        out: Path,
+        about: dict[str, Any],
+        raw: str,
+        notes: Sequence[str] = (),
+        *,
+        deidentify: bool = False,
     ) -> TranscriptStore:
         """Put the lessons in order and write the store."""
         if not self.number:
@@ -159,7 +165,8 @@ class _Rows:
         rows["lesson"] = rank[rows["lesson"]]
         texts = [self._texts[i] for i in order.tolist()]
         part = np.array([self._part[i] for i in named.tolist()])
-        kept, notes = _once(texts, rows["lesson"], names, part, raw)
+        kept, again = _once(texts, rows["lesson"], names, part, raw)
+        notes = [*notes, *again]
         rows = {name: column[kept] for name, column in rows.items()}
         texts = [texts[i] for i in np.flatnonzero(kept).tolist()]
         kinds, tag = {}, np.zeros(len(texts), np.int64)
