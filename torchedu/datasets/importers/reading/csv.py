@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torchedu.datasets.importers.reading.columns import ColumnMap
 from torchedu.datasets.importers.reading.quotes import LONE, without_lone_quotes
 from torchedu.datasets.importers.reading.rows import COMPLETE, BadRows, Piece, Places
-from torchedu.datasets.importers.reading.text import Block, Source, blocks
+from torchedu.datasets.importers.reading.text import Block, Source, blocks, num_lines
 from torchedu.errors import ConfigError, DataError
 
 DELIMITERS = {",": "','", ";": "';'", "\t": "$'\\t'", "|": "'|'"}
@@ -259,7 +259,7 @@ def parse(
 
 def _record_lines(block: Block, records: int, delimiter: str) -> NDArray[np.int64]:
     """Return the line each record begins in; blank lines hold none, quoted fields may span some."""
-    if block.data.count(b"\n") == records:
+    if num_lines(block.data) == records:
         return block.line + np.arange(records, dtype=np.int64)
     reader = csv.reader(io.StringIO(block.data.decode(), newline=""), delimiter=delimiter)
     lines, before = [], 0

@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 from pyarrow import fs
 
@@ -190,15 +191,19 @@ def blocks(source: Source, encoding: str = "utf-8", *, quoted: bool = False) -> 
         ) from None
     # Old Macintosh and Windows line ends become the one that all that follows counts by.
     decoder = io.IncrementalNewlineDecoder(decode, translate=True)
+    plain = _is_utf8(encoding)
     line, rest, empty = 1, b"", True
     with source.open() as stream:
         while True:
             data = _read(stream, source)
-            try:
-                text = decoder.decode(data, final=not data)
-            except UnicodeError as error:
-                raise _wrong_encoding(source, encoding, line, rest, data, error) from None
-            rest += text.encode("utf-8")
+            if plain and data.isascii() and b"\r" not in data and decoder.getstate() == (b"", 0):
+                rest += data  # as it is
+            else:
+                try:
+                    text = decoder.decode(data, final=not data)
+                except UnicodeError as error:
+                    raise _wrong_encoding(source, encoding, line, rest, data, error) from None
+                rest += text.encode("utf-8")
             if data:
                 end = _end(rest, quoted)
             else:
@@ -209,7 +214,7 @@ def blocks(source: Source, encoding: str = "utf-8", *, quoted: bool = False) -> 
                 if block.strip():
                     empty = False
                     yield Block(line, block)
-                line += block.count(b"\n")
+                line += num_lines(block)
             elif len(rest) > MOST_BYTES:
                 what = "quoted field" if quoted and b"\n" in rest else "line"
                 raise source.fault(
@@ -221,6 +226,12 @@ def blocks(source: Source, encoding: str = "utf-8", *, quoted: bool = False) -> 
                 break
     if empty:
         raise source.fault(*EMPTY)
+
+
+def num_lines(data: bytes) -> int:
+    """Return how many lines end in some bytes."""
+    # Faster than bytes.count, which stops at each.
+    return int(np.count_nonzero(np.frombuffer(data, np.uint8) == ord("\n")))
 
 
 def _read(stream: pa.NativeFile, source: Source) -> bytes:

@@ -110,13 +110,15 @@ class _Rows:
         text["lesson"] = text["transcript"]
         text["speaker"] = pc.fill_null(text["speaker"], "unknown")
         rows: dict[str, NDArray[Any]]
-        rows = {name: names.encode(text[name]) for name, names in self._names.items()}
+        rows = {
+            name: names.encode(values.encoded(text[name])) for name, names in self._names.items()
+        }
         if "tag" in batch.schema.names:
             if (role < 0).any():
                 role = np.where(role < 0, _by_name(text["speaker"]), role)
             for number, name in enumerate(ROLES):
                 own = pc.if_else(pa.array(role == number), text["tag"], text[f"{name}_tag"])
-                rows[f"{name}_tag"] = self._names[f"{name}_tag"].encode(own)
+                rows[f"{name}_tag"] = self._names[f"{name}_tag"].encode(values.encoded(own))
         self._check_parts(rows["lesson"], part, place)
         rows |= {"role": role, "words": words[sieve.keep], "place": place}
         for name, column in rows.items():
