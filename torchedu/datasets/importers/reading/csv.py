@@ -37,6 +37,12 @@ class Table:
         self.encoding = encoding
         first = next(blocks(source, encoding, quoted=True))
         text = first.data[:_FIRST].decode(errors="ignore")
+        if text.lstrip()[:1] in ("{", "[") and '"' in text[:4096]:
+            raise source.fault(
+                "the file holds JSON, no table.",
+                "Name a format of JSON, such as jsonl for answers or chats for conversations.",
+                first.line,
+            )
         usual = "\t" if ".tsv" in source.base else ","
         self.delimiter = _given(delimiter) or dividing(text, usual)
         row, headings = next(first_records(text, self.delimiter), (1, []))

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Protocol
 
 import pyarrow as pa
 
-from torchedu.datasets.importers.reading import csv, parquet, spreadsheet
+from torchedu.datasets.importers.reading import archive, csv, magic, parquet, spreadsheet
 from torchedu.datasets.importers.reading.clock import is_time
 from torchedu.datasets.importers.reading.columns import ColumnMap, match_columns
 from torchedu.datasets.importers.reading.look import Look
@@ -199,9 +199,10 @@ class Delimited(Headed):
     encoding: str = "utf-8"
 
     def open(self, source: Source) -> Table:
-        """Open a file by its ending; see ``Headed.open``."""
-        if source.base.endswith(PARQUET):
+        """Open a file by what it begins with, or its ending; see ``Headed.open``."""
+        head = magic.first_bytes(source.system, source.path)
+        if head.startswith(magic.PARQUET) or source.base.endswith(PARQUET):
             return parquet.Table(source)
-        if source.base.endswith(spreadsheet.SUFFIX):
+        if head.startswith(archive.MAGIC) or source.base.endswith(spreadsheet.SUFFIX):
             return spreadsheet.Workbook(source)
         return csv.Table(source, self.delimiter, self.encoding)
