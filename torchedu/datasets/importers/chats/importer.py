@@ -54,7 +54,18 @@ class ChatImporter(Importer):
             DataError: A file or row cannot be read.
         """
         sources = files(locate(raw), SUFFIXES)
-        return Reading(self._pieces(sources, bad), tuple(sources), {})
+        named = [source for source in sources if _part(source)]
+        used = sources if len(sources) == 1 else named
+        if not used:
+            raise sources[0].fault(
+                f"none of the {len(sources)} files of the folder is named for a part.",
+                "Name the file itself, or call the files train, val and test.",
+            )
+        # Such as other views of the same problems, which GSM8K has.
+        others = [source.base for source in sources if source not in used]
+        note = f"Files that are named for no part are left out: {', '.join(others)}."
+        pieces = self._pieces(used, bad, alone=len(sources) == 1)
+        return Reading(pieces, tuple(used), {}, notes=[note] if others else [])
 
     def write(self, reading: Reading, bad: BadRows, out: Path, about: dict[str, Any]) -> None:
         """Write the conversations as they are read; see ``Importer.write``."""
@@ -69,12 +80,9 @@ class ChatImporter(Importer):
 
         write_chats(out, chats(), about)
 
-    def _pieces(self, sources: list[Source], bad: BadRows) -> Iterator[Chat]:
-        alone = len(sources) == 1
+    def _pieces(self, sources: list[Source], bad: BadRows, *, alone: bool) -> Iterator[Chat]:
         for source in sources:
-            part = _PARTS.get(source.base.split(".")[0].lower())
-            if part is None and not alone:
-                continue  # other views of the same problems, such as GSM8K's socratic ones
+            part = None if alone else _part(source)
             places = bad.of(source)
             for row, value in objects(source, places):
                 try:
@@ -86,9 +94,13 @@ class ChatImporter(Importer):
                     remedy = "Correct the row, or name the format that the file has."
                 else:
                     for chat in chats:
-                        yield chat._replace(part="train" if alone else part or "train")
+                        yield chat._replace(part=part or "train")
                     continue
                 places.refuse(reason, [row], remedy)
+
+
+def _part(source: Source) -> str | None:
+    return _PARTS.get(source.base.split(".")[0].lower())
 
 
 def _masked(chat: Chat, mask: Mask) -> Chat:
