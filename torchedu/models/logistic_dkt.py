@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from torchedu.batch import AnswerBatch, Answered, Asked, TracingFacts
-from torchedu.layers import LSTM, Dropout, VocabularyTable
+from torchedu.layers import LSTM, Dropout, VocabularyTable, at_least_single
 from torchedu.layers.past import (
     SHARED,
     PastNumbers,
@@ -109,10 +109,11 @@ class LogisticDKT(KTModel):
         if batch.past_BLF is None:
             before = numbers_of_window(item_BL, skill_BLS, correct_BL)
         else:
-            before = PastNumbers.carried(batch.past_BLF)
+            before = PastNumbers.carried(batch.past_BLF, self.shared_weight.dtype)
         easy_BL2 = self.item_weight(item_BL)
         if batch.moved_BL is not None:
-            easy_BL2 = easy_BL2 - F.pad(batch.moved_BL.unsqueeze(-1), (0, 1))
+            moved_BL2 = F.pad(batch.moved_BL.unsqueeze(-1), (0, 1))
+            easy_BL2 = easy_BL2 - moved_BL2.to(easy_BL2.dtype)
         x_BLD = self._code(easy_BL2, skill_BLS, correct_BL)
         h_BLD = self.lstm.before(x_BLD, item_BL != PADDING)
         return self._logit(h_BLD, before, easy_BL2, skill_BLS)
@@ -122,7 +123,7 @@ class LogisticDKT(KTModel):
 
         The mean over pairs of answers of a window that lie ``APART``, times the answers scored.
         """
-        logit_BL, correct_BL = output.float(), batch.correct_BL
+        logit_BL, correct_BL = at_least_single(output), batch.correct_BL
         loss_B, pairs_B = logit_BL.new_zeros(len(logit_BL)), logit_BL.new_zeros(len(logit_BL))
         for apart in (steps for steps in APART if steps < logit_BL.shape[1]):
             more_BL = correct_BL[:, apart:] - correct_BL[:, :-apart]
