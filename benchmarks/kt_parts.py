@@ -61,8 +61,8 @@ class NoLSTM(LogisticDKT):
 class NoLayer(LogisticDKT):
     """Has the LSTM alone."""
 
-    def __init__(self, num_items: int, num_skills: int, **more: Any) -> None:
-        super().__init__(num_items, num_skills, **more)
+    def __init__(self, num_items: int, num_skills: int) -> None:
+        super().__init__(num_items, num_skills)
         last = self.counted[-1]
         for parameter in last.parameters():
             nn.init.zeros_(parameter).requires_grad_(False)
