@@ -177,6 +177,25 @@ ENROLMENT_COLUMNS = (
 )
 """The columns of enrolments, a row an enrolment; further columns may be student attributes."""
 
+OUTCOME_COLUMNS = (
+    Column(
+        "outcome",
+        True,
+        "how it ended for the student",
+        (
+            *("result", "final_result", "target", "status", "output", "dropout", "dropped_out"),
+            *("passed", "graduated", "final_grade", "grade", "label", "ergebnis", "ausgang"),
+            *("abschluss", "bestanden", "studienabbruch", "abschlussnote", "note"),
+        ),
+    ),
+    Column("student", False, "a name; the row's number where there is no such column",
+           ANSWER_COLUMNS[0].aliases),
+    Column("course", False, "a name", ("course_id", "module", "class", "kurs", "fach", "modul")),
+    Column("presentation", False, "the year or term; later ones sort after earlier ones",
+           ("year", "term", "semester", "cohort", "jahr", "jahrgang")),
+)  # fmt: skip
+"""The columns of tables with a row a student and how it ended; further ones may tell of it."""
+
 SENTENCE_COLUMNS = (
     Column(
         "transcript",

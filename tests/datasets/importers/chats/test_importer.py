@@ -94,7 +94,7 @@ def test_chats_of_ones_own_are_divided_by_problem(tmp_path: Path) -> None:
             "row 2: the chat has no answer",
         ),
         ("chats", {"messages": "?"}, "row 2: the row has no list of messages"),
-        ("chats", {"messages": [{"role": "bot", "content": "?"}]}, "the role 'bot' is not known"),
+        ("chats", {"messages": [{"role": "tool", "content": "?"}]}, "the role 'tool' is not known"),
         ("chats", {"messages": [{"role": "user"}]}, "a message has no content"),
         ("chats", '{"messages": ', "row 2: the line is no JSON"),
         ("chats", "[1]", "row 2: the row is none of chats"),

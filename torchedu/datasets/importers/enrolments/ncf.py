@@ -15,21 +15,19 @@ from torchedu.schema import HELD_OUT
 FIELDS = {"student": 0, "item": 1, "count": 2, "time": 3}
 
 
-def _check_negatives(test: Source, negative: Source) -> None:
-    """Refuse negatives of other pairs than the test's, and the test's course among its own."""
+def _strange(test: Source, negative: Source) -> tuple[int, int]:
+    """Count the lines of negatives, and those of other pairs or with the pair's own course."""
     pairs = [line.split("\t")[:2] for line in io.StringIO(test.read().decode()) if line.strip()]
     known = {(user, item) for user, item in pairs}
-    for row, line in enumerate(io.StringIO(negative.read().decode()), 1):
+    rows = strange = 0
+    for line in io.StringIO(negative.read().decode()):
         if not line.strip():
             continue
         pair, *others = line.split("\t")
         user, _, item = pair.strip().strip("()").partition(",")
-        if (user, item) not in known or item in {other.strip() for other in others}:
-            raise negative.fault(
-                f"the pair {pair} is not of {test.base}, or stands among its own negatives.",
-                "Take both files from the same release.",
-                row,
-            )
+        rows += 1
+        strange += (user, item) not in known or item in {other.strip() for other in others}
+    return rows, strange
 
 
 class NeuralCF(EnrolmentImporter):
@@ -45,7 +43,7 @@ class NeuralCF(EnrolmentImporter):
 
         Each line holds user, item, rating and time, separated by tabs. The pairs of the test file
         are taken as held out. ``NAME.test.negative`` is not used to rank by, since courses are
-        ranked among all others here; its pairs must be those of the test file.
+        ranked among all others here; lines that do not fit the test file are counted.
 
         Args:
             raw: The folder, or the file ``NAME.train.rating``.
@@ -55,7 +53,7 @@ class NeuralCF(EnrolmentImporter):
             What is read, piece by piece.
 
         Raises:
-            DataError: A file is missing, or the negatives belong to another test file.
+            DataError: A file is missing.
         """
         source = only(locate(raw), (".train.rating",), "data sets")
         stem = source.base.removesuffix(".train.rating")
@@ -65,10 +63,14 @@ class NeuralCF(EnrolmentImporter):
         negative = source.sibling(f"{stem}.test.negative")
         notes: tuple[str, ...] = ()
         if negative is not None:
-            _check_negatives(test, negative)
+            rows, strange = _strange(test, negative)
             notes = (
                 "The sampled negatives are not used: every course is ranked among all others.",
             )
+            if strange:
+                told = f"{strange:,} of {rows:,} lines of {negative.base} name another pair than "
+                told += f"{test.base}, or have the test course among its own negatives."
+                notes += (told,)
 
         def pieces() -> Iterator[Piece]:
             for file in (source, test):

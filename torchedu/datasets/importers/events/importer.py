@@ -47,7 +47,10 @@ class EventImporter(Importer):
 
     def write(self, reading: Reading, bad: BadRows, out: Path, about: dict[str, Any]) -> None:
         """Write the history; see ``Importer.write``."""
-        for courses, work, enrolments, events, at_risk, dropped in reading.pieces:
+        for history in reading.pieces:
+            if not isinstance(history, History):
+                continue
+            courses, work, enrolments, events, at_risk, dropped = history
             if self.at_risk or not at_risk:
                 at_risk = outcomes.at_risk(enrolments.outcome, self.at_risk, reading.raw)
             before = int((events.day < enrolments.begin[events.enrolment]).sum())

@@ -100,7 +100,7 @@ def _delimiter(given: str | None, source: Source, data: bytes) -> str:
     if not given:
         usual = "\t" if ".tsv" in source.base else ","
         lines = [line for line in data[: 1 << 16].decode("utf-8", "ignore").splitlines() if line]
-        return usual if usual in lines[0] else dividing(lines[:20], usual)
+        return dividing(lines[:20], usual)
     delimiter = "\t" if given == "\\t" else given
     if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
         raise ConfigError(
@@ -112,7 +112,7 @@ def _delimiter(given: str | None, source: Source, data: bytes) -> str:
 
 def dividing(lines: Sequence[str], usual: str) -> str:
     """Return the delimiter that gives all lines as many fields; the usual one where none does."""
-    for delimiter in DELIMITERS:
+    for delimiter in dict.fromkeys([usual, *DELIMITERS]):
         counts = {len(fields) for fields in csv.reader(lines, delimiter=delimiter)}
         if len(lines) > 1 and len(counts) == 1 and counts != {1}:
             return delimiter

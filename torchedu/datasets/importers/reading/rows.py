@@ -38,7 +38,8 @@ class Reading(NamedTuple):
         sources: The files they come from.
         columns: The heading or field taken for each column of the schema.
         ignored: Headings that are not used.
-        notes: What a user should know about how the files were taken, in whole sentences.
+        notes: What a user should know about how the files were taken, in whole sentences; whole
+            once all pieces are read.
         unit: The unit of numeric times, where the format fixes it.
         response_time_unit: The unit of response times, where the format fixes it.
         decimal: What stands before the decimals of marks, where the format or the file tells it.
@@ -51,7 +52,7 @@ class Reading(NamedTuple):
     sources: tuple[Source, ...]
     columns: dict[str, str]
     ignored: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: Sequence[str] = ()
     unit: TimeUnit | None = None
     response_time_unit: Literal["s", "ms"] | None = None
     decimal: Literal[".", ","] = "."

@@ -22,7 +22,8 @@ TEXT = (*CSV, ".txt")
 class Table(Protocol):
     """A file of rows.
 
-    One of a known layout may also have ``roles``: its headings by the names of the schema.
+    One of a known layout may also have ``roles``, its headings by the names of the schema, and
+    ``notes`` once it is read.
     """
 
     @property
@@ -98,6 +99,12 @@ class Headed:
         taken = {n: heading for own in reversed(maps) for n, heading in own.taken.items()}
         lacking = [[name for name in taken if name not in own.taken] for own in maps]
 
+        notes = [
+            f"{table.source.base} has no column for {', '.join(absent)}, which others have."
+            for table, absent in zip(tables, lacking, strict=True)
+            if absent
+        ]
+
         def pieces() -> Iterator[Piece]:
             for table, columns, absent in zip(tables, maps, lacking, strict=True):
                 for piece in table.pieces(columns, bad):
@@ -105,12 +112,8 @@ class Headed:
                     for name in absent:
                         batch = batch.append_column(name, pa.nulls(len(batch), pa.string()))
                     yield piece._replace(batch=batch)
+                notes.extend(getattr(table, "notes", ()))
 
-        notes = [
-            f"{table.source.base} has no column for {', '.join(absent)}, which others have."
-            for table, absent in zip(tables, lacking, strict=True)
-            if absent
-        ]
         ignored = dict.fromkeys(heading for own in maps for heading in own.ignored)
         points = any(getattr(table, "delimiter", ",") == "," for table in tables)
         return Reading(
@@ -118,7 +121,7 @@ class Headed:
             tuple(sources),
             taken,
             tuple(ignored),
-            tuple(notes),
+            notes,
             decimal="." if points else ",",
         )
 

@@ -62,7 +62,7 @@ class TextImporter(Importer):
         for piece in reading.pieces:
             rows.take(piece)
         notes = rows.mask() if self.deidentify else []
-        rows.write(out, about, reading.raw, notes)
+        rows.write(out, about, reading.raw, [*reading.notes, *notes])
 
 
 class _Rows:

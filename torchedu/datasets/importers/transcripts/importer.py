@@ -61,6 +61,7 @@ class TranscriptImporter(Importer):
         rows = _Rows(bad)
         for piece in reading.pieces:
             rows.take(piece)
+        about["notes"] = list(reading.notes)
         rows.write(out, about, reading.raw, self.deidentify)
 
 
@@ -179,6 +180,7 @@ class _Rows:
             texts = [mask(text) for text in texts]
             speakers = _by_role(rows["speaker"], role, len(speakers))
             notes = [*notes, str(mask)]
+        notes = [*about.get("notes", ()), *notes]
         about |= {"dropped": self.bad.dropped, "notes": notes}
         columns = {"role": role, "turn": _turns(rows, lengths), "tag": tag}
         columns |= {name: rows[name] for name in ("speaker", "words")}
