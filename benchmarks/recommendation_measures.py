@@ -72,7 +72,7 @@ def planted_leaks(source: Path, students: int | None) -> dict[str, Any]:
             try:
                 store = import_data("user_lists", data, Path(folder) / "out.store")
                 found = [one for one in check(store) if one.count > 100]  # MOOCCubeX has 26 twins
-                told[kind] = "; ".join(f"{one.told} [{one.kind}]" for one in found) or None
+                told[kind] = "; ".join(f"{one.sentence} [{one.kind}]" for one in found) or None
             except DataError as error:
                 told[kind] = error.problem.replace(f"{folder}/", "")
     return told

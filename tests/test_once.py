@@ -97,3 +97,15 @@ def test_the_report_knows_no_task() -> None:
     for file in sources():
         if room_of(file) == "report":
             assert not set(tasks).intersection(strings(file)), file
+
+
+def test_locals_are_nouns() -> None:
+    vague = {"one", "told", "found"}
+    named = [
+        f"{file}:{node.lineno}"
+        for file in sources()
+        for node in ast.walk(tree(file))
+        if (isinstance(node, ast.arg) and node.arg in vague)
+        or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in vague)
+    ]
+    assert not named

@@ -284,7 +284,7 @@ class Section:
         return {
             "title": self.title,
             "sentence": self.sentence,
-            "forms": [{"form": one.form, **_plain(one)} for one in self.forms],
+            "forms": [{"form": form.form, **_plain(form)} for form in self.forms],
             "lacking": self.lacking,
             "private": self.private,
         }
@@ -298,12 +298,12 @@ class Section:
             ValueError: A form is not known, or its parts do not fit together.
         """
         forms: list[Any] = []
-        for one in value["forms"]:
-            if one["form"] not in FORMS:
-                raise ValueError(f"a form {one['form']!r} is not known")
-            forms.append(_read(FORMS[one["form"]], one))
-        told = (bool(value.get(name)) for name in ("lacking", "private"))
-        return cls(str(value["title"]), str(value["sentence"]), forms, *told)
+        for form in value["forms"]:
+            if form["form"] not in FORMS:
+                raise ValueError(f"a form {form['form']!r} is not known")
+            forms.append(_read(FORMS[form["form"]], form))
+        flags = (bool(value.get(name)) for name in ("lacking", "private"))
+        return cls(str(value["title"]), str(value["sentence"]), forms, *flags)
 
 
 def _same(what: str, *lengths: int) -> None:
@@ -313,27 +313,27 @@ def _same(what: str, *lengths: int) -> None:
 
 def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
-        return {one.name: _plain(vars(value)[one.name]) for one in fields(value)}
+        return {item.name: _plain(vars(value)[item.name]) for item in fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): _plain(item) for key, item in value.items()}
     if hasattr(value, "tolist"):  # an array, or a number of one
         return _plain(value.tolist())
     if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _read(kind: type[T], value: Mapping[str, Any]) -> T:
     """Build a form of its plain values; what is unknown is passed over."""
-    told = {}
-    for one in fields(kind):  # type: ignore[arg-type]
-        if one.name in value:
-            part = value[one.name]
-            of = one.metadata.get("of")
-            told[one.name] = [_read(of, each) for each in part] if of else part
-    nested = {one.name: anything for one in fields(kind) if "of" in one.metadata}  # type: ignore[arg-type]
-    check(told, arguments(kind, nested))
+    values = {}
+    for attribute in fields(kind):  # type: ignore[arg-type]
+        if attribute.name in value:
+            part = value[attribute.name]
+            of = attribute.metadata.get("of")
+            values[attribute.name] = [_read(of, each) for each in part] if of else part
+    nested = {attribute.name: anything for attribute in fields(kind) if "of" in attribute.metadata}  # type: ignore[arg-type]
+    check(values, arguments(kind, nested))
     try:
-        return kind(**told)
+        return kind(**values)
     except TypeError as error:
         raise ValueError(f"a {kind.__name__} {str(error).partition(') ')[2]}") from None

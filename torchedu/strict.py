@@ -109,7 +109,7 @@ def exactly(*values: Any) -> Form:
     """One of a few values."""
 
     def form(value: Any, look: Look) -> None:
-        if not any(type(value) is type(one) and value == one for one in values):
+        if not any(type(value) is type(item) and value == item for item in values):
             raise _unfit(value, f"one of {', '.join(map(repr, values))}")
 
     return form
@@ -125,9 +125,9 @@ def either(*forms: Form) -> Form:
     """Values of one of several forms; what they are refused for is the last one's reason."""
 
     def form(value: Any, look: Look) -> None:
-        for i, one in enumerate(forms):
+        for i, item in enumerate(forms):
             try:
-                one(value, look)
+                item(value, look)
             except Unfit as error:
                 nearer = error.place or i == len(forms) - 1
                 if nearer:
@@ -145,9 +145,9 @@ def listed(each: Form, least: int = 0, most: int = MOST) -> Form:
         if type(value) not in (list, tuple) or not least <= len(value) <= most:
             raise _unfit(value, f"a list of {least} to {most:,} values")
         look.take(len(value))
-        for i, one in enumerate(value):
+        for i, item in enumerate(value):
             try:
-                each(one, look)
+                each(item, look)
             except Unfit as error:
                 raise error.inside(i) from None
 
@@ -160,9 +160,9 @@ def row(*forms: Form) -> Form:
     def form(value: Any, look: Look) -> None:
         if type(value) not in (list, tuple) or len(value) != len(forms):
             raise _unfit(value, f"a list of {len(forms)}")
-        for i, (one, each) in enumerate(zip(value, forms, strict=True)):
+        for i, (item, each) in enumerate(zip(value, forms, strict=True)):
             try:
-                each(one, look)
+                each(item, look)
             except Unfit as error:
                 raise error.inside(i) from None
 
@@ -175,10 +175,10 @@ def table(each: Form, key: Form | None = None) -> Form:
 
     def form(value: Any, look: Look) -> None:
         _mapping(value, look)
-        for name, one in value.items():
+        for name, item in value.items():
             named(name, look)
             try:
-                each(one, look)
+                each(item, look)
             except Unfit as error:
                 raise error.inside(name) from None
 
@@ -202,13 +202,13 @@ def record(
         for name in needed:
             if name not in value:
                 raise Unfit(f"without {name!r}")
-        for name, one in value.items():
+        for name, item in value.items():
             named(name, look)
             each = fields.get(name, others)
             if each is None:
                 raise Unfit(f"not known here; allowed: {', '.join(fields) or 'nothing'}", name)
             try:
-                each(one, look)
+                each(item, look)
             except Unfit as error:
                 raise error.inside(name) from None
 
@@ -224,17 +224,17 @@ def plain(leaf: Form) -> Form:
         if isinstance(value, dict):
             _mapping(value, look)
             look.take(NESTED * len(value))
-            for name, one in value.items():
+            for name, item in value.items():
                 if type(name) not in (str, int):
                     raise _unfit(name, "a name")
                 try:
-                    walk(one, look, depth + 1)
+                    walk(item, look, depth + 1)
                 except Unfit as error:
                     raise error.inside(name) if depth < 8 else error from None
         elif type(value) in (list, tuple):
             look.take(NESTED * len(value))
-            for one in value:
-                walk(one, look, depth + 1)
+            for item in value:
+                walk(item, look, depth + 1)
         elif type(value) not in (bool, float, types.NoneType):  # which every leaf may be
             leaf(value, look)
 
@@ -259,8 +259,12 @@ def arguments(function: Callable[..., Any], special: Mapping[str, Form] | None =
     except (NameError, TypeError):  # of somebody's own code
         hints = {}
     known = inspect.signature(function).parameters.values()
-    named = [one for one in known if one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL)]
-    fields = {one.name: _of_hint(hints.get(one.name)) for one in named}
+    named = [
+        parameter
+        for parameter in known
+        if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+    ]
+    fields = {parameter.name: _of_hint(hints.get(parameter.name)) for parameter in named}
     return record({**fields, **(special or {})})
 
 

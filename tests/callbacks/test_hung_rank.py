@@ -15,7 +15,7 @@ from torchedu.callbacks.hung_rank import HUNG
 from torchedu.errors import ConfigError
 from torchedu.testing.launch import Launch, LaunchServer
 
-TIMEOUT = 2.0
+TIMEOUT = 4.0  # above what a busy machine keeps a process waiting
 
 
 class Hold(Callback):
@@ -25,7 +25,7 @@ class Hold(Callback):
         self.how = how
 
     def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Any) -> None:
-        if self.how == "slow" and trainer.global_step < 3:
+        if self.how == "slow" and trainer.global_step < 2:
             time.sleep(0.6 * TIMEOUT)
         if trainer.global_step == 2 and self.how == "stop":
             os.kill(os.getpid(), signal.SIGSTOP)

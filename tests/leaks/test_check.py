@@ -63,10 +63,10 @@ def test_another_split_is_looked_at_where_it_is_given(tmp_path: Path) -> None:
     store = imported(twins(np.random.default_rng(3), made(answers, 2), 0.1), tmp_path)
     (found,) = check(store, {})
     assert found.kind == "copies"
-    assert "scored" not in found.told
+    assert "scored" not in found.sentence
     train = np.arange(100)
     (found,) = check(store, {"train": train, "test": np.setdiff1d(np.arange(165), train)})
-    assert "that are scored have their like in training" in found.told
+    assert "that are scored have their like in training" in found.sentence
 
 
 def test_data_that_gives_all_away_is_refused(tmp_path: Path) -> None:

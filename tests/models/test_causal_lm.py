@@ -102,7 +102,7 @@ def test_answers_are_what_is_likeliest_token_by_token() -> None:
             ids.append(int(net.lm(torch.tensor([ids])).logits[0, -1].argmax()))
         expected = ids[len(prompt) :]
         assert answer == (expected[: expected.index(1)] if 1 in expected else expected)
-    (alone,) = net.generate(prompts[:1], ends=[1], most=6, told=told.extend)
+    (alone,) = net.generate(prompts[:1], ends=[1], most=6, emit=told.extend)
     assert told == alone
     assert len(net.generate([[2] * 30], ends=[1])[0]) <= 2
     with pytest.raises(ConfigError, match="prompt has 32 tokens, and the model reads 32"):
@@ -121,7 +121,7 @@ def test_an_answer_ends_at_each_token_that_ends_one() -> None:
     for given, own in (([29, end], None), ([29], end), ([29], [28, end])):
         net.lm.config.eos_token_id = own
         said: list[int] = []
-        assert net.generate([[3, 4]], given, most=9, told=said.extend) == [whole[:until]]
+        assert net.generate([[3, 4]], given, most=9, emit=said.extend) == [whole[:until]]
         assert said == whole[:until]
 
 

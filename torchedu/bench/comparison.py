@@ -53,19 +53,26 @@ def compare(
     Raises:
         ConfigError: No model is called so, or two are called the same.
     """
-    names = [one.name for one in contenders]
+    names = [contender.name for contender in contenders]
     against = names[0] if against is None else against
     if against not in names:
         raise ConfigError(f"⟦against⟧ is {against!r}.", allowed(against, names))
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise ConfigError(f"two models are called {twice!r}.", "Give each a name of its own.")
-    scores = {one.name: clustered(one.probability, correct, student) for one in contenders}
+    scores = {
+        contender.name: clustered(contender.probability, correct, student)
+        for contender in contenders
+    }
     apart = {
         title: {name: own[title].minus(scores[against][title]) for name, own in scores.items()}
         for title in SCORES
     }
-    others = [one.name for one in contenders if one.name != against and one.kind != "oracle"]
+    others = [
+        contender.name
+        for contender in contenders
+        if contender.name != against and contender.kind != "oracle"
+    ]
     sure = {title: holm({name: apart[title][name].p for name in others}) for title in SCORES}
     rows = []
     for name, kind, _, facts in contenders:

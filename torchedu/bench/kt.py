@@ -27,7 +27,7 @@ RATES = (1.0, 1 / 3, 3.0)
 """Learning rates that are tried, in turn, as multiples of the recipe's."""
 STEPS = 100
 """Optimizer steps of a quick comparison."""
-Told = Callable[[str], None]
+Show = Callable[[str], None]
 
 
 def networks() -> dict[str, dict[str, Any]]:
@@ -47,7 +47,7 @@ def bench(
     tries: int = 1,
     quick: bool = False,
     seed: int = 0,
-    told: Told = lambda text: None,
+    show: Show = lambda text: None,
 ) -> dict[str, Any]:
     """Train networks on data sets, each by its recipe, and compare them on the test parts.
 
@@ -61,7 +61,7 @@ def bench(
         tries: How many learning rates each is given, up to ``len(RATES)``.
         quick: Whether training ends after ``STEPS`` steps.
         seed: Of the splits, and of everything drawn in training.
-        told: Is told what is done next.
+        show: Called with what is done next.
 
     Returns:
         ``sets``, each with the ``leaks`` found before anything was trained, and what ``compare``
@@ -92,11 +92,11 @@ def bench(
     for whole in sets:
         _ = whole.parts  # what cannot be read or divided is told before hours of training
     for title, path, whole in zip(titles, data, sets, strict=True):
-        told(f"{title}: leaks")
+        show(f"{title}: leaks")
         leaks = [str(leak) for leak in check(whole.store, whole.parts)]
         contenders: list[Contender] = []
         for name in nets or known:
-            told(f"{title}: {name}")
+            show(f"{title}: {name}")
             words = _words(path, folder / title / name, seed, quick)
             lr = known[name]["model"]["init_args"]["lr"]
             before = _cpu()
@@ -112,7 +112,7 @@ def bench(
             facts = {"cpu_seconds": round(spent, 1), "parameters": size}
             own = Contender(type(run.task.net).__name__, "network", probability, facts)
             if not contenders:
-                told(f"{title}: baselines")
+                show(f"{title}: baselines")
                 correct, student = columns["correct"], columns["student"]
                 contenders += [Contender(*row) for row in said]
             contenders.append(own)

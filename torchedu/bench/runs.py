@@ -39,10 +39,10 @@ def compare_runs(runs: Sequence[str | Path], against: str | None = None) -> dict
         raise ConfigError(f"⟦runs⟧ names {len(folders)}.", "Name two runs or more.")
     names = [str(folder.path) for folder in folders]
     named_once("runs", names)
-    found = [_evaluation(folder) for folder in folders]
+    evaluations = [_evaluation(folder) for folder in folders]
     head = {}
     for key, noun in (("task", "task"), ("split", "part"), ("data", "data")):
-        values = [content[key] for content in found]
+        values = [content[key] for content in evaluations]
         other = next((i for i, value in enumerate(values) if value != values[0]), None)
         if other is not None:
             raise ConfigError(
@@ -54,10 +54,10 @@ def compare_runs(runs: Sequence[str | Path], against: str | None = None) -> dict
     tables = [folder.table() for folder in folders]
     if not all(table.is_file() for table in tables):
         rows = []
-        for name, content in zip(names, found, strict=True):
+        for name, content in zip(names, evaluations, strict=True):
             first = next(row for row in content["scores"] if row["kind"] == "network")
             rows.append({"name": name, "kind": "network", "scores": first})
-        return {**head, "columns": found[0]["columns"], "models": rows}
+        return {**head, "columns": evaluations[0]["columns"], "models": rows}
     answers = [pyarrow.parquet.read_table(table) for table in tables]
     for name, table in zip(names, answers, strict=True):
         if any(not table[key].equals(answers[0][key]) for key in WHICH):

@@ -21,9 +21,9 @@ class Advice(Callback):
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
         """Add the note."""
-        told = advice(exception)
-        if told is not None:
-            exception.add_note(str(told))
+        text = advice(exception)
+        if text is not None:
+            exception.add_note(str(text))
 
 
 def advice(error: BaseException) -> TrainingError | None:

@@ -168,20 +168,20 @@ class GradientGuard(Callback):
                 f"for {len(samples):,} samples whose own numbers are: the learning rate is too high"
             )
             remedy = "Lower the learning rate"
-        told = (
+        text = (
             f"step {step:,}: loss or gradients are not finite (NaN or infinite, first in {layer}), "
             f"{cause}"
         )
         if self.non_finite == "stop" or self._in_a_row >= self.most_skipped:
             passed = f" after {self._in_a_row} that were passed over" * bool(self._in_a_row)
             raise TrainingError(
-                f"{told}; the step was not taken{passed}.",
+                f"{text}; the step was not taken{passed}.",
                 f"{remedy}, or pass over such steps: "
                 "⟦gradients.non_finite⟧ skip, with ⟦run⟧ FOLDER ⟦resume⟧ auto to go on.",
             )
         self.skipped += 1
         self._in_a_row += 1
-        rank_zero_warn(worded(f"{told}; the step was passed over."))
+        rank_zero_warn(worded(f"{text}; the step was passed over."))
         for optimizer in trainer.optimizers:
             optimizer.zero_grad()  # optimizers leave what has no gradient as it is
 
@@ -201,31 +201,31 @@ class GradientGuard(Callback):
 
     def _spoilt(self, module: LightningModule) -> list[str]:
         """Return the names of the samples of this rank that are themselves not finite."""
-        found: list[str] = []
+        spoilt: list[str] = []
         if not isinstance(module, Domain):
-            return found
+            return spoilt
         for batch in self._batches:
             names = module.pseudonyms(batch)
             # What a batch may do without is NaN where it is not known.
             columns = batch._asdict()
             needed = [columns[name] for name in columns if name not in batch._field_defaults]
             numbers = [column for column in needed if column.is_floating_point()]
-            found += [
+            spoilt += [
                 name
                 for row, name in enumerate(names)
                 if not all(bool(x[row].isfinite().all()) for x in numbers)
             ]
-        return found
+        return spoilt
 
     def _culprits(self, module: LightningModule) -> list[str]:
         """Return the names of the samples of this rank whose loss or gradients are not finite."""
         if not isinstance(module, Domain):
             return []
         task = module
-        found: list[str] = []
+        culprits: list[str] = []
         # A forward pass may need all ranks, and gradients of one sample cannot be told.
         sharded = traits_of(module.trainer).norms is not None or any(
-            isinstance(one, DTensor) or one.is_meta for one in module.parameters()
+            isinstance(parameter, DTensor) or parameter.is_meta for parameter in module.parameters()
         )
         with torch.random.fork_rng():
             for batch in self._batches:
@@ -236,13 +236,13 @@ class GradientGuard(Callback):
                         alone = [n for n in rows if not task.loss(_row(batch, n))[0].isfinite()]
                         rows = alone or rows
                 names = task.pseudonyms(batch)
-                found += [names[row] for row in rows]
-            if found or sharded:
-                return found
+                culprits += [names[row] for row in rows]
+            if culprits or sharded:
+                return culprits
             for batch in self._batches:
                 names = task.pseudonyms(batch)
-                found += [n for row, n in enumerate(names) if _breaks(module, _row(batch, row))]
-        return found
+                culprits += [n for row, n in enumerate(names) if _breaks(module, _row(batch, row))]
+        return culprits
 
 
 def layers(module: nn.Module) -> dict[str, list[nn.Parameter]]:
@@ -255,13 +255,13 @@ def layers(module: nn.Module) -> dict[str, list[nn.Parameter]]:
         The parameters by name: that of a direct child, with the number of the block where the
         child is a list of blocks.
     """
-    found: dict[str, list[nn.Parameter]] = {}
+    by_layer: dict[str, list[nn.Parameter]] = {}
     for name, parameter in module.named_parameters():
         if parameter.requires_grad:
             words = name.removeprefix("net.").split(".")
             numbered = len(words) > 2 and words[1].isdigit()
-            found.setdefault(".".join(words[: 1 + numbered]), []).append(parameter)
-    return found
+            by_layer.setdefault(".".join(words[: 1 + numbered]), []).append(parameter)
+    return by_layer
 
 
 @torch.no_grad()
@@ -281,13 +281,13 @@ def norms(groups: Sequence[Sequence[nn.Parameter]]) -> Tensor:
     for mesh, square_G in squares.items():
         for group in [] if mesh is None else mesh.get_all_groups():
             distributed.all_reduce(square_G, group=group)
-    found = list(squares.values()) or [torch.zeros(len(groups))]
-    return torch.stack([one.to(found[0].device) for one in found]).sum(0).sqrt().float()
+    sums = list(squares.values()) or [torch.zeros(len(groups))]
+    return torch.stack([summed.to(sums[0].device) for summed in sums]).sum(0).sqrt().float()
 
 
 def _parts(parameters: Sequence[nn.Parameter]) -> dict[tuple[Any, int], list[Tensor]]:
     """Return what this rank holds of gradients, by their mesh and how many ranks hold the same."""
-    found: dict[tuple[Any, int], list[Tensor]] = {}
+    parts: dict[tuple[Any, int], list[Tensor]] = {}
     for parameter in parameters:
         gradient = parameter.grad
         if gradient is None:
@@ -304,8 +304,8 @@ def _parts(parameters: Sequence[nn.Parameter]) -> dict[tuple[Any, int], list[Ten
             whole = [place.is_replicate() for place in gradient.placements]
             copies = math.prod(n for n, same in zip(mesh.shape, whole, strict=True) if same)
             gradient = gradient.to_local()
-        found.setdefault((mesh, copies), []).append(gradient)
-    return found
+        parts.setdefault((mesh, copies), []).append(gradient)
+    return parts
 
 
 def _widest(device: torch.device) -> torch.dtype:
@@ -321,18 +321,18 @@ def clip(parameters: Sequence[nn.Parameter], most: float) -> None:
         most: The largest norm left as it is.
     """
     total = norms([parameters])[0]
-    with_gradient = [one for one in parameters if one.grad is not None]
+    with_gradient = [parameter for parameter in parameters if parameter.grad is not None]
     for some in of_one_mesh(with_gradient).values():
         nn.utils.clip_grads_with_norm_(some, most, total)
 
 
 def _breaks(module: LightningModule, row: Any) -> bool:
     """Say whether the gradients of one sample are not finite."""
-    parameters = [one for one in module.parameters() if one.requires_grad]
+    parameters = [tensor for tensor in module.parameters() if tensor.requires_grad]
     with torch.enable_grad():
         loss = cast(Any, module).loss(row)[0].sum()
-        found: Any = torch.autograd.grad(loss, parameters, allow_unused=True)
-    return any(not one.isfinite().all() for one in found if one is not None)
+        gradients: Any = torch.autograd.grad(loss, parameters, allow_unused=True)
+    return any(not tensor.isfinite().all() for tensor in gradients if tensor is not None)
 
 
 def _row(batch: Any, row: int) -> Any:

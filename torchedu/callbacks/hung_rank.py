@@ -31,6 +31,7 @@ class Beat(NamedTuple):
         passed: Places of training that it has passed.
         doing: The last of them.
         number: How many times it has told.
+        ending: Whether it has judged that training hangs, and ends.
         host: Its machine.
         pid: Its process.
     """
@@ -38,6 +39,7 @@ class Beat(NamedTuple):
     passed: int
     doing: str
     number: int
+    ending: bool
     host: str
     pid: int
 
@@ -90,7 +92,11 @@ class HungRank(Callback):
             self._watch.done.set()
             self._watch = None
 
-    on_exception = on_train_end
+    def on_exception(self, *_: Any, **__: Any) -> None:
+        """Stop watching, unless that is what ends this job: then the lost peer is its doing."""
+        if self._watch is not None:
+            self._watch.end_if_judged()
+        self.on_train_end()
 
     on_train_batch_start = _at("computing the loss of")
     on_before_backward = _at("computing the gradients of")  # here ranks meet
@@ -109,26 +115,35 @@ class _Watch:
 
     def __init__(self, rank: HungRank, trainer: Trainer) -> None:
         self.done = threading.Event()
+        self._ending = threading.Event()
         self._rank = rank
         self._own = trainer.global_rank
         self._size = trainer.world_size
         self._main = threading.main_thread().ident
         self._every = min(rank.timeout / 10, 5.0)
+        self._late = max(rank.timeout / 2, 3 * self._every)
         self._heard = time.monotonic()  # when the store last answered
         # One of our own: torch's is behind a lock that a waiting rank may hold.
         host, wait = os.environ.get("MASTER_ADDR", "127.0.0.1"), timedelta(seconds=rank.timeout)
         first = self._own == 0
         store = TCPStore(host, 0, is_master=True, timeout=wait) if first else None
-        told = on_all((store.port if store else 0, self._beat(0)))
-        self._store = store or TCPStore(host, told[0][0], is_master=False, timeout=wait)
+        beats = on_all((store.port if store else 0, self._beat(0)))
+        self._store = store or TCPStore(host, beats[0][0], is_master=False, timeout=wait)
         # What each rank told last, and when.
-        self._seen = {other: (beat, time.monotonic()) for other, (_, beat) in enumerate(told)}
-        for work in (self._tell, self._judge):
-            threading.Thread(target=work, name="hung-rank", daemon=True).start()
+        self._seen = {other: (beat, time.monotonic()) for other, (_, beat) in enumerate(beats)}
+        self._judging = threading.Thread(target=self._judge, name="hung-rank-judge", daemon=True)
+        self._judging.start()
+        threading.Thread(target=self._tell, name="hung-rank-tell", daemon=True).start()
+
+    def end_if_judged(self) -> None:
+        """Wait for this process's end if it was judged that training hangs."""
+        if self._ending.is_set():
+            self._judging.join()
 
     def _beat(self, number: int) -> Beat:
         rank = self._rank
-        return Beat(rank.count, rank.doing, number, socket.gethostname(), os.getpid())
+        ending = self._ending.is_set()
+        return Beat(rank.count, rank.doing, number, ending, socket.gethostname(), os.getpid())
 
     def _tell(self) -> None:
         number = 0
@@ -148,38 +163,50 @@ class _Watch:
             self._seen[rank] = (beat, time.monotonic())
 
     def _judge(self) -> None:
-        count, since = -1, time.monotonic()
+        # Any rank's progress counts: all then judge at much the same time.
+        passed, since = [-1], time.monotonic()
         while not self.done.wait(self._every):
             now = time.monotonic()
-            if self._rank.count != count:
-                count, since = self._rank.count, now
+            latest = [self._rank.count, *(beat.passed for beat, _ in self._seen.values())]
+            if latest != passed:
+                passed, since = latest, now
             if now - since > self._rank.timeout:
                 self._end(now)
 
     def _hung(self, now: float) -> tuple[list[int], bool]:
         """Return the ranks that hang, and whether they are silent besides."""
-        late = max(self._rank.timeout / 2, 3 * self._every)
-        if now - self._heard > late:
+        if now - self._heard > self._late:
             return [0], True
-        silent = [rank for rank, (_, at) in self._seen.items() if now - at > late]
+        silent = [rank for rank, (_, at) in self._seen.items() if now - at > self._late]
         if silent:
             return silent, True
         least = min(beat.passed for beat, _ in self._seen.values())
         behind = [r for r in range(self._size) if self._seen[r][0].passed == least]
         return (behind if len(behind) < self._size else []), False
 
+    def _await(self, ranks: set[int]) -> None:
+        """Wait, not long, until other ranks end as well.
+
+        One that lost this one before would take it for a rank that died.
+        """
+        until = time.monotonic() + self._late
+        while time.monotonic() < until and not all(self._seen[r][0].ending for r in ranks):
+            time.sleep(self._every / 4)
+
     def _end(self, now: float) -> None:
         """Name who hangs, and end this process and what hangs beside it."""
         hung, silent = self._hung(now)
-        told = [] if hung else [f"no rank is behind; all are {self._rank.doing}."]
+        self._ending.set()
+        self._await(set(self._seen) - {self._own} - set(hung if silent else ()))
+        sentences = [] if hung else [f"no rank is behind; all are {self._rank.doing}."]
         for rank in hung:
             beat = self._seen[rank][0]
-            told.append(
+            sentences.append(
                 f"rank {rank} ({beat.host}, pid {beat.pid}) hangs while {beat.doing}"
                 f"{', and is not heard of' * silent}."
             )
         error = TrainingError(
-            f"training came no further for {self._rank.timeout:g} s: {' '.join(told)}",
+            f"training came no further for {self._rank.timeout:g} s: {' '.join(sentences)}",
             "See what it waits for, or raise ⟦hung_rank.timeout⟧ if steps take longer; then go on "
             "with ⟦run⟧ FOLDER ⟦resume⟧ auto.",
         )

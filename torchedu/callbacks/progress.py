@@ -55,9 +55,11 @@ class AnswersProgressBar(RichProgressBar):
         """
         given = asked["callbacks"] or []
         given = given if isinstance(given, list) else [given]
-        other = any(isinstance(one, ProgressBar) for one in given)
+        other = any(isinstance(callback, ProgressBar) for callback in given)
         off = asked["enable_progress_bar"] is False or other
-        kept = [one for one in usual["callbacks"] if not (off and isinstance(one, cls))]
+        kept = [
+            callback for callback in usual["callbacks"] if not (off and isinstance(callback, cls))
+        ]
         return {**usual, "callbacks": kept}
 
     def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:

@@ -79,7 +79,7 @@ def set_random_state(state: dict[str, Any]) -> None:
     np.random.set_state((kind, _numpy(keys), position, has_gauss, cached))
     torch.set_rng_state(state["torch"].cpu())
     if state["cuda"] and torch.cuda.device_count() == len(state["cuda"]):
-        torch.cuda.set_rng_state_all([one.cpu() for one in state["cuda"]])
+        torch.cuda.set_rng_state_all([generator.cpu() for generator in state["cuda"]])
 
 
 def _numpy(keys: Tensor) -> np.ndarray[Any, np.dtype[np.uint32]]:

@@ -122,8 +122,10 @@ class LastCheckpoint(Checkpoint):
         self._step = trainer.global_step
         self._stop = False
         callbacks = trainer.callbacks  # type: ignore[attr-defined]
-        patience = [one for one in callbacks if isinstance(one, EarlyStopping)]
-        if self._early_stop and all(one.wait_count >= one.patience for one in patience):
+        patience = [stopping for stopping in callbacks if isinstance(stopping, EarlyStopping)]
+        if self._early_stop and all(
+            stopping.wait_count >= stopping.patience for stopping in patience
+        ):
             trainer.should_stop = True  # as was decided in the epoch that the checkpoint ended
         io = trainer.strategy.checkpoint_io
         if isinstance(io, VerifiedCheckpointIO):

@@ -35,7 +35,9 @@ def parts_folder(file: Path) -> Path:
 
 def is_divided(checkpoint: Mapping[str, Any]) -> bool:
     """Return whether each rank keeps a part of a checkpoint that is to be saved."""
-    return any(hasattr(one, "to_local") for one in tree_leaves(checkpoint.get("state_dict", {})))
+    return any(
+        hasattr(tensor, "to_local") for tensor in tree_leaves(checkpoint.get("state_dict", {}))
+    )
 
 
 def write_divided(file: Path, checkpoint: Mapping[str, Any]) -> None:
@@ -120,7 +122,7 @@ def put_together(
             f"{file} cannot be used: its parts do not make a whole.", ANOTHER
         ) from None
     divided = {key: content[key] for key in DIVIDED if key in content}
-    return content | tree_map_with_path(lambda path, one: full.get(keystr(path), one), divided)
+    return content | tree_map_with_path(lambda path, value: full.get(keystr(path), value), divided)
 
 
 def remove(file: Path) -> None:
@@ -142,16 +144,16 @@ def _taken_apart(checkpoint: Mapping[str, Any]) -> tuple[dict[str, Any], Any, An
     forms: dict[str, tuple[list[int], torch.dtype]] = {}
     pieces: dict[str, tuple[list[int], Tensor]] = {}
 
-    def rest(path: Any, one: Any) -> Any:
-        if not hasattr(one, "to_local"):  # a DTensor, slow to import
-            return one
-        place, local = keystr(path), one.to_local().detach()
-        forms[place] = (list(one.shape), one.dtype)
-        at: list[int] = list(one.device_mesh.get_coordinate() or ())
+    def rest(path: Any, value: Any) -> Any:
+        if not hasattr(value, "to_local"):  # a DTensor, slow to import
+            return value
+        place, local = keystr(path), value.to_local().detach()
+        forms[place] = (list(value.shape), value.dtype)
+        at: list[int] = list(value.device_mesh.get_coordinate() or ())
         # Of ranks that keep the same, the first one writes it.
-        first = not any(n and p.is_replicate() for n, p in zip(at, one.placements, strict=True))
+        first = not any(n and p.is_replicate() for n, p in zip(at, value.placements, strict=True))
         if first and local.numel():
-            offset = list(one.__create_chunk_list__()[0].offsets)
+            offset = list(value.__create_chunk_list__()[0].offsets)
             pieces[place] = (offset, local.to("cpu", copy=True).contiguous())
         return None
 
@@ -191,6 +193,6 @@ def _prune(file: Path) -> None:
     except Exception:  # noqa: BLE001  # nothing is removed for what cannot be read
         return
     with suppress(OSError):  # what stays takes room and nothing else
-        for one in parts_folder(file).iterdir():
-            if one.name not in named:
-                one.unlink()
+        for entry in parts_folder(file).iterdir():
+            if entry.name not in named:
+                entry.unlink()

@@ -63,17 +63,17 @@ def resume_from(resume: str | None, run: str | None, module: nn.Module) -> Resum
             raise ConfigError(
                 "⟦resume⟧ auto goes on in the run's folder, and none is named.", "Add ⟦run⟧ FOLDER."
             )
-        found = newest(Path(run))
-        if found is None:
+        checkpoint = newest(Path(run))
+        if checkpoint is None:
             return None
     else:
         path = local(resume)
-        found = newest(path) if path.is_dir() else None
-        found = found or open_checkpoint(path, RunFolder.LAST)
-    _check_fit(found, module)
+        checkpoint = newest(path) if path.is_dir() else None
+        checkpoint = checkpoint or open_checkpoint(path, RunFolder.LAST)
+    _check_fit(checkpoint, module)
     own = None if run is None else RunFolder(Path(run)).checkpoints.resolve()
-    same_run = found.file.resolve().parent == own
-    return Resume(found, same_run)
+    same_run = checkpoint.file.resolve().parent == own
+    return Resume(checkpoint, same_run)
 
 
 def newest(run: Path) -> Checkpoint | None:
@@ -89,15 +89,15 @@ def newest(run: Path) -> Checkpoint | None:
     Raises:
         CheckpointError: There are checkpoints, and none can be used.
     """
-    found, problems = read_newest(RunFolder(run).checkpoints)
+    checkpoint, problems = read_newest(RunFolder(run).checkpoints)
     for problem in problems:
-        if found is None:
+        if checkpoint is None:
             raise CheckpointError(
                 f"no checkpoint of {run} can be gone on from; the first: {problem}",
                 "Move the folder away to start afresh, or name a checkpoint: ⟦resume⟧ FILE.",
             )
-        warn(f"{problem} The run goes on from {found.file}.")
-    return found
+        warn(f"{problem} The run goes on from {checkpoint.file}.")
+    return checkpoint
 
 
 def _check_fit(checkpoint: Checkpoint, module: nn.Module) -> None:

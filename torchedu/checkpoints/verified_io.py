@@ -81,7 +81,7 @@ class VerifiedCheckpointIO(CheckpointIO):
         name = not_numbers(checkpoint.get("state_dict", {}))
         divided = is_divided(checkpoint)
         if divided:
-            name = next((one for one in on_all(name) if one is not None), None)
+            name = next((own for own in on_all(name) if own is not None), None)
         if name is not None:
             notice = f"{file} was not saved: the weights {name} are not numbers (NaN)."
             rank_zero_warn(worded(notice))

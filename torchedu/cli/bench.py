@@ -49,18 +49,18 @@ def kt(
     ) as bar:
         task = bar.add_task("", total=steps, completed=-1)
 
-        def told(text: str) -> None:
+        def show(text: str) -> None:
             bar.update(task, description=text, advance=1)
             if quiet:
                 terminal.print(text)
 
-        found = bench(data, folder, chosen, tries, quick, seed, told)
-    for title, results in found["sets"].items():
+        comparison = bench(data, folder, chosen, tries, quick, seed, show)
+    for title, results in comparison["sets"].items():
         terminal.print(table(title, results))
         for leak in results["leaks"]:
             terminal.print(f"leak  {worded(leak)}")
     try:
-        write_comparison(found["sets"], "auc", "AUC", folder / "scores.png")
+        write_comparison(comparison["sets"], "auc", "AUC", folder / "scores.png")
         terminal.print(f"picture: {folder / 'scores.png'}")
     except MissingExtraError as error:
         terminal.print(f"No picture: {worded(error.remedy)}")

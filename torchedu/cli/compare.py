@@ -27,37 +27,39 @@ def compare(runs: list[str], against: str | None = None, out: str | None = None)
     from torchedu.bench import compare_runs
     from torchedu.files import write_json
 
-    found, terminal = compare_runs(runs, against), Terminal()
-    title = f"{found['data']}, {found['split']} part"
-    if "against" in found:
-        terminal.print(table(title, found))
+    comparison, terminal = compare_runs(runs, against), Terminal()
+    title = f"{comparison['data']}, {comparison['split']} part"
+    if "against" in comparison:
+        terminal.print(table(title, comparison))
     else:
-        terminal.print(plain_table(title, found))
+        terminal.print(plain_table(title, comparison))
     if out is not None:
-        write_json(Path(out), found)
+        write_json(Path(out), comparison)
         terminal.print(f"comparison: {out}")
 
 
-def table(title: str, found: Mapping[str, Any]) -> Table:
+def table(title: str, scores: Mapping[str, Any]) -> Table:
     """Return scores and differences as a table, the best model first.
 
     Args:
         title: What was scored.
-        found: What ``torchedu.bench.compare`` returns.
+        scores: What ``torchedu.bench.compare`` returns.
     """
     from torchedu.bench.comparison import SCORES
 
-    counts = f"{found['students']:,} students, {found['answers']:,} answers"
+    counts = f"{scores['students']:,} students, {scores['answers']:,} answers"
     drawn = Table(title=f"{title}: {counts}", title_justify="left")
     drawn.add_column("model")
     for name in SCORES.values():
         drawn.add_column(name, justify="right")
-    drawn.add_column(f"AUC above {found['against']}", justify="right")
+    drawn.add_column(f"AUC above {scores['against']}", justify="right")
     drawn.add_column("p (Holm)", justify="right")
-    facts = [key for key in ("cpu_seconds", "parameters") if any(key in m for m in found["models"])]
+    facts = [
+        key for key in ("cpu_seconds", "parameters") if any(key in m for m in scores["models"])
+    ]
     for key in facts:
         drawn.add_column(key.replace("_", " "), justify="right")
-    for row in sorted(found["models"], key=lambda row: -(row["scores"]["auc"]["value"] or 0)):
+    for row in sorted(scores["models"], key=lambda row: -(row["scores"]["auc"]["value"] or 0)):
         apart = row.get("differences", {}).get("auc", {})
         sure = apart.get("p_holm")
         drawn.add_row(
@@ -70,14 +72,14 @@ def table(title: str, found: Mapping[str, Any]) -> Table:
     return drawn
 
 
-def plain_table(title: str, found: Mapping[str, Any]) -> Table:
+def plain_table(title: str, scores: Mapping[str, Any]) -> Table:
     """Return scores alone as a table, where runs keep no predictions to hold side by side."""
     drawn = Table(title=title, title_justify="left")
     drawn.add_column("run")
-    for name in found["columns"].values():
+    for name in scores["columns"].values():
         drawn.add_column(name, justify="right")
-    for row in found["models"]:
-        numbers = (_number(row["scores"].get(name)) for name in found["columns"])
+    for row in scores["models"]:
+        numbers = (_number(row["scores"].get(name)) for name in scores["columns"])
         drawn.add_row(row["name"], *numbers)
     return drawn
 

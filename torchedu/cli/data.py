@@ -42,10 +42,10 @@ def importing() -> Callable[..., None]:
     for name in dict.fromkeys(name for kind in known.values() for name in kind.options()):
         having = [kind for kind in known.values() if name in kind.options()]
         words.append(_word(name, having))
-        told = dict.fromkeys(text for kind in having for text in _told(kind, name))
+        texts = dict.fromkeys(text for kind in having for text in _told(kind, name))
         if _is_list(having[0], name):
-            told = dict.fromkeys([f"{' or '.join(told)}, separated by commas"])
-        docs[name] = f"{'; or '.join(told)} ({_which(having, known.values())})."
+            texts = dict.fromkeys([f"{' or '.join(texts)}, separated by commas"])
+        docs[name] = f"{'; or '.join(texts)} ({_which(having, known.values())})."
 
     def import_raw(format: str, raw: str, out: str, **options: Any) -> None:
         begin, terminal = time.perf_counter(), Terminal()
@@ -72,7 +72,7 @@ def importing() -> Callable[..., None]:
         for finding in check(store):
             terminal.print(f"{'leak':9} {worded(str(finding))}")
 
-    lines = [f"    {name}: {told}" for name, told in docs.items()]
+    lines = [f"    {name}: {texts}" for name, texts in docs.items()]
     import_raw.__doc__ = "\n".join(
         ["Read raw files of any format into a store.", "", "Args:", *lines]
     )
@@ -90,8 +90,8 @@ def describe(store: str, picture: str | None = None) -> None:
     """
     terminal = Terminal()
     path = Path(store)
-    found = describe_data(path)
-    for table in _tables(path.name, found):
+    description = describe_data(path)
+    for table in _tables(path.name, description):
         terminal.print(table, soft_wrap=False)
     file = Path(picture) if picture else path.with_name(f"{path.name}.describe.png")
     try:
@@ -101,7 +101,7 @@ def describe(store: str, picture: str | None = None) -> None:
             raise
         terminal.print(f"No picture: {worded(error.remedy)}")
         return
-    draw(found, file)
+    draw(description, file)
     terminal.print(f"picture   {file}")
 
 
@@ -196,12 +196,12 @@ def _is_list(kind: type[Importer], name: str) -> bool:
 
 def _which(having: Sequence[type[Importer]], known: Iterable[type[Importer]]) -> str:
     """Say which formats have an option, those of a kind of data by what this holds."""
-    found = []
+    kinds = []
     for store in dict.fromkeys(kind.store for kind in having):
         mine = [kind.name for kind in having if kind.store is store]
         whole = len(mine) == sum(kind.store is store for kind in known)
-        found += [store.holds] if whole else mine
-    return ", ".join(found)
+        kinds += [store.holds] if whole else mine
+    return ", ".join(kinds)
 
 
 def _told(kind: type[Importer], name: str) -> Iterator[str]:
@@ -243,30 +243,36 @@ def _print_import(terminal: Terminal, store: Store, seconds: float) -> None:
         terminal.print(f"{name:9} {text}")
 
 
-def _tables(name: str, found: dict[str, Any]) -> list[Table]:
+def _tables(name: str, description: dict[str, Any]) -> list[Table]:
     """Lay a description out for a terminal."""
-    return [table for table in (_counts(name, found), _spreads(found), _groups(found)) if table]
+    return [
+        table
+        for table in (_counts(name, description), _spreads(description), _groups(description))
+        if table
+    ]
 
 
-def _counts(name: str, found: dict[str, Any]) -> Table:
+def _counts(name: str, description: dict[str, Any]) -> Table:
     table = Table(title=name, show_header=False, title_justify="left")
     table.add_column()
     table.add_column(justify="right")
-    for what, number in found.items():
+    for what, number in description.items():
         if isinstance(number, int):
             table.add_row(what, f"{number:,}")
-    if found.get("share_correct") is not None:
-        table.add_row("share correct", f"{found['share_correct']:.3f} ({found['marks']})")
-    if "skills_per_item" in found:
-        skills = ", ".join(f"{n}: {items:,}" for n, items in found["skills_per_item"].items())
+    if description.get("share_correct") is not None:
+        table.add_row(
+            "share correct", f"{description['share_correct']:.3f} ({description['marks']})"
+        )
+    if "skills_per_item" in description:
+        skills = ", ".join(f"{n}: {items:,}" for n, items in description["skills_per_item"].items())
         table.add_row("items by number of skills", skills)
-    if span := found.get("time"):
+    if span := description.get("time"):
         table.add_row("time", f"{span['days']:,.0f} days")
         if span["first"] >= "1980":  # earlier ones count from some beginning, not from 1970
             table.add_row("first and last", f"{span['first']}, {span['last']}")
-    for what, said in found.get("facts", {}).items():
+    for what, said in description.get("facts", {}).items():
         table.add_row(what, said)
-    for what, said in _missing(found["missing"]) if "missing" in found else ():
+    for what, said in _missing(description["missing"]) if "missing" in description else ():
         table.add_row(what, said)
     return table
 
@@ -287,23 +293,23 @@ def _missing(missing: dict[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
-def _spreads(found: dict[str, Any]) -> Table:
+def _spreads(description: dict[str, Any]) -> Table:
     table = Table("", "least", "5 %", "25 %", "median", "75 %", "95 %", "most", "mean")
     for column in table.columns[1:]:
         column.justify = "right"
-    for name, spread in found.items():
+    for name, spread in description.items():
         if "_per_" in name and spread.get("quantiles"):
             values = (f"{value:,.0f}" for value in spread["quantiles"].values())
             table.add_row(name.replace("_", " "), *values, f"{spread['mean']:,.1f}")
     return table
 
 
-def _groups(found: dict[str, Any]) -> Table | None:
-    if not any(found["groups"].values()):
+def _groups(description: dict[str, Any]) -> Table | None:
+    if not any(description["groups"].values()):
         return None
-    table = Table("attribute", "group", found["unit"])
+    table = Table("attribute", "group", description["unit"])
     table.columns[2].justify = "right"
-    for attribute, groups in found["groups"].items():
+    for attribute, groups in description["groups"].items():
         for group, number in groups.items():
             table.add_row(attribute, group, f"{number:,}")
     return table

@@ -65,7 +65,10 @@ def _of_checkpoint(opened: Any) -> Iterator[tuple[str, str]]:
         yield "written by", f"{made}, lightning {manifest.lightning} (it says so itself)"
     yield "step", f"{content['global_step']:,}, in epoch {content['epoch'] + 1:,}"
     weights = content["state_dict"].values()
-    yield "weights", f"{sum(one.numel() for one in weights):,} numbers in {len(weights):,} tensors"
+    yield (
+        "weights",
+        f"{sum(tensor.numel() for tensor in weights):,} numbers in {len(weights):,} tensors",
+    )
     companions = content.get("companions", {})
     yield from _names(companions.get("vocabulary", {}))
     given = _network(opened.hyper_parameters).get("init_args")

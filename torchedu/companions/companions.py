@@ -79,14 +79,14 @@ class Companions:
 
     def difference(self, other: "Companions") -> str | None:
         """Say the first thing in which others differ, with both; None where they are equal."""
-        for one in (one for one in fields(self) if one.compare):
-            mine, theirs = vars(self)[one.name], vars(other)[one.name]
-            if one.metadata:
+        for column in (column for column in fields(self) if column.compare):
+            mine, theirs = vars(self)[column.name], vars(other)[column.name]
+            if column.metadata:
                 equal = same_rows(mine, theirs)
             else:
                 equal = mine == theirs
             if not equal:
-                return told_apart(one.name, mine, theirs)
+                return told_apart(column.name, mine, theirs)
         return None
 
     def agree(self, own: "Companions", unknown: Mapping[str, str] | None = None) -> list[str]:
@@ -131,7 +131,9 @@ class Companions:
             return
         beyond = (theirs[..., 0] < mine[..., 0]) | (theirs[..., 1] > mine[..., 1])
         for prompt, score in np.argwhere(beyond & mine.any(-1) & theirs.any(-1)).tolist():
-            (low, high), (least, most) = (one[prompt, score, :2].tolist() for one in (theirs, mine))
+            (low, high), (least, most) = (
+                ranges[prompt, score, :2].tolist() for ranges in (theirs, mine)
+            )
             name = self.vocabulary[PROMPT].name(prompt)
             raise CheckpointError(
                 f"the scores of the prompt {name!r} go from {low:g} to {high:g} in the data, "
@@ -177,18 +179,18 @@ class Companions:
 
     def _moved(self, own: "Companions") -> Iterator[str]:
         """Say of tables of ids where the data has others for names that both know."""
-        for one in (one for one in fields(self) if "values" in one.metadata):
-            kinds = one.metadata["rows"], one.metadata["values"]
+        for column in (column for column in fields(self) if "values" in column.metadata):
+            kinds = column.metadata["rows"], column.metadata["values"]
             mine, theirs = (
-                named(vars(some)[one.name], *(some.vocabulary[kind] for kind in kinds))
+                named(vars(some)[column.name], *(some.vocabulary[kind] for kind in kinds))
                 for some in (self, own)
             )
             moved = [name for name in mine if name in theirs and mine[name] != theirs[name]]
             if moved:
-                name, values = moved[0], plural(one.metadata["values"])
+                name, values = moved[0], plural(column.metadata["values"])
                 yield (
-                    f"{len(moved)} {plural(one.metadata['rows'])} have other {values} in the data "
-                    f"than the network was trained with, such as {name!r}: "
+                    f"{len(moved)} {plural(column.metadata['rows'])} have other {values} in the "
+                    f"data than the network was trained with, such as {name!r}: "
                     f"{', '.join(sorted(theirs[name])) or 'none'}; then "
                     f"{', '.join(sorted(mine[name])) or 'none'}."
                 )
@@ -198,19 +200,19 @@ class Companions:
     def to(self, vocabulary: Vocabulary) -> Self:
         """Return the same in the ids of another vocabulary; what it has no name for is left out."""
         changed: dict[str, Any] = {}
-        for one in (one for one in fields(self) if one.metadata):
-            table = vars(self)[one.name]
+        for column in (column for column in fields(self) if column.metadata):
+            table = vars(self)[column.name]
             if table is None:
                 continue
-            if "values" in one.metadata:
-                kind = one.metadata["values"]
+            if "values" in column.metadata:
+                kind = column.metadata["values"]
                 table = each_once(self._ids(vocabulary, kind)[table])
-            rows = one.metadata["rows"]
+            rows = column.metadata["rows"]
             size = len(vocabulary[rows])
             moved = np.zeros((max(size, RESERVED), *table.shape[1:]), table.dtype)
             moved[self._ids(vocabulary, rows)[RESERVED : len(table)]] = table[RESERVED:]
             moved[:RESERVED] = 0  # all that is unknown was put there
-            changed[one.name] = moved
+            changed[column.name] = moved
         return replace(self, vocabulary=vocabulary, **changed)
 
     def _ids(self, vocabulary: Vocabulary, kind: str) -> NDArray[np.int64]:
@@ -228,18 +230,18 @@ class Companions:
         """
         theirs = own.to(self.vocabulary)
         changed: dict[str, Any] = {"reading": own.reading or self.reading}
-        for one in (one for one in fields(self) if one.metadata):
-            old, new = vars(self)[one.name], vars(theirs)[one.name]
+        for column in (column for column in fields(self) if column.metadata):
+            old, new = vars(self)[column.name], vars(theirs)[column.name]
             if old is None or new is None:
-                changed[one.name] = new if old is None else old
+                changed[column.name] = new if old is None else old
                 continue
-            first, second = (new, old) if "newest" in one.metadata else (old, new)
-            if "values" in one.metadata:
+            first, second = (new, old) if "newest" in column.metadata else (old, new)
+            if "values" in column.metadata:
                 width = max(first.shape[1], second.shape[1])
                 first, second = (wide(table, width) for table in (first, second))
-            told = (first != 0).any(tuple(range(1, first.ndim)))
-            told = told.reshape(-1, *[1] * (first.ndim - 1))
-            changed[one.name] = np.where(told, first, second)
+            learnt = (first != 0).any(tuple(range(1, first.ndim)))
+            learnt = learnt.reshape(-1, *[1] * (first.ndim - 1))
+            changed[column.name] = np.where(learnt, first, second)
         return replace(self, **changed)
 
     def bound(self, kinds: Sequence[str], fixed: tuple[str, ...]) -> Self:
@@ -253,9 +255,10 @@ class Companions:
         held = {kind for some in (*kinds, *fixed) for kind in known.family(some)} | {None}
         names = Vocabulary({kind: known[kind] for kind in known.kinds if kind in held})
         without: dict[str, Any] = {
-            one.name: None
-            for one in fields(self)
-            if one.metadata and not {one.metadata["rows"], one.metadata.get("values")} <= held
+            column.name: None
+            for column in fields(self)
+            if column.metadata
+            and not {column.metadata["rows"], column.metadata.get("values")} <= held
         }
         return replace(self, vocabulary=names, fixed=fixed, **without)
 
@@ -268,17 +271,17 @@ class Companions:
         table; ``item_skills`` is an int64 tensor, ``ranges`` a float32 one; the rest is plain.
         """
         plain: dict[str, Any] = {}
-        for one in fields(self)[1:]:
-            value = vars(self)[one.name]
-            if one.metadata:
-                plain[one.name] = None if value is None else torch.tensor(value)
+        for column in fields(self)[1:]:
+            value = vars(self)[column.name]
+            if column.metadata:
+                plain[column.name] = None if value is None else torch.tensor(value)
             elif isinstance(value, Mapping):
-                plain[one.name] = {
+                plain[column.name] = {
                     key: list(each) if isinstance(each, tuple) else each
                     for key, each in value.items()
                 }
             else:
-                plain[one.name] = list(value) if isinstance(value, tuple) else value
+                plain[column.name] = list(value) if isinstance(value, tuple) else value
         kinds = (torch.Tensor, str)
         said = {key: value for key, value in plain.items() if isinstance(value, kinds) or value}
         return {"vocabulary": self.vocabulary.to_json(), **said}
@@ -297,7 +300,7 @@ class Companions:
         Raises:
             CheckpointError: It is none of these, or of a newer torchedu.
         """
-        known = {one.name: one for one in fields(cls)}
+        known = {column.name: column for column in fields(cls)}
         strange = [key for key in content if key not in known]
         if strange or "vocabulary" not in content:
             problem = f"unknown companions {strange[0]!r}" if strange else "no names of ids"
@@ -306,15 +309,15 @@ class Companions:
                 f"This torchedu knows {', '.join(known)}: upgrade it, or use a file of its own.",
             )
         check(content, companions)
-        found: dict[str, Any] = dict(content)
-        found["vocabulary"] = Vocabulary.from_json(content["vocabulary"])
-        found["fixed"] = tuple(content.get("fixed", ()))
-        found["columns"] = {k: tuple(names) for k, names in content.get("columns", {}).items()}
-        for name in (one.name for one in known.values() if one.metadata):
+        values: dict[str, Any] = dict(content)
+        values["vocabulary"] = Vocabulary.from_json(content["vocabulary"])
+        values["fixed"] = tuple(content.get("fixed", ()))
+        values["columns"] = {k: tuple(names) for k, names in content.get("columns", {}).items()}
+        for name in (column.name for column in known.values() if column.metadata):
             if name in content:
                 kind = torch.int64 if "values" in known[name].metadata else torch.float32
-                found[name] = torch.as_tensor(content[name], dtype=kind).cpu().numpy().copy()
-        return cls(**found)
+                values[name] = torch.as_tensor(content[name], dtype=kind).cpu().numpy().copy()
+        return cls(**values)
 
     def write(self, file: Path) -> None:
         """Write them to a file of JSON, whole or not at all: a field a line."""

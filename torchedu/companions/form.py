@@ -83,8 +83,8 @@ def companions(value: Any, look: Look) -> None:
     }.items():
         if name not in value:
             continue
-        told = torch.as_tensor(value[name])
+        row = torch.as_tensor(value[name])
         ids, most = (2 + len(value["vocabulary"].get(kind, ())) for kind in (rows, values))
-        inside = not values or not told.numel() or (told.min() >= 0 and told.max() < most)
-        if len(told) != ids or not inside:
+        inside = not values or not row.numel() or (row.min() >= 0 and row.max() < most)
+        if len(row) != ids or not inside:
             raise Unfit(f"a table of other names than those of each {rows}", name)

@@ -23,8 +23,8 @@ def _first_apart(what: str, mine: Any, theirs: Any) -> str:
     if isinstance(mine, (list, tuple)) and isinstance(theirs, (list, tuple)):
         place = next((i for i, (a, b) in enumerate(zip(mine, theirs, strict=False)) if a != b),
                      min(len(mine), len(theirs)))  # fmt: skip
-        mine, theirs = (repr(one[place]) if place < len(one) else "none"
-                        for one in (mine, theirs))  # fmt: skip
+        mine, theirs = (repr(words[place]) if place < len(words) else "none"
+                        for words in (mine, theirs))  # fmt: skip
         return f"{what} {mine} there, {theirs} here"
     return f"another {what}"
 

@@ -220,21 +220,21 @@ class DataModule(LightningDataModule, ABC):
         met = people.met(part, names, self._span(part)[0])
         if not met.any():
             return
-        told = f"training has used {met.sum():,} of the {len(met):,} {self.whom} of the {part} part"
+        text = f"training has used {met.sum():,} of the {len(met):,} {self.whom} of the {part} part"
         if self.seen == "keep":
-            rank_zero_warn(f"{told}, who are scored with the others: scores are too high.")
+            rank_zero_warn(f"{text}, who are scored with the others: scores are too high.")
             return
         if self.seen == "refuse" or met.all():
             raise ConfigError(
-                f"{told}.",
+                f"{text}.",
                 "Give data or the split that it was not trained on, leave them out with "
                 "⟦data.seen⟧ drop, or score them all the same with ⟦data.seen⟧ keep.",
                 option="data.seen", value=self.seen, allowed=SEEN,
             )  # fmt: skip
-        rank_zero_info(f"{told.capitalize()}: these are left out.")
+        rank_zero_info(f"{text.capitalize()}: these are left out.")
         self.left_out[part] = int(met.sum())
         whole = self.parts[part]
-        some = Part(*(one[~met] for one in whole)) if isinstance(whole, Part) else whole[~met]
+        some = Part(*(column[~met] for column in whole)) if isinstance(whole, Part) else whole[~met]
         self.parts = {**self.parts, part: some}
 
     def _span(self, part: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

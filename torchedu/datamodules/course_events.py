@@ -157,8 +157,12 @@ class CourseEvents(DataModule):
     def own(self) -> Companions:
         """Its names, with what the network is told of students, and the columns of numbers."""
         known = self.store.vocabulary
-        told = [f"{one}: {name}" for one in self.attributes for name in known[GROUP + one]]
-        more = Vocabulary({ATTRIBUTE: Names(told), TOLD: Names(sorted(self.attributes))})
+        names = [
+            f"{attribute}: {name}"
+            for attribute in self.attributes
+            for name in known[GROUP + attribute]
+        ]
+        more = Vocabulary({ATTRIBUTE: Names(names), TOLD: Names(sorted(self.attributes))})
         columns = {"event": EVENT_NUMBERS, "moment": MOMENT_NUMBERS}
         reading = {"mark_delay_days": self.mark_delay_days}
         return Companions(known.grown(more), columns=columns, reading=reading)
@@ -205,10 +209,10 @@ class CourseEvents(DataModule):
     def attribute(self) -> Ids:
         """What is told of each student, ids of the vocabulary; shape (enrolments, attributes)."""
         columns = []
-        for one in self.attributes:
-            names = (f"{one}: {name}" for name in self.store.vocabulary[GROUP + one])
+        for attribute in self.attributes:
+            names = (f"{attribute}: {name}" for name in self.store.vocabulary[GROUP + attribute])
             ids = np.array([PADDING, UNKNOWN, *self.vocabulary[ATTRIBUTE].ids(names)])
-            columns.append(ids[self.store.group(one)])
+            columns.append(ids[self.store.group(attribute)])
         empty = np.empty((0, self.store.num_enrolments), np.int64)
         return np.concatenate([empty, *(column[None] for column in columns)]).T.copy()
 
@@ -292,7 +296,9 @@ class CourseEvents(DataModule):
         own, known = self.store.vocabulary[MODULE], self.vocabulary[MODULE]
         module = np.array(own.translation(known))[module_of(self.store)]
         if self.companions.columns != self.own.columns:
-            event, moment = (self.companions.places(one, self.own) for one in ("event", "moment"))
+            event, moment = (
+                self.companions.places(vocabulary, self.own) for vocabulary in ("event", "moment")
+            )
             seen = seen._replace(event=seen.event[:, event], moment=seen.moment[:, moment])
         return RiskBatches(
             moments, seen, module, self.store.at_risk, self.attribute, self._weight, self.group
@@ -335,9 +341,11 @@ class CourseEvents(DataModule):
     ) -> dict[str, Ids]:
         names = self.store.vocabulary[PRESENTATION]
         known = list(names)
-        for one in [*(test or []), *(val_presentations or [])]:
-            if one not in known:
-                raise ConfigError(f"the presentation {one!r} is not known.", allowed(one, known))
+        for named in [*(test or []), *(val_presentations or [])]:
+            if named not in known:
+                raise ConfigError(
+                    f"the presentation {named!r} is not known.", allowed(named, known)
+                )
         of_course = np.asarray(self.store.values("courses", PRESENTATION))
         presentation = of_course[self.store.column("course")]
         outcome = ~np.isnan(self.store.at_risk)

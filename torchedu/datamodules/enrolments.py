@@ -188,8 +188,8 @@ class Enrolments(DataModule):
             (cases, sampled), or as many columns as there are courses.
         """
         where = torch.from_numpy(student), torch.from_numpy(position)
-        found: NDArray[np.int64] = self._never_taken.distinct(*where, self.sampled).numpy()
-        return found
+        courses: NDArray[np.int64] = self._never_taken.distinct(*where, self.sampled).numpy()
+        return courses
 
     @cached_property
     def _never_taken(self) -> NegativeSampler:

@@ -108,7 +108,7 @@ class Essays(DataModule):
         self.window = window
         self.precision = precision
         self.batch_size = batch_size
-        self.prompts = None if prompts is None else [str(one) for one in prompts]
+        self.prompts = None if prompts is None else [str(prompt) for prompt in prompts]
         self._features = features
         self._format = format
         self._options = {"columns": columns, "groups": groups, "traits": traits}
@@ -227,11 +227,14 @@ class Essays(DataModule):
             return EssayBatches(self.store, self.surface, tokens=tokens)
         lines = lines_beside(pairs)
         vectors = embed(
-            [*texts, *(line for one in lines for line in one)], self.encoder, self.features,
+            [*texts, *(line for beside in lines for line in beside)], self.encoder, self.features,
             pooling=self.pooling, layers=self.layers, window=self.window, precision=self.precision,
         )  # fmt: skip
         return EssayBatches(
-            self.store, self.surface, vectors=vectors, lines=[len(one) for one in lines]
+            self.store,
+            self.surface,
+            vectors=vectors,
+            lines=[len(beside) for beside in lines],
         )
 
     @property
@@ -278,11 +281,11 @@ class Essays(DataModule):
         if self.frozen or pooling is None or self._beside is not None:  # a pair is no one text
             return texts
         rows = self.parts["train"].tolist()
-        found = embed(
+        vectors = embed(
             [self.store.all_texts[i] for i in rows], self.encoder, self.features,
             pooling=pooling, layers=self.layers, window=self.window, precision=self.precision,
         )  # fmt: skip
-        return texts._replace(vector_BRD=torch.from_numpy(found[:]).unsqueeze(1))
+        return texts._replace(vector_BRD=torch.from_numpy(vectors[:]).unsqueeze(1))
 
     def training(self) -> tuple[EssayBatches, Order]:
         """Return what builds the training batches, and their order."""

@@ -123,7 +123,7 @@ class Explanations(DataModule):
     def asked(self, row: int) -> tuple[tuple[Message, ...], Message]:
         """Return what stands before the first answer of a conversation, and this answer."""
         (chat,) = self.store.chats([row])
-        first = next(i for i, one in enumerate(chat) if one.role == ANSWERED_BY)
+        first = next(i for i, message in enumerate(chat) if message.role == ANSWERED_BY)
         return chat[:first], chat[first]
 
     def use(self, companions: Companions) -> None:
@@ -144,14 +144,14 @@ class Explanations(DataModule):
         if part not in self._batches:
             tokens = token_store(self.store, self.tokenizer)
             packed = self.packing and part == "train"  # what is scored is told text by text
-            found = TokenBatches(tokens, self.parts[part], self.max_tokens, packed)
-            if found.cut:
+            batches = TokenBatches(tokens, self.parts[part], self.max_tokens, packed)
+            if batches.cut:
                 notice = worded(
-                    f"{found.cut:,} of {len(self.parts[part]):,} conversations of the {part} part "
-                    f"are cut off at ⟦data.max_tokens⟧, {self.max_tokens}."
+                    f"{batches.cut:,} of {len(self.parts[part]):,} conversations of the {part} "
+                    f"part are cut off at ⟦data.max_tokens⟧, {self.max_tokens}."
                 )
                 rank_zero_warn(notice, stacklevel=2)
-            self._batches[part] = found
+            self._batches[part] = batches
         return self._batches[part]
 
     def training(self) -> tuple[TokenBatches, Order]:

@@ -76,7 +76,9 @@ class NegativeSampler:
             item_MK: Course ids that the student has not taken, int64.
         """
         if self.keys.device != student_M.device:
-            self.keys, self.hint = (one.to(student_M.device) for one in (self.keys, self.hint))
+            self.keys, self.hint = (
+                tensor.to(student_M.device) for tensor in (self.keys, self.hint)
+            )
             self.bounds = None if self.bounds is None else self.bounds.to(student_M.device)
         case_M = _mix(student_M * _ODD + position_M * _OTHER + _word(self.seed, epoch))
         drawn, unsure = [], []
@@ -135,7 +137,9 @@ class NegativeSampler:
             first = taken.byte().argmin(1, keepdim=True)
             item[again] = other.gather(1, first).squeeze(1)
             wrong = taken.all(1).nonzero().squeeze(1)
-            again, student, bits = (one.index_select(0, wrong) for one in (again, student, bits))
+            again, student, bits = (
+                tensor.index_select(0, wrong) for tensor in (again, student, bits)
+            )
 
     def may_be_taken(self, student: Tensor, item: Tensor) -> Tensor:
         """Say by the hints which students may have taken which course: all who did, few others."""

@@ -135,8 +135,8 @@ def _is_of(store: Store, raw: Path) -> bool:
     if not raw.is_dir():  # others beside it may have been read too
         files = [raw.parent / source["file"] for source in _sources(store)]
     stats = {file: file.stat() for file in files if file.exists()}
-    sizes = {(file.name, found.st_size) for file, found in stats.items()}
+    sizes = {(file.name, stat.st_size) for file, stat in stats.items()}
     made = (store.path / MANIFEST).stat().st_mtime
     return all((source["file"], source["bytes"]) in sizes for source in _sources(store)) and all(
-        found.st_mtime < made for found in stats.values()
+        stat.st_mtime < made for stat in stats.values()
     )

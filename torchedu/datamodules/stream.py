@@ -198,7 +198,7 @@ def ranks_of(trainer: Trainer | None) -> tuple[int, int, int, bool]:
     if trainer is None:
         return 0, 1, 1, True
     callbacks = trainer.callbacks  # type: ignore[attr-defined]
-    if any(isinstance(one, GradientAccumulationScheduler) for one in callbacks):
+    if any(isinstance(callback, GradientAccumulationScheduler) for callback in callbacks):
         raise ConfigError(
             "GradientAccumulationScheduler would divide batches in ever other ways.",
             "Set accumulate_grad_batches of the trainer instead; it changes no result.",

@@ -64,17 +64,17 @@ class Mask:
         text = self._put(MAIL, _MAIL, text)
         if sum(letter.isdigit() for letter in text) > 6:
             text = self._without_phones(text)
-        text = _ID.sub(lambda found: self._one(ID, found[1] or ""), text)
-        text = _NAMED.sub(lambda found: self._one(NAME, found[1] + found[2]), text)
+        text = _ID.sub(lambda match: self._one(ID, match[1] or ""), text)
+        text = _NAMED.sub(lambda match: self._one(NAME, match[1] + match[2]), text)
         if self._words:
-            text = re.sub(_WORD, lambda found: self._known(found[0]), text)
+            text = re.sub(_WORD, lambda match: self._known(match[0]), text)
         return text
 
     def __str__(self) -> str:
         """Say what was masked."""
         nouns = {NAME: "names", MAIL: "mail addresses", PHONE: "phone numbers", ID: "ids"}
-        told = ", ".join(f"{self.counts[mark]:,} {noun}" for mark, noun in nouns.items())
-        return f"Masked: {told}. Names that the data does not tell of stay: look through it."
+        text = ", ".join(f"{self.counts[mark]:,} {noun}" for mark, noun in nouns.items())
+        return f"Masked: {text}. Names that the data does not tell of stay: look through it."
 
     def _put(self, mark: str, pattern: re.Pattern[str], text: str) -> str:
         return pattern.sub(lambda _: self._one(mark, ""), text)
@@ -90,10 +90,10 @@ class Mask:
     def _without_phones(self, text: str) -> str:
         def pieces() -> Iterator[str]:
             end = 0
-            for found in self._phones(text, REGION, self._lenient):
-                yield text[end : found.start]
+            for match in self._phones(text, REGION, self._lenient):
+                yield text[end : match.start]
                 yield self._one(PHONE, "")
-                end = found.end
+                end = match.end
             yield text[end:]
 
         return "".join(pieces())

@@ -136,11 +136,11 @@ def _found(store: Store, table: str, family: str, name: str) -> Iterator[tuple[i
     offsets = store.offsets(table, family)
     sought = name.encode("utf-8")
     # Looked ahead for, since "aa" begins at two places of "aaa", the end of one name and the next.
-    for found in re.finditer(b"(?=%b)" % re.escape(sought), values.data) if sought else ():
-        row = int(np.searchsorted(offsets, found.start(), "right")) - 1
-        end = found.start() + len(sought)
+    for match in re.finditer(b"(?=%b)" % re.escape(sought), values.data) if sought else ():
+        row = int(np.searchsorted(offsets, match.start(), "right")) - 1
+        end = match.start() + len(sought)
         if end <= offsets[row + 1]:
-            yield row, found.start(), end
+            yield row, match.start(), end
 
 
 def _stretches(gone: NDArray[np.bool_] | None, rows: int) -> Iterator[tuple[int, int]]:
@@ -155,9 +155,9 @@ def _stretches(gone: NDArray[np.bool_] | None, rows: int) -> Iterator[tuple[int,
 def _numbers(
     store: Store, left_out: LeavingOut, table: str, name: str, where: slice
 ) -> NDArray[Any]:
-    found = store.values(table, name)[where]
+    numbers = store.values(table, name)[where]
     become = left_out.numbers.get((table, name))
-    return found if become is None else become[found]
+    return numbers if become is None else become[numbers]
 
 
 def _family(
@@ -176,11 +176,13 @@ def _family(
     if any(begin <= row < end for row in changed):
         texts = store.texts(table, family, range(begin, end))
         return encode_texts(changed.get(row, text) for row, text in enumerate(texts, begin))
-    found = {name: _numbers(store, left_out, table, f"{family}.{name}", where) for name in columns}
+    by_column = {
+        name: _numbers(store, left_out, table, f"{family}.{name}", where) for name in columns
+    }
     gone = left_out.values.get((table, family))
     if gone is None:
-        return np.diff(bounds), found
+        return np.diff(bounds), by_column
     stays = ~gone[where]
     before = np.concatenate([[0], np.cumsum(stays)])
     lengths = np.diff(before[bounds - bounds[0]])
-    return lengths, {name: values[stays] for name, values in found.items()}
+    return lengths, {name: values[stays] for name, values in by_column.items()}

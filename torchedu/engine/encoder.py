@@ -22,9 +22,9 @@ def embedder(known: Companions) -> Embedder:
     """
     how = _reading(known)
     names = ("encoder", "pooling", "layers", "window", "precision")
-    found = Embedder(**{name: how[name] for name in names})
-    _same(known, found.key, str(how["encoder"]))
-    return found
+    embedder = Embedder(**{name: how[name] for name in names})
+    _same(known, embedder.key, str(how["encoder"]))
+    return embedder
 
 
 def tokens_of(known: Companions, texts: Sequence[str], pairs: Sequence[str] | None) -> Tokens:

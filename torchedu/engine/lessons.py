@@ -50,13 +50,13 @@ class LessonsEngine(Engine[Lessons], serves=Lessons):
         # Sentences that stand in a stretch as what came before are asked about in another.
         role = batch.role_BL[batch.asked_BL].tolist()
         columns = zip(role, said.tag.tolist(), said.probability.tolist(), strict=True)
-        found = []
+        tags = []
         for who, id, chance in columns:
             known = names[TAG + ROLES[who]]
             named = known.name(id) if len(known) > RESERVED else None
-            found.append(SentenceTag(ROLES[who], named, chance))
+            tags.append(SentenceTag(ROLES[who], named, chance))
         order = np.argsort(said.position.numpy(), kind="stable")
-        return [found[i] for i in order.tolist()]
+        return [tags[i] for i in order.tolist()]
 
     def batch(self, lesson: Rows) -> LessonBatch:
         """Return the batch that the network reads of a lesson; see ``tag``."""

@@ -22,9 +22,9 @@ def open_engine(path: str | Path) -> Engine[Any]:
     Raises:
         CheckpointError: Nothing is there, or it cannot be used.
     """
-    found = Path(path)
-    if not found.exists():
+    source = Path(path)
+    if not source.exists():
         raise CheckpointError(
-            f"{found} does not exist.", "Give a run's folder, a checkpoint or an export."
+            f"{source} does not exist.", "Give a run's folder, a checkpoint or an export."
         )
-    return engine_of(open_export(found) if (found / CONFIG).is_file() else open_domain(found))
+    return engine_of(open_export(source) if (source / CONFIG).is_file() else open_domain(source))

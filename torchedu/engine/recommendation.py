@@ -51,9 +51,9 @@ class RecommendationEngine(Engine[Recommendation], serves=Recommendation):
             DataError: Nobody knows a course, or there is none.
             ConfigError: The network knows students and no number is given, or the count is below 1.
         """
-        one = {name: [value] for name, value in (groups or {}).items()}
+        attributes = {name: [value] for name, value in (groups or {}).items()}
         numbers = None if student is None else [student]
-        return self.recommend_many([history], groups=one, student=numbers, count=count)[0]
+        return self.recommend_many([history], groups=attributes, student=numbers, count=count)[0]
 
     @torch.inference_mode()
     def recommend_many(
@@ -73,9 +73,9 @@ class RecommendationEngine(Engine[Recommendation], serves=Recommendation):
                 if str(name) not in known:
                     refuse_name(row, "course", name, known)
         said = self.domain.recommend(self.batch(histories, groups, student), count)
-        found = []
+        recommended = []
         for top, score, because in zip(said.top, said.score, said.because, strict=True):
-            found.append(
+            recommended.append(
                 [
                     Recommended(
                         known.name(int(id)), float(value),
@@ -85,7 +85,7 @@ class RecommendationEngine(Engine[Recommendation], serves=Recommendation):
                     if torch.isfinite(value)  # others are out of the running
                 ]
             )  # fmt: skip
-        return [found[i] for i in _places(student, len(histories))]
+        return [recommended[i] for i in _places(student, len(histories))]
 
     def batch(
         self,

@@ -56,7 +56,9 @@ class RiskEngine(Engine[Risk], serves=Risk):
         self._exams: dict[str, frozenset[str]] = {}
         self._lock = RLock()
         own = Companions(columns={"event": EVENT_NUMBERS, "moment": MOMENT_NUMBERS})
-        self._event, self._moment = (self.companions.places(one, own) for one in own.columns)
+        self._event, self._moment = (
+            self.companions.places(vocabulary, own) for vocabulary in own.columns
+        )
 
     def course(
         self,
@@ -84,7 +86,7 @@ class RiskEngine(Engine[Risk], serves=Risk):
             ConfigError: The course is there already, or its length is below 1.
         """
         columns = columns_of(work, ("work",), ("due", "weight", "type"))
-        names = [str(one) for one in columns["work"]]
+        names = [str(value) for value in columns["work"]]
         size = len(names)
         if name in self._courses.running or not length >= 1:
             raise ConfigError(
@@ -95,7 +97,7 @@ class RiskEngine(Engine[Risk], serves=Risk):
         due = numbers(columns.get("due", none), "due", np.isfinite, "It is a day.", math.nan)
         heavy = columns.get("weight", none)
         weight = numbers(heavy, "weight", lambda x: x >= 0, "It is a number from 0.", 1.0)
-        types = [str(one or "work") for one in columns.get("type", none)]
+        types = [str(value or "work") for value in columns.get("type", none)]
         days, shares = due.astype(np.float64), weight.astype(np.float64)
         pieces = Work(names, np.zeros(size, np.int64), types, days, shares)
         with self._lock:
@@ -242,13 +244,13 @@ class RiskEngine(Engine[Risk], serves=Risk):
             if course is not None and course not in mine:
                 refuse_name(0, "course", course, mine)
             asked = mine if course is None else (course,)
-            when = [self._today.get(one, 0.0) if day is None else float(day) for one in asked]
-            batches = [self._batch(name, one, [at]) for one, at in zip(asked, when, strict=True)]
-        found = []
-        for one, at, batch in zip(asked, when, batches, strict=True):
+            when = [self._today.get(of, 0.0) if day is None else float(day) for of in asked]
+            batches = [self._batch(name, of, [at]) for of, at in zip(asked, when, strict=True)]
+        risks = []
+        for of, at, batch in zip(asked, when, batches, strict=True):
             risk, leaving = self.domain.probabilities(batch)
-            found.append(StudentRisk(one, at, float(risk[0, 0]), float(leaving[0, 0])))
-        return found
+            risks.append(StudentRisk(of, at, float(risk[0, 0]), float(leaving[0, 0])))
+        return risks
 
     def batch(self, student: str, course: str, days: Sequence[float]) -> RiskBatch:
         """Return the batch that the network reads of a student on some days, ascending."""
@@ -259,10 +261,10 @@ class RiskEngine(Engine[Risk], serves=Risk):
         seen = self._courses.view(student, course, days)
         seen = seen._replace(event=seen.event[:, self._event], moment=seen.moment[:, self._moment])
         names = self.companions.vocabulary
-        told = self._attributes.get(student, {})
+        attributes = self._attributes.get(student, {})
         ids = [
-            names[ATTRIBUTE].id(f"{one}: {told[one]}") if one in told else PADDING
-            for one in names[TOLD]
+            names[ATTRIBUTE].id(f"{name}: {attributes[name]}") if name in attributes else PADDING
+            for name in names[TOLD]
         ]
         moments = Moments(np.zeros(len(days), np.int64), np.array(days, np.float64))
         module = names[MODULE].id(self._courses.running[course].module)
@@ -280,9 +282,9 @@ def _mark(row: int, value: Any) -> float:
 def _one(row: int, value: Any, fine: Any, remedy: str) -> float:
     """Return a number; errors name its row."""
     try:
-        found = float(value)
+        number = float(value)
     except (TypeError, ValueError):
         refuse(row, "value", value, remedy)
-    if not fine(found):
+    if not fine(number):
         refuse(row, "value", value, remedy)
-    return found
+    return number

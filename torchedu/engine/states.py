@@ -212,10 +212,10 @@ def digest_of(texts: Iterable[str], tensors: Iterable[tuple[str, Tensor]]) -> st
         texts: What tells it apart beside its weights.
         tensors: Its weights by name.
     """
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for text in texts:
-        found.update(text.encode("utf-8", "surrogatepass") + b"\0")
+        digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
     for name, tensor in tensors:
-        found.update(name.encode() + b"\0")
-        found.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return found.hexdigest()
+        digest.update(name.encode() + b"\0")
+        digest.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -17,10 +17,11 @@ def leaks(data: Any) -> Sequence[Section]:
         return ()
     title = "Could the scores be too good?"
     if not data.findings:
-        told = "Copies, values that alone tell the target, and groups on both sides of the split "
-        return [Section(title, f"{told}were looked for: none was found.")]
+        text = "Copies, values that alone tell the target, and groups on both sides of the split "
+        return [Section(title, f"{text}were looked for: none was found.")]
     rows: list[list[str | Number]] = [
-        [one.kind, one.where, one.count, one.share, one.remedy] for one in data.findings
+        [finding.kind, finding.where, finding.count, finding.share, finding.remedy]
+        for finding in data.findings
     ]
     table = Table(["kind", "where", "rows", "share", "what to do"], rows)
-    return [Section(title, "\n".join(f"{one.told}." for one in data.findings), [table])]
+    return [Section(title, "\n".join(f"{finding.sentence}." for finding in data.findings), [table])]

@@ -53,7 +53,7 @@ def capture(task: Domain) -> dict[str, Graph]:
     task = copy.deepcopy(task).requires_grad_(False)
     calls, graphs = entries(task), {}
     with traceable(), torch.random.fork_rng():
-        most = min(one.longest or STEPS for one in calls.values())
+        most = min(entry.longest or STEPS for entry in calls.values())
         steps = min(most, STEPS)
         # What differs between the two may be any size.
         batch = task.net.example(3, steps, 2)
@@ -66,12 +66,14 @@ def capture(task: Domain) -> dict[str, Graph]:
         for name, entry in calls.items():
             dims = {"B": Dim("B", min=1)}
             taken, sizes = entry.at(batch), []
-            for field, one, two in zip(entry.fields, taken, entry.at(other), strict=True):
+            for field, column, two in zip(entry.fields, taken, entry.at(other), strict=True):
                 letters = entry.letters(field)
-                for letter, size, another in zip(letters, one.shape, two.shape, strict=True):
+                for letter, size, another in zip(letters, column.shape, two.shape, strict=True):
                     if size != another:
                         dims.setdefault(letter, _dim(letter, entry))
-                sizes.append({i: dims[one] for i, one in enumerate(letters) if one in dims})
+                sizes.append(
+                    {i: dims[letter] for i, letter in enumerate(letters) if letter in dims}
+                )
             outputs = entry.outputs or tuple(f"next_{part}" for part in states)
             inputs = entry.inputs
             if entry.one_step:

@@ -39,13 +39,13 @@ class Checked(NamedTuple):
 
 
 def check(
-    source: Domain, found: Mapping[str, Run], start: State | None, what: str, tolerance: float
+    source: Domain, exported: Mapping[str, Run], start: State | None, what: str, tolerance: float
 ) -> Checked:
     """Check that exported entries say what a network says.
 
     Args:
         source: The task of the network, in evaluation mode.
-        found: The exported entries by name.
+        exported: Its exported entries by name.
         start: What they know of one student before anything was seen; None without steps.
         what: The exported files' common name.
         tolerance: The largest difference, relative to 1 + the size of what is said.
@@ -62,8 +62,8 @@ def check(
     shapes += [(2, most, 2)] if most else []
     answers, largest = 0, 0.0
     for seed, shape in enumerate(shapes):
-        for i, (one, other) in enumerate(_said(source, own, found, start, shape, seed)):
-            gap = _apart(one, other)
+        for i, (own_said, other) in enumerate(_said(source, own, exported, start, shape, seed)):
+            gap = _apart(own_said, other)
             if not gap <= tolerance:
                 raise CheckpointError(
                     f"{what} would not equal the checkpoint: what is said differs by {gap:.1e}, "
@@ -71,7 +71,7 @@ def check(
                     "Nothing was written. Export as safetensors, whose network is the same code.",
                 )
             largest = max(largest, gap)
-            answers += one.numel() if i == 0 else 0  # the others are the same answers again
+            answers += own_said.numel() if i == 0 else 0  # the others are the same answers again
     return Checked(what, len(shapes), answers, largest, tolerance)
 
 
@@ -79,7 +79,7 @@ def check(
 def _said(
     source: Domain,
     own: Mapping[str, Entry],
-    found: Mapping[str, Run],
+    exported: Mapping[str, Run],
     start: State | None,
     shape: tuple[int, int, int],
     seed: int,
@@ -90,10 +90,12 @@ def _said(
         batch = source.net.example(*shape)
     columns = own["forward"].at(batch)
     padded = batch.item_BL if isinstance(batch, AnswerBatch) else None
-    for one, other in zip(own["forward"](*columns), found["forward"](*columns), strict=True):
+    for said_own, other in zip(
+        own["forward"](*columns), exported["forward"](*columns), strict=True
+    ):
         # What is said of padded slots is nobody's business.
         real = ... if padded is None else padded != PADDING
-        yield one[real], other[real]
+        yield said_own[real], other[real]
     if start is None:
         return
     size, steps = shape[:2]
@@ -103,11 +105,11 @@ def _said(
     for t in [*range(steps), *range(2 if steps == source.net.max_history else 0)]:
         asked, answered = (own[name].at(batch, t) for name in ("predict", "step"))
         real_B = torch.ones(size, dtype=torch.bool) if padded is None else padded[:, t] != PADDING
-        said = own["predict"](*asked, *state), found["predict"](*asked, *others)
-        for one, other in zip(*said, strict=True):
-            yield one[real_B], other[real_B]
+        said = own["predict"](*asked, *state), exported["predict"](*asked, *others)
+        for said_own, other in zip(*said, strict=True):
+            yield said_own[real_B], other[real_B]
         state = own["step"](*answered, *state)
-        others = found["step"](*answered, *others)
+        others = exported["step"](*answered, *others)
 
 
 def _apart(own: Tensor, other: Tensor) -> float:

@@ -49,7 +49,7 @@ class Entry(nn.Module):
     def letters(self, field: str) -> str:
         """Return the shape letters of what it takes of a field."""
         letters = field.rpartition("_")[2]
-        return "".join(one for one in letters if not (self.one_step and one in STEPS))
+        return "".join(letter for letter in letters if not (self.one_step and letter in STEPS))
 
     def at(self, batch: Any, step: int = 0) -> tuple[Tensor, ...]:
         """Return what it takes of a batch.
@@ -59,10 +59,10 @@ class Entry(nn.Module):
             step: Which step, of entries that take one.
         """
         columns = batch._asdict()
-        found = ((columns[field], field.rpartition("_")[2]) for field in self.fields)
+        shaped = ((columns[field], field.rpartition("_")[2]) for field in self.fields)
         return tuple(
             x[:, step] if self.one_step and len(dims) > 1 and dims[1] in STEPS else x
-            for x, dims in found
+            for x, dims in shaped
         )
 
     def put(self, taken: tuple[Tensor, ...], kind: Any, **more: Tensor | None) -> Any:
@@ -117,7 +117,7 @@ class Answers(Entry):
 
     def __init__(self, task: Domain) -> None:
         super().__init__(task)
-        known = ("item_BL", "skill_BLS", "correct_BL", *(f"{one}_BL" for one in self.net.reads))
+        known = ("item_BL", "skill_BLS", "correct_BL", *(f"{read}_BL" for read in self.net.reads))
         names = {field.rpartition("_")[0] for field in self.kind._fields}
         self.fields = tuple(field for field in known if field.rpartition("_")[0] in names)
 

@@ -232,11 +232,11 @@ def _verified(folder: Path) -> dict[str, Any]:
     return config
 
 
-def _check_weights(folder: Path, wanted: dict[str, Tensor], found: dict[str, Tensor]) -> None:
-    for name in sorted({*wanted, *found}):
+def _check_weights(folder: Path, wanted: dict[str, Tensor], given: dict[str, Tensor]) -> None:
+    for name in sorted({*wanted, *given}):
         own, other = (
             f"{str(x[name].dtype)[6:]} {tuple(x[name].shape)}" if name in x else "nothing"
-            for x in (wanted, found)
+            for x in (wanted, given)
         )
         if own != other:
             raise _unusable(

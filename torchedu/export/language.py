@@ -62,8 +62,8 @@ def export_language(task: MathExplanation, out: str | Path, format: str) -> list
             tokenizer.write(folder)
             net.lm.generation_config.eos_token_id = net.all_ends(tokenizer.ends)
             net.lm.generation_config.save_pretrained(folder)
-        found = _logits(net, folder, format, token_BL)
-        difference = float((found - expected).abs().max())
+        logits = _logits(net, folder, format, token_BL)
+        difference = float((logits - expected).abs().max())
         if difference > TOLERANCE:
             raise CheckpointError(
                 f"what was written differs from the checkpoint by {difference:.1e}.",
@@ -86,7 +86,7 @@ def _write_whole(task: MathExplanation, folder: Path) -> None:
 
 
 def _write_adapter(net: CausalLM, folder: Path) -> None:
-    additions = {name: one for name, one in net.lm.named_parameters() if ".lora_" in name}
+    additions = {name: tensor for name, tensor in net.lm.named_parameters() if ".lora_" in name}
     if not additions:
         raise CheckpointError(
             "the checkpoint has no low-rank additions: all of its weights were trained.",
@@ -98,7 +98,8 @@ def _write_adapter(net: CausalLM, folder: Path) -> None:
             "Export it whole: ⟦format⟧ safetensors.",
         )
     named = {
-        f"base_model.model.{name.replace('.default.', '.')}": one for name, one in additions.items()
+        f"base_model.model.{name.replace('.default.', '.')}": tensor
+        for name, tensor in additions.items()
     }
     write_tensors(named, folder / ADAPTER)
     net.lora_config.save_pretrained(str(folder))

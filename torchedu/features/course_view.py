@@ -89,7 +89,7 @@ def view(store: EventStore, moments: Moments, mark_delay_days: float = 0) -> Vie
     of_course = course[events.enrolment]
     others = other_courses(known, *moments)
     standing = np.zeros((len(others.moment), 2), np.float32)
-    pieces, told = [], []
+    pieces, names = [], []
     for c in range(len(store.courses.name)):
         rows, asked = np.flatnonzero(course == c), np.flatnonzero(course[moments.enrolment] == c)
         if not len(rows):
@@ -99,14 +99,14 @@ def view(store: EventStore, moments: Moments, mark_delay_days: float = 0) -> Vie
         row, *numbers = here.events(np.arange(len(rows)))
         pieces.append((rows[row], *numbers))
         row = np.searchsorted(rows, moments.enrolment[asked])
-        told.append((asked, *here.at(row, moments.day[asked])))
+        names.append((asked, *here.at(row, moments.day[asked])))
         beside = np.flatnonzero((course[others.enrolment] == c) & others.running)
         row = np.searchsorted(rows, others.enrolment[beside])
         standing[beside] = here.standing(row, others.day[beside])
     count = len(moments.day)
     moment = np.zeros((count, len(MOMENT_NUMBERS)), np.float32)
     registered, leaving = np.zeros(count, bool), np.zeros(count, bool)
-    for asked, values, there, leaves in told:
+    for asked, values, there, leaves in names:
         moment[asked], registered[asked], leaving[asked] = values, there, leaves
     elsewhere = other_numbers(known, moments.enrolment, others, standing, mark_delay_days)
     columns: list[NDArray[Any]] = [np.concatenate(column) for column in zip(*pieces, strict=True)]

@@ -315,8 +315,8 @@ def leave_out(folder: Path, texts: Sequence[str]) -> list[Path]:
             write_whole(new.with_suffix(".vectors"), part.vectors[stays].tobytes())
             write_whole(new.with_suffix(".done"), part.done[stays].tobytes())
             write_whole(new, left.tobytes())  # by which the others are found
-        for one in old:
-            one.unlink(missing_ok=True)
+        for store in old:
+            store.unlink(missing_ok=True)
         done.append(file)
     return done
 

@@ -30,14 +30,14 @@ def event_sums(kind: Ids, numbers: Floats, begin: Ids, end: Ids) -> Floats:
         The numbers of a moment from ``marks`` to ``last_missed_test``; shape (moments, 16).
     """
     columns = []
-    for one, names in _SUMMED:
-        mine = kind == EVENT_KINDS.index(one)
+    for column, names in _SUMMED:
+        mine = kind == EVENT_KINDS.index(column)
         count = np.diff(np.concatenate([[0], np.cumsum(mine)])[np.stack([begin, end])], axis=0)[0]
         # The last event of the kind before each place, if it is of the same enrolment.
         place = np.maximum.accumulate(np.where(mine, np.arange(len(mine)), -1))
         last = place[np.maximum(end - 1, 0)]
         known = (count > 0) & (last >= begin)
-        if one != "submitted":
+        if column != "submitted":
             columns.append(count / 5)
         for name in names:
             values = np.where(mine, numbers[:, EVENT_NUMBERS.index(name)], 0)

@@ -154,7 +154,7 @@ class LiveCourse(Course):
 
     def handed_in(self, rows: Ids) -> Handed:
         """Return what some students have handed in; see ``Course``."""
-        found = [
+        dates = [
             (row, *key, mark)
             for row in rows.tolist()
             for key, mark in sorted(
@@ -162,10 +162,10 @@ class LiveCourse(Course):
                 key=lambda entry: (entry[0][0], entry[0][2], entry[0][1]),
             )
         ]
-        table = np.array(found, np.float64).reshape(len(found), 5)
+        table = np.array(dates, np.float64).reshape(len(dates), 5)
         row, piece = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
         credited, day, mark = table[:, 2] > 0, table[:, 3], table[:, 4]
-        share, expected = np.full((2, len(found)), np.nan)
+        share, expected = np.full((2, len(dates)), np.nan)
         days, of_day = np.unique(self.at_day(day), return_inverse=True)
         count = np.maximum(self.count(days), 1)[of_day]
         for i in np.flatnonzero(~credited).tolist():
@@ -176,12 +176,12 @@ class LiveCourse(Course):
 
     def clicked(self, rows: Ids) -> Clicked:
         """Return the weeks in which some students clicked; see ``Course``."""
-        found = [
+        dates = [
             (row, week * WEEK + WEEK - 1, self._logged(days))
             for row in rows.tolist()
             for week, days in sorted(self._clicks[row].items())
         ]
-        table = np.array(found, np.float64).reshape(len(found), 3)
+        table = np.array(dates, np.float64).reshape(len(dates), 3)
         return Clicked(table[:, 0].astype(np.int64), table[:, 1], table[:, 2])
 
     def _logged(self, days: Mapping[float, float]) -> float:
@@ -333,14 +333,14 @@ class LiveCourses:
         names = self.courses_of(student)
         running = [self.running[name] for name in names]
         rows = [self._rows[student][name] for name in names]
-        modules = list(dict.fromkeys(one.module for one in running))
+        modules = list(dict.fromkeys(taken.module for taken in running))
         known = Enrolled(
             np.zeros(len(names), np.int64),
-            np.array([modules.index(one.module) for one in running]),
-            np.array([one.begins for one in running]),
-            np.array([one.course.length for one in running]),
+            np.array([modules.index(taken.module) for taken in running]),
+            np.array([taken.begins for taken in running]),
+            np.array([taken.course.length for taken in running]),
             np.array([self._begin[student, name] for name in names]),
-            np.array([one.course.end[row] for one, row in zip(running, rows, strict=True)]),
+            np.array([taken.course.end[row] for taken, row in zip(running, rows, strict=True)]),
             np.array([self._at_risk.get((student, name), np.nan) for name in names]),
         )
         which, day = names.index(course), np.array(days, np.float64)

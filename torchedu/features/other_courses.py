@@ -123,6 +123,6 @@ def other_numbers(
     counted = np.stack(
         [running, left, over & (bad == 0), over & (bad == 1), same, *(running * standing.T)], 1
     )
-    told = np.zeros((len(enrolment), len(OTHER_NUMBERS)), np.int64)
-    np.add.at(told, moment, steps(counted))
-    return np.clip(told / SCALE, -3, 3).astype(np.float32)
+    numbers = np.zeros((len(enrolment), len(OTHER_NUMBERS)), np.int64)
+    np.add.at(numbers, moment, steps(counted))
+    return np.clip(numbers / SCALE, -3, 3).astype(np.float32)

@@ -44,12 +44,12 @@ def surface(
         ``SURFACE_NUMBERS`` of each, those of a pair zero where nothing stands beside; shape
         (texts, numbers).
     """
-    found = np.empty((len(texts), len(SURFACE_NUMBERS)), np.float32)
+    numbers = np.empty((len(texts), len(SURFACE_NUMBERS)), np.float32)
     for i, text in enumerate(texts):
         reference = references[i] if references else ""
         question = questions[i] if questions else ""
-        found[i] = [*_numbers(text), *_shared(text, reference, question)]
-    return found
+        numbers[i] = [*_numbers(text), *_shared(text, reference, question)]
+    return numbers
 
 
 def _shared(text: str, reference: str, question: str) -> list[float]:
@@ -75,8 +75,8 @@ def _numbers(text: str) -> list[float]:
     count = Counter(lower)
     num = max(1, len(words))
     lengths = np.array([len(word) for word in words] or [0])
-    sentences = [one for one in _SENTENCE.split(text) if one.strip()] or [text]
-    spans = np.array([len(_WORD.findall(one)) for one in sentences])
+    sentences = [piece for piece in _SENTENCE.split(text) if piece.strip()] or [text]
+    spans = np.array([len(_WORD.findall(piece)) for piece in sentences])
     share = np.array(list(count.values()) or [1]) / num
     long = int((lengths > 6).sum())
     commas = text.count(",")
@@ -85,14 +85,14 @@ def _numbers(text: str) -> list[float]:
         len(sentences), text.count("\n\n") + text.count("     ") + 1,
         lengths.mean(), lengths.std(), math.log1p(spans.mean()), math.log1p(spans.std()),
         len(count), math.sqrt(len(count)), len(count) / num,
-        sum(one == 1 for one in count.values()) / num, -(share * np.log(share)).sum(),
+        sum(piece == 1 for piece in count.values()) / num, -(share * np.log(share)).sum(),
         math.sqrt(long), long / num, (lengths > 9).mean(), (lengths < 4).mean(),
         math.sqrt(commas), commas / num,
         math.sqrt(text.count(";") + text.count(":")), math.sqrt(text.count('"')),
         math.sqrt(text.count("?")), math.sqrt(text.count("!")),
         (text.count("'") + text.count("’")) / num, math.sqrt(text.count("(")),
         sum(word[0].isupper() for word in words) / num,
-        sum(one.lstrip("\"'( ")[:1].isupper() for one in sentences) / len(sentences),
+        sum(piece.lstrip("\"'( ")[:1].isupper() for piece in sentences) / len(sentences),
         sum(map(str.isdigit, text)) / num, sum(word[0] == "@" for word in words) / num,
         sum(count[word] for word in _CONNECTIVES) / num, sum(count[word] for word in _FIRST) / num,
     ]  # fmt: skip

@@ -41,8 +41,8 @@ class Tokens:
     @property
     def length(self) -> NDArray[np.int64]:
         """Tokens of each text, those that begin and end a window included; shape (texts,)."""
-        found: NDArray[np.int64] = self.offsets[self.stop] - self.offsets[self.first]
-        return found
+        lengths: NDArray[np.int64] = self.offsets[self.stop] - self.offsets[self.first]
+        return lengths
 
     def windows(self, texts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the windows of some texts.
@@ -133,7 +133,7 @@ def _write(
         for begin in range(0, len(which), CHUNK):
             some = which[begin : begin + CHUNK].tolist()
             second = {} if pairs is None else {"text_pair": [pairs[i] for i in some]}
-            found = cutter(
+            cut = cutter(
                 [texts[i] for i in some],
                 **second,
                 truncation="only_first",
@@ -142,19 +142,19 @@ def _write(
                 return_attention_mask=False,
                 return_token_type_ids=False,
             )
-            ids, text = found["input_ids"], np.asarray(found["overflow_to_sample_mapping"])
+            ids, text = cut["input_ids"], np.asarray(cut["overflow_to_sample_mapping"])
             first = windows.rows + np.searchsorted(text, np.arange(len(some)))
-            lengths = [len(one) for one in ids]
+            lengths = [len(piece) for piece in ids]
             windows.append(len(ids), {}, {"token": (lengths, {"id": np.concatenate(ids)})})
             table.append(len(some), {"first": first}, {})
 
 
 def text_keys(texts: Sequence[str]) -> NDArray[np.bytes_]:
     """Return a checksum of each text, as 32 hexadecimal digits; shape (texts,)."""
-    found = [
+    keys = [
         hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32] for text in texts
     ]
-    return np.array(found, "S32")
+    return np.array(keys, "S32")
 
 
 def tokenizer_key(encoder: str) -> str:
@@ -172,5 +172,5 @@ def _positions(encoder: str) -> int:
 
 
 def _pad(cutter: object) -> int:
-    found = getattr(cutter, "pad_token_id", None)
-    return 0 if found is None else int(found)
+    token = getattr(cutter, "pad_token_id", None)
+    return 0 if token is None else int(token)

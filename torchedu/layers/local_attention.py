@@ -60,27 +60,27 @@ class LocalAttentionBlock(nn.Module):
         chunks = (steps + short) // window
         qkv_BLD3 = F.pad(self.query_key_value(x_BLD), (0, 0, 0, short))
         query, key, value = (
-            one.view(size, chunks, window, heads, dim // heads).transpose(2, 3)
-            for one in qkv_BLD3.chunk(3, dim=-1)
+            part.view(size, chunks, window, heads, dim // heads).transpose(2, 3)
+            for part in qkv_BLD3.chunk(3, dim=-1)
         )
         key, value = _with_neighbours(key), _with_neighbours(value)
         who, seen = F.pad(who_BL, (0, short)), F.pad(seen_BL, (0, short))
         asks = who.view(size, chunks, 1, window, 1)
-        told = _with_neighbours(who.view(size, chunks, 1, window, 1)).transpose(-1, -2)
+        visible = _with_neighbours(who.view(size, chunks, 1, window, 1)).transpose(-1, -2)
         there = _with_neighbours(seen.view(size, chunks, 1, window, 1)).transpose(-1, -2)
         # A chunk's own first step is step `window` of what it sees.
         place = torch.arange(3 * window, device=x_BLD.device)
         far = place - window - torch.arange(window, device=x_BLD.device).unsqueeze(1)
         bias = self.near[:, far.clamp(-window, window) + window]
-        bias = bias + self.same.view(heads, 1, 1) * (asks == told)
+        bias = bias + self.same.view(heads, 1, 1) * (asks == visible)
         # Each sees itself, lest a padded step that sees nothing gives no number.
         allowed = ((far.abs() <= window) & there) | (far == 0)
         bias = bias.masked_fill(~allowed, -torch.inf)
         # Chunk by chunk as rows of one batch, which is the form that kernels and ONNX know.
         query, key, value, bias = (x.flatten(0, 1) for x in (query, key, value, bias))
-        found = F.scaled_dot_product_attention(query, key, value, attn_mask=bias.to(query.dtype))
-        found = found.unflatten(0, (size, chunks)).transpose(2, 3)
-        x_BLD = found.reshape(size, steps + short, dim)[:, :steps]
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=bias.to(query.dtype))
+        mixed = mixed.unflatten(0, (size, chunks)).transpose(2, 3)
+        x_BLD = mixed.reshape(size, steps + short, dim)[:, :steps]
         attended: Tensor = self.out(x_BLD)
         return attended
 

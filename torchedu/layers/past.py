@@ -173,7 +173,9 @@ def _added(
     rates: tuple[float, ...],
 ) -> list[Tensor]:
     attempts, wins, *averages, _ = numbers
-    moved = [one + rate * (mark - one) for one, rate in zip(averages, rates, strict=True)]
+    moved = [
+        average + rate * (mark - average) for average, rate in zip(averages, rates, strict=True)
+    ]
     return [attempts + 1, wins + correct, *moved, mark]
 
 

@@ -57,9 +57,9 @@ def answer_leaks(store: AnswerStore, parts: Mapping[str, Any]) -> Iterator[Findi
         if store.has(column):
             number = store.answer_column(column)[data.index].astype(np.float64)
             if (area := auc(number, data.right == 1)) >= SURE:
-                told = f"the column {column} alone tells the marks (AUC {area:.4f})"
+                sentence = f"the column {column} alone tells the marks (AUC {area:.4f})"
                 remedy = "Leave it out: it was set by the mark."
-                yield Finding("tell", column, len(number), 1.0, told, remedy)
+                yield Finding("tell", column, len(number), 1.0, sentence, remedy)
     groups = {
         name: store.group(name)[students].astype(np.int64) for name in store.vocabulary.groups
     }
@@ -109,25 +109,25 @@ def _items(store: AnswerStore, data: _Answers) -> Iterator[Finding]:
     half = [np.bincount(data.item[even], weight, len(total)) for weight in (None, data.right[even])]
     mean = np.divide(half[1], half[0], out=np.full(len(total), np.nan), where=half[0] > 0)
     if (area := auc(mean[data.item[~even]], data.right[~even] == 1)) >= SURE:
-        told = f"the item alone tells the mark (AUC {area:.4f})"
+        sentence = f"the item alone tells the mark (AUC {area:.4f})"
         remedy = "Take the mark out of what names an item."
-        yield Finding("tell", "items", len(data.item), 1.0, told, remedy)
+        yield Finding("tell", "items", len(data.item), 1.0, sentence, remedy)
         return
     piece, item, known = pieces(names)
     item = item + RESERVED
-    one = np.ones_like(piece)
-    found = tells(
+    ones = np.ones_like(piece)
+    giving = tells(
         np.concatenate([piece, piece]),
-        np.concatenate([0 * one, one]),
+        np.concatenate([0 * ones, ones]),
         np.concatenate([(total - right)[item], right[item]]),
     )
-    if found:
-        items = np.unique(item[np.isin(piece, [tell.value for tell in found])])
+    if giving:
+        items = np.unique(item[np.isin(piece, [tell.value for tell in giving])])
         count = int(total[items].sum())
-        told = f"the names of {len(items):,} items tell the marks of {count:,} answers"
+        sentence = f"the names of {len(items):,} items tell the marks of {count:,} answers"
         remedy = "Take the mark out of what names an item."
-        shown = [known[tell.value] for tell in found[:3]]
-        yield Finding("name", "items", count, count / len(data.item), told, remedy, shown)
+        shown = [known[tell.value] for tell in giving[:3]]
+        yield Finding("name", "items", count, count / len(data.item), sentence, remedy, shown)
 
 
 def _order(data: _Answers, store: AnswerStore) -> Iterator[Finding]:
@@ -143,9 +143,9 @@ def _order(data: _Answers, store: AnswerStore) -> Iterator[Finding]:
     judged = orders > np.log(1000)
     count, chance = int((turns[judged] == 1).sum()), float(np.exp(-orders[judged]).sum()) * 2
     if count > max(SORTED * judged.sum(), 10 * chance, 4):
-        told = f"the answers of {count:,} of {int(judged.sum()):,} students are sorted by mark"
+        sentence = f"the answers of {count:,} of {int(judged.sum()):,} students are sorted by mark"
         remedy = "Put them in the order in which they were given: name the column of times."
-        yield Finding("tell", "order", count, count / int(judged.sum()), told, remedy)
+        yield Finding("tell", "order", count, count / int(judged.sum()), sentence, remedy)
     # Easy items follow one another all right; after the rarer mark the same one says more.
     change, later = change[data.right[later - 1] == rare], later[data.right[later - 1] == rare]
     if not len(later):
@@ -158,15 +158,17 @@ def _order(data: _Answers, store: AnswerStore) -> Iterator[Finding]:
     kind = 2 * kind + (before == item)
     pair = 100 + before * (int(data.item.max()) + 1) + item
     value, row = np.concatenate([kind, pair]), np.tile(np.arange(len(later)), 2)
-    found = tells(value, np.tile(~change, 2).astype(np.int64))
-    if found:
-        count = touched(value, row, found)
-        told = f"{count:,} answers have the mark of the one before them, far beyond chance"
+    giving = tells(value, np.tile(~change, 2).astype(np.int64))
+    if giving:
+        count = touched(value, row, giving)
+        sentence = f"{count:,} answers have the mark of the one before them, far beyond chance"
         remedy = (
             "If an answer fills a row for each skill, import with ⟦merge_skill_rows⟧ true or give "
             "one row an answer."
         )
-        yield Finding("tell", "rows one after the other", count, count / len(later), told, remedy)
+        yield Finding(
+            "tell", "rows one after the other", count, count / len(later), sentence, remedy
+        )
 
 
 def _logit(p: Any) -> Any:

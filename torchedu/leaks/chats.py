@@ -24,18 +24,18 @@ def chat_leaks(store: ChatStore, parts: Mapping[str, Any]) -> Iterator[Finding]:
     letters = np.diff(store.offsets("messages", "content"))[asked[rows]]
 
     def read(begin: int, stop: int) -> Rows:
-        found = words_of(store, "messages", "content", asked[rows[begin:stop]])
-        return Rows(found.offsets, found.word)
+        words = words_of(store, "messages", "content", asked[rows[begin:stop]])
+        return Rows(words.offsets, words.word)
 
     pairs = copies(np.concatenate([[0], np.cumsum(letters)]), read)
     problem = store.problem[rows]
     order = np.argsort(problem, kind="stable")
     again = np.flatnonzero(problem[order][1:] == problem[order][:-1])
-    one, other = order[again], order[again + 1]
+    first, other = order[again], order[again + 1]
     pairs = Pairs(
-        rows[np.concatenate([pairs.first, one])],
+        rows[np.concatenate([pairs.first, first])],
         rows[np.concatenate([pairs.second, other])],
-        np.concatenate([pairs.share, np.ones(len(one))]),
+        np.concatenate([pairs.share, np.ones(len(first))]),
     )
     yield from copied(pairs, split, "problems of conversations", _row)
     yield from _answers(store, asked)
@@ -62,22 +62,22 @@ def _answers(store: ChatStore, asked: Ids) -> Iterator[Finding]:
         return
     size = np.diff(store.offsets("messages", "content"))[asked[rows]]
     rows = rows[np.cumsum(size) <= 4 * CHUNK]
-    found = words_of(store, "messages", "content", asked[rows])
+    words = words_of(store, "messages", "content", asked[rows])
     answer = words_of(store, "chats", "answer", rows)
     single = np.diff(answer.offsets) == 1
     own = np.zeros(len(rows), np.uint64)
     own[single] = answer.word[answer.offsets[:-1][single]]
-    row = np.repeat(np.arange(len(rows)), np.diff(found.offsets))
+    row = np.repeat(np.arange(len(rows)), np.diff(words.offsets))
     follows = np.flatnonzero((row[1:] == row[:-1]) & single[row[1:]])
-    before = np.unique(found.word[follows], return_inverse=True)[1]
+    before = np.unique(words.word[follows], return_inverse=True)[1]
     told_by = [
-        one
-        for one in tells(before, (found.word[follows + 1] == own[row[follows + 1]]).astype(int))
-        if one.target
+        tell
+        for tell in tells(before, (words.word[follows + 1] == own[row[follows + 1]]).astype(int))
+        if tell.target
     ]
     if told_by:
         count = touched(before, row[follows], told_by)
-        shown = [found.text(int(follows[(before == one.value).argmax()])) for one in told_by[:3]]
-        told = f"the final answer stands in what is asked in {count:,} of {len(rows):,} chats"
+        shown = [words.text(int(follows[(before == tell.value).argmax()])) for tell in told_by[:3]]
+        sentence = f"the final answer stands in what is asked in {count:,} of {len(rows):,} chats"
         remedy = "Take it out of the problem."
-        yield Finding("held_out", "problems", count, count / len(rows), told, remedy, shown)
+        yield Finding("held_out", "problems", count, count / len(rows), sentence, remedy, shown)

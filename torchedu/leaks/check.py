@@ -63,14 +63,16 @@ def refuse(findings: list[Finding], store: Store) -> None:
             one value.
     """
     given = [
-        one
-        for one in findings
-        if one.kind in ("held_out", "name")
-        or (one.kind in ("tell", "copies") and one.share >= MOST)
+        finding
+        for finding in findings
+        if finding.kind in ("held_out", "name")
+        or (finding.kind in ("tell", "copies") and finding.share >= MOST)
     ]
     if given:
-        told = "; ".join(f"{one.told} [{one.kind}]" for one in given)
-        raise DataError(f"no score would mean anything: {told}.", given[0].remedy, file=store.path)
+        sentences = "; ".join(f"{finding.sentence} [{finding.kind}]" for finding in given)
+        raise DataError(
+            f"no score would mean anything: {sentences}.", given[0].remedy, file=store.path
+        )
 
 
 def _presentations(store: EventStore) -> Mapping[str, Any]:

@@ -129,14 +129,14 @@ def copies(offsets: Ids, read: Read, seed: int = 0) -> Pairs:
     language = Language(first)
     need = 2 * np.log2(max(size, 2)) + CHANCE
     least = np.uint64((2**64 - 1) // len(chunks))
-    found, whole, cost = [], np.zeros(size, np.uint64), np.zeros(size)
+    kept_hashes, whole, cost = [], np.zeros(size, np.uint64), np.zeros(size)
     for begin, stop in chunks:
         rows = read(begin, stop)
         row, hashed, whole[begin:stop], cost[begin:stop] = _stretches(
             rows, language.bits(rows), need
         )
-        found.append((row[hashed <= least] + begin, hashed[hashed <= least]))
-    row, hashed = (np.concatenate(column) for column in zip(*found, strict=True))
+        kept_hashes.append((row[hashed <= least] + begin, hashed[hashed <= least]))
+    row, hashed = (np.concatenate(column) for column in zip(*kept_hashes, strict=True))
     short = _short(whole, cost, need)
     row, hashed = np.append(row, short), np.append(hashed, whole[short])
     stretches = np.bincount(row, minlength=size)
@@ -146,10 +146,10 @@ def copies(offsets: Ids, read: Read, seed: int = 0) -> Pairs:
     row, hashed = row[new], hashed[new]
     same = hashed[1:] == hashed[:-1]
     pair, count = np.unique(row[:-1][same] * size + row[1:][same], return_counts=True)
-    one, other = pair // size, pair % size
-    share = count / np.minimum(stretches[one], stretches[other])
+    first_row, second_row = pair // size, pair % size
+    share = count / np.minimum(stretches[first_row], stretches[second_row])
     kept = share >= SHARED
-    return Pairs(one[kept], other[kept], share[kept])
+    return Pairs(first_row[kept], second_row[kept], share[kept])
 
 
 def _short(whole: Hashes, cost: Bits, need: float) -> Ids:

@@ -107,8 +107,8 @@ def _fragment(cases: Cases, names: Sequence[str]) -> Finding | None:
         if _beyond(more, int(chance.sum()), len(target)) and (best is None or more > best.count):
             first = int(hits.argmax())
             shown = [f"{names[beside[first]]!r} before {names[target[first]]!r}"]
-            told = f"have a piece of their name before them, {int(chance.sum()):,} by chance"
-            best = _leak("name", "courses before", more, cases, told, shown)
+            sentence = f"have a piece of their name before them, {int(chance.sum()):,} by chance"
+            best = _leak("name", "courses before", more, cases, sentence, shown)
     return best
 
 
@@ -132,27 +132,27 @@ def _overlap(parts: Mapping[str, Part], name: str, size: int) -> Finding | None:
             others += [other_name] * bool(both.any())
     if not shared:
         return None
-    told = (
+    sentence = (
         f"enrolments of {shared:,} students are in the parts {', '.join([name, *others])} at once"
     )
     remedy = "Give parts that share nothing."
-    return Finding("held_out", "parts", shared, shared / len(part.student), told, remedy)
+    return Finding("held_out", "parts", shared, shared / len(part.student), sentence, remedy)
 
 
 def _student_id(cases: Cases, people: Sequence[str], names: Sequence[str]) -> Finding | None:
     """Look for the course's name in the student's, and for neighbours with the same course."""
     target = cases.target
     words = [set(re.findall(r"\d+|[^\W\d_]+", person)) | {person} for person in people]
-    told = "are named in their student's id"
-    leak = _named(cases, words, names, "student ids", told)
+    sentence = "are named in their student's id"
+    leak = _named(cases, words, names, "student ids", sentence)
     # Students are kept in the natural order of their ids.
     same = int((target[1:] == target[:-1]).sum())
     share = np.bincount(target) / max(len(target), 1)
     expected = float((share**2).sum() * len(target))
     # Ids given in order of enrolment drift with the courses on offer: far more than that is meant.
     if leak is None and same - expected > max(0.2 * len(target), 10 * np.sqrt(expected + 1)):
-        told = f"are that of the student with the next id too, {expected:,.0f} by chance"
-        return _leak("name", "order of student ids", same, cases, told, [])
+        sentence = f"are that of the student with the next id too, {expected:,.0f} by chance"
+        return _leak("name", "order of student ids", same, cases, sentence, [])
     return leak
 
 
@@ -161,9 +161,9 @@ def _attribute(store: EnrolmentStore, cases: Cases, names: Sequence[str]) -> Fin
     for attribute in store.vocabulary.groups:
         group = store.group(attribute)[cases.student].astype(np.int64)
         known = store.vocabulary[GROUP + attribute]
-        words = [{known.name(one)} for one in group.tolist()]
-        told = "are named by the attribute of their student"
-        leak = _named(cases, words, names, attribute, told)
+        words = [{known.name(id)} for id in group.tolist()]
+        sentence = "are named by the attribute of their student"
+        leak = _named(cases, words, names, attribute, sentence)
         if leak is None:
             case = np.arange(len(group))[group >= RESERVED]
             hit, right, _ = _stands_for(case, group[case], cases.target, len(known))
@@ -187,8 +187,8 @@ def _before(store: EnrolmentStore, cases: Cases, names: Sequence[str]) -> Findin
         return None
     first = int(cell[count.argmax()])
     shown = [f"{names[first // len(names)]!r} before {names[first % len(names)]!r}"]
-    told = "follow from a course that nobody takes but right before them"
-    return _leak("tell", "courses right before", sure, cases, told, shown)
+    sentence = "follow from a course that nobody takes but right before them"
+    return _leak("tell", "courses right before", sure, cases, sentence, shown)
 
 
 def _course_id(cases: Cases, names: Sequence[str]) -> Finding | None:
@@ -196,9 +196,9 @@ def _course_id(cases: Cases, names: Sequence[str]) -> Finding | None:
     hit, right, shown = _stands_for(_case(cases), cases.item, cases.target, len(names))
     if not len(hit) or right < CERTAIN or len(hit) <= EXCESS * len(cases.target):
         return None
-    examples = [f"{names[one]!r} for {names[other]!r}" for one, other in shown]
-    told = "follow from one course before them, which stands for them"
-    return _leak("tell", "courses", 2 * len(hit), cases, told, examples)
+    examples = [f"{names[after]!r} for {names[other]!r}" for after, other in shown]
+    sentence = "follow from one course before them, which stands for them"
+    return _leak("tell", "courses", 2 * len(hit), cases, sentence, examples)
 
 
 def _stands_for(
@@ -225,7 +225,7 @@ def _stands_for(
 
 
 def _named(
-    cases: Cases, words: Sequence[set[str]], names: Sequence[str], where: str, told: str
+    cases: Cases, words: Sequence[set[str]], names: Sequence[str], where: str, sentence: str
 ) -> Finding | None:
     """Compare how often words about a student name the course with what chance gives."""
     target = cases.target
@@ -236,7 +236,7 @@ def _named(
     )
     if not _beyond(hits - chance, chance, len(target)):
         return None
-    return _leak("name", where, hits - chance, cases, f"{told}, {chance:,} by chance", [])
+    return _leak("name", where, hits - chance, cases, f"{sentence}, {chance:,} by chance", [])
 
 
 def _beyond(more: int, chance: int, size: int) -> bool:
@@ -244,11 +244,11 @@ def _beyond(more: int, chance: int, size: int) -> bool:
 
 
 def _leak(
-    kind: str, where: str, count: int, cases: Cases, told: str, shown: Sequence[str]
+    kind: str, where: str, count: int, cases: Cases, sentence: str, shown: Sequence[str]
 ) -> Finding:
     size = len(cases.target)
-    told = f"{count:,} of {size:,} held-out courses {told}"
-    return Finding(kind, where, count, count / size, told, REMEDY, shown)
+    sentence = f"{count:,} of {size:,} held-out courses {sentence}"
+    return Finding(kind, where, count, count / size, sentence, REMEDY, shown)
 
 
 def _case(cases: Cases) -> Ids:

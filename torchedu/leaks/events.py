@@ -56,7 +56,7 @@ def _told_by_events(store: EventStore, course: Any, target: Any) -> Iterator[Fin
     """Look for events, and marks, that alone tell the outcome."""
     events, work = store.events, store.work
     of = events.enrolment
-    exam = np.append(np.array([one == EXAM for one in work.type], bool), False)[events.work]
+    exam = np.append(np.array([kind == EXAM for kind in work.type], bool), False)[events.work]
     seen = (events.day <= SEEN * store.courses.length[course[of]]) & (target[of] >= 0) & ~exam
     kind, piece, row = events.kind[seen], events.work[seen], of[seen]
     value = events.value[seen]
@@ -64,27 +64,29 @@ def _told_by_events(store: EventStore, course: Any, target: Any) -> Iterator[Fin
     code = kind * size + piece + 1
     cell = np.unique(code * np.int64(store.num_enrolments) + row)
     code, row_of = cell // store.num_enrolments, cell % store.num_enrolments
-    found = tells(code, target[row_of])
+    giving = tells(code, target[row_of])
     names = store.vocabulary[WORK]
-    if found:
-        count = touched(code, row_of, found)
-        told = f"single events tell how {count:,} of {store.num_enrolments:,} enrolments end"
+    if giving:
+        count = touched(code, row_of, giving)
+        sentence = f"single events tell how {count:,} of {store.num_enrolments:,} enrolments end"
         remedy = "Leave out what is entered once the outcome is known."
         shown = [
-            names.name(one.value % size - 1 + RESERVED) for one in found[:3] if one.value % size
+            names.name(tell.value % size - 1 + RESERVED) for tell in giving[:3] if tell.value % size
         ]
-        yield Finding("tell", "events", count, count / store.num_enrolments, told, remedy, shown)
+        yield Finding(
+            "tell", "events", count, count / store.num_enrolments, sentence, remedy, shown
+        )
     marked = (kind == SUBMITTED) & ~np.isnan(value)
     order = np.argsort(piece[marked], kind="stable")
     row, value, piece = row[marked][order], value[marked][order], piece[marked][order]
     for part in np.split(np.arange(len(piece)), np.flatnonzero(np.diff(piece)) + 1):
         if len(part) and (area := auc(value[part], target[row[part]] == 1)) >= SURE:
             name = names.name(int(piece[part[0]]) + RESERVED)
-            told = f"the mark of one piece of work alone tells the outcome (AUC {area:.4f})"
+            sentence = f"the mark of one piece of work alone tells the outcome (AUC {area:.4f})"
             remedy = "Leave it out if it is the outcome, or name its type Exam."
             count = len(part)
             share = count / store.num_enrolments
-            yield Finding("tell", "marks", count, share, told, remedy, [name])
+            yield Finding("tell", "marks", count, share, sentence, remedy, [name])
 
 
 def _late(store: EventStore) -> Iterator[Finding]:
@@ -93,7 +95,7 @@ def _late(store: EventStore) -> Iterator[Finding]:
     late = events.day > store.column("end")[events.enrolment]
     if late.any():
         count = int(late.sum())
-        told = f"{count:,} of {len(late):,} events are of students who have left before"
+        sentence = f"{count:,} of {len(late):,} events are of students who have left before"
         remedy = "They are seen on their day: make sure that they were known on it."
         names = store.student_names(np.unique(events.enrolment[late])[:2])
-        yield Finding("cutoff", "events", count, count / len(late), told, remedy, names)
+        yield Finding("cutoff", "events", count, count / len(late), sentence, remedy, names)

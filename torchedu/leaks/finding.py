@@ -23,7 +23,7 @@ class Finding:
         where: The table, column or names that it is in.
         count: How many rows it touches.
         share: Which share of those looked at that is.
-        told: What it is, in a sentence.
+        sentence: What it is.
         remedy: What to do about it.
         examples: Names of a few rows or values; of people too, so not for pages that go round.
     """
@@ -32,11 +32,11 @@ class Finding:
     where: str
     count: int
     share: float
-    told: str
+    sentence: str
     remedy: str
     examples: Sequence[str] = ()
 
     def __str__(self) -> str:
         """Say it in one line, with an example."""
         example = f" ({', '.join(self.examples)})" if self.examples else ""
-        return f"{self.told}{example} [{self.kind}]. {self.remedy}"
+        return f"{self.sentence}{example} [{self.kind}]. {self.remedy}"

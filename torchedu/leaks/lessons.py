@@ -24,17 +24,17 @@ def lesson_leaks(store: TranscriptStore, parts: Mapping[str, Any]) -> Iterator[F
     letters = np.asarray(store.offsets("sentences", "text"))[begins]
 
     def read(begin: int, stop: int) -> Rows:
-        found = words_of(store, "sentences", "text", np.arange(begins[begin], begins[stop]))
-        return Rows(found.offsets[begins[begin : stop + 1] - begins[begin]], found.word)
+        words = words_of(store, "sentences", "text", np.arange(begins[begin], begins[stop]))
+        return Rows(words.offsets[begins[begin : stop + 1] - begins[begin]], words.word)
 
     yield from copied(copies(letters, read), split, "lessons", store.lesson_names)
     some = np.arange(begins[min(int(np.searchsorted(letters, CHUNK)), store.num_lessons)])
     role, tag = (store.column(name)[some].astype(np.int64) for name in ("role", "tag"))
-    found = words_of(store, "sentences", "text", some)
+    lesson_words = words_of(store, "sentences", "text", some)
     for number, name in enumerate(ROLES):
         if len(list(store.vocabulary[TAG + name])):
             target = np.where(role == number, tag, -1)
-            yield from told_by_words(found, target, f"sentences of {name}s")
+            yield from told_by_words(lesson_words, target, f"sentences of {name}s")
     lesson = np.repeat(np.arange(store.num_lessons), np.diff(begins))
     speaker = store.column("speaker").astype(np.int64)
     teacher = store.column("role") == ROLES.index("teacher")

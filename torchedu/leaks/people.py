@@ -33,36 +33,36 @@ def told_by_people(
         noun: What a row is, in the plural.
     """
     piece, row, known = pieces(names)
-    found, count = _found(piece, row, number, target)
-    if found:
-        share, shown = count / len(names), [known[one.value] for one in found[:3]]
-        told = f"the names of {count:,} of {len(names):,} {noun} tell what is to be predicted"
-        yield Finding("name", f"names of {noun}", count, share, told, REMEDY, shown)
+    giving, count = _found(piece, row, number, target)
+    if giving:
+        share, shown = count / len(names), [known[tell.value] for tell in giving[:3]]
+        sentence = f"the names of {count:,} of {len(names):,} {noun} tell what is to be predicted"
+        yield Finding("name", f"names of {noun}", count, share, sentence, REMEDY, shown)
     for name in attributes(vocabulary):
         group = groups[name]
         row = np.flatnonzero(group >= RESERVED)
-        found, count = _found(group[row], row, number, target)
-        if not found and number is not None and _follows(vocabulary[GROUP + name], group, number):
-            found, count = [Tell(int(group[row[0]]), 1, len(row))], len(row)
-        if found:
-            shown = [f"{name} {vocabulary[GROUP + name].name(one.value)}" for one in found[:3]]
-            told = (
+        giving, count = _found(group[row], row, number, target)
+        if not giving and number is not None and _follows(vocabulary[GROUP + name], group, number):
+            giving, count = [Tell(int(group[row[0]]), 1, len(row))], len(row)
+        if giving:
+            shown = [f"{name} {vocabulary[GROUP + name].name(tell.value)}" for tell in giving[:3]]
+            sentence = (
                 f"the attribute {name} alone tells what is to be predicted of {count:,} of "
                 f"{len(names):,} {noun}"
             )
-            yield Finding("tell", name, count, count / len(names), told, REMEDY, shown)
+            yield Finding("tell", name, count, count / len(names), sentence, REMEDY, shown)
 
 
 def _found(
     value: Ids, row: Ids, number: NDArray[np.float64] | None, target: Ids | None
 ) -> tuple[list[Tell], int]:
-    found: list[Tell] = []
+    giving: list[Tell] = []
     if number is not None:
-        found += extremes(value, row, number)
+        giving += extremes(value, row, number)
     if target is not None:
         known = target[row] >= 0
-        found += tells(value[known], target[row[known]])
-    return found, touched(value, row, found)
+        giving += tells(value[known], target[row[known]])
+    return giving, touched(value, row, giving)
 
 
 def _follows(names: Iterable[str], group: Ids, number: NDArray[np.float64]) -> bool:

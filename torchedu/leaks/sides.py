@@ -41,11 +41,11 @@ def sides(parts: Mapping[str, Any], size: int) -> Sides:
             is no split.
         size: Number of rows.
     """
-    found = Sides(np.zeros(size, bool), np.zeros(size, bool))
+    sides_of = Sides(np.zeros(size, bool), np.zeros(size, bool))
     for name, part in parts.items():
-        side = found.train if name == "train" else found.scored
+        side = sides_of.train if name == "train" else sides_of.scored
         side[part.student if isinstance(part, Part) else part] = True
-    return found
+    return sides_of
 
 
 def copied(pairs: Pairs, split: Sides, noun: str, names: Names) -> list[Finding]:
@@ -61,15 +61,15 @@ def copied(pairs: Pairs, split: Sides, noun: str, names: Names) -> list[Finding]
         return []
     count, size = len(np.unique(np.concatenate(pairs[:2]))), len(split.train)
     ways = (pairs.first, pairs.second), (pairs.second, pairs.first)
-    met = [other[split.train[one] & split.scored[other]] for one, other in ways]
+    met = [other[split.train[this] & split.scored[other]] for this, other in ways]
     across = len(np.unique(np.concatenate(met)))
-    told = f"{count:,} of {size:,} {noun} stand in the data twice, whole or nearly"
+    sentence = f"{count:,} of {size:,} {noun} stand in the data twice, whole or nearly"
     if split.scored.any():
-        told += f"; {across:,} that are scored have their like in training"
+        sentence += f"; {across:,} that are scored have their like in training"
     first = int(pairs.share.argmax())
     examples = names([int(pairs.first[first]), int(pairs.second[first])])
     remedy = "Keep one of each, or put both in one part."
-    return [Finding("copies", noun, count, count / size, told, remedy, examples)]
+    return [Finding("copies", noun, count, count / size, sentence, remedy, examples)]
 
 
 def grouped(
@@ -106,6 +106,8 @@ def crossing(
     count, scored = int(met.sum()), int(split.scored.sum())
     if count <= least * scored:
         return []
-    told = f"{count:,} of {scored:,} {noun} that are scored have a {column} that is trained on too"
+    sentence = (
+        f"{count:,} of {scored:,} {noun} that are scored have a {column} that is trained on too"
+    )
     remedy = f"Split by {column}, unless those to be foretold later are of the same."
-    return [Finding("grouping", column, count, count / scored, told, remedy)]
+    return [Finding("grouping", column, count, count / scored, sentence, remedy)]

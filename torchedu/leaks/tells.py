@@ -100,9 +100,9 @@ def extremes(value: Ids, row: Ids, number: NDArray[np.float64]) -> list[Tell]:
     return [Tell(int(names[i]), int(area[i] > 0.5), int(count[i])) for i in np.flatnonzero(sure)]
 
 
-def touched(value: Ids, row: Ids, found: Sequence[Tell]) -> int:
+def touched(value: Ids, row: Ids, given: Sequence[Tell]) -> int:
     """Count the rows that have a value that gives the target away."""
-    mine = np.isin(value, [one.value for one in found])
+    mine = np.isin(value, [tell.value for tell in given])
     return len(np.unique(row[mine]))
 
 
@@ -143,6 +143,6 @@ def pieces(names: Sequence[str]) -> tuple[Ids, Ids, list[str]]:
         own |= {f"{first[0]}…"} if first else set()
         own |= {f"…{last[0]}"} if last else set()
         own -= {f"{name}…", f"…{name}"}
-        piece += [known.setdefault(one, len(known)) for one in own]
+        piece += [known.setdefault(own_piece, len(known)) for own_piece in own]
         row += [i] * len(own)
     return np.array(piece, np.int64), np.array(row, np.int64), list(known)

@@ -19,8 +19,8 @@ def text_leaks(store: TextStore, parts: Mapping[str, Any]) -> Iterator[Finding]:
     split = sides(parts, store.num_texts)
 
     def read(begin: int, stop: int) -> Rows:
-        found = words_of(store, "texts", "text", np.arange(begin, stop))
-        return Rows(found.offsets, found.word)
+        words = words_of(store, "texts", "text", np.arange(begin, stop))
+        return Rows(words.offsets, words.word)
 
     pairs = copies(store.offsets("texts", "text"), read)
     yield from copied(pairs, split, "texts", store.names)
@@ -66,10 +66,12 @@ def told_by_words(words: Words, target: Ids, noun: str) -> Iterator[Finding]:
     number = np.unique(value, return_inverse=True)[1]
     cell, first = np.unique(number * np.int64(len(target)) + row, return_index=True)
     number, row, place = cell // len(target), cell % len(target), place[first]
-    found = tells(number, target[row])
-    if found:
-        count = touched(number, row, found)
-        shown = [words.text(int(place[(number == one.value).argmax()])) for one in found[:3]]
-        told = f"single words tell what is to be predicted of {count:,} of {len(target):,} {noun}"
+    giving = tells(number, target[row])
+    if giving:
+        count = touched(number, row, giving)
+        shown = [words.text(int(place[(number == tell.value).argmax()])) for tell in giving[:3]]
+        sentence = (
+            f"single words tell what is to be predicted of {count:,} of {len(target):,} {noun}"
+        )
         remedy = "Take them out: they were written after the fact."
-        yield Finding("tell", "words", count, count / len(target), told, remedy, shown)
+        yield Finding("tell", "words", count, count / len(target), sentence, remedy, shown)

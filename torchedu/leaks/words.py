@@ -38,17 +38,17 @@ class Words(NamedTuple):
         sums = np.concatenate(
             [np.zeros(1, np.uint64), np.cumsum(mixed(self.word ^ mixed(place)), dtype=np.uint64)]
         )
-        found = np.zeros(len(self.offsets) - 1, bool)
-        found[np.unique(sums[self.offsets[1:]] - sums[self.offsets[:-1]], return_index=True)[1]] = (
-            True
-        )
-        return found
+        first_seen = np.zeros(len(self.offsets) - 1, bool)
+        first_seen[
+            np.unique(sums[self.offsets[1:]] - sums[self.offsets[:-1]], return_index=True)[1]
+        ] = True
+        return first_seen
 
     def text(self, place: int) -> str:
         """Return a word as it is written."""
         stop = self.first[place + 1] if place + 1 < len(self.first) else len(self.data)
         data = bytes(self.data[self.first[place] : stop][:200])
-        length = next((i for i, one in enumerate(data) if not _IN_WORD[one]), len(data))
+        length = next((i for i, byte in enumerate(data) if not _IN_WORD[byte]), len(data))
         return data[:length].decode("utf-8", "replace")
 
 

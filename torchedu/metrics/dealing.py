@@ -66,8 +66,8 @@ class Kinds(NamedTuple):
     def membership(self) -> Floats:
         """Return 1 where a kind is of a group; shape (groups of all attributes, kinds)."""
         of_each = [
-            one == np.arange(size)[:, None]
-            for one, size in zip(self.groups, self.sizes, strict=True)
+            group == np.arange(size)[:, None]
+            for group, size in zip(self.groups, self.sizes, strict=True)
         ]
         return np.concatenate(of_each).astype(np.float32)
 
@@ -236,13 +236,13 @@ def observed(rows: Rows, of: Kinds) -> Floats:
 def _weighed(rows: Rows, of: Kinds, place: Ids, weight: Floats | Ids) -> Floats:
     counted = []
     for group, size in zip(of.groups, of.sizes, strict=True):
-        found = np.zeros((size + 1) * rows.cells)
+        sums = np.zeros((size + 1) * rows.cells)
         label = group[of.of_unit].astype(np.int64) + 1
         for some in _stretches(len(rows.unit)):
             unit = rows.unit[some]
             cell = label[unit] * rows.cells + rows.cell[some]
-            found += np.bincount(cell, weight[place[unit]], len(found))
-        counted.append(found[rows.cells :].reshape(size, rows.cells))
+            sums += np.bincount(cell, weight[place[unit]], len(sums))
+        counted.append(sums[rows.cells :].reshape(size, rows.cells))
     return np.concatenate(counted)
 
 

@@ -115,7 +115,7 @@ def audit(
         raise ValueError(f"{p.shape} predictions, {y.shape} outcomes: not (predictions,) twice")
     if alpha * (permutations + 1) < 1:
         raise ValueError(f"{permutations} permutations cannot tell a probability of {alpha}")
-    table = {name: _checked(name, one, len(p)) for name, one in attributes.items()}
+    table = {name: _checked(name, attribute, len(p)) for name, attribute in attributes.items()}
     if intersections:
         table |= {f"{a} × {b}": _crossed(table[a], table[b]) for a, b in combinations(table, 2)}
     strata: Ids = np.broadcast_to(np.int32(0), len(p))
@@ -132,7 +132,9 @@ def audit(
         def by_chance(pool: Ids, rows: Rows = rows) -> Floats:
             batches = dealings(random, rows, frame.kinds, pool, permutations)
             shape = (permutations, frame.num_compared, len(GAPS.names))
-            return np.reshape([frame.measure(one) for some in batches for one in some], shape)
+            return np.reshape(
+                [frame.measure(drawing) for some in batches for drawing in some], shape
+            )
 
         if frame.one_each:  # rates and calibration need dealings that may move outcomes too
             dealt = by_chance(block * 2 + frame.outcome)
@@ -140,12 +142,12 @@ def audit(
         else:
             dealt = by_chance(block)
         resampled = drawings(random, rows, frame.kinds, resamples)
-        drawn = [frame.measure(one) for some in resampled for one in some]
-        found = frame.measure(observed(rows, frame.kinds))
+        drawn = [frame.measure(drawing) for some in resampled for drawing in some]
+        measured = frame.measure(observed(rows, frame.kinds))
         views[view] = (
-            found,
+            measured,
             _floors(np.abs(dealt), alpha),
-            np.reshape(drawn, (resamples, *found.shape)),
+            np.reshape(drawn, (resamples, *measured.shape)),
         )
     result = frame.findings(views, noun)
     decisive = "within" if stratum is not None else "pooled"
@@ -343,8 +345,8 @@ def _alarms(result: Mapping[str, Any], view: str) -> list[dict[str, Any]]:
     """List the gaps above their floors, in the view that decides."""
     return [
         {"attribute": name, "group": group["group"], "measure": measure}
-        for name, one in result.items()
-        for group in one["groups"]
+        for name, verdict in result.items()
+        for group in verdict["groups"]
         for measure, gap in group.get("gaps", {}).items()
         if (gap["within"] if view == "within" else gap)["above"]
     ]
@@ -382,7 +384,7 @@ def _blocks(rows: int) -> list[slice]:
 
 
 def _checked(name: str, attribute: Attribute, size: int) -> tuple[Ids, list[str]]:
-    ids, names = np.asarray(attribute.ids), [str(one) for one in attribute.names]
+    ids, names = np.asarray(attribute.ids), [str(value) for value in attribute.names]
     if ids.shape != (size,):
         raise ValueError(f"{name}: {ids.shape} ids for {size} predictions")
     if len(ids) and ids.max() >= len(names):
@@ -392,8 +394,8 @@ def _checked(name: str, attribute: Attribute, size: int) -> tuple[Ids, list[str]
     return ids.astype(np.int16 if len(names) < 2**15 else np.int32, copy=False), names
 
 
-def _crossed(one: tuple[Ids, list[str]], other: tuple[Ids, list[str]]) -> tuple[Ids, list[str]]:
-    (a, first), (b, second) = one, other
-    small = np.int16 if len(first) * len(second) < 2**15 else np.int32
-    ids = np.where((a >= 0) & (b >= 0), np.multiply(a, len(second), dtype=small) + b, -1)
-    return ids.astype(small, copy=False), [f"{x} × {z}" for x in first for z in second]
+def _crossed(first: tuple[Ids, list[str]], other: tuple[Ids, list[str]]) -> tuple[Ids, list[str]]:
+    (a, left), (b, right) = first, other
+    small = np.int16 if len(left) * len(right) < 2**15 else np.int32
+    ids = np.where((a >= 0) & (b >= 0), np.multiply(a, len(right), dtype=small) + b, -1)
+    return ids.astype(small, copy=False), [f"{x} × {z}" for x in left for z in right]

@@ -143,8 +143,8 @@ def gaps(
     caught = at / np.maximum(each, 1)
     error = ((sides.sum(-2) * mean).sum(-1) - each[..., 1]) / np.maximum(size, 1)
     signed = (
-        ((one[0] - one[1]) * share).sum(-1)
-        for one in (auc, chosen, caught[..., 1], caught[..., 0], error)
+        ((measure[0] - measure[1]) * share).sum(-1)
+        for measure in (auc, chosen, caught[..., 1], caught[..., 0], error)
     )
     return np.stack([area, *signed], -1)
 
@@ -164,11 +164,11 @@ def abroca(p: Floats, y: NDArray[np.bool_], other_p: Floats, other_y: NDArray[np
     return area_between(roc_curve(p, y), roc_curve(other_p, other_y))
 
 
-def area_between(one: Curve, other: Curve) -> float:
+def area_between(first: Curve, other: Curve) -> float:
     """Return the area between two ROC curves, 0..1; NaN where either lacks an outcome."""
-    if not (one.true[-1] and other.true[-1]):
+    if not (first.true[-1] and other.true[-1]):
         return float("nan")
-    fine, coarse = sorted((one, other), key=lambda curve: -int(curve.false[-1]))
+    fine, coarse = sorted((first, other), key=lambda curve: -int(curve.false[-1]))
     size = int(fine.false[-1])
     return sum(
         _between(fine, coarse, begin, min(begin + KNOTS, size)) for begin in range(0, size, KNOTS)

@@ -33,13 +33,13 @@ def thresholds(
     if y.all() or not y.any():
         raise ValueError("all outcomes are alike")
     order = np.argsort(-p, kind="stable")
-    risk, found = p[order], np.cumsum(y[order])
+    risk, caught = p[order], np.cumsum(y[order])
     needless = np.cumsum(~y[order])
     last = np.append(np.diff(risk) != 0, True)  # equal risks are called together
-    cost = np.where(last, needless + price * (y.sum() - found), np.inf)
+    cost = np.where(last, needless + price * (y.sum() - caught), np.inf)
     cheapest = float(risk[cost.argmin()])
     even = float(risk[int(y.sum()) - 1])
-    told = [
+    choices = [
         _told("least_cost", cheapest, p >= cheapest, y, price),
         _told("even", even, p >= even, y, price),
     ]
@@ -47,14 +47,14 @@ def thresholds(
         ids = np.asarray(group)
         share = float((p >= cheapest)[y].mean())
         called, own = p >= cheapest, {}
-        for one in np.unique(ids[ids >= 0]).tolist():
-            mine = ids == one
+        for member in np.unique(ids[ids >= 0]).tolist():
+            mine = ids == member
             if not (mine & y).any():
                 continue
-            own[int(one)] = float(np.quantile(p[mine & y], 1 - share, method="inverted_cdf"))
-            called = np.where(mine, p >= own[int(one)], called)
-        told.append(_told("equal_opportunity", own, called, y, price))
-    return told
+            own[int(member)] = float(np.quantile(p[mine & y], 1 - share, method="inverted_cdf"))
+            called = np.where(mine, p >= own[int(member)], called)
+        choices.append(_told("equal_opportunity", own, called, y, price))
+    return choices
 
 
 def _told(

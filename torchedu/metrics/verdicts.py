@@ -26,40 +26,44 @@ def words(attributes: Mapping[str, Any], stratum: str | None, noun: str) -> list
     Returns:
         A sentence a finding; one that says so where no gap is above its floor.
     """
-    told = [*_findings(attributes, stratum), *_confounded(attributes, stratum)]
+    sentences = [*_findings(attributes, stratum), *_confounded(attributes, stratum)]
     judged = {
         name for name, *_, gap in _gaps(attributes) if _decisive(gap, stratum)["value"] is not None
     }
-    if not told and judged:
-        told = ["No gap is above its noise floor: chance alone makes gaps as large."]
-    told = [*told[:MOST], f"And {len(told) - MOST} more."] if len(told) > MOST else told
+    if not sentences and judged:
+        sentences = ["No gap is above its noise floor: chance alone makes gaps as large."]
+    sentences = (
+        [*sentences[:MOST], f"And {len(sentences) - MOST} more."]
+        if len(sentences) > MOST
+        else sentences
+    )
     alone = [name for name in attributes if name not in judged and "×" not in name]
     if alone or not judged:
         where = f" within one {stratum}" if stratum else ""
-        told.append(f"Nothing could be compared{where}{': ' * bool(alone)}{', '.join(alone)}.")
+        sentences.append(f"Nothing could be compared{where}{': ' * bool(alone)}{', '.join(alone)}.")
     few = [
         f"{name} {group['group']} ({group[noun]})"
-        for name, one in attributes.items()
-        for group in one["groups"]
+        for name, verdict in attributes.items()
+        for group in verdict["groups"]
         if group["too_few"] and "×" not in name
     ]
     if few:
-        told.append(f"Too few {noun} or outcomes to compare: {', '.join(few)}.")
+        sentences.append(f"Too few {noun} or outcomes to compare: {', '.join(few)}.")
     unknown = [
-        f"{name} ({one['unknown']})"
-        for name, one in attributes.items()
-        if one["unknown"] and "×" not in name
+        f"{name} ({verdict['unknown']})"
+        for name, verdict in attributes.items()
+        if verdict["unknown"] and "×" not in name
     ]
     if unknown:
-        told.append(f"Left out where their group is not known: {', '.join(unknown)}.")
-    return told
+        sentences.append(f"Left out where their group is not known: {', '.join(unknown)}.")
+    return sentences
 
 
 def _gaps(attributes: Mapping[str, Any]) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
-    for name, one in attributes.items():
-        groups = [group for group in one["groups"] if not group["too_few"]]
+    for name, verdict in attributes.items():
+        groups = [group for group in verdict["groups"] if not group["too_few"]]
         # Of two groups each is all the others to the other: told once.
-        for group in groups[:1] if len(one["groups"]) == 2 else groups:
+        for group in groups[:1] if len(verdict["groups"]) == 2 else groups:
             for measure, gap in group["gaps"].items():
                 if gap["value"] is not None:
                     yield name, group["group"], measure, gap
@@ -67,8 +71,8 @@ def _gaps(attributes: Mapping[str, Any]) -> Iterator[tuple[str, str, str, dict[s
 
 def _decisive(gap: Mapping[str, Any], stratum: str | None) -> Mapping[str, Any]:
     """Return what decides of a gap: within strata, where there are such."""
-    found: Mapping[str, Any] = gap["within"] if stratum else gap
-    return found
+    measured: Mapping[str, Any] = gap["within"] if stratum else gap
+    return measured
 
 
 def _findings(attributes: Mapping[str, Any], stratum: str | None) -> Iterator[str]:

@@ -125,6 +125,6 @@ class AKT(KTModel):
         q_B1D: Tensor = self.questions(x_B1D, all_BMD, all_BMD, ago_B1M)
         return q_B1D
 
-    def _logit(self, found: Tensor, asked: Tensor) -> Tensor:
-        logit: Tensor = self.out(torch.cat([found, asked], dim=-1)).squeeze(-1)
+    def _logit(self, context: Tensor, asked: Tensor) -> Tensor:
+        logit: Tensor = self.out(torch.cat([context, asked], dim=-1)).squeeze(-1)
         return logit

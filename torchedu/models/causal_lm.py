@@ -139,7 +139,7 @@ class CausalLM(Network):
     @property
     def deferred(self) -> bool:
         """Whether the weights of ``source`` are still to be read."""
-        return any(one.is_meta for one in self.parameters())
+        return any(parameter.is_meta for parameter in self.parameters())
 
     def forward(self, batch: TokenBatch) -> Tensor:
         """Predict every token of a batch.
@@ -220,7 +220,7 @@ class CausalLM(Network):
         """
         assert self.source is not None
         wanted = {name.replace(".base_layer", ""): name for name in self.state_dict()}
-        shapes = {name: one.shape for name, one in self.state_dict().items()}
+        shapes = {name: tensor.shape for name, tensor in self.state_dict().items()}
         for name, value in stored_weights(self.source):
             own = wanted.pop(f"lm.{name}", None)
             if own is None:
@@ -265,11 +265,11 @@ class CausalLM(Network):
 
     def empty(self, device: torch.device) -> None:
         """Give the parameters a place on a device, with no numbers in it yet."""
-        known = {name: one.detach().clone() for name, one in self.named_buffers()}
+        known = {name: buffer.detach().clone() for name, buffer in self.named_buffers()}
         self.to_empty(device=device)
         self.lm.tie_weights()  # what was shared on the meta device is no longer
-        for name, one in self.named_buffers():
-            one.copy_(known[name])
+        for name, buffer in self.named_buffers():
+            buffer.copy_(known[name])
 
     @torch.no_grad()
     def generate(
@@ -278,7 +278,7 @@ class CausalLM(Network):
         ends: Collection[int],
         most: int = 256,
         temperature: float = 0.0,
-        told: Callable[[list[int]], None] | None = None,
+        emit: Callable[[list[int]], None] | None = None,
         look: Callable[[Tensor, Tensor], Tensor] | None = None,
     ) -> list[list[int]]:
         """Go on with prompts, token by token, keeping keys and values of what was said.
@@ -289,7 +289,7 @@ class CausalLM(Network):
             most: Most tokens of an answer.
             temperature: 0 takes the likeliest token each time; above, tokens are drawn, the more
                 freely the higher.
-            told: Called with each new token but the end, for one prompt.
+            emit: Called with each new token but the end, for one prompt.
             look: Called with all tokens and log odds of the next, (prompts, V), which it returns.
 
         Returns:
@@ -318,7 +318,7 @@ class CausalLM(Network):
             eos_token_id=ends or None,
             pad_token_id=padding,
             use_cache=True,
-            streamer=None if told is None else _Streamer(told, ends),
+            streamer=None if emit is None else _Streamer(emit, ends),
             logits_processor=None if look is None else [look],
             do_sample=temperature > 0,
             **drawn,
@@ -330,15 +330,15 @@ class CausalLM(Network):
         """Return the tokens that end an answer: those given, and those of the configuration."""
         own = self.lm.config.eos_token_id
         listed = own if isinstance(own, list) else [own]
-        return list(dict.fromkeys([*ends, *(one for one in listed if one is not None)]))
+        return list(dict.fromkeys([*ends, *(end for end in listed if end is not None)]))
 
     def checksum(self) -> str:
         """Return what tells the weights of ``source`` from any others: that of its norms."""
         assert self.source is not None
-        found = hashlib.sha256()
+        digest = hashlib.sha256()
         for name, value in stored_weights(self.source, only="norm"):
-            found.update(name.encode() + value.float().numpy().tobytes())
-        return found.hexdigest()[:16]
+            digest.update(name.encode() + value.float().numpy().tobytes())
+        return digest.hexdigest()[:16]
 
     def _built(self, own: dict[str, Any]) -> Any:
         try:
@@ -384,15 +384,15 @@ def _fused_cost(x_ND: Tensor, weight_VD: Tensor, next_N: Tensor) -> Tensor:
 class _Streamer:
     """Hands on each new token of a single answer."""
 
-    def __init__(self, told: Callable[[list[int]], None], ends: Collection[int]) -> None:
-        self._told = told
+    def __init__(self, emit: Callable[[list[int]], None], ends: Collection[int]) -> None:
+        self._emit = emit
         self._ends = ends
         self._begun = False
 
     def put(self, ids: Tensor) -> None:
         """Take tokens; those of the prompt come first."""
         if self._begun:
-            self._told([token for token in ids.flatten().tolist() if token not in self._ends])
+            self._emit([token for token in ids.flatten().tolist() if token not in self._ends])
         self._begun = True
 
     def end(self) -> None:

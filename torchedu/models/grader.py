@@ -133,7 +133,7 @@ class Grader(Network):
         asked_B = self.asked(facts)
         for prompt in asked_B.unique().tolist():
             if not self.known_P[prompt]:
-                mine = EssayBatch(*(one[asked_B == prompt] for one in facts))
+                mine = EssayBatch(*(column[asked_B == prompt] for column in facts))
                 self._usual(prompt, mine)
                 if facts.vector_BRD.numel():
                     self._line(prompt, mine)

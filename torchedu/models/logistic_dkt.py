@@ -118,7 +118,7 @@ class LogisticDKT(KTModel):
         """
         logit_BL, correct_BL = output.float(), batch.correct_BL
         loss_B, pairs_B = logit_BL.new_zeros(len(logit_BL)), logit_BL.new_zeros(len(logit_BL))
-        for apart in (one for one in APART if one < logit_BL.shape[1]):
+        for apart in (steps for steps in APART if steps < logit_BL.shape[1]):
             more_BL = correct_BL[:, apart:] - correct_BL[:, :-apart]
             both_BL = batch.scored_BL[:, apart:] & batch.scored_BL[:, :-apart]
             gap_BL = (logit_BL[:, apart:] - logit_BL[:, :-apart]) * more_BL.sign()

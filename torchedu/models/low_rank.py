@@ -64,7 +64,7 @@ class LowRank(NamedTuple):
         """
         from peft import LoraConfig, inject_adapter_in_model
 
-        linear = [name for name, one in model.named_modules() if isinstance(one, nn.Linear)]
+        linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
         inside = {name for name in linear if name.startswith(f"{blocks}.")}
         own = {name.rpartition(".")[2] for name in inside}
         others = [name for name in linear if name not in inside and name.rpartition(".")[2] in own]

@@ -94,8 +94,8 @@ def hidden(
         out = lm.model(
             input_ids=token_BL, inputs_embeds=x_BLD, position_ids=place_BL, use_cache=False
         )
-    found: Tensor = out.last_hidden_state
-    return found
+    hidden_BLD: Tensor = out.last_hidden_state
+    return hidden_BLD
 
 
 def through(lm: Any, place_BL: Tensor | None, x_BLD: Tensor, blocks: Sequence[nn.Module]) -> Tensor:
@@ -122,8 +122,8 @@ def through(lm: Any, place_BL: Tensor | None, x_BLD: Tensor, blocks: Sequence[nn
 def log_odds(lm: Any, hidden_BLD: Tensor) -> Tensor:
     """Return logit_BLV that a model gives what ``hidden`` returned."""
     with standing_in({lm.model: lambda *_, **__: _Known(hidden_BLD)}):
-        found: Tensor = lm(inputs_embeds=hidden_BLD).logits
-    return found
+        logit_BLV: Tensor = lm(inputs_embeds=hidden_BLD).logits
+    return logit_BLV
 
 
 def has_plain_head(lm: Any) -> bool:
@@ -204,8 +204,8 @@ def _reasons(config: str) -> tuple[str, str]:
         try:
             parsed = AutoConfig.for_model(**json.loads(config))
             lm: Any = AutoModelForCausalLM.from_config(parsed, dtype=torch.float32).eval()  # type: ignore[no-untyped-call]
-            for one in lm.parameters():
-                one += SPREAD * torch.randn_like(one)
+            for parameter in lm.parameters():
+                parameter += SPREAD * torch.randn_like(parameter)
             rows = [torch.randint(lm.config.vocab_size, (1, length)) for length in LENGTHS]
             whole = [lm(input_ids=row).logits for row in rows]
         except Exception as error:  # noqa: BLE001  # each family fails in its own way
@@ -228,7 +228,7 @@ def compute_buffers(lm: Any) -> None:
         ConfigError: The family computes one only as it is built.
     """
     for part in lm.modules():
-        lacking = [name for name, one in part.named_buffers(recurse=False) if one.is_meta]
+        lacking = [name for name, buffer in part.named_buffers(recurse=False) if buffer.is_meta]
         for name in lacking:
             empty = torch.full_like(getattr(part, name), UNKNOWN, device="cpu")
             part.register_buffer(name, empty, name not in part._non_persistent_buffers_set)
@@ -241,13 +241,13 @@ def compute_buffers(lm: Any) -> None:
 
 
 def _divided(lm: Any, rows: list[Tensor]) -> list[Tensor]:
-    found = []
+    bounds = []
     for row in rows:
         x_BLD = lm.model.embed_tokens(row)
         for block in lm.model.layers:
             x_BLD = through(lm, None, x_BLD, [block])
-        found.append(log_odds(lm, hidden(lm, None, x_BLD=x_BLD)))
-    return found
+        bounds.append(log_odds(lm, hidden(lm, None, x_BLD=x_BLD)))
+    return bounds
 
 
 def _packed(lm: Any, rows: list[Tensor]) -> list[Tensor]:

@@ -94,8 +94,8 @@ class Recommender(Network):
             fresh: Whether the weights are still as they were drawn.
         """
         both = [facts.skill_NS.to(self.skill_NS.device), self.skill_NS]
-        width = max(one.shape[1] for one in both)
-        new_NS, old_NS = (F.pad(one, (0, width - one.shape[1])) for one in both)
+        width = max(skills.shape[1] for skills in both)
+        new_NS, old_NS = (F.pad(skills, (0, width - skills.shape[1])) for skills in both)
         self.skill_NS = torch.where((new_NS > 0).any(1, keepdim=True), new_NS, old_NS)
         if fresh:
             self.set_biases(facts.popularity_N)

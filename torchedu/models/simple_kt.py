@@ -127,6 +127,6 @@ class SimpleKT(KTModel):
         turn = place.unsqueeze(-1) * each.exp()
         return torch.stack([turn.sin(), turn.cos()], dim=-1).flatten(-2)
 
-    def _logit(self, found: Tensor, asked: Tensor) -> Tensor:
-        logit: Tensor = self.out(torch.cat([found, asked], dim=-1)).squeeze(-1)
+    def _logit(self, context: Tensor, asked: Tensor) -> Tensor:
+        logit: Tensor = self.out(torch.cat([context, asked], dim=-1)).squeeze(-1)
         return logit

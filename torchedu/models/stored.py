@@ -100,12 +100,12 @@ def _config(value: Any, look: Look) -> None:
     json_value(value, look)
     if not isinstance(value, dict):
         raise Unfit("no mapping")
-    for name, one in value.items():
+    for name, setting in value.items():
         blocks = re.search("layers|blocks|experts|depth", str(name))
-        if type(one) is int and not -LARGEST_SIZE <= one <= (
+        if type(setting) is int and not -LARGEST_SIZE <= setting <= (
             MOST_BLOCKS if blocks else LARGEST_SIZE
         ):
-            raise Unfit(f"{one:,}, which no model has", name)
+            raise Unfit(f"{setting:,}, which no model has", name)
 
 
 def source_name(source: str) -> str:
@@ -128,10 +128,10 @@ def read_config(source: str) -> dict[str, Any]:
             f"{source} holds no {CONFIG}.", "Give the folder or hub name of a language model."
         )
     try:
-        found = dict(parse_json(file.read_text("utf-8")))
+        config = dict(parse_json(file.read_text("utf-8")))
     except (ValueError, TypeError) as error:
         raise ConfigError(f"{file} is no JSON ({error}).", "Download it again.") from None
-    return found
+    return config
 
 
 def stored_weights(source: str, only: str = "") -> Iterator[tuple[str, Tensor]]:

@@ -137,10 +137,10 @@ class TextEncoder(nn.Module):
         Returns:
             vector_BD: The pooled layers, one after the other, float32.
         """
-        found = self.model(
+        out = self.model(
             input_ids=token_BL, attention_mask=seen_BL.long(), output_hidden_states=True
         )
-        return torch.cat([self._pooled(found.hidden_states[i], seen_BL) for i in self.layers], 1)
+        return torch.cat([self._pooled(out.hidden_states[i], seen_BL) for i in self.layers], 1)
 
     def _pooled(self, state_BLD: Tensor, seen_BL: Tensor) -> Tensor:
         if self.pooling == "cls":
@@ -216,17 +216,17 @@ def tokenizer(name: str) -> Any:
             raise ValueError(
                 f"none of {', '.join(VOCABULARIES)}"
             )  # transformers makes an empty one
-        found = auto.AutoTokenizer.from_pretrained(
+        tokenizer = auto.AutoTokenizer.from_pretrained(
             folder, trust_remote_code=False, use_fast=True, local_files_only=True
         )
-        if not found.is_fast:
+        if not tokenizer.is_fast:
             raise ValueError("no tokenizer.json")
     except Exception as error:  # noqa: BLE001  # each family refuses in its own way
         raise ConfigError(
             f"the tokenizer of {name} cannot be loaded: {error}",
             "Give a folder with a tokenizer.json beside the weights.",
         ) from None
-    return found
+    return tokenizer
 
 
 def _transformers() -> Any:

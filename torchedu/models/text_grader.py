@@ -80,10 +80,10 @@ class TextGrader(Grader):
             self.reader = TextEncoder.pretrained(encoder, pooling, layers).train()
         else:
             self.reader = TextEncoder(config, pooling, layers)
-        for one in self.reader.modules():
-            for name, value in vars(one).items():  # some layers keep a plain number
-                if isinstance(value, float) and ("drop" in name or isinstance(one, nn.Dropout)):
-                    setattr(one, name, 0.0)
+        for module in self.reader.modules():
+            for name, value in vars(module).items():  # some layers keep a plain number
+                if isinstance(value, float) and ("drop" in name or isinstance(module, nn.Dropout)):
+                    setattr(module, name, 0.0)
         for name, parameter in self.reader.named_parameters():
             if "pooler" in name.split("."):  # a family's own, which nothing here goes through
                 parameter.requires_grad_(False)
@@ -115,7 +115,7 @@ class TextGrader(Grader):
 
     def depths(self) -> list[tuple[int, list[nn.Parameter]]]:
         """Return what is trained by its depth: blocks below the top, 0 for the head."""
-        found: dict[int, list[nn.Parameter]] = {}
+        by_depth: dict[int, list[nn.Parameter]] = {}
         begin = f"reader.model.{self.reader.blocks}."
         blocks = len(self.reader.model.get_submodule(self.reader.blocks))
         for name, parameter in self.named_parameters():
@@ -123,5 +123,5 @@ class TextGrader(Grader):
             if name.startswith(begin):
                 depth = blocks - int(name.removeprefix(begin).split(".")[0])
             if parameter.requires_grad:
-                found.setdefault(depth, []).append(parameter)
-        return sorted(found.items())
+                by_depth.setdefault(depth, []).append(parameter)
+        return sorted(by_depth.items())

@@ -22,22 +22,24 @@ def collected(own: Mapping[Any, Any], group: ProcessGroup, device: torch.device)
         nothing.
     """
     rank, size = distributed.get_rank(group), distributed.get_world_size(group)
-    form = {key: one.to("meta") if isinstance(one, Tensor) else one for key, one in own.items()}
+    form = {
+        key: value.to("meta") if isinstance(value, Tensor) else value for key, value in own.items()
+    }
     forms: list[Any] = [None] * size
     first = distributed.get_global_rank(group, 0)
     # Tensors go one by one, so that no rank ever needs room for a second copy of its part.
     distributed.gather_object(form, forms if rank == 0 else None, dst=first, group=group)
     if rank:
-        for one in own.values():
-            if isinstance(one, Tensor):
-                distributed.send(one.detach().to(device).contiguous(), first, group)
+        for value in own.values():
+            if isinstance(value, Tensor):
+                distributed.send(value.detach().to(device).contiguous(), first, group)
         return {}
     whole = dict(own)
     for source in range(1, size):
-        for key, one in forms[source].items():
-            if isinstance(one, Tensor):
-                one = torch.empty(one.shape, dtype=one.dtype, device=device)
-                distributed.recv(one, distributed.get_global_rank(group, source), group)
-                one = one.cpu()
-            whole[key] = one
+        for key, value in forms[source].items():
+            if isinstance(value, Tensor):
+                value = torch.empty(value.shape, dtype=value.dtype, device=device)
+                distributed.recv(value, distributed.get_global_rank(group, source), group)
+                value = value.cpu()
+            whole[key] = value
     return whole

@@ -65,7 +65,7 @@ class Holdings:
             for name, buffer in part.named_buffers(recurse=False):
                 setattr(part, name, buffer.to(device))
         self.of_stage = {
-            stage: [one for one in self.parameters if stage in used[one]]
+            stage: [weight for weight in self.parameters if stage in used[weight]]
             for stage in held[self.place]
         }
         self._both_ends = _group_of_ends(self._holders.values(), pipelines)
@@ -112,7 +112,11 @@ class Holdings:
         """
         square = torch.zeros(len(groups), device=self._device)
         for i, group in enumerate(groups):
-            own = [one.grad for one in group if self.owns(one) and one.grad is not None]
+            own = [
+                parameter.grad
+                for parameter in group
+                if self.owns(parameter) and parameter.grad is not None
+            ]
             if own:
                 square[i] = nn.utils.get_total_norm(own).float() ** 2
         distributed.all_reduce(square, group=self._group)
@@ -150,10 +154,10 @@ def _group_of_ends(
     shared = next((holders for holders in all_holders if len(holders) > 1), None)
     if shared is None:
         return None
-    found = None
+    own_group = None
     for ranks in pipelines:
         ends = [ranks[place] for place in shared]
         group = distributed.new_group(ends)
         if distributed.get_rank() in ends:
-            found = group
-    return found
+            own_group = group
+    return own_group

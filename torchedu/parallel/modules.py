@@ -15,7 +15,7 @@ def network_of(module: nn.Module) -> nn.Module | None:
 def has_sparse(module: nn.Module) -> bool:
     """Say whether a module has tables with sparse gradients."""
     tables = (nn.Embedding, nn.EmbeddingBag)
-    return any(isinstance(one, tables) and one.sparse for one in module.modules())
+    return any(isinstance(part, tables) and part.sparse for part in module.modules())
 
 
 def of_one_mesh(tensors: Sequence[Tensor]) -> dict[Any, list[Tensor]]:
@@ -27,8 +27,8 @@ def of_one_mesh(tensors: Sequence[Tensor]) -> dict[Any, list[Tensor]]:
     Returns:
         Them by their mesh; None stands for those that are not shared.
     """
-    found: dict[Any, list[Tensor]] = {}
+    by_mesh: dict[Any, list[Tensor]] = {}
     for tensor in tensors:
         mesh = tensor.device_mesh if isinstance(tensor, DTensor) else None
-        found.setdefault(mesh, []).append(tensor)
-    return found
+        by_mesh.setdefault(mesh, []).append(tensor)
+    return by_mesh

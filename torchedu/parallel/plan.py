@@ -39,20 +39,20 @@ def tensor_styles(net: nn.Module) -> dict[str, str]:
         that is tied to it, are left whole.
     """
     modules = dict(net.named_modules())
-    found: dict[str, str] = {}
+    styles: dict[str, str] = {}
     for owner, patterns in _plans(net):
         for pattern, style in patterns.items():
             full = f"{owner}.{pattern}" if owner else pattern
             match = re.compile(re.escape(full).replace(r"\*", r"\d+"))
-            found.update({name: style for name in modules if match.fullmatch(name)})
+            styles.update({name: style for name in modules if match.fullmatch(name)})
     owners: dict[int, int] = {}
     for module in modules.values():
         for parameter in module.parameters(recurse=False):
             owners[id(parameter)] = owners.get(id(parameter), 0) + 1
     return {
         name: style
-        for name, style in found.items()
-        if all(owners[id(one)] == 1 for one in modules[name].parameters(recurse=False))
+        for name, style in styles.items()
+        if all(owners[id(weight)] == 1 for weight in modules[name].parameters(recurse=False))
     }
 
 

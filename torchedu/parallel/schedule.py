@@ -98,7 +98,7 @@ class Relay:
         row = self.rows(batch)
         between = self._begin(batch, row)
         self._loss = loss
-        shapes = [one.shape for one in between]
+        shapes = [tensor.shape for tensor in between]
         if shapes != self._shapes or self._schedule is None:
             self._shapes, self._schedule = shapes, self._new_schedule(tuple(between))
         self._schedule.step(row=row, target=row, return_outputs=False)
@@ -118,17 +118,19 @@ class Relay:
                 x: tuple[Tensor, ...] = ()
                 for index in sorted(self._stages):
                     if index and self._rank_of[index - 1] != self._rank_of[index]:
-                        x = tuple(torch.empty_like(one, device=self._device) for one in between)
-                        for one in x:
-                            distributed.recv(one, self._global(index - 1), self._group)
+                        x = tuple(
+                            torch.empty_like(tensor, device=self._device) for tensor in between
+                        )
+                        for tensor in x:
+                            distributed.recv(tensor, self._global(index - 1), self._group)
                     out = self._stages[index](*x, row=part)
                     if index == self._num_stages - 1:
                         outputs.append(out)
                     elif self._rank_of[index + 1] != self._rank_of[index]:
-                        for one in out:
+                        for tensor in out:
                             to = self._global(index + 1)
-                            work = distributed.isend(one.contiguous(), to, self._group)
-                            sent.append((work, one))
+                            work = distributed.isend(tensor.contiguous(), to, self._group)
+                            sent.append((work, tensor))
                     x = out
         for work, _ in sent:
             work.wait()

@@ -16,9 +16,9 @@ from torchedu.layers import BlockNetwork
 def blocks_of(net: BlockNetwork) -> list[nn.Module]:
     """Return the blocks of a network."""
     assert isinstance(net, nn.Module)
-    found = net.get_submodule(net.block_plan.blocks)
-    assert isinstance(found, nn.ModuleList)
-    return list(found)
+    blocks = net.get_submodule(net.block_plan.blocks)
+    assert isinstance(blocks, nn.ModuleList)
+    return list(blocks)
 
 
 def stages_of(name: str, net: BlockNetwork, num_stages: int) -> set[int]:
@@ -38,17 +38,19 @@ def stages_of(name: str, net: BlockNetwork, num_stages: int) -> set[int]:
         block = int(name.removeprefix(f"{plan.blocks}.").split(".")[0])
         return {block * num_stages // len(blocks_of(net))}
     ends = ((0, plan.entrance), (num_stages - 1, plan.exit))
-    found = {end for end, parts in ends if any(f"{name}.".startswith(f"{p}.") for p in parts)}
-    return found or {num_stages - 1}
+    held = {end for end, parts in ends if any(f"{name}.".startswith(f"{p}.") for p in parts)}
+    return held or {num_stages - 1}
 
 
 def on_meta(net: nn.Module) -> nn.Module:
     """Return a copy of a network that has shapes and no numbers."""
     tensors = [*net.parameters(), *net.buffers()]
     memo: dict[int, Any] = {}
-    for one in tensors:
-        meta = one.detach().to("meta")
-        memo[id(one)] = Parameter(meta, one.requires_grad) if isinstance(one, Parameter) else meta
+    for tensor in tensors:
+        meta = tensor.detach().to("meta")
+        memo[id(tensor)] = (
+            Parameter(meta, tensor.requires_grad) if isinstance(tensor, Parameter) else meta
+        )
     return copy.deepcopy(net, memo)
 
 
@@ -113,7 +115,8 @@ class Stage(nn.Module):
                 return net.leave(out, part)
         # A stage hands on nothing of what it was given itself, which autograd takes for a leaf.
         return tuple(
-            one.clone() if any(one is given for given in x) else self._own_type(one) for one in out
+            tensor.clone() if any(tensor is given for given in x) else self._own_type(tensor)
+            for tensor in out
         )
 
     def _own_type(self, x: Tensor) -> Tensor:
@@ -135,6 +138,6 @@ def shapes_between(shadow: BlockNetwork, batch: Any, rows: int, dtype: torch.dty
     with torch.no_grad():
         out = shadow.enter(part)
     return [
-        one.to(dtype).contiguous().requires_grad_() if one.is_floating_point() else one
-        for one in out
+        tensor.to(dtype).contiguous().requires_grad_() if tensor.is_floating_point() else tensor
+        for tensor in out
     ]

@@ -16,14 +16,15 @@ class Undivided:
 
     def __init__(self, net: nn.Module) -> None:
         empty = {
-            id(one): nn.Parameter(one.to("meta"), one.requires_grad) for one in net.parameters()
+            id(parameter): nn.Parameter(parameter.to("meta"), parameter.requires_grad)
+            for parameter in net.parameters()
         }
         self._net = deepcopy(net, memo=dict(empty))
         for module in self._net.modules():
             module.__dict__.pop("forward", None)  # a compiled one, which belongs to the network
         self._names: dict[int, list[str]] = {}
-        for name, one in net.named_parameters(remove_duplicate=False):
-            self._names.setdefault(id(one), []).append(name)
+        for name, parameter in net.named_parameters(remove_duplicate=False):
+            self._names.setdefault(id(parameter), []).append(name)
 
     def filled(self, state: dict[str, Any]) -> nn.Module:
         """Return the network with weights.
@@ -44,6 +45,6 @@ def copied(state: dict[str, Any]) -> dict[str, Any]:
     """Return a state dict whose tensors belong to nobody else."""
     with torch.no_grad():
         return {
-            name: one.detach().cpu().clone() if isinstance(one, Tensor) else one
-            for name, one in state.items()
+            name: tensor.detach().cpu().clone() if isinstance(tensor, Tensor) else tensor
+            for name, tensor in state.items()
         }

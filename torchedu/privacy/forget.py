@@ -123,7 +123,7 @@ def _features_of(folder: Path) -> Path | None:
     """Return where a run's configuration has its features, if it says so."""
     try:
         config = parse_yaml(RunFolder(folder).config.read_text("utf-8"))
-        told = config["data"]["init_args"]["features"]
+        setting = config["data"]["init_args"]["features"]
     except (OSError, ValueError, LookupError, TypeError):
         return None
-    return Path(told) if isinstance(told, str) else None
+    return Path(setting) if isinstance(setting, str) else None

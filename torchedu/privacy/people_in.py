@@ -61,13 +61,13 @@ def person_in(store: Store, name: str) -> Person:
         for family in families:
             gone = left_out.rows.get(place, np.zeros(store.num_rows(place), bool))
             texts += store.texts(place, family, np.flatnonzero(gone))
-            told = {
+            places = {
                 r: text for r, text in saying(store, place, family, name).items() if not gone[r]
             }
-            if told:
-                left_out.texts[place, family] = told
-                texts += store.texts(place, family, sorted(told))
-                counts["mentions by others"] = counts.get("mentions by others", 0) + len(told)
+            if places:
+                left_out.texts[place, family] = places
+                texts += store.texts(place, family, sorted(places))
+                counts["mentions by others"] = counts.get("mentions by others", 0) + len(places)
     return Person(
         left_out,
         store.known_as(np.array(known, np.int64)),
@@ -138,7 +138,7 @@ def _without(vocabulary: Vocabulary, name: str) -> Vocabulary:
     for kind in vocabulary.kinds:
         names = list(vocabulary[kind])
         if kind.startswith(GROUP):
-            names = [f"[removed {i}]" if one == name else one for i, one in enumerate(names)]
+            names = [f"[removed {i}]" if other == name else other for i, other in enumerate(names)]
         kinds[kind] = Names(names)
     return Vocabulary(kinds)
 
@@ -148,9 +148,9 @@ def masked(value: Any, name: str) -> Any:
     if isinstance(value, str):
         return masked_in(value, name)
     if isinstance(value, list):
-        return [masked(one, name) for one in value]
+        return [masked(item, name) for item in value]
     if isinstance(value, dict):
-        return {masked_in(key, name): masked(one, name) for key, one in value.items()}
+        return {masked_in(key, name): masked(item, name) for key, item in value.items()}
     return value
 
 

@@ -46,17 +46,17 @@ def clean_results(folder: Path, name: str, texts: Sequence[str]) -> list[Path]:
 
 def names_in(folder: Path) -> set[str]:
     """Return the names of people that the tables of a run's folder hold."""
-    found: set[str] = set()
+    names: set[str] = set()
     for file in RunFolder(folder).tables():
         if file.suffix == ".parquet":
             for batch in pq.ParquetFile(file).iter_batches(columns=_columns(file, PEOPLE)):
                 for column in batch.columns:
-                    found.update(filter(None, pc.unique(column).to_pylist()))
+                    names.update(filter(None, pc.unique(column).to_pylist()))
         elif file.suffix == ".csv":
             with file.open(newline="", encoding="utf-8") as opened:
                 for row in csv.DictReader(opened):
-                    found.update(filter(None, (row.get(name) for name in PEOPLE)))
-    return found
+                    names.update(filter(None, (row.get(name) for name in PEOPLE)))
+    return names
 
 
 def _columns(file: Path, names: Collection[str]) -> list[str]:
@@ -130,11 +130,11 @@ def _without(value: Any, name: str, gone: Collection[str]) -> Any:
     if isinstance(value, str):
         return _masked(value, name, gone)
     if isinstance(value, list):
-        return [_without(one, name, gone) for one in value if not _is_of(one, name)]
+        return [_without(item, name, gone) for item in value if not _is_of(item, name)]
     if isinstance(value, dict):
         return {
-            key: _without(one, name, gone)
-            for key, one in value.items()
+            key: _without(item, name, gone)
+            for key, item in value.items()
             if not (key == name and is_told(name))
         }
     return value

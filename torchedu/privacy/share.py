@@ -121,15 +121,15 @@ def _known_to_weights(task: Task) -> Companions | None:
 
 def _scores(source: RunFolder) -> tuple[dict[str, Any], list[str]]:
     """Return the scores of a run without people, and the titles of sections that show some."""
-    found = parse_json(source.evaluation.read_text("utf-8"))
+    evaluation = parse_json(source.evaluation.read_text("utf-8"))
     names = names_in(source.path)
     shown = [
-        one
-        for one in found.get("sections", ())
-        if not one.get("private") and names.isdisjoint(_texts_of(one))
+        section
+        for section in evaluation.get("sections", ())
+        if not section.get("private") and names.isdisjoint(_texts_of(section))
     ]
-    gone = [one["title"] for one in found.get("sections", ()) if one not in shown]
-    kept = {name: found[name] for name in EVALUATION if name in found}
+    gone = [section["title"] for section in evaluation.get("sections", ()) if section not in shown]
+    kept = {name: evaluation[name] for name in EVALUATION if name in evaluation}
     return {**kept, "data": "the data of the run", "sections": shown}, gone
 
 
@@ -151,8 +151,8 @@ def _without_paths(value: Any) -> Any:
     if isinstance(value, str):
         return _last(value) if _is_path(value) else _json_without_paths(value)
     if isinstance(value, Mapping):
-        return {key: _without_paths(one) for key, one in value.items()}
-    return [_without_paths(one) for one in value] if isinstance(value, list) else value
+        return {key: _without_paths(item) for key, item in value.items()}
+    return [_without_paths(item) for item in value] if isinstance(value, list) else value
 
 
 def _json_without_paths(text: str) -> str:

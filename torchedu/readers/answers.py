@@ -198,13 +198,13 @@ class AnswerRows:
         skill_BS, named = self._skill_NS[item], columns.get("skill")
         if named is None:
             named = [None] * len(item)
-        if any(one is not None for one in named):
-            told = [self._named(one) for one in named]
-            width = max(skill_BS.shape[1], *(len(ids) for ids in told))
+        if any(item_skills is not None for item_skills in named):
+            ids_by_row = [self._named(item_skills) for item_skills in named]
+            width = max(skill_BS.shape[1], *(len(ids) for ids in ids_by_row))
             wide = np.zeros((len(item), width), np.int64)
             wide[:, : skill_BS.shape[1]] = skill_BS
-            for row, (one, ids) in enumerate(zip(named, told, strict=True)):
-                if one is not None:
+            for row, (item_skills, ids) in enumerate(zip(named, ids_by_row, strict=True)):
+                if item_skills is not None:
                     wide[row] = 0
                     wide[row, : len(ids)] = ids
             skill_BS = wide

@@ -98,7 +98,7 @@ class ChatTokenizer:
             )
         self._template = self._own.chat_template or TEMPLATE
         special = sorted(self._own.all_special_tokens, key=len, reverse=True)
-        added = [str(one) for one in self._own.get_added_vocab() if one not in special]
+        added = [str(token) for token in self._own.get_added_vocab() if token not in special]
         self._special = [*special, *added]
         self._folds = False
         self._folds = not self._takes_system()
@@ -106,7 +106,7 @@ class ChatTokenizer:
 
     def _configured(self, files: Mapping[str, str]) -> dict[str, str]:
         """Return files of which none names others, once all are known to be small and plain."""
-        told = dict(files)
+        texts = dict(files)
         try:
             config = parse_json(files.get(CONFIG, "{}"))
             check(config, table(_CONFIG))
@@ -116,10 +116,12 @@ class ChatTokenizer:
                 f"{self.name} cannot be opened ({error}).",
                 "Give a folder with tokenizer.json and tokenizer_config.json.",
             ) from None
-        kept = {key: one for key, one in config.items() if not any(n in key for n in NAMING)}
+        kept = {
+            key: setting for key, setting in config.items() if not any(n in key for n in NAMING)
+        }
         if kept != config:
-            told[CONFIG] = json.dumps(kept)
-        return told
+            texts[CONFIG] = json.dumps(kept)
+        return texts
 
     @classmethod
     def open(cls, name: str) -> Self:
@@ -129,14 +131,14 @@ class ChatTokenizer:
             ConfigError: There is none.
         """
         folder = model_files(name, FILES)
-        files = {one: folder / one for one in FILES if (folder / one).is_file()}
+        files = {file: folder / file for file in FILES if (folder / file).is_file()}
         if "tokenizer.json" not in files:
             raise ConfigError(
                 f"{name} holds no tokenizer.json.",
                 "Give a folder or hub name of a fast tokenizer, or leave ⟦data.tokenizer⟧ out to "
                 "train one on the data.",
             )
-        return cls({one: path.read_text("utf-8") for one, path in files.items()}, name)
+        return cls({file: path.read_text("utf-8") for file, path in files.items()}, name)
 
     @classmethod
     def train(cls, texts: Iterable[str], vocab_size: int) -> Self:
@@ -174,9 +176,9 @@ class ChatTokenizer:
         with tempfile.TemporaryDirectory() as folder:
             fast.save_pretrained(folder)
             files = {
-                one: (Path(folder) / one).read_text("utf-8")
-                for one in FILES
-                if (Path(folder) / one).is_file()
+                file: (Path(folder) / file).read_text("utf-8")
+                for file in FILES
+                if (Path(folder) / file).is_file()
             }
         return cls(files)
 
@@ -241,8 +243,8 @@ class ChatTokenizer:
     def _ids(self, texts: Sequence[str]) -> list[list[int]]:
         if not texts:
             return []
-        found: list[list[int]] = self._own(list(texts), add_special_tokens=False)["input_ids"]
-        return found
+        token_ids: list[list[int]] = self._own(list(texts), add_special_tokens=False)["input_ids"]
+        return token_ids
 
     def _pieces(self, chat: Sequence[Message]) -> list[tuple[str, bool]]:
         """Return a conversation as texts, and which of them the assistant says.
@@ -266,7 +268,10 @@ class ChatTokenizer:
 
     def _written(self, messages: Sequence[Message], speaks: bool) -> str:
         written = _without_system(messages) if self._folds else messages
-        plain = [{"role": one.role, "content": self._harmless(one.content)} for one in written]
+        plain = [
+            {"role": message.role, "content": self._harmless(message.content)}
+            for message in written
+        ]
         try:
             text: str = self._own.apply_chat_template(
                 plain,
@@ -297,7 +302,7 @@ class ChatTokenizer:
         except ConfigError:
             return []  # a conversation that is written in earnest tells why
         marks = {*self._own.all_special_ids, *self._own.get_added_vocab().values()}
-        return [one for one in self._ids([after])[0] if one in marks][:1]
+        return [token for token in self._ids([after])[0] if token in marks][:1]
 
     def _harmless(self, text: str) -> str:
         for token in self._special:

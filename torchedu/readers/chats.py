@@ -35,7 +35,7 @@ def token_store(chats: ChatStore, tokenizer: ChatTokenizer) -> Store:
     """
     source = {
         "tokenizer": tokenizer.checksum,
-        "texts": {name: one["sha256"] for name, one in chats.manifest["files"].items()},
+        "texts": {name: entry["sha256"] for name, entry in chats.manifest["files"].items()},
     }
     path = chats.path.with_name(f"{chats.path.stem}.tokens-{tokenizer.checksum[:10]}")
     with alone(path.parent):
@@ -52,12 +52,12 @@ def _write_tokens(
         table = writer.table("texts", ragged={"token": {"id": "int32", "scored": "uint8"}})
         for begin in range(0, chats.num_chats, BLOCK):
             some = chats.chats(range(begin, min(begin + BLOCK, chats.num_chats)))
-            found = list(tokenizer.encode(some))
+            encoded = list(tokenizer.encode(some))
             columns = {
-                "id": np.concatenate([one.id for one in found]),
-                "scored": np.concatenate([one.scored for one in found]),
+                "id": np.concatenate([chat.id for chat in encoded]),
+                "scored": np.concatenate([chat.scored for chat in encoded]),
             }
-            table.append(len(found), {}, {"token": ([len(one.id) for one in found], columns)})
+            table.append(len(encoded), {}, {"token": ([len(chat.id) for chat in encoded], columns)})
 
 
 class TokenBatches:

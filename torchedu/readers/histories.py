@@ -28,7 +28,7 @@ def past_of(store: AnswerStore, vocabulary: Vocabulary) -> NDArray[np.float16]:
     item_id, starts, skill = translated(store, vocabulary)
     width = max(1, int(np.diff(starts).max(initial=0)))
     few = columns(0)
-    found = np.zeros((store.num_answers, columns(width)), np.float16)
+    table = np.zeros((store.num_answers, columns(width)), np.float16)
     bounds = store.history_offsets
     first = 0
     while first < store.num_students:
@@ -38,7 +38,7 @@ def past_of(store: AnswerStore, vocabulary: Vocabulary) -> NDArray[np.float16]:
             skill_offsets=starts, skill=skill.astype(np.int32), num_skills=len(vocabulary[SKILL])
         )
         before = past(answers)
-        rows = found[bounds[first] : bounds[students[-1] + 1]]
+        rows = table[bounds[first] : bounds[students[-1] + 1]]
         rows[:, :few] = np.concatenate([before.in_all, before.on_item], axis=1)
         # Items that the network lacks share an id: none is known to be met again.
         rows[item_id[answers.item] < RESERVED, before.in_all.shape[1] : few] = 0
@@ -49,7 +49,7 @@ def past_of(store: AnswerStore, vocabulary: Vocabulary) -> NDArray[np.float16]:
         on_skill[before.row, place[skill[index] >= RESERVED]] = before.on_skill
         rows[:, few:] = on_skill.reshape(len(rows), -1)
         first = int(students[-1]) + 1
-    return found
+    return table
 
 
 def answers_in(store: AnswerStore, vocabulary: Vocabulary, part: Part) -> Answers:

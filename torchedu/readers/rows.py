@@ -38,26 +38,26 @@ def columns_of(rows: Rows, required: Sequence[str], optional: Sequence[str] = ()
             f"the rows are {rows!r}.", "Give dicts of fields by name, one a row, or a table."
         )
     if hasattr(rows, "columns") or isinstance(rows, Mapping):
-        found = _of_table(rows, [*required, *optional])
+        values = _of_table(rows, [*required, *optional])
     else:
-        found = _of_dicts(list(rows), [*required, *optional])
-    size = max(map(len, found.values()), default=0)
+        values = _of_dicts(list(rows), [*required, *optional])
+    size = max(map(len, values.values()), default=0)
     for name in required:
-        if name not in found:
+        if name not in values:
             raise DataError(
                 f"the rows have no field {name!r}.", f"Each has {', '.join(required)}.", option=name
             )
-        for row, value in enumerate(found[name]):
+        for row, value in enumerate(values[name]):
             if value is None or value != value:
                 refuse(row, name, value, f"Each row has {', '.join(required)}.")
-    for name, column in found.items():
+    for name, column in values.items():
         if len(column) != size:
             raise DataError(
                 f"the field {name!r} has {len(column)} values, another {size}.",
                 "Give one of each a row.",
                 option=name,
             )
-    return found
+    return values
 
 
 def _of_table(rows: Any, names: Sequence[str]) -> Columns:
@@ -73,10 +73,12 @@ def _listed(column: Any) -> list[Any]:
 
 
 def _of_dicts(rows: list[Any], names: Sequence[str]) -> Columns:
-    for row, one in enumerate(rows):
-        if not isinstance(one, Mapping):
-            raise DataError(f"row {row} is {one!r}.", "A row is a dict of fields by name.", row=row)
-    columns = {name: [one.get(name) for one in rows] for name in names}
+    for row, mapping in enumerate(rows):
+        if not isinstance(mapping, Mapping):
+            raise DataError(
+                f"row {row} is {mapping!r}.", "A row is a dict of fields by name.", row=row
+            )
+    columns = {name: [mapping.get(name) for mapping in rows] for name in names}
     there = {name: any(value is not None for value in column) for name, column in columns.items()}
     return {name: column for name, column in columns.items() if there[name] or not rows}
 
@@ -183,16 +185,16 @@ def numbers(
         DataError: A value is no number, or may not stand.
     """
     try:
-        found = np.array([math.nan if x is None else x for x in column], np.float64)
+        values = np.array([math.nan if x is None else x for x in column], np.float64)
     except (TypeError, ValueError):
         row = next(i for i, x in enumerate(column) if not _is_number(x))
         refuse(row, field, column[row], remedy)
-    missing = np.isnan(found)
-    wrong = (~fine(found) & ~missing) | (missing & (unknown is None))
+    missing = np.isnan(values)
+    wrong = (~fine(values) & ~missing) | (missing & (unknown is None))
     if wrong.any():
         row = int(wrong.argmax())
         refuse(row, field, column[row], remedy)
-    return np.where(missing, unknown or 0, found).astype(np.float32)
+    return np.where(missing, unknown or 0, values).astype(np.float32)
 
 
 def times(column: Sequence[Any], field: str = "time") -> NDArray[np.int64]:
@@ -201,17 +203,17 @@ def times(column: Sequence[Any], field: str = "time") -> NDArray[np.int64]:
     Raises:
         DataError: One is neither a whole number of them nor a ``datetime``.
     """
-    found = np.full(len(column), NO_TIME)
+    seconds = np.full(len(column), NO_TIME)
     for row, value in enumerate(column):
         if value is None or value != value:
             continue
         if isinstance(value, datetime):
-            found[row] = round(value.timestamp() * 1000)
+            seconds[row] = round(value.timestamp() * 1000)
         elif _is_number(value) and abs(value) < 2**62:
-            found[row] = int(value)
+            seconds[row] = int(value)
         else:
             refuse(row, field, value, "Give milliseconds since 1970, or a datetime.")
-    return found
+    return seconds
 
 
 def counts(column: Sequence[Any], field: str) -> NDArray[np.int64]:
@@ -221,8 +223,8 @@ def counts(column: Sequence[Any], field: str) -> NDArray[np.int64]:
         DataError: One is no whole number from 1.
     """
     remedy = "It is a whole number from 1."
-    found = numbers(column, field, lambda x: (x >= 1) & (x == np.floor(x)), remedy, unknown=0)
-    return found.astype(np.int64)
+    values = numbers(column, field, lambda x: (x >= 1) & (x == np.floor(x)), remedy, unknown=0)
+    return values.astype(np.int64)
 
 
 def _is_number(value: object) -> bool:

@@ -88,8 +88,8 @@ class EssayBatches:
         if companions.ranges is not None:
             low, high = np.moveaxis(companions.ranges[self.prompt], -1, 0)[:2]
             with np.errstate(invalid="ignore", divide="ignore"):
-                found = (self.store.scores - low) / (high - low)
-            self.target = np.where(self._known, found, np.nan)
+                shares = (self.store.scores - low) / (high - low)
+            self.target = np.where(self._known, shares, np.nan)
 
     def __call__(self, index: NDArray[np.int64], scored: bool = True) -> EssayBatch:
         """Build one batch.
@@ -127,7 +127,7 @@ class EssayBatches:
         if self.vectors is None:
             return torch.zeros(len(rows), 0, 0)
         roles = [rows] if self._beside is None else [rows, self._beside[rows]]
-        return torch.from_numpy(np.stack([self.vectors[one] for one in roles], 1))
+        return torch.from_numpy(np.stack([self.vectors[role] for role in roles], 1))
 
     def _nearest(self, lines: NDArray[np.int64]) -> NDArray[np.int64] | None:
         """Return for each text which of the lines beside it is nearest to it by the cosine."""

@@ -20,11 +20,11 @@ def draw_comparison(sets: Mapping[str, Mapping[str, Any]], score: str, title: st
 
     from torchedu.report.style import BASELINE, FULL, INK, NETWORK
 
-    rows = max(len(found["models"]) for found in sets.values())
+    rows = max(len(comparison["models"]) for comparison in sets.values())
     figure = Figure(figsize=(FULL, 1.2 + 0.3 * rows), layout="constrained")
     panels = figure.subplots(1, len(sets), squeeze=False)[0]
-    for panel, (name, found) in zip(panels, sets.items(), strict=True):
-        models = [row for row in found["models"] if "differences" in row]
+    for panel, (name, comparison) in zip(panels, sets.items(), strict=True):
+        models = [row for row in comparison["models"] if "differences" in row]
         models = [row for row in models if row["differences"][score]["value"] is not None]
         models.sort(key=lambda row: row["differences"][score]["value"])
         for place, row in enumerate(models):
@@ -36,7 +36,7 @@ def draw_comparison(sets: Mapping[str, Mapping[str, Any]], score: str, title: st
         panel.axvline(0, color=INK, linewidth=0.8)
         panel.set_yticks(range(len(models)), [row["name"] for row in models])
         panel.set_title(name)
-        panel.set_xlabel(f"{title} above {found['against']}")
+        panel.set_xlabel(f"{title} above {comparison['against']}")
     return figure
 
 

@@ -125,14 +125,14 @@ def _fairness(fairness: dict[str, Any] | None) -> list[str]:
         for group in audited["groups"]:
             gap = group.get("gaps", {}).get("abroca", {})
             gap = gap.get("within") or gap
-            told = (
+            sentence = (
                 "too few | | "
                 if group["too_few"]
                 else f"{_number(group['auc'])} | {_number(gap.get('value'))} | "
                 f"{_number(gap.get('floor'))}"
             )
             lines.append(
-                f"| {_text(attribute)} | {_text(group['group'])} | {group[noun]:,} | {told} |"
+                f"| {_text(attribute)} | {_text(group['group'])} | {group[noun]:,} | {sentence} |"
             )
     if fairness.get("stratum"):
         lines += ["", f"ABROCA and its floor are those within {_text(fairness['stratum'])}."]

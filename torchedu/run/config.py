@@ -41,7 +41,7 @@ class RunParser(TwoLineErrors, LightningArgumentParser):
 
     def format_help(self, formatter: Any = None) -> str:
         """Return the help, which begins with the strategies and the classes known."""
-        lines = [f"{STRATEGY} {name}: {told}" for name, told in strategies_help().items()]
+        lines = [f"{STRATEGY} {name}: {text}" for name, text in strategies_help().items()]
         return "\n".join([*lines, super().format_help(formatter)])
 
 

@@ -79,7 +79,7 @@ def _watch(trainer: Trainer, seconds: float, ended: threading.Event) -> None:
     deadline = time.monotonic() + seconds + GRACE * follows
     while not (ended.wait(LOOK) or _met()):
         started = _started(trainer)
-        gone = [i for i, one in enumerate(started) if one.poll() not in (None, 0)]
+        gone = [i for i, process in enumerate(started) if process.poll() not in (None, 0)]
         if gone:
             rank = gone[0] + 1
             problem = f"rank {rank} of {_size(trainer)} ended at its start (exit code "
@@ -108,16 +108,16 @@ def _started(trainer: Trainer) -> list["subprocess.Popen[bytes]"]:
 
 
 def _end(processes: Sequence["subprocess.Popen[bytes]"]) -> None:
-    for one in processes:
-        if one.poll() is None:
-            one.terminate()
+    for process in processes:
+        if process.poll() is None:
+            process.terminate()
     until = time.monotonic() + GRACE
-    for one in processes:
+    for process in processes:
         try:
-            one.wait(max(0.1, until - time.monotonic()))
+            process.wait(max(0.1, until - time.monotonic()))
         except subprocess.TimeoutExpired:
-            one.kill()
-            one.wait()
+            process.kill()
+            process.wait()
 
 
 def _apart(error: Exception) -> Exception:

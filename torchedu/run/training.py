@@ -74,8 +74,8 @@ def best_of(run: Run) -> Run:
     except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
         raise _not_gone_on(run, error) or error from None
     except (MisconfigurationException, RuntimeError, ValueError) as error:
-        told = _mistake(error, task.monitor)
-        raise (_not_gone_on(run, error) if told is error else None) or told from error
+        mistake = _mistake(error, task.monitor)
+        raise (_not_gone_on(run, error) if mistake is error else None) or mistake from error
     kept = trainer.checkpoint_callback
     best = Path(kept.best_model_path) if isinstance(kept, ModelCheckpoint) else Path()
     if trainer.fast_dev_run or best == Path():  # type: ignore[attr-defined]

@@ -168,11 +168,11 @@ def check_classes(content: Any, named: Collection[str] = ()) -> None:
 
 def _class_paths(value: Any, key: str = "") -> Iterator[str]:
     if isinstance(value, dict):
-        for name, one in value.items():
-            yield from _class_paths(one, str(name).rpartition(".")[2])
+        for name, item in value.items():
+            yield from _class_paths(item, str(name).rpartition(".")[2])
     elif isinstance(value, list):
-        for one in value:
-            yield from _class_paths(one, key)
+        for item in value:
+            yield from _class_paths(item, key)
     elif isinstance(value, str) and key in CLASSES:
         yield value
 
@@ -197,8 +197,8 @@ def _init_args(model: dict[str, Any]) -> dict[str, Any]:
 
 def subclasses(base: type) -> list[type]:
     """Return the concrete classes of a kind that torchedu holds, by name."""
-    found: list[type] = [base]
-    for kind in found:
-        found.extend(set(kind.__subclasses__()) - set(found))
-    ours = [kind for kind in found if kind.__module__.startswith("torchedu")]
+    classes: list[type] = [base]
+    for kind in classes:
+        classes.extend(set(kind.__subclasses__()) - set(classes))
+    ours = [kind for kind in classes if kind.__module__.startswith("torchedu")]
     return sorted((kind for kind in ours if not isabstract(kind)), key=lambda kind: kind.__name__)

@@ -141,7 +141,7 @@ def _twin(part: nn.Module, made: dict[nn.Module, nn.Module]) -> nn.Module:
     """
     if part not in made:
         made[part] = copy(part)
-        parts = {name: one and _twin(one, made) for name, one in part._modules.items()}
+        parts = {name: child and _twin(child, made) for name, child in part._modules.items()}
         vars(made[part])["_modules"] = parts
     return made[part]
 

@@ -118,10 +118,10 @@ class Horovod(DDPStrategy):
         hvd.broadcast_parameters(known, root_rank=0)
         for name, first in known.items():
             state[name].copy_(first)
-        for name, one in self.lightning_module.named_parameters():
-            if one.requires_grad:
-                self._names[one] = name
-                self._hooks.append(one.register_post_accumulate_grad_hook(self._send))
+        for name, parameter in self.lightning_module.named_parameters():
+            if parameter.requires_grad:
+                self._names[parameter] = name
+                self._hooks.append(parameter.register_post_accumulate_grad_hook(self._send))
 
     def _send(self, parameter: Tensor) -> None:
         import horovod.torch as hvd

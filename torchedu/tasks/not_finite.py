@@ -83,5 +83,5 @@ def _wrong(task: Domain, rows: int) -> list[int]:
     looks = task.finite or [torch.ones(rows, dtype=torch.bool)]
     if any(len(finite_B) != rows for finite_B in looks):
         return list(range(rows))
-    found: list[int] = (~torch.stack(looks).all(0)).nonzero().flatten().tolist()
-    return found
+    wrong: list[int] = (~torch.stack(looks).all(0)).nonzero().flatten().tolist()
+    return wrong

@@ -325,7 +325,9 @@ class Task(Domain, LightningModule):
         gradient_clip_algorithm: str | None = None,
     ) -> None:
         """Clip the gradients, by the norm of what all devices keep of them."""
-        parameters = [one for group in optimizer.param_groups for one in group["params"]]
+        parameters = [
+            parameter for group in optimizer.param_groups for parameter in group["params"]
+        ]
         by_norm = gradient_clip_algorithm in (None, "norm")
         if gradient_clip_val and by_norm and len(of_one_mesh(parameters)) > 1:
             clip(parameters, gradient_clip_val)  # torch's own knows one mesh

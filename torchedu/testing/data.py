@@ -54,10 +54,10 @@ class DataSubject:
 
     def built(self, part: str) -> tuple[Any, Any]:
         """Return what builds the batches of a part, and their order."""
-        found: tuple[Any, Any] = (
+        pair: tuple[Any, Any] = (
             self.data.training() if part == "train" else self.data.evaluation(part)
         )
-        return found
+        return pair
 
     def streams(self, part: str, ranks: int, accumulate: int = 1) -> list[Any]:
         """Return the batches of a part as each of several ranks takes them."""
@@ -127,13 +127,13 @@ def longest(subject: DataSubject) -> str:
 
 def parts(subject: DataSubject) -> str:
     """Each part holds something, and what counts in one counts in no other."""
-    found = {part: set(slots(subject.whole(part))) for part in PARTS}
-    for part, held in found.items():
+    slots_of = {part: set(slots(subject.whole(part))) for part in PARTS}
+    for part, held in slots_of.items():
         if not held:
             return f"nothing counts in the part {part}"
-    for one, other in itertools.combinations(PARTS, 2):
-        if both := found[one] & found[other]:
-            return f"{len(both)} slots count in {one} and in {other}"
+    for first, other in itertools.combinations(PARTS, 2):
+        if both := slots_of[first] & slots_of[other]:
+            return f"{len(both)} slots count in {first} and in {other}"
     return ""
 
 
@@ -143,10 +143,10 @@ def once(subject: DataSubject) -> str:
         wanted = Counter(slots(subject.whole(part)))
         for ranks, accumulate in ((1, 1), (2, 1), (3, 2)):
             streams = subject.streams(part, ranks, accumulate)
-            found = Counter(slot for stream in streams for batch in stream for slot in slots(batch))
-            if more := found - Counter(set(wanted)):
+            seen = Counter(slot for stream in streams for batch in stream for slot in slots(batch))
+            if more := seen - Counter(set(wanted)):
                 return f"{more.total()} slots of {part} count too often over {ranks} ranks"
-            if less := wanted - found:
+            if less := wanted - seen:
                 return f"{less.total()} slots of {part} do not count over {ranks} ranks"
             if len({sum(1 for _ in stream) for stream in streams}) > 1:
                 return f"the {ranks} ranks take unlike numbers of batches of {part}"
@@ -212,8 +212,8 @@ def resumes(subject: DataSubject) -> str:
     after = subject.data.train_dataloader()
     after.load_state_dict(state)
     left = wanted[state["batches"] :]
-    found = list(after)
-    if len(found) != len(left) or not all(map(same, left, found)):
+    slots_after = list(after)
+    if len(slots_after) != len(left) or not all(map(same, left, slots_after)):
         return f"after {state['batches']} of {len(wanted)} batches, others follow than were left"
     return ""
 

@@ -320,10 +320,10 @@ def _place(function: Callable[..., object]) -> Place:
     name = getattr(function, "__qualname__", "")
     module = sys.modules.get(getattr(function, "__module__", None) or "")
     try:
-        found = attrgetter(name)(module)
+        place = attrgetter(name)(module)
     except AttributeError:
-        found = None
-    if module is None or found != function:
+        place = None
+    if module is None or place != function:
         raise ConfigError(
             f"{name or function!r} cannot be started: no module has it under this name.",
             "Define it with def at the top of a file; give what it needs as arguments.",

@@ -105,15 +105,15 @@ class NetworkSubject:
         made: object = build
         while isinstance(made, partial):
             made = made.func
-        found = kind or (kind_of(made) if isinstance(made, type) else None)
-        if found is None:
+        named = kind or (kind_of(made) if isinstance(made, type) else None)
+        if named is None:
             known = ", ".join(network.__name__ for network in _kinds())
             raise ConfigError(
                 f"{made!r} is no class of a kind of networks that is known.",
                 f"Give a subclass of {known}, or the kind.",
             )
-        self.kind = found
-        self.sizes = {**found.sizes, **(sizes or {})}
+        self.kind = named
+        self.sizes = {**named.sizes, **(sizes or {})}
         self._build = build
 
     def build(self) -> Any:

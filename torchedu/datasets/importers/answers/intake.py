@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from torchedu.datasets.answers import AnswerWriter
 from torchedu.datasets.grouping import Grouping, Students
 from torchedu.datasets.importers.reading import values
-from torchedu.datasets.importers.reading.clock import Clock, TimeUnit
+from torchedu.datasets.importers.reading.clock import Clock, shown
 from torchedu.datasets.importers.reading.columns import ANSWER_ID
-from torchedu.datasets.importers.reading.dates import Dates
 from torchedu.datasets.importers.reading.marks import Marks
 from torchedu.datasets.importers.reading.numbering import Groups, Numbering, hashes, inverse
 from torchedu.datasets.importers.reading.repeats import Repeats
@@ -31,9 +30,8 @@ class Intake:
         reading: What the importer gives.
         bad: What becomes of bad rows.
         marks: Reads the marks.
-        dates: Reads the times.
+        clock: Reads the times.
         folder: An empty folder for spilled columns.
-        time_unit: The unit of numeric times.
         response_time_factor: Seconds in one unit of the response time.
         skills: Names and checks skills.
         merge_skill_rows: Whether rows that differ in nothing but the skill are one answer.
@@ -46,18 +44,16 @@ class Intake:
         folder: Path,
         *,
         marks: Marks,
-        dates: Dates,
-        time_unit: TimeUnit,
+        clock: Clock,
         response_time_factor: float,
         skills: Skills,
         merge_skill_rows: bool,
     ) -> None:
         self.reading = reading
         self.bad = bad
-        self.marks, self.dates = marks, dates
+        self.marks, self.clock = marks, clock
         self.students, self.items = Numbering(), Numbering()
         self.skills = skills
-        self.clock = Clock(time_unit)
         self.fractional = False
         self.attempted = self.timed = False
         self.merged = 0
@@ -93,7 +89,7 @@ class Intake:
         kept: dict[str, NDArray[Any]] = {"place": piece.place}
         kept["correct"] = self._marks(sieve, student, item, batch.column("correct"))
         if "time" in self._has:
-            time = self.dates.take(sieve, batch.column("time"))
+            time = self.clock.take(sieve, batch.column("time"))
             kept["time"], kept["kind"] = time.value, time.kind
         for name in ("response_time", "attempt"):
             if name in self._has:
@@ -203,12 +199,9 @@ class Intake:
             breaks = self.clock.breaks(chunk["time"], chunk["kind"])
             for kind in np.unique(chunk["kind"][breaks]).tolist():
                 rows = np.flatnonzero(breaks & (chunk["kind"] == kind))
-                value = float(chunk["time"][rows[0]])
                 reason, remedy = self.clock.reason(kind)
-                shown: object = None if np.isnan(value) else int(value)
-                if kind in (values.DATE, values.ZONED):  # as a date, which the file has too
-                    shown = str(np.datetime64(int(value), "ms"))
-                self.bad.add(reason, chunk["place"][rows], remedy, shown)
+                value = shown(float(chunk["time"][rows[0]]), kind)
+                self.bad.add(reason, chunk["place"][rows], remedy, value)
 
     def _answers(
         self, block: Students, repeats: Repeats
@@ -217,9 +210,9 @@ class Intake:
         table = block.columns
         row = np.repeat(np.arange(len(block.ids)), block.lengths)
         if self.clock.tells_order:
-            keep = ~self.clock.breaks(table["time"], table.pop("kind"))
+            keep = ~self.clock.breaks(table["time"], table["kind"])
             row, table = row[keep], {name: array[keep] for name, array in table.items()}
-            table["time"] = self.clock.milliseconds(table["time"])
+            table["time"] = self.clock.milliseconds(table["time"], table.pop("kind"))
         names = ["order"] * ("order" in table) + ["time"] * self.clock.tells_order
         if names:  # stable: the file's order decides ties
             order = np.lexsort((*(table[name] for name in names), row))
@@ -230,10 +223,11 @@ class Intake:
 
     def _about(self) -> dict[str, Any]:
         notes = list(self.reading.notes)
-        if "time" in self._has and not self.clock.tells_order:
-            place = "that of the column order" if "order" in self._has else "the file's order"
-            notes.append(f"The times are all missing or the same: answers stand in {place}.")
-        notes += [*self.marks.notes(), *self.dates.notes(), *self.skills.notes()]
+        if "time" in self._has:
+            notes += self.clock.notes
+        elif "order" not in self._has:
+            notes.append("No column tells the time: answers stand in the file's order.")
+        notes += [*self.marks.notes(), *self.skills.notes()]
         for group in self._groups.values():
             notes += group.notes()
         if self.merged:

@@ -23,7 +23,7 @@ class _Lines:
 
     def __init__(self, source: Source, encoding: str) -> None:
         self.source, self._encoding = source, encoding
-        self.headings, self.heading_row = _keys(source, encoding), None
+        self.headings, self.heading_row, self.notes = _keys(source, encoding), None, ()
 
     def pieces(self, matched: ColumnMap, bad: BadRows) -> Iterator[Piece]:
         places = bad.of(self.source)

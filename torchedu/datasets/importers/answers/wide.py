@@ -29,7 +29,7 @@ class _Wide:
 
     def __init__(self, table: Table, rules: Sequence[Rule], given: "WideAnswers") -> None:
         self.source, self.heading_row = table.source, table.heading_row
-        self._table, self.notes = table, list[str]()
+        self._table, self.notes = table, [*table.notes]
         table.headings[:] = _unlike(table.headings)
         self._names = table.headings
         rows = [tuple(row) for row in self._first()]

@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torchedu.bounded import parse_json
 from torchedu.datasets.chats import Chat, ChatStore, write_chats
 from torchedu.datasets.contents import describe_chats
 from torchedu.datasets.deidentify import Mask
 from torchedu.datasets.importers.importer import Importer
-from torchedu.datasets.importers.reading.rows import BadRows, FileRows, Reading
-from torchedu.datasets.importers.reading.text import Source, blocks, files, locate
+from torchedu.datasets.importers.reading.objects import SUFFIXES, objects
+from torchedu.datasets.importers.reading.rows import BadRows, Reading
+from torchedu.datasets.importers.reading.text import Source, files, locate
 from torchedu.errors import DataError
 
-SUFFIXES = (".jsonl", ".json", ".ndjson", ".jsonl.gz")
 _PARTS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val",
           "test": "test"}  # fmt: skip
 
@@ -78,7 +77,7 @@ class ChatImporter(Importer):
             if part is None and not alone:
                 continue  # other views of the same problems, such as GSM8K's socratic ones
             places = bad.of(source)
-            for row, value in _objects(source, places):
+            for row, value in objects(source, places):
                 try:
                     chats = list(self.chats(value))
                 except DataError as error:
@@ -94,25 +93,5 @@ class ChatImporter(Importer):
 
 
 def _masked(chat: Chat, mask: Mask) -> Chat:
-    messages = tuple(one._replace(content=mask(one.content)) for one in chat.messages)
+    messages = tuple(message._replace(content=mask(message.content)) for message in chat.messages)
     return chat._replace(messages=messages, answer=mask(chat.answer))
-
-
-def _objects(source: Source, places: FileRows) -> Iterator[tuple[int, Any]]:
-    """Yield the objects of a file and their rows: an object a line, or one array of them."""
-    if source.base.endswith(".json"):
-        try:
-            values = parse_json(source.read())
-        except ValueError as error:
-            raise source.fault(f"the file is no JSON ({error}).", "Download it again.") from None
-        yield from enumerate(values if isinstance(values, list) else [values], 1)
-        return
-    for block in blocks(source):
-        for row, line in enumerate(block.data.splitlines(), block.line):
-            if line.strip():
-                try:
-                    value = parse_json(line)
-                except ValueError as error:
-                    places.refuse(f"the line is no JSON ({error})", [row], "Complete the line.")
-                else:
-                    yield row, value

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from torchedu.datasets.events import (
@@ -27,7 +28,6 @@ from torchedu.datasets.events import (
     Work,
 )
 from torchedu.datasets.importers.events.importer import EventImporter, History
-from torchedu.datasets.importers.events.log import drop, without_headings
 from torchedu.datasets.importers.reading.rows import BadRows, Reading
 from torchedu.datasets.importers.reading.text import locate
 from torchedu.errors import DataError
@@ -90,6 +90,12 @@ class OULAD(EventImporter):
         return Reading(_histories(tables, dropped, folder), sources, {})
 
 
+def drop(dropped: Counter[str], reason: str, rows: int) -> None:
+    """Count rows that are left out, if there are any."""
+    if rows:
+        dropped[reason] += int(rows)
+
+
 def _histories(
     tables: dict[str, pa.Table], dropped: Counter[str], folder: Path
 ) -> Iterator[History]:
@@ -126,7 +132,9 @@ def _read(file: Path, headings: tuple[str, ...], dropped: Counter[str]) -> pa.Ta
             f"It needs the columns {', '.join(headings)}.",
             file=file,
         ) from None
-    return without_headings(table, headings[0], file, dropped)
+    again = pc.fill_null(pc.equal(table[headings[0]], headings[0]), False)
+    drop(dropped, f"heading lines in the middle of {file.name}", pc.sum(again).as_py() or 0)
+    return table.filter(pc.invert(again))
 
 
 def _numbers(table: pa.Table, name: str, file: Path) -> np.ndarray:

@@ -1,6 +1,5 @@
 """A first look at raw files: what they begin with, before anybody said what they are."""
 
-import csv
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -8,7 +7,7 @@ from typing import NamedTuple
 from torchedu.bounded import parse_json
 from torchedu.datasets.importers.reading import parquet, spreadsheet
 from torchedu.datasets.importers.reading.columns import plain
-from torchedu.datasets.importers.reading.csv import DELIMITERS, dividing
+from torchedu.datasets.importers.reading.csv import dividing, first_records
 from torchedu.datasets.importers.reading.text import Source, inside, is_folder, locate
 from torchedu.errors import TorcheduError
 
@@ -74,7 +73,8 @@ def _opened(source: Source, look: Look) -> Look:
         return look._replace(headings=tuple(parquet.Table(source).headings))
     if data.startswith(b"PK\x03\x04"):
         book = spreadsheet.Workbook(source)
-        rows = tuple(tuple(cell or "" for cell in cells) for cells in islice(book.rows(), ROWS))
+        some = islice(book.rows(), book.heading_row, book.heading_row + ROWS)
+        rows = tuple(tuple(cell or "" for cell in cells) for cells in some)
         return look._replace(headings=tuple(book.headings), rows=rows)
     text = _text(data)
     whole = text if len(data) < BYTES else text.rpartition("\n")[0]
@@ -86,11 +86,9 @@ def _opened(source: Source, look: Look) -> Look:
         return _objects(source, look, lines[0])
     if lines[0].lstrip().startswith("<"):
         return look
-    delimiter = dividing(lines[:20], "\t" if ".tsv" in source.base else ",")
-    if delimiter not in lines[0]:
-        delimiter = next((mark for mark in DELIMITERS if mark in lines[0]), delimiter)
-    table = list(islice(csv.reader(whole.splitlines(True), delimiter=delimiter), ROWS + 1))
-    fields = [tuple(row) for row in table if row]
+    delimiter = dividing(whole, "\t" if ".tsv" in source.base else ",")
+    table = islice(first_records(whole, delimiter), ROWS + 1)
+    fields = [tuple(row) for _, row in table] or [()]
     headings = tuple(heading.strip() for heading in fields[0])
     return look._replace(delimiter=delimiter, headings=headings, rows=tuple(fields[1:]))
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
@@ -67,10 +68,10 @@ def _plain(column: pa.Array) -> pa.StringArray:
 
 
 def _matches(text: pa.StringArray, shape: str) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = pc.fill_null(pc.match_substring_regex(text, shape), False).to_numpy(
-        False
-    )
-    return found
+    matches: NDArray[np.bool_] = pc.fill_null(
+        pc.match_substring_regex(text, shape), False
+    ).to_numpy(False)
+    return matches
 
 
 def is_mark(text: str) -> bool:
@@ -101,6 +102,7 @@ class Marks:
         wrong: Words for 0, before those of ``LANGUAGES``.
         full: What a number is a share of, where it is not 1; percent and words are shares already.
         comma: Whether a comma stands before decimals.
+        column: The column that they stand in.
 
     Raises:
         ConfigError: A word is both right and wrong, or the full mark is not above 0.
@@ -113,6 +115,7 @@ class Marks:
         full: float | None = None,
         *,
         comma: bool = False,
+        column: str = "correct",
     ) -> None:
         sides = [set(_plain(pa.array(words, pa.string())).to_pylist()) for words in (right, wrong)]
         if both := sorted(sides[0] & sides[1]):
@@ -127,27 +130,28 @@ class Marks:
             )  # fmt: skip
         self._given = [pa.array(sorted(words), pa.string()) for words in sides]
         self._known = [pa.array(sorted(_words(side) - sides[1 - side])) for side in (0, 1)]
-        self._full, self._comma = full, comma
+        self._full, self._comma, self._column = full, comma, column
         self._seen: list[set[str]] = [set(), set()]
 
     def refuse(self, sieve: Sieve, read: Read) -> None:
         """Refuse the rows whose mark is none, or outside of what can be reached."""
+        name = self._column
         remedy = "Where a comma stands before decimals, give ⟦decimal⟧ ','. Else correct the row."
-        sieve.refuse("correct is no mark", read.comma, column="correct", remedy=remedy)
-        sieve.refuse("correct is no mark", read.wrong, column="correct", remedy=_TOLD)
-        reason = f"correct is outside 0..{self._full or 1:g}"
-        sieve.refuse(reason, read.share < 0, column="correct", remedy=CORRECT)
+        sieve.refuse(f"{name} is no mark", read.comma, column=name, remedy=remedy)
+        sieve.refuse(f"{name} is no mark", read.wrong, column=name, remedy=_TOLD)
+        reason = f"{name} is outside 0..{self._full or 1:g}"
+        sieve.refuse(reason, read.share < 0, column=name, remedy=CORRECT)
         remedy = "Say what the highest mark is, such as ⟦full_mark⟧ 5: marks are divided by it."
         # One unit for all: without these rows, the others would be marks of another scale.
         scale = self._full is None
         remedy = remedy if scale else CORRECT
-        sieve.refuse(reason, read.share > 1, column="correct", remedy=remedy, always=scale)
+        sieve.refuse(reason, read.share > 1, column=name, remedy=remedy, always=scale)
 
     def notes(self) -> list[str]:
         """Say which words were read."""
-        told = [", ".join(sorted(words)) for words in self._seen]
+        seen = [", ".join(sorted(words)) for words in self._seen]
         sides = [
-            f"{words} as {s}" for words, s in zip(told, ("right", "wrong"), strict=True) if words
+            f"{words} as {s}" for words, s in zip(seen, ("right", "wrong"), strict=True) if words
         ]
         return [f"Marks were read from words: {'; '.join(sides)}."] if sides else []
 
@@ -184,7 +188,35 @@ class Marks:
         self, value: NDArray[Any], wrong: NDArray[np.bool_], text: pa.Array, words: list[Any]
     ) -> None:
         for side, share in ((0, 1.0), (1, 0.0)):
-            found = pc.is_in(text, words[side]).to_numpy(False)
-            if found.any():
-                self._seen[side].update(pc.unique(text.filter(pa.array(found))).to_pylist())
-                value[found], wrong[found] = share, False
+            named = pc.is_in(text, words[side]).to_numpy(False)
+            if named.any():
+                self._seen[side].update(pc.unique(text.filter(pa.array(named))).to_pylist())
+                value[named], wrong[named] = share, False
+
+
+@dataclass(kw_only=True)
+class Marked:
+    """What has a column of marks.
+
+    Args:
+        right: Words that say an answer was right, where they are not the common ones.
+        wrong: Words that say an answer was wrong, likewise.
+        full_mark: The highest mark that can be reached, by which marks are divided.
+        decimal: What stands before the decimals of a mark; ``auto`` is a comma in CSV files whose
+            delimiter is none, and else a point.
+    """
+
+    right: Sequence[str] = ()
+    wrong: Sequence[str] = ()
+    full_mark: float | None = None
+    decimal: Decimal = "auto"
+
+    def marks(self, decimal: str, column: str = "correct") -> Marks:
+        """Return what reads marks as the options have it.
+
+        Args:
+            decimal: What stands before decimals, as the format or the file tells it.
+            column: The column that the marks stand in.
+        """
+        comma = (decimal if self.decimal == "auto" else self.decimal) == ","
+        return Marks(self.right, self.wrong, self.full_mark, comma=comma, column=column)

@@ -19,7 +19,7 @@ class Table:
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.heading_row = None
+        self.heading_row, self.notes = None, ()
         with _open(source) as file:
             self.headings: list[str] = file.schema_arrow.names
 

@@ -39,6 +39,7 @@ class Workbook:
         self.source = source
         self.headings: list[str] = []
         self.heading_row = 0
+        self.notes = ()
         for row, cells in enumerate(self.rows(), 1):
             if any(cells):
                 last = max(i for i, cell in enumerate(cells) if cell)

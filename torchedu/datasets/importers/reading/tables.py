@@ -16,14 +16,14 @@ from torchedu.schema import Column
 CSV = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 PARQUET = parquet.SUFFIXES
 TEXT = (*CSV, ".txt")
-"""Endings of CSV files; where a format's name tells them, of others too."""
+FILES = (*CSV, *PARQUET, spreadsheet.SUFFIX)
+"""Endings of CSV files; where a format's name tells them, of others too; of all tables."""
 
 
 class Table(Protocol):
     """A file of rows.
 
-    One of a known layout may also have ``roles``, its headings by the names of the schema, and
-    ``notes`` once it is read.
+    One of a known layout may also have ``roles``, its headings by the names of the schema.
     """
 
     @property
@@ -37,6 +37,10 @@ class Table(Protocol):
     @property
     def heading_row(self) -> int | None:
         """The row in which the headings stand, where the file has one."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What a user should know of how it is read; whole once it is."""
 
     def pieces(self, matched: ColumnMap, bad: BadRows) -> Iterator[Piece]:
         """Read the columns that were found, some rows at a time."""
@@ -85,15 +89,7 @@ class Headed:
             DataError: A column is missing, or its heading stands twice.
         """
         tables = [self.open(source) for source in sources]
-        fixed = ("groups", "traits", "answer_id")
-        given: dict[str, Any] = {name: getattr(self, name, ()) for name in fixed}
-        maps = [
-            match_columns(
-                table.headings, table.source.name, row=table.heading_row, schema=self.schema,
-                columns={**getattr(table, "roles", {}), **(self.columns or {})}, **given,
-            )
-            for table in tables
-        ]  # fmt: skip
+        maps = [self.match(table) for table in tables]
 
         # A column that some files lack is empty in those; where several call it, the first does.
         taken = {n: heading for own in reversed(maps) for n, heading in own.taken.items()}
@@ -112,7 +108,7 @@ class Headed:
                     for name in absent:
                         batch = batch.append_column(name, pa.nulls(len(batch), pa.string()))
                     yield piece._replace(batch=batch)
-                notes.extend(getattr(table, "notes", ()))
+                notes.extend(note for note in table.notes if note not in notes)
 
         ignored = dict.fromkeys(heading for own in maps for heading in own.ignored)
         points = any(getattr(table, "delimiter", ",") == "," for table in tables)
@@ -124,6 +120,15 @@ class Headed:
             notes,
             decimal="." if points else ",",
         )
+
+    def match(self, table: Table) -> ColumnMap:
+        """Find the columns of a table among its headings; see ``match_columns``."""
+        fixed = ("groups", "traits", "answer_id")
+        given: dict[str, Any] = {name: getattr(self, name, ()) for name in fixed}
+        return match_columns(
+            table.headings, table.source.name, row=table.heading_row, schema=self.schema,
+            columns={**getattr(table, "roles", {}), **(self.columns or {})}, **given,
+        )  # fmt: skip
 
     @classmethod
     def fits(cls, look: Look) -> int:

@@ -4,15 +4,17 @@ Every function works on a whole column at once. A file's text and a Parquet file
 here: ``"12"``, ``12`` and ``12.0`` are the same name.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-MISSING, NUMBER, DATE, ZONED = range(4)
-"""Kinds of times: none, a number, a date and time, one with its zone."""
+TimeUnit = Literal["auto", "s", "ms", "us", "ns", "spreadsheet", "date"]
+MISSING, NUMBER, DATE, ZONED, DAY_FIRST, MONTH_FIRST, EITHER, POINTED = range(8)
+"""Kinds of times: none, a number, a date and time, one with its zone; dates whose numbers tell that
+the day or the month is first, and such as leave it open, with other marks and with points."""
 
 JOINT = "\x1f"
 """Stands before each skill of a list once they are one text; no name holds it."""
@@ -92,7 +94,7 @@ class Times(NamedTuple):
 
     Attributes:
         value: A number as it stands, or milliseconds since 1970 of a date; NaN where none.
-        kind: ``MISSING``, ``NUMBER``, ``DATE`` or ``ZONED``.
+        kind: ``MISSING`` or what each is; what leaves it open is taken to have the day first.
         wrong: Where something stands that is neither.
     """
 

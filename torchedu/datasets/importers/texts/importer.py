@@ -170,13 +170,13 @@ class _Rows:
                     )
                     other.setdefault(name, first)[0][i] = True
                     break
-        for name, (wrong, told) in other.items():
+        for name, (wrong, shown) in other.items():
             remedy = (
                 "Give each text an id of its own, each rater a column, and each kind of label a "
                 "store; ⟦on_bad_row⟧ drop keeps the first."
             )
             reason = f"the id stands at another {_plain(name)} too"
-            sieve.refuse(reason, wrong, value=told, remedy=remedy)
+            sieve.refuse(reason, wrong, value=shown, remedy=remedy)
         self.repeats.add(REPEATED, sieve.piece.place[again & sieve.keep], "")
         return again
 

@@ -253,7 +253,7 @@ def _by_role(speaker: NDArray[np.int64], role: NDArray[np.int64], number: int) -
     """Return what speakers are called by what most of their sentences are, counted by role."""
     mostly = np.bincount(speaker, np.where(role > 0, 1, -1), number) > 0
     count = np.where(mostly, np.cumsum(mostly), np.cumsum(~mostly)).tolist()
-    return [f"{ROLES[int(one)]} {n}" for one, n in zip(mostly.tolist(), count, strict=True)]
+    return [f"{ROLES[int(number)]} {n}" for number, n in zip(mostly.tolist(), count, strict=True)]
 
 
 def _turns(rows: Mapping[str, NDArray[Any]], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
