@@ -261,8 +261,11 @@ class WideAnswers(Delimited, AnswerTables):
         for rule in cls.rules:
             if found := list(rule(headings, look.rows)):
                 return KNOWN + min(len(found), 20) - len(cls.rules)
-        plain = list(questions.plainly(headings, look.rows))
-        return int(person is not None and len(plain) > 1)
+        if person is None or not look.rows:
+            return 0
+        who = [row[person] for row in look.rows if len(row) > person and row[person]]
+        marked = len(list(questions.plainly(headings, look.rows)))
+        return int(marked > 1 and len(set(who)) > 0.9 * len(who))
 
 
 class MoodleAnswers(WideAnswers):
