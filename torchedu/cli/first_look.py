@@ -98,7 +98,8 @@ def tell_data(raw: str, format: str | None = None) -> None:
                     f"{Path(raw).with_suffix('.store')}."
                 )
             raise
-        _tell(terminal, store, raw, fitting[1:], best, Path(raw).with_suffix(".store"))
+        others = sure[1:] if not format else ()
+        _tell(terminal, store, raw, others, best, Path(raw).with_suffix(".store"))
 
 
 def _seen(look: Look) -> list[tuple[str, str]]:

@@ -114,7 +114,7 @@ def test_a_bad_row_is_told_with_its_place(
     store = import_data(format, file, tmp_path / "out.store", {"on_bad_row": "drop"})
     assert store.num_chats == (2 if format == "mathdial" else 1)
     (dropped,) = store.about["dropped"].values()
-    assert dropped == {"rows": 1, "first": [f"{file}, row 2"]}
+    assert dropped == {"rows": 1, "first": [f"{file.name}, row 2"]}
 
 
 def test_a_format_that_is_not_known_is_told(tmp_path: Path) -> None:
@@ -134,3 +134,23 @@ def test_the_real_files_are_read(real_data: Path, tmp_path: Path) -> None:
         found = np.bincount(store.part)
         assert abs(found - parts).max() <= 5, (name, found)
         store.verify()
+
+
+def test_a_folder_without_a_training_part_is_divided_and_one_without_parts_read_whole(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "test_alone"
+    folder.mkdir()
+    row = {"prompt": "What is 1 + 1?", "completion": "2"}
+    for name in ("test.jsonl", "example.jsonl"):
+        (folder / name).write_text(json.dumps(row | {"prompt": name}))
+    store = import_data("chats", folder, tmp_path / "a")
+    assert store.parts == {"train": 1}  # which is divided when it is read
+    assert store.about["notes"][0] == ("Left out, since other files name the parts: example.jsonl.")
+    (folder / "test.jsonl").rename(folder / "class.jsonl")
+    assert import_data("chats", folder, tmp_path / "b").parts == {"train": 2}
+    for name in ("val.jsonl", "test.jsonl"):
+        (folder / name).write_text(json.dumps(row))
+    store = import_data("chats", folder, tmp_path / "c")
+    assert store.parts == {"train": 2}
+    assert "No file is called train" in store.about["notes"][1]

@@ -24,7 +24,8 @@ class ChatImporter(Importer):
     """Conversations; a format says which ones an object of its files tells.
 
     Raw is a file of JSON or JSON lines, or a folder of such, in which ``train.jsonl``,
-    ``validation.json`` and ``test.jsonl`` name the parts.
+    ``validation.json`` and ``test.jsonl`` name the parts; other files are left out beside these, as
+    GSM8K's socratic ones are. Without a training part nothing is divided yet.
 
     Args:
         deidentify: Mask names, mail addresses, phone numbers and ids in conversations.
@@ -53,8 +54,13 @@ class ChatImporter(Importer):
         Raises:
             DataError: A file or row cannot be read.
         """
-        sources = files(locate(raw), SUFFIXES)
-        return Reading(self._pieces(sources, bad), tuple(sources), {})
+        every = files(locate(raw), SUFFIXES)
+        sources = [file for file in every if _part(file)] or every
+        left = [file.base for file in every if file not in sources]
+        notes = [f"Left out, since other files name the parts: {', '.join(left)}."] * bool(left)
+        if len(sources) > 1 and not any(_part(file) == "train" for file in sources):
+            notes.append("No file is called train: all conversations are divided anew.")
+        return Reading(self._pieces(sources, bad), tuple(sources), {}, notes=notes)
 
     def write(self, reading: Reading, bad: BadRows, out: Path, about: dict[str, Any]) -> None:
         """Write the conversations as they are read; see ``Importer.write``."""
@@ -65,17 +71,12 @@ class ChatImporter(Importer):
                 reading.pieces if mask is None else (_masked(chat, mask) for chat in reading.pieces)
             )
             about["dropped"] = bad.dropped  # known at the end, when the store notes it
-            if mask is not None:
-                about["notes"] = [str(mask)]
+            about["notes"] = [*reading.notes, *([] if mask is None else [str(mask)])]
 
         write_chats(out, chats(), about)
 
     def _pieces(self, sources: list[Source], bad: BadRows) -> Iterator[Chat]:
-        alone = len(sources) == 1
-        for source in sources:
-            part = _PARTS.get(source.base.split(".")[0].lower())
-            if part is None and not alone:
-                continue  # other views of the same problems, such as GSM8K's socratic ones
+        for source, part in zip(sources, _parts(sources), strict=True):
             places = bad.of(source)
             for row, value in objects(source, places):
                 try:
@@ -87,9 +88,19 @@ class ChatImporter(Importer):
                     remedy = "Correct the row, or name the format that the file has."
                 else:
                     for chat in chats:
-                        yield chat._replace(part="train" if alone else part or "train")
+                        yield chat._replace(part=part)
                     continue
                 places.refuse(reason, [row], remedy)
+
+
+def _part(source: Source) -> str | None:
+    return _PARTS.get(source.base.split(".")[0].lower())
+
+
+def _parts(sources: list[Source]) -> list[str]:
+    """Return the part of each file; all are of training where none is, to be divided later."""
+    parts = [_part(source) or "train" for source in sources]
+    return parts if "train" in parts else ["train"] * len(parts)
 
 
 def _masked(chat: Chat, mask: Mask) -> Chat:
