@@ -167,18 +167,6 @@ OUTCOME_COLUMNS = (
            ("year", "term", "semester", "cohort", "jahr", "jahrgang")),
 )  # fmt: skip
 """The columns of tables with a row a student and how it ended; further ones may tell of it."""
-EVENT_COLUMNS = (
-    Column("course", True, "a name", ("course_id",)),
-    Column("event", True, "what happened, such as submitted", ("event_type",)),
-    Column("student", False, "a name", ANSWER_COLUMNS[0].aliases),
-    Column("presentation", False, "the year or term; later ones sort after earlier ones"),
-    Column("day", False, "the day of the course, from 0: a number"),
-    Column("time", False, "when it happened: a date and time, or a number", ("timestamp", "date")),
-    Column("work", False, "the name of a piece of work"),
-    Column("type", False, "its type, such as Exam"),
-    Column("value", False, "a mark, a number of clicks, an outcome, or the work's weight"),
-)
-"""The columns of events in courses, a row an event; further ones are attributes of students."""
 
 SENTENCE_COLUMNS = (
     Column(

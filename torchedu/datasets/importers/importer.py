@@ -161,6 +161,7 @@ class Importer(ABC):
         Returns:
             The beginning of a store's ``about``; the options are those that are not as usual.
         """
+        files = {source.outer.path: source.outer for source in reading.sources[:100]}
         return {
             "importer": self.name,
             "citation": self.citation,
@@ -170,7 +171,7 @@ class Importer(ABC):
                 for name in self.options()
                 if _plain(vars(self)[name]) != _plain(self.default(name))
             },
-            "source": [_fingerprint(source) for source in reading.sources[:100]],
+            "source": [_fingerprint(source) for source in files.values()],
             "source_files": len(reading.sources),
             "columns": reading.columns,
             "ignored_columns": list(reading.ignored),
@@ -188,7 +189,7 @@ def _fingerprint(source: Source) -> dict[str, Any]:
     known: dict[str, Any] = {"file": source.base, "bytes": size}
     if size <= HASHED_BYTES:
         digest = hashlib.sha256()
-        with source.system.open_input_stream(source.path) as stream:
+        with source.system.open_input_stream(source.path, compression=None) as stream:
             while data := stream.read(1 << 20):
                 digest.update(data)
         known["sha256"] = digest.hexdigest()

@@ -114,7 +114,7 @@ def test_a_bad_row_is_told_with_its_place(
     store = import_data(format, file, tmp_path / "out.store", {"on_bad_row": "drop"})
     assert store.num_chats == (2 if format == "mathdial" else 1)
     (dropped,) = store.about["dropped"].values()
-    assert dropped == {"rows": 1, "first": [f"{file.name}, row 2"]}
+    assert dropped == {"rows": 1, "first": [f"{Path(file).name}, row 2"]}
 
 
 def test_a_format_that_is_not_known_is_told(tmp_path: Path) -> None:

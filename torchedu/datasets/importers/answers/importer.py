@@ -3,7 +3,7 @@
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from torchedu.datasets.answers import AnswerStore
 from torchedu.datasets.describe import describe
@@ -11,14 +11,12 @@ from torchedu.datasets.importers.answers.intake import Intake
 from torchedu.datasets.importers.answers.skill_table import read_skill_table
 from torchedu.datasets.importers.importer import Importer
 from torchedu.datasets.importers.reading.clock import Timed
+from torchedu.datasets.importers.reading.durations import Durations, DurationUnit
 from torchedu.datasets.importers.reading.marks import Marked
 from torchedu.datasets.importers.reading.rows import BadRows, Reading
 from torchedu.datasets.importers.reading.skills import Skills
 from torchedu.datasets.importers.reading.text import locate
 from torchedu.files import scratch
-
-SECONDS = {"s": 1.0, "ms": 1e-3}
-"""Seconds in one unit of a response time."""
 
 
 @dataclass(kw_only=True)
@@ -32,7 +30,8 @@ class AnswerImporter(Timed, Marked, Importer):
         merge_skill_rows: Take rows that differ in nothing but the skill as one answer.
         skill_separator: What stands between several skills of an item.
         item_skills: A CSV file of items and their skills, instead of skills beside the answers.
-        response_time_unit: The unit of the response times.
+        response_time_unit: The unit of the response times; ``auto`` is seconds, unless that would
+            make them long.
     """
 
     store = AnswerStore
@@ -42,7 +41,7 @@ class AnswerImporter(Timed, Marked, Importer):
     merge_skill_rows: bool = False
     skill_separator: str = ";"
     item_skills: str | None = None
-    response_time_unit: Literal["s", "ms"] = "s"
+    response_time_unit: DurationUnit = "auto"
 
     def write(self, reading: Reading, bad: BadRows, out: Path, about: dict[str, Any]) -> None:
         """Check all answers and write them; see ``Importer.write``."""
@@ -54,11 +53,11 @@ class AnswerImporter(Timed, Marked, Importer):
                 self.item_skills, self.skill_separator, delimiter, encoding or "utf-8"
             )
         separator = self.skill_separator if reading.separator is None else reading.separator
-        seconds = SECONDS[reading.response_time_unit or self.response_time_unit]
+        durations = Durations(reading.response_time_unit or self.response_time_unit)
         with scratch(out) as folder:
             intake = Intake(
                 reading, bad, folder, marks=self.marks(reading.decimal),
-                clock=self.clock(reading.unit), response_time_factor=seconds,
+                clock=self.clock(reading.unit), durations=durations,
                 skills=Skills(separator, table), merge_skill_rows=self.merge_skill_rows,
             )  # fmt: skip
             with closing(intake):

@@ -60,9 +60,9 @@ class _Rows:
         """Keep the good rows of a piece."""
         batch, sieve = piece.batch, Sieve(piece, self.bad)
         names = batch.schema.names
-        student, item = (values.names(batch.column(name)) for name in ("student", "item"))
-        for name, column in (("student", student), ("course", item)):
-            sieve.refuse(f"the {name} is missing", column.is_null().to_numpy(False))
+        student, item = (values.encoded(batch.column(name)) for name in ("student", "item"))
+        sieve.refuse("the student is missing", student.missing, column="student")
+        sieve.refuse("the course is missing", item.missing, column="item")
         if "count" in names:
             count, strange = values.numbers(batch.column("count"))
             sieve.refuse("the count is no number", strange, column="count")
@@ -77,8 +77,8 @@ class _Rows:
         keep = pa.array(sieve.keep)
         kept = {name: column[sieve.keep] for name, column in kept.items()}
         kept["held"] = np.asarray(held, bool)[sieve.keep]
-        kept["student"] = self.students.encode(student.filter(keep))
-        kept["item"] = self.items.encode(item.filter(keep))
+        kept["student"] = self.students.encode(student.kept(sieve.keep))
+        kept["item"] = self.items.encode(item.kept(sieve.keep))
         if "time" in names:
             self.clock.see(kept["time"], kept["kind"])
         if "skill" in names:

@@ -44,8 +44,20 @@ from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Si
 from torchedu.datasets.importers.reading.tables import FILES, Delimited, Table
 from torchedu.datasets.importers.reading.text import Source
 from torchedu.errors import DataError, allowed
-from torchedu.schema import EVENT_COLUMNS, GROUP
+from torchedu.schema import ANSWER_COLUMNS, GROUP, Column
 
+COLUMNS = (
+    Column("course", True, "a name", ("course_id",)),
+    Column("event", True, "what happened, such as submitted", ("event_type",)),
+    Column("student", False, "a name", ANSWER_COLUMNS[0].aliases),
+    Column("presentation", False, "the year or term; later ones sort after earlier ones"),
+    Column("day", False, "the day of the course, from 0: a number"),
+    Column("time", False, "when it happened: a date and time, or a number", ("timestamp", "date")),
+    Column("work", False, "the name of a piece of work"),
+    Column("type", False, "its type, such as Exam"),
+    Column("value", False, "a mark, a number of clicks, an outcome, or the work's weight"),
+)
+"""The columns of events in courses, a row an event; further ones are attributes of students."""
 KINDS = (
     "registered", "left", "submitted", "transferred", "clicked", "outcome", "due", "starts", "ends",
 )  # fmt: skip
@@ -65,7 +77,7 @@ class EventLog(Delimited, Timed, Marked, EventImporter):
     suffixes = endings = FILES
     in_folders = False
     licence = OWNERS
-    schema = EVENT_COLUMNS
+    schema = COLUMNS
 
     def of(self, sources: Sequence[Source], bad: BadRows) -> Reading:
         """Begin to read files; see ``Headed.of``."""

@@ -29,7 +29,7 @@ from torchedu.datasets.events import (
 )
 from torchedu.datasets.importers.events.importer import EventImporter, History
 from torchedu.datasets.importers.reading.rows import BadRows, Reading
-from torchedu.datasets.importers.reading.text import locate
+from torchedu.datasets.importers.reading.text import Source, inside, locate
 from torchedu.errors import DataError
 
 AT_RISK = ("Fail", "Withdrawn")
@@ -81,14 +81,14 @@ class OULAD(EventImporter):
         Raises:
             DataError: A file or heading is missing, or a value cannot be read.
         """
-        folder, dropped = Path(raw), Counter[str]()
+        place, folder, dropped = locate(raw), Path(raw), Counter[str]()
         tables = {
-            name: _read(folder / f"{name}.csv", headings, dropped)
+            name: _read(place, f"{name}.csv", headings, dropped)
             for name, headings in _HEADINGS.items()
-            if name != "studentVle" or (self.clicks and (folder / "studentVle.csv").is_file())
+            if name != "studentVle" or (self.clicks and inside(place, "studentVle.csv"))
         }
-        sources = tuple(locate(str(folder / f"{name}.csv")) for name in tables)
-        return Reading(_histories(tables, dropped, folder), sources, {})
+        sources = (inside(place, f"{name}.csv") for name in tables)
+        return Reading(_histories(tables, dropped, folder), tuple(filter(None, sources)), {})
 
 
 def drop(dropped: Counter[str], reason: str, rows: int) -> None:
@@ -111,8 +111,9 @@ def _histories(
     yield History(courses, work, enrolments, events, AT_RISK, dropped)
 
 
-def _read(file: Path, headings: tuple[str, ...], dropped: Counter[str]) -> pa.Table:
-    if not file.is_file():
+def _read(place: Source, base: str, headings: tuple[str, ...], dropped: Counter[str]) -> pa.Table:
+    file, source = Path(place.name, base), inside(place, base)
+    if source is None:
         raise DataError(
             "this file of the data set is missing.",
             "Give the folder that holds its CSV files: "
@@ -126,7 +127,7 @@ def _read(file: Path, headings: tuple[str, ...], dropped: Counter[str]) -> pa.Ta
             null_values=["?", ""],
             strings_can_be_null=True,
         )
-        table = pa_csv.read_csv(file, convert_options=convert)
+        table = pa_csv.read_csv(source.open(), convert_options=convert)
     except (pa.ArrowInvalid, pa.ArrowKeyError, KeyError) as error:
         raise DataError(
             f"this file cannot be read: {str(error).splitlines()[0]}",

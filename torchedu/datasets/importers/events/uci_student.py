@@ -73,7 +73,9 @@ class _Years:
         for name in MARKS:
             marks[name], wrong = values.numbers(piece.batch.column(name))
             wrong |= ~((marks[name] >= 0) & (marks[name] <= HIGHEST))
-            sieve.refuse(f"{name} is no mark from 0 to {HIGHEST}", wrong, column=name)
+            remedy = f"The marks of this data set are from 0 to {HIGHEST}: correct the row."
+            reason = f"{name} is no mark from 0 to {HIGHEST}"
+            sieve.refuse(reason, wrong, column=name, remedy=remedy)
         school = values.names(piece.batch.column("school"))
         sieve.refuse("the school is missing", school.is_null().to_numpy(False))
         keep = pa.array(sieve.keep)

@@ -16,7 +16,7 @@ from torchedu.datasets.importers.events.importer import EventImporter
 from torchedu.datasets.importers.events.log import OWNERS, histories
 from torchedu.datasets.importers.reading.clock import Timed
 from torchedu.datasets.importers.reading.objects import SUFFIXES, objects
-from torchedu.datasets.importers.reading.rows import BadRows, FileRows, Piece, Reading
+from torchedu.datasets.importers.reading.rows import CORRECT, BadRows, FileRows, Piece, Reading
 from torchedu.datasets.importers.reading.text import Source, files, locate
 
 _CLICKS = frozenset([
@@ -85,11 +85,14 @@ def _statements(source: Source, places: FileRows) -> Iterator[tuple[int, Said]]:
         try:
             if not (said["actor"] and said["verb"]["id"] and said["object"]["id"]):
                 raise KeyError("id")
-            _event(said)
+            event = _event(said)
         except (ValueError, KeyError, TypeError, AttributeError):
             places.refuse("the line is no xAPI statement", [row], _REMEDY)
         else:
-            yield row, said
+            if event and event[-1].replace(".", "").isdigit() and float(event[-1]) > 1:
+                places.refuse("the score is above the highest", [row], CORRECT, event[-1])
+            else:
+                yield row, said
 
 
 def _verb(said: Said) -> str:

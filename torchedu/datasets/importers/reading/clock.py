@@ -293,6 +293,16 @@ class Timed:
         return Clock(unit or self.time_unit, self.time_format, self.dayfirst, self.time_zone)
 
 
+def is_time(column: pa.Array) -> bool:
+    """Say whether most values of a column are dates, or numbers since 1970 of this century."""
+    time = dates.read(column)
+    some = time.kind != MISSING
+    number = np.abs(time.value[time.kind == NUMBER])
+    recent = ((number >= 946e6) & (number < 2.6e9)) | ((number >= 946e9) & (number < 2.6e12))
+    likely = int((time.kind > NUMBER).sum() + recent.sum())
+    return bool(some.any()) and likely > 0.9 * int(some.sum() + time.wrong.sum())
+
+
 def shown(value: float, kind: int) -> object:
     """Return a time as a message tells it: a number, or a date, which its file has too."""
     if np.isnan(value):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torchedu.datasets.importers.reading.columns import ColumnMap
 from torchedu.datasets.importers.reading.quotes import LONE, without_lone_quotes
 from torchedu.datasets.importers.reading.rows import COMPLETE, BadRows, Piece, Places
-from torchedu.datasets.importers.reading.text import Block, Source, blocks
+from torchedu.datasets.importers.reading.text import Block, Source, blocks, num_lines
 from torchedu.errors import ConfigError, DataError
 
 DELIMITERS = {",": "','", ";": "';'", "\t": "$'\\t'", "|": "'|'"}
@@ -37,6 +37,12 @@ class Table:
         self.encoding = encoding
         first = next(blocks(source, encoding, quoted=True))
         text = first.data[:_FIRST].decode(errors="ignore")
+        if text.lstrip()[:1] in ("{", "[") and '"' in text[:4096]:
+            raise source.fault(
+                "the file holds JSON, no table.",
+                "Name a format of JSON, such as jsonl for answers or chats for conversations.",
+                first.line,
+            )
         usual = "\t" if ".tsv" in source.base else ","
         self.delimiter = _given(delimiter) or dividing(text, usual)
         row, headings = next(first_records(text, self.delimiter), (1, []))
@@ -259,7 +265,7 @@ def parse(
 
 def _record_lines(block: Block, records: int, delimiter: str) -> NDArray[np.int64]:
     """Return the line each record begins in; blank lines hold none, quoted fields may span some."""
-    if block.data.count(b"\n") == records:
+    if num_lines(block.data) == records:
         return block.line + np.arange(records, dtype=np.int64)
     reader = csv.reader(io.StringIO(block.data.decode(), newline=""), delimiter=delimiter)
     lines, before = [], 0

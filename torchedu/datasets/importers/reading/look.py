@@ -8,7 +8,7 @@ from torchedu.bounded import parse_json
 from torchedu.datasets.importers.reading import parquet, spreadsheet
 from torchedu.datasets.importers.reading.columns import plain
 from torchedu.datasets.importers.reading.csv import dividing, first_records
-from torchedu.datasets.importers.reading.text import Source, inside, is_folder, locate
+from torchedu.datasets.importers.reading.text import Source, is_folder, locate, tree
 from torchedu.errors import TorcheduError
 
 BYTES = 1 << 16
@@ -52,16 +52,16 @@ def look_at(raw: str | Path) -> Look:
     Args:
         raw: The file or folder; a path or a URI.
     """
-    folder = Path(raw)
-    files = tuple(file.relative_to(folder).as_posix() for file in sorted(folder.rglob("*")))
-    look = Look((folder.name, *files))
+    look = Look((Path(raw).name,))
     try:
         source = locate(str(raw))
-        if is_folder(source):
-            some = [name for name in files if name.lower().endswith(READABLE)]
-            first = inside(source, some[0]) if some else None
-            return look if first is None else _opened(first, look)
-        return _opened(source, look)
+        if not is_folder(source):
+            return _opened(source, look._replace(files=(source.base,)))
+        files = tree(source)
+        inner = (file.path.removeprefix(source.path).strip("/") for file in files)
+        look = look._replace(files=(Path(raw).name, *inner))
+        some = [file for file in files if file.base.lower().endswith(READABLE)]
+        return _opened(some[0], look) if some else look
     except (TorcheduError, OSError):
         return look
 

@@ -50,7 +50,7 @@ def array(source: Source, encoding: str = "utf-8", *, within: str | None = None)
     Raises:
         DataError: The file is no JSON.
     """
-    text = b"".join(block.data for block in blocks(source, encoding))
+    text = source.read().decode("utf-8-sig" if encoding == "utf-8" else encoding)
     try:
         values = parse_json(text)
     except ValueError as error:

@@ -90,8 +90,11 @@ class Workbook:
         try:
             with zipfile.ZipFile(file) as packed:
                 unpacked = sum(part.file_size for part in packed.infolist())
+                is_document = "[Content_Types].xml" in packed.namelist()
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
             raise self._refused("it is no Excel workbook (.xlsx)") from None
+        if not is_document:
+            raise self._refused("it is a ZIP archive without a workbook in it")
         if unpacked > MOST_UNPACKED:
             size = f"{unpacked / 2**20:,.0f} MiB, more than {MOST_UNPACKED >> 20}"
             raise self._refused(f"it unpacks to {size}")

@@ -6,18 +6,24 @@ from typing import Any, ClassVar, Protocol
 
 import pyarrow as pa
 
-from torchedu.datasets.importers.reading import csv, parquet, spreadsheet
+from torchedu.datasets.importers.reading import archive, csv, magic, parquet, spreadsheet
+from torchedu.datasets.importers.reading.clock import is_time
 from torchedu.datasets.importers.reading.columns import ColumnMap, match_columns
 from torchedu.datasets.importers.reading.look import Look
-from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading
+from torchedu.datasets.importers.reading.rows import BadRows, Piece, Places, Reading
 from torchedu.datasets.importers.reading.text import Source, files, locate
-from torchedu.schema import Column
+from torchedu.schema import GROUP, TRAIT, Column
 
 CSV = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 PARQUET = parquet.SUFFIXES
 TEXT = (*CSV, ".txt")
 FILES = (*CSV, *PARQUET, spreadsheet.SUFFIX)
 """Endings of CSV files; where a format's name tells them, of others too; of all tables."""
+
+
+TIME = "time"
+FIRST_ROWS = 1000
+"""Rows by which times are told where no heading tells them."""
 
 
 class Table(Protocol):
@@ -44,6 +50,23 @@ class Table(Protocol):
 
     def pieces(self, matched: ColumnMap, bad: BadRows) -> Iterator[Piece]:
         """Read the columns that were found, some rows at a time."""
+
+
+def likely_times(table: Table, matched: ColumnMap) -> Iterator[str]:
+    """Yield a note on each column that holds times by its first values and that nothing takes."""
+    names = [heading for heading in matched.ignored if table.headings.count(heading) == 1]
+    wanted = ColumnMap({heading: heading for heading in names}, ())
+    first = next(table.pieces(wanted, BadRows(Places(), "drop")), None) if names else None
+    if first is None:
+        return
+    for heading in names:
+        column = first.batch.column(heading).slice(0, FIRST_ROWS)
+        if is_time(column):
+            shown = next(value for value in column.to_pylist() if value is not None)
+            yield (
+                f"The column {heading!r} looks like times ({shown}) and is not used: "
+                f"⟦columns.time⟧ {heading!r} takes it."
+            )
 
 
 @dataclass(kw_only=True)
@@ -95,20 +118,29 @@ class Headed:
         taken = {n: heading for own in reversed(maps) for n, heading in own.taken.items()}
         lacking = [[name for name in taken if name not in own.taken] for own in maps]
 
-        notes = [
+        notes = [note for table in tables for note in table.notes]
+        notes += [
             f"{table.source.base} has no column for {', '.join(absent)}, which others have."
             for table, absent in zip(tables, lacking, strict=True)
             if absent
         ]
+        if TIME in {column.name for column in self.schema} - taken.keys():
+            likely = (likely_times(*both) for both in zip(tables, maps, strict=True))
+            notes += dict.fromkeys(note for some in likely for note in some)
 
         def pieces() -> Iterator[Piece]:
+            empty = {name for name in taken if name in self._named()}
             for table, columns, absent in zip(tables, maps, lacking, strict=True):
                 for piece in table.pieces(columns, bad):
                     batch = piece.batch
+                    empty -= {n for n in empty - {*absent} if batch[n].null_count < len(batch)}
                     for name in absent:
                         batch = batch.append_column(name, pa.nulls(len(batch), pa.string()))
                     yield piece._replace(batch=batch)
                 notes.extend(note for note in table.notes if note not in notes)
+            notes.extend(
+                f"The column {taken[name]!r}, named for {name}, is empty." for name in empty
+            )
 
         ignored = dict.fromkeys(heading for own in maps for heading in own.ignored)
         points = any(getattr(table, "delimiter", ",") == "," for table in tables)
@@ -120,6 +152,12 @@ class Headed:
             notes,
             decimal="." if points else ",",
         )
+
+    def _named(self) -> set[str]:
+        """Return the columns that the user named."""
+        prefixed = ((GROUP, "groups"), (TRAIT, "traits"))
+        more = {prefix + n for prefix, option in prefixed for n in getattr(self, option, ())}
+        return {*(self.columns or ()), *more}
 
     def match(self, table: Table) -> ColumnMap:
         """Find the columns of a table among its headings; see ``match_columns``."""
@@ -162,9 +200,10 @@ class Delimited(Headed):
     encoding: str = "utf-8"
 
     def open(self, source: Source) -> Table:
-        """Open a file by its ending; see ``Headed.open``."""
-        if source.base.endswith(PARQUET):
+        """Open a file by what it begins with, or its ending; see ``Headed.open``."""
+        head = magic.first_bytes(source.system, source.path)
+        if head.startswith(magic.PARQUET) or source.base.endswith(PARQUET):
             return parquet.Table(source)
-        if source.base.endswith(spreadsheet.SUFFIX):
+        if head.startswith(archive.MAGIC) or source.base.endswith(spreadsheet.SUFFIX):
             return spreadsheet.Workbook(source)
         return csv.Table(source, self.delimiter, self.encoding)

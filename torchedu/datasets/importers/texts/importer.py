@@ -61,8 +61,8 @@ class TextImporter(Importer):
         rows = _Rows(bad)
         for piece in reading.pieces:
             rows.take(piece)
-        notes = rows.mask() if self.deidentify else []
-        rows.write(out, about, reading.raw, [*reading.notes, *notes])
+        notes = [*reading.notes, *(rows.mask() if self.deidentify else ())]
+        rows.write(out, about, reading.raw, notes)
 
 
 class _Rows:

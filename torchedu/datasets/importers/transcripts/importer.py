@@ -1,7 +1,7 @@
 """Transcripts: raw files to a store of lessons, sentence by sentence."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -61,8 +61,7 @@ class TranscriptImporter(Importer):
         rows = _Rows(bad)
         for piece in reading.pieces:
             rows.take(piece)
-        about["notes"] = list(reading.notes)
-        rows.write(out, about, reading.raw, self.deidentify)
+        rows.write(out, about, reading.raw, reading.notes, deidentify=self.deidentify)
 
 
 class _Rows:
@@ -111,13 +110,15 @@ class _Rows:
         text["lesson"] = text["transcript"]
         text["speaker"] = pc.fill_null(text["speaker"], "unknown")
         rows: dict[str, NDArray[Any]]
-        rows = {name: names.encode(text[name]) for name, names in self._names.items()}
+        rows = {
+            name: names.encode(values.encoded(text[name])) for name, names in self._names.items()
+        }
         if "tag" in batch.schema.names:
             if (role < 0).any():
                 role = np.where(role < 0, _by_name(text["speaker"]), role)
             for number, name in enumerate(ROLES):
                 own = pc.if_else(pa.array(role == number), text["tag"], text[f"{name}_tag"])
-                rows[f"{name}_tag"] = self._names[f"{name}_tag"].encode(own)
+                rows[f"{name}_tag"] = self._names[f"{name}_tag"].encode(values.encoded(own))
         self._check_parts(rows["lesson"], part, place)
         rows |= {"role": role, "words": words[sieve.keep], "place": place}
         for name, column in rows.items():
@@ -147,7 +148,13 @@ class _Rows:
             )
 
     def write(
-        self, out: Path, about: dict[str, Any], raw: str, deidentify: bool = False
+        self,
+        out: Path,
+        about: dict[str, Any],
+        raw: str,
+        notes: Sequence[str] = (),
+        *,
+        deidentify: bool = False,
     ) -> TranscriptStore:
         """Put the lessons in order and write the store."""
         if not self.number:
@@ -160,7 +167,8 @@ class _Rows:
         rows["lesson"] = rank[rows["lesson"]]
         texts = [self._texts[i] for i in order.tolist()]
         part = np.array([self._part[i] for i in named.tolist()])
-        kept, notes = _once(texts, rows["lesson"], names, part, raw)
+        kept, again = _once(texts, rows["lesson"], names, part, raw)
+        notes = [*notes, *again]
         rows = {name: column[kept] for name, column in rows.items()}
         texts = [texts[i] for i in np.flatnonzero(kept).tolist()]
         kinds, tag = {}, np.zeros(len(texts), np.int64)
@@ -180,7 +188,6 @@ class _Rows:
             texts = [mask(text) for text in texts]
             speakers = _by_role(rows["speaker"], role, len(speakers))
             notes = [*notes, str(mask)]
-        notes = [*about.get("notes", ()), *notes]
         about |= {"dropped": self.bad.dropped, "notes": notes}
         columns = {"role": role, "turn": _turns(rows, lengths), "tag": tag}
         columns |= {name: rows[name] for name in ("speaker", "words")}

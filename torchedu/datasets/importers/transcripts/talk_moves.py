@@ -10,7 +10,6 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import fs
 
 from torchedu.datasets.importers.importer import KNOWN
 from torchedu.datasets.importers.reading import tables, values
@@ -20,7 +19,7 @@ from torchedu.datasets.importers.reading.look import Look
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve, texts
 from torchedu.datasets.importers.reading.spreadsheet import SUFFIX
 from torchedu.datasets.importers.reading.tables import PARQUET
-from torchedu.datasets.importers.reading.text import Source, files, is_folder, locate
+from torchedu.datasets.importers.reading.text import Source, files, is_folder, locate, tree
 from torchedu.datasets.importers.transcripts.importer import TranscriptImporter
 from torchedu.datasets.importers.transcripts.table import TranscriptTables
 from torchedu.errors import allowed
@@ -67,14 +66,12 @@ def _lessons(place: Source) -> list[Source]:
     """Return the files of lessons: workbooks, or tables of all."""
     if not is_folder(place):
         return [] if place.base.endswith(".tsv") else [place]
-    infos = place.system.get_file_info(fs.FileSelector(place.path, recursive=True))
-    inside = sorted(info.path.removeprefix(place.path).strip("/") for info in infos if info.is_file)
+    inside = {file.path.removeprefix(place.path).strip("/"): file for file in tree(place)}
     lessons = [path for path in inside if re.fullmatch(r"Subset [12]/[^/~]+\.xlsx", path)]
     lessons = lessons or [
         path for path in inside if "/" not in path and path.endswith((SUFFIX, ".csv", *PARQUET))
     ]
-    folder, name = place.path.rstrip("/"), place.name.rstrip("/")
-    return [Source(place.system, f"{folder}/{path}", f"{name}/{path}") for path in lessons]
+    return [inside[path] for path in lessons]
 
 
 def _one_spelling(pieces: Iterator[Piece], bad: BadRows) -> Iterator[Piece]:
