@@ -206,7 +206,7 @@ def c2(case: Case) -> bool:
     case.file("0\t1\t5\t9\n0\t2\t5\t8\n1\t1\t5\t9\n", "raw/x.train.rating")
     case.file("0\t3\t5\t10\n1\t3\t5\t10\n", "raw/x.test.rating")
     raw = case.file("(0,3)\t3\t7\n(1,3)\t8\t9\n", "raw/x.test.negative").parent
-    return "1 rows of x.test.negative hold their own test course" in case.notes("ncf", raw)
+    return "1 of 2 lines of x.test.negative" in case.notes("ncf", raw)
 
 
 def c7(case: Case) -> bool:
@@ -240,7 +240,7 @@ def r1(case: Case) -> bool:
     odd = case.file(outcomes("Weiter", "Pass"))
     named = case.read("events", odd, at_risk=["Weiter"])
     return (
-        read.at_risk.sum() == 2 and np.nansum(german.at_risk) == 1 and np.nansum(named.at_risk) == 1
+        np.nansum(read.at_risk) == 2 and np.nansum(german.at_risk) == 1 and np.nansum(named.at_risk) == 1
         and "at_risk" in case.said("events", odd)
         and "Outcomes to prevent" in " ".join(read.about["notes"])
     )  # fmt: skip

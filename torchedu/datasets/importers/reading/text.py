@@ -77,9 +77,14 @@ class Source(NamedTuple):
         """Return the error that says what is wrong with it."""
         return DataError(problem, remedy, file=self.name, row=row)
 
+    @property
+    def folder(self) -> "Source":
+        """The folder that it lies in."""
+        return Source(self.system, _parent(self.path), _parent(self.name))
+
     def sibling(self, base: str) -> "Source | None":
         """Return the file of another name in the same folder, or None where there is none."""
-        return inside(Source(self.system, _parent(self.path), _parent(self.name)), base)
+        return inside(self.folder, base)
 
     def read(self) -> bytes:
         """Return the whole file; for small ones such as lists of names.
