@@ -235,15 +235,15 @@ def r1(case: Case) -> bool:
     def outcomes(*words: str) -> str:
         return LOG + "".join(f"s{i},c,outcome,,{word},9\n" for i, word in enumerate(words))
 
-    read = case.read("events", case.file(outcomes("F", "Pass with merit", "DNF", "Pass")))
-    german = case.read("events", case.file(outcomes("nicht bestanden", "bestanden", "bestanden")))
-    odd = case.file(outcomes("Weiter", "Pass"))
-    named = case.read("events", odd, at_risk=["Weiter"])
-    return (
-        np.nansum(read.at_risk) == 2 and np.nansum(german.at_risk) == 1 and np.nansum(named.at_risk) == 1
-        and "at_risk" in case.said("events", odd)
-        and "Outcomes to prevent" in " ".join(read.about["notes"])
-    )  # fmt: skip
+    def at_risk(raw: Path, **options: Any) -> float:
+        return float(np.nansum(case.read("events", raw, **options).at_risk))
+
+    english = case.file(outcomes("F", "Pass with merit", "DNF", "Pass"))
+    german = case.file(outcomes("nicht bestanden", "bestanden", "bestanden"), "b.csv")
+    odd = case.file(outcomes("Weiter", "Pass"), "c.csv")
+    told = "Outcomes to prevent: DNF, F" in case.notes("events", english)
+    right = [at_risk(english), at_risk(german), at_risk(odd, at_risk=["Weiter"])] == [2, 1, 1]
+    return told and right and "at_risk" in case.said("events", odd)
 
 
 def r2(case: Case) -> bool:
