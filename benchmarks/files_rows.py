@@ -54,8 +54,11 @@ def _spoilt(rows: list[str], draw: Draw, heading: str = "", delimiter: str = ","
     return out
 
 
-def _table(folder: Path, name: str, heading: str, rows: list[str], draw: Draw) -> File:
-    rows = _spoilt(rows, draw, heading)
+def table_of(
+    folder: Path, name: str, heading: str, rows: list[str], draw: Draw, delimiter: str = ","
+) -> File:
+    """Write a table of which a few rows are spoilt."""
+    rows = _spoilt(rows, draw, heading, delimiter)
     file = folder / name
     ends = ("\n", "\r\n")[draw.integers(0, 2)]
     file.write_text(ends.join([heading, *rows]) + ends, "utf-8", newline="")
@@ -67,7 +70,7 @@ def _answers(folder: Path, draw: Draw) -> File:
         f"s{draw.integers(0, 6)},q{draw.integers(0, 9)},{draw.integers(0, 2)},{1_600_000_000 + i}"
         for i in range(draw.integers(30, 90))
     ]
-    return _table(folder, "raw.csv", "student,item,correct,time", rows, draw)
+    return table_of(folder, "raw.csv", "student,item,correct,time", rows, draw)
 
 
 def _parquet(folder: Path, draw: Draw) -> File:
@@ -111,8 +114,7 @@ def _jsonl(folder: Path, draw: Draw) -> File:
 
 def _ednet(folder: Path, draw: Draw) -> File:
     lines, rows = [], 0
-    for _ in range(draw.integers(6, 20)):
-        size = int(draw.integers(1, 9))
+    for size in draw.integers(1, 9, draw.integers(6, 20)).tolist():
         lists = [[size], *(draw.integers(0, 4, size).tolist() for _ in "ab")]
         lines += map(str, [*lists, draw.integers(0, 2, size).tolist()])
         rows += size
@@ -160,7 +162,7 @@ def _enrolments(folder: Path, draw: Draw) -> File:
         f"s{draw.integers(0, 6)},c{draw.integers(0, 15)},{i % 28 + 1}.0{i % 9 + 1}.2023"
         for i in range(draw.integers(30, 90))
     ]
-    return _table(folder, "raw.csv", "student,course,date", rows, draw)
+    return table_of(folder, "raw.csv", "student,course,date", rows, draw)
 
 
 def _lists(folder: Path, draw: Draw) -> File:
@@ -198,7 +200,7 @@ def _events(folder: Path, draw: Draw) -> File:
             f"s{student},c,submitted,w{i},0.{i},{i * 7}" for i in range(1, draw.integers(2, 9))
         ]
     heading = "student,course,event,work,value,day"
-    file = _table(folder, "raw.csv", heading, done, draw)
+    file = table_of(folder, "raw.csv", heading, done, draw)
     with file.raw.open("a", newline="") as stream:
         stream.write("\n".join(other) + "\n")
     return File(file.raw, file.rows + len(other), len(other))
@@ -264,7 +266,7 @@ def _texts(folder: Path, draw: Draw, heading: str = "id,text,score") -> File:
         for i in range(draw.integers(20, 60))
     ]
     rows = [row + ",1" * (heading.count(",") - 2) for row in rows]
-    return _table(folder, "raw.csv", heading, rows, draw)
+    return table_of(folder, "raw.csv", heading, rows, draw)
 
 
 def _asap(folder: Path, draw: Draw) -> File:
@@ -309,7 +311,7 @@ def _transcripts(folder: Path, draw: Draw) -> File:
         f"l{draw.integers(0, 4)},{'TS'[i % 2]},{('teacher', 'student')[i % 2]},word {i}"
         for i in range(draw.integers(30, 90))
     ]
-    return _table(folder, "raw.csv", "lesson,speaker,role,sentence", rows, draw)
+    return table_of(folder, "raw.csv", "lesson,speaker,role,sentence", rows, draw)
 
 
 def _talkmoves(folder: Path, draw: Draw) -> File:
@@ -318,7 +320,7 @@ def _talkmoves(folder: Path, draw: Draw) -> File:
         for i in range(draw.integers(30, 90))
     ]
     heading = "lesson,S,sentence,teacher_tag,student_tag"
-    return _table(folder, "raw.csv", heading, [*rows, ",,,45,"], draw)
+    return table_of(folder, "raw.csv", heading, [*rows, ",,,45,"], draw)
 
 
 def _chats(folder: Path, draw: Draw) -> File:
@@ -344,15 +346,14 @@ def _mathdial(folder: Path, draw: Draw) -> File:
         for i in range(draw.integers(20, 60))
     ]  # fmt: skip
     file = _json(folder, draw, rows)
-    # A row of this format is two conversations: the dialogue, and the solution explained.
+    # A row is two conversations: the dialogue, and the solution explained.
     return file._replace(options={"a row": 2})
 
 
 def _bridge(folder: Path, draw: Draw) -> File:
-    turn = [{"user": "student", "text": "5"}]
     rows = [
         {
-            "c_id": i, "lesson_topic": "sums", "c_h": turn,
+            "c_id": i, "lesson_topic": "sums", "c_h": [{"user": "student", "text": "5"}],
             "c_r_": [{"user": "tutor", "text": "Why?"}],
         }
         for i in range(draw.integers(20, 60))
@@ -371,15 +372,16 @@ WRITERS: dict[str, Callable[[Path, Draw], File]] = {
 }  # fmt: skip
 
 
-def lost(folder: Path, form: str, seed: int) -> int:
+def lost(folder: Path, form: str, write: Callable[[Path, Draw], File], seed: int) -> int:
     """Return how many rows of a generated file are neither kept nor counted by a reason.
 
     Args:
         folder: An empty folder.
         form: The format.
+        write: Writes a file of it.
         seed: Another seed draws another file.
     """
-    file = WRITERS[form](folder, np.random.default_rng(seed))
+    file = write(folder, np.random.default_rng(seed))
     options = dict(file.options)
     each = options.pop("a row", 1)
     out = folder.parent / f"{folder.name}.out"
@@ -387,11 +389,11 @@ def lost(folder: Path, form: str, seed: int) -> int:
     kept = _kept(store, form) // each + file.beside
     dropped = store.about.get("dropped") or {}
     counted = sum(told if isinstance(told, int) else told["rows"] for told in dropped.values())
-    return abs(file.rows - kept - counted)
+    return abs(file.rows - kept - counted - int(store.about.get("merged") or 0))
 
 
 def _kept(store: Any, form: str) -> int:
-    if form == "uci_student":
+    if form in ("uci_student", "students"):
         return int(store.num_enrolments)
     counts = store.counts
     names = ("answers", "events", "sentences", "texts", "conversations", "enrolments")
