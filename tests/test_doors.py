@@ -25,25 +25,26 @@ DOORS = {
     "companions": "people strict schema bounded run_folder numpy torch",
     "strict": "",
     "permissions": "",
+    "ranges": "",
     "parsing": "jsonargparse",
     "batch": "schema torch",
     "ranks": "torch",
     "datasets": "schema bounded defusedxml numpy openpyxl phonenumbers pyarrow rich scipy",
     "leaks": "datasets schema numpy",
     "layers": "schema torch",
-    "models": "layers batch permissions strict schema bounded bitsandbytes huggingface_hub peft "
-    "safetensors torch transformers",
+    "models": "layers batch ranges permissions strict schema bounded bitsandbytes huggingface_hub "
+    "peft safetensors torch transformers",
     "features": "models datasets schema numpy rich torch",
     "readers": "features models datasets batch strict companions schema bounded numpy tokenizers "
     "torch transformers",
     "baselines": "datasets schema numpy scipy sklearn",
     "metrics": "numpy torch torchmetrics",
     "optimizers": "torch",
-    "domains": "people checkpoints metrics models layers batch permissions strict companions "
-    "schema sections run_folder numpy torch torchmetrics",
+    "domains": "people checkpoints metrics models layers batch ranges permissions strict "
+    "companions schema sections run_folder numpy torch torchmetrics",
     "engine": "export domains metrics readers features models datasets batch companions schema "
     "numpy safetensors torch",
-    "datamodules": "people parallel baselines readers features models leaks datasets batch "
+    "datamodules": "people parallel baselines readers features models leaks datasets batch ranges "
     "companions schema lightning numpy torch",
     "tasks": "people parallel checkpoints callbacks domains optimizers ranks permissions "
     "companions run_folder lightning torch",
@@ -59,7 +60,7 @@ DOORS = {
     "schema run_folder lightning numpy pyarrow rich torch",
     "evaluation": "prediction tasks datamodules metrics baselines features datasets companions "
     "schema sections run_folder lightning numpy",
-    "bench": "evaluation prediction run tasks datamodules leaks metrics bounded run_folder "
+    "bench": "evaluation prediction run tasks datamodules metrics leaks bounded run_folder "
     "lightning numpy pyarrow",
     "export": "checkpoints tasks domains readers models batch permissions strict companions "
     "schema bounded onnxruntime onnxscript peft safetensors torch transformers",
@@ -68,7 +69,7 @@ DOORS = {
     "torch",
     "privacy": "people report checkpoints tasks features datasets companions schema bounded "
     "run_folder numpy pyarrow",
-    "cli": "bench privacy report export prediction run checkpoints engine domains leaks datasets "
+    "cli": "privacy report export bench prediction run checkpoints engine domains leaks datasets "
     "parsing permissions schema sections run_folder rich",
     "people": "numpy",
 }

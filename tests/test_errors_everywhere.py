@@ -148,8 +148,8 @@ MISTAKES = [
         partial(Enrolments, COURSES, sampled=-1),
     ),
     course("negatives", negatives=0),
-    course("negatives", power=-1.0),
-    course("negatives", smoothing=1.0),
+    course("power", power=-1.0),
+    course("smoothing", smoothing=1.0),
     course("sparse", sparse=True, loss="softmax"),
     Mistake(
         "model.net.dim",

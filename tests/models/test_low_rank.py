@@ -53,8 +53,6 @@ def test_weights_of_four_bits_stay_close_to_whole_ones(
 @pytest.mark.parametrize(
     ("low", "told"),
     [
-        (LowRank(-1, 16, 0, False), "lora_rank is -1"),
-        (LowRank(4, 16, 1, False), "lora_dropout 1"),
         (LowRank(0, 16, 0, True), "there are none that stay"),
         (LowRank(4, 16, 0, True), "needs the package bitsandbytes"),
         (LowRank(4, 16, 0, False), "needs the package peft"),

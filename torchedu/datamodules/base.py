@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeVar, cast
 
 import numpy as np
 from lightning import LightningDataModule
@@ -24,6 +24,7 @@ from torchedu.errors import ConfigError, allowed, worded
 from torchedu.leaks import Finding, check
 from torchedu.models import Network
 from torchedu.people import People
+from torchedu.ranges import COUNT, NOT_NEGATIVE, Range, Ranged
 from torchedu.schema import Vocabulary
 
 S = TypeVar("S", bound=Store)
@@ -33,7 +34,7 @@ MOST_WORKERS = 256
 SEEN = ("drop", "refuse", "keep")
 
 
-class DataModule(LightningDataModule, ABC):
+class DataModule(Ranged, LightningDataModule, ABC):
     """Data as batches in an exact order.
 
     A subclass opens ``store`` (see ``stored``) and writes ``training`` and ``evaluation``. Nothing
@@ -59,6 +60,14 @@ class DataModule(LightningDataModule, ABC):
 
     longest: ClassVar[str] = ""
     whom: ClassVar[str] = "students"
+    section = "data"
+    limits: ClassVar = {
+        "batch_size": COUNT,
+        "context": NOT_NEGATIVE,
+        "num_workers": Range(0, MOST_WORKERS),
+        "seed": NOT_NEGATIVE,
+        "window": Range(2),
+    }
     name: str
     batch_size: int | None
 
@@ -71,13 +80,8 @@ class DataModule(LightningDataModule, ABC):
             )  # fmt: skip
         self.seen = seen
         self._looked_for: set[str] = set()
+        self._learned: DataModule | None = None
         self.left_out: dict[str, int] = {}
-        at_least(("num_workers", num_workers, 0), ("seed", seed, 0))
-        if num_workers > MOST_WORKERS:
-            raise ConfigError(
-                f"⟦data.num_workers⟧ is {num_workers}.", f"It is at most {MOST_WORKERS}.",
-                option="data.num_workers", value=num_workers,
-            )  # fmt: skip
         self.path = path
         self.name = "" if path is None else Path(path).stem
         self.seed = seed
@@ -174,6 +178,34 @@ class DataModule(LightningDataModule, ABC):
     def parts(self) -> Mapping[str, Any]:
         """The parts ``train``, ``val`` and ``test``: rows of the store, or a ``Part`` each."""
         return {}
+
+    @property
+    def learned(self) -> Self:
+        """The data that network and baselines learn from: itself, where nothing else was said."""
+        return self if self._learned is None else cast(Self, self._learned)
+
+    def follow(self, learned: "DataModule", divided: bool = False) -> None:
+        """Become what a network is scored on that was trained on other data of its kind.
+
+        All of it is then the test part, or what it names as such itself. Baselines learn, and
+        thresholds and the like are chosen, where the network was trained.
+
+        Args:
+            learned: The data that it was trained on, as divided then.
+            divided: Whether this data stays divided as its options say.
+        """
+        self._learned = learned
+        parts = None if divided else self.whole()
+        if parts is not None:
+            none = Part(*(column[:0] for column in parts)) if isinstance(parts, Part) else parts[:0]
+            self.parts = {"train": none, "val": none, "test": parts}
+
+    def whole(self) -> Any:
+        """Return all that can be scored, or what the data itself names as its test part.
+
+        None where a kind of data has no way to say so: it stays divided as its options say.
+        """
+        return None
 
     @cached_property
     def findings(self) -> list[Finding]:
@@ -288,20 +320,3 @@ class DataModule(LightningDataModule, ABC):
         return EpochLoader(
             stream, self.num_workers, lambda: self.trainer.current_epoch if self.trainer else 0
         )
-
-
-def at_least(*options: tuple[str, float, float]) -> None:
-    """Refuse an option below its least value.
-
-    Args:
-        options: The name of each, its value, and the least that it may be.
-
-    Raises:
-        ConfigError: One is below.
-    """
-    for name, value, least in options:
-        if value < least:
-            option = f"data.{name}"
-            raise ConfigError(
-                f"⟦{option}⟧ is {value}.", f"It is at least {least}.", option=option, value=value
-            )

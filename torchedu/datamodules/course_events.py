@@ -2,21 +2,23 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from numpy.typing import NDArray
 
 from torchedu.companions import Companions
-from torchedu.datamodules.base import DataModule, Seen, at_least
+from torchedu.datamodules.base import DataModule, Seen
 from torchedu.datamodules.stream import EpochLoader
 from torchedu.datasets.events import PRESENTATION, EventStore
 from torchedu.datasets.fair_weights import fair_weights
 from torchedu.datasets.order import BalancedOrder, Order
+from torchedu.datasets.splits import named_test
 from torchedu.errors import ConfigError, DataError, allowed, worded
 from torchedu.features.course import WEEK
 from torchedu.features.course_view import Moments, View, module_of, view
+from torchedu.ranges import COUNT, NOT_NEGATIVE, SHARE, Range
 from torchedu.readers.events import RiskBatches
 from torchedu.schema import (
     ATTRIBUTE,
@@ -73,6 +75,12 @@ class CourseEvents(DataModule):
         DataError: The data cannot be read, or a part is empty.
     """
 
+    limits: ClassVar = {
+        **dict.fromkeys(("capacity", "every_days"), COUNT),
+        "cutoffs": SHARE,
+        "mark_delay_days": NOT_NEGATIVE,
+        "val": Range(0, 1, above=True, below=True),
+    }
     whom = "enrolments"
     batch_size: int
 
@@ -96,20 +104,9 @@ class CourseEvents(DataModule):
         seen: Seen = "drop",
     ) -> None:
         super().__init__(path, seed, num_workers, seen)
-        at_least(
-            ("batch_size", batch_size, 1),
-            ("every_days", every_days, 1),
-            ("capacity", capacity, 1),
-            ("mark_delay_days", mark_delay_days, 0),
-        )
-        if not 0 < val < 1:
+        if not cutoffs:
             raise ConfigError(
-                f"⟦data.val⟧ is {val}.", "It is a share between 0 and 1.",
-                option="data.val", value=val,
-            )  # fmt: skip
-        if not cutoffs or not all(0 <= share <= 1 for share in cutoffs):
-            raise ConfigError(
-                f"⟦data.cutoffs⟧ are {list(cutoffs)}.", "Each is a share of 0 to 1.",
+                "⟦data.cutoffs⟧ are none.", "Give at least one share of a course's length.",
                 option="data.cutoffs", value=list(cutoffs),
             )  # fmt: skip
         if fair_to is None and mitigation != "none":
@@ -220,6 +217,11 @@ class CourseEvents(DataModule):
     def parts(self) -> Mapping[str, Ids]:
         """The enrolments of ``train``, ``val`` and ``test``, rows of the store."""
         return self._split(*self._divided)
+
+    def whole(self) -> Ids:
+        """Return the enrolments whose outcome is known; such as the test part, if one is named."""
+        test = named_test(self.store) & ~np.isnan(self.store.at_risk)
+        return np.flatnonzero(test)
 
     @property
     def today(self) -> NDArray[np.float64]:

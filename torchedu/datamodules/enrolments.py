@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property, partial
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -10,16 +11,17 @@ from numpy.typing import NDArray
 
 from torchedu.batch import CourseFacts
 from torchedu.companions import Companions
-from torchedu.datamodules.base import DataModule, Seen, at_least
+from torchedu.datamodules.base import DataModule, Seen
 from torchedu.datamodules.negatives import NegativeSampler
 from torchedu.datasets.enrolment_splits import split_enrolments
 from torchedu.datasets.enrolments import EnrolmentStore
 from torchedu.datasets.importers.enrolments.prerequisites import read_prerequisites
 from torchedu.datasets.order import Order, cut_windows
 from torchedu.datasets.prerequisites import Prerequisites
-from torchedu.datasets.splits import Part
+from torchedu.datasets.splits import Part, named_test
 from torchedu.leaks import check, refuse
 from torchedu.models import Network, Recommender
+from torchedu.ranges import NOT_NEGATIVE
 from torchedu.readers.answers import pad_lists
 from torchedu.readers.enrolments import (
     EnrolmentBatches,
@@ -71,6 +73,7 @@ class Enrolments(DataModule):
         DataError: The data cannot be read or divided, or gives held-out courses away.
     """
 
+    limits: ClassVar = {"sampled": NOT_NEGATIVE}
     longest = "window"
     batch_size: int
 
@@ -95,7 +98,6 @@ class Enrolments(DataModule):
     ) -> None:
         super().__init__(path, seed, num_workers, seen)
         self.window = WINDOW if window is None else window
-        at_least(("batch_size", batch_size, 1), ("window", self.window, 2), ("sampled", sampled, 0))
         self._window_asked = window is not None
         self.batch_size = batch_size
         self.prerequisites = prerequisites
@@ -151,6 +153,17 @@ class Enrolments(DataModule):
         self.findings = check(self.store, parts)
         refuse(self.findings, self.store)
         return parts
+
+    def follow(self, learned: DataModule, divided: bool = False) -> None:
+        """Look for leaks in what is scored; see ``DataModule.follow``."""
+        super().follow(learned, divided)
+        refuse(self.findings, self.store)
+
+    def whole(self) -> Part:
+        """Return each student's last course, to be told from those before."""
+        lengths = np.diff(self.store.history_offsets)
+        student = np.flatnonzero((lengths > 1) & named_test(self.store))
+        return Part(student, lengths[student] - 1, lengths[student])
 
     @property
     def popularity(self) -> torch.Tensor:

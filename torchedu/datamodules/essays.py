@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import cached_property, partial
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -10,15 +11,16 @@ from numpy.typing import NDArray
 
 from torchedu.batch import EssayBatch
 from torchedu.companions import Companions
-from torchedu.datamodules.base import DataModule, Seen, at_least
+from torchedu.datamodules.base import DataModule, Seen
 from torchedu.datasets.order import Order
-from torchedu.datasets.texts import TextStore, split_texts
+from torchedu.datasets.texts import TextStore, named_parts, split_texts
 from torchedu.errors import ConfigError, DataError, allowed
 from torchedu.features import embed, tokenize
 from torchedu.features.embedding import Precision, vectors_key
 from torchedu.features.tokens import tokenizer_key
 from torchedu.models import Grader, Network
 from torchedu.models.text_encoder import Pooling, encoder_config, encoder_sizes
+from torchedu.ranges import Range
 from torchedu.readers.texts import EssayBatches, beside, counted, lines_beside
 from torchedu.schema import ENCODER, PROMPT, SURFACE_NUMBERS, Names, Vocabulary
 
@@ -62,6 +64,7 @@ class Essays(DataModule):
         DataError: The data cannot be read or divided.
     """
 
+    limits: ClassVar = {"window": Range(8)}
     whom = "texts"
     batch_size: int
 
@@ -91,7 +94,6 @@ class Essays(DataModule):
         seen: Seen = "drop",
     ) -> None:
         super().__init__(path, seed, num_workers, seen)
-        at_least(("batch_size", batch_size, 1), ("window", window, 8))
         self.encoder = encoder
         self.frozen = frozen
         self.pooling = pooling
@@ -195,6 +197,12 @@ class Essays(DataModule):
         """Rows of the parts ``train``, ``val`` and ``test``."""
         parts = self._split(self.store)
         return {name: rows[self._wanted(rows)] for name, rows in parts.items()}
+
+    def whole(self) -> NDArray[np.int64]:
+        """Return all texts, or those that the data names as neither training nor validation."""
+        rows = np.arange(self.store.num_texts)
+        test = named_parts(self.store)["test"]
+        return rows[self._wanted(rows) & (test if test.any() else True)]
 
     def _wanted(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         ids = self.store.vocabulary[PROMPT].ids(self.prompts or self.store.vocabulary[PROMPT])

@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from numpy.typing import NDArray
 
 from torchedu.companions import Companions
-from torchedu.datamodules.base import DataModule, Seen, at_least
+from torchedu.datamodules.base import DataModule, Seen
 from torchedu.datasets.chats import ANSWERED_BY, ChatStore, Message, chat_parts
 from torchedu.datasets.order import Order
-from torchedu.errors import ConfigError, worded
+from torchedu.datasets.splits import PARTS
+from torchedu.errors import worded
 from torchedu.files import alone
+from torchedu.ranges import Range, check_range
 from torchedu.readers.chat_tokenizer import ChatTokenizer
 from torchedu.readers.chats import TokenBatches, token_store
 
@@ -53,6 +56,11 @@ class Explanations(DataModule):
         DataError: The data cannot be read or divided, or a prompt is too long.
     """
 
+    limits: ClassVar = {
+        **dict.fromkeys(("val", "test"), Range(0, 0.5, above=True, below=True)),
+        **dict.fromkeys(("batch_tokens", "max_tokens"), Range(8)),
+        "vocab_size": Range(LEAST_VOCABULARY),
+    }
     longest = "max_tokens"
     whom = "conversations"
 
@@ -71,17 +79,7 @@ class Explanations(DataModule):
         seen: Seen = "drop",
     ) -> None:
         super().__init__(path, seed, num_workers, seen)
-        at_least(
-            ("vocab_size", vocab_size, LEAST_VOCABULARY),
-            ("max_tokens", max_tokens, 8),
-            ("batch_tokens", batch_tokens, max_tokens),
-        )
-        for name, share in (("val", val), ("test", test)):
-            if not 0 < share < 0.5:
-                raise ConfigError(
-                    f"⟦data.{name}⟧ is {share}.", "It is a share between 0 and .5.",
-                    option=f"data.{name}", value=share,
-                )  # fmt: skip
+        check_range("data.batch_tokens", batch_tokens, Range(max_tokens))
         self.max_tokens = max_tokens
         self.batch_tokens = batch_tokens
         self.packing = packing
@@ -112,7 +110,24 @@ class Explanations(DataModule):
     @cached_property
     def parts(self) -> Mapping[str, Ids]:
         """The conversations of ``train``, ``val`` and ``test``, rows of the store."""
+        if not (np.asarray(self.store.part) == 0).any():
+            rank_zero_warn(
+                "The data has no training part: all parts are drawn of it, so that scores are not "
+                "those of the published test part."
+            )
         return chat_parts(self.store, *self._shares, self.seed)
+
+    def follow(self, learned: DataModule, divided: bool = False) -> None:
+        """Write with the tokenizer of what was learned; see ``DataModule.follow``."""
+        super().follow(learned, divided)
+        assert isinstance(learned, Explanations)
+        self.tokenizer = learned.tokenizer
+
+    def whole(self) -> Ids:
+        """Return all conversations, or those that the data names as its test part."""
+        part = np.asarray(self.store.part)
+        test = part == PARTS.index("test")
+        return np.flatnonzero(test if test.any() else np.ones(len(part), bool))
 
     @property
     def batch_size(self) -> int:  # type: ignore[override]  # counted

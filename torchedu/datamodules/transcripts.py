@@ -3,19 +3,21 @@
 from collections.abc import Mapping
 from functools import cached_property, partial
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from torchedu.companions import Companions
-from torchedu.datamodules.base import DataModule, Seen, at_least
+from torchedu.datamodules.base import DataModule, Seen
 from torchedu.datasets.order import Order, Windows, cut_windows
-from torchedu.datasets.splits import Part
+from torchedu.datasets.splits import PARTS, Part
 from torchedu.datasets.transcripts import TranscriptStore, split_transcripts
 from torchedu.features import Embeddings, embed
 from torchedu.features.embedding import Precision, vectors_key
-from torchedu.models.text_encoder import Pooling, encoder_config
+from torchedu.models.text_encoder import Pooling, encoder_config, encoder_sizes
+from torchedu.ranges import Range
 from torchedu.readers.transcripts import LessonBatches
 from torchedu.schema import ENCODER, RESERVED, ROLE, ROLES, TAG, Names, Vocabulary
 
@@ -57,6 +59,7 @@ class Transcripts(DataModule):
         DataError: The data cannot be read.
     """
 
+    limits: ClassVar = {"tokens": Range(8)}
     whom = "lessons"
     batch_size: int
 
@@ -82,7 +85,6 @@ class Transcripts(DataModule):
         seen: Seen = "drop",
     ) -> None:
         super().__init__(path, seed, num_workers, seen)
-        at_least(("batch_size", batch_size, 1), ("tokens", tokens, 8), ("window", window, 2))
         self.encoder = encoder
         self.pooling = pooling
         self.tokens = tokens
@@ -129,7 +131,7 @@ class Transcripts(DataModule):
     @cached_property
     def vector_dim(self) -> int:
         """Width of the sentences' vectors."""
-        return int(encoder_config(self.encoder)["hidden_size"])
+        return encoder_sizes(encoder_config(self.encoder))[1]
 
     @cached_property
     def parts(self) -> Mapping[str, Part]:
@@ -141,6 +143,12 @@ class Transcripts(DataModule):
         """All lessons, of whatever part."""
         lengths = np.diff(self.store.lesson_offsets)
         return Part(np.arange(len(lengths)), np.zeros_like(lengths), lengths)
+
+    def whole(self) -> Part:
+        """Return all lessons, or those that the data names as its test part."""
+        test = self.store.part == PARTS.index("test")
+        rows = np.flatnonzero(test) if test.any() else np.arange(len(test))
+        return Part(*(column[rows] for column in self.everything))
 
     @cached_property
     def embeddings(self) -> Embeddings:

@@ -18,6 +18,7 @@ from torchedu.errors import CheckpointError, ConfigError
 from torchedu.layers import VocabularyTable
 from torchedu.models.network import Network
 from torchedu.people import People
+from torchedu.ranges import NOT_NEGATIVE, POSITIVE, Ranged
 from torchedu.schema import Vocabulary
 from torchedu.sections import Section
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 Schedule = Literal["constant", "one_cycle"]
 
 
-class Domain(nn.Module, ABC):
+class Domain(Ranged, nn.Module, ABC):
     """A network with its loss, scores and predictions; no trainer is needed, and none imported.
 
     A subclass keeps every argument as an attribute of the same name, builds ``net`` and ``metrics``
@@ -71,6 +72,8 @@ class Domain(nn.Module, ABC):
             AdamW: for tables of which a batch touches little.
     """
 
+    section = "model"
+    limits: ClassVar = {"lr": POSITIVE, "weight_decay": NOT_NEGATIVE}
     net: Network
     monitor: ClassVar[str] = "val/auc"
     counts: ClassVar[str] = "answers"

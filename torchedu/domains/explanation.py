@@ -13,6 +13,7 @@ from torchedu.domains.domain import Domain, Schedule
 from torchedu.domains.rows import finite_of
 from torchedu.errors import ConfigError
 from torchedu.models.causal_lm import CausalLM
+from torchedu.ranges import COUNT
 from torchedu.schema import Vocabulary
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Explanation(Domain):
             first tenth of all steps and lowers it to nothing by the last.
     """
 
+    limits: ClassVar = {"max_new_tokens": COUNT}
     net: CausalLM
     monitor = "val/log_likelihood"
     counts = "tokens"

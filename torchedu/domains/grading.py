@@ -11,7 +11,9 @@ from torch import Tensor
 from torchedu.batch import EssayBatch
 from torchedu.domains.domain import Domain, Schedule
 from torchedu.errors import ConfigError
+from torchedu.layers import at_least_single
 from torchedu.models.grader import Grader
+from torchedu.ranges import POSITIVE, Range
 from torchedu.schema import ENCODER, LABEL, PROMPT, SCORE, SURFACE_NUMBERS
 
 if TYPE_CHECKING:
@@ -62,6 +64,7 @@ class Grading(Domain):
         ConfigError: A value is out of range.
     """
 
+    limits: ClassVar = {"encoder_lr": POSITIVE, "layer_decay": Range(0, 1, above=True)}
     net: Grader
     metrics: "EssayScores"  # kept with the weights: what stretches scores is a part of it
     keys = ("text",)
@@ -106,11 +109,6 @@ class Grading(Domain):
         schedule: Schedule = "one_cycle",
     ) -> None:
         super().__init__(lr, weight_decay, schedule)
-        if encoder_lr <= 0 or not 0 < layer_decay <= 1:
-            raise ConfigError(
-                f"⟦model.encoder_lr⟧ is {encoder_lr}, ⟦model.layer_decay⟧ {layer_decay}.",
-                "⟦model.encoder_lr⟧ is above 0, ⟦model.layer_decay⟧ above 0 and at most 1.",
-            )
         sizes = (num_prompts, num_scores, num_steps, num_roles, dim, encoder, num_surface_columns)
         self.net = self.built(net, Grader, *sizes)
         self.num_prompts = num_prompts
@@ -160,7 +158,7 @@ class Grading(Domain):
     def loss(self, batch: EssayBatch) -> tuple[Tensor, Tensor]:
         """Return the summed loss of each text's scores, averaged over members, and their number."""
         steps_BY = self.metrics.steps_PY[batch.prompt_B]
-        raw_MBYK = self(batch).float()
+        raw_MBYK = at_least_single(self(batch))
         each_BY = self.net.output.loss(raw_MBYK, batch.target_BY, steps_BY).mean(0)
         loss_B = (each_BY * batch.scored_BY).sum(1) + self.net.own_loss(batch, raw_MBYK)
         return loss_B, batch.scored_BY.sum(1)

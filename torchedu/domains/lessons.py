@@ -9,8 +9,9 @@ from torch.nn import functional as F
 
 from torchedu.batch import LessonBatch
 from torchedu.domains.domain import Domain, Schedule
-from torchedu.errors import ConfigError
+from torchedu.layers import at_least_single
 from torchedu.models import LessonModel
+from torchedu.ranges import SHARE
 from torchedu.schema import ENCODER, RESERVED, ROLE, ROLES, TAG
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Lessons(Domain):
             first tenth of all steps and lowers it to nothing by the last.
     """
 
+    limits: ClassVar = {"balance": SHARE}
     net: LessonModel
     monitor = "val/macro_f1"
     counts = "sentences"
@@ -84,8 +86,6 @@ class Lessons(Domain):
         schedule: Schedule = "one_cycle",
     ) -> None:
         super().__init__(lr, weight_decay, schedule)
-        if not 0 <= balance <= 1:
-            raise ConfigError(f"⟦model.balance⟧ is {balance}.", "It is between 0 and 1.")
         sizes = (num_teacher_tags, num_student_tags)
         self.net = self.built(net, LessonModel, *sizes, vector_dim)
         self.num_teacher_tags = num_teacher_tags
@@ -121,7 +121,7 @@ class Lessons(Domain):
             mine_BL = batch.scored_BL & (batch.role_BL == number)
             target_BL = (batch.tag_BL - RESERVED).masked_fill(~mine_BL, -100)
             loss_BL = loss_BL + F.cross_entropy(
-                logit_BLT.float().transpose(1, 2),
+                at_least_single(logit_BLT).transpose(1, 2),
                 target_BL,
                 self.get_buffer(f"{ROLES[number]}_weight"),
                 reduction="none",

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from torchedu.batch import AnswerBatch, Answered, Asked
-from torchedu.errors import ConfigError
 from torchedu.layers import Dropout
 from torchedu.layers.history_attention import HistoryAttention, answers_ago, answers_kept, keep
 from torchedu.layers.rasch import RaschCodes
 from torchedu.models.kt_model import KTModel, State
+from torchedu.ranges import check_heads
 
 
 class AKT(KTModel):
@@ -47,13 +47,7 @@ class AKT(KTModel):
         max_history: int = 200,
     ) -> None:
         super().__init__()
-        if dim % heads:
-            raise ConfigError(
-                f"⟦model.net.dim⟧ is {dim} and ⟦model.net.heads⟧ {heads}.",
-                "⟦model.net.dim⟧ is a multiple of ⟦model.net.heads⟧.",
-            )
-        if max_history < 2:
-            raise ConfigError(f"max_history is {max_history}.", "It is at least 2.")
+        check_heads(dim, heads)
         self.num_items = num_items
         self.num_skills = num_skills
         self.dim = dim

@@ -3,9 +3,9 @@
 from torch import Tensor, nn
 
 from torchedu.batch import LessonBatch
-from torchedu.errors import ConfigError
 from torchedu.layers import LocalAttentionBlock
 from torchedu.models.lesson_model import LessonModel
+from torchedu.ranges import check_heads
 
 
 class LessonTransformer(LessonModel):
@@ -37,13 +37,7 @@ class LessonTransformer(LessonModel):
         window: int = 32,
         dropout: float = 0.3,
     ) -> None:
-        if dim % heads:
-            raise ConfigError(
-                f"⟦model.net.dim⟧ is {dim} and ⟦model.net.heads⟧ {heads}.",
-                "⟦model.net.dim⟧ is a multiple of ⟦model.net.heads⟧.",
-            )
-        if window < 1:
-            raise ConfigError(f"⟦model.net.window⟧ is {window}.", "It is at least 1.")
+        check_heads(dim, heads)
         super().__init__(num_teacher_tags, num_student_tags, vector_dim, dim, dropout)
         self.heads = heads
         self.blocks = blocks

@@ -33,14 +33,9 @@ class LowRank(NamedTuple):
             source: The trained model whose weights are still to be read, if there is one.
 
         Raises:
-            ConfigError: A value is out of range, or there are no weights that could stay.
+            ConfigError: There are no weights that could stay.
             MissingExtraError: What it needs is not installed.
         """
-        if self.rank < 0 or not 0 <= self.dropout < 1:
-            raise ConfigError(
-                f"⟦model.net.lora_rank⟧ is {self.rank}, ⟦model.net.lora_dropout⟧ {self.dropout}.",
-                "⟦model.net.lora_rank⟧ is at least 0, ⟦model.net.lora_dropout⟧ in 0..1.",
-            )
         if self.rank and find_spec("peft") is None:
             raise MissingExtraError("⟦model.net.lora_rank⟧", "peft", "language")
         if self.four_bits and not (self.rank and source):

@@ -7,8 +7,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from torchedu.ranges import COUNT, DROPPED, NOT_NEGATIVE, POSITIVE, Range, Ranged
 
-class Network(nn.Module, ABC):
+
+class Network(Ranged, nn.Module, ABC):
     """A network of any task.
 
     A subclass takes ``sizes`` as its first arguments and keeps every argument as an attribute of
@@ -24,6 +26,15 @@ class Network(nn.Module, ABC):
         four_bits: Whether the weights that additions belong to are kept in 4 bits.
     """
 
+    section = "model.net"
+    # One name means one thing in every network, a user's own too.
+    limits: ClassVar = {
+        **dict.fromkeys(("dim", "hidden", "heads", "blocks", "members", "pools", "window"), COUNT),
+        **dict.fromkeys(("item_penalty", "lora_rank", "pairwise", "turns"), NOT_NEGATIVE),
+        **dict.fromkeys(("dropout", "lora_dropout"), DROPPED),
+        **dict.fromkeys(("lora_alpha", "std"), POSITIVE),
+        "max_history": Range(2),
+    }
     sizes: ClassVar[tuple[str, ...]] = ()
     epochs: ClassVar[int | None] = None
     max_history: int | None = None

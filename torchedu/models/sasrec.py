@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from torchedu.batch import EnrolmentBatch
-from torchedu.errors import ConfigError
 from torchedu.layers import AttentionBlock, BlockPlan
 from torchedu.models.recommender import DotProduct, shifted
+from torchedu.ranges import check_heads
 
 
 class SASRec(DotProduct):
@@ -48,11 +48,7 @@ class SASRec(DotProduct):
         dropout: float = 0.2,
         max_history: int = 50,
     ) -> None:
-        if dim % heads:
-            raise ConfigError(
-                f"⟦model.net.dim⟧ is {dim} and ⟦model.net.heads⟧ {heads}.",
-                "⟦model.net.dim⟧ is a multiple of ⟦model.net.heads⟧.",
-            )
+        check_heads(dim, heads)
         super().__init__(num_items, num_students, num_groups, num_skills, dim)
         self.heads = heads
         self.blocks = blocks

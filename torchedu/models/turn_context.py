@@ -5,7 +5,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from torchedu.batch import LessonBatch
-from torchedu.errors import ConfigError
 from torchedu.layers import Dropout
 from torchedu.models.lesson_model import LessonModel
 
@@ -36,8 +35,6 @@ class TurnContext(LessonModel):
         turns: int = 2,
         dropout: float = 0.3,
     ) -> None:
-        if turns < 0:
-            raise ConfigError(f"⟦model.net.turns⟧ is {turns}.", "It is at least 0.")
         super().__init__(num_teacher_tags, num_student_tags, vector_dim, dim, dropout)
         self.turns = turns
         seen = 3 + 2 * turns + 1  # sentences before, here and after; turns

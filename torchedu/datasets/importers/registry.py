@@ -13,7 +13,7 @@ from torchedu.datasets.importers.importer import Importer
 from torchedu.datasets.importers.reading.look import Look, look_at
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Places
 from torchedu.datasets.store import Store
-from torchedu.errors import ConfigError, DataError, allowed
+from torchedu.errors import ConfigError, DataError, TorcheduError, allowed
 
 ENTRY_POINTS = "torchedu.importers"
 """An installed package names modules of importers under this, and they are imported when asked."""
@@ -90,6 +90,9 @@ def imported(
         about = importer.about(reading)
         pieces = _followed(reading.pieces, bad, progress)
         importer.write(reading._replace(pieces=pieces, raw=str(raw)), bad, Path(out), about)
+    except TorcheduError as error:
+        _with_own_options(error, importer)
+        raise
     except OSError as error:
         raise DataError(
             f"the store cannot be written ({error.strerror or error}).",
@@ -108,6 +111,24 @@ def imported(
             f"the file cannot be read ({error}).", "Export it again.", file=raw
         ) from None
     return importer.store(out)
+
+
+def _with_own_options(error: TorcheduError, importer: Importer) -> None:
+    """Tell a remedy that names options which a format lacks by what can be done with it."""
+    own, known = importer.options(), formats(importer.store)
+    named = {option.partition(".")[0] for option in error.options()}
+    lacking = {
+        option
+        for option in named - own.keys()
+        if any(option in kind.options() for kind in known.values())
+    }
+    if lacking:
+        others = [kind.name for kind in known.values() if lacking <= kind.options().keys()]
+        error.remedy = (
+            f"Correct the file; {importer.name} is read as published, and formats with options for "
+            f"such files are {', '.join(others)}."
+        )
+        error.option = None
 
 
 def guess_format(raw: str | Path, store: type[Store]) -> str | None:

@@ -13,6 +13,12 @@ import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
+from torchedu.datasets.formulas import (
+    guarded_columns,
+    may_be_guarded,
+    unguarded_texts,
+    without_guard,
+)
 from torchedu.datasets.importers.reading.columns import ColumnMap
 from torchedu.datasets.importers.reading.quotes import LONE, without_lone_quotes
 from torchedu.datasets.importers.reading.rows import COMPLETE, BadRows, Piece, Places
@@ -46,7 +52,7 @@ class Table:
         usual = "\t" if ".tsv" in source.base else ","
         self.delimiter = _given(delimiter) or dividing(text, usual)
         row, headings = next(first_records(text, self.delimiter), (1, []))
-        self.headings = [heading.strip() for heading in headings]
+        self.headings = [heading.strip() for heading in unguarded_texts(headings)]
         self.heading_row = first.line + row - 1
         shown = DELIMITERS.get(self.delimiter, repr(self.delimiter))
         told = f"{source.base}: fields are divided by {shown}."
@@ -65,17 +71,34 @@ class Table:
             )
 
     def pieces(self, matched: ColumnMap, bad: BadRows) -> Iterator[Piece]:
-        """Read the wanted columns, block by block."""
+        """Read the wanted columns, block by block, as they were before torchedu guarded them."""
         fields = len(self.headings)
         wanted = {name: self.headings.index(heading) for name, heading in matched.taken.items()}
         cut = (
             f"the line does not have the {fields} fields of the headings",
             "Complete the line, quote fields that hold the delimiter, or give ⟦on_bad_row⟧ drop.",
         )
+        read = records(self.source, self._lines(), fields, wanted, self.delimiter, bad, cut)
+        return self._without_headings(self._unguarded(read, wanted), matched, bad)
+
+    def _unguarded(self, pieces: Iterator[Piece], wanted: Mapping[str, int]) -> Iterator[Piece]:
+        guarded: set[str] | None = None
+        for piece in pieces:
+            if guarded is None and may_be_guarded(piece.batch):
+                guarded = self._guarded(wanted)
+            yield piece._replace(batch=without_guard(piece.batch, guarded or set()))
+
+    def _lines(self) -> Iterator[Block]:
         lines = blocks(self.source, self.encoding, quoted=True)
-        lines = (without_lines(block, self.heading_row) for block in lines)
-        pieces = records(self.source, lines, fields, wanted, self.delimiter, bad, cut)
-        return self._without_headings(pieces, matched, bad)
+        return (without_lines(block, self.heading_row) for block in lines)
+
+    def _guarded(self, wanted: Mapping[str, int]) -> set[str]:
+        """Read the file once more, and return the columns that are guarded from end to end."""
+        fields, name = len(self.headings), self.source.name
+        whole = (without_lone_quotes(block, fields, self.delimiter)[0] for block in self._lines())
+        return guarded_columns(
+            parse(block, fields, wanted, self.delimiter, name).batch for block in whole
+        )
 
     def _without_headings(
         self, pieces: Iterator[Piece], matched: ColumnMap, bad: BadRows

@@ -16,6 +16,7 @@ from torchedu.datasets.contents import describe_transcripts
 from torchedu.datasets.deidentify import Mask
 from torchedu.datasets.importers.importer import Importer
 from torchedu.datasets.importers.reading import values
+from torchedu.datasets.importers.reading.markup import MARKUP, without_markup
 from torchedu.datasets.importers.reading.numbering import Numbering, inverse
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve
 from torchedu.datasets.splits import PARTS
@@ -49,26 +50,30 @@ class TranscriptImporter(Importer):
     Args:
         deidentify: Mask names, mail addresses, phone numbers and ids in what was said, and name
             speakers by their roles.
+        keep_html: Keep tags such as ``<p>`` and ``&nbsp;`` as they stand; else they are taken off.
     """
 
     store = TranscriptStore
     describe = staticmethod(describe_transcripts)
 
     deidentify: bool = False
+    keep_html: bool = False
 
     def write(self, reading: Reading, bad: BadRows, out: Path, about: dict[str, Any]) -> None:
         """Put all lessons in order and write them; see ``Importer.write``."""
-        rows = _Rows(bad)
+        rows = _Rows(bad, keep_html=self.keep_html)
         for piece in reading.pieces:
             rows.take(piece)
-        rows.write(out, about, reading.raw, reading.notes, deidentify=self.deidentify)
+        notes = [*reading.notes, *rows.stripped()]
+        rows.write(out, about, reading.raw, notes, deidentify=self.deidentify)
 
 
 class _Rows:
     """Takes rows piece by piece, checks them, then writes the store."""
 
-    def __init__(self, bad: BadRows) -> None:
-        self.bad = bad
+    def __init__(self, bad: BadRows, *, keep_html: bool = False) -> None:
+        self.bad, self._keep_html = bad, keep_html
+        self._marked = 0
         self.number = 0
         self._names = {
             name: Numbering()
@@ -87,6 +92,10 @@ class _Rows:
             for name in ("transcript", "speaker", "sentence", "role", "turn", "tag",
                          "teacher_tag", "student_tag", "split")
         }  # fmt: skip
+        if not self._keep_html:
+            text["sentence"], marked = without_markup(text["sentence"])
+            text["sentence"] = values.names(text["sentence"])  # nothing may be left of it
+            self._marked += int(marked.sum())
         words = pc.list_value_length(pc.utf8_split_whitespace(text["sentence"]))
         words = pc.fill_null(words, 0).to_numpy(False)
         role, strange = _chosen(text["role"], ROLES)
@@ -125,6 +134,10 @@ class _Rows:
             self._kept[name].append(column)
         self._texts += text["sentence"].to_pylist()
         self.number += len(place)
+
+    def stripped(self) -> list[str]:
+        """Say how many sentences had markup."""
+        return [MARKUP.format(self._marked, "sentences")] if self._marked else []
 
     def _check_parts(
         self, lesson: NDArray[Any], part: NDArray[Any], place: NDArray[np.int64]

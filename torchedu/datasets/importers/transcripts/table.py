@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pyarrow as pa
 
@@ -10,7 +11,7 @@ from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading
 from torchedu.datasets.importers.reading.tables import FILES, Delimited, Table
 from torchedu.datasets.importers.reading.text import Source
 from torchedu.datasets.importers.transcripts.importer import TranscriptImporter
-from torchedu.schema import SENTENCE_COLUMNS
+from torchedu.schema import SENTENCE_COLUMNS, Column
 
 TRANSCRIPT = "transcript"
 
@@ -39,7 +40,7 @@ class TranscriptTables(Delimited, TranscriptImporter):
     name = "transcripts"
     reads = "one or more CSV, Parquet or Excel files with headings, a row a sentence"
     suffixes = endings = FILES
-    schema = SENTENCE_COLUMNS
+    schema: ClassVar[Sequence[Column]] = SENTENCE_COLUMNS
 
     def of(self, sources: Sequence[Source], bad: BadRows) -> Reading:
         """Read files one after the other, Excel's locks excepted; see ``Headed.of``."""

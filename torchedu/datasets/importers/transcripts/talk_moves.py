@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from torchedu.datasets.importers.importer import KNOWN
-from torchedu.datasets.importers.reading import tables, values
+from torchedu.datasets.importers.reading import values
 from torchedu.datasets.importers.reading.columns import ColumnMap
 from torchedu.datasets.importers.reading.csv import Table
 from torchedu.datasets.importers.reading.look import Look
@@ -23,7 +23,7 @@ from torchedu.datasets.importers.reading.text import Source, files, is_folder, l
 from torchedu.datasets.importers.transcripts.importer import TranscriptImporter
 from torchedu.datasets.importers.transcripts.table import TranscriptTables
 from torchedu.errors import allowed
-from torchedu.schema import ROLES
+from torchedu.schema import ROLES, SENTENCE_COLUMNS
 
 TAGS: dict[str, dict[str, str | None]] = {
     "teacher": {
@@ -57,8 +57,6 @@ STRETCH = 500
 REMEDY = "Correct the tag, or give ⟦on_bad_row⟧ drop. "
 _NUMBER = re.compile(r"(\d)(\.0)?\s*(\\|-.*)?")
 _RELEASE = re.compile(r"(^|/)(Subset [12]/.+\.xlsx|(train|test|valid|val)_(teacher|student)\.tsv)$")
-SPEAKER = ("S", "Speakers", "Speaker Name")
-"""What some workbooks of the release call the speaker."""
 _WORD = re.compile(r"[^\W_]")
 
 
@@ -78,8 +76,9 @@ def _one_spelling(pieces: Iterator[Piece], bad: BadRows) -> Iterator[Piece]:
     """Put each tag in one spelling, and say each lesson's part."""
     for piece in pieces:
         batch, sieve = piece.batch, Sieve(piece, bad)
-        empty = np.array(_texts(batch, "sentence"), np.str_) == ""
-        sieve.leave_out("rows without a sentence, such as sums", empty)
+        sentences = _texts(batch, "sentence")
+        nothing = np.array([not sentence for sentence in sentences], bool)
+        sieve.leave_out("rows without a sentence, such as sums at a table's foot", nothing)
         columns = {name: batch.column(name) for name in batch.schema.names}
         for role in ROLES:
             column = f"{role}_tag"
@@ -95,12 +94,14 @@ def _one_spelling(pieces: Iterator[Piece], bad: BadRows) -> Iterator[Piece]:
                 remedy=REMEDY + allowed(given[int(wrong.argmax())] if given else "", LABELS[role]),
             )
             columns[column] = pa.array([known[tag] for tag in given], pa.string())
-        said = [bool(_WORD.search(sentence)) for sentence in _texts(batch, "sentence")]
+        mute = np.array([not _WORD.search(sentence) for sentence in sentences], bool)
+        sieve.leave_out("sentences without a letter or digit", mute)
         part = ["test" if any(teacher in name for teacher in TEST) else "train"
                 for name in _texts(batch, "transcript")]  # fmt: skip
         columns["split"] = pa.array(part, pa.string())
-        kept = sieve.keep & np.array(said, bool)
-        yield Piece(pa.RecordBatch.from_pydict(columns).filter(pa.array(kept)), piece.place[kept])
+        bad.rows += int((~sieve.keep).sum())
+        keep = pa.array(sieve.keep)
+        yield Piece(pa.RecordBatch.from_pydict(columns).filter(keep), piece.place[sieve.keep])
 
 
 def _tag(role: str, text: str) -> str | None:
@@ -154,15 +155,13 @@ def _texts(batch: pa.RecordBatch, column: str) -> list[str]:
     return [text or "" for text in values.names(batch.column(column)).to_pylist()]
 
 
-class _Workbooks(TranscriptTables):
-    """The release's workbooks, of which some head speakers ``S`` or the like."""
+class _Lessons(TranscriptTables):
+    """Tables of the release, one of which calls its speakers S."""
 
-    def match(self, table: tables.Table) -> ColumnMap:
-        """Find the columns of a workbook; see ``Headed.match``."""
-        usual = any(head.strip().lower() == "speaker" for head in table.headings)
-        speaker = next((head for head in table.headings if head.strip() in SPEAKER), None)
-        own = None if speaker is None or usual else {"speaker": speaker}
-        return TranscriptTables.match(replace(self, columns=own), table)
+    schema = tuple(
+        replace(column, aliases=(*column.aliases, "s")) if column.name == "speaker" else column
+        for column in SENTENCE_COLUMNS
+    )
 
 
 class TalkMoves(TranscriptImporter):
@@ -200,7 +199,7 @@ class TalkMoves(TranscriptImporter):
         """
         place = locate(raw)
         if sources := _lessons(place):
-            reading = _Workbooks().of(sources, bad)
+            reading = _Lessons().of(sources, bad)
             return reading._replace(pieces=_one_spelling(reading.pieces, bad))
         pairs = files(place, (".tsv",))
         return Reading(_pairs(pairs, bad), tuple(pairs), {"sentence": "text_b", "tag": "labels"})
