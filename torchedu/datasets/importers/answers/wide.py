@@ -30,6 +30,7 @@ class _Wide:
     def __init__(self, table: Table, rules: Sequence[Rule], given: "WideAnswers") -> None:
         self.source, self.heading_row = table.source, table.heading_row
         self._table, self.notes = table, [*table.notes]
+        self._heads = tuple(table.headings)
         table.headings[:] = _unlike(table.headings)
         self._names = table.headings
         rows = [tuple(row) for row in self._first()]
@@ -96,7 +97,7 @@ class _Wide:
             return [Question(name, self._names.index(name)) for name in given.questions]
         taken = {*given.groups, *(given.columns or {}).values()}
         for rule in (*rules, questions.plainly):
-            found = [q for q in rule(self._names, rows) if self._names[q.mark] not in taken]
+            found = [q for q in rule(self._heads, rows) if self._names[q.mark] not in taken]
             if found and rule is questions.responses and any(q.right is None for q in found):
                 raise DataError(
                     "the responses stand without the right answers, so that nothing tells marks.",
@@ -254,7 +255,7 @@ class WideAnswers(Delimited, AnswerTables):
     @classmethod
     def knows(cls, look: Look) -> int:
         """Say how surely its questions can be told; see ``Importer.knows``."""
-        headings = _unlike(look.headings)
+        headings = look.headings
         if look.objects or not look.rows:
             return 0
         person = people.column((*people.STUDENT, *people.FIRST), headings)
