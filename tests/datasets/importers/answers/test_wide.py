@@ -67,3 +67,11 @@ def test_students_of_two_columns_and_questions_of_one_name_stay_apart(tmp_path: 
     store = import_data("moodle", file, tmp_path / "s")
     assert store.student_names([0, 1]) == ["Ann Lee", "Ann Li"]
     assert told(store)[0][1] != told(store)[1][1]
+
+
+def test_the_first_column_names_students_whatever_it_is_called(tmp_path: Path) -> None:
+    file = written(tmp_path, "氏名,問1,問2,合計点", "山田,1,0,1", "佐藤,0,1,1", "佐藤,1,1,1")
+    assert guess_format(file, AnswerStore) == "wide"
+    store = import_data("wide", file, tmp_path / "s", {"questions": ["問1", "問2"]})
+    assert store.student_names([0, 1]) == ["佐藤", "山田"]
+    assert "first column, '氏名'" in store.about["notes"][0]
