@@ -57,6 +57,8 @@ STRETCH = 500
 REMEDY = "Correct the tag, or give ⟦on_bad_row⟧ drop. "
 _NUMBER = re.compile(r"(\d)(\.0)?\s*(\\|-.*)?")
 _RELEASE = re.compile(r"(^|/)(Subset [12]/.+\.xlsx|(train|test|valid|val)_(teacher|student)\.tsv)$")
+SPEAKER = ("s", "speakers", "speaker name")
+"""What some workbooks of the release call the speaker."""
 _WORD = re.compile(r"[^\W_]")
 
 
@@ -159,7 +161,7 @@ class _Lessons(TranscriptTables):
     """Tables of the release, one of which calls its speakers S."""
 
     schema = tuple(
-        replace(column, aliases=(*column.aliases, "s")) if column.name == "speaker" else column
+        replace(column, aliases=(*column.aliases, *SPEAKER)) if column.name == "speaker" else column
         for column in SENTENCE_COLUMNS
     )
 
