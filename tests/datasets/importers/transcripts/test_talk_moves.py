@@ -120,20 +120,20 @@ def test_the_real_release_has_the_published_test_part(real_data: Path, tmp_path:
     assert counted["asking for more information"] == 146
 
 
-def test_a_workbook_that_heads_its_speakers_s_and_one_with_a_sum_at_its_foot_are_read(
-    tmp_path: Path,
-) -> None:
-    folder = write_release(tmp_path / "release")
-    usual = import_data("talkmoves", folder, tmp_path / "usual")
-    headings = ["S" if head == "Speaker" else head for head in HEADINGS]
-    write_workbook(folder / "Subset 2" / "Lesson 0.xlsx", lesson(0), headings)
-    rows = [*lesson(1), (None, None, None, None, None, 12, 30)]
-    write_workbook(folder / "Subset 1" / "Lesson 1.xlsx", rows)
-    store = import_data("talkmoves", folder, tmp_path / "odd")
-    assert store.manifest["files"] == usual.manifest["files"]
-    told = store.about["dropped"]["rows without a sentence, such as sums"]
-    assert told == {"rows": 1, "first": [f"Lesson 1.xlsx, row {len(rows) + 1}"]}
-    assert guess_format(folder, TranscriptStore) == "talkmoves"
+def test_speakers_under_s_and_a_sum_at_the_foot_are_read(tmp_path: Path) -> None:
+    raw = write_release(tmp_path / "data")
+    whole = import_data("talkmoves", raw, tmp_path / "whole")
+    first = raw / "Subset 1" / "Lesson 1.xlsx"
+    headings = ["S" if heading == "Speaker" else heading for heading in HEADINGS]
+    assert "S" in headings
+    foot = [None] * (len(HEADINGS) - 1) + ["45"]
+    write_workbook(first, [*lesson(1), foot], headings)
+    store = import_data("talkmoves", raw, tmp_path / "s")
+    assert store.manifest["files"] == whole.manifest["files"]
+    told = store.about["dropped"]["rows without a sentence, such as sums at a table's foot"]
+    assert told["rows"] == 1
+    assert first.name in told["first"][0]
+    assert guess_format(raw, TranscriptStore) == "talkmoves"
 
 
 def test_a_remedy_names_no_option_that_the_format_lacks(tmp_path: Path) -> None:

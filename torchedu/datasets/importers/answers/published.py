@@ -1,5 +1,6 @@
 """Tables of answers as this field publishes them: each a map of its headings, and what it fixes."""
 
+import codecs
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -49,7 +50,9 @@ class _Tables(CSVAnswers):
     heads: Sequence[str] = ()
 
     def open(self, source: Source) -> Any:
-        table = Table(source, self.delimiter, self.encoding)
+        with source.open() as stream:  # a byte order mark says what a release did not
+            marked = bytes(stream.read(3)) == codecs.BOM_UTF8
+        table = Table(source, self.delimiter, "utf-8" if marked else self.encoding)
         lacking = [head for head in self.heads if AND in head]
         ours = [head for head in lacking if set(head.split(AND)) <= set(table.headings)]
         return _Joined(table, ours)

@@ -16,6 +16,7 @@ from torchedu.datasets.importers.transcripts.importer import TranscriptImporter
 
 ENDINGS = (".vtt", ".srt", ".json", ".txt")
 NOBODY = "(no speaker named)"
+_ENDING = re.compile(r"(\.transcript)?\.(vtt|srt|json|txt)(\.(gz|bz2|zst|lz4))?$", re.IGNORECASE)
 _TIMES = re.compile(r"(?:\d+:)?\d\d?:\d\d[.,]\d{3} +-->|\d\d?:\d\d:\d\d(?:[.,]\d+)? *-->")
 _VOICE = re.compile(r"<v(?:\.[^ >]*)? ([^>]+)>")
 _TAG = re.compile(r"</?[^>]+>")
@@ -75,7 +76,7 @@ class Recordings(TranscriptImporter):
                         "nothing is said in it.",
                         "Give WebVTT, SRT or Whisper's JSON with segments.",
                     )
-                lesson = source.base.rsplit(".", 1)[0].removesuffix(".transcript")
+                lesson = _ENDING.sub("", source.base)
                 speakers = [sentence.speaker or NOBODY for sentence in said]
                 columns: dict[str, list[str | None]] = {
                     "transcript": [lesson] * len(said),
