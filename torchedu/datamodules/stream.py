@@ -1,5 +1,7 @@
 """Batches as an iterable data set, so that no trainer puts its own sampler in between."""
 
+import multiprocessing
+import os
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
@@ -148,6 +150,7 @@ class EpochLoader:
             batch_size=None,
             num_workers=self.num_workers,
             generator=torch.Generator().manual_seed(epoch),
+            worker_init_fn=with_its_loader,
         )
         try:
             for batch in loader:
@@ -184,6 +187,20 @@ class EpochLoader:
                     "Go on with the same data, seed and batch_size, or start with ⟦init_from⟧.",
                 )
         self._resume = dict(state)
+
+
+def with_its_loader(worker: int) -> None:
+    """End a worker whose loader was killed while it began.
+
+    torch ends workers that get another parent, and asks who theirs is only when they have begun:
+    who takes orphans in would then be taken for the loader, and the worker would stay for ever.
+
+    Args:
+        worker: Its number.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None and os.getppid() != parent.pid:
+        os._exit(1)
 
 
 def ranks_of(trainer: Trainer | None) -> tuple[int, int, int, bool]:
