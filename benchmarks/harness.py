@@ -2,7 +2,8 @@
 
 A benchmark is a script with a list of jobs. Each job measures something and returns its goals, with
 whatever else is worth keeping. ``main`` runs the jobs asked for and prints a table and, as the last
-line, one JSON object; a whole campaign is also kept in ``results/<benchmark>.json``.
+line, one JSON object; a whole campaign is also kept in ``results/<benchmark>.json``. One that takes
+hours may be run in pieces: ``--keep`` puts the goals of ``--only`` in the place of theirs there.
 """
 
 import argparse
@@ -178,6 +179,7 @@ def main(benchmark: str, jobs: Sequence[Job], about: str) -> int:
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--short", action="store_true", help="smaller goals of its own, in minutes")
     parser.add_argument("--only", nargs="+", metavar="GOAL", help="these goals alone")
+    parser.add_argument("--keep", action="store_true", help="keep those of --only in results too")
     given = parser.parse_args()
     mine = [job for job in jobs if job.short == given.short]
     known = [goal for job in mine for goal in job.goals]
@@ -195,7 +197,9 @@ def main(benchmark: str, jobs: Sequence[Job], about: str) -> int:
         "machine": machine(),
     }
     begin, goals, raw = time.perf_counter(), [], {}
-    keeps = not given.short and not given.only
+    keeps = not given.short and (given.keep or not given.only)
+    file = RESULTS / f"{benchmark}.json"
+    past = json.loads(file.read_text("utf-8")) if given.keep and file.is_file() else {}
     for job in mine:
         if not set(job.goals) & set(wanted):
             continue
@@ -207,9 +211,8 @@ def main(benchmark: str, jobs: Sequence[Job], about: str) -> int:
             raw.update(dict.fromkeys(names, kept))
             if keeps:
                 campaign["seconds"] = round(time.perf_counter() - begin)
-                _keep(
-                    benchmark, {**campaign, "goals": [goal._asdict() for goal in goals], "raw": raw}
-                )
+                now = {**campaign, "goals": [goal._asdict() for goal in goals], "raw": raw}
+                _keep(benchmark, _beside(past, now))
     _print_table(goals, time.perf_counter() - begin)
     told = [goal._asdict() for goal in goals]
     print(json.dumps({"benchmark": benchmark, "goals": told}, ensure_ascii=False))
@@ -245,6 +248,22 @@ def commit() -> str:
 
     changed = git("status", "--porcelain", "--untracked-files=no", "--", ":!benchmarks/results")
     return (git("rev-parse", "--verify", "--quiet", "HEAD") or "none") + "-dirty" * bool(changed)
+
+
+def _beside(past: dict[str, Any], campaign: dict[str, Any]) -> dict[str, Any]:
+    """Return a campaign with what it did not measure of the one before, if any.
+
+    Each goal that an earlier one measured says so under ``earlier``, which holds its commit.
+    """
+    mine = {goal["goal"] for goal in campaign["goals"]}
+    others = [goal for goal in past.get("goals", ()) if goal["goal"] not in mine]
+    if not others:
+        return campaign
+    names = ("commit", "command", "date", "machine", "seconds")
+    own = {name: past[name] for name in names}
+    earlier = {goal["goal"]: past.get("earlier", {}).get(goal["goal"], own) for goal in others}
+    goals, raw = [*others, *campaign["goals"]], {**past["raw"], **campaign["raw"]}
+    return {**campaign, "goals": goals, "raw": raw, "earlier": earlier}
 
 
 def _keep(benchmark: str, campaign: dict[str, Any]) -> None:

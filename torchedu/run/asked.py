@@ -15,7 +15,7 @@ from torchedu.tasks import Task
 
 # Where and how often, which the numbers of a run do not depend on.
 _FREE = (
-    *("run", "start_timeout", "resume", "init_from", "config", "compile", "lr_find"),
+    *("run", "start_timeout", "resume", "init_from", "config", "compile", "lr_find", "enough."),
     *("save.", "hung_rank.", "gradients.", "data.path", "data.num_workers", "data.class_path"),
     *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy"),
     *("trainer.accumulate_grad_batches", "trainer.logger", "trainer.callbacks", "trainer.plugins"),
@@ -47,6 +47,13 @@ def asked_of(given: Namespace, epochs: int | None, data: DataModule) -> dict[str
     precision = asked.get("trainer.precision") or "32-true"
     own = {"trainer.max_epochs": epochs, "trainer.precision": precision, "data": data.digest}
     return {**asked, **own}
+
+
+def asked_before(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return what ``asked_of`` said when a checkpoint was written; nothing where nobody asked."""
+    kept = checkpoint.content.get("callbacks", {}).get("LastCheckpoint", {})
+    asked: dict[str, Any] = kept.get("asked", {})
+    return asked
 
 
 def is_free(name: str) -> bool:
@@ -146,8 +153,7 @@ def go_on(checkpoint: Checkpoint, asked: Mapping[str, Any], accepted: Sequence[s
         ConfigError: Something differs that is not accepted, or cannot; or it has come further than
             is asked for.
     """
-    content = checkpoint.content
-    before = content["callbacks"].get("LastCheckpoint", {}).get("asked", {})
+    content, before = checkpoint.content, asked_before(checkpoint)
     free = () if content["lr_schedulers"] else _LENGTH  # no schedule depends on them
     changed = [
         name

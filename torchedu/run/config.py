@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from jsonargparse.typing import NonNegativeInt, PositiveInt
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
@@ -18,7 +19,7 @@ from torchedu.files import write_whole
 from torchedu.parsing import TwoLineErrors
 from torchedu.run.asked import is_free
 from torchedu.run.start import PATIENCE
-from torchedu.run.trainers import quiet
+from torchedu.run.trainers import EPOCHS, MOST_EPOCHS, STEPS, quiet
 from torchedu.run.words import DEFAULT_TASK, STRATEGY, Words, subclasses
 from torchedu.run_folder import RunFolder
 from torchedu.strategies.named import strategies_help
@@ -108,6 +109,7 @@ class RunConfig(LightningCLI):
         trains: Whether a task is built to be trained.
         checkpoint: The trained network.
         names_path: Whether the words say where the data stands, and not a file beside a checkpoint.
+        divides: Whether the words say how it is divided.
 
     Raises:
         ConfigError: A word is wrong, or nothing says which data is meant.
@@ -124,6 +126,7 @@ class RunConfig(LightningCLI):
         self.task = DEFAULT_TASK if checkpoint is None else task_class(checkpoint)
         self._data: dict[str, Any] | None = None
         self.names_path = True
+        self.divides = self._words.divides
         if self.trains:
             self.task = self._words.task
         elif checkpoint is not None:
@@ -146,6 +149,14 @@ class RunConfig(LightningCLI):
             run=False,
             args=self._words.for_training() if self.trains else self._words.for_network(),
         )
+
+    def learned(self) -> DataModule | None:
+        """Return the data that the network was trained on, where its configuration says which."""
+        given = {} if self._data is None else dict(self._data.get("init_args") or {})
+        if self._data is None or "path" not in given:
+            return None
+        kind = class_by_path(self._data["class_path"], DataModule, "data")  # type: ignore[type-abstract]
+        return kind(**given)
 
     def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add trainer, task and data, with torchedu's defaults."""
@@ -185,6 +196,19 @@ class RunConfig(LightningCLI):
                 "early_stopping.mode": "max",
                 "early_stopping.patience": 5,
             }
+        )
+        parser.add_argument(
+            "--enough.epochs",
+            type=PositiveInt | None,
+            help="passes after which training ends, where neither the trainer is told nor the "
+            f"network knows; {EPOCHS} where this is not given either",
+        )
+        parser.add_argument(
+            "--enough.steps",
+            type=NonNegativeInt,
+            default=STEPS,
+            help="steps of the optimizer below which it goes on for more passes, "
+            f"{MOST_EPOCHS} at most: small data has few steps in one",
         )
         for name, kind in (
             ("save", LastCheckpoint),
