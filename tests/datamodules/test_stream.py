@@ -1,7 +1,13 @@
+import errno
+import gc
 import multiprocessing
 import os
+import sys
 import time
+from multiprocessing.process import BaseProcess
+from pathlib import Path
 
+from torchedu.datamodules import Interactions
 from torchedu.datamodules.stream import with_its_loader
 from torchedu.testing.launch import LaunchServer
 
@@ -35,6 +41,32 @@ def test_a_worker_ends_with_a_loader_that_is_killed_while_it_begins(launch: Laun
     started = launch.start(killed_while_its_worker_begins)
     assert started.wait(timeout=120) == [0], started.output()
     assert started.result() == b""
+
+
+def not_all_workers_begin(store: str) -> tuple[str, list[str], list[bool]]:
+    """Return how a loader ends of whose workers one cannot be started, and what else is said."""
+    begin, begun, unheard = BaseProcess.start, [], []
+
+    def start(process: BaseProcess) -> None:
+        if begun:
+            raise OSError(errno.EMFILE, "too many files")
+        begin(process)
+        begun.append(process)
+
+    BaseProcess.start = start  # type: ignore[method-assign]
+    sys.unraisablehook = lambda said: unheard.append(str(said.exc_value))
+    try:
+        next(iter(Interactions(store, num_workers=2).train_dataloader()))
+    except OSError as error:
+        told = str(error.strerror)
+    gc.collect()
+    return told, unheard, [process.is_alive() for process in begun]
+
+
+def test_workers_end_where_another_cannot_begin(class_store: Path, launch: LaunchServer) -> None:
+    started = launch.start(not_all_workers_begin, str(class_store))
+    assert started.wait(timeout=120) == [0], started.output()
+    assert started.result() == ("too many files", [], [False])
 
 
 def test_a_worker_with_its_loader_goes_on() -> None:

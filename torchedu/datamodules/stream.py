@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import traceback
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ from lightning import Trainer
 from lightning.pytorch.callbacks import GradientAccumulationScheduler
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from torchedu.datasets.order import Order, Windows, divided
 from torchedu.errors import ConfigError
@@ -158,6 +160,9 @@ class EpochLoader:
                 yield batch
         except (ConnectionError, EOFError) as error:  # a process died while it sent a batch
             raise RuntimeError("DataLoader worker exited unexpectedly") from error
+        except OSError as error:
+            _end_half_begun(error)
+            raise
 
     def state_dict(self) -> dict[str, int]:
         """Return the position in the epoch."""
@@ -201,6 +206,14 @@ def with_its_loader(worker: int) -> None:
     parent = multiprocessing.parent_process()
     if parent is not None and os.getppid() != parent.pid:
         os._exit(1)
+
+
+def _end_half_begun(error: OSError) -> None:
+    """Let torch end the workers that run where another cannot be started, which it forgets."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        loading = frame.f_locals.get("self")
+        if isinstance(loading, _MultiProcessingDataLoaderIter):
+            vars(loading).setdefault("_workers_status", [True] * loading._num_workers)
 
 
 def ranks_of(trainer: Trainer | None) -> tuple[int, int, int, bool]:
