@@ -1,8 +1,8 @@
 """Is a step's gradient the same however many ranks and accumulated batches share it?
 
 Each loss is trained in processes of its own, by Lightning's own loop, on all its data in each step
-and at a learning rate that moves nothing, so that one step's gradient is like another's but for what is
-drawn. A loss that mixes rows of a batch is let off where it says so before training.
+and at a learning rate that moves nothing, so that one step's gradient is like another's but for
+what is drawn. A loss that mixes rows of a batch is let off where it says so before training.
 """
 
 from pathlib import Path
