@@ -15,6 +15,7 @@ import honest_finite
 import honest_leaks
 import honest_rows
 import honest_seen
+import honest_small
 import honest_within
 from harness import Job, main
 
@@ -51,6 +52,12 @@ JOBS = [
     Job(("honest.divided",), partial(honest_divided.measure, 3, 16), short=True),
     Job(("honest.leaks",), partial(honest_leaks.measure, 40, honest_leaks.SHARES, True)),
     Job(("honest.leaks",), partial(honest_leaks.measure, 6, (1.0,), False), short=True),
+    Job(("honest.small",), partial(honest_small.measure, honest_small.SHARES, honest_small.DRAWS)),
+    Job(
+        ("honest.small",),
+        partial(honest_small.measure, (0.02,), 2, ("logistic_dkt", "short_answer")),
+        short=True,
+    ),
     Job(("honest.within",), partial(honest_within.measure, 200, 100_000_000)),
     Job(("honest.within",), partial(honest_within.measure, 50, 1_000_000), short=True),
 ]
