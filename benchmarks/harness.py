@@ -2,7 +2,8 @@
 
 A benchmark is a script with a list of jobs. Each job measures something and returns its goals, with
 whatever else is worth keeping. ``main`` runs the jobs asked for and prints a table and, as the last
-line, one JSON object; a whole campaign is also kept in ``results/<benchmark>.json``.
+line, one JSON object; a whole campaign is also kept in ``results/<benchmark>.json``. One that takes
+hours may be run in pieces: ``--keep`` puts the goals of ``--only`` in the place of theirs there.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, NamedTuple
@@ -46,12 +47,13 @@ class Job(NamedTuple):
 
     Attributes:
         goals: The ids of the goals that it gives.
-        measure: Returns the goals, and what else to keep of them.
+        measure: Returns the goals, and what else to keep of them; or yields them again and again,
+            each time for more of what takes long.
         short: Whether it belongs to the short campaign; else to the full one.
     """
 
     goals: tuple[str, ...]
-    measure: Callable[[], tuple[list[Goal], Any]]
+    measure: Callable[[], tuple[list[Goal], Any] | Iterator[tuple[list[Goal], Any]]]
     short: bool = False
 
 
@@ -177,6 +179,7 @@ def main(benchmark: str, jobs: Sequence[Job], about: str) -> int:
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--short", action="store_true", help="smaller goals of its own, in minutes")
     parser.add_argument("--only", nargs="+", metavar="GOAL", help="these goals alone")
+    parser.add_argument("--keep", action="store_true", help="keep those of --only in results too")
     given = parser.parse_args()
     mine = [job for job in jobs if job.short == given.short]
     known = [goal for job in mine for goal in job.goals]
@@ -194,21 +197,24 @@ def main(benchmark: str, jobs: Sequence[Job], about: str) -> int:
         "machine": machine(),
     }
     begin, goals, raw = time.perf_counter(), [], {}
+    keeps = not given.short and (given.keep or not given.only)
+    file = RESULTS / f"{benchmark}.json"
+    past = json.loads(file.read_text("utf-8")) if given.keep and file.is_file() else {}
     for job in mine:
         if not set(job.goals) & set(wanted):
             continue
         print(f"measuring {', '.join(job.goals)} ...", flush=True)
-        found, kept = _measured(job, given.short)
-        goals += [goal for goal in found if goal.goal in wanted]
-        raw.update(dict.fromkeys(job.goals, kept) if len(job.goals) == 1 else {job.goals[0]: kept})
-    seconds = time.perf_counter() - begin
-    _print_table(goals, seconds)
+        before = [*goals]
+        for found, kept in _measured(job, given.short):  # what is stopped keeps what it has
+            goals = [*before, *(goal for goal in found if goal.goal in wanted)]
+            names = job.goals if len(job.goals) == 1 else job.goals[:1]
+            raw.update(dict.fromkeys(names, kept))
+            if keeps:
+                campaign["seconds"] = round(time.perf_counter() - begin)
+                now = {**campaign, "goals": [goal._asdict() for goal in goals], "raw": raw}
+                _keep(benchmark, _beside(past, now))
+    _print_table(goals, time.perf_counter() - begin)
     told = [goal._asdict() for goal in goals]
-    if not given.short and not given.only:
-        RESULTS.mkdir(exist_ok=True)
-        kept = {**campaign, "seconds": round(seconds), "goals": told, "raw": raw}
-        text = json.dumps(kept, indent=1, ensure_ascii=False)
-        (RESULTS / f"{benchmark}.json").write_text(text + "\n", "utf-8")
     print(json.dumps({"benchmark": benchmark, "goals": told}, ensure_ascii=False))
     return 0 if goals and all(goal.holds for goal in goals) else 1
 
@@ -244,24 +250,49 @@ def commit() -> str:
     return (git("rev-parse", "--verify", "--quiet", "HEAD") or "none") + "-dirty" * bool(changed)
 
 
-def _measured(job: Job, short: bool) -> tuple[list[Goal], Any]:
+def _beside(past: dict[str, Any], campaign: dict[str, Any]) -> dict[str, Any]:
+    """Return a campaign with what it did not measure of the one before, if any.
+
+    Each goal that an earlier one measured says so under ``earlier``, which holds its commit.
+    """
+    mine = {goal["goal"] for goal in campaign["goals"]}
+    others = [goal for goal in past.get("goals", ()) if goal["goal"] not in mine]
+    if not others:
+        return campaign
+    names = ("commit", "command", "date", "machine", "seconds")
+    own = {name: past[name] for name in names}
+    earlier = {goal["goal"]: past.get("earlier", {}).get(goal["goal"], own) for goal in others}
+    goals, raw = [*others, *campaign["goals"]], {**past["raw"], **campaign["raw"]}
+    return {**campaign, "goals": goals, "raw": raw, "earlier": earlier}
+
+
+def _keep(benchmark: str, campaign: dict[str, Any]) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    text = json.dumps(campaign, indent=1, ensure_ascii=False)
+    part = RESULTS / f".{benchmark}.json"
+    part.write_text(text + "\n", "utf-8")
+    part.replace(RESULTS / f"{benchmark}.json")
+
+
+def _measured(job: Job, short: bool) -> Iterator[tuple[list[Goal], Any]]:
     """Do a job; one that fails fails its goals and lets the others run."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     try:
-        goals, kept = job.measure()
+        measured = job.measure()
+        for goals, kept in [measured] if isinstance(measured, tuple) else measured:
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            yield goals, {**kept, "cpu_seconds": round(cpu, 1)}
     except Skip as reason:
         print(f"  skipped: {reason}", flush=True)
         lost = (
             [] if short else [Goal(goal, None, f"skipped: {reason}", False) for goal in job.goals]
         )
-        return lost, {"skipped": str(reason)}
+        yield lost, {"skipped": str(reason)}
     except Exception as error:  # noqa: BLE001 - whatever it is, the other jobs still run
         traceback.print_exc()
         told = f"failed: {type(error).__name__}"
-        return [Goal(goal, None, told, False) for goal in job.goals], {"failed": told}
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return goals, {**kept, "cpu_seconds": round(cpu, 1)}
+        yield [Goal(goal, None, told, False) for goal in job.goals], {"failed": told}
 
 
 def _print_table(goals: Sequence[Goal], seconds: float) -> None:

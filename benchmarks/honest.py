@@ -10,7 +10,9 @@ from functools import partial
 
 import honest_audit
 import honest_baselines
+import honest_cases
 import honest_divided
+import honest_families
 import honest_finite
 import honest_leaks
 import honest_rows
@@ -40,7 +42,7 @@ JOBS = [
         partial(honest_baselines.measure, {name: COURSES[name] for name in SHORT}, (200,), 4),
         short=True,
     ),
-    Job(("honest.audit",), partial(honest_audit.measure, 10, 50)),
+    Job(("honest.audit",), partial(honest_audit.measure, 10, 50, 1000)),
     Job(("honest.audit",), partial(honest_audit.measure, 4, 5), short=True),
     Job(("honest.finite",), partial(honest_finite.measure, None)),
     Job(("honest.finite",), partial(honest_finite.measure, 4), short=True),
@@ -58,6 +60,8 @@ JOBS = [
         partial(honest_small.measure, (0.02,), 2, ("logistic_dkt", "short_answer")),
         short=True,
     ),
+    Job(("honest.families",), honest_families.measure),
+    Job(("honest.cases",), honest_cases.measure),
     Job(("honest.within",), partial(honest_within.measure, 200, 100_000_000)),
     Job(("honest.within",), partial(honest_within.measure, 50, 1_000_000), short=True),
 ]

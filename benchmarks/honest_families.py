@@ -1,13 +1,10 @@
 """Does a language model compute what its own library computes, whatever its family?
 
-    python benchmarks/honest_families.py              # a minute of a processor's time
-
 Random models of each configuration, with windows shorter than the texts and odd scales and caps,
 are compared with the library's own forward: at once, through stages of one block each, and with
 several texts in a row. What is refused must be refused for a named reason, before training.
 """
 
-import sys
 from typing import Any
 
 import harness
@@ -104,7 +101,7 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def families() -> tuple[list[harness.Goal], Any]:
+def measure() -> tuple[list[harness.Goal], Any]:
     """Compare each configuration with its library's own forward."""
     raw: dict[str, Any] = {}
     for seed, (name, config) in enumerate(CONFIGURATIONS.items()):
@@ -160,10 +157,3 @@ def costs(logit_BLV: Tensor, token_BL: Tensor) -> Tensor:
     """Return what each token but the first costs by log odds, in nats; 0 for the first."""
     cost_BL = F.cross_entropy(logit_BLV[:, :-1].mT, token_BL[:, 1:], reduction="none")
     return F.pad(cost_BL, (1, 0))
-
-
-JOBS = [harness.Job(("honest.families",), families)]
-
-if __name__ == "__main__":
-    assert __doc__ is not None
-    sys.exit(harness.main("honest_families", JOBS, __doc__.splitlines()[0]))

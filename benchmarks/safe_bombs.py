@@ -8,7 +8,7 @@ import os
 import resource
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from tempfile import mkdtemp
@@ -110,7 +110,7 @@ def _meet(words: list[str], home: Path, told: Any) -> None:
     told.send((code, time.process_time() - begun, grown, said.getvalue()[-300:]))
 
 
-def bombs(cases: int) -> tuple[list[str], Any]:
+def bombs(cases: int) -> Iterator[tuple[list[str], Any]]:
     """Let commands meet bombs, each in a fork of this process, which has imported all."""
     import torchedu.cli.data
     import torchedu.cli.inspect
@@ -148,5 +148,5 @@ def bombs(cases: int) -> tuple[list[str], Any]:
         met.append({"name": name, "code": code, "seconds": round(seconds, 2), "bytes": grown})
         if code != 2 or seconds > SECONDS or grown > MEMORY:
             problems.append(f"{name}: {json.dumps(met[-1])} {said}")
+        yield problems, {"cases": len(met), "of": cases, "met": met}
     shutil.rmtree(desk)
-    return problems, {"cases": len(met), "met": met}

@@ -4,6 +4,7 @@ import hashlib
 import io
 import random
 import shutil
+from collections.abc import Iterator
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from tempfile import mkdtemp
@@ -27,13 +28,14 @@ FOLDERS = (
 COMMANDS = ("resume", "test", "predict", "report")
 
 
-def links(cases: int) -> tuple[list[str], Any]:
+def links(cases: int) -> Iterator[tuple[list[str], Any]]:
     """Plant a link a case, run a command, and look at what it points to."""
     from torchedu.cli import main
 
     desk = Path(mkdtemp(prefix="torchedu-links-"))
     run = small_runs(desk, ["tracing"])["tracing"]
-    problems, codes = [], {}
+    problems: list[str] = []
+    codes: dict[str, int] = {}
     for number in range(cases):
         drawn = random.Random(number)
         home = desk / "case"
@@ -74,8 +76,8 @@ def links(cases: int) -> tuple[list[str], Any]:
         codes[str(code)[:40]] = codes.get(str(code)[:40], 0) + 1
         if _snapshot(outside) != before:
             problems.append(f"case {number} ({name}; {command}): what it points to was changed")
+        yield problems, {"cases": number + 1, "of": cases, "codes": codes}
     shutil.rmtree(desk)
-    return problems, {"cases": cases, "codes": codes}
 
 
 def _snapshot(folder: Path) -> dict[str, str]:

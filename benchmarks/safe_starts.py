@@ -9,6 +9,7 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,7 +22,7 @@ TIMEOUT, GONE = 20.0, 30.0
 KINDS = ("busy port", "missing peer", "dead rank", "srun without peers", "stopped rank")
 
 
-def starts(cases: int) -> tuple[list[str], Any]:
+def starts(cases: int) -> Iterator[tuple[list[str], Any]]:
     """Start what cannot start, and wait until all of it is gone."""
     problems, met = [], []
     with TemporaryDirectory() as desk:
@@ -33,7 +34,7 @@ def starts(cases: int) -> tuple[list[str], Any]:
             lines = [one for one in said.splitlines() if one and not one.startswith(QUIET)]
             if seconds > GONE or code == 0 or left or len(lines) < 2 or "Traceback" in said:
                 problems.append(f"{met[-1]}, left {left}: {said[-400:]}")
-    return problems, {"cases": len(met), "met": met}
+            yield problems, {"cases": len(met), "of": cases, "met": met}
 
 
 QUIET = ("GPU", "TPU", "HPU", "Initializing distributed", "---", "distributed_backend", "All distr")

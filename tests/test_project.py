@@ -8,10 +8,12 @@ import sys
 import tomllib
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import torchedu
+from benchmarks.harness import _beside
 
 ROOT = Path(__file__).parent.parent
 LOCK = (ROOT / "requirements" / "dev.txt").read_text("utf-8")
@@ -140,3 +142,26 @@ def test_a_missed_goal_stands_on_a_page_with_its_figure(goal: str, figure: str) 
 def test_no_page_says_missed_what_results_say_was_reached() -> None:
     page = (ROOT / "docs" / "missed.md").read_text("utf-8")
     assert set(re.findall(r"^\| `([^`]+)`", page, re.MULTILINE)) == {goal for goal, _ in missed()}
+
+
+def test_every_case_of_the_benchmark_names_tests_that_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    cases = runpy.run_path(str(ROOT / "benchmarks" / "honest_cases.py"))["CASES"]
+    for test in chain.from_iterable(cases.values()):
+        file, _, name = test.partition("::")
+        source = (ROOT / file).read_text("utf-8")
+        assert not name or f"def {name.partition('[')[0]}(" in source, test
+
+
+def test_a_campaign_in_pieces_keeps_what_it_did_not_measure() -> None:
+    told = {"command": "python x.py", "date": "now", "machine": {}, "seconds": 1}
+    kept: dict[str, Any] = {}
+    for commit, goal, figure in (("a", "x.one", 1), ("b", "x.two", 2), ("c", "x.one", 3)):
+        measured = {"goals": [{"goal": goal, "figure": figure}], "raw": {goal: figure}}
+        kept = _beside(kept, {"commit": commit, **told, **measured})
+    assert kept["commit"] == "c"
+    assert {one["goal"]: one["figure"] for one in kept["goals"]} == {"x.one": 3, "x.two": 2}
+    assert kept["raw"] == {"x.one": 3, "x.two": 2}
+    assert {goal: one["commit"] for goal, one in kept["earlier"].items()} == {"x.two": "b"}

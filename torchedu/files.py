@@ -7,7 +7,7 @@ import platform
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -121,24 +121,29 @@ def write_json(file: Path, value: Any) -> None:
     write_whole(file, json.dumps(value, ensure_ascii=False, indent=1).encode())
 
 
-def sweep(folder: Path) -> int:
-    """Remove what writers that were killed half-way left in a folder.
+def sweep(
+    folder: Path, written: re.Pattern[str] = _PART, kept: Collection[str] = frozenset()
+) -> int:
+    """Remove the files of a folder whose names are such as only we give, and nothing else.
 
     Call it where no other process is writing to the folder.
 
     Args:
-        folder: The folder; it need not exist.
+        folder: The folder; it need not exist, and a link to one is left alone.
+        written: What the names match; else what writers that were killed half-way left.
+        kept: Names that stay all the same.
 
     Returns:
         How many files were removed.
     """
-    if not folder.is_dir():
+    if folder.is_symlink() or not folder.is_dir():
         return 0
-    stale = [file for file in folder.iterdir() if _PART.fullmatch(file.name)]
-    stale = [file for file in stale if file.is_symlink() or file.is_file()]
-    for file in stale:
+    ours = (file for file in folder.iterdir() if written.fullmatch(file.name))
+    files = [file for file in ours if file.name not in kept]
+    files = [file for file in files if file.is_symlink() or file.is_file()]
+    for file in files:
         file.unlink(missing_ok=True)
-    return len(stale)
+    return len(files)
 
 
 @contextmanager

@@ -74,7 +74,11 @@ def _sweep(run: Path) -> None:
             file.unlink(missing_ok=True)
     folders = [file for file in run.iterdir() if file.is_dir() and not file.is_symlink()]
     parts = [part for folder in folders for part in folder.glob("*.parts") if not part.is_symlink()]
-    for folder in (run, *folders, *parts):  # checkpoints, pictures, what else a command put there
+    for folder in (
+        run.resolve(),
+        *folders,
+        *parts,
+    ):  # checkpoints, pictures, what else a command put there
         try:
             sweep(folder)
         except OSError as error:  # training goes on all the same

@@ -106,7 +106,7 @@ def on_two_ranks(folder: Path) -> dict[str, Any]:
             saved(name, divided(whole(23)))
     io.save_checkpoint(divided(whole(10), replicas=2), folder / "best.ckpt")
     if distributed.get_rank() == 0:
-        (parts_folder(last) / "of-a-killed-run.ckpt").touch()
+        (parts_folder(last) / f"{0:032x}.ckpt").touch()  # of a killed run
     saved("after all", divided(whole(24)))
     distributed.destroy_process_group()
     return told
@@ -249,6 +249,21 @@ def test_parts_go_with_their_checkpoint_and_when_one_file_takes_its_place(run: P
     io.remove_checkpoint(best)
     assert [one.name for one in (run / "checkpoints").iterdir()] == ["last.ckpt"]
     assert read_checkpoint(last).content["global_step"] == 30
+
+
+def test_what_others_put_among_parts_stays(run: Path, tmp_path: Path) -> None:
+    folder, io = run / "checkpoints", VerifiedCheckpointIO()
+    notes = parts_folder(folder / "last.ckpt") / "notes.ckpt"
+    notes.touch()
+    io.save_checkpoint(content(30), folder / "last.ckpt")
+    assert list(notes.parent.iterdir()) == [notes]
+    elsewhere = parts_folder(folder / "best.ckpt").rename(tmp_path / "elsewhere")
+    parts_folder(folder / "best.ckpt").symlink_to(elsewhere)
+    io.remove_checkpoint(folder / "best.ckpt")
+    assert len(list(elsewhere.iterdir())) == 2
+    (folder / "best.ckpt").mkdir()
+    io.remove_checkpoint(folder / "best.ckpt")
+    assert (folder / "best.ckpt").is_dir()
 
 
 def test_what_a_killed_run_left_among_parts_is_swept(run: Path) -> None:

@@ -205,7 +205,8 @@ def test_ids_follow_their_names(whole: Companions) -> None:
     assert moved.item_skills is not None
     # Of a: x, which is unknown there, and y.
     assert moved.item_skills.tolist() == [[0, 0], [0, 0], [0, 0], [2, 0], [1, 2]]
-    grown = whole.grown(Vocabulary({ITEM: Names(["c"])}))
+    grown = replace(whole, thresholds=[{"at": 0.5}]).grown(Vocabulary({ITEM: Names(["c"])}))
+    assert grown.thresholds is None, "they are those of other weights"
     assert grown.item_skills is not None
     assert grown.item_skills[:4].tolist() == whole.item_skills.tolist()  # type: ignore[union-attr]
     learnt = grown.learnt(moved)

@@ -1,10 +1,11 @@
 """Whom training has used is left out of scoring, refused or kept, as asked."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from torchedu.datamodules import Interactions
+from torchedu.datamodules import DataModule, Interactions
 from torchedu.errors import ConfigError
 from torchedu.people import People
 
@@ -58,3 +59,14 @@ def test_nobody_left_is_refused(class_store: Path) -> None:
 def test_an_unknown_way_is_told() -> None:
     with pytest.raises(ConfigError, match="seen is 'none'"):
         Interactions(seen="none")  # type: ignore[arg-type]
+
+
+def test_data_that_cannot_say_what_all_of_it_is_stays_divided(class_store: Path) -> None:
+    class Divided(Interactions):
+        def whole(self) -> Any:
+            return DataModule.whole(self)
+
+    data, learned = Divided(str(class_store)), Interactions(str(class_store), seed=1)
+    data.follow(learned)
+    assert data.learned is learned
+    assert len(data.parts["train"].student) == len(learned.parts["train"].student)

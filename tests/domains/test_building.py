@@ -70,3 +70,19 @@ def test_a_network_that_is_far_larger_than_its_weights_is_not_built() -> None:
     check_build(DKT, {"num_items": 5, "num_skills": 3, "dim": 8}, weights)
     with pytest.raises(CheckpointError, match=r"takes .* numbers, and its weights are 100"):
         check_build(DKT, {"num_items": 5, "num_skills": 3, "dim": 1 << 20}, weights)
+
+
+class Copied(torch.nn.Module):
+    """Computes something of itself while it is built, as language models do."""
+
+    def __init__(self, spread: float) -> None:
+        super().__init__()
+        self.drawn = torch.nn.init.normal_(torch.full((9,), torch.nan, device="cpu"), std=spread)
+        if not torch.isfinite(self.drawn).all():
+            raise CheckpointError("it was not filled.", "")
+        self.weight = torch.nn.Parameter(torch.nn.init.normal_(torch.empty(9)))
+        assert self.weight.is_meta
+
+
+def test_what_a_network_draws_of_its_own_while_it_is_looked_at_is_drawn() -> None:
+    check_build(Copied, {"spread": 1.0}, {})

@@ -1,4 +1,5 @@
 import json
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -121,3 +122,19 @@ def test_a_task_of_one_s_own_shows_sections_of_its_own(class_store: Path, tmp_pa
     assert list(table) == ["student", "position", "probability", "correct"]
     first = data.store.student_names([0]) * int(data.store.history_offsets[1])
     assert table["student"][: len(first)] == first
+
+
+def test_what_is_too_little_is_said(class_store: Path, trained_run: Path) -> None:
+    data = Interactions(str(class_store))
+    task = KnowledgeTracing(partial(DKT, dim=4), data.num_items, data.num_skills)
+    for count in (8, 30):
+        row = {"name": "DKT", "kind": "network", "auc": 0.7}
+        counts = {"texts": count, "prompts": 1}
+        columns = {"auc": "AUC"}
+        found = evaluation(
+            task, data, "test", counts=counts, columns=columns, scores=[row], sections=()
+        )
+        assert ("Too small to judge: 8 texts." in found["lead"]) == (count == 8)
+    lead = json.loads((trained_run / "evaluation.json").read_text("utf-8"))["lead"]
+    said = r"Too small to judge: 16 students: with others it would be 0\.\d\d to [01]\.\d\d\."
+    assert re.search(said, lead), lead

@@ -198,7 +198,9 @@ def test_no_worker_counts_the_surface_again(desk: Path, monkeypatch: pytest.Monk
     assert torch.equal(there.surface_BF, data.batches(index).surface_BF)
 
 
-def test_short_answers_are_labelled_beside_their_references(desk: Path) -> None:
+def test_short_answers_are_labelled_beside_their_references(
+    desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = desk / "runs" / "answers"
     words = ["--data.path", str(desk / "answers"), "--run", str(run), "--trainer.max_epochs", "15"]
     words += ["--data.encoder", str(desk / "encoder"), "--model.net.head", "classes"]
@@ -210,7 +212,13 @@ def test_short_answers_are_labelled_beside_their_references(desk: Path) -> None:
     assert words_alone["name"] == "words (TF-IDF), by question"
     assert overlap["name"] == "overlap with the reference"
     assert overlap["macro_f1"] > 0.6
-    assert [one["name"] for one in found["by_part"]] == ["unseen-answers", "unseen-questions"]
+    parts = ["unseen-answers", "unseen-questions"]
+    assert [one["name"] for one in found["by_part"]] == parts
+    printed = capsys.readouterr().out
+    for part in found["by_part"]:
+        for column in found["columns"]:
+            assert set(part[column]) == {row["name"] for row in found["scores"]}
+        assert f"{part['name']} ({part['texts']})" in printed
     task = open_task(run / "checkpoints" / "best.ckpt")
     assert (task.net.num_roles, task.num_labels) == (2, 3)
     words = ["--format", "csv", "--run", str(desk / "labels"), "--trainer.accelerator", "cpu"]

@@ -15,6 +15,9 @@ def test_leaks_are_told_without_names(class_store: Path) -> None:
     assert section.sentence == "two are one."
     assert "Ann" not in str(section.to_json())
     assert leaks(object()) == ()
+    task = object.__new__(KnowledgeTracing)
+    told = evaluation(task, data, "test", counts={}, columns={}, scores=[], sections=())
+    assert told["lead"].endswith("It may be too good: two are one.")
 
 
 def test_a_perfect_score_is_doubted() -> None:

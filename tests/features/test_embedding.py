@@ -74,6 +74,35 @@ def test_only_what_is_new_is_embedded(
     assert seen[-1] == len({*texts})
 
 
+def test_what_are_no_vectors_is_made_anew_and_no_link_is_written_through(
+    encoder: str, tmp_path: Path
+) -> None:
+    texts, kept = sentences(8), tmp_path / "kept"
+    first = embed(texts, encoder, kept)[:]
+    (home,) = kept.iterdir()
+    (keys,) = home.glob("*.keys")
+    for file, content in (
+        (keys, keys.read_bytes()[:40]),
+        (keys, keys.read_bytes()[32:] + keys.read_bytes()[:32]),  # in another order
+        (keys.with_suffix(".vectors"), b"x" * 100),
+        (home / "about.json", b"["),
+    ):
+        file.write_bytes(content)
+        assert np.array_equal(embed(texts, encoder, kept)[:], first)
+    mine = tmp_path / "mine"
+    mine.write_text("the user's own")
+    vectors = keys.with_suffix(".vectors")
+    vectors.unlink()
+    vectors.symlink_to(mine)
+    with pytest.raises(ConfigError, match="is a link"):
+        embed(texts, encoder, kept)
+    home.rename(tmp_path / "elsewhere")
+    home.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ConfigError, match="is a link"):
+        embed(sentences(3, seed=5), encoder, kept)
+    assert mine.read_text() == "the user's own"
+
+
 def test_half_the_size_is_nearly_the_same(encoder: str, tmp_path: Path) -> None:
     texts = sentences(10)
     whole, half = (embed(texts, encoder, tmp_path, precision=p)[:] for p in ("32", "bf16"))
@@ -123,7 +152,7 @@ def test_what_was_killed_goes_on_and_ranks_share_the_work(
     killed = launch.start(killed_half_way, texts, encoder, tmp_path / "killed")
     ranks = launch.start(shared, texts, encoder, tmp_path / "shared", ranks=2)
     assert killed.wait(timeout=120) == [-signal.SIGKILL]
-    (part,) = embedding._parts(next((tmp_path / "killed").iterdir()))
+    (part,) = embedding._parts(next((tmp_path / "killed").iterdir()), 16, "32")
     before = int(part.done.sum())
     assert 0 < before < len(part.done)
     again: list[int] = []

@@ -19,6 +19,7 @@ KINDS = {
     "fragment": "name",
     "overlap": "copies",
     "student_id": "name",
+    "end_of_student_id": "name",
     "course_id": "tell",
 }
 
@@ -46,6 +47,10 @@ def planted(kind: str, taken: dict[str, list[str]]) -> dict[str, list[str]]:
         return taken | {f"twin of {who}": names for who, names in list(taken.items())[:600]}
     if kind == "student_id":
         return {f"{who}_{names[-1]}": names for who, names in taken.items()}
+    if kind == "end_of_student_id":  # of letters and digits
+        return {
+            f"{who}c{names[-1]}": [f"c{name}" for name in names] for who, names in taken.items()
+        }
     return {who: [f"alias {names[-1]}", *names] for who, names in taken.items()}
 
 

@@ -29,6 +29,7 @@ def test_bundles_are_dealt_and_drawn_as_single_students_are(
     rows, of = drawn(1, 12_000, each)
     pool = np.arange(12_000) % 2
     made: list[tuple[np.ndarray, np.ndarray]] = []
+    monkeypatch.setattr(dealing, "CHEAP", 0)
     for bundles in (2048, 12_000):  # in bundles, and one by one
         monkeypatch.setattr(dealing, "BUNDLES", bundles)
         random = np.random.default_rng(2)

@@ -6,7 +6,13 @@ import torch
 
 from tests.encoders import write_decoder, write_encoder
 from torchedu.errors import ConfigError
-from torchedu.models.text_encoder import TextEncoder, encoder_sizes, model_folder, tokenizer
+from torchedu.models.text_encoder import (
+    TextEncoder,
+    encoder_config,
+    encoder_sizes,
+    model_folder,
+    tokenizer,
+)
 from torchedu.permissions import allowing
 
 
@@ -74,9 +80,11 @@ def test_no_pickle_and_no_code_is_read(encoder: Path, tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes((encoder / "model.safetensors").read_bytes())
     (tmp_path / "own.py").write_text("raise SystemExit('this ran')")
     config = json.loads((tmp_path / "config.json").read_text())
-    config |= {"model_type": "own", "auto_map": {"AutoModel": "own.Own", "AutoConfig": "own.C"}}
+    config |= {"auto_map": {"AutoModel": "own.Own", "AutoConfig": "own.C"}}
     (tmp_path / "config.json").write_text(json.dumps(config))
-    with pytest.raises(ConfigError, match="cannot be loaded"):
+    TextEncoder.pretrained(str(tmp_path))
+    (tmp_path / "config.json").write_text(json.dumps({**config, "model_type": "own"}))
+    with pytest.raises(ConfigError, match="model_type is 'own'"):
         TextEncoder.pretrained(str(tmp_path))
 
 
@@ -103,3 +111,21 @@ def test_what_cannot_be_built_is_told(encoder: Path, tmp_path: Path) -> None:
         TextEncoder.pretrained(str(tmp_path))
     with pytest.raises(ConfigError, match="tokenizer"):
         tokenizer(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"[" * 200_000, b"[]", b"\xff", b"{", b'{"model_type": "bert", "hidden_size": "wide"}',
+     b'{"model_type": "bert", "num_hidden_layers": 1e9}', b'{"model_type": ["bert"]}',
+     b'{"model_type": "bert", "hidden_size": null}'],
+)  # fmt: skip
+def test_a_configuration_has_a_form_before_anything_is_built(
+    encoder: Path, tmp_path: Path, content: bytes
+) -> None:
+    for file in encoder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "config.json").write_bytes(content)
+    with pytest.raises(ConfigError):
+        encoder_sizes(encoder_config(str(tmp_path)))
+    with pytest.raises(ConfigError):
+        TextEncoder.pretrained(str(tmp_path))

@@ -236,7 +236,6 @@ def test_vectors_of_texts_go_with_them_and_others_stay(tmp_path: Path) -> None:
     store: Any = import_data("texts", raw, tmp_path / "class.store", {"groups": ["writer"]})
     home = tmp_path / "class.features" / "made"
     (home / "tokens-1.store").mkdir(parents=True)
-    (home / "about.json").write_text('{"precision": "32"}')
     keys = np.sort(text_keys(store.all_texts))
     vectors = np.arange(len(keys) * 3, dtype=np.float32).reshape(-1, 3)
     for suffix, content in (
@@ -246,6 +245,8 @@ def test_vectors_of_texts_go_with_them_and_others_stay(tmp_path: Path) -> None:
     ):
         (home / f"x{suffix}").write_bytes(content.tobytes())
     known = dict(zip(keys.tolist(), vectors.tolist(), strict=True))
+    (home / "y.keys").write_bytes(b"of somebody who was stopped")
+    (home.with_name("another's")).symlink_to(tmp_path)
     forget(store.path, NAME, [])
     (file,) = home.glob("*.keys")
     left = np.frombuffer(file.read_bytes(), "S32")

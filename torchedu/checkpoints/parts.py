@@ -8,7 +8,7 @@ takes its place.
 
 import errno
 import math
-import shutil
+import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,9 +21,11 @@ from torch.utils._pytree import keystr, tree_leaves, tree_map_with_path
 
 from torchedu.checkpoints.seal import ANOTHER, Verified, verify, write_sealed
 from torchedu.errors import CheckpointError
-from torchedu.files import below, whole
+from torchedu.files import below, sweep, whole
 from torchedu.ranks import on_all
 
+_PART = re.compile(r"[0-9a-f]{32}\.ckpt|\.[0-9a-f]{32}\.ckpt\.\d+\.part")
+"""What parts are called, whole and half-written, as nobody else calls a file."""
 DIVIDED = ("state_dict", "optimizer_states")
 """What of a checkpoint may be divided."""
 
@@ -126,17 +128,17 @@ def put_together(
 
 
 def remove(file: Path) -> None:
-    """Remove a checkpoint with its parts, or a folder of another strategy; it need not exist."""
-    if file.is_dir() and not file.is_symlink():
-        shutil.rmtree(file)
-    else:
+    """Remove a checkpoint with its parts; it need not exist, and a folder of its name stays."""
+    if file.is_symlink() or not file.is_dir():
         file.unlink(missing_ok=True)
     remove_parts(file)
 
 
 def remove_parts(file: Path) -> None:
-    """Remove the parts of a checkpoint that is one file now."""
-    shutil.rmtree(parts_folder(file), ignore_errors=True)
+    """Remove the parts of a checkpoint that is one file now; what else stands there stays."""
+    with suppress(OSError):  # it is not there, a link, or holds what we have not written
+        sweep(parts_folder(file), _PART)
+        parts_folder(file).rmdir()
 
 
 def _taken_apart(checkpoint: Mapping[str, Any]) -> tuple[dict[str, Any], Any, Any]:
@@ -187,12 +189,10 @@ def _part(file: Path, name: str, digest: str) -> Iterator[Verified]:
 def _prune(file: Path) -> None:
     """Remove what stands among the parts of a checkpoint and is not named by it."""
     try:
-        named = torch.load(file, weights_only=True, mmap=True).get("parts", {})
+        named = {*torch.load(file, weights_only=True, mmap=True).get("parts", {})}
     except FileNotFoundError:
-        named = {}
+        named = set()
     except Exception:  # noqa: BLE001  # nothing is removed for what cannot be read
         return
     with suppress(OSError):  # what stays takes room and nothing else
-        for entry in parts_folder(file).iterdir():
-            if entry.name not in named:
-                entry.unlink()
+        sweep(parts_folder(file), _PART, named)

@@ -39,6 +39,13 @@ def show(terminal: Terminal, result: Result) -> None:
             *(_shown(number) for number in numbers),
             style="bold" if row["name"] in evaluation["best"] else "",
         )
+    parts = evaluation.get("by_part") or []
+    for part in parts if len(parts) > 1 else ():
+        table.add_section()
+        for model in part[next(iter(evaluation["columns"]))]:
+            numbers = [part[name][model] for name in evaluation["columns"]]
+            name = f"{model}, {part['name']} ({part['texts']:,})"
+            table.add_row(name, *(_shown(number) for number in numbers))
     terminal.print(table)
     if isinstance(result.report, MissingExtraError):
         terminal.print(f"No report was written. {result.report}")

@@ -11,6 +11,7 @@ from torchedu.cli.terminal import Terminal
 from torchedu.errors import ConfigError
 from torchedu.files import below, writing_below
 from torchedu.run import Run, RunConfig, build
+from torchedu.run.following import follow
 from torchedu.run.training import score
 from torchedu.run_folder import RunFolder
 
@@ -45,7 +46,11 @@ def trained(words: Sequence[str], command: str) -> Run:
             f"Give a run's folder or a checkpoint: torchedu {command} runs/version_0",
         )
     opened = open_checkpoint(checkpoint) if checkpoint else None
-    return build(RunConfig(rest, command, opened))
+    config = RunConfig(rest, command, opened)
+    run = build(config)
+    if command == "test":
+        follow(config, run.data)
+    return run
 
 
 def results_folder(run: Run, command: str) -> Path:

@@ -219,8 +219,11 @@ class Companions:
         return np.array(self.vocabulary[kind].translation(vocabulary[kind]), np.int64)
 
     def grown(self, vocabulary: Vocabulary) -> Self:
-        """Return these with new names at the end of each kind, of which nothing else is known."""
-        return self.to(self.vocabulary.grown(vocabulary))
+        """Return these with new names at the end of each kind, of which nothing else is known.
+
+        Thresholds go: they were chosen for the weights from which training goes on.
+        """
+        return replace(self.to(self.vocabulary.grown(vocabulary)), thresholds=None)
 
     def learnt(self, own: "Companions") -> Self:
         """Return these with what data says of names that they know but nothing more of.

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeVar, cast
 
 import numpy as np
 from lightning import LightningDataModule
@@ -80,6 +80,7 @@ class DataModule(Ranged, LightningDataModule, ABC):
             )  # fmt: skip
         self.seen = seen
         self._looked_for: set[str] = set()
+        self._learned: DataModule | None = None
         self.left_out: dict[str, int] = {}
         self.path = path
         self.name = "" if path is None else Path(path).stem
@@ -177,6 +178,34 @@ class DataModule(Ranged, LightningDataModule, ABC):
     def parts(self) -> Mapping[str, Any]:
         """The parts ``train``, ``val`` and ``test``: rows of the store, or a ``Part`` each."""
         return {}
+
+    @property
+    def learned(self) -> Self:
+        """The data that network and baselines learn from: itself, where nothing else was said."""
+        return self if self._learned is None else cast(Self, self._learned)
+
+    def follow(self, learned: "DataModule", divided: bool = False) -> None:
+        """Become what a network is scored on that was trained on other data of its kind.
+
+        All of it is then the test part, or what it names as such itself. Baselines learn, and
+        thresholds and the like are chosen, where the network was trained.
+
+        Args:
+            learned: The data that it was trained on, as divided then.
+            divided: Whether this data stays divided as its options say.
+        """
+        self._learned = learned
+        parts = None if divided else self.whole()
+        if parts is not None:
+            none = Part(*(column[:0] for column in parts)) if isinstance(parts, Part) else parts[:0]
+            self.parts = {"train": none, "val": none, "test": parts}
+
+    def whole(self) -> Any:
+        """Return all that can be scored, or what the data itself names as its test part.
+
+        None where a kind of data has no way to say so: it stays divided as its options say.
+        """
+        return None
 
     @cached_property
     def findings(self) -> list[Finding]:

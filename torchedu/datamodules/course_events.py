@@ -14,6 +14,7 @@ from torchedu.datamodules.stream import EpochLoader
 from torchedu.datasets.events import PRESENTATION, EventStore
 from torchedu.datasets.fair_weights import fair_weights
 from torchedu.datasets.order import BalancedOrder, Order
+from torchedu.datasets.splits import named_test
 from torchedu.errors import ConfigError, DataError, allowed, worded
 from torchedu.features.course import WEEK
 from torchedu.features.course_view import Moments, View, module_of, view
@@ -208,6 +209,11 @@ class CourseEvents(DataModule):
     def parts(self) -> Mapping[str, Ids]:
         """The enrolments of ``train``, ``val`` and ``test``, rows of the store."""
         return self._split(*self._divided)
+
+    def whole(self) -> Ids:
+        """Return the enrolments whose outcome is known; such as the test part, if one is named."""
+        test = named_test(self.store) & ~np.isnan(self.store.at_risk)
+        return np.flatnonzero(test)
 
     @property
     def today(self) -> NDArray[np.float64]:

@@ -18,7 +18,7 @@ from torchedu.datasets.enrolments import EnrolmentStore
 from torchedu.datasets.importers.enrolments.prerequisites import read_prerequisites
 from torchedu.datasets.order import Order, cut_windows
 from torchedu.datasets.prerequisites import Prerequisites
-from torchedu.datasets.splits import Part
+from torchedu.datasets.splits import Part, named_test
 from torchedu.leaks import check, refuse
 from torchedu.models import Network, Recommender
 from torchedu.ranges import NOT_NEGATIVE
@@ -153,6 +153,17 @@ class Enrolments(DataModule):
         self.findings = check(self.store, parts)
         refuse(self.findings, self.store)
         return parts
+
+    def follow(self, learned: DataModule, divided: bool = False) -> None:
+        """Look for leaks in what is scored; see ``DataModule.follow``."""
+        super().follow(learned, divided)
+        refuse(self.findings, self.store)
+
+    def whole(self) -> Part:
+        """Return each student's last course, to be told from those before."""
+        lengths = np.diff(self.store.history_offsets)
+        student = np.flatnonzero((lengths > 1) & named_test(self.store))
+        return Part(student, lengths[student] - 1, lengths[student])
 
     @property
     def popularity(self) -> torch.Tensor:

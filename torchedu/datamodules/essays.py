@@ -13,7 +13,7 @@ from torchedu.batch import EssayBatch
 from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, Seen
 from torchedu.datasets.order import Order
-from torchedu.datasets.texts import TextStore, split_texts
+from torchedu.datasets.texts import TextStore, named_parts, split_texts
 from torchedu.errors import ConfigError, DataError, allowed
 from torchedu.features import embed, tokenize
 from torchedu.features.embedding import Precision, vectors_key
@@ -197,6 +197,12 @@ class Essays(DataModule):
         """Rows of the parts ``train``, ``val`` and ``test``."""
         parts = self._split(self.store)
         return {name: rows[self._wanted(rows)] for name, rows in parts.items()}
+
+    def whole(self) -> NDArray[np.int64]:
+        """Return all texts, or those that the data names as neither training nor validation."""
+        rows = np.arange(self.store.num_texts)
+        test = named_parts(self.store)["test"]
+        return rows[self._wanted(rows) & (test if test.any() else True)]
 
     def _wanted(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         ids = self.store.vocabulary[PROMPT].ids(self.prompts or self.store.vocabulary[PROMPT])

@@ -12,6 +12,7 @@ from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, Seen
 from torchedu.datasets.chats import ANSWERED_BY, ChatStore, Message, chat_parts
 from torchedu.datasets.order import Order
+from torchedu.datasets.splits import PARTS
 from torchedu.errors import worded
 from torchedu.files import alone
 from torchedu.ranges import Range, check_range
@@ -109,7 +110,24 @@ class Explanations(DataModule):
     @cached_property
     def parts(self) -> Mapping[str, Ids]:
         """The conversations of ``train``, ``val`` and ``test``, rows of the store."""
+        if not (np.asarray(self.store.part) == 0).any():
+            rank_zero_warn(
+                "The data has no training part: all parts are drawn of it, so that scores are not "
+                "those of the published test part."
+            )
         return chat_parts(self.store, *self._shares, self.seed)
+
+    def follow(self, learned: DataModule, divided: bool = False) -> None:
+        """Write with the tokenizer of what was learned; see ``DataModule.follow``."""
+        super().follow(learned, divided)
+        assert isinstance(learned, Explanations)
+        self.tokenizer = learned.tokenizer
+
+    def whole(self) -> Ids:
+        """Return all conversations, or those that the data names as its test part."""
+        part = np.asarray(self.store.part)
+        test = part == PARTS.index("test")
+        return np.flatnonzero(test if test.any() else np.ones(len(part), bool))
 
     @property
     def batch_size(self) -> int:  # type: ignore[override]  # counted

@@ -18,6 +18,7 @@ from torchedu.batch import UNKNOWN_VALUES, TracingFacts
 from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, Seen
 from torchedu.datasets import AnswerStore, splits
+from torchedu.datasets.answers import Answers
 from torchedu.datasets.order import Order, Windows, cut_windows
 from torchedu.datasets.simulator import simulate
 from torchedu.datasets.splits import Part
@@ -27,7 +28,7 @@ from torchedu.models import KTModel, Network
 from torchedu.models.kt_model import BuildsOnRegression
 from torchedu.readers.answers import AnswerBatches, pad_lists
 from torchedu.readers.histories import answers_in, past_of
-from torchedu.schema import ITEM, SKILL
+from torchedu.schema import ITEM, SKILL, Vocabulary
 
 MOST_WINDOWS = 64
 """Windows in a batch whose size nobody said."""
@@ -174,6 +175,10 @@ class Interactions(DataModule):
             int(train.stop.sum()),
         )
 
+    def answers(self, vocabulary: Vocabulary, part: Part) -> Answers:
+        """Return a part's histories, for baselines, in the ids of a vocabulary with all names."""
+        return answers_in(self.store, vocabulary, part)
+
     @cached_property
     def regression(self) -> StreamingLR:
         """The baseline that networks build on, fitted once to the training part, in its own ids."""
@@ -189,6 +194,12 @@ class Interactions(DataModule):
         """Give batches in the ids of a trained network; see ``DataModule.use``."""
         super().use(companions)
         self.__dict__.pop("_past", None)
+
+    def whole(self) -> Part:
+        """Return everyone's answers, or those of the students that a column names as the test."""
+        test = splits.named_test(self.store)
+        everyone = self._everyone
+        return Part(*(column[test[everyone.student]] for column in everyone))
 
     def training(self) -> tuple[AnswerBatches, Order]:
         """Return what builds the training batches, and their order."""

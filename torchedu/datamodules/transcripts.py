@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, Seen
 from torchedu.datasets.order import Order, Windows, cut_windows
-from torchedu.datasets.splits import Part
+from torchedu.datasets.splits import PARTS, Part
 from torchedu.datasets.transcripts import TranscriptStore, split_transcripts
 from torchedu.features import Embeddings, embed
 from torchedu.features.embedding import Precision, vectors_key
-from torchedu.models.text_encoder import Pooling, encoder_config
+from torchedu.models.text_encoder import Pooling, encoder_config, encoder_sizes
 from torchedu.ranges import Range
 from torchedu.readers.transcripts import LessonBatches
 from torchedu.schema import ENCODER, RESERVED, ROLE, ROLES, TAG, Names, Vocabulary
@@ -131,7 +131,7 @@ class Transcripts(DataModule):
     @cached_property
     def vector_dim(self) -> int:
         """Width of the sentences' vectors."""
-        return int(encoder_config(self.encoder)["hidden_size"])
+        return encoder_sizes(encoder_config(self.encoder))[1]
 
     @cached_property
     def parts(self) -> Mapping[str, Part]:
@@ -143,6 +143,12 @@ class Transcripts(DataModule):
         """All lessons, of whatever part."""
         lengths = np.diff(self.store.lesson_offsets)
         return Part(np.arange(len(lengths)), np.zeros_like(lengths), lengths)
+
+    def whole(self) -> Part:
+        """Return all lessons, or those that the data names as its test part."""
+        test = self.store.part == PARTS.index("test")
+        rows = np.flatnonzero(test) if test.any() else np.arange(len(test))
+        return Part(*(column[rows] for column in self.everything))
 
     @cached_property
     def embeddings(self) -> Embeddings:

@@ -231,6 +231,20 @@ def attributes(vocabulary: Vocabulary) -> tuple[str, ...]:
     return tuple(name for name in values if not values[name] or values[name] - set(PARTS))
 
 
+def named_test(store: Store) -> NDArray[np.bool_]:
+    """Say who is of the test part by the attributes that say nothing but parts; all without any.
+
+    Returns:
+        Shape (rows of the table that ``store.mark`` names,).
+    """
+    people = attributes(store.vocabulary)
+    for name in store.vocabulary.groups:
+        names = store.vocabulary[GROUP + name]
+        if name not in people and "test" in names:
+            return np.asarray(store.group(name)) == names.id("test")
+    return np.ones(store.num_rows(store.mark[0]), bool)
+
+
 def part_sizes(part: NDArray[np.uint8 | np.int8]) -> dict[str, int]:
     """Return how often each of ``PARTS`` stands among numbers of parts, where one does."""
     counts = {name: int((part == number).sum()) for number, name in enumerate(PARTS)}

@@ -213,6 +213,18 @@ def write_texts(
     return TextStore(path)
 
 
+def named_parts(store: TextStore) -> dict[str, NDArray[np.bool_]]:
+    """Say which texts are of each part as the data says: test is what is neither of the others."""
+    names = store.vocabulary[PART]
+    has = PART in store.columns("texts")
+    part = store.part_of(PART) if has else np.zeros(store.num_texts, np.int32)
+    train, val = (
+        np.isin(part, names.ids(name for name in names if name.lower() in some))
+        for some in (TRAIN, VAL)
+    )
+    return {"train": train, "val": val, "test": ~train & ~val}
+
+
 def split_texts(
     store: TextStore,
     by: str | None = None,
@@ -255,11 +267,7 @@ def split_texts(
             "There are at least 3 folds: one tests, the one before it chooses; fold counts from 0.",
         )
     if by == "part":
-        names = store.vocabulary[PART]
-        part = store.part_of(PART)
-        in_train = np.isin(part, names.ids(name for name in names if name.lower() in TRAIN))
-        in_val = np.isin(part, names.ids(name for name in names if name.lower() in VAL))
-        in_test = ~in_train & ~in_val
+        in_train, in_val, in_test = named_parts(store).values()
         if not in_val.any():
             edge = np.quantile(place[in_train], val) if in_train.any() else 0
             in_val = in_train & (place <= edge)

@@ -134,11 +134,16 @@ def check_build(
 
 
 class _Unfilled(TorchFunctionMode):
-    """Draws no numbers for what has no memory: on the meta device that alone imports a compiler."""
+    """Draws no numbers for what has no memory: on the meta device that alone imports a compiler.
+
+    What a network computes on the CPU while it is built, of a small copy of itself, stays as it is.
+    """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func in (Tensor.normal_, Tensor.uniform_, nn.init.normal_, nn.init.uniform_):
-            return args[0] if args else kwargs["tensor"]
+            tensor: Tensor = args[0] if args else kwargs["tensor"]
+            if tensor.is_meta:
+                return tensor
         return func(*args, **(kwargs or {}))
 
 

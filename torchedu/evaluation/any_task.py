@@ -13,6 +13,7 @@ from torchedu.datamodules import DataModule
 from torchedu.errors import ConfigError
 from torchedu.evaluation.leak_section import leaks
 from torchedu.files import write_json
+from torchedu.metrics.intervals import FEW
 from torchedu.prediction.stream import predicted
 from torchedu.run_folder import RunFolder
 from torchedu.sections import PERFECT, Section, is_perfect
@@ -73,6 +74,8 @@ def evaluate(
         ConfigError: A baseline has another one's name, or the task has no way to fit it.
     """
     request = Request(trainer, part, None if folder is None else Path(folder), baselines)
+    if isinstance(data, DataModule) and data.learned is not data and task.companions is not None:
+        data.learned.use(task.companions)
     content = findings(task, data, request)
     if not trainer.is_global_zero:
         return {}
@@ -106,9 +109,13 @@ def findings(task: Task, data: LightningDataModule, request: Request) -> dict[st
     rows = [{"name": type(task.net).__name__, "kind": "network", **numbers}]
     sections: Sequence[Section] = ()
     if beside or type(task).sections is not Task.sections:
+        assert isinstance(data, DataModule)
         columns, learned = (
-            predicted(task, data, part, request.trainer) if wanted else {}  # type: ignore[arg-type]
-            for part, wanted in ((request.part, True), ("train", beside and request.baselines))
+            predicted(task, of, part, request.trainer) if wanted else {}
+            for of, part, wanted in (
+                (data, request.part, True),
+                (data.learned, "train", beside and request.baselines),
+            )
         )
         if request.trainer.is_global_zero:
             sections = task.sections(data, columns)
@@ -197,7 +204,7 @@ def evaluation(
         verb: How the network comes to its first score, as a sentence has it.
         origin: The first score of a model that knows nothing.
         lower: Whether the first score is the better the lower it is.
-        caution: What is to be told after the first score.
+        caution: How far the first score would move, told where what is scored is too little.
         **more: What else is kept for other programs.
     """
     return {
@@ -216,7 +223,8 @@ def evaluation(
         "lead": _lead(scores, columns, verb, lower)
         + _left_out(data, part)
         + ("" if lower else _perfect(scores, columns))
-        + caution,
+        + _too_few(counts, caution)
+        + _leaky(data),
         "sections": [section.to_json() for section in (*sections, *leaks(data))],
         **more,
     }
@@ -273,6 +281,21 @@ def _perfect(scores: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) ->
     name = next(iter(columns), "")
     reached = [row.get(name) for row in scores if row["kind"] == "network"]
     return f" {PERFECT}." if any(is_perfect(value) for value in reached) else ""
+
+
+def _leaky(data: LightningDataModule) -> str:
+    """Doubt a score where something in the data may make it too good: the largest such thing."""
+    if not isinstance(data, DataModule) or not data.findings:
+        return ""
+    first, *others = data.findings
+    more = f", and {len(others)} more below" if others else ""
+    return f" It may be too good: {first.sentence}{more}."
+
+
+def _too_few(counts: Mapping[str, int], moves: str) -> str:
+    """Say that there is too little to judge by, and how far the score would move."""
+    noun, count = next(iter(counts.items()), ("", FEW))
+    return f" Too small to judge: {count:,} {noun}{moves}." if count < FEW else ""
 
 
 def _left_out(data: LightningDataModule, part: str) -> str:

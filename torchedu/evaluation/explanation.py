@@ -31,7 +31,8 @@ def _(task: MathExplanation, data: Explanations, request: Request) -> dict[str, 
     costs: Models[float] = {name: ("network", -numbers["log_likelihood"])}
     windows = data.batches(request.part).windows
     tokens, scored = _tokens(data, request.part)
-    for baseline in fitted(map(KneserNey, ORDERS), request.baselines, _tokens(data, "train")[0]):
+    learned, _ = _tokens(data.learned, "train")
+    for baseline in fitted(map(KneserNey, ORDERS), request.baselines, learned):
         costs[baseline.name] = ("baseline", -float(baseline.predict(tokens)[scored].mean()))
     return {
         "counts": {

@@ -57,8 +57,11 @@ def _(task: EssayGrading, data: Essays, request: Request) -> dict[str, Any]:
     """
     grouped = attributes(data.store.vocabulary)
     known, chosen = (
-        first_of_each(predicted(task, data, part, request.trainer), "text") if wanted else {}
-        for part, wanted in ((request.part, True), ("val", grouped and not task.num_labels))
+        first_of_each(predicted(task, of, part, request.trainer), "text") if wanted else {}
+        for of, part, wanted in (
+            (data, request.part, True),
+            (data.learned, "val", grouped and not task.num_labels),
+        )
     )
     if not request.trainer.is_global_zero:
         return {}
@@ -68,12 +71,14 @@ def _(task: EssayGrading, data: Essays, request: Request) -> dict[str, Any]:
     own: list[Grader] = [kind() for kind in BASELINES]
     if task.num_labels:
         own = [WordLabel(), *([OverlapLabel()] if data.store.references else [])]
+    learned = data.learned
+    prompts = data.store.vocabulary[PROMPT].translation(learned.store.vocabulary[PROMPT])
     wanted = data.store.graded(text, data.surface)
-    for baseline in fitted(
-        own, request.baselines, data.store.graded(data.parts["train"], data.surface)
-    ):
+    wanted = wanted._replace(prompt=np.array(prompts)[wanted.prompt])
+    past = learned.store.graded(learned.parts["train"], learned.surface)
+    for baseline in fitted(own, request.baselines, past):
         said = baseline.predict(wanted)
-        metrics = task.metrics if task.num_labels else _stretched(baseline, task, data)
+        metrics = task.metrics if task.num_labels else _stretched(baseline, task, learned)
         models[baseline.name] = ("baseline", (said, metrics))
     target = data.batches.target[text]
 
@@ -97,8 +102,11 @@ def _(task: EssayGrading, data: Essays, request: Request) -> dict[str, Any]:
         for name, mine in apart(data.store.values("texts", column)[text], names):
             if mine.sum() >= LEAST:
                 by_model = each(models, partial(scored, mine=mine))
-                kept = {model: own[measure] for model, own in by_model.items()}
-                groups.append({"name": name, "texts": int(mine.sum()), measure: kept})
+                kept = {
+                    column: {model: own[column] for model, own in by_model.items()}
+                    for column in columns
+                }
+                groups.append({"name": name, "texts": int(mine.sum()), **kept})
         return groups
 
     scores = rows(models, scored)
@@ -198,12 +206,13 @@ def _fairness(
     text, value, prompt = known["text"], known["value"].astype(float), known["prompt"]
     target = data.batches.target[text, 0]
     if not chosen:
-        label, learnt = data.store.label, data.store.label[data.parts["train"]]
+        label, learnt = data.store.label, data.learned.store.label[data.learned.parts["train"]]
         common = int(np.bincount(learnt[learnt >= 0]).argmax())
         chance, outcome = value[:, common], label[text] == common
         question = f"labelled it {task.vocabulary[LABEL].name(RESERVED + common)!r}"
     else:
-        truth, spread = data.batches.target[chosen["text"], 0], chosen["value"].astype(float)
+        truth = data.learned.batches.target[chosen["text"], 0]
+        spread = chosen["value"].astype(float)
         chance, outcome = np.full(len(target), np.nan), np.zeros(len(target), bool)
         for id, mine in apart(prompt):
             own = (chosen["prompt"] == id) & np.isfinite(truth)

@@ -47,7 +47,8 @@ def _(task: TranscriptTagging, data: Transcripts, request: Request) -> dict[str,
         given = {network: known["tag"][mine]}
         if request.baselines and mine.any():
             said = _baselines(request.baselines, data, number, tagged[mine])
-            given |= {name: translation[tags] for name, tags in said.items()}
+            _, learnt = _names(task, data.learned, who)
+            given |= {name: learnt[tags] for name, tags in said.items()}
         counted = {}
         for name, tags in given.items():
             tags = np.maximum(tags - RESERVED, 0)
@@ -87,13 +88,13 @@ def _names(task: TranscriptTagging, data: Transcripts, who: str) -> tuple[list[s
 
 
 def _baselines(baselines: Baselines, data: Transcripts, role: int, asked: Ids) -> dict[str, Ids]:
-    """Return the baselines' tags of some sentences of a role, in the ids of the store."""
-    store, learned = data.store, data.sentences_of("train")
+    """Return the baselines' tags of some sentences of a role, in the ids of what they learn."""
+    store, learned = data.learned.store, data.learned.sentences_of("train")
     tag = np.asarray(store.column("tag"))
     learned = learned[(np.asarray(store.column("role"))[learned] == role) & (tag[learned] > 0)]
     if not len(learned):
         return {}
-    every = fitted((kind() for kind in BASELINES), baselines, _sentences(data, learned))
+    every = fitted((kind() for kind in BASELINES), baselines, _sentences(data.learned, learned))
     wanted = _sentences(data, asked)
     return {baseline.name: baseline.predict(wanted) for baseline in every}
 

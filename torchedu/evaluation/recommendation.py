@@ -54,7 +54,7 @@ BLENDED = (Popularity, EASE, RecentEASE, Markov, NextCourseRidge)
 
 
 class Cases:
-    """The held-out courses of a part, in the ids of the store.
+    """The held-out courses of a part, in the ids of the store that baselines learn from.
 
     Args:
         data: The enrolments.
@@ -69,9 +69,11 @@ class Cases:
         self.student = np.repeat(windows.student, num)
         self.position = begin + np.arange(int(num.sum()))
         self.store = data.store
-        self.target = np.asarray(
-            self.store.item[self.store.history_offsets[self.student] + self.position], np.int64
-        )
+        names = data.learned.store.vocabulary[ITEM]
+        self.item_id = np.array(self.store.vocabulary[ITEM].translation(names), np.int64)
+        self.num_items = len(names)
+        held_out = self.store.item[self.store.history_offsets[self.student] + self.position]
+        self.target = self.item_id[held_out]
 
     def __len__(self) -> int:
         """Return the number of cases."""
@@ -79,7 +81,8 @@ class Cases:
 
     def histories(self, index: NDArray[Any]) -> Enrolled:
         """Return what the student of each of some cases had taken before."""
-        return self.store.enrolled(self.student[index], self.position[index])
+        taken = self.store.enrolled(self.student[index], self.position[index])
+        return Enrolled(taken.offsets, self.item_id[taken.item].astype(np.int32), self.num_items)
 
     def blocks(self) -> Sequence[NDArray[np.int64]]:
         """Return the indices of all cases, in blocks of histories that are about as long."""
@@ -95,16 +98,17 @@ def _(task: CourseRecommendation, data: Enrolments, request: Request) -> dict[st
     part. Adds ``by_group``, ``cold`` (courses that nobody took in the training part, apart) and
     ``by_history``; where ``data.sampled`` asks for it, scores among so many courses drawn too.
     """
+    learned = data.learned
     known = predicted(task, data, request.part, request.trainer)
-    same = data.vocabulary == data.store.vocabulary
+    same = learned.vocabulary == learned.store.vocabulary
     # Weights that were chosen on the part that is scored would say nothing about it.
     blended = bool(request.baselines) and request.part != "val"
-    chosen_on = predicted(task, data, "val", request.trainer) if blended and same else {}
+    chosen_on = predicted(task, learned, "val", request.trainer) if blended and same else {}
     if not request.trainer.is_global_zero:
         return {}
     cases, store = Cases(data, request.part), data.store
-    train = data.parts["train"]
-    enrolled = store.enrolled(train.student, train.stop)
+    train = learned.parts["train"]
+    enrolled = learned.store.enrolled(train.student, train.stop)
     popularity = np.bincount(enrolled.item, minlength=enrolled.num_items)
     network = type(task.net).__name__
     own = Ranks.of(known["rank"], known["top"], task.net.num_items)
@@ -117,13 +121,13 @@ def _(task: CourseRecommendation, data: Enrolments, request: Request) -> dict[st
             + _fewer(data, cases)
         )
     if request.baselines or sampled:
-        learnt = fitted((kind() for kind in BASELINES), request.baselines, enrolled)
-        linear = [baseline for baseline in learnt if type(baseline) in BLENDED]
-        blends = _blends(data, linear, task, chosen_on) if blended else {}
-        beside = _beside(data, cases, learnt, blends, task, known if same else {})
+        every = fitted((kind() for kind in BASELINES), request.baselines, enrolled)
+        linear = [baseline for baseline in every if type(baseline) in BLENDED]
+        blends = _blends(learned, linear, task, chosen_on) if blended else {}
+        beside = _beside(data, cases, every, blends, task, known if same else {})
         _, again = beside.pop(network, ranks[network])
         ranks = {network: ("network", own._replace(sampled=again.sampled)), **beside}
-    known_by = data.popularity if same else task.popularity
+    known_by = learned.popularity if same else task.popularity
 
     def scored(ranked: Ranks) -> dict[str, Any]:
         drawn = ranking_scores(ranked.sampled) if sampled else {}
@@ -220,7 +224,7 @@ def _beside(
 ) -> Models[Ranks]:
     """Rank the cases by each baseline, by each blend and, if it knows them, by the network."""
     network = type(task.net).__name__
-    size = len(data.store.vocabulary[ITEM])
+    size = cases.num_items
     # Were the ranks of each block kept, they would lie between its scores and tear memory apart.
     names = [*(baseline.name for baseline in learnt), *blends, *([network] if known else [])]
     ranks = {name: Ranks.room(len(cases), size, bool(data.sampled)) for name in names}
@@ -233,7 +237,9 @@ def _beside(
             parts.append(scores[network])
         for name, blend in blends.items():
             scores[name] = blend(parts[: len(blend.gives_logs)])
-        drawn = data.drawn(cases.student[index], cases.position[index]) if data.sampled else None
+        drawn = None
+        if data.sampled:
+            drawn = cases.item_id[data.drawn(cases.student[index], cases.position[index])]
         for name, score_MN in scores.items():
             ranks[name].put(index, score_MN, cases.target[index], drawn)
     kinds = {network: "network", f"{network} + linear": "blend"}

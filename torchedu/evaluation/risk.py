@@ -28,7 +28,7 @@ from torchedu.metrics.thresholds import thresholds
 from torchedu.prediction.risk import listed
 from torchedu.prediction.stream import Columns, predicted
 from torchedu.run_folder import RunFolder
-from torchedu.schema import GROUP, MODULE, RESERVED
+from torchedu.schema import GROUP, MODULE, RESERVED, Names
 from torchedu.tasks import AtRisk
 
 Floats = NDArray[np.float64]
@@ -43,9 +43,14 @@ def _(task: AtRisk, data: CourseEvents, request: Request) -> dict[str, Any]:
     courses, and ``thresholds`` by policy, chosen on the validation part and kept beside the
     checkpoints too.
     """
+    learned = data.learned
     known, weekly, validated = (
-        predicted(task, data, part, request.trainer, **which)
-        for part, which in ((request.part, {}), (request.part, {"by_week": True}), ("val", {}))
+        predicted(task, of, part, request.trainer, **which)
+        for of, part, which in (
+            (data, request.part, {}),
+            (data, request.part, {"by_week": True}),
+            (learned, "val", {}),
+        )
     )
     if not request.trainer.is_global_zero:
         return {}
@@ -57,19 +62,21 @@ def _(task: AtRisk, data: CourseEvents, request: Request) -> dict[str, Any]:
     models: Models[Floats] = {type(task.net).__name__: ("network", risk.astype(np.float64))}
     if request.baselines:
         own = (RiskLogistic(data.cutoffs, seed=data.seed), RiskBoosting(seed=data.seed))
+        names = learned.store.vocabulary[MODULE]
         earlier = ("train", *(("val",) if request.part != "val" else ()))
-        learned, wanted = _moments(data, earlier, by_week=True), _moments(data, (request.part,))
-        for baseline in fitted(own, request.baselines, learned):
+        past = _moments(learned, earlier, names, by_week=True)
+        wanted = _moments(data, (request.part,), names)
+        for baseline in fitted(own, request.baselines, past):
             models[baseline.name] = ("baseline", baseline.predict(wanted))
         models["blend of all"] = ("blend", blend([said for _, said in models.values()]))
     at = [cutoff == i for i in range(len(shares))]
-    names = [f"auc{100 * share:.0f}" for share in shares]
+    scored_at = [f"auc{100 * share:.0f}" for share in shares]
     errors = {"log_loss": "log loss", "calibration_error": "calibration error"}
 
     def scored(said: Floats) -> dict[str, Any]:
         every = scores(said, at_risk)
         aucs = (scores(said[mine], at_risk[mine])["auc"] for mine in at)
-        return dict(zip(names, aucs, strict=True)) | {name: every[name] for name in errors}
+        return dict(zip(scored_at, aucs, strict=True)) | {name: every[name] for name in errors}
 
     weeks, first = _by_week(data, weekly), at[0]
     course = store.column("course")[known["enrolment"]]
@@ -84,13 +91,13 @@ def _(task: AtRisk, data: CourseEvents, request: Request) -> dict[str, Any]:
     groups = groups_of(store, known["enrolment"][first])
     stratum = Attribute(course[first], store.courses.name)
     fairness = audited(risk[first], at_risk[first], groups, stratum=stratum)
-    limits = _thresholds(data, validated)
+    limits = _thresholds(learned, validated)
     beside = None if request.folder is None else RunFolder(request.folder).companions
     if beside is not None and beside.is_file():
         replace(Companions.read(beside), thresholds=limits).write(beside)
     return {
         "counts": {"students": len(np.unique(moments.enrolment)), "moments": len(moments.day)},
-        "columns": {**{name: f"AUC at {name[3:]} %" for name in names}, **errors},
+        "columns": {**{name: f"AUC at {name[3:]} %" for name in scored_at}, **errors},
         "scores": rows(models, scored),
         "verb": "tells who fails or leaves with",
         "origin": 0.5,
@@ -122,13 +129,15 @@ def _cutoff(
     return at
 
 
-def _moments(data: CourseEvents, parts: tuple[str, ...], by_week: bool = False) -> RiskMoments:
-    """Return the moments of some parts as baselines take them.
+def _moments(
+    data: CourseEvents, parts: tuple[str, ...], modules: Names, by_week: bool = False
+) -> RiskMoments:
+    """Return the moments of some parts as baselines take them, courses by the ids of ``modules``.
 
     The baselines choose nothing by the validation part, and so learn from it too.
     """
     length = data.store.courses.length[data.store.column("course")]
-    module = module_of(data.store)
+    module = np.array(data.store.vocabulary[MODULE].translation(modules))[module_of(data.store)]
     eye = np.eye(data.num_attributes, dtype=np.float32)
     views = [data.moments(part, by_week=by_week) for part in parts]
     row, day = (np.concatenate(column) for column in zip(*(at for at, _ in views), strict=True))
@@ -136,7 +145,7 @@ def _moments(data: CourseEvents, parts: tuple[str, ...], by_week: bool = False) 
     return RiskMoments(
         numbers=np.concatenate([np.concatenate([seen.moment for _, seen in views]), attributes], 1),
         module=module[row],
-        num_modules=len(data.store.vocabulary[MODULE]),
+        num_modules=len(modules),
         student=row,
         course=data.store.column("course")[row],
         share=day / length[row],

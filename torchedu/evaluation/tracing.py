@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from torchedu.baselines import BestLR, ItemMean
+from torchedu.baselines import Baseline, BestLR, ItemMean, StreamingLR
 from torchedu.datamodules import Interactions
 from torchedu.datasets import AnswerStore, exact_filter
 from torchedu.datasets.answers import Answers, ragged_index, stretch_index
@@ -27,7 +27,7 @@ from torchedu.evaluation.tracing_sections import (
     within_students,
 )
 from torchedu.metrics import scores, scores_by
-from torchedu.metrics.intervals import FEW, auc_interval
+from torchedu.metrics.intervals import auc_interval
 from torchedu.metrics.within import Skills, Within, within
 from torchedu.prediction.stream import Columns, predicted
 from torchedu.prediction.tables import write_table
@@ -90,15 +90,14 @@ def _(task: KnowledgeTracing, data: Interactions, request: Request) -> dict[str,
     if request.folder is not None:
         write_table(RunFolder(request.folder).table(), answers(data, known))
     interval = auc_interval(known["probability"], correct, student)
-    students = len(np.unique(student))
     return {
-        "counts": {"students": students, "answers": len(correct)},
+        "counts": {"students": len(np.unique(student)), "answers": len(correct)},
         "facts": {f"{kind}s": len(list(store.vocabulary[kind])) for kind in (ITEM, SKILL)},
         "columns": COLUMNS,
         "scores": rows,
         "verb": "predicts the next answer with",
         "origin": 0.5,
-        "caution": _too_few(students, interval),
+        "caution": _moves(interval),
         "sections": [
             ranking_and_trust(rows, drawn),
             within_students(rows),
@@ -114,14 +113,11 @@ def _(task: KnowledgeTracing, data: Interactions, request: Request) -> dict[str,
     }
 
 
-def _too_few(students: int, interval: tuple[float, float] | None) -> str:
-    """Say that students are too few to judge by, and how far the AUC would move with others."""
-    if students >= FEW:
-        return ""
-    moves = (
+def _moves(interval: tuple[float, float] | None) -> str:
+    """Say how far the AUC would move with other students."""
+    return (
         "" if interval is None else ": with others it would be {:.2f} to {:.2f}".format(*interval)
     )
-    return f" Too small to judge: {students:,} students{moves}."
 
 
 def models(
@@ -138,24 +134,33 @@ def models(
     store, of = data.store, data.parts[request.part]
     yield type(task.net).__name__, "network", known["probability"]
     if request.baselines:
-        learned = store.answers(data.parts["train"].student, data.parts["train"].stop)
-        own, ready = (ItemMean(), BestLR()), (data.regression,)
-        for baseline in fitted(own, request.baselines, learned, ready):
-            yield baseline.name, "baseline", _in_blocks(baseline.predict, store, of, np.float32)
+        learned, same = data.learned, data.learned is data
+        names = learned.store.vocabulary.grown(store.vocabulary)
+        past = learned.answers(names, learned.parts["train"])
+        own: list[Baseline[Answers, NDArray[Any]]] = [ItemMean(), BestLR()]
+        ready = [data.regression] if same else []
+        own += [] if same else [StreamingLR()]
+        read = partial(data.answers, names)
+        for baseline in fitted(own, request.baselines, past, ready):
+            yield baseline.name, "baseline", _in_blocks(baseline.predict, read, of, np.float32)
     if "simulator" in store.about:
         best = partial(exact_filter.predict, store.about)
-        yield "best reachable", "bound", _in_blocks(best, store, of, np.float64)
+        read = partial(data.answers, store.vocabulary)
+        yield "best reachable", "bound", _in_blocks(best, read, of, np.float64)
         yield "oracle", "oracle", store.answer_column("truth")[_scored(store, of)]
 
 
 def _in_blocks(
-    predict: Callable[[Answers], NDArray[Any]], store: AnswerStore, part: Part, dtype: type
+    predict: Callable[[Answers], NDArray[Any]],
+    read: Callable[[Part], Answers],
+    part: Part,
+    dtype: type,
 ) -> NDArray[Any]:
     """Predict a part's scored answers, some students at a time.
 
     Args:
         predict: Predicts each answer from the same student's answers before it.
-        store: The answers.
+        read: Returns the answers of some students.
         part: Who is scored, and from which answer on.
         dtype: What the predictions are kept as.
 
@@ -168,7 +173,7 @@ def _in_blocks(
     done = 0
     for first, after in pairwise(begins.tolist()):
         some = Part(*(column[first:after] for column in part))
-        scored = predict(store.answers(some.student, some.stop))[_scored_within(some)]
+        scored = predict(read(some))[_scored_within(some)]
         predicted_answers[done : done + len(scored)] = scored
         done += len(scored)
     return predicted_answers

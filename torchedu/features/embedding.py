@@ -3,7 +3,7 @@
 Layout of a folder::
 
     <what made them>/       checksum of weights, tokenizer, pooling, window and precision
-      about.json            the same in words
+      about.json            the same in words, for people
       <texts>.keys          checksums of texts, in order
       <texts>.vectors       a vector a text
       <texts>.done          a byte a text: 1 once its vector is on the disk
@@ -31,7 +31,7 @@ from torch import distributed
 from torchedu.datasets.order import token_batches
 from torchedu.errors import ConfigError
 from torchedu.features.tokens import Tokens, text_keys, tokenize
-from torchedu.files import writable, write_whole
+from torchedu.files import alone, below, write_whole
 from torchedu.models.text_encoder import (
     Pooling,
     TextEncoder,
@@ -42,6 +42,7 @@ from torchedu.models.text_encoder import (
 
 Precision = Literal["32", "bf16"]
 TYPES = {"32": torch.float32, "bf16": torch.bfloat16}
+_KEYS = "*.keys"
 _KEPT = {"32": "<f4", "bf16": "<f2"}
 BATCH_TOKENS = 4096
 """Tokens that go through the encoder at once, padding included."""
@@ -129,16 +130,16 @@ def embed(
         raise ConfigError(f"precision is {precision!r}.", "Allowed: 32, bf16.")
     about = _made_by(encoder, pooling, layers, window, precision)
     home = Path(folder) / _key(about)
-    if not (home / "about.json").is_file():
-        writable(home).mkdir(parents=True, exist_ok=True)
-        write_whole(home / "about.json", about.encode())
+    dim = _dim(encoder, layers)
     keys = text_keys(texts)
     unique, first = np.unique(keys, return_index=True)
-    known = [part for part in _parts(home) if part.done.all()]
+    known = [part for part in _parts(home, dim, precision) if part.done.all()]
     old = np.concatenate([np.empty(0, "S32"), *(part.keys for part in known)])
     missing = first[~np.isin(unique, old)]
     if len(missing):
-        part = _open(home, unique[~np.isin(unique, old)], _dim(encoder, layers), precision)
+        below(Path(folder), home)
+        write_whole(home / "about.json", about.encode())
+        part = _open(home, unique[~np.isin(unique, old)], dim, precision)
         tokens = tokenize([texts[i] for i in missing.tolist()], encoder, home, window=window)
         where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         make = partial(TextEncoder.pretrained, encoder, pooling, layers, TYPES[precision])
@@ -213,36 +214,52 @@ class _Part(NamedTuple):
     done: NDArray[np.uint8]
 
 
-def _parts(home: Path) -> list[_Part]:
-    parts = []
-    for file in sorted(home.glob("*.keys")):
-        keys = np.frombuffer(file.read_bytes(), "S32")
-        vectors, done = file.with_suffix(".vectors"), file.with_suffix(".done")
-        if vectors.is_file() and done.is_file() and done.stat().st_size == len(keys):
-            parts.append(_mapped(file, keys, "r"))
-    return parts
+def _parts(home: Path, dim: int, precision: Precision) -> list[_Part]:
+    """Return the vectors that are there; files of other sizes or another order are none."""
+    parts = [
+        _mapped(file, np.dtype((_KEPT[precision], (dim,)))) for file in sorted(home.glob(_KEYS))
+    ]
+    return [part for part in parts if part is not None]
 
 
-def _mapped(file: Path, keys: NDArray[np.bytes_], mode: Literal["r", "r+"]) -> _Part:
+def _mapped(file: Path, row: np.dtype[Any], mode: Literal["r", "r+"] = "r") -> _Part | None:
+    """Map the files of some texts; None where they are no vectors, each a row of this type."""
     vectors, done = file.with_suffix(".vectors"), file.with_suffix(".done")
-    kind = json.loads((file.parent / "about.json").read_text("utf-8"))["precision"]
-    dtype = np.dtype(_KEPT[kind])
-    dim = vectors.stat().st_size // (len(keys) * dtype.itemsize)
+    size = file.stat().st_size // 32
+    sizes = {file: 32 * size, vectors: size * row.itemsize, done: size}
+    if not size or not all(each.is_file() and each.stat().st_size == sizes[each] for each in sizes):
+        return None
+    keys = np.frombuffer(file.read_bytes(), "S32")
+    if not (keys[:-1] < keys[1:]).all():
+        return None
     return _Part(
         keys,
-        np.memmap(vectors, dtype, mode, shape=(len(keys), dim)),
-        np.memmap(done, np.uint8, mode, shape=(len(keys),)),
+        np.memmap(vectors, row.base, mode, shape=(size, *row.shape)),
+        np.memmap(done, np.uint8, mode, shape=(size,)),
     )
 
 
 def _open(home: Path, keys: NDArray[np.bytes_], dim: int, precision: Precision) -> _Part:
     """Open the files of some texts, or make them; another rank may do the same at this moment."""
-    file = writable(home) / _part_name(keys)
-    for suffix, size in ((".vectors", dim * (4 if precision == "32" else 2)), (".done", 1)):
-        with file.with_suffix(suffix).open("ab") as stream:
-            stream.truncate(len(keys) * size)
-    write_whole(file, keys.tobytes())
-    return _mapped(file, keys, "r+")
+    file, row = home / _part_name(keys), np.dtype((_KEPT[precision], (dim,)))
+    sizes = {
+        file.with_suffix(".vectors"): len(keys) * row.itemsize,
+        file.with_suffix(".done"): len(keys),
+    }
+    with alone(home):
+        for each in sizes:
+            if each.is_symlink():
+                raise ConfigError(f"{each} is a link, and vectors go into files.", "Remove it.")
+        if not all(each.is_file() and each.stat().st_size == size for each, size in sizes.items()):
+            for each in sizes:  # what one says to be done, the other may not hold
+                each.unlink(missing_ok=True)
+        for each, size in sizes.items():
+            with each.open("ab") as stream:
+                stream.truncate(size)
+        write_whole(file, keys.tobytes())
+    part = _mapped(file, row, "r+")
+    assert part is not None, "its files have their sizes now"
+    return part
 
 
 def _fill(
@@ -300,17 +317,24 @@ def leave_out(folder: Path, texts: Sequence[str]) -> list[Path]:
         What was removed or written again.
     """
     gone, done = text_keys(texts), []
-    for store in sorted(folder.rglob("tokens-*.store")):
-        shutil.rmtree(store)
-        done.append(store)
-    for file in sorted(folder.glob("*/*.keys")):
-        keys = np.frombuffer(file.read_bytes(), "S32")
-        stays = ~np.isin(keys, gone)
-        if stays.all():
+    for store in sorted(folder.glob("**/tokens-*.store")):
+        if not store.is_symlink():
+            shutil.rmtree(store)
+            done.append(store)
+    for file in sorted(folder.glob(f"*/{_KEYS}")):
+        if file.parent.is_symlink():
+            continue  # another's
+        sizes = [
+            each.stat().st_size for each in (file, file.with_suffix(".vectors")) if each.is_file()
+        ]
+        width = sizes[-1] // max(1, sizes[0] // 32)
+        part = _mapped(file, np.dtype((np.uint8, (width,))))
+        stays = np.zeros(0, bool) if part is None else ~np.isin(part.keys, gone)
+        if part is not None and stays.all():
             continue
         old = [file, file.with_suffix(".vectors"), file.with_suffix(".done")]
-        if stays.any():
-            part, left = _mapped(file, keys, "r"), keys[stays]
+        if part is not None and stays.any():
+            left = part.keys[stays]
             new = file.with_name(_part_name(left))
             write_whole(new.with_suffix(".vectors"), part.vectors[stays].tobytes())
             write_whole(new.with_suffix(".done"), part.done[stays].tobytes())

@@ -142,7 +142,8 @@ def _overlap(parts: Mapping[str, Part], name: str, size: int) -> Finding | None:
 def _student_id(cases: Cases, people: Sequence[str], names: Sequence[str]) -> Finding | None:
     """Look for the course's name in the student's, and for neighbours with the same course."""
     target = cases.target
-    words = [set(re.findall(r"\d+|[^\W\d_]+", person)) | {person} for person in people]
+    known = set(names[RESERVED:])
+    words = [(set(re.findall(r"\d+|[^\W\d_]+", who)) | _ends(who)) & known for who in people]
     sentence = "are named in their student's id"
     leak = _named(cases, words, names, "student ids", sentence)
     # Students are kept in the natural order of their ids.
@@ -154,6 +155,11 @@ def _student_id(cases: Cases, people: Sequence[str], names: Sequence[str]) -> Fi
         sentence = f"are that of the student with the next id too, {expected:,.0f} by chance"
         return _leak("name", "order of student ids", same, cases, sentence, [])
     return leak
+
+
+def _ends(name: str) -> set[str]:
+    """Return all beginnings and ends of a name, itself among them."""
+    return {piece for i in range(len(name)) for piece in (name[i:], name[: i + 1])}
 
 
 def _attribute(store: EnrolmentStore, cases: Cases, names: Sequence[str]) -> Finding | None:

@@ -4,7 +4,8 @@ Millions of predictions are not counted again for each dealing. Students are put
 of equal size, whose counts are taken once; bundles are then dealt like students. A random set of
 random bundles is a random set of students, so each dealing is as likely as any; a share of the
 students stays loose, so that every group keeps its size to the last student. Dealings share their
-bundles, so these are made anew now and then. Few students are dealt one by one.
+bundles, so these are made anew now and then. Few predictions are counted as soon one by one, and so
+are more where much depends on it: then students are dealt one by one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,8 @@ Ids = NDArray[np.integer[Any]]
 
 BUNDLES = 2048
 """Bundles into which students are put; up to twice as many students are dealt one by one."""
+CHEAP = 2**16
+"""Up to so many predictions, dealing students one by one costs less than bundles do."""
 LEAST_BUNDLES = 256
 """Where counts are so wide that memory allows fewer bundles, students are dealt one by one."""
 COUNTS = 2**25
@@ -90,7 +93,13 @@ def kinds(labels: Ids, sizes: Sequence[int]) -> Kinds:
 
 
 def dealings(
-    random: np.random.Generator, rows: Rows, of: Kinds, pool: Ids, times: int, rounds: int = 5
+    random: np.random.Generator,
+    rows: Rows,
+    of: Kinds,
+    pool: Ids,
+    times: int,
+    rounds: int = 5,
+    alone: bool = False,
 ) -> Iterator[Floats]:
     """Deal the units' groups out anew, among units of a pool.
 
@@ -101,14 +110,18 @@ def dealings(
         pool: Within which units are dealt out; shape (units,).
         times: How often.
         rounds: How often bundles are made anew meanwhile.
+        alone: Whether students are dealt one by one, however many there are.
 
     Yields:
         The counts of all groups of a few dealings; shape (dealings, groups of all attributes,
         cells).
     """
-    size = _bundle_size(rows, len(of.of_unit))
-    alone = size == 1  # each bundle is a student
-    whole_share = 1 - LOOSE if not alone else float(len(rows.unit) >= MANY * len(of.of_unit))
+    alone = alone or one_by_one(rows, len(of.of_unit))
+    size = 1 if alone else _bundle_size(rows, len(of.of_unit))
+    counted = (
+        MANY * len(of.of_unit) <= len(rows.unit) and len(of.of_unit) * rows.cells <= 2 * COUNTS
+    )
+    whole_share = 1 - LOOSE if not alone else float(counted)
     rounds = min(times, 1 if alone else rounds)
     for i in range(rounds):
         share = times * (i + 1) // rounds - times * i // rounds
@@ -163,7 +176,8 @@ class _Hand:
 
     def deal(self, times: int) -> Iterator[Floats]:
         groups = len(self.member)
-        at_once = max(1, min(times, BATCH // max(1, groups * self.cells)))
+        widest = max(1, self.cells, len(self.bundle_kind))
+        at_once = max(1, min(times, BATCH // max(1, groups * widest)))
         for first in range(0, times, at_once):
             some = min(at_once, times - first)
             dealt = np.empty((some, groups, len(self.bundle_kind)), np.float32)
@@ -244,6 +258,11 @@ def _weighed(rows: Rows, of: Kinds, place: Ids, weight: Floats | Ids) -> Floats:
             sums += np.bincount(cell, weight[place[unit]], len(sums))
         counted.append(sums[rows.cells :].reshape(size, rows.cells))
     return np.concatenate(counted)
+
+
+def one_by_one(rows: Rows, units: int) -> bool:
+    """Say whether students are dealt one by one by themselves."""
+    return len(rows.unit) <= CHEAP or _bundle_size(rows, units) == 1
 
 
 def _bundle_size(rows: Rows, units: int) -> int:

@@ -18,7 +18,8 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from torchedu.metrics.dealing import Rows, dealings, drawings, kinds, observed
+from torchedu.metrics.dealing import Rows, drawings, kinds, observed
+from torchedu.metrics.floors import noise_floors
 from torchedu.metrics.gaps import GAPS, area_between, gaps, roc_curve
 from torchedu.metrics.sums import answer_sums, mean_scores
 from torchedu.metrics.verdicts import words
@@ -128,25 +129,14 @@ def audit(
     within_strata = {} if stratum is None else {"within": True}
     for view, divided in ({"pooled": False, **within_strata} if table else {}).items():
         rows, block = frame.rows(divided)
-
-        def by_chance(pool: Ids, rows: Rows = rows) -> Floats:
-            batches = dealings(random, rows, frame.kinds, pool, permutations)
-            shape = (permutations, frame.num_compared, len(GAPS.names))
-            return np.reshape([frame.measure(draw) for some in batches for draw in some], shape)
-
-        if frame.one_each:  # rates and calibration need dealings that may move outcomes too
-            dealt = by_chance(block * 2 + frame.outcome)
-            dealt = np.where(GAPS.free, by_chance(block), dealt)
-        else:
-            dealt = by_chance(block)
-        resampled = drawings(random, rows, frame.kinds, resamples)
-        drawn = [frame.measure(draw) for some in resampled for draw in some]
         measured = frame.measure(observed(rows, frame.kinds))
-        views[view] = (
-            measured,
-            _floors(np.abs(dealt), alpha),
-            np.reshape(drawn, (resamples, *measured.shape)),
-        )
+        # Rates and calibration need dealings that may move outcomes too.
+        pools = [block * 2 + frame.outcome, block] if frame.one_each else [block]
+        chance = (rows, frame.kinds, pools, permutations, alpha, seed)
+        floors = noise_floors(measured, frame.measure, *chance)
+        resampled = drawings(random, rows, frame.kinds, resamples)
+        drawn = [frame.measure(drawing) for some in resampled for drawing in some]
+        views[view] = (measured, floors, np.reshape(drawn, (resamples, *measured.shape)))
     result = frame.findings(views, noun)
     decisive = "within" if stratum is not None else "pooled"
     return {
@@ -235,7 +225,8 @@ class _Frame:
         Args:
             counts: Shape (groups of all attributes, strata x 2 outcomes x bins).
         """
-        shaped = counts.reshape(len(counts), -1, 2, self.bins).astype(np.float64)
+        strata = counts.shape[1] // (2 * self.bins)  # also of no groups at all
+        shaped = counts.reshape(len(counts), strata, 2, self.bins).astype(np.float64)
         parts = np.split(shaped, np.cumsum(self.sizes)[:-1])
         rows = [
             gaps(part, self.mean, self.selected, compared)
@@ -320,23 +311,6 @@ def _gap(observed: Floats, floor: Floats, drawn: Floats) -> dict[str, Any]:
         "floor": float(floor),
         "above": bool(abs(value) > floor),
     }
-
-
-def _floors(dealt: Floats, alpha: float) -> Floats:
-    """Return the family-wise floor of each gap.
-
-    Args:
-        dealt: Sizes of the gaps that chance made; shape (permutations, groups, measures).
-        alpha: Probability that chance crosses any of the floors.
-    """
-    known = ~np.isnan(dealt).any(0)
-    mean, spread = dealt.mean(0), dealt.std(0) + 1e-12
-    largest = np.where(known, (dealt - mean) / spread, -np.inf).max((1, 2), initial=-np.inf)
-    # So many dealings may lie above: the observed one is as likely as any of them to be there.
-    above = int(alpha * (len(dealt) + 1))
-    height = np.sort(largest)[-above] if known.any() else np.inf
-    floors: Floats = np.where(known, mean + height * spread, np.nan)
-    return floors
 
 
 def _alarms(result: Mapping[str, Any], view: str) -> list[dict[str, Any]]:

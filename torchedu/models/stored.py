@@ -10,7 +10,20 @@ from torch import Tensor
 from torchedu.bounded import parse_json
 from torchedu.errors import ConfigError, MissingExtraError
 from torchedu.permissions import held
-from torchedu.strict import Look, Unfit, check, json_value, record, table, text
+from torchedu.strict import (
+    Look,
+    Unfit,
+    check,
+    either,
+    flag,
+    json_value,
+    listed,
+    nothing,
+    record,
+    table,
+    text,
+    whole,
+)
 
 CONFIG = "config.json"
 HUB = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
@@ -96,11 +109,21 @@ _index = record(
 )
 
 
+_SIZE = re.compile(r"^(n|num)_|(^|_)(size|layers|blocks|heads|positions?|embeddings|dim|depth)$")
+"""What sizes are called in a model's configuration, and a few switches."""
+_size = either(nothing, flag, listed(whole(-1), most=1000), whole(-1))
+
+
 def _config(value: Any, look: Look) -> None:
     json_value(value, look)
     if not isinstance(value, dict):
         raise Unfit("no mapping")
     for name, setting in value.items():
+        if _SIZE.search(str(name)):
+            try:
+                _size(setting, look)
+            except Unfit as error:
+                raise error.inside(name) from None
         blocks = re.search("layers|blocks|experts|depth", str(name))
         if type(setting) is int and not -LARGEST_SIZE <= setting <= (
             MOST_BLOCKS if blocks else LARGEST_SIZE
@@ -128,8 +151,10 @@ def read_config(source: str) -> dict[str, Any]:
             f"{source} holds no {CONFIG}.", "Give the folder or hub name of a language model."
         )
     try:
-        config = dict(parse_json(file.read_text("utf-8")))
-    except (ValueError, TypeError) as error:
+        config = parse_json(file.read_text("utf-8"))
+        if not isinstance(config, dict):
+            raise ValueError("no mapping")
+    except ValueError as error:
         raise ConfigError(f"{file} is no JSON ({error}).", "Download it again.") from None
     return config
 

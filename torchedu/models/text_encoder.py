@@ -1,7 +1,8 @@
 """Any encoder or decoder of Hugging Face as a network from tokens to one vector a text."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from torchedu.errors import ConfigError, MissingExtraError, allowed
 from torchedu.layers import at_least_single
-from torchedu.models.stored import family_config, model_files
+from torchedu.models.stored import family_config, model_files, read_config
 
 Pooling = Literal["mean", "cls", "last"]
 POOLINGS = ("mean", "cls", "last")
@@ -42,18 +43,8 @@ class TextEncoder(nn.Module):
         self, config: dict[str, Any], pooling: Pooling = "mean", layers: Sequence[int] = (-1,)
     ) -> None:
         super().__init__()
-        auto = _transformers()
-        family = str(config.get("model_type"))
-        if family not in auto.CONFIG_MAPPING:
-            raise ConfigError(f"model_type is {family!r}.", allowed(family, auto.CONFIG_MAPPING, 5))
-        try:
-            parsed = auto.AutoConfig.for_model(**family_config(config))
-            self.model: Any = auto.AutoModel.from_config(parsed)
-        except Exception as error:  # noqa: BLE001  # each family refuses in its own way
-            raise ConfigError(
-                f"no text encoder can be built of {config}: {error.__cause__ or error}",
-                "Give what the config.json of such a model holds, model_type among it.",
-            ) from None
+        with _building_of(config):
+            self.model: Any = _transformers().AutoModel.from_config(_parsed(config))
         self._pool(pooling, layers)
 
     def _pool(self, pooling: Pooling, layers: Sequence[int]) -> None:
@@ -93,9 +84,11 @@ class TextEncoder(nn.Module):
             ConfigError: There is no such model, it cannot be fetched, or it has no safetensors.
         """
         auto, folder = _transformers(), model_folder(name)
+        config = _parsed(read_config(str(folder)))
         try:
             model = auto.AutoModel.from_pretrained(
                 folder,
+                config=config,
                 use_safetensors=True,
                 trust_remote_code=False,
                 local_files_only=True,
@@ -182,7 +175,7 @@ def model_folder(name: str) -> Path:
 
 def encoder_config(name: str) -> dict[str, Any]:
     """Return the configuration of a model, without its weights; see ``model_folder``."""
-    return plain_config(json.loads((model_folder(name) / "config.json").read_text("utf-8")))
+    return family_config(read_config(str(model_folder(name))))
 
 
 def encoder_sizes(config: dict[str, Any]) -> tuple[int, int]:
@@ -194,11 +187,35 @@ def encoder_sizes(config: dict[str, Any]) -> tuple[int, int]:
     Raises:
         ConfigError: No model can be built of it.
     """
+    with _building_of(config):
+        parsed = _parsed(config)
+        return int(parsed.num_hidden_layers), int(parsed.hidden_size)
+
+
+def _parsed(config: dict[str, Any]) -> Any:
+    """Return a configuration as transformers has it, of what has the form of one.
+
+    Raises:
+        ConfigError: No model can be built of it.
+    """
     auto, family = _transformers(), str(config.get("model_type"))
     if family not in auto.CONFIG_MAPPING:
         raise ConfigError(f"model_type is {family!r}.", allowed(family, auto.CONFIG_MAPPING, 5))
-    parsed = auto.AutoConfig.for_model(**family_config(config))
-    return int(parsed.num_hidden_layers), int(parsed.hidden_size)
+    with _building_of(config):
+        return auto.AutoConfig.for_model(**family_config(config))
+
+
+@contextmanager
+def _building_of(config: dict[str, Any]) -> Iterator[None]:
+    try:
+        yield
+    except ConfigError:
+        raise
+    except Exception as error:  # noqa: BLE001  # each family refuses in its own way
+        raise ConfigError(
+            f"no text encoder can be built of {config}: {error.__cause__ or error}",
+            "Give what the config.json of such a model holds, model_type among it.",
+        ) from None
 
 
 def plain_config(config: dict[str, Any]) -> dict[str, Any]:

@@ -7,8 +7,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from torchedu.datasets.formulas import unguarded
 from torchedu.errors import ConfigError, DataError, allowed
-from torchedu.prediction.tables import unguarded
 
 
 def mastery_of(file: str | Path, student: str | None) -> dict[str, float]:

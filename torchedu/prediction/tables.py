@@ -1,6 +1,5 @@
 """Predictions as tables on disk, in the user's own names, written chunk by chunk."""
 
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -8,21 +7,19 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from torchedu.datamodules.base import DataModule
 from torchedu.datasets import Store
+from torchedu.datasets.formulas import guarded
 from torchedu.files import whole
 from torchedu.permissions import held
 from torchedu.prediction.stream import Columns
 from torchedu.run_folder import RunFolder
 from torchedu.schema import Names
 
-_FORMULA = "('*[=+\\-@\\t\\r\\n\uff1d\uff0b\uff0d\uff20])"
-"""What a text begins with that a spreadsheet computes; apostrophes before it are told apart too."""
 CHUNK = 250_000
 """Rows whose names are in memory at once while a file is written."""
 
@@ -79,35 +76,13 @@ def row_names(store: Store, table: str, rows: NDArray[Any], column: str = "name"
     return pa.array(store.texts(table, column, once), pa.string()).take(pa.array(inverse))
 
 
-def guarded(table: pa.Table) -> pa.Table:
-    """Return a table in whose texts and headings no spreadsheet finds a formula.
-
-    Names and texts are students': ``=HYPERLINK(...)`` in one would run where a teacher opens it.
-    """
-    return _texts(table, _FORMULA, r"'\1")
-
-
-def unguarded(table: pa.Table) -> pa.Table:
-    """Return a table as it was before ``guarded``."""
-    return _texts(table, f"'{_FORMULA}", r"\1")
-
-
-def _texts(table: pa.Table, pattern: str, by: str) -> pa.Table:
-    """Return a table whose texts and headings have something else at their begin."""
-    for i, field in enumerate(table.schema):
-        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
-            column = pc.replace_substring_regex(table[i], f"^{pattern}", by)
-            table = table.set_column(i, field, column)
-    return table.rename_columns([re.sub(f"^{pattern}", by, name) for name in table.column_names])
-
-
 def write_table(file: Path, table: pa.Table | Iterable[pa.Table]) -> None:
     """Write a table, whole or not at all.
 
     Args:
         file: Where it goes, in a folder that need not exist; ``.parquet`` or ``.csv``.
         table: Its rows, whole or part by part. In CSV, a text that a spreadsheet would compute
-            begins with an apostrophe (see ``guarded``), unless ``permissions`` say otherwise.
+            begins with an apostrophe (see ``formulas.py``), unless ``permissions`` say otherwise.
     """
     guards = file.suffix == ".csv" and not held().plain_csv
     write = {".parquet": pq.ParquetWriter, ".csv": pa_csv.CSVWriter}[file.suffix]

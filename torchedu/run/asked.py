@@ -49,6 +49,13 @@ def asked_of(given: Namespace, epochs: int | None, data: DataModule) -> dict[str
     return {**asked, **own}
 
 
+def asked_before(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return what ``asked_of`` said when a checkpoint was written; nothing where nobody asked."""
+    kept = checkpoint.content.get("callbacks", {}).get("LastCheckpoint", {})
+    asked: dict[str, Any] = kept.get("asked", {})
+    return asked
+
+
 def is_free(name: str) -> bool:
     """Say whether the numbers of a run do not depend on an option, given by its dotted name."""
     return name.startswith(_FREE)
@@ -146,8 +153,7 @@ def go_on(checkpoint: Checkpoint, asked: Mapping[str, Any], accepted: Sequence[s
         ConfigError: Something differs that is not accepted, or cannot; or it has come further than
             is asked for.
     """
-    content = checkpoint.content
-    before = content["callbacks"].get("LastCheckpoint", {}).get("asked", {})
+    content, before = checkpoint.content, asked_before(checkpoint)
     free = () if content["lr_schedulers"] else _LENGTH  # no schedule depends on them
     changed = [
         name
@@ -160,18 +166,19 @@ def go_on(checkpoint: Checkpoint, asked: Mapping[str, Any], accepted: Sequence[s
             raise ConfigError(
                 f"⟦resume_with⟧ names {name!r}, which is as it was.", allowed(name, changed)
             )
-    for name in changed:
-        old, new = (str(words[name])[:60] for words in (before, asked))
-        what = _OTHER.get(name, f"⟦{name}⟧ {old}, and {new} is asked")
-        if not name.startswith(_MAY_CHANGE) or name.startswith("data."):
-            remedy = "Give the words that it began with, or start from it with ⟦init_from⟧."
-        elif parts[name].isdisjoint(accepted):
-            remedy = (
-                f"Give what it began with, or accept the change: ⟦resume_with⟧ {min(parts[name])}."
-            )
-        else:
-            continue
-        raise ConfigError(f"{checkpoint.file} began with {what}.", remedy, option=name, value=new)
+    fixed = [name for name in changed if _is_fixed(name)]
+    refused = fixed or [name for name in changed if parts[name].isdisjoint(accepted)]
+    if refused:
+        raise ConfigError(
+            f"{checkpoint.file} began with "
+            f"{'; with '.join(_told(name, before[name], asked[name]) for name in refused)}.",
+            "Give the words that it began with, or start from it with ⟦init_from⟧."
+            if fixed
+            else "Give what it began with, or accept the change: ⟦resume_with⟧ "
+            f"{','.join(min(parts[name]) for name in refused)}.",
+            option=refused[0],
+            value=str(asked[refused[0]])[:60],
+        )
     most = asked.get("trainer.max_epochs")
     if most is not None and 0 <= most < content["epoch"]:
         raise ConfigError(
@@ -181,6 +188,14 @@ def go_on(checkpoint: Checkpoint, asked: Mapping[str, Any], accepted: Sequence[s
         )
     _change(content, {name: (before[name], asked[name]) for name in changed})
     return [f"{name}: {before[name]} -> {asked[name]}" for name in changed]
+
+
+def _is_fixed(name: str) -> bool:
+    return not name.startswith(_MAY_CHANGE) or name.startswith("data.")
+
+
+def _told(name: str, old: object, new: object) -> str:
+    return _OTHER.get(name, f"⟦{name}⟧ {str(old)[:60]}, and {str(new)[:60]} is asked")
 
 
 def _change(content: dict[str, Any], changed: Mapping[str, tuple[Any, Any]]) -> None:

@@ -52,7 +52,7 @@ class KeptConfig(SaveConfigCallback):
     Where things stand and how they are spread is as it is now: no number depends on that.
 
     Attributes:
-        changes: Lines of comment that come to those of the configuration before.
+        changes: Lines of comment that still come to those of the configuration before.
     """
 
     changes: Sequence[str] = ()
@@ -65,6 +65,7 @@ class KeptConfig(SaveConfigCallback):
         if (before or self.changes) and trainer.is_global_zero:
             now = file.read_text("utf-8")
             write_whole(file, _as_it_began(before or now, now, self.changes).encode())
+            self.changes = ()  # the scoring after training comes here again
 
 
 def _as_it_began(before: str, now: str, changes: Sequence[str]) -> str:
@@ -108,6 +109,7 @@ class RunConfig(LightningCLI):
         trains: Whether a task is built to be trained.
         checkpoint: The trained network.
         names_path: Whether the words say where the data stands, and not a file beside a checkpoint.
+        divides: Whether the words say how it is divided.
 
     Raises:
         ConfigError: A word is wrong, or nothing says which data is meant.
@@ -124,6 +126,7 @@ class RunConfig(LightningCLI):
         self.task = DEFAULT_TASK if checkpoint is None else task_class(checkpoint)
         self._data: dict[str, Any] | None = None
         self.names_path = True
+        self.divides = self._words.divides
         if self.trains:
             self.task = self._words.task
         elif checkpoint is not None:
@@ -146,6 +149,14 @@ class RunConfig(LightningCLI):
             run=False,
             args=self._words.for_training() if self.trains else self._words.for_network(),
         )
+
+    def learned(self) -> DataModule | None:
+        """Return the data that the network was trained on, where its configuration says which."""
+        given = {} if self._data is None else dict(self._data.get("init_args") or {})
+        if self._data is None or "path" not in given:
+            return None
+        kind = class_by_path(self._data["class_path"], DataModule, "data")  # type: ignore[type-abstract]
+        return kind(**given)
 
     def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add trainer, task and data, with torchedu's defaults."""

@@ -25,6 +25,11 @@ CLASSES = (
     "profiler", "optimizer", "lr_scheduler", "accelerator",
 )  # fmt: skip
 """Last names of options that may hold the import path of a class."""
+DIVIDES = tuple(
+    f"--data.{name}"
+    for name in ("split", "split_column", "val", "val_presentations", "test", "folds", "fold")
+)
+"""Options that say how data is divided."""
 LIBRARIES = ("torchedu.", "lightning.pytorch.", "torch.optim.")
 """Where classes stand that a configuration may name, whoever wrote it."""
 PATH = re.compile(r"[A-Za-z_]\w*(?:\.\w+)+")
@@ -41,6 +46,7 @@ class Words:
         names_net: Whether they name its network.
         names_data: Whether they may say which data is meant.
         names_path: Whether they may say where it stands.
+        divides: Whether they say how it is divided.
 
     Raises:
         ConfigError: A configuration is neither a file nor a recipe, or no YAML; or there is no
@@ -85,6 +91,7 @@ class Words:
         self.names_data = any(option.startswith(about) for option in self._options)
         paths = ("--data.path", "--data.init_args.path", "--data", *FILE)
         self.names_path = any(option in paths for option in self._options)
+        self.divides = any(option.replace(".init_args", "") in DIVIDES for option in self._options)
 
     def for_network(self) -> list[str]:
         """Return what a parser takes: recipes are files, and a strategy is its class."""

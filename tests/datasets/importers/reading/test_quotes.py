@@ -2,14 +2,17 @@
 
 import csv
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from torchedu.datasets.importers import import_data
 from torchedu.datasets.importers.reading.quotes import without_lone_quotes
 from torchedu.datasets.importers.reading.text import Block
+from torchedu.errors import DataError
 
 fields = st.text(st.characters(exclude_categories=("C",)) | st.sampled_from('\n",;'), max_size=6)
 
@@ -57,3 +60,24 @@ def test_a_field_that_holds_rows_has_swallowed_them() -> None:
 def test_other_delimiters_and_letters() -> None:
     assert lone('é\t"ü\t1\nß\tb\t2\n'.encode(), 3, "\t")[1] == [10]
     assert np.array_equal(lone(b'"a|b|c\n', 3, "|")[1], [10])
+
+
+@pytest.mark.parametrize(("format", "delimiter"), [("csv", ","), ("csv", "\t"), ("texts", ",")])
+def test_two_lone_quotes_cost_two_rows_at_most(format: str, delimiter: str, tmp_path: Path) -> None:
+    heads = (
+        ("id", "prompt", "score", "text") if format == "texts" else ("student", "item", "correct")
+    )
+    rows = [
+        [f"a{i}", f"q{i % 7}", str(i % 2), *([f"words {i}"] * (format == "texts"))]
+        for i in range(40)
+    ]
+    for i in (12, 30):
+        rows[i][-3] = f'"{rows[i][-3]}'
+    file = tmp_path / ("x.tsv" if delimiter == "\t" else "x.csv")
+    file.write_text("\n".join(delimiter.join(row) for row in [heads, *rows]) + "\n", "utf-8")
+    with pytest.raises(DataError, match=r"row 1[34]|line 1[34]"):
+        import_data(format, file, tmp_path / "x.store")
+    store = import_data(format, file, tmp_path / "x.store", {"on_bad_row": "drop"})
+    named = sum(one["rows"] for one in store.about["dropped"].values())
+    kept = store.num_texts if format == "texts" else store.num_answers
+    assert (kept, named) == (38, 2)
