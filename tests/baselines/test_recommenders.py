@@ -223,7 +223,7 @@ def test_last_courses_are_held_out_of_half_of_few_students_at_a_time(
     assert before.target.tolist() == [3], "the last course but one, of whom it is not the first"
     assert before.rest.item.tolist() == [2, 5, 3, 7]
     assert hold_out_last(histories([2], [3])) == []
-    monkeypatch.setattr("torchedu.baselines.recommendation.MOST", 3)
+    monkeypatch.setattr("torchedu.baselines.recommendation.FEW", 3)
     assert len(hold_out_last(data)) == 2, "enough choose by their last course"
 
 

@@ -20,6 +20,8 @@ TOP = 10
 """Length of the list that NDCG is of."""
 MOST = 4000
 """Most courses held out to choose by."""
+FEW = 1000
+"""Students below whom NDCG@10 of what is held out is chance for the most part."""
 NEAR = 5
 """Places from the top at which a course counts half, where few choose."""
 
@@ -78,7 +80,7 @@ def hold_out_last(enrolled: Enrolled, seed: int = 0) -> list[HeldOut]:
     """Hold out the last course of some students, as a test of the next course does.
 
     Of few students all choose, one half after the other: what is left to learn from is then much
-    like the whole. Of fewer than ``MOST``, their last course but one does too. Of many, some do.
+    like the whole. Of fewer than ``FEW``, their last course but one does too. Of many, some do.
 
     Args:
         enrolled: The training part.
@@ -91,7 +93,7 @@ def hold_out_last(enrolled: Enrolled, seed: int = 0) -> list[HeldOut]:
     few = len(able) < 10 * MOST
     halves = [able[half::2][: MOST // 2] for half in (0, 1)] if few else [able[:MOST]]
     trials = [_held_out(enrolled, np.sort(student)) for student in halves]
-    if len(able) < MOST:
+    if len(able) < FEW:
         before = _held_out(enrolled, np.sort(able)).rest
         long = np.diff(before.offsets) > 1
         trials += [_held_out(before, np.sort(student[long[student]])) for student in halves]
@@ -129,7 +131,7 @@ def settle_next(
     trials = [(held, learn(held.rest, held.histories)) for held in hold_out_last(enrolled, seed)]
 
     cases = sum(len(held.target) for held, _ in trials)
-    few = len(np.flatnonzero(np.diff(enrolled.offsets) > 1)) < MOST
+    few = len(np.flatnonzero(np.diff(enrolled.offsets) > 1)) < FEW
 
     def loss(**setting: float) -> float:
         losses = [len(held.target) * held.loss(scores(**setting), few) for held, scores in trials]
