@@ -36,15 +36,15 @@ CAMPAIGNS: dict[str, tuple[Campaign, Campaign, str]] = {
         partial(safe_bombs.bombs, 25),
         "0: each refused within 2 s and 300 MiB, exit 2",
     ),
-    "resume.start": (
-        partial(safe_starts.starts, 60),
-        partial(safe_starts.starts, 5),
-        "0: with --start_timeout 20 all processes gone within 30 s, two lines, exit code not 0",
-    ),
     "safe.values": (
         partial(safe_values.values, 5000),
         partial(safe_values.values, 300),
         "0: nothing written or removed outside, no connection, no import, no traceback",
+    ),
+    "resume.start": (
+        partial(safe_starts.starts, 60),
+        partial(safe_starts.starts, 5),
+        "0: with --start_timeout 20 all processes gone within 30 s, two lines, exit code not 0",
     ),
 }
 """The full and the short campaign of each goal, and what it must be."""

@@ -192,8 +192,8 @@ def test_a_path_to_nothing_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("heading", "delimiter", "said"),
     [
-        ("student;item;correct", ";", "torchedu data import csv class.csv class.store"),
-        ("pupil,item,correct", ",", "--data.columns.student HEADING"),
+        ("student;item;correct", ",", "torchedu data import csv class.csv class.store"),
+        ("who,item,correct", ",", "--data.columns.student HEADING"),
     ],
 )
 def test_a_raw_file_s_remedy_is_one_that_the_user_of_a_path_can_follow(

@@ -139,14 +139,15 @@ def test_a_remedy_names_options_that_there_are(
 ) -> None:
     raw = tmp_path / "a.csv"
     rest = heading.rpartition(",")[0]
-    raw.write_text(f"{rest},other\n{rest},b\n")
+    row = "x," * rest.count(",") + "x,b"
+    raw.write_text(f"{rest},other\n{row}\n")
     with pytest.raises(DataError) as caught:
         opener(raw)
     assert "--data.columns." in caught.value.render(command_line)
-    raw.write_text(f"{heading}\n{heading}\n".replace(",", ";"))
+    raw.write_bytes(f"{heading}\n{row}é\n".encode("cp1252"))
     with pytest.raises(DataError) as caught:
         opener(raw)
-    assert "--delimiter ';'" in caught.value.render(command_line)
+    assert "--encoding cp1252" in caught.value.render(command_line)
     assert f"data import {form} {raw} {tmp_path / 'a.store'}" in caught.value.remedy
 
 

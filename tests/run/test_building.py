@@ -48,6 +48,30 @@ def test_words_go_before_a_configuration(class_store: Path) -> None:
     assert (run.task.net.dim, run.task.net.heads, run.task.lr) == (12, 4, 0.5)
 
 
+@pytest.mark.parametrize(
+    ("words", "epochs"),
+    [
+        (["--model.net", "DKT", "--enough.epochs", "4", "--enough.steps", "0"], 4),
+        (["--model.net", "DKT", "--enough.epochs", "4", "--enough.steps", "21"], 7),
+        (["--model.net", "DKT", "--enough.epochs", "9", "--enough.steps", "21"], 9),
+        (["--model.net", "DKT", "--enough.epochs", "4", "--enough.steps", "100000"], 100),
+        (["--config", "sakt", "--enough.steps", "60"], 20),
+        (["--config", "sakt", "--enough.steps", "60", "--trainer.max_epochs", "2"], 2),
+        (["--enough.steps", "60"], 8),  # the default network knows
+        (["--enough.steps", "60", "--enough.epochs", "4"], 20),
+    ],
+)
+def test_small_data_is_passed_over_more_often(
+    words: list[str], epochs: int, class_store: Path
+) -> None:
+    size = len(built(class_store).data.training()[1].lengths)
+    run = built(class_store, *words, "--data.batch_size", str(-(-size // 3)))
+    assert run.data.steps_per_epoch == 3
+    assert run.trainer.max_epochs == epochs
+    (stop,) = run.trainer.early_stopping_callbacks
+    assert stop.patience == (5 if epochs < 18 else epochs // 3)
+
+
 def test_a_trainer_for_python_keeps_a_run_as_the_command_does() -> None:
     made = trainer("mine", max_epochs=3, patience=2, accelerator="cpu")
     kinds = {type(callback) for callback in made.callbacks}

@@ -1,4 +1,5 @@
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,12 @@ from torch.nn import functional as F
 import torchedu
 from torchedu.batch import AnswerBatch
 from torchedu.datamodules import Interactions
+from torchedu.datamodules.stream import BatchStream
 from torchedu.datasets import AnswerStore, AnswerWriter
 from torchedu.datasets.simulator import simulate
 from torchedu.errors import CheckpointError, ConfigError
 from torchedu.metrics import scores
-from torchedu.models import DKT, SAKT, ItemDKT
+from torchedu.models import AKT, BKT, DKT, DKVMN, IRT, SAKT, ItemDKT, LogisticDKT
 from torchedu.optimizers import RowAdagrad
 from torchedu.prediction.stream import predicted
 from torchedu.schema import ITEM, SKILL, Names, Vocabulary
@@ -281,3 +283,25 @@ def test_sparse_tables_start_from_the_same_gradients(net: partial[DKT | SAKT]) -
     assert {"answered.weight", "asked.weight"} <= set(tables)
     for name, gradient in dense.items():
         torch.testing.assert_close(sparse_ones[name].to_dense(), gradient)
+
+
+@pytest.mark.parametrize("net", [LogisticDKT, ItemDKT, AKT, DKVMN, IRT, BKT])
+def test_a_step_s_gradient_in_double_precision_is_the_same_however_it_is_divided(
+    net: type[torch.nn.Module], class_store: Path
+) -> None:
+    data = Interactions(str(class_store), batch_size=32, window=40, context=0)
+    task = KnowledgeTracing(net, data.num_items, data.num_skills).eval()
+    task.agree(data, training=True)
+    task.double()
+
+    def gradient(accumulate: int) -> torch.Tensor:
+        task.zero_grad()
+        for batch in islice(BatchStream(*data.training(), accumulate=accumulate), accumulate):
+            columns = (x if x is None or not x.is_floating_point() else x.double() for x in batch)
+            precise = type(batch)(*columns)
+            (task.share(precise, task.loss(precise)[0]) / accumulate).backward()
+        return torch.cat([x.grad.flatten() for x in task.parameters() if x.grad is not None])
+
+    whole = gradient(1)
+    for parts in (2, 4):
+        assert float((gradient(parts) - whole).norm() / whole.norm()) < 1e-9

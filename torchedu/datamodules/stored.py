@@ -63,6 +63,8 @@ def stored(
         with _as_options_of(arguments, read_as, path, out):
             made: S = import_data(read_as, path, out, options, store=kind)
     _log.info(worded(f"Imported {raw.name}: {made.summary}."))
+    for note in made.about.get("notes") or ():
+        _log.info(worded(note))
     return made
 
 

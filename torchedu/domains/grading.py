@@ -11,6 +11,7 @@ from torch import Tensor
 from torchedu.batch import EssayBatch
 from torchedu.domains.domain import Domain, Schedule
 from torchedu.errors import ConfigError
+from torchedu.layers import at_least_single
 from torchedu.models.grader import Grader
 from torchedu.ranges import POSITIVE, Range
 from torchedu.schema import ENCODER, LABEL, PROMPT, SCORE, SURFACE_NUMBERS
@@ -158,7 +159,7 @@ class Grading(Domain):
     def loss(self, batch: EssayBatch) -> tuple[Tensor, Tensor]:
         """Return the summed loss of each text's scores, averaged over members, and their number."""
         steps_BY = self.metrics.steps_PY[batch.prompt_B]
-        raw_MBYK = self(batch).float()
+        raw_MBYK = at_least_single(self(batch))
         each_BY = self.net.output.loss(raw_MBYK, batch.target_BY, steps_BY).mean(0)
         loss_B = (each_BY * batch.scored_BY).sum(1) + self.net.own_loss(batch, raw_MBYK)
         return loss_B, batch.scored_BY.sum(1)

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from torchedu.batch import LessonBatch
 from torchedu.domains.domain import Domain, Schedule
+from torchedu.layers import at_least_single
 from torchedu.models import LessonModel
 from torchedu.ranges import SHARE
 from torchedu.schema import ENCODER, RESERVED, ROLE, ROLES, TAG
@@ -121,7 +122,7 @@ class Lessons(Domain):
             mine_BL = batch.scored_BL & (batch.role_BL == number)
             target_BL = (batch.tag_BL - RESERVED).masked_fill(~mine_BL, -100)
             loss_BL = loss_BL + F.cross_entropy(
-                logit_BLT.float().transpose(1, 2),
+                at_least_single(logit_BLT).transpose(1, 2),
                 target_BL,
                 self.get_buffer(f"{ROLES[number]}_weight"),
                 reduction="none",

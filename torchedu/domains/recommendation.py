@@ -13,6 +13,7 @@ from torchedu.domains.domain import Domain, Schedule
 from torchedu.domains.opening import open_domain
 from torchedu.domains.rows import finite_of, windows_named
 from torchedu.errors import ConfigError
+from torchedu.layers import at_least_single
 from torchedu.metrics.ranking import TOP, hide, rank_of
 from torchedu.models.recommender import Recommender
 from torchedu.ranges import COUNT, DROPPED, NOT_NEGATIVE
@@ -210,7 +211,7 @@ class Recommendation(Domain):
         return compared if self.kind == "in_batch" else ""
 
     def _softmax(self, state_MD: Tensor, target_M: Tensor, *_: Any) -> Tensor:
-        logit_MN = self.net.logits(state_MD).float()
+        logit_MN = at_least_single(self.net.logits(state_MD))
         return F.cross_entropy(
             logit_MN[:, 2:], target_M - 2, reduction="none", label_smoothing=self.smoothing
         )
@@ -234,8 +235,8 @@ class Recommendation(Domain):
     ) -> Tensor:
         """Return the softmax over drawn courses, less the log odds of being drawn (Bengio 2008)."""
         log_N = (odds_N / odds_N.sum()).clamp(min=1e-12).log()
-        own_M1 = _whole(self.net.logits(state_MD, target_M.unsqueeze(1)))
-        other_MK = _whole(self.net.logits(state_MD, drawn_K.unsqueeze(0))) - log_N[drawn_K]
+        own_M1 = at_least_single(self.net.logits(state_MD, target_M.unsqueeze(1)))
+        other_MK = at_least_single(self.net.logits(state_MD, drawn_K.unsqueeze(0))) - log_N[drawn_K]
         other_MK = other_MK.masked_fill(drawn_K == target_M.unsqueeze(1), -torch.inf)
         logit = torch.cat([own_M1 - log_N[target_M].unsqueeze(1), other_MK], 1)
         return -F.log_softmax(logit, 1)[:, 0]
@@ -253,7 +254,7 @@ class Recommendation(Domain):
         position_M = batch.start_B[row_M] + step_M
         drawn_MK = self.negative_sampler(student_M, position_M, self.negatives, self.epoch)
         item_MK = torch.cat([target_M.unsqueeze(1), drawn_MK], 1)
-        return self.net.logits(state_MD, item_MK).float()
+        return at_least_single(self.net.logits(state_MD, item_MK))
 
     def _bce(self, *case: Any) -> Tensor:
         logit_MK = self._pairs(*case)
@@ -370,11 +371,6 @@ class Recommendation(Domain):
         if companions.item_skills is not None:
             skill_NS = torch.from_numpy(companions.item_skills)
             self.net.learn(CourseFacts(self.popularity, skill_NS), fresh=False)
-
-
-def _whole(x: Tensor) -> Tensor:
-    """Return numbers of at least single precision."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def _with_fewer(batch: EnrolmentBatch, row_A: Tensor, step_A: Tensor) -> EnrolmentBatch:

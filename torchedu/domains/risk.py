@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from torchedu.batch import RiskBatch
 from torchedu.domains.domain import Domain, Schedule
+from torchedu.layers import at_least_single
 from torchedu.models import EventModel
 from torchedu.ranges import NOT_NEGATIVE
 from torchedu.schema import (
@@ -111,7 +112,7 @@ class Risk(Domain):
 
     def loss(self, batch: RiskBatch) -> tuple[Tensor, Tensor]:
         """Return the summed cross-entropy of each student's scored moments, and their number."""
-        logit_BQM2 = self(batch).float()
+        logit_BQM2 = at_least_single(self(batch))
         risk_BQM, leaving_BQM = logit_BQM2.unbind(-1)
         at_risk_BQM = batch.at_risk_B[:, None, None].expand_as(risk_BQM)
         soon_BQM = batch.leaving_BQ.unsqueeze(-1).expand_as(leaving_BQM)

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from torchedu.batch import AnswerBatch
 from torchedu.domains.domain import Domain, Schedule
 from torchedu.domains.rows import windows_named
+from torchedu.layers import at_least_single
 from torchedu.models import KTModel
 from torchedu.schema import GROUP, ITEM, SKILL
 
@@ -93,7 +94,7 @@ class Tracing(Domain):
 
     def loss(self, batch: AnswerBatch) -> tuple[Tensor, Tensor]:
         """Return the summed cross-entropy of each window's scored answers, and their number."""
-        logit_BL = self(batch).float()
+        logit_BL = at_least_single(self(batch))
         each_BL = F.binary_cross_entropy_with_logits(logit_BL, batch.correct_BL, reduction="none")
         loss_B = (each_BL * batch.scored_BL).sum(1) + self.net.own_loss(batch, logit_BL)
         return loss_B, batch.scored_BL.sum(1)

@@ -216,10 +216,10 @@ class _Part(NamedTuple):
 
 def _parts(home: Path, dim: int, precision: Precision) -> list[_Part]:
     """Return the vectors that are there; files of other sizes or another order are none."""
-    found = [
+    parts = [
         _mapped(file, np.dtype((_KEPT[precision], (dim,)))) for file in sorted(home.glob(_KEYS))
     ]
-    return [part for part in found if part is not None]
+    return [part for part in parts if part is not None]
 
 
 def _mapped(file: Path, row: np.dtype[Any], mode: Literal["r", "r+"] = "r") -> _Part | None:
@@ -227,7 +227,7 @@ def _mapped(file: Path, row: np.dtype[Any], mode: Literal["r", "r+"] = "r") -> _
     vectors, done = file.with_suffix(".vectors"), file.with_suffix(".done")
     size = file.stat().st_size // 32
     sizes = {file: 32 * size, vectors: size * row.itemsize, done: size}
-    if not size or not all(one.is_file() and one.stat().st_size == sizes[one] for one in sizes):
+    if not size or not all(each.is_file() and each.stat().st_size == sizes[each] for each in sizes):
         return None
     keys = np.frombuffer(file.read_bytes(), "S32")
     if not (keys[:-1] < keys[1:]).all():
@@ -247,14 +247,14 @@ def _open(home: Path, keys: NDArray[np.bytes_], dim: int, precision: Precision) 
         file.with_suffix(".done"): len(keys),
     }
     with alone(home):
-        for one in sizes:
-            if one.is_symlink():
-                raise ConfigError(f"{one} is a link, and vectors go into files.", "Remove it.")
-        if not all(one.is_file() and one.stat().st_size == size for one, size in sizes.items()):
-            for one in sizes:  # what one says to be done, the other may not hold
-                one.unlink(missing_ok=True)
-        for one, size in sizes.items():
-            with one.open("ab") as stream:
+        for each in sizes:
+            if each.is_symlink():
+                raise ConfigError(f"{each} is a link, and vectors go into files.", "Remove it.")
+        if not all(each.is_file() and each.stat().st_size == size for each, size in sizes.items()):
+            for each in sizes:  # what one says to be done, the other may not hold
+                each.unlink(missing_ok=True)
+        for each, size in sizes.items():
+            with each.open("ab") as stream:
                 stream.truncate(size)
         write_whole(file, keys.tobytes())
     part = _mapped(file, row, "r+")
@@ -325,7 +325,7 @@ def leave_out(folder: Path, texts: Sequence[str]) -> list[Path]:
         if file.parent.is_symlink():
             continue  # another's
         sizes = [
-            one.stat().st_size for one in (file, file.with_suffix(".vectors")) if one.is_file()
+            each.stat().st_size for each in (file, file.with_suffix(".vectors")) if each.is_file()
         ]
         width = sizes[-1] // max(1, sizes[0] // 32)
         part = _mapped(file, np.dtype((np.uint8, (width,))))

@@ -13,6 +13,7 @@ from torchedu.layers.distinct import distinct
 from torchedu.layers.dropout import Dropout
 from torchedu.layers.local_attention import LocalAttentionBlock
 from torchedu.layers.lstm import LSTM
+from torchedu.layers.precision import at_least_single
 from torchedu.layers.recurrence import along
 from torchedu.layers.table import VocabularyTable
 from torchedu.layers.times import seconds_between
@@ -27,6 +28,7 @@ __all__ = [
     "VocabularyTable",
     "add_marks",
     "along",
+    "at_least_single",
     "counts_before",
     "counts_of_each",
     "distinct",

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from torchedu.layers.dropout import Dropout
+from torchedu.layers.precision import at_least_single
 
 
 class HistoryAttention(nn.Module):
@@ -58,13 +59,13 @@ class HistoryAttention(nn.Module):
         """
         q_BHLd, k_BHMd = self._split(self.key(query_BLD)), self._split(self.key(key_BMD))
         seen, ago = (x.unsqueeze(-3) for x in (ago >= 0, ago))
-        score_BHLM = (q_BHLd @ k_BHMd.transpose(-1, -2)).float() * self.head_dim**-0.5
+        score_BHLM = at_least_single(q_BHLd @ k_BHMd.transpose(-1, -2)) * self.head_dim**-0.5
         if self.fading is not None:
             with torch.no_grad():
                 weight = _weights(score_BHLM, seen)
                 later = F.pad(weight.flip(-1).cumsum(-1).flip(-1)[..., 1:], (0, 1))
                 distance = (later * ago.clamp(min=0)).sqrt()
-            score_BHLM = score_BHLM * (-F.softplus(self.fading.float()) * distance).exp()
+            score_BHLM = score_BHLM * (-F.softplus(at_least_single(self.fading)) * distance).exp()
         weight_BHLM = self.drop(_weights(score_BHLM, seen))
         found_BHLd = weight_BHLM.to(q_BHLd.dtype) @ self._split(self.value(value_BMD))
         found_BLD = self.out(found_BHLd.transpose(1, 2).flatten(2))

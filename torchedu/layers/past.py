@@ -42,9 +42,9 @@ class PastNumbers(NamedTuple):
     on_skill: Tensor
 
     @classmethod
-    def carried(cls, past_BLF: Tensor) -> "PastNumbers":
-        """Return what a batch carries."""
-        in_all, on_item, on_skill = past_BLF.float().tensor_split((IN_ALL, IN_ALL + ON_ITEM), -1)
+    def carried(cls, past_BLF: Tensor, dtype: torch.dtype = torch.float32) -> "PastNumbers":
+        """Return what a batch carries, in a network's precision."""
+        in_all, on_item, on_skill = past_BLF.to(dtype).tensor_split((IN_ALL, IN_ALL + ON_ITEM), -1)
         return cls(in_all, on_item, on_skill.unflatten(-1, (-1, ON_SKILL)))
 
     def shared(self, skill: Tensor) -> Tensor:

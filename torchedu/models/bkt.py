@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from torchedu.batch import AnswerBatch, Answered, Asked
-from torchedu.layers import VocabularyTable, along
+from torchedu.layers import VocabularyTable, along, at_least_single
 from torchedu.models.kt_model import KTModel, State
 from torchedu.schema import PADDING, SKILL
 
@@ -55,7 +55,7 @@ class BKT(KTModel):
 
     def initial_state(self, batch_size: int) -> State:
         """Return the chance that each skill is known at first."""
-        return (self.skill.weight[:, 0].float().sigmoid().repeat(batch_size, 1),)
+        return (at_least_single(self.skill.weight[:, 0]).sigmoid().repeat(batch_size, 1),)
 
     def predict(self, state: State, asked: Asked) -> Tensor:
         """Predict one answer of each student; see ``KTModel.predict``."""
@@ -71,7 +71,7 @@ class BKT(KTModel):
 
     def _chances(self, skill: Tensor) -> Tensor:
         """Return the chances to learn, to guess, and to get right what is known; (..., 3)."""
-        learn, guess, slip = self.skill(skill)[..., 1:].float().sigmoid().unbind(-1)
+        learn, guess, slip = at_least_single(self.skill(skill)[..., 1:]).sigmoid().unbind(-1)
         return torch.stack([learn, MOST * guess, 1 - MOST * slip], dim=-1)
 
 

@@ -14,6 +14,7 @@ from torch.utils.checkpoint import checkpoint
 
 from torchedu.batch import TokenBatch
 from torchedu.errors import ConfigError, MissingExtraError, allowed
+from torchedu.layers import at_least_single
 from torchedu.models import own_forward
 from torchedu.models.low_rank import LowRank, narrow
 from torchedu.models.network import Network
@@ -206,7 +207,7 @@ class CausalLM(Network):
         return cost_N.view_as(next_BL).roll(1, 1)
 
     def _cost(self, x_ND: Tensor, next_N: Tensor) -> Tensor:
-        logit_NV = own_forward.log_odds(self.lm, x_ND.unsqueeze(0))[0].float()
+        logit_NV = at_least_single(own_forward.log_odds(self.lm, x_ND.unsqueeze(0))[0])
         return F.cross_entropy(logit_NV, next_N, ignore_index=IGNORED, reduction="none")
 
     def stored(self) -> Iterator[tuple[str, Tensor]]:
@@ -371,14 +372,10 @@ def _fused_cost(x_ND: Tensor, weight_VD: Tensor, next_N: Tensor) -> Tensor:
         narrow = torch.get_autocast_dtype(x_ND.device.type)
         x_ND, weight_VD = x_ND.to(narrow), weight_VD.to(narrow)
     cost_N: Tensor = F.linear_cross_entropy(
-        x_ND.to(weight_VD.dtype),
-        weight_VD,
-        next_N,
-        ignore_index=IGNORED,
-        reduction="none",
-        options=nn.LinearCrossEntropyOptions(),
-    )
-    return cost_N.float()
+        x_ND.to(weight_VD.dtype), weight_VD, next_N,
+        ignore_index=IGNORED, reduction="none", options=nn.LinearCrossEntropyOptions(),
+    )  # fmt: skip
+    return at_least_single(cost_N)
 
 
 class _Streamer:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from torchedu.batch import AnswerBatch, Answered, Asked
-from torchedu.layers import Dropout, VocabularyTable, along
+from torchedu.layers import Dropout, VocabularyTable, along, at_least_single
 from torchedu.models.kt_model import KTModel, State
 from torchedu.ranges import COUNT
 from torchedu.schema import SKILL
@@ -73,7 +73,7 @@ class DKVMN(KTModel):
 
     def initial_state(self, batch_size: int) -> State:
         """Return the memory as it begins, which is learned."""
-        return (self.start.float().repeat(batch_size, 1, 1),)
+        return (at_least_single(self.start).repeat(batch_size, 1, 1),)
 
     def predict(self, state: State, asked: Asked) -> Tensor:
         """Predict one answer of each student; see ``KTModel.predict``."""
@@ -89,13 +89,14 @@ class DKVMN(KTModel):
     def _attend(self, skill: Tensor) -> tuple[Tensor, Tensor]:
         """Return the code of what is asked, and how much each concept has to do with it."""
         key = self.asked.mean(skill)
-        return key, (key @ self.key.t()).float().softmax(-1)
+        return key, at_least_single(key @ self.key.t()).softmax(-1)
 
     def _written(self, skill: Tensor, correct: Tensor) -> tuple[Tensor, Tensor]:
         """Return what an answer erases of a row that it is all about, and what it adds."""
         wrong, right = self.answered.mean(skill).chunk(2, dim=-1)
         code = torch.lerp(wrong, right, correct.unsqueeze(-1).to(wrong.dtype))
-        return self.erase(code).float().sigmoid(), self.add(code).float().tanh()
+        erase, add = at_least_single(self.erase(code)), at_least_single(self.add(code))
+        return erase.sigmoid(), add.tanh()
 
     def _logit(self, read: Tensor, key: Tensor) -> Tensor:
         summary = self.summary(torch.cat([read, key], dim=-1)).tanh()

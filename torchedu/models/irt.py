@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from torchedu.batch import AnswerBatch, Answered, Asked
-from torchedu.layers import VocabularyTable
+from torchedu.layers import VocabularyTable, at_least_single
 from torchedu.models.kt_model import KTModel, State
 from torchedu.schema import ITEM, SKILL
 
@@ -76,13 +76,13 @@ class IRT(KTModel):
 
     def _logits(self, item: Tensor, skill: Tensor) -> Tensor:
         """Return the log odds at each ability."""
-        easy, sharp = (self.item(item) + self.skill.mean(skill)).float().split(1, dim=-1)
+        easy, sharp = at_least_single(self.item(item) + self.skill.mean(skill)).split(1, dim=-1)
         return sharp.exp() * self._ability() + easy
 
 
 def _log_likelihood(logit: Tensor, correct: Tensor) -> Tensor:
     # By softplus, which other programs' runtimes keep finite too, unlike the log of a sigmoid.
-    return correct.unsqueeze(-1).float() * logit - F.softplus(logit)
+    return correct.unsqueeze(-1).to(logit.dtype) * logit - F.softplus(logit)
 
 
 def _chance(density: Tensor, logit: Tensor) -> Tensor:

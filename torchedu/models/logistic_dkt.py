@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from torchedu.batch import AnswerBatch, Answered, Asked, TracingFacts
-from torchedu.layers import LSTM, Dropout, VocabularyTable
+from torchedu.layers import LSTM, Dropout, VocabularyTable, at_least_single
 from torchedu.layers.past import (
     SHARED,
     PastNumbers,
@@ -106,7 +106,7 @@ class LogisticDKT(KTModel):
         if batch.past_BLF is None:
             before = numbers_of_window(item_BL, skill_BLS, correct_BL)
         else:
-            before = PastNumbers.carried(batch.past_BLF)
+            before = PastNumbers.carried(batch.past_BLF, self.shared_weight.dtype)
         x_BLD = self._code(item_BL, skill_BLS, correct_BL)
         h_BLD = self.lstm.before(x_BLD, item_BL != PADDING)
         return self._logit(h_BLD, before, item_BL, skill_BLS)
@@ -116,7 +116,7 @@ class LogisticDKT(KTModel):
 
         The mean over pairs of answers of a window that lie ``APART``, times the answers scored.
         """
-        logit_BL, correct_BL = output.float(), batch.correct_BL
+        logit_BL, correct_BL = at_least_single(output), batch.correct_BL
         loss_B, pairs_B = logit_BL.new_zeros(len(logit_BL)), logit_BL.new_zeros(len(logit_BL))
         for apart in (steps for steps in APART if steps < logit_BL.shape[1]):
             more_BL = correct_BL[:, apart:] - correct_BL[:, :-apart]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from torchedu.errors import ConfigError, MissingExtraError, allowed
+from torchedu.layers import at_least_single
 from torchedu.models.stored import family_config, model_files, read_config
 
 Pooling = Literal["mean", "cls", "last"]
@@ -137,13 +138,14 @@ class TextEncoder(nn.Module):
 
     def _pooled(self, state_BLD: Tensor, seen_BL: Tensor) -> Tensor:
         if self.pooling == "cls":
-            return state_BLD[:, 0].float()
+            return at_least_single(state_BLD[:, 0])
         if self.pooling == "last":
             last_B = seen_BL.sum(1) - 1
-            return state_BLD[torch.arange(len(last_B), device=last_B.device), last_B].float()
+            row_B = torch.arange(len(last_B), device=last_B.device)
+            return at_least_single(state_BLD[row_B, last_B])
         weight_BL = seen_BL.to(state_BLD.dtype)
         total_BD = torch.einsum("bld,bl->bd", state_BLD, weight_BL)
-        return total_BD.float() / seen_BL.sum(1, keepdim=True)
+        return at_least_single(total_BD) / seen_BL.sum(1, keepdim=True)
 
 
 def model_folder(name: str) -> Path:

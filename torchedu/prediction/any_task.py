@@ -55,14 +55,28 @@ def predict(
     check_format(form)
     columns = predicted(task, data, None, trainer)
     written: dict[Path, str] = {}
+    left_out = _left_out(task, data, columns) if trainer.is_global_zero else ""
     for name, holds, rows in outputs(task, data, columns) if trainer.is_global_zero else ():
         file = RunFolder(folder).table(name, "json" if isinstance(rows, list) else form)
         if isinstance(rows, list):
             write_json(file, rows)
         else:
             write_table(file, rows)
-        written[file] = holds
+        written[file] = holds + left_out
     return written
+
+
+def _left_out(task: Task, data: DataModule, columns: Columns) -> str:
+    """Say how many rows of the data nothing is said of, such as students who have left a course."""
+    key = (task.keys or ("",))[0]
+    tables = data.store.manifest["tables"]
+    if f"{key}s" not in tables or key not in columns:
+        return ""
+    number = data.store.num_rows(f"{key}s")
+    left = number - len(np.unique(columns[key]))
+    return f"; {left:,} of {number:,} {key}s are left out: nothing is to be said of them" * (
+        left > 0
+    )
 
 
 @singledispatch

@@ -15,7 +15,7 @@ from torchedu.tasks import Task
 
 # Where and how often, which the numbers of a run do not depend on.
 _FREE = (
-    *("run", "start_timeout", "resume", "init_from", "config", "compile", "lr_find"),
+    *("run", "start_timeout", "resume", "init_from", "config", "compile", "lr_find", "enough."),
     *("save.", "hung_rank.", "gradients.", "data.path", "data.num_workers", "data.class_path"),
     *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy"),
     *("trainer.accumulate_grad_batches", "trainer.logger", "trainer.callbacks", "trainer.plugins"),
@@ -166,18 +166,19 @@ def go_on(checkpoint: Checkpoint, asked: Mapping[str, Any], accepted: Sequence[s
             raise ConfigError(
                 f"⟦resume_with⟧ names {name!r}, which is as it was.", allowed(name, changed)
             )
-    for name in changed:
-        old, new = (str(words[name])[:60] for words in (before, asked))
-        what = _OTHER.get(name, f"⟦{name}⟧ {old}, and {new} is asked")
-        if not name.startswith(_MAY_CHANGE) or name.startswith("data."):
-            remedy = "Give the words that it began with, or start from it with ⟦init_from⟧."
-        elif parts[name].isdisjoint(accepted):
-            remedy = (
-                f"Give what it began with, or accept the change: ⟦resume_with⟧ {min(parts[name])}."
-            )
-        else:
-            continue
-        raise ConfigError(f"{checkpoint.file} began with {what}.", remedy, option=name, value=new)
+    fixed = [name for name in changed if _is_fixed(name)]
+    refused = fixed or [name for name in changed if parts[name].isdisjoint(accepted)]
+    if refused:
+        raise ConfigError(
+            f"{checkpoint.file} began with "
+            f"{'; with '.join(_told(name, before[name], asked[name]) for name in refused)}.",
+            "Give the words that it began with, or start from it with ⟦init_from⟧."
+            if fixed
+            else "Give what it began with, or accept the change: ⟦resume_with⟧ "
+            f"{','.join(min(parts[name]) for name in refused)}.",
+            option=refused[0],
+            value=str(asked[refused[0]])[:60],
+        )
     most = asked.get("trainer.max_epochs")
     if most is not None and 0 <= most < content["epoch"]:
         raise ConfigError(
@@ -187,6 +188,14 @@ def go_on(checkpoint: Checkpoint, asked: Mapping[str, Any], accepted: Sequence[s
         )
     _change(content, {name: (before[name], asked[name]) for name in changed})
     return [f"{name}: {before[name]} -> {asked[name]}" for name in changed]
+
+
+def _is_fixed(name: str) -> bool:
+    return not name.startswith(_MAY_CHANGE) or name.startswith("data.")
+
+
+def _told(name: str, old: object, new: object) -> str:
+    return _OTHER.get(name, f"⟦{name}⟧ {str(old)[:60]}, and {str(new)[:60]} is asked")
 
 
 def _change(content: dict[str, Any], changed: Mapping[str, tuple[Any, Any]]) -> None:

@@ -25,16 +25,13 @@ from torchedu.parsing import cause_of
 from torchedu.run.asked import FEATURES, SameWords, asked_of, go_on
 from torchedu.run.config import KeptConfig, RunConfig
 from torchedu.run.start import PATIENCE
-from torchedu.run.trainers import MAX_EPOCHS, training_callbacks
+from torchedu.run.trainers import EPOCHS, MOST_EPOCHS, training_callbacks
 from torchedu.run_folder import RunFolder
 from torchedu.strategies.ddp import keep_sums
 from torchedu.strategies.limits import check_batch, check_machine, check_memory, device_kind
 from torchedu.strategies.named import Checks, named_strategy
 from torchedu.strategies.sync_batch_norm import SyncBatchNorm
 from torchedu.tasks import Task, open_task
-
-STEPS = 600
-"""Optimizer steps below which training goes on for more epochs, where none are asked for."""
 
 
 class Run(NamedTuple):
@@ -138,7 +135,7 @@ def _trainer(
     more: dict[str, Any] = _log(config, resume) if config.trains else {"logger": False}
     more["strategy"] = strategy
     if config.trains and (asked["max_epochs"], asked["max_steps"]) == (None, -1):
-        more["max_epochs"] = enough or _epochs(config, data)
+        more["max_epochs"] = _epochs(config, data, enough)
     plugins = asked["plugins"] or []
     plugins = [*plugins] if isinstance(plugins, list) else [plugins]
     if asked["sync_batchnorm"] and device_kind(where) == "cpu":
@@ -203,9 +200,19 @@ def _log(config: RunConfig, resume: Resume | None) -> dict[str, Any]:
     return {} if asked["default_root_dir"] else {"default_root_dir": log.log_dir}
 
 
-def _epochs(config: RunConfig, data: DataModule) -> int:
-    """Return as many epochs as make enough steps; a small class has few of them in one."""
-    epochs = min(max(-(-STEPS // data.steps_per_epoch), MAX_EPOCHS), 100)
+def _epochs(config: RunConfig, data: DataModule, enough: int | None) -> int:
+    """Return as many epochs as are enough, and as make enough steps: small data has few in one.
+
+    Args:
+        config: What is asked for.
+        data: The data.
+        enough: What the network says is enough, whatever the data's size.
+    """
+    asked = config.config["enough"]
+    if enough is not None and asked["epochs"] is None:
+        return enough
+    by_steps = min(-(-asked["steps"] // data.steps_per_epoch), MOST_EPOCHS)
+    epochs = max(asked["epochs"] or EPOCHS, by_steps)
     stop = config.config_init["early_stopping"]
     stop.patience = max(stop.patience, epochs // 3)
     return epochs

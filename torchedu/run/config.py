@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from jsonargparse.typing import NonNegativeInt, PositiveInt
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
@@ -18,7 +19,7 @@ from torchedu.files import write_whole
 from torchedu.parsing import TwoLineErrors
 from torchedu.run.asked import is_free
 from torchedu.run.start import PATIENCE
-from torchedu.run.trainers import quiet
+from torchedu.run.trainers import EPOCHS, MOST_EPOCHS, STEPS, quiet
 from torchedu.run.words import DEFAULT_TASK, STRATEGY, Words, subclasses
 from torchedu.run_folder import RunFolder
 from torchedu.strategies.named import strategies_help
@@ -51,7 +52,7 @@ class KeptConfig(SaveConfigCallback):
     Where things stand and how they are spread is as it is now: no number depends on that.
 
     Attributes:
-        changes: Lines of comment that come to those of the configuration before.
+        changes: Lines of comment that still come to those of the configuration before.
     """
 
     changes: Sequence[str] = ()
@@ -64,6 +65,7 @@ class KeptConfig(SaveConfigCallback):
         if (before or self.changes) and trainer.is_global_zero:
             now = file.read_text("utf-8")
             write_whole(file, _as_it_began(before or now, now, self.changes).encode())
+            self.changes = ()  # the scoring after training comes here again
 
 
 def _as_it_began(before: str, now: str, changes: Sequence[str]) -> str:
@@ -194,6 +196,19 @@ class RunConfig(LightningCLI):
                 "early_stopping.mode": "max",
                 "early_stopping.patience": 5,
             }
+        )
+        parser.add_argument(
+            "--enough.epochs",
+            type=PositiveInt | None,
+            help="passes after which training ends, where neither the trainer is told nor the "
+            f"network knows; {EPOCHS} where this is not given either",
+        )
+        parser.add_argument(
+            "--enough.steps",
+            type=NonNegativeInt,
+            default=STEPS,
+            help="steps of the optimizer below which it goes on for more passes, "
+            f"{MOST_EPOCHS} at most: small data has few steps in one",
         )
         for name, kind in (
             ("save", LastCheckpoint),

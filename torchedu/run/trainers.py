@@ -19,7 +19,12 @@ from torchedu.strategies.ddp import keep_sums
 from torchedu.strategies.limits import check_machine
 from torchedu.strategies.named import named_strategy
 
-MAX_EPOCHS = 12
+EPOCHS = 12
+"""Passes over the training part that are enough, where neither words nor the network say."""
+STEPS = 600
+"""Steps of the optimizer below which training goes on for more of them."""
+MOST_EPOCHS = 100
+"""Passes that are not exceeded for the sake of steps."""
 
 
 def quiet() -> None:
@@ -42,7 +47,7 @@ def quiet() -> None:
 
 def trainer(
     run: str | None = None,
-    max_epochs: int = MAX_EPOCHS,
+    max_epochs: int = EPOCHS,
     patience: int = 5,
     accelerator: str = "auto",
     devices: int | str = "auto",

@@ -8,11 +8,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
+from torchedu.datasets.importers.reading.look import Look
 from torchedu.datasets.importers.reading.rows import BadRows, OnBadRow, Reading
 from torchedu.datasets.importers.reading.text import Source
 from torchedu.datasets.store import Store
 from torchedu.errors import ConfigError, allowed
 
+KNOWN = 100
+"""How sure a format is of its own headings; of those that many files have it is less so."""
 HASHED_BYTES = 256 << 20
 """Larger raw files are known by their name and size alone: reading them twice takes too long."""
 
@@ -31,6 +34,8 @@ class Importer(ABC):
         reads: Which files it reads, in words.
         suffixes: Endings of files that are of this format; the longest one that fits decides.
         in_folders: Whether files with these endings tell the format of the folder they lie in too.
+        told_by: Headings, or keys of JSON, that tell the format where all of a text's words are
+            there, in lower case with ``_`` for blanks.
         citation: The paper to cite when the data is used.
         licence: The terms of the data.
 
@@ -47,6 +52,7 @@ class Importer(ABC):
     reads: ClassVar[str] = ""
     suffixes: ClassVar[tuple[str, ...]] = ()
     in_folders: ClassVar[bool] = True
+    told_by: ClassVar[tuple[str, ...]] = ()
     citation: ClassVar[str] = ""
     licence: ClassVar[str] = ""
 
@@ -130,6 +136,22 @@ class Importer(ABC):
             default=0,
         )
 
+    @classmethod
+    def knows(cls, look: Look) -> int:
+        """Say how surely what raw files begin with tells the format: 0 for not at all.
+
+        Args:
+            look: What they begin with.
+        """
+        words = (text.split() for text in cls.told_by)
+        known = (KNOWN + len(own) for own in words if look.names.issuperset(own))
+        return max(known, default=cls.fits(look))
+
+    @classmethod
+    def fits(cls, look: Look) -> int:
+        """Say how well headings that many files have would do; see ``knows``."""
+        return 0
+
     def about(self, reading: Reading) -> dict[str, Any]:
         """Return where data comes from, without any path of this machine.
 
@@ -139,6 +161,7 @@ class Importer(ABC):
         Returns:
             The beginning of a store's ``about``; the options are those that are not as usual.
         """
+        files = {source.outer.path: source.outer for source in reading.sources[:100]}
         return {
             "importer": self.name,
             "citation": self.citation,
@@ -148,7 +171,7 @@ class Importer(ABC):
                 for name in self.options()
                 if _plain(vars(self)[name]) != _plain(self.default(name))
             },
-            "source": [_fingerprint(source) for source in reading.sources[:100]],
+            "source": [_fingerprint(source) for source in files.values()],
             "source_files": len(reading.sources),
             "columns": reading.columns,
             "ignored_columns": list(reading.ignored),
@@ -166,7 +189,7 @@ def _fingerprint(source: Source) -> dict[str, Any]:
     known: dict[str, Any] = {"file": source.base, "bytes": size}
     if size <= HASHED_BYTES:
         digest = hashlib.sha256()
-        with source.system.open_input_stream(source.path) as stream:
+        with source.system.open_input_stream(source.path, compression=None) as stream:
             while data := stream.read(1 << 20):
                 digest.update(data)
         known["sha256"] = digest.hexdigest()

@@ -10,9 +10,10 @@ from typing import Any
 import pyarrow as pa
 
 from torchedu.datasets.importers.importer import Importer
+from torchedu.datasets.importers.reading.look import Look, look_at
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Places
 from torchedu.datasets.store import Store
-from torchedu.errors import ConfigError, DataError, allowed
+from torchedu.errors import ConfigError, DataError, TorcheduError, allowed
 
 ENTRY_POINTS = "torchedu.importers"
 """An installed package names modules of importers under this, and they are imported when asked."""
@@ -89,6 +90,9 @@ def imported(
         about = importer.about(reading)
         pieces = _followed(reading.pieces, bad, progress)
         importer.write(reading._replace(pieces=pieces, raw=str(raw)), bad, Path(out), about)
+    except TorcheduError as error:
+        _with_own_options(error, importer)
+        raise
     except OSError as error:
         raise DataError(
             f"the store cannot be written ({error.strerror or error}).",
@@ -109,8 +113,26 @@ def imported(
     return importer.store(out)
 
 
+def _with_own_options(error: TorcheduError, importer: Importer) -> None:
+    """Tell a remedy that names options which a format lacks by what can be done with it."""
+    own, known = importer.options(), formats(importer.store)
+    named = {option.partition(".")[0] for option in error.options()}
+    lacking = {
+        option
+        for option in named - own.keys()
+        if any(option in kind.options() for kind in known.values())
+    }
+    if lacking:
+        others = [kind.name for kind in known.values() if lacking <= kind.options().keys()]
+        error.remedy = (
+            f"Correct the file; {importer.name} is read as published, and formats with options for "
+            f"such files are {', '.join(others)}."
+        )
+        error.option = None
+
+
 def guess_format(raw: str | Path, store: type[Store]) -> str | None:
-    """Return the format that a path's name tells, or for a folder the files in it.
+    """Return the format that raw files are of, by what they begin with, or else by their names.
 
     Args:
         raw: The file or folder; a path or a URI.
@@ -119,12 +141,20 @@ def guess_format(raw: str | Path, store: type[Store]) -> str | None:
     Returns:
         The name of the format; None where nothing tells it.
     """
-    folder = Path(raw)
-    inside = (file.relative_to(folder).as_posix() for file in sorted(folder.rglob("*")))
-    names = [folder.name, *inside]
-    likeness = {name: kind.likeness(names) for name, kind in formats(store).items()}
-    best = max(likeness, key=lambda name: likeness[name], default=None)
-    return best if best is not None and likeness[best] else None
+    return next(iter(likely_formats(look_at(raw), store)), None)
+
+
+def likely_formats(look: Look, store: type[Store] = Store) -> list[str]:
+    """Return the formats that raw files may be of, the likeliest first.
+
+    Args:
+        look: What they begin with.
+        store: What the data shall be kept in.
+    """
+    sure = {
+        name: (kind.knows(look), kind.likeness(look.files)) for name, kind in formats(store).items()
+    }
+    return sorted((name for name in sure if any(sure[name])), key=sure.__getitem__, reverse=True)
 
 
 def describe_data(path: str | Path) -> dict[str, Any]:

@@ -238,9 +238,7 @@ def test_items_with_other_skills_on_other_rows_have_all(tmp_path: Path) -> None:
     ]
     store = import_data("csv", write_csv(tmp_path / "a.csv", rows), tmp_path / "out")
     assert skills(store) == {"q": ["x", "y"]}
-    assert store.about["notes"] == [
-        "1 items have different skills on different rows: they have all."
-    ]
+    assert "1 items have different skills on different rows: they have all." in store.about["notes"]
 
 
 def test_item_skills_from_a_table(tmp_path: Path) -> None:
@@ -266,7 +264,7 @@ def test_student_with_several_values_of_a_group_has_the_first(tmp_path: Path) ->
         "x",
         "<unknown>",
     ]
-    assert "1 students have several values of school" in store.about["notes"][0]
+    assert any("1 students have several values of school" in n for n in store.about["notes"])
 
 
 def test_response_times(tmp_path: Path) -> None:

@@ -134,3 +134,18 @@ def test_the_real_files_are_read(real_data: Path, tmp_path: Path) -> None:
         found = np.bincount(store.part)
         assert abs(found - parts).max() <= 5, (name, found)
         store.verify()
+
+
+def test_a_test_part_alone_is_divided(tmp_path: Path) -> None:
+    messages = [{"role": "assistant", "content": "2"}]
+    lines = [json.dumps({"messages": messages, "problem": f"p{i}"}) for i in range(10)]
+    (tmp_path / "test.jsonl").write_text("\n".join(lines))
+    (tmp_path / "example.jsonl").write_text(lines[0])
+    store = import_data("chats", tmp_path, tmp_path / "s")
+    assert store.about["notes"] == ["Files that are named for no part are left out: example.jsonl."]
+    assert store.part.tolist() == [2] * 10
+    parts = chat_parts(store, 0.2, 0.3, 0)
+    assert [len(parts[name]) for name in ("train", "val", "test")] == [5, 2, 3]
+    (tmp_path / "test.jsonl").rename(tmp_path / "more.jsonl")
+    with pytest.raises(DataError, match="none of the 2 files of the folder is named for a part"):
+        import_data("chats", tmp_path, tmp_path / "s")

@@ -58,7 +58,7 @@ def test_a_log_becomes_courses_students_and_work(tmp_path: Path) -> None:
     assert (store.events.kind == TRANSFERRED).sum() == 1
     assert len(store.events.day) == 4
     assert np.isnan(store.events.value[store.events.enrolment == 2]).all()  # no mark was given
-    assert store.about["dropped"] == {
+    assert {reason: told["rows"] for reason, told in store.about["dropped"].items()} == {
         "heading lines in the middle of log.csv": 1,
         "events without a day": 1,
         "events of no student": 1,
@@ -101,9 +101,9 @@ def test_parquet_and_times_say_the_same_as_csv_and_days(tmp_path: Path) -> None:
     ("line", "said"),
     [
         ("ann,maths,2023,submited,3,quiz,,0.5,F", "the event 'submited' is not known"),
-        ("ann,maths,2023,submitted,soon,quiz,,0.5,F", "the column day cannot be read"),
-        ("ann,maths,2023,submitted,3,quiz,,55,F", "a mark is 55"),
-        ("ann,maths,2023,submitted,3,quiz,,well,F", "is no number"),
+        ("ann,maths,2023,submitted,soon,quiz,,0.5,F", "the day is no number .'soon'"),
+        ("ann,maths,2023,submitted,3,quiz,,55,F", "value is outside 0..1 .'55'"),
+        ("ann,maths,2023,submitted,3,quiz,,well,F", "value is no mark"),
     ],
 )
 def test_what_a_log_cannot_mean_is_told(tmp_path: Path, line: str, said: str) -> None:
@@ -128,7 +128,7 @@ def test_events_that_are_not_known_can_be_dropped(tmp_path: Path) -> None:
 def test_a_log_without_events_or_outcomes_is_told(tmp_path: Path) -> None:
     raw = tmp_path / "log.csv"
     raw.write_text("student,course,day\nann,maths,1\n")
-    with pytest.raises(DataError, match="no column 'event'"):
+    with pytest.raises(DataError, match="no column holds the event"):
         import_data("events", raw, tmp_path / "out.store")
     raw.write_text("student,course,event,day\nann,maths,registered,1\n")
     with pytest.raises(DataError, match="no enrolment with an outcome"):
@@ -163,7 +163,7 @@ def test_ucis_school_years_are_read_and_divided_at_random(tmp_path: Path) -> Non
     parts = CourseEvents(str(tmp_path / "uci.store")).parts
     assert sorted(np.concatenate(list(parts.values())).tolist()) == list(range(20))
     raw.write_text(raw.read_text().replace("G3", "G4"))
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="no column is called 'G3'"):
         import_data("uci_student", raw, tmp_path / "out.store")
 
 
@@ -202,7 +202,65 @@ def test_xapi_statements_are_read(tmp_path: Path) -> None:
     assert store.column("end").tolist() == [np.inf, 6]
     assert store.events.day.tolist() == [0, 2]
     assert store.events.value.tolist() == [1, 0.5]
-    assert sum("left out" in note for note in store.about["notes"]) == 3
+    assert sum(told["rows"] for told in store.about["dropped"].values()) == 3
     raw.write_text('{"actor": {"name": "ann"}, "verb": {}}\n')
     with pytest.raises(DataError, match="no xAPI statement"):
         import_data("xapi", raw, tmp_path / "out.store")
+
+
+def test_xapi_is_read_as_an_array_and_as_an_lrs_answers(tmp_path: Path) -> None:
+    said = [statement("ann", "registered", "maths", 1), statement("ann", "passed", "maths", 28)]
+    texts = {
+        "lines.json": "\n".join(map(json.dumps, said)),
+        "array.json": json.dumps(said),
+        "array.jsonl": json.dumps(said, indent=1),
+        "answer.json": json.dumps({"statements": said, "more": ""}, indent=2),
+        "answers.jsonl": json.dumps({"statements": said, "more": "/next"}),
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+        store = import_data("xapi", tmp_path / name, tmp_path / "out")
+        assert (store.num_enrolments, store.at_risk.tolist()) == (1, [0])
+
+
+def test_ucis_file_is_read_with_commas_and_its_headings_twice(tmp_path: Path) -> None:
+    raw = write_uci(tmp_path / "student-mat.csv")
+    whole = import_data("uci_student", raw, tmp_path / "whole")
+    lines = raw.read_text().replace(";", ",").splitlines()
+    raw.write_text("\n".join([*lines[:8], lines[0], *lines[8:]]) + "\n")
+    store = import_data("uci_student", raw, tmp_path / "twice")
+    assert store.num_enrolments == whole.num_enrolments == 20
+    (told,) = store.about["dropped"].values()
+    assert told["rows"] == 1
+    raw.write_text(raw.read_text() + '"GP","F",15,"U","GT3",1,"x",3,4\n')
+    with pytest.raises(DataError, match="row 23: G1 is no mark from 0 to 20"):
+        import_data("uci_student", raw, tmp_path / "out")
+
+
+def test_marks_of_a_log_are_points_percent_or_words(tmp_path: Path) -> None:
+    raw = tmp_path / "log.csv"
+    raw.write_text(LOG.replace("essay,,0.7", "essay,,7").replace("quiz,,0.4", "quiz,,4"))
+    store = import_data("events", raw, tmp_path / "a", {"full_mark": 10})
+    assert np.isclose(store.events.value, 0.7).sum() == 1
+    raw.write_text(LOG.replace("essay,,0.7", "essay,,70 %"))
+    store = import_data("events", raw, tmp_path / "a")
+    assert np.isclose(store.events.value, 0.7).sum() == 1
+
+
+def test_a_log_is_read_under_other_headings(tmp_path: Path) -> None:
+    raw = tmp_path / "log.csv"
+    raw.write_text(LOG.replace("course", "kurs").replace(",", ";"))
+    with pytest.raises(DataError, match="no column holds the course"):
+        import_data("events", raw, tmp_path / "a")
+    store = import_data("events", raw, tmp_path / "a", {"columns": {"course": "kurs"}})
+    assert store.num_enrolments == 4
+    assert any("fields are divided by ';'" in note for note in store.about["notes"])
+
+
+def test_an_outcome_that_another_replaces_is_counted(tmp_path: Path) -> None:
+    raw = tmp_path / "log.csv"
+    raw.write_text(LOG + "ann,maths,2023,outcome,91,,,Fail,F\n")
+    store = import_data("events", raw, tmp_path / "a")
+    assert store.at_risk.tolist() == [0, 1, 1, 1]
+    told = store.about["dropped"]["an outcome that a later row of the student's replaces"]
+    assert told["first"] == [f"{raw}, row 8"]

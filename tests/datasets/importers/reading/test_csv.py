@@ -1,12 +1,16 @@
 import csv
 import io
+from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torchedu.datasets.importers.reading.csv import parse
-from torchedu.datasets.importers.reading.text import Block
+from torchedu.datasets.importers.reading.columns import ColumnMap
+from torchedu.datasets.importers.reading.csv import Table, parse
+from torchedu.datasets.importers.reading.rows import BadRows, Places
+from torchedu.datasets.importers.reading.text import Block, locate
 
 fields = st.text(st.characters(exclude_categories=("C",)) | st.sampled_from('\n",;'), max_size=6)
 records = st.lists(st.lists(fields, min_size=3, max_size=3), min_size=1, max_size=8)
@@ -40,3 +44,40 @@ def test_one_column_may_be_taken_twice() -> None:
     parsed = parse(Block(1, b"a,b\n"), 2, {"item": 1, "skill": 1}, ",", "a.csv")
     assert parsed.batch.column("item").to_pylist() == ["b"]
     assert parsed.batch.column("skill").to_pylist() == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "headings", "row"),
+    [
+        ("a,b\n1,2\n", ["a", "b"], 1),
+        ("a;b;c\n1;0,5;2\n", ["a", "b", "c"], 1),
+        ("a\tb\n1\t2\n", ["a", "b"], 1),
+        ("Name, first\tscore\nann\t1\nbob\t2\n", ["Name, first", "score"], 1),
+        ("sep=;\na;b\n1;2\n", ["a", "b"], 2),
+        ('"sep=,"\n# x\n\na,b\n1,2\n', ["a", "b"], 4),
+        ("# by me, today, at 9\na,b\n1,2\n", ["a", "b"], 2),
+        ("#student,item\n1,2\n", ["#student", "item"], 1),
+        ('"a\nx"|b\n1|2\n', ["a\nx", "b"], 2),
+        ("a\n1\n", ["a"], 1),
+    ],
+)
+def test_headings_are_found_whatever_divides_them_and_stands_above(
+    tmp_path: Path, text: str, headings: list[str], row: int
+) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    table = Table(locate(str(tmp_path / "a.csv")), None, "utf-8")
+    assert (table.headings, table.heading_row) == (headings, row)
+    assert table.whole({"first": headings[0]})["first"][0] in ("1", "ann")
+
+
+def test_headings_that_stand_again_are_left_out_and_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a,b\n1,2\na,b\n3,b\na,4\n")
+    bad = BadRows(Places())
+    table = Table(locate(str(tmp_path / "a.csv")), None, "utf-8")
+    pieces = list(table.pieces(ColumnMap({"x": "a", "y": "b"}, ()), bad))
+    assert pieces[0].batch.to_pydict() == {"x": ["1", "3", "a"], "y": ["2", "b", "4"]}
+    assert bad.dropped == {
+        "heading lines in the middle of a.csv": {
+            "rows": 1, "first": [f"{tmp_path / 'a.csv'}, row 3"]
+        }
+    }  # fmt: skip

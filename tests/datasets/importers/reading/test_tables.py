@@ -32,3 +32,43 @@ def test_a_file_without_times_is_told_by_its_name(tmp_path: Path) -> None:
         (folder / "b.csv").write_text(f"{headings}\nz,1\n")
         with pytest.raises(DataError, match=r"b.csv.*group"):
             import_data(kind, folder, tmp_path / "out", {"groups": ["group"]})
+
+
+@pytest.mark.parametrize(
+    ("form", "heads", "row"),
+    [
+        ("csv", "student,item,correct,Abgabe", "ann,q{i},1,{i}.02.2024"),
+        ("enrolments", "student,course,Abgabe", "ann,c{i},170000000{i}"),
+    ],
+)
+def test_a_column_of_times_under_another_heading_is_said(
+    tmp_path: Path, form: str, heads: str, row: str
+) -> None:
+    rows = [row.format(i=i) for i in range(1, 9)]
+    (tmp_path / "a.csv").write_text("\n".join([heads, *rows]) + "\n")
+    notes = import_data(form, tmp_path / "a.csv", tmp_path / "a").about["notes"]
+    assert any("'Abgabe' looks like times" in n and "⟦columns.time⟧ 'Abgabe'" in n for n in notes)
+    assert any("the file's order" in note for note in notes)
+    options = {"columns": {"time": "Abgabe"}}
+    store = import_data(form, tmp_path / "a.csv", tmp_path / "a", options)
+    assert store.about["columns"]["time"] == "Abgabe"
+    assert not any("the file's order" in note for note in store.about["notes"])
+
+
+@pytest.mark.parametrize(
+    ("form", "heads", "row"),
+    [
+        ("csv", "student,item,correct,t,g", "ann,q{i},1,,"),
+        ("enrolments", "student,course,t,g", "ann,c{i},,"),
+    ],
+)
+def test_a_named_column_that_is_empty_is_said(
+    tmp_path: Path, form: str, heads: str, row: str
+) -> None:
+    rows = [row.format(i=i) for i in range(1, 9)]
+    (tmp_path / "a.csv").write_text("\n".join([heads, *rows]) + "\n")
+    options = {"columns": {"time": "t"}, "groups": ["g"]}
+    notes = import_data(form, tmp_path / "a.csv", tmp_path / "a", options).about["notes"]
+    for heading, name in (("t", "time"), ("g", "group.g")):
+        assert f"The column {heading!r}, named for {name}, is empty." in notes
+    assert "The times are all missing or the same: the file's order counts." in notes

@@ -117,3 +117,28 @@ def test_the_real_release_has_the_published_test_part(real_data: Path, tmp_path:
     assert counted["providing evidence or reasoning"] == 853  # a teacher says one, here
     assert counted["relating to another student"] == 476
     assert counted["asking for more information"] == 146
+
+
+def test_speakers_under_s_and_a_sum_at_the_foot_are_read(tmp_path: Path) -> None:
+    raw = write_release(tmp_path / "data")
+    whole = import_data("talkmoves", raw, tmp_path / "whole")
+    first = raw / "Subset 1" / "Lesson 1.xlsx"
+    headings = ["S" if heading == "Speaker" else heading for heading in HEADINGS]
+    assert "S" in headings
+    foot = [None] * (len(HEADINGS) - 1) + ["45"]
+    write_workbook(first, [*lesson(1), foot], headings)
+    store = import_data("talkmoves", raw, tmp_path / "s")
+    assert store.manifest["files"] == whole.manifest["files"]
+    told = store.about["dropped"]["rows without a sentence, such as sums at a table's foot"]
+    assert told["rows"] == 1
+    assert first.name in told["first"][0]
+
+
+def test_a_remedy_names_no_option_that_the_format_lacks(tmp_path: Path) -> None:
+    raw = write_release(tmp_path / "data")
+    headings = ["who says it" if heading == "Speaker" else heading for heading in HEADINGS]
+    write_workbook(raw / "Subset 1" / "Lesson 1.xlsx", lesson(1), headings)
+    with pytest.raises(DataError, match="no column holds the speaker") as caught:
+        import_data("talkmoves", raw, tmp_path / "s")
+    assert "columns" not in caught.value.remedy
+    assert "transcripts" in caught.value.remedy

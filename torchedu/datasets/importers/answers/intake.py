@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torchedu.datasets.answers import AnswerWriter
 from torchedu.datasets.grouping import Grouping, Students
 from torchedu.datasets.importers.reading import values
-from torchedu.datasets.importers.reading.clock import Clock, TimeUnit
+from torchedu.datasets.importers.reading.clock import Clock, shown
 from torchedu.datasets.importers.reading.columns import ANSWER_ID
-from torchedu.datasets.importers.reading.dates import Dates
+from torchedu.datasets.importers.reading.durations import Durations
 from torchedu.datasets.importers.reading.marks import Marks
 from torchedu.datasets.importers.reading.numbering import Groups, Numbering, hashes, inverse
 from torchedu.datasets.importers.reading.repeats import Repeats
@@ -31,10 +31,9 @@ class Intake:
         reading: What the importer gives.
         bad: What becomes of bad rows.
         marks: Reads the marks.
-        dates: Reads the times.
+        clock: Reads the times.
         folder: An empty folder for spilled columns.
-        time_unit: The unit of numeric times.
-        response_time_factor: Seconds in one unit of the response time.
+        durations: Reads the response times.
         skills: Names and checks skills.
         merge_skill_rows: Whether rows that differ in nothing but the skill are one answer.
     """
@@ -46,22 +45,21 @@ class Intake:
         folder: Path,
         *,
         marks: Marks,
-        dates: Dates,
-        time_unit: TimeUnit,
-        response_time_factor: float,
+        clock: Clock,
+        durations: Durations,
         skills: Skills,
         merge_skill_rows: bool,
     ) -> None:
         self.reading = reading
         self.bad = bad
-        self.marks, self.dates = marks, dates
+        self.marks, self.clock = marks, clock
         self.students, self.items = Numbering(), Numbering()
         self.skills = skills
-        self.clock = Clock(time_unit)
         self.fractional = False
-        self.attempted = self.timed = False
+        self.attempted = False
         self.merged = 0
-        self._factor = response_time_factor
+        self.durations = durations
+        self._uncounted = 0
         self._merge = merge_skill_rows
         taken = reading.columns
         self._has = {name for name in taken if not name.startswith(GROUP)}
@@ -70,6 +68,7 @@ class Intake:
             "time": {"time": "float64", "kind": "uint8"},
             "response_time": {"response_time": "float32"},
             "attempt": {"attempt": "int32"},
+            "order": {"order": "float64"},
             "skill": {"skill": "int32"},
             ANSWER_ID: {"answer_id": "uint64"},
         }
@@ -88,19 +87,23 @@ class Intake:
                 reason = f"the {field.name} is a list or an object, not one value"
                 sieve.refuse(reason, there, column=field.name)
                 batch = batch.set_column(index, field.name, pa.nulls(len(there), pa.string()))
-        student, item = (values.names(batch.column(name)) for name in ("student", "item"))
+        student, item = (values.encoded(batch.column(name)) for name in ("student", "item"))
         kept: dict[str, NDArray[Any]] = {"place": piece.place}
         kept["correct"] = self._marks(sieve, student, item, batch.column("correct"))
         if "time" in self._has:
-            time = self.dates.take(sieve, batch.column("time"))
+            time = self.clock.take(sieve, batch.column("time"))
             kept["time"], kept["kind"] = time.value, time.kind
-        for name in ("response_time", "attempt"):
-            if name in self._has:
-                number, wrong = values.numbers(batch.column(name))
-                sieve.refuse(f"the {name} is not a number", wrong, column=name)
-                # Clocks that were set back give negative times: the answer stands, its time not.
-                unknown = ~((number >= 0) & (number < 2**31))
-                kept[name] = np.where(unknown, np.nan, number)
+        if "response_time" in self._has:
+            kept["response_time"] = self.durations.take(sieve, batch.column("response_time"))
+        if "attempt" in self._has:
+            number, wrong = values.numbers(batch.column("attempt"))
+            sieve.refuse("the attempt is not a number", wrong, column="attempt")
+            counted = (number >= 0) & (number < 2**31) & (number % 1 == 0)
+            self._uncounted += int((~counted & ~np.isnan(number) & sieve.keep).sum())
+            kept["attempt"] = np.where(counted, number, 0)
+        if "order" in self._has:
+            kept["order"], wrong = values.numbers(batch.column("order"))
+            sieve.refuse("the order is not a number", wrong, column="order")
         if ANSWER_ID in self._has:
             ids = values.names(batch.column(ANSWER_ID))
             sieve.refuse("the answer id is missing", ids.is_null().to_numpy(False))
@@ -108,21 +111,18 @@ class Intake:
         self.skills.check(sieve, item)
 
         keep, mask = sieve.keep, pa.array(sieve.keep)
-        kept = {name: array[keep] for name, array in kept.items()}
+        if not keep.all():
+            kept = {name: array[keep] for name, array in kept.items()}
         # Names are numbered last, so that a dropped row leaves no name behind.
-        kept["item"] = self.items.encode(item.filter(mask))
-        who = self.students.encode(student.filter(mask))
+        kept["item"] = self.items.encode(item.kept(keep))
+        who = self.students.encode(student.kept(keep))
         if "skill" in self._has:
             kept["skill"] = self.skills.take(kept["item"], batch.column("skill").filter(mask))
         for name, group in self._groups.items():
             group.take(who, batch.column(name).filter(mask))
         if "time" in kept:
             self.clock.see(kept["time"], kept["kind"])
-        if "response_time" in kept:
-            kept["response_time"] *= self._factor
-            self.timed |= bool((~np.isnan(kept["response_time"])).any())
         if "attempt" in kept:
-            kept["attempt"] = np.nan_to_num(kept["attempt"])
             self.attempted |= bool(kept["attempt"].any())
         self.fractional |= bool((kept["correct"] % 1 != 0).any())
         self._rows.add(who, kept)
@@ -137,6 +137,7 @@ class Intake:
         file = self.bad.places.files[0]
         if not self._rows.rows:
             raise DataError("the file holds no answers.", "Export it again.", file=file)
+        self.durations.check(file)
         if self.clock.tells_order:
             self.clock.decide(file)
             self._check_times()
@@ -148,12 +149,12 @@ class Intake:
         group_ids: dict[str, NDArray[np.int32]] = {}
         for name, group in self._groups.items():
             kinds[name], group_ids[name] = group.finish(len(self.students.numbers))
-        optional = [("time", self.clock.tells_order), ("response_time", self.timed)]
+        optional = [("time", self.clock.tells_order), ("response_time", self.durations.any)]
         columns = [name for name, there in [*optional, ("attempt", self.attempted)] if there]
         student_names, order = self.students.ordered()
         repeats = Repeats(
-            self.bad, self.clock, by_id=ANSWER_ID in self._has, by_skill="skill" in self._has,
-            merge=self._merge,
+            self.bad, self.clock, self._rows.rows, by_id=ANSWER_ID in self._has,
+            by_skill="skill" in self._has, merge=self._merge,
         )  # fmt: skip
         writer = AnswerWriter(
             out, Vocabulary(kinds), item_skills, fractional=self.fractional, columns=columns
@@ -172,6 +173,7 @@ class Intake:
                     {name: table[name] for name in ("item", "correct", *columns)},
                     {name[len(GROUP) :]: ids[block.ids[some]] for name, ids in group_ids.items()},
                 )
+            repeats.finish()
             self.merged = repeats.merged
             writer.about.update(about | self._about())
 
@@ -180,15 +182,14 @@ class Intake:
         self._rows.close()
 
     def _marks(
-        self, sieve: Sieve, student: pa.StringArray, item: pa.StringArray, correct: pa.Array
+        self, sieve: Sieve, student: values.Encoded, item: values.Encoded, correct: pa.Array
     ) -> NDArray[np.float64]:
         """Return the marks, and refuse the rows that do not tell who answered what and how."""
         read = self.marks.read(correct)
         missing = np.isnan(read.share) & ~read.wrong
-        no_item = item.is_null().to_numpy(False)
-        sieve.refuse("the student is missing", student.is_null().to_numpy(False))
-        sieve.refuse("the student has no answer", no_item & missing, column="student")
-        sieve.refuse("the item is missing", no_item)
+        sieve.refuse("the student is missing", student.missing, column="student")
+        sieve.refuse("the student has no answer", item.missing & missing, column="student")
+        sieve.refuse("the item is missing", item.missing, column="item")
         sieve.refuse("correct is missing", missing)
         self.marks.refuse(sieve, read)
         return read.share
@@ -199,12 +200,9 @@ class Intake:
             breaks = self.clock.breaks(chunk["time"], chunk["kind"])
             for kind in np.unique(chunk["kind"][breaks]).tolist():
                 rows = np.flatnonzero(breaks & (chunk["kind"] == kind))
-                value = float(chunk["time"][rows[0]])
                 reason, remedy = self.clock.reason(kind)
-                shown: object = None if np.isnan(value) else int(value)
-                if kind in (values.DATE, values.ZONED):  # as a date, which the file has too
-                    shown = str(np.datetime64(int(value), "ms"))
-                self.bad.add(reason, chunk["place"][rows], remedy, shown)
+                value = shown(float(chunk["time"][rows[0]]), kind)
+                self.bad.add(reason, chunk["place"][rows], remedy, value)
 
     def _answers(
         self, block: Students, repeats: Repeats
@@ -213,22 +211,29 @@ class Intake:
         table = block.columns
         row = np.repeat(np.arange(len(block.ids)), block.lengths)
         if self.clock.tells_order:
-            keep = ~self.clock.breaks(table["time"], table.pop("kind"))
-            row, table = row[keep], {name: array[keep] for name, array in table.items()}
-            table["time"] = self.clock.milliseconds(table["time"])
-            order = np.lexsort((table["time"], row))  # stable: the file's order decides ties
-            row, table = row[order], {name: array[order] for name, array in table.items()}
+            keep = ~self.clock.breaks(table["time"], table["kind"])
+            if not keep.all():
+                row, table = _taken(keep, row, table)
+            table["time"] = self.clock.milliseconds(table["time"], table.pop("kind"))
+        names = ["order"] * ("order" in table) + ["time"] * self.clock.tells_order
+        if names:  # stable: the file's order decides ties
+            keys = [table[name] for name in names]
+            if len(keys) > 1 or ((keys[0][1:] < keys[0][:-1]) & (row[1:] == row[:-1])).any():
+                row, table = _taken(np.lexsort((*keys, row)), row, table)
         keep = repeats.first(row, table)
-        row, table = row[keep], {name: array[keep] for name, array in table.items()}
+        if not keep.all():
+            row, table = _taken(keep, row, table)
         return np.bincount(row, minlength=len(block.ids)), table
 
     def _about(self) -> dict[str, Any]:
         notes = list(self.reading.notes)
-        if "time" in self._has and not self.clock.tells_order:
-            notes.append(
-                "The times are all missing or the same: answers stand in the file's order."
-            )
-        notes += [*self.marks.notes(), *self.dates.notes(), *self.skills.notes()]
+        if "time" in self._has:
+            notes += self.clock.notes
+        elif "order" not in self._has:
+            notes.append("No column tells the time: answers stand in the file's order.")
+        notes += [*self.durations.notes(), *self.marks.notes(), *self.skills.notes()]
+        if self._uncounted:
+            notes.append(f"{self._uncounted:,} attempts are no count from 1: they are unknown.")
         for group in self._groups.values():
             notes += group.notes()
         if self.merged:
@@ -240,3 +245,9 @@ class Intake:
             "dropped": self.bad.dropped,
             "notes": notes,
         }
+
+
+def _taken(
+    some: NDArray[Any], row: NDArray[np.int64], table: dict[str, NDArray[Any]]
+) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
+    return row[some], {name: array[some] for name, array in table.items()}

@@ -23,7 +23,7 @@ class _Lines:
 
     def __init__(self, source: Source, encoding: str) -> None:
         self.source, self._encoding = source, encoding
-        self.headings, self.heading_row = _keys(source, encoding), None
+        self.headings, self.heading_row, self.notes = _keys(source, encoding), None, ()
 
     def pieces(self, matched: ColumnMap, bad: BadRows) -> Iterator[Piece]:
         places = bad.of(self.source)
@@ -158,6 +158,7 @@ class JSONLines(AnswerTables):
     reads = "one or more files of JSON lines, an object an answer"
     suffixes = endings = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 
+    of_objects = True
     encoding: str = "utf-8"
 
     def open(self, source: Source) -> Table:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torchedu.datasets.importers.answers.importer import AnswerImporter
-from torchedu.datasets.importers.reading.tables import PARQUET, TEXT, Delimited, Headed
+from torchedu.datasets.importers.reading.spreadsheet import SUFFIX
+from torchedu.datasets.importers.reading.tables import CSV, PARQUET, TEXT, Delimited, Headed
 from torchedu.schema import ANSWER_COLUMNS
 
 
@@ -25,11 +26,12 @@ class AnswerTables(Headed, AnswerImporter):
 
 @dataclass(kw_only=True)
 class CSVAnswers(Delimited, AnswerTables):
-    """A CSV file of answers, or all ``.csv`` and ``.tsv`` files of a folder."""
+    """A file of answers, or all those of a folder: CSV, Excel workbooks or Parquet."""
 
     name = "csv"
-    reads = "one or more CSV files with headings, a row an answer"
-    suffixes = TEXT
+    reads = "one or more CSV or Excel files with headings, a row an answer"
+    suffixes = (*TEXT, SUFFIX)
+    endings = (*CSV, SUFFIX)
 
 
 class ParquetAnswers(AnswerTables):

@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torchedu.bounded import parse_json
 from torchedu.datasets.chats import Chat, ChatStore, write_chats
 from torchedu.datasets.contents import describe_chats
 from torchedu.datasets.deidentify import Mask
 from torchedu.datasets.importers.importer import Importer
-from torchedu.datasets.importers.reading.rows import BadRows, FileRows, Reading
-from torchedu.datasets.importers.reading.text import Source, blocks, files, locate
+from torchedu.datasets.importers.reading.objects import SUFFIXES, objects
+from torchedu.datasets.importers.reading.rows import BadRows, Reading
+from torchedu.datasets.importers.reading.text import Source, files, locate
 from torchedu.errors import DataError
 
-SUFFIXES = (".jsonl", ".json", ".ndjson", ".jsonl.gz")
 _PARTS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val",
           "test": "test"}  # fmt: skip
 
@@ -55,7 +54,18 @@ class ChatImporter(Importer):
             DataError: A file or row cannot be read.
         """
         sources = files(locate(raw), SUFFIXES)
-        return Reading(self._pieces(sources, bad), tuple(sources), {})
+        named = [source for source in sources if _part(source)]
+        used = sources if len(sources) == 1 else named
+        if not used:
+            raise sources[0].fault(
+                f"none of the {len(sources)} files of the folder is named for a part.",
+                "Name the file itself, or call the files train, val and test.",
+            )
+        # Such as other views of the same problems, which GSM8K has.
+        others = [source.base for source in sources if source not in used]
+        note = f"Files that are named for no part are left out: {', '.join(others)}."
+        pieces = self._pieces(used, bad, alone=len(sources) == 1)
+        return Reading(pieces, tuple(used), {}, notes=[note] if others else [])
 
     def write(self, reading: Reading, bad: BadRows, out: Path, about: dict[str, Any]) -> None:
         """Write the conversations as they are read; see ``Importer.write``."""
@@ -66,19 +76,15 @@ class ChatImporter(Importer):
                 reading.pieces if mask is None else (_masked(chat, mask) for chat in reading.pieces)
             )
             about["dropped"] = bad.dropped  # known at the end, when the store notes it
-            if mask is not None:
-                about["notes"] = [str(mask)]
+            about["notes"] = [*reading.notes, *([] if mask is None else [str(mask)])]
 
         write_chats(out, chats(), about)
 
-    def _pieces(self, sources: list[Source], bad: BadRows) -> Iterator[Chat]:
-        alone = len(sources) == 1
+    def _pieces(self, sources: list[Source], bad: BadRows, *, alone: bool) -> Iterator[Chat]:
         for source in sources:
-            part = _PARTS.get(source.base.split(".")[0].lower())
-            if part is None and not alone:
-                continue  # other views of the same problems, such as GSM8K's socratic ones
+            part = None if alone else _part(source)
             places = bad.of(source)
-            for row, value in _objects(source, places):
+            for row, value in objects(source, places):
                 try:
                     chats = list(self.chats(value))
                 except DataError as error:
@@ -88,31 +94,15 @@ class ChatImporter(Importer):
                     remedy = "Correct the row, or name the format that the file has."
                 else:
                     for chat in chats:
-                        yield chat._replace(part="train" if alone else part or "train")
+                        yield chat._replace(part=part or "train")
                     continue
                 places.refuse(reason, [row], remedy)
+
+
+def _part(source: Source) -> str | None:
+    return _PARTS.get(source.base.split(".")[0].lower())
 
 
 def _masked(chat: Chat, mask: Mask) -> Chat:
     messages = tuple(message._replace(content=mask(message.content)) for message in chat.messages)
     return chat._replace(messages=messages, answer=mask(chat.answer))
-
-
-def _objects(source: Source, places: FileRows) -> Iterator[tuple[int, Any]]:
-    """Yield the objects of a file and their rows: an object a line, or one array of them."""
-    if source.base.endswith(".json"):
-        try:
-            values = parse_json(source.read())
-        except ValueError as error:
-            raise source.fault(f"the file is no JSON ({error}).", "Download it again.") from None
-        yield from enumerate(values if isinstance(values, list) else [values], 1)
-        return
-    for block in blocks(source):
-        for row, line in enumerate(block.data.splitlines(), block.line):
-            if line.strip():
-                try:
-                    value = parse_json(line)
-                except ValueError as error:
-                    places.refuse(f"the line is no JSON ({error})", [row], "Complete the line.")
-                else:
-                    yield row, value

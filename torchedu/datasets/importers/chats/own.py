@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from torchedu.datasets.chats import ANSWERED_BY, ROLES, Chat, Message
-from torchedu.datasets.importers.chats.importer import SUFFIXES, ChatImporter
+from torchedu.datasets.importers.chats.importer import ChatImporter
+from torchedu.datasets.importers.reading.objects import SUFFIXES
 from torchedu.errors import DataError, allowed
 
 

@@ -13,42 +13,33 @@ from torchedu.datasets.contents import describe_enrolments
 from torchedu.datasets.enrolments import EnrolmentStore, write_enrolments
 from torchedu.datasets.importers.importer import Importer
 from torchedu.datasets.importers.reading import values
-from torchedu.datasets.importers.reading.clock import Clock, TimeUnit
-from torchedu.datasets.importers.reading.dates import Dates
+from torchedu.datasets.importers.reading.clock import Clock, Timed, shown
 from torchedu.datasets.importers.reading.numbering import Groups, Numbering, inverse
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve
 from torchedu.datasets.importers.reading.skills import Skills
 from torchedu.errors import DataError
 from torchedu.schema import GROUP, HELD_OUT, ITEM, RESERVED, SKILL, Names, Vocabulary
 
+UNORDERED = "No column tells the time: courses stand in the file's order, which says what is last."
+
 
 @dataclass(kw_only=True)
-class EnrolmentImporter(Importer):
+class EnrolmentImporter(Timed, Importer):
     """Students' enrolments.
 
     Students and courses are kept in natural order of their names, each student's courses in order
     of time (in the files' order where times are equal or absent), a published test course last. A
     course that a student has twice counts once, the first time. Published test courses that stand
     in the training rows too are refused.
-
-    Args:
-        time_unit: The unit of the times; ``auto`` tells dates and numbers since 1970 by themselves.
-        time_format: How times are written, such as ``%d %b %y %H:%M``, where that is not known.
-        dayfirst: Whether 01/02/2024 is in February, where no day above 12 tells it.
     """
 
     store = EnrolmentStore
     describe = staticmethod(describe_enrolments)
 
-    time_unit: TimeUnit = "auto"
-    time_format: str | None = None
-    dayfirst: bool | None = None
-
     def write(self, reading: Reading, bad: BadRows, out: Path, about: dict[str, Any]) -> None:
         """Put all enrolments in order and write them; see ``Importer.write``."""
         groups = [name for name in reading.columns if GROUP in name]
-        dates = Dates(self.time_format, self.dayfirst)
-        rows = _Rows(bad, reading.unit or self.time_unit, groups, dates)
+        rows = _Rows(bad, self.clock(reading.unit), groups)
         for piece in reading.pieces:
             rows.take(piece)
         rows.write(out, about, reading.raw, list(reading.notes))
@@ -57,12 +48,10 @@ class EnrolmentImporter(Importer):
 class _Rows:
     """Takes rows piece by piece, checks them, then writes the store."""
 
-    def __init__(
-        self, bad: BadRows, time_unit: TimeUnit, groups: Sequence[str], dates: Dates
-    ) -> None:
-        self.bad, self.dates = bad, dates
+    def __init__(self, bad: BadRows, clock: Clock, groups: Sequence[str]) -> None:
+        self.bad, self.clock = bad, clock
         self.number = 0
-        self.clock = Clock(time_unit)
+        self.ordered = False
         self.students, self.items, self.skills = Numbering(), Numbering(), Skills()
         self.groups = [Groups(name) for name in groups]
         self._kept: dict[str, list[NDArray[Any]]] = {}
@@ -71,9 +60,9 @@ class _Rows:
         """Keep the good rows of a piece."""
         batch, sieve = piece.batch, Sieve(piece, self.bad)
         names = batch.schema.names
-        student, item = (values.names(batch.column(name)) for name in ("student", "item"))
-        for name, column in (("student", student), ("course", item)):
-            sieve.refuse(f"the {name} is missing", column.is_null().to_numpy(False))
+        student, item = (values.encoded(batch.column(name)) for name in ("student", "item"))
+        sieve.refuse("the student is missing", student.missing, column="student")
+        sieve.refuse("the course is missing", item.missing, column="item")
         if "count" in names:
             count, strange = values.numbers(batch.column("count"))
             sieve.refuse("the count is no number", strange, column="count")
@@ -81,14 +70,15 @@ class _Rows:
         none = np.zeros(len(sieve.keep))
         kept: dict[str, NDArray[Any]] = {"place": piece.place, "time": none, "kind": none}
         if "time" in names:
-            time = self.dates.take(sieve, batch.column("time"))
+            self.ordered = True
+            time = self.clock.take(sieve, batch.column("time"))
             kept["time"], kept["kind"] = time.value, time.kind
         held = batch.column(HELD_OUT).to_numpy(False) if HELD_OUT in names else none.astype(bool)
         keep = pa.array(sieve.keep)
         kept = {name: column[sieve.keep] for name, column in kept.items()}
         kept["held"] = np.asarray(held, bool)[sieve.keep]
-        kept["student"] = self.students.encode(student.filter(keep))
-        kept["item"] = self.items.encode(item.filter(keep))
+        kept["student"] = self.students.encode(student.kept(sieve.keep))
+        kept["item"] = self.items.encode(item.kept(sieve.keep))
         if "time" in names:
             self.clock.see(kept["time"], kept["kind"])
         if "skill" in names:
@@ -109,11 +99,14 @@ class _Rows:
             self.clock.decide(raw)
             off = self.clock.breaks(rows["time"], rows["kind"])
             if off.any():
-                first = int(off.argmax())
-                reason, remedy = self.clock.reason(int(rows["kind"][first]))
-                self.bad.add(reason, rows["place"][off], remedy)
+                for kind in np.unique(rows["kind"][off]).tolist():
+                    those = np.flatnonzero(off & (rows["kind"] == kind))
+                    reason, remedy = self.clock.reason(kind)
+                    value = shown(float(rows["time"][those[0]]), kind)
+                    self.bad.add(reason, rows["place"][those], remedy, value)
+                self.bad.refuse_most()
                 rows = {name: column[~off] for name, column in rows.items()}
-            rows["time"] = self.clock.milliseconds(rows["time"])
+            rows["time"] = self.clock.milliseconds(rows["time"], rows["kind"])
         students, student_order = self.students.ordered()
         courses, course_order = self.items.ordered()
         student = inverse(student_order)[rows["student"]]
@@ -132,7 +125,8 @@ class _Rows:
         drops.add("the student has this course already", place[again], "")
         student, item, moment = student[once], item[once], moment[once]
         skills, item_skills = self.skills.finish(self.items, item_ids.astype(np.int32))
-        notes += [*self.dates.notes(), *self.skills.notes()]
+        notes += self.clock.notes if self.ordered else [UNORDERED]
+        notes += self.skills.notes()
         kinds = {ITEM: Names(courses)} | ({SKILL: Names(skills)} if skills else {})
         groups = {}
         for group in self.groups:

@@ -15,21 +15,25 @@ from torchedu.schema import HELD_OUT
 FIELDS = {"student": 0, "item": 1, "count": 2, "time": 3}
 
 
-def _check_negatives(test: Source, negative: Source) -> None:
-    """Refuse negatives of other pairs than the test's, and the test's course among its own."""
+def _odd_negatives(test: Source, negative: Source) -> list[str]:
+    """Say how many rows of negatives are of no test pair, or hold the test's course itself."""
     pairs = [line.split("\t")[:2] for line in io.StringIO(test.read().decode()) if line.strip()]
-    known = {(user, item) for user, item in pairs}
+    known, strange, itself = {(user, item) for user, item in pairs}, [], []
     for row, line in enumerate(io.StringIO(negative.read().decode()), 1):
         if not line.strip():
             continue
         pair, *others = line.split("\t")
         user, _, item = pair.strip().strip("()").partition(",")
-        if (user, item) not in known or item in {other.strip() for other in others}:
-            raise negative.fault(
-                f"the pair {pair} is not of {test.base}, or stands among its own negatives.",
-                "Take both files from the same release.",
-                row,
-            )
+        if (user, item) not in known:
+            strange.append(row)
+        elif item in {other.strip() for other in others}:
+            itself.append(row)
+    told = ((strange, f"are of no pair of {test.base}"), (itself, "hold their own test course"))
+    return [
+        f"{len(rows):,} rows of {negative.base} {what} (first: row {rows[0]})."
+        for rows, what in told
+        if rows
+    ]
 
 
 class NeuralCF(EnrolmentImporter):
@@ -45,7 +49,7 @@ class NeuralCF(EnrolmentImporter):
 
         Each line holds user, item, rating and time, separated by tabs. The pairs of the test file
         are taken as held out. ``NAME.test.negative`` is not used to rank by, since courses are
-        ranked among all others here; its pairs must be those of the test file.
+        ranked among all others here; what is odd in it is counted.
 
         Args:
             raw: The folder, or the file ``NAME.train.rating``.
@@ -55,7 +59,7 @@ class NeuralCF(EnrolmentImporter):
             What is read, piece by piece.
 
         Raises:
-            DataError: A file is missing, or the negatives belong to another test file.
+            DataError: A file is missing.
         """
         source = only(locate(raw), (".train.rating",), "data sets")
         stem = source.base.removesuffix(".train.rating")
@@ -65,9 +69,9 @@ class NeuralCF(EnrolmentImporter):
         negative = source.sibling(f"{stem}.test.negative")
         notes: tuple[str, ...] = ()
         if negative is not None:
-            _check_negatives(test, negative)
             notes = (
                 "The sampled negatives are not used: every course is ranked among all others.",
+                *_odd_negatives(test, negative),
             )
 
         def pieces() -> Iterator[Piece]:

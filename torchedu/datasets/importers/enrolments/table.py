@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torchedu.datasets.importers.enrolments.importer import EnrolmentImporter
-from torchedu.datasets.importers.reading.tables import PARQUET, TEXT, Delimited
+from torchedu.datasets.importers.reading.tables import FILES, Delimited
 from torchedu.schema import ENROLMENT_COLUMNS
 
 
@@ -17,8 +17,8 @@ class EnrolmentTables(Delimited, EnrolmentImporter):
     """
 
     name = "enrolments"
-    reads = "one or more CSV or Parquet files with headings, a row an enrolment"
-    suffixes = endings = (*TEXT, *PARQUET)
+    reads = "one or more CSV, Parquet or Excel files with headings, a row an enrolment"
+    suffixes = endings = (*FILES, ".txt")
     schema = ENROLMENT_COLUMNS
 
     groups: Sequence[str] = ()

@@ -22,6 +22,7 @@ class History(NamedTuple):
         events: What these did, in any order.
         at_risk: The outcomes that a teacher wants to prevent; none where their words tell.
         dropped: For each reason, how many rows were left out.
+        notes: What a user should know of how it was read.
     """
 
     courses: Courses
@@ -30,11 +31,12 @@ class History(NamedTuple):
     events: Events
     at_risk: Sequence[str]
     dropped: Mapping[str, int]
+    notes: Sequence[str] = ()
 
 
 @dataclass(kw_only=True)
 class EventImporter(Importer):
-    """Events in courses; ``read`` gives one piece, a ``History``.
+    """Events in courses; ``read`` gives rows, where it is told of such, and then a ``History``.
 
     Args:
         at_risk: The outcomes that a teacher wants to prevent, where their words do not tell.
@@ -47,7 +49,10 @@ class EventImporter(Importer):
 
     def write(self, reading: Reading, bad: BadRows, out: Path, about: dict[str, Any]) -> None:
         """Write the history; see ``Importer.write``."""
-        for courses, work, enrolments, events, at_risk, dropped in reading.pieces:
+        for history in reading.pieces:
+            if not isinstance(history, History):
+                continue
+            _, _, enrolments, events, at_risk, dropped, notes = history
             if self.at_risk or not at_risk:
                 at_risk = outcomes.at_risk(enrolments.outcome, self.at_risk, reading.raw)
             before = int((events.day < enrolments.begin[events.enrolment]).sum())
@@ -56,8 +61,10 @@ class EventImporter(Importer):
                 "dropped": {**dropped, **bad.dropped},
                 "notes": [
                     *reading.notes,
+                    *notes,
                     *[late] * (before > 0),
                     outcomes.note(enrolments.outcome, at_risk),
                 ],
             }
+            courses, work = history[:2]
             write_events(out, courses, work, enrolments, events, at_risk, about, reading.raw)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from torchedu.datasets.events import (
@@ -27,9 +28,8 @@ from torchedu.datasets.events import (
     Work,
 )
 from torchedu.datasets.importers.events.importer import EventImporter, History
-from torchedu.datasets.importers.events.log import drop, without_headings
 from torchedu.datasets.importers.reading.rows import BadRows, Reading
-from torchedu.datasets.importers.reading.text import locate
+from torchedu.datasets.importers.reading.text import Source, inside, locate
 from torchedu.errors import DataError
 
 AT_RISK = ("Fail", "Withdrawn")
@@ -80,14 +80,20 @@ class OULAD(EventImporter):
         Raises:
             DataError: A file or heading is missing, or a value cannot be read.
         """
-        folder, dropped = Path(raw), Counter[str]()
+        place, folder, dropped = locate(raw), Path(raw), Counter[str]()
         tables = {
-            name: _read(folder / f"{name}.csv", headings, dropped)
+            name: _read(place, f"{name}.csv", headings, dropped)
             for name, headings in _HEADINGS.items()
-            if name != "studentVle" or (self.clicks and (folder / "studentVle.csv").is_file())
+            if name != "studentVle" or (self.clicks and inside(place, "studentVle.csv"))
         }
-        sources = tuple(locate(str(folder / f"{name}.csv")) for name in tables)
-        return Reading(_histories(tables, dropped, folder), sources, {})
+        sources = (inside(place, f"{name}.csv") for name in tables)
+        return Reading(_histories(tables, dropped, folder), tuple(filter(None, sources)), {})
+
+
+def drop(dropped: Counter[str], reason: str, rows: int) -> None:
+    """Count rows that are left out, if there are any."""
+    if rows:
+        dropped[reason] += int(rows)
 
 
 def _histories(
@@ -104,8 +110,9 @@ def _histories(
     yield History(courses, work, enrolments, events, AT_RISK, dropped)
 
 
-def _read(file: Path, headings: tuple[str, ...], dropped: Counter[str]) -> pa.Table:
-    if not file.is_file():
+def _read(place: Source, base: str, headings: tuple[str, ...], dropped: Counter[str]) -> pa.Table:
+    file, source = Path(place.name, base), inside(place, base)
+    if source is None:
         raise DataError(
             "this file of the data set is missing.",
             "Give the folder that holds its CSV files: "
@@ -119,14 +126,16 @@ def _read(file: Path, headings: tuple[str, ...], dropped: Counter[str]) -> pa.Ta
             null_values=["?", ""],
             strings_can_be_null=True,
         )
-        table = pa_csv.read_csv(file, convert_options=convert)
+        table = pa_csv.read_csv(source.open(), convert_options=convert)
     except (pa.ArrowInvalid, pa.ArrowKeyError, KeyError) as error:
         raise DataError(
             f"this file cannot be read: {str(error).splitlines()[0]}",
             f"It needs the columns {', '.join(headings)}.",
             file=file,
         ) from None
-    return without_headings(table, headings[0], file, dropped)
+    again = pc.fill_null(pc.equal(table[headings[0]], headings[0]), False)
+    drop(dropped, f"heading lines in the middle of {file.name}", pc.sum(again).as_py() or 0)
+    return table.filter(pc.invert(again))
 
 
 def _numbers(table: pa.Table, name: str, file: Path) -> np.ndarray:

@@ -6,20 +6,26 @@ are work; the last is the outcome, failed below 10 as in the paper. The data has
 is taken as 180 days, its marks as due at the end of each third.
 """
 
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pa_csv
+from numpy.typing import NDArray
 
 from torchedu.datasets.importers.events.importer import EventImporter
 from torchedu.datasets.importers.events.log import histories
-from torchedu.datasets.importers.reading.rows import BadRows, Reading
+from torchedu.datasets.importers.reading import values
+from torchedu.datasets.importers.reading.clock import Clock
+from torchedu.datasets.importers.reading.columns import ColumnMap
+from torchedu.datasets.importers.reading.csv import Table
+from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve
 from torchedu.datasets.importers.reading.text import locate
-from torchedu.errors import DataError
+from torchedu.errors import allowed
+from torchedu.schema import GROUP
 
 GROUPS = {"gender": "sex", "age": "age", "address": "address", "family": "famsize"}
 """Attributes of students by torchedu's names, with the headings that hold them."""
+MARKS = ("G1", "G2", "G3")
 DAYS, PASS, HIGHEST = 180, 10, 20
 
 
@@ -39,43 +45,61 @@ class UCIStudent(EventImporter):
         Raises:
             DataError: A heading is missing, or a mark cannot be read.
         """
-        source, file = locate(raw), Path(raw)
-        headings = ["school", *GROUPS.values(), "G1", "G2", "G3"]
-        try:
-            table = pa_csv.read_csv(
-                file,
-                parse_options=pa_csv.ParseOptions(delimiter=";"),
-                convert_options=pa_csv.ConvertOptions(
-                    column_types=dict.fromkeys(headings, pa.string()), include_columns=headings
-                ),
-            )
-            marks = {name: table[name].cast(pa.float64()).to_numpy() for name in ("G1", "G2", "G3")}
-        except (OSError, pa.ArrowInvalid, pa.ArrowKeyError, KeyError) as error:
-            raise DataError(
-                f"this file cannot be read: {str(error).splitlines()[0]}",
-                f"It is separated by semicolons, with the columns {', '.join(headings)}.",
-                file=file,
-            ) from None
-        size = table.num_rows
-        school = table["school"].to_pylist()
-        student = [f"student {i + 1}" for i in range(size)]
-        people = {name: table[heading].to_pylist() for name, heading in GROUPS.items()}
-        people["student"] = student
-
-        def rows(event: str, day: float, course: list[str], **more: list[str]) -> pa.Table:
-            same = {"event": [event] * len(course), "day": [float(day)] * len(course)}
-            return pa.table({**same, "course": course, **more})
-
-        schools, log = sorted(set(school)), []
-        for number, work in enumerate(("G1", "G2"), 1):
-            day, value = DAYS * number / 3, (marks[work] / HIGHEST).astype(str).tolist()
-            log.append(rows("due", day, schools, work=[work] * len(schools)))
-            log.append(rows("submitted", day, school, work=[work] * size, value=value, **people))
-        outcome = np.where(marks["G3"] < PASS, "Fail", "Pass").tolist()
-        log += [
-            rows("ends", DAYS, schools), rows("registered", 0, school, **people),
-            rows("outcome", DAYS, school, value=outcome, **people),
-        ]  # fmt: skip
-        events = pa.concat_tables(log, promote_options="default")
+        source = locate(raw)
+        table = Table(source, None, "utf-8")
+        taken = {"school": "school", **{GROUP + n: h for n, h in GROUPS.items()}}
+        taken |= {name: name for name in MARKS}
+        for heading in taken.values():
+            if heading not in table.headings:
+                remedy = allowed(heading, table.headings)
+                problem = f"no column is called {heading!r}."
+                raise source.fault(problem, remedy, table.heading_row)
+        rows = table.pieces(ColumnMap(taken, ()), bad)
         note = f"The data has no dates: a year is taken as {DAYS} days."
-        return Reading(histories(events, file, bad), (source,), {}, notes=(note,))
+        pieces = histories(rows, bad, Clock(), events=_Years(bad))
+        return Reading(pieces, (source,), taken, notes=(note,))
+
+
+class _Years:
+    """Turns rows, a student each, into a log of what happened in a year."""
+
+    def __init__(self, bad: BadRows) -> None:
+        self._bad = bad
+        self._schools: set[str] = set()
+
+    def __call__(self, piece: Piece) -> Iterator[Piece]:
+        """Yield the events of some rows."""
+        sieve, marks = Sieve(piece, self._bad), {}
+        for name in MARKS:
+            marks[name], wrong = values.numbers(piece.batch.column(name))
+            wrong |= ~((marks[name] >= 0) & (marks[name] <= HIGHEST))
+            remedy = f"The marks of this data set are from 0 to {HIGHEST}: correct the row."
+            reason = f"{name} is no mark from 0 to {HIGHEST}"
+            sieve.refuse(reason, wrong, column=name, remedy=remedy)
+        school = values.names(piece.batch.column("school"))
+        sieve.refuse("the school is missing", school.is_null().to_numpy(False))
+        keep = pa.array(sieve.keep)
+        batch, place = piece.batch.filter(keep), piece.place[sieve.keep]
+        students = [f"student {self._bad.places.name(at)[1] - 1}" for at in place.tolist()]
+        people = {GROUP + name: batch.column(GROUP + name) for name in GROUPS}
+        people |= {"student": pa.array(students), "course": school.filter(keep)}
+        outcome = np.where(marks["G3"][sieve.keep] < PASS, "Fail", "Pass")
+        yield _piece("registered", 0, "", people, place)
+        yield _piece("outcome", DAYS, "", {**people, "value": pa.array(outcome)}, place)
+        new = sorted(set(people["course"].to_pylist()) - self._schools)
+        self._schools.update(new)
+        schools, first = {"course": pa.array(new, pa.string())}, place[: len(new)]
+        for number, work in enumerate(MARKS[:2], 1):
+            mark = pa.array(marks[work][sieve.keep] / HIGHEST)
+            day = DAYS * number / 3
+            yield _piece("submitted", day, work, {**people, "value": mark}, place)
+            yield _piece("due", day, work, schools, first)
+        yield _piece("ends", DAYS, "", schools, first)
+
+
+def _piece(
+    event: str, day: float, work: str, columns: Mapping[str, pa.Array], place: NDArray[np.int64]
+) -> Piece:
+    same = {"event": event, "day": float(day), "work": work}
+    repeated = {name: pa.repeat(pa.scalar(value), len(place)) for name, value in same.items()}
+    return Piece(pa.RecordBatch.from_pydict({**repeated, **columns}), place)

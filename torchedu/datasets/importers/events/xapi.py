@@ -1,21 +1,23 @@
-"""Statements of the Experience API (xAPI), a JSON object a line, into a store of events.
+"""Statements of the Experience API (xAPI) into a store of events.
 
 https://github.com/adlnet/xAPI-Spec. A statement's course is the first activity of its context's
 ``grouping``, else of its ``parent``, else its object. Verbs are known by the last part of their
 address, as ADL's and the Tin Can registry's vocabularies have them.
 """
 
-from collections import Counter
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
-from torchedu.bounded import parse_json
 from torchedu.datasets.importers.events.importer import EventImporter
 from torchedu.datasets.importers.events.log import OWNERS, histories
-from torchedu.datasets.importers.reading.rows import BadRows, FileRows, Reading
-from torchedu.datasets.importers.reading.text import locate
+from torchedu.datasets.importers.reading.clock import Timed
+from torchedu.datasets.importers.reading.objects import SUFFIXES, objects
+from torchedu.datasets.importers.reading.rows import CORRECT, BadRows, FileRows, Piece, Reading
+from torchedu.datasets.importers.reading.text import Source, files, locate
 
 _CLICKS = frozenset([
     "experienced", "launched", "initialized", "interacted", "accessed", "viewed", "resumed",
@@ -26,9 +28,14 @@ _DONE = frozenset(
 )
 _LEFT = frozenset(["unregistered", "abandoned", "withdrew", "terminated-registration", "left"])
 _OUTCOMES = {"passed": "Pass", "completed": "Pass", "failed": "Fail"}
+_COLUMNS = ("student", "course", "event", "time", "work", "value")
+_REMEDY = "Each is a JSON object with actor, verb, object and timestamp."
+
+Said = dict[str, Any]
 
 
-class XAPI(EventImporter):
+@dataclass(kw_only=True)
+class XAPI(Timed, EventImporter):
     """Statements of the Experience API; those of other verbs are left out and counted.
 
     ``passed``, ``completed`` and ``failed`` on a course itself are its outcome; on anything in it,
@@ -37,63 +44,68 @@ class XAPI(EventImporter):
     """
 
     name = "xapi"
-    reads = "statements of the Experience API, a JSON object a line"
-    suffixes = (".jsonl", ".ndjson")
+    reads = "xAPI statements: JSON lines, an array, or an LRS's answer with statements in it"
+    suffixes = SUFFIXES
     in_folders = False
     licence = OWNERS
 
     def read(self, raw: str, bad: BadRows) -> Reading:
-        """Begin to read the file; see ``Importer.read``.
+        """Begin to read the file or those of a folder; see ``Importer.read``.
 
         Raises:
             DataError: A line is no statement, or no statement tells how a course ended.
         """
-        source, file, dropped = locate(raw), Path(raw), Counter[str]()
-        statements = _statements(file, bad)
-        voided = {said["object"].get("id") for said in statements if _verb(said) == "voided"}
-        log: dict[str, list[Any]] = {
-            name: [] for name in ("student", "course", "event", "time", "work", "value")
-        }
-        for said in statements:
-            event = None if said.get("id") in voided else _event(said)
+        sources = files(locate(raw), SUFFIXES)
+        pieces = histories(_pieces(sources, bad), bad, self.clock())
+        return Reading(pieces, tuple(sources), {})
+
+
+def _pieces(sources: list[Source], bad: BadRows) -> Iterator[Piece]:
+    places = [bad.of(source) for source in sources]
+    said = [list(_statements(*both)) for both in zip(sources, places, strict=True)]
+    voided = {s["object"].get("id") for own in said for _, s in own if _verb(s) == "voided"}
+    for rows, own in zip(places, said, strict=True):
+        log: dict[str, list[str]] = {name: [] for name in _COLUMNS}
+        kept: list[int] = []
+        for row, statement in own:
+            event = None if statement.get("id") in voided else _event(statement)
             if event is None:
-                dropped[f"statements with the verb {_verb(said)!r}, or voided"] += 1
+                reason = f"statements with the verb {_verb(statement)!r}, or voided"
+                rows.leave_out(reason, [row])
                 continue
-            for name, value in zip(log, (_actor(said), *event), strict=True):
+            kept.append(row)
+            for name, value in zip(log, (_actor(statement), *event), strict=True):
                 log[name].append(value)
-        notes = tuple(f"{count} {reason}: left out." for reason, count in dropped.items())
-        time = pa.array([stamp[:19] for stamp in log["time"]], pa.string())
-        table = pa.table({**log, "time": time})
-        return Reading(histories(table, file, bad), (source,), {}, notes=notes)
+        columns = {name: pa.array(column, pa.string()) for name, column in log.items()}
+        yield rows.piece(pa.RecordBatch.from_pydict(columns), np.array(kept, np.int64))
 
 
-def _statements(file: Path, bad: BadRows) -> list[dict[str, Any]]:
-    places, statements = FileRows(bad, bad.places.file(str(file))), []
-    for row, line in enumerate(file.read_text("utf-8-sig").splitlines(), 1):
-        if not line.strip():
-            continue
+def _statements(source: Source, places: FileRows) -> Iterator[tuple[int, Said]]:
+    for row, said in objects(source, places, within="statements"):
         try:
-            said = parse_json(line)
             if not (said["actor"] and said["verb"]["id"] and said["object"]["id"]):
                 raise KeyError("id")
-            statements.append(said)
-        except (ValueError, KeyError, TypeError):
-            remedy = "Each line is a JSON object with actor, verb, object and timestamp."
-            places.refuse("the line is no xAPI statement", [row], remedy)
-    return statements
+            event = _event(said)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            places.refuse("the line is no xAPI statement", [row], _REMEDY)
+        else:
+            if event and event[-1].replace(".", "").isdigit() and float(event[-1]) > 1:
+                places.refuse("the score is above the highest", [row], CORRECT, event[-1])
+            else:
+                yield row, said
 
 
-def _verb(said: dict[str, Any]) -> str:
+def _verb(said: Said) -> str:
     return str(said["verb"]["id"]).rstrip("/").rpartition("/")[2]
 
 
-def _actor(said: dict[str, Any]) -> str:
+def _actor(said: Said) -> str:
     actor = said["actor"]
     account = actor.get("account") or {}
     return str(account.get("name") or actor.get("mbox") or actor.get("openid") or actor.get("name"))
 
 
-def _event(said: dict[str, Any]) -> tuple[str, str, str, str, str] | None:
+def _event(said: Said) -> tuple[str, str, str, str, str] | None:
     """Return course, event, time, work and value."""
     activities = (said.get("context") or {}).get("contextActivities") or {}
     around = activities.get("grouping") or activities.get("parent") or []
@@ -114,7 +126,7 @@ def _event(said: dict[str, Any]) -> tuple[str, str, str, str, str] | None:
     return None
 
 
-def _score(score: dict[str, Any]) -> str:
+def _score(score: Said) -> str:
     if "scaled" in score:
         return str(max(0.0, float(score["scaled"])))
     if "raw" in score and score.get("max"):

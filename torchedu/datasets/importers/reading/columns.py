@@ -104,6 +104,11 @@ def match_columns(
     return ColumnMap(taken, tuple(heading for heading in headings if heading not in used))
 
 
+def plain(heading: str) -> str:
+    """Return a heading as headings are compared: in lower case, with ``_`` for blanks."""
+    return heading.strip().lower().replace(" ", "_").replace("-", "_")
+
+
 def _given(heading: str, option: str, headings: Sequence[str], file: str, row: int | None) -> str:
     if heading in headings:
         return heading
@@ -120,9 +125,5 @@ def _given(heading: str, option: str, headings: Sequence[str], file: str, row: i
 
 def _heading(names: Sequence[str], headings: Sequence[str], used: set[str]) -> str | None:
     """Return the heading that is one of the names, the earlier name first; case is ignored."""
-    plain = {
-        heading.strip().lower().replace(" ", "_").replace("-", "_"): heading
-        for heading in reversed(headings)
-        if heading not in used
-    }
-    return next((plain[name] for name in names if name in plain), None)
+    known = {plain(heading): heading for heading in reversed(headings) if heading not in used}
+    return next((known[name] for name in names if name in known), None)

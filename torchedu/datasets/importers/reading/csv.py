@@ -2,11 +2,14 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
@@ -19,11 +22,17 @@ from torchedu.datasets.formulas import (
 from torchedu.datasets.importers.reading.columns import ColumnMap
 from torchedu.datasets.importers.reading.quotes import LONE, without_lone_quotes
 from torchedu.datasets.importers.reading.rows import COMPLETE, BadRows, Piece, Places
-from torchedu.datasets.importers.reading.text import Block, Source, blocks
+from torchedu.datasets.importers.reading.text import Block, Source, blocks, num_lines
 from torchedu.errors import ConfigError, DataError
 
 DELIMITERS = {",": "','", ";": "';'", "\t": "$'\\t'", "|": "'|'"}
-"""Delimiters that are tried when the given one finds no columns, as a shell writes them."""
+"""Delimiters that are tried where none is given, as a shell writes them."""
+_ROWS = 20
+"""Rows by which the delimiter is told."""
+_FIRST = 1 << 16
+"""Bytes in which these and the headings are looked for."""
+_SEPARATOR = re.compile(r'"?sep=(.)"?[ \t]*$', re.MULTILINE | re.IGNORECASE)
+"""What Excel writes above the headings."""
 
 
 class Table:
@@ -32,12 +41,22 @@ class Table:
     def __init__(self, source: Source, delimiter: str | None, encoding: str) -> None:
         self.source = source
         self.encoding = encoding
-        self.delimiter = _delimiter(delimiter, source)
         first = next(blocks(source, encoding, quoted=True))
-        reader = csv.reader(io.StringIO(first.data.decode(), newline=""), delimiter=self.delimiter)
-        headings: list[str] = next((fields for fields in reader if fields), [])
+        text = first.data[:_FIRST].decode(errors="ignore")
+        if text.lstrip()[:1] in ("{", "[") and '"' in text[:4096]:
+            raise source.fault(
+                "the file holds JSON, no table.",
+                "Name a format of JSON, such as jsonl for answers or chats for conversations.",
+                first.line,
+            )
+        usual = "\t" if ".tsv" in source.base else ","
+        self.delimiter = _given(delimiter) or dividing(text, usual)
+        row, headings = next(first_records(text, self.delimiter), (1, []))
         self.headings = [heading.strip() for heading in unguarded_texts(headings)]
-        self.heading_row = first.line + reader.line_num - 1
+        self.heading_row = first.line + row - 1
+        shown = DELIMITERS.get(self.delimiter, repr(self.delimiter))
+        told = f"{source.base}: fields are divided by {shown}."
+        self.notes = () if delimiter or self.delimiter == usual else (told,)
         if len(headings) == 1:
             self._refuse_delimiter(headings[0])
 
@@ -55,13 +74,16 @@ class Table:
         """Read the wanted columns, block by block, as they were before torchedu guarded them."""
         fields = len(self.headings)
         wanted = {name: self.headings.index(heading) for name, heading in matched.taken.items()}
-        guarded: set[str] | None = None
         cut = (
             f"the line does not have the {fields} fields of the headings",
             "Complete the line, quote fields that hold the delimiter, or give ⟦on_bad_row⟧ drop.",
         )
         read = records(self.source, self._lines(), fields, wanted, self.delimiter, bad, cut)
-        for piece in read:
+        return self._without_headings(self._unguarded(read, wanted), matched, bad)
+
+    def _unguarded(self, pieces: Iterator[Piece], wanted: Mapping[str, int]) -> Iterator[Piece]:
+        guarded: set[str] | None = None
+        for piece in pieces:
             if guarded is None and may_be_guarded(piece.batch):
                 guarded = self._guarded(wanted)
             yield piece._replace(batch=without_guard(piece.batch, guarded or set()))
@@ -77,6 +99,24 @@ class Table:
         return guarded_columns(
             parse(block, fields, wanted, self.delimiter, name).batch for block in whole
         )
+
+    def _without_headings(
+        self, pieces: Iterator[Piece], matched: ColumnMap, bad: BadRows
+    ) -> Iterator[Piece]:
+        """Leave out headings in the middle, which files have that were put one after the other."""
+        for batch, place in pieces:
+            again: NDArray[np.bool_] | None = None
+            for name, heading in matched.taken.items():
+                same = pc.fill_null(pc.equal(batch.column(name), heading), False)
+                again = same.to_numpy(False) & (True if again is None else again)
+                if not again.any():
+                    break
+            if again is None or not again.any():
+                yield Piece(batch, place)
+                continue
+            bad.leave_out(f"heading lines in the middle of {self.source.base}", place[again])
+            bad.rows += int(again.sum())
+            yield Piece(batch.filter(pa.array(~again)), place[~again])
 
     def whole(self, columns: Mapping[str, str]) -> dict[str, list[str | None]]:
         """Read some columns at once, by the headings that hold them; of a table that is small."""
@@ -117,9 +157,9 @@ def records(
             yield rows.piece(table.batch, table.rows)
 
 
-def _delimiter(given: str | None, source: Source) -> str:
+def _given(given: str | None) -> str | None:
     if not given:
-        return "\t" if ".tsv" in source.base else ","
+        return None
     delimiter = "\t" if given == "\\t" else given
     if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
         raise ConfigError(
@@ -127,6 +167,49 @@ def _delimiter(given: str | None, source: Source) -> str:
             f"Common ones, as a shell takes them: {' '.join(DELIMITERS.values())}.",
         )
     return delimiter
+
+
+def dividing(text: str, usual: str) -> str:
+    """Return the delimiter that gives the first rows the same number of fields, two or more.
+
+    Args:
+        text: The file's first lines.
+        usual: The delimiter that the file's name tells, which is tried first.
+    """
+    if said := _SEPARATOR.match(text):
+        return said[1]
+    tried = [usual, *(mark for mark in DELIMITERS if mark != usual)]
+    rows = {
+        mark: [fields for _, fields in islice(first_records(text, mark), _ROWS)] for mark in tried
+    }
+    widths = {mark: {len(fields) for fields in rows[mark][:-1] or rows[mark]} for mark in tried}
+    even = [mark for mark in tried if len(widths[mark]) == 1 and widths[mark] != {1}]
+    if even or not rows[usual] or len(rows[usual][0]) > 1:
+        return even[0] if even else usual
+    return max(tried, key=lambda mark: len(rows[mark][0]))
+
+
+def first_records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the records of a text with the line each ends in, without what is above the headings.
+
+    That are Excel's ``sep=;`` and comments: lines that begin with # and are no headings themselves.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    comment: tuple[int, list[str]] | None = None
+    begun = False
+    for fields in reader:
+        if not fields:
+            continue
+        if not begun:
+            if fields[0].lower().startswith("sep=") and not any(fields[1:]):
+                continue
+            if fields[0].startswith("#"):
+                comment = reader.line_num, fields
+                continue
+            begun = True
+            if comment is not None and len(comment[1]) == len(fields) > 1:
+                yield comment
+        yield reader.line_num, fields
 
 
 class Parsed(NamedTuple):
@@ -205,7 +288,7 @@ def parse(
 
 def _record_lines(block: Block, records: int, delimiter: str) -> NDArray[np.int64]:
     """Return the line each record begins in; blank lines hold none, quoted fields may span some."""
-    if block.data.count(b"\n") == records:
+    if num_lines(block.data) == records:
         return block.line + np.arange(records, dtype=np.int64)
     reader = csv.reader(io.StringIO(block.data.decode(), newline=""), delimiter=delimiter)
     lines, before = [], 0

@@ -1,6 +1,7 @@
 """Marks of answers: shares, points of a full mark, percent, and words for right and wrong."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -91,6 +92,7 @@ class Marks:
         wrong: Words for 0, before those of ``LANGUAGES``.
         full: What a number is a share of, where it is not 1; percent and words are shares already.
         comma: Whether a comma stands before decimals.
+        column: The column that they stand in.
 
     Raises:
         ConfigError: A word is both right and wrong, or the full mark is not above 0.
@@ -103,6 +105,7 @@ class Marks:
         full: float | None = None,
         *,
         comma: bool = False,
+        column: str = "correct",
     ) -> None:
         sides = [set(_plain(pa.array(words, pa.string())).to_pylist()) for words in (right, wrong)]
         if both := sorted(sides[0] & sides[1]):
@@ -117,21 +120,22 @@ class Marks:
             )  # fmt: skip
         self._given = [pa.array(sorted(words), pa.string()) for words in sides]
         self._known = [pa.array(sorted(_words(side) - sides[1 - side])) for side in (0, 1)]
-        self._full, self._comma = full, comma
+        self._full, self._comma, self._column = full, comma, column
         self._seen: list[set[str]] = [set(), set()]
 
     def refuse(self, sieve: Sieve, read: Read) -> None:
         """Refuse the rows whose mark is none, or outside of what can be reached."""
+        name = self._column
         remedy = "Where a comma stands before decimals, give ⟦decimal⟧ ','. Else correct the row."
-        sieve.refuse("correct is no mark", read.comma, column="correct", remedy=remedy)
-        sieve.refuse("correct is no mark", read.wrong, column="correct", remedy=_TOLD)
-        reason = f"correct is outside 0..{self._full or 1:g}"
-        sieve.refuse(reason, read.share < 0, column="correct", remedy=CORRECT)
+        sieve.refuse(f"{name} is no mark", read.comma, column=name, remedy=remedy)
+        sieve.refuse(f"{name} is no mark", read.wrong, column=name, remedy=_TOLD)
+        reason = f"{name} is outside 0..{self._full or 1:g}"
+        sieve.refuse(reason, read.share < 0, column=name, remedy=CORRECT)
         remedy = "Say what the highest mark is, such as ⟦full_mark⟧ 5: marks are divided by it."
         # One unit for all: without these rows, the others would be marks of another scale.
         scale = self._full is None
         remedy = remedy if scale else CORRECT
-        sieve.refuse(reason, read.share > 1, column="correct", remedy=remedy, always=scale)
+        sieve.refuse(reason, read.share > 1, column=name, remedy=remedy, always=scale)
 
     def notes(self) -> list[str]:
         """Say which words were read."""
@@ -178,3 +182,31 @@ class Marks:
             if named.any():
                 self._seen[side].update(pc.unique(text.filter(pa.array(named))).to_pylist())
                 value[named], wrong[named] = share, False
+
+
+@dataclass(kw_only=True)
+class Marked:
+    """What has a column of marks.
+
+    Args:
+        right: Words that say an answer was right, where they are not the common ones.
+        wrong: Words that say an answer was wrong, likewise.
+        full_mark: The highest mark that can be reached, by which marks are divided.
+        decimal: What stands before the decimals of a mark; ``auto`` is a comma in CSV files whose
+            delimiter is none, and else a point.
+    """
+
+    right: Sequence[str] = ()
+    wrong: Sequence[str] = ()
+    full_mark: float | None = None
+    decimal: Decimal = "auto"
+
+    def marks(self, decimal: str, column: str = "correct") -> Marks:
+        """Return what reads marks as the options have it.
+
+        Args:
+            decimal: What stands before decimals, as the format or the file tells it.
+            column: The column that the marks stand in.
+        """
+        comma = (decimal if self.decimal == "auto" else self.decimal) == ","
+        return Marks(self.right, self.wrong, self.full_mark, comma=comma, column=column)

@@ -18,15 +18,15 @@ class Numbering:
     def __init__(self) -> None:
         self.numbers: dict[str, int] = {}
 
-    def encode(self, names: pa.StringArray) -> NDArray[np.int32]:
-        """Return each name's number, -1 where there is none; shape (names,)."""
-        encoded = names.dictionary_encode()
-        table = [
-            self.numbers.setdefault(name, len(self.numbers))
-            for name in encoded.dictionary.to_pylist()
-        ]
-        index = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
-        return np.append(np.array(table, np.int32), np.int32(-1))[index]
+    def encode(self, names: values.Encoded) -> NDArray[np.int32]:
+        """Return each row's number, -1 where it has no name; shape (rows,)."""
+        used = np.zeros(len(names.names) + 1, bool)
+        used[names.code] = True
+        table = np.full(len(names.names) + 1, -1, np.int32)
+        known = self.numbers
+        for i in np.flatnonzero(used[:-1]).tolist():
+            table[i] = known.setdefault(str(names.names[i]), len(known))
+        return table[names.code]
 
     def ordered(self) -> tuple[list[str], NDArray[np.int64]]:
         """Return the names in natural order, and the number of each."""
@@ -57,7 +57,7 @@ class Groups:
 
     def take(self, student: NDArray[np.int32], column: pa.Array) -> None:
         """Take up some rows: each row's student and value."""
-        value = self._values.encode(values.names(column))
+        value = self._values.encode(values.encoded(column))
         some = value >= 0
         student, value = student[some], value[some]
         if len(student) == 0:

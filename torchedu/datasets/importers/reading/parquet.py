@@ -10,6 +10,7 @@ from torchedu.datasets.importers.reading.columns import ColumnMap
 from torchedu.datasets.importers.reading.rows import BadRows, Piece
 from torchedu.datasets.importers.reading.text import EMPTY, Source
 
+SUFFIXES = (".parquet", ".pq")
 BATCH_ROWS = 1 << 16
 
 
@@ -18,7 +19,7 @@ class Table:
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.heading_row = None
+        self.heading_row, self.notes = None, ()
         with _open(source) as file:
             self.headings: list[str] = file.schema_arrow.names
 

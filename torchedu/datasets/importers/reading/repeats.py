@@ -12,14 +12,20 @@ from numpy.typing import NDArray
 from torchedu.datasets.importers.reading.clock import Clock
 from torchedu.datasets.importers.reading.rows import BadRows
 
+FEW = 1000
+"""One row in so many that looks like another is left out; more of them are an error."""
 _SKILL_ROWS = "the same answer fills several rows, one for each skill"
 
 
 class Repeats:
     """Finds repeated rows in whole students.
 
+    Among many rows a few happen to look alike: those are left out and counted, whatever becomes of
+    bad rows.
+
     Args:
         bad: What becomes of duplicate rows.
+        rows: How many rows there are in all.
         clock: Whether times tell one moment from another.
         by_id: Whether rows have an answer id.
         by_skill: Whether rows have skills.
@@ -30,9 +36,11 @@ class Repeats:
     """
 
     def __init__(
-        self, bad: BadRows, clock: Clock, *, by_id: bool, by_skill: bool, merge: bool
+        self, bad: BadRows, clock: Clock, rows: int, *, by_id: bool, by_skill: bool, merge: bool
     ) -> None:
         self.merged = 0
+        self._few = rows // FEW if bad.action == "error" else 0
+        self._alike: dict[str, list[NDArray[np.int64]]] = {}
         self._bad, self._clock = bad, clock
         self._by_id, self._by_skill, self._merge = by_id, by_skill, merge
 
@@ -72,7 +80,10 @@ class Repeats:
         self, row: NDArray[np.int64], table: dict[str, NDArray[Any]], keep: NDArray[np.bool_]
     ) -> None:
         keys = [row, table["time"], table["item"], table["correct"]]
-        order = np.lexsort(keys[::-1])
+        # Rows stand in order of time: few have a neighbour of the same moment.
+        same = (row[1:] == row[:-1]) & (table["time"][1:] == table["time"][:-1])
+        beside = np.flatnonzero(np.append(same, False) | np.append(False, same))
+        order = beside[np.lexsort([key[beside] for key in keys[::-1]])]
         later, first = _runs(order, *keys)
         if len(later) == 0:
             return
@@ -121,7 +132,17 @@ class Repeats:
         )
 
     def _report(self, reason: str, remedy: str, place: NDArray[np.int64]) -> None:
-        self._bad.add(reason, np.sort(place), remedy)
+        alike = self._alike.setdefault(reason, [])
+        alike.append(place)
+        if sum(map(len, alike)) > self._few:
+            self._bad.add(reason, np.sort(np.concatenate(alike)), remedy)
+            alike.clear()
+
+    def finish(self) -> None:
+        """Count the few rows that look like others, once all were seen."""
+        for reason, alike in self._alike.items():
+            if alike:
+                self._bad.leave_out(reason, np.sort(np.concatenate(alike)))
 
 
 def _runs(

@@ -1,5 +1,6 @@
 """Rows as they are read, where each stands, and what becomes of a bad one."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
@@ -8,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from torchedu.datasets.importers.reading.clock import TimeUnit
 from torchedu.datasets.importers.reading.text import Source
+from torchedu.datasets.importers.reading.values import TimeUnit
 from torchedu.errors import DataError
 
 OnBadRow = Literal["error", "drop"]
@@ -38,7 +39,8 @@ class Reading(NamedTuple):
         sources: The files they come from.
         columns: The heading or field taken for each column of the schema.
         ignored: Headings that are not used.
-        notes: What a user should know about how the files were taken, in whole sentences.
+        notes: What a user should know about how the files were taken, in whole sentences; whole
+            once all pieces are read.
         unit: The unit of numeric times, where the format fixes it.
         response_time_unit: The unit of response times, where the format fixes it.
         decimal: What stands before the decimals of marks, where the format or the file tells it.
@@ -51,7 +53,7 @@ class Reading(NamedTuple):
     sources: tuple[Source, ...]
     columns: dict[str, str]
     ignored: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: Sequence[str] = ()
     unit: TimeUnit | None = None
     response_time_unit: Literal["s", "ms"] | None = None
     decimal: Literal[".", ","] = "."
@@ -104,6 +106,7 @@ class BadRows:
     action: OnBadRow = "error"
     rows: int = 0
     _dropped: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _lost: Counter[str] = field(default_factory=Counter)  # bad ones among the dropped
     _named: int = 3  # rows named for each reason
 
     def add(
@@ -133,6 +136,18 @@ class BadRows:
             file, row = self.places.name(int(place[0]))
             shown = "" if value is None else f" ({_short(value)})"
             raise DataError(f"{reason}{shown}.", remedy, file=file, row=row)
+        self.leave_out(reason, place)
+        self._lost[reason] += len(place)
+
+    def leave_out(self, reason: str, place: NDArray[np.int64]) -> None:
+        """Count rows that are left out whatever the user asked: nothing is lost with them.
+
+        Args:
+            reason: What they are.
+            place: Where they stand, in the order read; shape (rows,). May be empty.
+        """
+        if not len(place):
+            return
         entry = self._dropped.setdefault(reason, {"rows": 0, "first": []})
         entry["rows"] += len(place)
         room = self._named - len(entry["first"])
@@ -152,13 +167,13 @@ class BadRows:
         Raises:
             DataError: More of the rows read so far were dropped than kept.
         """
-        lost = sum(entry["rows"] for entry in self._dropped.values())
+        lost = self._lost.total()
         if lost > self.rows / 2:
-            reason = max(self._dropped, key=lambda name: int(self._dropped[name]["rows"]))
-            entry = self._dropped[reason]
+            ((reason, most),) = self._lost.most_common(1)
+            first = self._dropped[reason]["first"][0]
             raise DataError(
-                f"{lost:,} of {self.rows:,} rows would be dropped, {entry['rows']:,} of them since "
-                f"{reason} (first: {entry['first'][0]}).",
+                f"{lost:,} of {self.rows:,} rows would be dropped, {most:,} of them since {reason} "
+                f"(first: {first}).",
                 "So many are no bad rows: leave ⟦on_bad_row⟧ out, and what can be done is said.",
             )
 
@@ -200,6 +215,11 @@ class FileRows(NamedTuple):
     ) -> None:
         """Raise for the first of these rows, or count them; see ``BadRows.add_unread``."""
         self.bad.add_unread(reason, self.places(np.asarray(rows, np.int64)), remedy, value)
+
+    def leave_out(self, reason: str, rows: NDArray[np.int64] | list[int]) -> None:
+        """Count rows that no piece holds and that are left out; see ``BadRows.leave_out``."""
+        self.bad.rows += len(rows)
+        self.bad.leave_out(reason, self.places(np.asarray(rows, np.int64)))
 
 
 class Sieve:
@@ -244,6 +264,17 @@ class Sieve:
                 value = self.piece.batch.column(column)[int(wrong.argmax())].as_py()
             self._bad.add(reason, self.piece.place[wrong], remedy, value, always=always)
             self.keep &= ~wrong
+
+    def leave_out(self, reason: str, rows: NDArray[np.bool_]) -> None:
+        """Leave out rows, which are counted; see ``BadRows.leave_out``."""
+        rows = rows & self.keep
+        self._bad.leave_out(reason, self.piece.place[rows])
+        self.keep &= ~rows
+
+    def shown(self, row: int, column: str) -> tuple[Any, str, int]:
+        """Return what a column holds in a row of the piece, and the file and row it stands in."""
+        value = self.piece.batch.column(column)[row].as_py()
+        return value, *self._bad.places.name(int(self.piece.place[row]))
 
 
 def _short(value: object, most: int = 60) -> str:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torchedu.datasets.answers import item_skill_lists, ragged_index
 from torchedu.datasets.importers.reading.numbering import Numbering
 from torchedu.datasets.importers.reading.rows import Sieve
-from torchedu.datasets.importers.reading.values import JOINT, joined_skills
+from torchedu.datasets.importers.reading.values import JOINT, Encoded, encoded_skills
 from torchedu.datasets.natural import natural_order
 from torchedu.schema import RESERVED
 
@@ -32,35 +32,39 @@ class Skills:
         self._table = table
         self._known = {skill for skills in (table or {}).values() for skill in skills}
         self._texts = Numbering()
+        self._latest = np.full(0, -2, np.int32)  # each item's, of the last of its rows
         self._pairs: set[tuple[int, int]] = set()
         self._united = 0
 
-    def check(self, sieve: Sieve, item: pa.StringArray) -> None:
+    def check(self, sieve: Sieve, item: Encoded) -> None:
         """Refuse rows whose item or skill the table lacks; none where there is no table."""
         if self._table is None:
             return
         remedy = "Add it to the table of ⟦item_skills⟧, or give ⟦on_bad_row⟧ drop."
-        encoded = item.dictionary_encode()
-        lacking = [not self._table.get(name) for name in encoded.dictionary.to_pylist()]
-        without = _pick([*lacking, False], encoded)
+        lacking = [not self._table.get(str(name)) for name in item.names]
+        without = np.array([*lacking, False])[item.code]
         sieve.refuse(
             "unknown skill: the table has none for the item", without, column="item", remedy=remedy
         )
         if "skill" in sieve.piece.batch.schema.names:
-            text = joined_skills(sieve.piece.batch.column("skill")).dictionary_encode()
-            foreign = [
-                not self._known.issuperset(self._split(name))
-                for name in text.dictionary.to_pylist()
-            ]
-            sieve.refuse(
-                "unknown skill", _pick([*foreign, False], text), column="skill", remedy=remedy
-            )
+            text = encoded_skills(sieve.piece.batch.column("skill"))
+            foreign = [not self._known.issuperset(self._split(name or "")) for name in text.names]
+            unknown = np.array([*foreign, False])[text.code]
+            sieve.refuse("unknown skill", unknown, column="skill", remedy=remedy)
 
     def take(self, item: NDArray[np.int32], column: pa.Array) -> NDArray[np.int32]:
         """Take up some rows' skills and return a number for each row's text, -1 where empty."""
-        text = self._texts.encode(joined_skills(column))
-        # One number a pair, so that a batch of rows costs one sort and not a Python loop.
-        pairs = np.unique(item.astype(np.int64) << 32 | (text.astype(np.int64) + 1))
+        text = self._texts.encode(encoded_skills(column))
+        most = int(item.max(initial=-1)) + 1
+        if most > len(self._latest):
+            room = max(most, 2 * len(self._latest)) - len(self._latest)
+            self._latest = np.append(self._latest, np.full(room, -2, np.int32))
+        # Most items have on each row the skills of the last one: others alone are put in order.
+        new = np.flatnonzero(self._latest[item] != text)
+        if not len(new):
+            return text
+        self._latest[item[new]] = text[new]
+        pairs = np.unique(item[new].astype(np.int64) << 32 | (text[new].astype(np.int64) + 1))
         self._pairs.update(zip((pairs >> 32).tolist(), (pairs & 0xFFFFFFFF).tolist(), strict=True))
         return text
 
@@ -101,9 +105,3 @@ class Skills:
         mark = JOINT if text.startswith(JOINT) else self.separator
         parts = text.split(mark) if mark else [text]
         return tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
-
-
-def _pick(flags: list[bool], encoded: pa.DictionaryArray) -> NDArray[np.bool_]:
-    """Return each value's flag; the last one is that of null."""
-    codes = encoded.indices.fill_null(len(flags) - 1).to_numpy(zero_copy_only=False)
-    return np.array(flags, bool)[codes]

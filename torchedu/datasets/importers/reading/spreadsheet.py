@@ -39,7 +39,8 @@ class Workbook:
         self.source = source
         self.headings: list[str] = []
         self.heading_row = 0
-        for row, cells in enumerate(self._rows(), 1):
+        self.notes = ()
+        for row, cells in enumerate(self.rows(), 1):
             if any(cells):
                 last = max(i for i, cell in enumerate(cells) if cell)
                 self.headings = [(cell or "").strip() for cell in cells[: last + 1]]
@@ -51,7 +52,7 @@ class Workbook:
         """Read the wanted columns, some rows at a time; empty rows hold nothing."""
         places = bad.of(self.source)
         index = [self.headings.index(heading) for heading in matched.taken.values()]
-        rows = enumerate(self._rows(), 1)
+        rows = enumerate(self.rows(), 1)
         while block := list(islice(rows, _ROWS)):
             kept = [(row, cells) for row, cells in block if row > self.heading_row and any(cells)]
             columns = [
@@ -61,7 +62,8 @@ class Workbook:
             batch = pa.RecordBatch.from_arrays(columns, names=list(matched.taken))
             yield places.piece(batch, np.array([row for row, _ in kept], np.int64))
 
-    def _rows(self) -> Iterator[Sequence[str | None]]:
+    def rows(self) -> Iterator[Sequence[str | None]]:
+        """Read all rows of the sheet, cells as texts."""
         load, defused = _openpyxl()
         with self.source.system.open_input_file(self.source.path) as file:
             self._check(file)
@@ -88,8 +90,11 @@ class Workbook:
         try:
             with zipfile.ZipFile(file) as packed:
                 unpacked = sum(part.file_size for part in packed.infolist())
+                is_document = "[Content_Types].xml" in packed.namelist()
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
             raise self._refused("it is no Excel workbook (.xlsx)") from None
+        if not is_document:
+            raise self._refused("it is a ZIP archive without a workbook in it")
         if unpacked > MOST_UNPACKED:
             size = f"{unpacked / 2**20:,.0f} MiB, more than {MOST_UNPACKED >> 20}"
             raise self._refused(f"it unpacks to {size}")

@@ -6,20 +6,31 @@ from typing import Any, ClassVar, Protocol
 
 import pyarrow as pa
 
-from torchedu.datasets.importers.reading import csv, parquet, spreadsheet
+from torchedu.datasets.importers.reading import archive, csv, magic, parquet, spreadsheet
+from torchedu.datasets.importers.reading.clock import is_time
 from torchedu.datasets.importers.reading.columns import ColumnMap, match_columns
-from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading
+from torchedu.datasets.importers.reading.look import Look
+from torchedu.datasets.importers.reading.rows import BadRows, Piece, Places, Reading
 from torchedu.datasets.importers.reading.text import Source, files, locate
-from torchedu.schema import Column
+from torchedu.schema import GROUP, TRAIT, Column
 
 CSV = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
-PARQUET = (".parquet", ".pq")
+PARQUET = parquet.SUFFIXES
 TEXT = (*CSV, ".txt")
-"""Endings of CSV files; where a format's name tells them, of others too."""
+FILES = (*CSV, *PARQUET, spreadsheet.SUFFIX)
+"""Endings of CSV files; where a format's name tells them, of others too; of all tables."""
+
+
+TIME = "time"
+FIRST_ROWS = 1000
+"""Rows by which times are told where no heading tells them."""
 
 
 class Table(Protocol):
-    """A file of rows."""
+    """A file of rows.
+
+    One of a known layout may also have ``roles``: its headings by the names of the schema.
+    """
 
     @property
     def source(self) -> Source:
@@ -33,8 +44,29 @@ class Table(Protocol):
     def heading_row(self) -> int | None:
         """The row in which the headings stand, where the file has one."""
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What a user should know of how it is read."""
+
     def pieces(self, matched: ColumnMap, bad: BadRows) -> Iterator[Piece]:
         """Read the columns that were found, some rows at a time."""
+
+
+def likely_times(table: Table, matched: ColumnMap) -> Iterator[str]:
+    """Yield a note on each column that holds times by its first values and that nothing takes."""
+    names = [heading for heading in matched.ignored if table.headings.count(heading) == 1]
+    wanted = ColumnMap({heading: heading for heading in names}, ())
+    first = next(table.pieces(wanted, BadRows(Places(), "drop")), None) if names else None
+    if first is None:
+        return
+    for heading in names:
+        column = first.batch.column(heading).slice(0, FIRST_ROWS)
+        if is_time(column):
+            shown = next(value for value in column.to_pylist() if value is not None)
+            yield (
+                f"The column {heading!r} looks like times ({shown}) and is not used: "
+                f"⟦columns.time⟧ {heading!r} takes it."
+            )
 
 
 @dataclass(kw_only=True)
@@ -48,6 +80,7 @@ class Headed:
     Attributes:
         schema: The columns that there are.
         endings: Of a folder, the endings of the files that are read.
+        of_objects: Whether headings are keys of JSON.
 
     Args:
         columns: Headings by torchedu's names, where they are not the common ones, such as ``pupil``
@@ -56,6 +89,7 @@ class Headed:
 
     schema: ClassVar[Sequence[Column]]
     endings: ClassVar[Sequence[str]] = CSV
+    of_objects: ClassVar[bool] = False
 
     columns: Mapping[str, str] | None = None
 
@@ -78,33 +112,35 @@ class Headed:
             DataError: A column is missing, or its heading stands twice.
         """
         tables = [self.open(source) for source in sources]
-        fixed = ("groups", "traits", "answer_id")
-        given: dict[str, Any] = {name: getattr(self, name, ()) for name in fixed}
-        maps = [
-            match_columns(
-                table.headings, table.source.name, row=table.heading_row, schema=self.schema,
-                columns=self.columns, **given,
-            )
-            for table in tables
-        ]  # fmt: skip
+        maps = [self.match(table) for table in tables]
 
         # A column that some files lack is empty in those; where several call it, the first does.
         taken = {n: heading for own in reversed(maps) for n, heading in own.taken.items()}
         lacking = [[name for name in taken if name not in own.taken] for own in maps]
 
-        def pieces() -> Iterator[Piece]:
-            for table, columns, absent in zip(tables, maps, lacking, strict=True):
-                for piece in table.pieces(columns, bad):
-                    batch = piece.batch
-                    for name in absent:
-                        batch = batch.append_column(name, pa.nulls(len(batch), pa.string()))
-                    yield piece._replace(batch=batch)
-
-        notes = [
+        notes = [note for table in tables for note in table.notes]
+        notes += [
             f"{table.source.base} has no column for {', '.join(absent)}, which others have."
             for table, absent in zip(tables, lacking, strict=True)
             if absent
         ]
+        if TIME in {column.name for column in self.schema} - taken.keys():
+            likely = (likely_times(*both) for both in zip(tables, maps, strict=True))
+            notes += dict.fromkeys(note for some in likely for note in some)
+
+        def pieces() -> Iterator[Piece]:
+            empty = {name for name in taken if name in self._named()}
+            for table, columns, absent in zip(tables, maps, lacking, strict=True):
+                for piece in table.pieces(columns, bad):
+                    batch = piece.batch
+                    empty -= {n for n in empty - {*absent} if batch[n].null_count < len(batch)}
+                    for name in absent:
+                        batch = batch.append_column(name, pa.nulls(len(batch), pa.string()))
+                    yield piece._replace(batch=batch)
+            notes.extend(
+                f"The column {taken[name]!r}, named for {name}, is empty." for name in empty
+            )
+
         ignored = dict.fromkeys(heading for own in maps for heading in own.ignored)
         points = any(getattr(table, "delimiter", ",") == "," for table in tables)
         return Reading(
@@ -112,9 +148,33 @@ class Headed:
             tuple(sources),
             taken,
             tuple(ignored),
-            tuple(notes),
+            notes,
             decimal="." if points else ",",
         )
+
+    def _named(self) -> set[str]:
+        """Return the columns that the user named."""
+        prefixed = ((GROUP, "groups"), (TRAIT, "traits"))
+        more = {prefix + n for prefix, option in prefixed for n in getattr(self, option, ())}
+        return {*(self.columns or ()), *more}
+
+    def match(self, table: Table) -> ColumnMap:
+        """Find the columns of a table among its headings; see ``match_columns``."""
+        fixed = ("groups", "traits", "answer_id")
+        given: dict[str, Any] = {name: getattr(self, name, ()) for name in fixed}
+        return match_columns(
+            table.headings, table.source.name, row=table.heading_row, schema=self.schema,
+            columns={**getattr(table, "roles", {}), **(self.columns or {})}, **given,
+        )  # fmt: skip
+
+    @classmethod
+    def fits(cls, look: Look) -> int:
+        """Return how many of its columns a table has; 0 where it lacks one that is needed."""
+        if look.objects != cls.of_objects:
+            return 0
+        has = [not look.names.isdisjoint((column.name, *column.aliases)) for column in cls.schema]
+        needed = zip(cls.schema, has, strict=True)
+        return 0 if any(c.required and not there for c, there in needed) else sum(has)
 
     def open(self, source: Source) -> Table:
         """Open a file, here of Parquet.
@@ -130,7 +190,8 @@ class Delimited(Headed):
     """What reads tables of any kind by their endings: Parquet, an Excel workbook, or else CSV.
 
     Args:
-        delimiter: What stands between the fields of a CSV file; a comma, or a tab in ``.tsv``.
+        delimiter: What stands between the fields of a CSV file; where it is None a comma, or what
+            divides all of the first lines alike.
         encoding: The text's encoding.
     """
 
@@ -138,9 +199,10 @@ class Delimited(Headed):
     encoding: str = "utf-8"
 
     def open(self, source: Source) -> Table:
-        """Open a file by its ending; see ``Headed.open``."""
-        if source.base.endswith(PARQUET):
+        """Open a file by what it begins with, or its ending; see ``Headed.open``."""
+        head = magic.first_bytes(source.system, source.path)
+        if head.startswith(magic.PARQUET) or source.base.endswith(PARQUET):
             return parquet.Table(source)
-        if source.base.endswith(spreadsheet.SUFFIX):
+        if head.startswith(archive.MAGIC) or source.base.endswith(spreadsheet.SUFFIX):
             return spreadsheet.Workbook(source)
         return csv.Table(source, self.delimiter, self.encoding)

@@ -4,15 +4,17 @@ Every function works on a whole column at once. A file's text and a Parquet file
 here: ``"12"``, ``12`` and ``12.0`` are the same name.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-MISSING, NUMBER, DATE, ZONED = range(4)
-"""Kinds of times: none, a number, a date and time, one with its zone."""
+TimeUnit = Literal["auto", "s", "ms", "us", "ns", "spreadsheet", "date"]
+MISSING, NUMBER, DATE, ZONED, DAY_FIRST, MONTH_FIRST, EITHER, POINTED = range(8)
+"""Kinds of times: none, a number, a date and time, one with its zone; dates whose numbers tell that
+the day or the month is first, and such as leave it open, with other marks and with points."""
 
 JOINT = "\x1f"
 """Stands before each skill of a list once they are one text; no name holds it."""
@@ -23,6 +25,8 @@ UNREAD = "the time cannot be read"
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _ZONE = r"(Z|[+-]\d\d(:?\d\d)?)$"
 _ISO = r"^\d{4}-\d\d-\d\d([ T]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z| ?UTC| ?GMT|[+-]\d\d(:?\d\d)?)?)?$"
+_NO_NAME = ("nan", "NaN", "NAN", "NULL", "null", "<NA>", "#N/A", "\\N")
+"""What programs write for a missing name, in their spelling: Nan and Null are people's names."""
 _NO_VALUE = ("", "na", "n/a", "nan", "null", "none", "?")
 
 
@@ -39,18 +43,64 @@ def names(column: pa.Array) -> pa.StringArray:
     return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
 
 
-def joined_skills(column: pa.Array) -> pa.StringArray:
+class Encoded(NamedTuple):
+    """A column of names, each of which stands once.
+
+    Attributes:
+        code: Where each row's name stands, -1 where there is none; shape (rows,).
+        names: The names; a few may stand twice.
+    """
+
+    code: NDArray[np.int32]
+    names: list[str | None]
+
+    @property
+    def missing(self) -> NDArray[np.bool_]:
+        """Which rows have no name; shape (rows,)."""
+        return self.code < 0
+
+    def kept(self, keep: NDArray[np.bool_]) -> "Encoded":
+        """Return some rows, without names that none of them has."""
+        if keep.all():
+            return self
+        some, code = np.unique(self.code[keep], return_inverse=True)
+        names = [self.names[i] for i in some.tolist() if i >= 0]
+        return Encoded((code - int(len(some) > 0 and some[0] < 0)).astype(np.int32), names)
+
+
+def encoded(column: pa.Array) -> Encoded:
+    """Return the names of a column as ``names`` does, of which each is looked at once.
+
+    What programs write for a missing value is no name.
+    """
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    if not pa.types.is_dictionary(column.type):
+        column = _plain(column).dictionary_encode()
+    text = names(column.dictionary)
+    return _coded(column, text, pc.or_(pc.is_null(text), pc.is_in(text, pa.array(_NO_NAME))))
+
+
+def _coded(column: pa.DictionaryArray, text: pa.StringArray, missing: pa.BooleanArray) -> Encoded:
+    code, none = pc.fill_null(column.indices, -1).to_numpy(False), missing.to_numpy(False)
+    if none.any():
+        code = np.append(np.where(none, -1, np.arange(len(text))), -1)[code]
+    return Encoded(code.astype(np.int32, copy=False), text.to_pylist())
+
+
+def encoded_skills(column: pa.Array) -> Encoded:
     """Return each row's skills as one text; those of a list each with ``JOINT`` before it."""
     column = _plain(column)
     if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
-        return names(column)
+        return encoded(column)
     values = names(column.flatten())
     offsets = np.concatenate(
         [[0], np.cumsum(pc.fill_null(pc.list_value_length(column), 0).to_numpy(False))]
     )
     marked = pc.fill_null(pc.binary_join_element_wise("", values, JOINT), "")
-    text = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), marked), "")
-    return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), marked), "")
+    encoding = joined.dictionary_encode()
+    return _coded(encoding, encoding.dictionary, pc.equal(encoding.dictionary, ""))
 
 
 def numbers(column: pa.Array) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -92,7 +142,7 @@ class Times(NamedTuple):
 
     Attributes:
         value: A number as it stands, or milliseconds since 1970 of a date; NaN where none.
-        kind: ``MISSING``, ``NUMBER``, ``DATE`` or ``ZONED``.
+        kind: ``MISSING`` or what each is; what leaves it open is taken to have the day first.
         wrong: Where something stands that is neither.
     """
 

@@ -13,6 +13,7 @@ from torchedu.datasets.contents import describe_texts
 from torchedu.datasets.deidentify import Mask
 from torchedu.datasets.importers.importer import Importer
 from torchedu.datasets.importers.reading import values
+from torchedu.datasets.importers.reading.markup import MARKUP, without_markup
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve
 from torchedu.datasets.natural import natural_order
 from torchedu.datasets.texts import TextStore, write_texts
@@ -49,27 +50,30 @@ class TextImporter(Importer):
 
     Args:
         deidentify: Mask names, mail addresses, phone numbers and ids in texts.
+        keep_html: Keep tags such as ``<p>`` and ``&nbsp;`` as they stand; else they are taken off.
     """
 
     store = TextStore
     describe = staticmethod(describe_texts)
 
     deidentify: bool = False
+    keep_html: bool = False
 
     def write(self, reading: Reading, bad: BadRows, out: Path, about: dict[str, Any]) -> None:
         """Check all texts and write them; see ``Importer.write``."""
-        rows = _Rows(bad)
+        rows = _Rows(bad, keep_html=self.keep_html)
         for piece in reading.pieces:
             rows.take(piece)
-        notes = rows.mask() if self.deidentify else []
+        notes = [*reading.notes, *rows.stripped(), *(rows.mask() if self.deidentify else ())]
         rows.write(out, about, reading.raw, notes)
 
 
 class _Rows:
     """Takes rows piece by piece, checks them, then writes the store."""
 
-    def __init__(self, bad: BadRows) -> None:
-        self.bad = bad
+    def __init__(self, bad: BadRows, *, keep_html: bool = False) -> None:
+        self.bad, self._keep_html = bad, keep_html
+        self._marked = 0
         self.names: list[str] = []
         self.repeats = BadRows(bad.places, "drop")
         self._known: dict[str, tuple[tuple[Any, ...], int]] = {}  # each name's row, and its place
@@ -82,6 +86,7 @@ class _Rows:
         """Keep the good rows of a piece."""
         batch, sieve = piece.batch, Sieve(piece, self.bad)
         has = batch.schema.names
+        batch = self._without_markup(batch)
         text = pa.compute.utf8_trim_whitespace(batch.column("text").cast(pa.string()))
         empty = pa.compute.fill_null(pa.compute.equal(text, ""), True).to_numpy(False)
         sieve.refuse("the text is empty", empty)
@@ -185,6 +190,19 @@ class _Rows:
         if isinstance(before, str) and len(before) > 20:
             return f"{name}, as in {Path(file).name}, row {row}"
         return f"{name}, {before} in {Path(file).name}, row {row}, and {now} here"
+
+    def _without_markup(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        for name in ("text", *TEXTS) if not self._keep_html else ():
+            if name in batch.schema.names:
+                plain, marked = without_markup(batch.column(name).cast(pa.string()))
+                self._marked += int(marked.sum()) if name == "text" else 0
+                at = batch.schema.get_field_index(name)
+                batch = batch.set_column(at, name, plain)
+        return batch
+
+    def stripped(self) -> list[str]:
+        """Say how many texts had markup."""
+        return [MARKUP.format(self._marked, "texts")] if self._marked else []
 
     def mask(self) -> list[str]:
         """Mask what names people, writers that an attribute names among it; say how often."""

@@ -6,13 +6,12 @@ under its own name; everything else is trained on.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError
 
 import numpy as np
 
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, texts
-from torchedu.datasets.importers.reading.text import Source, locate
+from torchedu.datasets.importers.reading.text import Source, is_folder, locate, tree
 from torchedu.datasets.importers.texts.importer import TextImporter
 from torchedu.errors import DataError, MissingExtraError
 
@@ -20,8 +19,8 @@ MOST_BYTES = 16 << 20
 """A larger file holds no answers to one question."""
 
 
-def _part(file: Path, root: Path) -> str:
-    folders = file.relative_to(root).parts[:-1]
+def _part(file: Source, root: Source) -> str:
+    folders = file.path.removeprefix(root.path).strip("/").split("/")[:-1]
     tests = [name for name in folders if name.startswith("test")]
     return tests[-1].removeprefix("test-") if tests else "train"
 
@@ -94,17 +93,18 @@ class SemEval2013(TextImporter):
         Raises:
             DataError: There is no such file, or one is no XML of this kind.
         """
-        root = Path(raw)
-        files = [root] if root.is_file() else sorted(root.rglob("*.xml"))
-        if not files:
+        root = locate(raw)
+        sources = tree(root) if is_folder(root) else [root]
+        if is_folder(root):
+            sources = [source for source in sources if source.base.endswith(".xml")]
+        if not sources:
             raise DataError(
                 "the folder holds no .xml file.", "Name the data set's folder.", file=raw
             )
-        sources = tuple(locate(str(file)) for file in files)
 
         def pieces() -> Iterator[Piece]:
-            for file, source in zip(files, sources, strict=True):
-                yield _piece(source, _part(file, root), bad)
+            for source in sources:
+                yield _piece(source, _part(source, root), bad)
 
         taken = {"text": "studentAnswer", "label": "accuracy", "prompt": "question/@id"}
-        return Reading(pieces(), sources, taken)
+        return Reading(pieces(), tuple(sources), taken)

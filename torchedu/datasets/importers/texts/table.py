@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from torchedu.datasets.importers.reading.tables import PARQUET, TEXT, Delimited
+from torchedu.datasets.importers.reading.tables import FILES, Delimited
 from torchedu.datasets.importers.texts.importer import TextImporter
 from torchedu.schema import TEXT_COLUMNS
 
@@ -21,7 +21,7 @@ class GradedTables(Delimited, TextImporter):
     """Files of graded texts under headings."""
 
     schema = TEXT_COLUMNS
-    endings = (*TEXT, *PARQUET)
+    endings = (*FILES, ".txt")
 
 
 @dataclass(kw_only=True)
@@ -34,7 +34,7 @@ class TextTables(GradedTables):
     """
 
     name = "texts"
-    reads = "one or more CSV or Parquet files with headings, a row a text"
+    reads = "one or more CSV, Parquet or Excel files with headings, a row a text"
     suffixes = GradedTables.endings
 
     groups: Sequence[str] = ()

@@ -1,7 +1,7 @@
 """Transcripts: raw files to a store of lessons, sentence by sentence."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +16,7 @@ from torchedu.datasets.contents import describe_transcripts
 from torchedu.datasets.deidentify import Mask
 from torchedu.datasets.importers.importer import Importer
 from torchedu.datasets.importers.reading import values
+from torchedu.datasets.importers.reading.markup import MARKUP, without_markup
 from torchedu.datasets.importers.reading.numbering import Numbering, inverse
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve
 from torchedu.datasets.splits import PARTS
@@ -49,26 +50,30 @@ class TranscriptImporter(Importer):
     Args:
         deidentify: Mask names, mail addresses, phone numbers and ids in what was said, and name
             speakers by their roles.
+        keep_html: Keep tags such as ``<p>`` and ``&nbsp;`` as they stand; else they are taken off.
     """
 
     store = TranscriptStore
     describe = staticmethod(describe_transcripts)
 
     deidentify: bool = False
+    keep_html: bool = False
 
     def write(self, reading: Reading, bad: BadRows, out: Path, about: dict[str, Any]) -> None:
         """Put all lessons in order and write them; see ``Importer.write``."""
-        rows = _Rows(bad)
+        rows = _Rows(bad, keep_html=self.keep_html)
         for piece in reading.pieces:
             rows.take(piece)
-        rows.write(out, about, reading.raw, self.deidentify)
+        notes = [*reading.notes, *rows.stripped()]
+        rows.write(out, about, reading.raw, notes, deidentify=self.deidentify)
 
 
 class _Rows:
     """Takes rows piece by piece, checks them, then writes the store."""
 
-    def __init__(self, bad: BadRows) -> None:
-        self.bad = bad
+    def __init__(self, bad: BadRows, *, keep_html: bool = False) -> None:
+        self.bad, self._keep_html = bad, keep_html
+        self._marked = 0
         self.number = 0
         self._names = {
             name: Numbering()
@@ -87,6 +92,10 @@ class _Rows:
             for name in ("transcript", "speaker", "sentence", "role", "turn", "tag",
                          "teacher_tag", "student_tag", "split")
         }  # fmt: skip
+        if not self._keep_html:
+            text["sentence"], marked = without_markup(text["sentence"])
+            text["sentence"] = values.names(text["sentence"])  # nothing may be left of it
+            self._marked += int(marked.sum())
         words = pc.list_value_length(pc.utf8_split_whitespace(text["sentence"]))
         words = pc.fill_null(words, 0).to_numpy(False)
         role, strange = _chosen(text["role"], ROLES)
@@ -110,19 +119,25 @@ class _Rows:
         text["lesson"] = text["transcript"]
         text["speaker"] = pc.fill_null(text["speaker"], "unknown")
         rows: dict[str, NDArray[Any]]
-        rows = {name: names.encode(text[name]) for name, names in self._names.items()}
+        rows = {
+            name: names.encode(values.encoded(text[name])) for name, names in self._names.items()
+        }
         if "tag" in batch.schema.names:
             if (role < 0).any():
                 role = np.where(role < 0, _by_name(text["speaker"]), role)
             for number, name in enumerate(ROLES):
                 own = pc.if_else(pa.array(role == number), text["tag"], text[f"{name}_tag"])
-                rows[f"{name}_tag"] = self._names[f"{name}_tag"].encode(own)
+                rows[f"{name}_tag"] = self._names[f"{name}_tag"].encode(values.encoded(own))
         self._check_parts(rows["lesson"], part, place)
         rows |= {"role": role, "words": words[sieve.keep], "place": place}
         for name, column in rows.items():
             self._kept[name].append(column)
         self._texts += text["sentence"].to_pylist()
         self.number += len(place)
+
+    def stripped(self) -> list[str]:
+        """Say how many sentences had markup."""
+        return [MARKUP.format(self._marked, "sentences")] if self._marked else []
 
     def _check_parts(
         self, lesson: NDArray[Any], part: NDArray[Any], place: NDArray[np.int64]
@@ -146,7 +161,13 @@ class _Rows:
             )
 
     def write(
-        self, out: Path, about: dict[str, Any], raw: str, deidentify: bool = False
+        self,
+        out: Path,
+        about: dict[str, Any],
+        raw: str,
+        notes: Sequence[str] = (),
+        *,
+        deidentify: bool = False,
     ) -> TranscriptStore:
         """Put the lessons in order and write the store."""
         if not self.number:
@@ -159,7 +180,8 @@ class _Rows:
         rows["lesson"] = rank[rows["lesson"]]
         texts = [self._texts[i] for i in order.tolist()]
         part = np.array([self._part[i] for i in named.tolist()])
-        kept, notes = _once(texts, rows["lesson"], names, part, raw)
+        kept, again = _once(texts, rows["lesson"], names, part, raw)
+        notes = [*notes, *again]
         rows = {name: column[kept] for name, column in rows.items()}
         texts = [texts[i] for i in np.flatnonzero(kept).tolist()]
         kinds, tag = {}, np.zeros(len(texts), np.int64)

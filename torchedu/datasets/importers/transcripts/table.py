@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pyarrow as pa
 
 from torchedu.datasets.importers.reading.columns import ColumnMap
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading
-from torchedu.datasets.importers.reading.spreadsheet import SUFFIX
-from torchedu.datasets.importers.reading.tables import CSV, PARQUET, Delimited, Table
+from torchedu.datasets.importers.reading.tables import FILES, Delimited, Table
 from torchedu.datasets.importers.reading.text import Source
 from torchedu.datasets.importers.transcripts.importer import TranscriptImporter
-from torchedu.schema import SENTENCE_COLUMNS
+from torchedu.schema import SENTENCE_COLUMNS, Column
 
 TRANSCRIPT = "transcript"
 
@@ -22,6 +22,7 @@ class _Lessons:
     def __init__(self, table: Table) -> None:
         self.source, self._table = table.source, table
         self.headings, self.heading_row = table.headings, table.heading_row
+        self.notes = table.notes
 
     def pieces(self, matched: ColumnMap, bad: BadRows) -> Iterator[Piece]:
         name = self.source.base.rsplit(".", 1)[0]
@@ -38,8 +39,8 @@ class TranscriptTables(Delimited, TranscriptImporter):
 
     name = "transcripts"
     reads = "one or more CSV, Parquet or Excel files with headings, a row a sentence"
-    suffixes = endings = (*CSV, SUFFIX, *PARQUET)
-    schema = SENTENCE_COLUMNS
+    suffixes = endings = FILES
+    schema: ClassVar[Sequence[Column]] = SENTENCE_COLUMNS
 
     def of(self, sources: Sequence[Source], bad: BadRows) -> Reading:
         """Read files one after the other, Excel's locks excepted; see ``Headed.of``."""

@@ -6,10 +6,10 @@ Student Discursive Moves", LREC 2022, https://arxiv.org/abs/2204.09652.
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import fs
 
 from torchedu.datasets.importers.reading import values
 from torchedu.datasets.importers.reading.columns import ColumnMap
@@ -17,11 +17,11 @@ from torchedu.datasets.importers.reading.csv import Table
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve, texts
 from torchedu.datasets.importers.reading.spreadsheet import SUFFIX
 from torchedu.datasets.importers.reading.tables import PARQUET
-from torchedu.datasets.importers.reading.text import Source, files, is_folder, locate
+from torchedu.datasets.importers.reading.text import Source, files, is_folder, locate, tree
 from torchedu.datasets.importers.transcripts.importer import TranscriptImporter
 from torchedu.datasets.importers.transcripts.table import TranscriptTables
 from torchedu.errors import allowed
-from torchedu.schema import ROLES
+from torchedu.schema import ROLES, SENTENCE_COLUMNS
 
 TAGS: dict[str, dict[str, str | None]] = {
     "teacher": {
@@ -61,20 +61,21 @@ def _lessons(place: Source) -> list[Source]:
     """Return the files of lessons: workbooks, or tables of all."""
     if not is_folder(place):
         return [] if place.base.endswith(".tsv") else [place]
-    infos = place.system.get_file_info(fs.FileSelector(place.path, recursive=True))
-    inside = sorted(info.path.removeprefix(place.path).strip("/") for info in infos if info.is_file)
+    inside = {file.path.removeprefix(place.path).strip("/"): file for file in tree(place)}
     lessons = [path for path in inside if re.fullmatch(r"Subset [12]/[^/~]+\.xlsx", path)]
     lessons = lessons or [
         path for path in inside if "/" not in path and path.endswith((SUFFIX, ".csv", *PARQUET))
     ]
-    folder, name = place.path.rstrip("/"), place.name.rstrip("/")
-    return [Source(place.system, f"{folder}/{path}", f"{name}/{path}") for path in lessons]
+    return [inside[path] for path in lessons]
 
 
 def _one_spelling(pieces: Iterator[Piece], bad: BadRows) -> Iterator[Piece]:
     """Put each tag in one spelling, and say each lesson's part."""
     for piece in pieces:
         batch, sieve = piece.batch, Sieve(piece, bad)
+        sentences = _texts(batch, "sentence")
+        nothing = np.array([not sentence for sentence in sentences], bool)
+        sieve.leave_out("rows without a sentence, such as sums at a table's foot", nothing)
         columns = {name: batch.column(name) for name in batch.schema.names}
         for role in ROLES:
             column = f"{role}_tag"
@@ -90,12 +91,14 @@ def _one_spelling(pieces: Iterator[Piece], bad: BadRows) -> Iterator[Piece]:
                 remedy=REMEDY + allowed(given[int(wrong.argmax())] if given else "", LABELS[role]),
             )
             columns[column] = pa.array([known[tag] for tag in given], pa.string())
-        said = [bool(_WORD.search(sentence)) for sentence in _texts(batch, "sentence")]
+        mute = np.array([not _WORD.search(sentence) for sentence in sentences], bool)
+        sieve.leave_out("sentences without a letter or digit", mute)
         part = ["test" if any(teacher in name for teacher in TEST) else "train"
                 for name in _texts(batch, "transcript")]  # fmt: skip
         columns["split"] = pa.array(part, pa.string())
-        kept = sieve.keep & np.array(said, bool)
-        yield Piece(pa.RecordBatch.from_pydict(columns).filter(pa.array(kept)), piece.place[kept])
+        bad.rows += int((~sieve.keep).sum())
+        keep = pa.array(sieve.keep)
+        yield Piece(pa.RecordBatch.from_pydict(columns).filter(keep), piece.place[sieve.keep])
 
 
 def _tag(role: str, text: str) -> str | None:
@@ -149,6 +152,15 @@ def _texts(batch: pa.RecordBatch, column: str) -> list[str]:
     return [text or "" for text in values.names(batch.column(column)).to_pylist()]
 
 
+class _Lessons(TranscriptTables):
+    """Tables of the release, one of which calls its speakers S."""
+
+    schema = tuple(
+        replace(column, aliases=(*column.aliases, "s")) if column.name == "speaker" else column
+        for column in SENTENCE_COLUMNS
+    )
+
+
 class TalkMoves(TranscriptImporter):
     """The TalkMoves release."""
 
@@ -179,7 +191,7 @@ class TalkMoves(TranscriptImporter):
         """
         place = locate(raw)
         if sources := _lessons(place):
-            reading = TranscriptTables().of(sources, bad)
+            reading = _Lessons().of(sources, bad)
             return reading._replace(pieces=_one_spelling(reading.pieces, bad))
         pairs = files(place, (".tsv",))
         return Reading(_pairs(pairs, bad), tuple(pairs), {"sentence": "text_b", "tag": "labels"})
