@@ -28,10 +28,10 @@ def _odd_negatives(test: Source, negative: Source) -> list[str]:
             strange.append(row)
         elif item in {other.strip() for other in others}:
             itself.append(row)
-    told = ((strange, f"are of no pair of {test.base}"), (itself, "hold their own test course"))
+    kinds = ((strange, f"are of no pair of {test.base}"), (itself, "hold their own test course"))
     return [
         f"{len(rows):,} rows of {negative.base} {what} (first: row {rows[0]})."
-        for rows, what in told
+        for rows, what in kinds
         if rows
     ]
 

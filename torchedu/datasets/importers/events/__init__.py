@@ -1,5 +1,5 @@
 """Events in courses: a module a format, which is known once it is imported."""
 
-from torchedu.datasets.importers.events import log, oulad, uci_student, xapi
+from torchedu.datasets.importers.events import log, oulad, students, uci_student, xapi
 
-__all__ = ["log", "oulad", "uci_student", "xapi"]
+__all__ = ["log", "oulad", "students", "uci_student", "xapi"]

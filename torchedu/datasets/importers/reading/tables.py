@@ -29,7 +29,7 @@ FIRST_ROWS = 1000
 class Table(Protocol):
     """A file of rows.
 
-    One of a known layout may also have ``roles``: its headings by the names of the schema.
+    One of a known layout may also have ``roles``, its headings by the names of the schema.
     """
 
     @property
@@ -46,7 +46,7 @@ class Table(Protocol):
 
     @property
     def notes(self) -> Sequence[str]:
-        """What a user should know of how it is read."""
+        """What a user should know of how it is read; whole once it is."""
 
     def pieces(self, matched: ColumnMap, bad: BadRows) -> Iterator[Piece]:
         """Read the columns that were found, some rows at a time."""
@@ -137,6 +137,7 @@ class Headed:
                     for name in absent:
                         batch = batch.append_column(name, pa.nulls(len(batch), pa.string()))
                     yield piece._replace(batch=batch)
+                notes.extend(note for note in table.notes if note not in notes)
             notes.extend(
                 f"The column {taken[name]!r}, named for {name}, is empty." for name in empty
             )

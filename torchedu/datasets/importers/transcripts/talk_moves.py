@@ -11,9 +11,11 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
+from torchedu.datasets.importers.importer import KNOWN
 from torchedu.datasets.importers.reading import values
 from torchedu.datasets.importers.reading.columns import ColumnMap
 from torchedu.datasets.importers.reading.csv import Table
+from torchedu.datasets.importers.reading.look import Look
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve, texts
 from torchedu.datasets.importers.reading.spreadsheet import SUFFIX
 from torchedu.datasets.importers.reading.tables import PARQUET
@@ -54,6 +56,9 @@ STRETCH = 500
 """Pairs that are taken as one lesson."""
 REMEDY = "Correct the tag, or give ⟦on_bad_row⟧ drop. "
 _NUMBER = re.compile(r"(\d)(\.0)?\s*(\\|-.*)?")
+_RELEASE = re.compile(r"(^|/)(Subset [12]/.+\.xlsx|(train|test|valid|val)_(teacher|student)\.tsv)$")
+SPEAKER = ("s", "speakers", "speaker name")
+"""What some workbooks of the release call the speaker."""
 _WORD = re.compile(r"[^\W_]")
 
 
@@ -156,7 +161,7 @@ class _Lessons(TranscriptTables):
     """Tables of the release, one of which calls its speakers S."""
 
     schema = tuple(
-        replace(column, aliases=(*column.aliases, "s")) if column.name == "speaker" else column
+        replace(column, aliases=(*column.aliases, *SPEAKER)) if column.name == "speaker" else column
         for column in SENTENCE_COLUMNS
     )
 
@@ -168,6 +173,11 @@ class TalkMoves(TranscriptImporter):
     reads = "the TalkMoves release: its folder of workbooks, one table of all lessons, or its pairs"
     citation = "Suresh et al. (2022), The TalkMoves Dataset, LREC"
     licence = "CC BY-NC-SA 4.0"
+
+    @classmethod
+    def knows(cls, look: Look) -> int:
+        """Say whether files are called as the release's are; see ``Importer.knows``."""
+        return KNOWN if any(_RELEASE.search(name) for name in look.files) else 0
 
     def read(self, raw: str, bad: BadRows) -> Reading:
         """Read the lessons of the release, or its pairs of sentences.
