@@ -110,8 +110,8 @@ def _conversations(draw: np.random.Generator) -> Iterator[str]:
     for _ in range(60):
         first, second = (int(n) for n in draw.integers(2, 50, 2))
         asked = f"What is {first} + {second}?"
-        told = f"We add {first} and {second}. #### {first + second}"
-        said = ({"role": "user", "content": asked}, {"role": "assistant", "content": told})
+        answer = f"We add {first} and {second}. #### {first + second}"
+        said = ({"role": "user", "content": asked}, {"role": "assistant", "content": answer})
         yield json.dumps({"messages": said, "answer": str(first + second)})
 
 

@@ -57,8 +57,8 @@ class PyKT(AnswerImporter):
         place = locate(raw)
         sources = [place]
         if is_folder(place):
-            found = [[inside(place, name) for name in pair] for pair in PAIRS]
-            pair = max(found, key=lambda pair: (pair[0] is not None, pair[1] is not None))
+            pairs = [[inside(place, name) for name in pair] for pair in PAIRS]
+            pair = max(pairs, key=lambda pair: (pair[0] is not None, pair[1] is not None))
             sources = [file for file in pair if file is not None]
         if not sources:
             raise DataError(
@@ -114,7 +114,7 @@ def _flat(
     for name, column in split.items():
         own = pc.list_value_length(column).to_numpy(False)
         first = pc.list_element(column, 0).to_pylist()
-        absent = np.array([one in missing for one in first]) & (own == 1)
+        absent = np.array([cell in missing for cell in first]) & (own == 1)
         differs = (own != length) & ~absent
         if differs.any():
             number = np.array([rows.bad.places.name(int(p))[1] for p in place[differs & whole]])

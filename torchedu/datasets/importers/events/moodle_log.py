@@ -121,7 +121,7 @@ class MoodleLog(Delimited, Timed, EventImporter):
         table = self.open(source)
         heads = table.headings
         sum_ = self.outcome or total(heads)
-        found = match_columns(
+        taken = match_columns(
             heads, source.name, row=table.heading_row, schema=OUTCOME_COLUMNS,
             columns=None if sum_ is None else {"outcome": sum_},
         ).taken  # fmt: skip
@@ -129,12 +129,14 @@ class MoodleLog(Delimited, Timed, EventImporter):
         full = people.column(("user_full_name", "full_name", "vollständiger_name", "name"), heads)
         spots = [full] if full is not None else halves
         wanted = {f"name {i}": heads[at] for i, at in enumerate(spots) if at is not None}
-        wanted = wanted or {"name 0": found.get("student", heads[0])}
-        told: dict[str, str | None] = {}
-        columns = ColumnMap({"outcome": found["outcome"], **wanted}, ())
+        wanted = wanted or {"name 0": taken.get("student", heads[0])}
+        outcomes: dict[str, str | None] = {}
+        columns = ColumnMap({"outcome": taken["outcome"], **wanted}, ())
         for batch, _ in table.pieces(columns, BadRows(Places())):
             parts = [values.names(batch.column(name)).to_pylist() for name in wanted]
             names = [" ".join(filter(None, both)) for both in zip(*parts, strict=True)]
-            told |= dict(zip(names, values.names(batch.column("outcome")).to_pylist(), strict=True))
-        ended = passed(list(told.values()), self.pass_mark, file)
-        return {who: end for who, end in zip(told, ended, strict=True) if end is not None}
+            outcomes |= dict(
+                zip(names, values.names(batch.column("outcome")).to_pylist(), strict=True)
+            )
+        ended = passed(list(outcomes.values()), self.pass_mark, file)
+        return {who: end for who, end in zip(outcomes, ended, strict=True) if end is not None}

@@ -73,15 +73,15 @@ class StudentTable(Delimited, EventImporter):
         sources = files(locate(raw), self.endings)
         tables = [self.open(source) for source in sources]
         first = tables[0]
-        found = match_columns(
+        matched = match_columns(
             first.headings, first.source.name, row=first.heading_row, schema=self.schema,
             columns=self.columns, groups=[*self.groups, *self.marks],
         )  # fmt: skip
-        rest = [name for name in found.ignored if name and not people.named(name)]
+        rest = [name for name in matched.ignored if name and not people.named(name)]
         notes: list[str] = []
 
         def pieces() -> Any:
-            wanted = ColumnMap({**found.taken, **{f"told.{name}": name for name in rest}}, ())
+            wanted = ColumnMap({**matched.taken, **{f"told.{name}": name for name in rest}}, ())
             kept: dict[str, list[Any]] = {name: [] for name in wanted.taken}
             marks, reader = list[NDArray[np.float64]](), Marks(full=self.full_mark)
             for table in tables:
@@ -93,8 +93,8 @@ class StudentTable(Delimited, EventImporter):
                         column = values.names(piece.batch.column(name))
                         kept[name] += column.filter(pa.array(keep)).to_pylist()
             size = len(kept["outcome"])
-            told = {name: _told(kept[f"told.{name}"]) for name in rest}
-            left = [name for name, column in told.items() if column is None]
+            features = {name: _told(kept[f"told.{name}"]) for name in rest}
+            left = [name for name, column in features.items() if column is None]
             if left:
                 notes.append(f"Not told, since they are alike or differ in all: {', '.join(left)}.")
             yield history(
@@ -103,12 +103,12 @@ class StudentTable(Delimited, EventImporter):
                 presentation=kept.get("presentation") or ["only"] * size,
                 outcome=passed(kept["outcome"], self.pass_mark, raw),
                 groups={name: kept[GROUP + name] for name in self.groups}
-                | {name: column for name, column in told.items() if column is not None},
+                | {name: column for name, column in features.items() if column is not None},
                 work=list(self.marks),
                 share=np.concatenate(marks) if marks else np.zeros((0, len(self.marks))),
             )
 
-        taken = {name: head for name, head in found.taken.items()
+        taken = {name: head for name, head in matched.taken.items()
                  if head not in self.marks}  # fmt: skip
         return Reading(pieces(), tuple(sources), taken | {"marks": ", ".join(self.marks)}
                        if self.marks else taken, notes=notes)  # fmt: skip
@@ -278,7 +278,7 @@ def _told(column: list[str | None]) -> list[str | None] | None:
         f"{number[place == part].max():g}" if (place == part).any() else ""
         for part in range(len(edges) + 1)
     ]  # fmt: skip
-    return [None if np.isnan(one) else names[part] for one, part in
+    return [None if np.isnan(value) else names[part] for value, part in
             zip(number.tolist(), place.tolist(), strict=True)]  # fmt: skip
 
 

@@ -55,8 +55,8 @@ def number(text: str) -> float | None:
 def bracketed(headings: Sequence[str], rows: Rows) -> Iterator[Question]:
     """Google Forms: ``Question``, ``Question [Score]``, ``Question [Feedback]``."""
     for i in range(1, len(headings)):
-        before, found = headings[i - 1], re.fullmatch(r"(.+) \[[^\]]+\]", headings[i], re.S)
-        if found and found[1].strip() == before:
+        before, match = headings[i - 1], re.fullmatch(r"(.+) \[[^\]]+\]", headings[i], re.S)
+        if match and match[1].strip() == before:
             yield Question(before, i)
 
 
@@ -73,8 +73,8 @@ def prefixed(headings: Sequence[str], rows: Rows) -> Iterator[Question]:
 def slashed(headings: Sequence[str], rows: Rows) -> Iterator[Question]:
     """Moodle's grades of a quiz: ``Q. 1 /1.00``, ``F 1 /1,00``."""
     for i, heading in enumerate(headings):
-        if found := re.fullmatch(r"(\D{0,12}\d+) ?/ ?(\d+(?:[.,]\d+)?)", heading):
-            yield Question(found[1].strip(), i, number(found[2]))
+        if match := re.fullmatch(r"(\D{0,12}\d+) ?/ ?(\d+(?:[.,]\d+)?)", heading):
+            yield Question(match[1].strip(), i, number(match[2]))
 
 
 def responses(headings: Sequence[str], rows: Rows) -> Iterator[Question]:
@@ -90,10 +90,10 @@ def responses(headings: Sequence[str], rows: Rows) -> Iterator[Question]:
 def numbered(headings: Sequence[str], rows: Rows) -> Iterator[Question]:
     """Canvas' analysis of a quiz: ``101: What is 2 + 2?`` and, under its points, the mark."""
     for i in range(1, len(headings)):
-        found = re.fullmatch(r"(\d+): ?(.*)", headings[i - 1], re.S)
+        match = re.fullmatch(r"(\d+): ?(.*)", headings[i - 1], re.S)
         points, earned = number(headings[i]), plain(headings[i]) in EARNED
-        if found and (points or earned):
-            yield Question(found[2].strip() or found[1], i, points)
+        if match and (points or earned):
+            yield Question(match[2].strip() or match[1], i, points)
 
 
 def named(headings: Sequence[str], rows: Rows) -> Iterator[Question]:
@@ -111,17 +111,17 @@ def named(headings: Sequence[str], rows: Rows) -> Iterator[Question]:
 def gradebook(headings: Sequence[str], rows: Rows) -> Iterator[Question]:
     """Canvas' gradebook: ``Homework 1 (4314282)`` with a row of points that can be reached."""
     for i, heading in enumerate(headings):
-        if found := re.fullmatch(r"(.*) \(\d{3,}\)", heading):
-            yield Question(found[1].strip(), i)
+        if match := re.fullmatch(r"(.*) \(\d{3,}\)", heading):
+            yield Question(match[1].strip(), i)
 
 
 def typed(headings: Sequence[str], rows: Rows) -> Iterator[Question]:
     """Moodle's gradebook: ``Quiz: Fractions (Real)``, or in percent."""
-    found = [re.fullmatch(r"(\w+: ?.+) \(([^)]+)\)", heading) for heading in headings]
-    percent = [i for i, one in enumerate(found) if one and _shows(i, rows, "%")]
-    for i, one in enumerate(found):
-        if one and (i in percent or not percent) and _all_marks(i, rows):
-            yield Question(one[1].strip(), i)
+    matches = [re.fullmatch(r"(\w+: ?.+) \(([^)]+)\)", heading) for heading in headings]
+    percent = [i for i, match in enumerate(matches) if match and _shows(i, rows, "%")]
+    for i, match in enumerate(matches):
+        if match and (i in percent or not percent) and _all_marks(i, rows):
+            yield Question(match[1].strip(), i)
 
 
 def plainly(headings: Sequence[str], rows: Rows) -> Iterator[Question]:

@@ -77,11 +77,11 @@ class Recordings(TranscriptImporter):
                         "Give WebVTT, SRT or Whisper's JSON with segments.",
                     )
                 lesson = _ENDING.sub("", source.base)
-                speakers = [one.speaker or NOBODY for one in said]
+                speakers = [cue.speaker or NOBODY for cue in said]
                 columns: dict[str, list[str | None]] = {
                     "transcript": [lesson] * len(said),
                     "speaker": list(speakers),
-                    "sentence": [one.sentence for one in said],
+                    "sentence": [cue.sentence for cue in said],
                 }
                 if wanted:
                     roles = ("student", "teacher")
@@ -92,7 +92,7 @@ class Recordings(TranscriptImporter):
                         f"{len(said):,} sentences: they are taken for a student's."
                     )
                 places = bad.of(source)
-                yield places.piece(texts(columns), np.array([one.row for one in said], np.int64))
+                yield places.piece(texts(columns), np.array([cue.row for cue in said], np.int64))
 
         taken = {"transcript": "the file's name", "speaker": "who is named", "sentence": "the cue"}
         return Reading(pieces(), tuple(sources), taken, notes=notes)
@@ -137,10 +137,10 @@ def _segments(source: Source, text: str) -> Iterator[_Said]:
     except ValueError as error:
         raise source.fault(f"the file is no JSON ({error}).", "Write it again.") from None
     segments = value.get("segments") if isinstance(value, dict) else value
-    if not isinstance(segments, list) or not all(isinstance(one, dict) for one in segments):
+    if not isinstance(segments, list) or not all(isinstance(segment, dict) for segment in segments):
         raise source.fault(
             "the JSON has no list of segments.", 'Whisper writes {"text", "segments", "language"}.'
         )
-    for number, one in enumerate(segments, 1):
-        if sentence := str(one.get("text") or "").strip():
-            yield _Said(str(one.get("speaker") or ""), sentence, number)
+    for number, segment in enumerate(segments, 1):
+        if sentence := str(segment.get("text") or "").strip():
+            yield _Said(str(segment.get("speaker") or ""), sentence, number)
