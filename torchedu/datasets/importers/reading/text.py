@@ -199,8 +199,8 @@ def tree(folder: Source) -> list[Source]:
     """Return all files of a folder and of those in it, by path."""
     infos = folder.system.get_file_info(fs.FileSelector(folder.path or ".", recursive=True))
     inner = (info.path.removeprefix(folder.path).strip("/") for info in infos if info.is_file)
-    found = (inside(folder, path.removeprefix("./")) for path in sorted(inner))
-    return [file for file in found if file is not None]
+    inner_files = (inside(folder, path.removeprefix("./")) for path in sorted(inner))
+    return [file for file in inner_files if file is not None]
 
 
 def is_folder(source: Source) -> bool:
