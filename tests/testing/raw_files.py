@@ -129,6 +129,7 @@ def gradebook(folder: Path) -> Path:
 RAW: dict[str, Callable[[Path], Any]] = {
     **{one.format: one.write for one in reversed(layouts.LAYOUTS)},
     "gradebook": gradebook,
+    "open_edx": lambda folder: layouts.open_edx(folder, others=False),
     "assistments": lambda folder: layouts.assistments(folder, 2017),
     "pykt": lambda folder: layouts.pykt(folder, windows=False),
     "dkt_synthetic": lambda folder: lines(folder / "a.csv", ("1,0,1", "0,0,1")),
@@ -158,3 +159,7 @@ RAW: dict[str, Callable[[Path], Any]] = {
     "transcripts": lambda folder: write_lessons(folder / "l.csv", 3),
     "talkmoves": lambda folder: write_release(folder / "talkmoves"),
 }
+OPTIONS: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "moodle_log": lambda folder: {"outcomes": str(folder / "ended.csv")},
+}
+"""Options without which a format reads nothing."""

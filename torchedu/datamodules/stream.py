@@ -1,5 +1,8 @@
 """Batches as an iterable data set, so that no trainer puts its own sampler in between."""
 
+import multiprocessing
+import os
+import traceback
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
@@ -9,6 +12,7 @@ from lightning import Trainer
 from lightning.pytorch.callbacks import GradientAccumulationScheduler
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from torchedu.datasets.order import Order, Windows, divided
 from torchedu.errors import ConfigError
@@ -148,6 +152,7 @@ class EpochLoader:
             batch_size=None,
             num_workers=self.num_workers,
             generator=torch.Generator().manual_seed(epoch),
+            worker_init_fn=with_its_loader,
         )
         try:
             for batch in loader:
@@ -155,6 +160,9 @@ class EpochLoader:
                 yield batch
         except (ConnectionError, EOFError) as error:  # a process died while it sent a batch
             raise RuntimeError("DataLoader worker exited unexpectedly") from error
+        except OSError as error:
+            _end_half_begun(error)
+            raise
 
     def state_dict(self) -> dict[str, int]:
         """Return the position in the epoch."""
@@ -184,6 +192,28 @@ class EpochLoader:
                     "Go on with the same data, seed and batch_size, or start with ⟦init_from⟧.",
                 )
         self._resume = dict(state)
+
+
+def with_its_loader(worker: int) -> None:
+    """End a worker whose loader was killed while it began.
+
+    torch ends workers that get another parent, and asks who theirs is only when they have begun:
+    who takes orphans in would then be taken for the loader, and the worker would stay for ever.
+
+    Args:
+        worker: Its number.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None and os.getppid() != parent.pid:
+        os._exit(1)
+
+
+def _end_half_begun(error: OSError) -> None:
+    """Let torch end the workers that run where another cannot be started, which it forgets."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        loading = frame.f_locals.get("self")
+        if isinstance(loading, _MultiProcessingDataLoaderIter):
+            vars(loading).setdefault("_workers_status", [True] * loading._num_workers)
 
 
 def ranks_of(trainer: Trainer | None) -> tuple[int, int, int, bool]:

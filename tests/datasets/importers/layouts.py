@@ -43,6 +43,7 @@ class Layout(NamedTuple):
         write: Writes it into a folder, and returns what is to be read.
         truth: What a store of it says; see ``told``.
         remedy: Options that are asked for by an error, whose remedy names the first of them.
+        left: Rows that tell nothing and are counted as left out.
     """
 
     name: str
@@ -51,6 +52,15 @@ class Layout(NamedTuple):
     write: Callable[[Path], Path]
     truth: Truth
     remedy: dict[str, Any] = {}  # noqa: RUF012
+    left: int = 0
+
+
+def followed(layout: Layout, folder: Path) -> dict[str, Any]:
+    """Return the options that a remedy asks for; files lie in the folder."""
+    return {
+        name: str(folder / value) if str(value).endswith(".csv") else value
+        for name, value in layout.remedy.items()
+    }
 
 
 def told(store: Any) -> Truth:
@@ -487,6 +497,38 @@ def srt(folder: Path) -> Path:
     return text(folder / "lesson.srt", "1\n00:00:01,000 --> 00:00:02,000\nTom: Good\nmorning.\n")
 
 
+def moodle_log(folder: Path, language: str) -> Path:
+    """Write a course's log as Moodle exports it, with a table of outcomes beside it."""
+    de = language == "de"
+    head = ("Zeit,Vollständiger Name,Betroffene/r Nutzer/in,Ereigniskontext,Komponente,Ereignisname"
+            if de else "Time,User full name,Affected user,Event context,Component,Event name"
+            ).split(",")  # fmt: skip
+    rows = [
+        [DAYS[language].format(3 + 7 * step + n, n), f"{who[0]} {who[1]}", "-", "Course: X",
+         "System", "Course viewed"]
+        for step in range(3) for n, who in enumerate(PEOPLE)
+    ]  # fmt: skip
+    rows.append([DAYS[language].format(1, 0), "-", "-", "Course: X", "System", "Cron"])
+    table(folder / "ended.csv", ("Vorname", "Nachname", "Ergebnis") if de else
+          ("First name", "Last name", "Result"),
+          [(who[0], who[1], ("bestanden" if de else "Pass", "nicht bestanden" if de else "Fail")
+            [n % 2]) for n, who in enumerate(PEOPLE)])  # fmt: skip
+    return table(folder / "logs.csv", head, rows)
+
+
+def open_edx(folder: Path, others: bool = True) -> Path:
+    """Write a tracking log of Open edX, backwards, with events that are no answers."""
+    events = [
+        {"username": s, "event_type": "problem_check", "event_source": "server", "context": {},
+         "time": f"2024-01-31T09:{20 + t}:00.5+00:00",
+         "event": {"problem_id": i, "grade": m, "max_grade": 1, "attempts": 1}}
+        for s, i, m, t in reversed(long())
+    ]  # fmt: skip
+    events.append(events[0] | {"event_type": "play_video", "event": "{}"})
+    events.append(events[0] | {"event_source": "browser", "event": "input_1=2"})
+    return objects(folder / "tracking.log", events if others else events[:-2])
+
+
 def split_pair(folder: Path) -> Path:
     """Write train.csv and test.csv of answers, a row an answer."""
     for part, rows in (("train", [r for r in long() if r[0] < "c"]),
@@ -566,6 +608,11 @@ LAYOUTS = [
     *(Layout(f"Moodle gradebook with a total, {lg}", EventStore, "gradebook",
              partial(moodle_gradebook, language=lg), BOOK, {"pass_mark": 45})
       for lg in ("en", "de")),
+    *(Layout(f"Moodle log, {lg}", EventStore, "moodle_log", partial(moodle_log, language=lg),
+             sorted((f"{who[0]} {who[1]}", words[n % 2], [1.0] * 3)
+                    for n, who in enumerate(PEOPLE)), {"outcomes": "ended.csv"}, 1)
+      for lg, words in (("en", ("Pass", "Fail")), ("de", ("bestanden", "nicht bestanden")))),
+    Layout("Open edX tracking log", AnswerStore, "open_edx", open_edx, LONG, left=2),
     *(Layout(f"Moodle gradebook in points, {lg}", AnswerStore, "moodle",
              partial(moodle_gradebook, language=lg, percent=False),
              shares(tuple(f"{t}: {q}" for q in "ABC")), {"points": "highest"})

@@ -154,3 +154,22 @@ def test_a_folder_without_a_training_part_is_divided_and_one_without_parts_read_
     store = import_data("chats", folder, tmp_path / "c")
     assert store.parts == {"train": 2}
     assert "No file is called train" in store.about["notes"][1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "chat,role,content\na,user,1+1?\na,assistant,2\nb,user,2+2?\nb,assistant,4\n",
+        "Role;Text;Conversation ID\nuser;1+1?;a\nassistant;2;a\nuser;2+2?;b\nassistant;4;b\n",
+        "prompt,completion\n1+1?,2\n2+2?,4\n",
+        "Instruction\tInput\tOutput\n1+1?\t\t2\n2+2?\t\t4\n",
+    ],
+)
+def test_tables_of_chats_are_read(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    store = import_data("chats", tmp_path / "a.csv", tmp_path / "s")
+    said = [[message.content for message in chat] for chat in store.chats([0, 1])]
+    assert said == [["1+1?", "2"], ["2+2?", "4"]]
+    (tmp_path / "a.csv").write_text("chat,role,content\na,user,1+1?\na,parent,2\n")
+    with pytest.raises(DataError, match="row 2: the role 'parent' is not known"):
+        import_data("chats", tmp_path / "a.csv", tmp_path / "s")

@@ -1,5 +1,6 @@
 """Tables of answers as this field publishes them: each a map of its headings, and what it fixes."""
 
+import codecs
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -49,7 +50,9 @@ class _Tables(CSVAnswers):
     heads: Sequence[str] = ()
 
     def open(self, source: Source) -> Any:
-        table = Table(source, self.delimiter, self.encoding)
+        with source.open() as stream:  # a byte order mark says what a release did not
+            marked = bytes(stream.read(3)) == codecs.BOM_UTF8
+        table = Table(source, self.delimiter, "utf-8" if marked else self.encoding)
         lacking = [head for head in self.heads if AND in head]
         ours = [head for head in lacking if set(head.split(AND)) <= set(table.headings)]
         return _Joined(table, ours)
@@ -91,11 +94,11 @@ class Published(AnswerImporter):
         tables.heads = [head for heads in self.heads.values() for head in heads]
         there = [set(tables.open(source).headings) for source in sources]
         every = set.intersection(*there)
-        columns = {
+        present = {
             name: next((head for head in heads if head in every), None)
             for name, heads in self.heads.items()
         }
-        tables.columns = {name: head for name, head in columns.items() if head is not None}
+        tables.columns = {name: head for name, head in present.items() if head is not None}
         tables.answer_id = next((head for head in self.answer if head in every), None)
         unit = "ms" if tables.columns.get("response_time") in self.in_ms else "s"
         fixes: dict[str, Any] = {"response_time_unit": unit, **self.fixes}
@@ -234,12 +237,12 @@ def _table(source: Source | None, key: str, value: str) -> tuple[pa.Array, pa.Ar
     if lacking := [name for name in (key, value) if name not in table.headings]:
         raise source.fault(f"no column {lacking[0]!r}.", "Download it again, or take it away.", 1)
     columns = table.whole({"key": key, "value": value})
-    plain = pc.replace_substring_regex(pa.array(columns["value"], pa.string()), r"[\[\] ]", "")
-    lists = pc.replace_substring(plain, ",", ";") if value == "SubjectId" else columns["value"]
+    cells = pc.replace_substring_regex(pa.array(columns["value"], pa.string()), r"[\[\] ]", "")
+    lists = pc.replace_substring(cells, ",", ";") if value == "SubjectId" else columns["value"]
     keys = pc.replace_substring_regex(pa.array(columns["key"], pa.string()), r"\.0$", "")
     return keys, pa.array(lists, pa.string())
 
 
-def _of(column: pa.Array, keys: pa.Array, beside: pa.Array) -> pa.Array:
+def _of(column: pa.Array, keys: pa.Array, cells: pa.Array) -> pa.Array:
     plain = pc.replace_substring_regex(values.names(column), r"\.0$", "")
-    return beside.take(pc.index_in(plain, keys))
+    return cells.take(pc.index_in(plain, keys))

@@ -30,6 +30,7 @@ class _Wide:
     def __init__(self, table: Table, rules: Sequence[Rule], given: "WideAnswers") -> None:
         self.source, self.heading_row = table.source, table.heading_row
         self._table, self.notes = table, [*table.notes]
+        self._heads = tuple(table.headings)
         table.headings[:] = _unlike(table.headings)
         self._names = table.headings
         rows = [tuple(row) for row in self._first()]
@@ -96,16 +97,16 @@ class _Wide:
             return [Question(name, self._names.index(name)) for name in given.questions]
         taken = {*given.groups, *(given.columns or {}).values()}
         for rule in (*rules, questions.plainly):
-            chosen = [q for q in rule(self._names, rows) if self._names[q.mark] not in taken]
-            if chosen and rule is questions.responses and any(q.right is None for q in chosen):
+            asked = [q for q in rule(self._heads, rows) if self._names[q.mark] not in taken]
+            if asked and rule is questions.responses and any(q.right is None for q in asked):
                 raise DataError(
                     "the responses stand without the right answers, so that nothing tells marks.",
                     "Export the quiz again with right answers ticked, or its grades report.",
                     file=self.source.name, row=self.heading_row,
                 )  # fmt: skip
-            if chosen:
-                names = _unlike([q.name for q in chosen])
-                return [q._replace(name=n) for q, n in zip(chosen, names, strict=True)]
+            if asked:
+                names = _unlike([q.name for q in asked])
+                return [q._replace(name=n) for q, n in zip(asked, names, strict=True)]
         raise DataError(
             "no column holds marks of a question.",
             "Name those that do with ⟦questions⟧, separated by commas. There are: "
@@ -116,8 +117,8 @@ class _Wide:
     def _roles(self, rows: questions.Rows) -> dict[str, str]:
         """Return which columns hold the student, the time and the attempt."""
         lists = {"time": people.TIME, "attempt": people.ATTEMPT}
-        by_role = {name: people.column(names, self._names) for name, names in lists.items()}
-        roles = {name: self._names[i] for name, i in by_role.items() if i is not None}
+        places = {name: people.column(names, self._names) for name, names in lists.items()}
+        roles = {name: self._names[i] for name, i in places.items() if i is not None}
         spots = [people.column([name], self._names) for name in people.STUDENT]
         there = [i for i in spots if i is not None]
         halves = [people.column(names, self._names) for names in (people.FIRST, people.LAST)]
@@ -129,6 +130,9 @@ class _Wide:
             roles["student"] = self._names[whole[0]]
         elif self._halves:
             roles["student"] = " + ".join(self._names[i] for i in self._halves)
+        elif 0 not in {question.mark for question in self._questions}:
+            roles["student"] = self._names[0]  # a heading that nobody knows, in any language
+            self.notes.append(f"Students are taken from the first column, {self._names[0]!r}.")
         return {**roles, "item": ITEM, "correct": MARK}
 
     def _points(self, highest: bool, rows: questions.Rows) -> list[float | None]:
@@ -146,8 +150,8 @@ class _Wide:
                 cells = map(questions.number, _texts(batch.column(question.mark)).tolist())
                 best[i] = max([best[i], *(c for c in cells if c is not None)], key=_least_nan)
         self.notes.append("Marks were divided by the highest that was reached in each question.")
-        pairs = zip(full, best, strict=True)
-        return [top if top is not None else None if np.isnan(b) else b for top, b in pairs]
+        both = zip(full, best, strict=True)
+        return [top if top is not None else None if np.isnan(b) else b for top, b in both]
 
     def _marks(self, question: Question, columns: list[NDArray[np.object_]]) -> NDArray[np.object_]:
         """Return the marks of a question as texts, empty where there is none."""
@@ -174,7 +178,8 @@ class _Wide:
                 f"a mark of {question.name!r} is {cell}, and nothing tells how many points can be "
                 "reached.",
                 "Add a row of them (Points Possible) below the headings, or give ⟦points⟧ highest, "
-                "or ⟦full_mark⟧ where it is one for all.",
+                "or ⟦full_mark⟧ where it is one for all. If it is no question, name those that are "
+                "with ⟦questions⟧.",
                 file=self.source.name, option="points",
             )  # fmt: skip
         return repr(points)
@@ -254,18 +259,16 @@ class WideAnswers(Delimited, AnswerTables):
     @classmethod
     def knows(cls, look: Look) -> int:
         """Say how surely its questions can be told; see ``Importer.knows``."""
-        headings = _unlike(look.headings)
+        headings = look.headings
         if look.objects or not look.rows:
             return 0
-        person = people.column((*people.STUDENT, *people.FIRST), headings)
         for rule in cls.rules:
             if asked := list(rule(headings, look.rows)):
                 return KNOWN + min(len(asked), 20) - len(cls.rules)
-        if person is None or not look.rows:
-            return 0
+        person = people.column((*people.STUDENT, *people.FIRST), headings) or 0
+        marked = [question.mark for question in questions.plainly(headings, look.rows)]
         who = [row[person] for row in look.rows if len(row) > person and row[person]]
-        marked = len(list(questions.plainly(headings, look.rows)))
-        return int(marked > 1 and len(set(who)) > 0.9 * len(who))
+        return int(person not in marked and len(marked) > 1 and 2 * len(set(who)) >= len(who))
 
 
 class MoodleAnswers(WideAnswers):

@@ -1,17 +1,17 @@
 """Conversations in which something is explained: objects of JSON to a store."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from torchedu.datasets.chats import Chat, ChatStore, write_chats
 from torchedu.datasets.contents import describe_chats
 from torchedu.datasets.deidentify import Mask
 from torchedu.datasets.importers.importer import Importer
 from torchedu.datasets.importers.reading.objects import SUFFIXES, objects
-from torchedu.datasets.importers.reading.rows import BadRows, Reading
+from torchedu.datasets.importers.reading.rows import BadRows, FileRows, Reading
 from torchedu.datasets.importers.reading.text import Source, files, locate
 from torchedu.errors import DataError
 
@@ -34,6 +34,7 @@ class ChatImporter(Importer):
     store = ChatStore
     describe = staticmethod(describe_chats)
     in_folders = False
+    endings: ClassVar[Sequence[str]] = SUFFIXES
 
     deidentify: bool = False
 
@@ -48,13 +49,17 @@ class ChatImporter(Importer):
             DataError: It is none of this format; a ``KeyError`` or the like says so too.
         """
 
+    def objects(self, source: Source, places: FileRows) -> Iterator[tuple[int, Any]]:
+        """Yield the objects of a file, each with its row."""
+        return objects(source, places)
+
     def read(self, raw: str, bad: BadRows) -> Reading:
         """Begin to read the file or files; see ``Importer.read``.
 
         Raises:
             DataError: A file or row cannot be read.
         """
-        every = files(locate(raw), SUFFIXES)
+        every = files(locate(raw), self.endings)
         sources = [file for file in every if _part(file)] or every
         left = [file.base for file in every if file not in sources]
         notes = [f"Left out, since other files name the parts: {', '.join(left)}."] * bool(left)
@@ -78,7 +83,7 @@ class ChatImporter(Importer):
     def _pieces(self, sources: list[Source], bad: BadRows) -> Iterator[Chat]:
         for source, part in zip(sources, _parts(sources), strict=True):
             places = bad.of(source)
-            for row, value in objects(source, places):
+            for row, value in self.objects(source, places):
                 try:
                     chats = list(self.chats(value))
                 except DataError as error:

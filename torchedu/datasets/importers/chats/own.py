@@ -5,7 +5,11 @@ from typing import Any
 
 from torchedu.datasets.chats import ANSWERED_BY, ROLES, Chat, Message
 from torchedu.datasets.importers.chats.importer import ChatImporter
+from torchedu.datasets.importers.reading.columns import ColumnMap, plain
 from torchedu.datasets.importers.reading.objects import SUFFIXES
+from torchedu.datasets.importers.reading.rows import BadRows, FileRows
+from torchedu.datasets.importers.reading.tables import FILES, Table, open_table
+from torchedu.datasets.importers.reading.text import Source
 from torchedu.errors import DataError, allowed
 
 THEIRS = {
@@ -18,6 +22,12 @@ FORMS = (
     ("instruction", "output"), ("prompt", "completion"), ("prompt", "response"),
 )  # fmt: skip
 """Keys of what is asked and what is answered, where an object holds one exchange."""
+COLUMNS = {
+    "chat": ("chat", "chat_id", "conversation", "conversation_id", "dialog", "dialogue", "session"),
+    "role": ("role", "speaker", "from", "author"),
+    "content": ("content", "text", "message", "value", "utterance"),
+}
+"""Headings of a table with a row a message."""
 _ROLES = {name: role for role, names in THEIRS.items() for name in names}
 _EXPECTED = (
     'Give {"messages": [{"role", "content"}]}, {"conversations": [{"from", "value"}]}, '
@@ -26,12 +36,21 @@ _EXPECTED = (
 
 
 class OwnChats(ChatImporter):
-    """Chats of one's own: messages, ShareGPT's and Alpaca's forms, prompts and completions."""
+    """Chats of one's own: messages, ShareGPT's and Alpaca's forms, prompts and completions.
+
+    A table has a row a message, with the columns chat, role and content, or a row an exchange.
+    """
 
     name = "chats"
-    reads = "JSON or JSON lines of messages, as of ShareGPT or Alpaca, or of prompt and completion"
-    suffixes = SUFFIXES
+    reads = "JSON or tables of messages, as of ShareGPT or Alpaca, or of prompt and completion"
+    suffixes = endings = (*SUFFIXES, *FILES)
     told_by = ("messages", "conversations", *(" ".join(keys) for keys in FORMS))
+
+    def objects(self, source: Source, places: FileRows) -> Iterator[tuple[int, Any]]:
+        """Yield the objects of a file; see ``ChatImporter.objects``."""
+        if not source.base.endswith(FILES):
+            return super().objects(source, places)
+        return _of_table(open_table(source), places.bad)
 
     def chats(self, value: Mapping[str, Any]) -> Iterator[Chat]:
         """Return the conversations of one object of a file."""
@@ -43,6 +62,34 @@ class OwnChats(ChatImporter):
             )
         first = next((message.content for message in chat if message.role == "user"), "")
         yield Chat(tuple(chat), str(value.get("problem", first)), str(value.get("answer", "")))
+
+
+def _of_table(table: Table, bad: BadRows) -> Iterator[tuple[int, Any]]:
+    """Yield a table's exchanges, or the messages that follow one another in a chat."""
+    heads = {plain(heading): heading for heading in reversed(table.headings)}
+    taken = {
+        name: next((heads[word] for word in words if word in heads), None)
+        for name, words in COLUMNS.items()
+    }
+    matched = ColumnMap({heading: heading for heading in heads.values()}, ())
+    names = {heading: name for name, heading in heads.items()}
+    chat: list[dict[str, Any]] = []
+    known, first = None, 0
+    for batch, place in table.pieces(matched, bad):
+        for cells, at in zip(batch.to_pylist(), place.tolist(), strict=True):
+            row = bad.places.name(at)[1]
+            if taken["role"] is None or taken["content"] is None:
+                yield row, {names[head]: cell or "" for head, cell in cells.items()}
+                continue
+            mine = cells[taken["chat"]] if taken["chat"] else None
+            if chat and mine != known:
+                yield first, {"messages": chat}
+                chat = []
+            known, first = mine, first if chat else row
+            said = {name: cells[taken[name] or ""] for name in ("role", "content")}
+            chat.append(said)
+    if chat:
+        yield first, {"messages": chat}
 
 
 def _messages(value: Mapping[str, Any]) -> list[Any]:

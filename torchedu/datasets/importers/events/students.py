@@ -93,8 +93,8 @@ class StudentTable(Delimited, EventImporter):
                         column = values.names(piece.batch.column(name))
                         kept[name] += column.filter(pa.array(keep)).to_pylist()
             size = len(kept["outcome"])
-            attributes = {name: _told(kept[f"told.{name}"]) for name in rest}
-            left = [name for name, column in attributes.items() if column is None]
+            features = {name: _told(kept[f"told.{name}"]) for name in rest}
+            left = [name for name, column in features.items() if column is None]
             if left:
                 notes.append(f"Not told, since they are alike or differ in all: {', '.join(left)}.")
             yield history(
@@ -103,7 +103,7 @@ class StudentTable(Delimited, EventImporter):
                 presentation=kept.get("presentation") or ["only"] * size,
                 outcome=passed(kept["outcome"], self.pass_mark, raw),
                 groups={name: kept[GROUP + name] for name in self.groups}
-                | {name: column for name, column in attributes.items() if column is not None},
+                | {name: column for name, column in features.items() if column is not None},
                 work=list(self.marks),
                 share=np.concatenate(marks) if marks else np.zeros((0, len(self.marks))),
             )
@@ -169,7 +169,7 @@ class Gradebook(Delimited, EventImporter):
         """Say whether work and a total are told as there; see ``Importer.knows``."""
         rules = (questions.typed, questions.gradebook)
         some = any(len(list(rule(look.headings, look.rows))) > 1 for rule in rules)
-        return KNOWN * (some and _total(look.headings) is not None)
+        return KNOWN * (some and total(look.headings) is not None)
 
     def read(self, raw: str, bad: BadRows) -> Reading:
         """Begin to read the file, or those of a folder; see ``Importer.read``.
@@ -179,17 +179,17 @@ class Gradebook(Delimited, EventImporter):
         """
         sources = files(locate(raw), self.endings)
         headings = self.open(sources[0]).headings
-        total = self.outcome or _total(headings)
-        if total is None or total not in headings:
+        ended_by = self.outcome or total(headings)
+        if ended_by is None or ended_by not in headings:
             raise DataError(
-                f"no column is called {total!r} (⟦outcome⟧)." if total else
+                f"no column is called {ended_by!r} (⟦outcome⟧)." if ended_by else
                 "no column holds the course's total.",
                 f"Name the one that says how it ended with ⟦outcome⟧. There are: "
                 f"{', '.join(headings[:30])}.",
                 file=sources[0].name, option="outcome",
             )  # fmt: skip
         book = _Book(
-            groups=[total], points=self.points, delimiter=self.delimiter, encoding=self.encoding,
+            groups=[ended_by], points=self.points, delimiter=self.delimiter, encoding=self.encoding,
             columns=self.columns,
         )  # fmt: skip
         reading = book.of(sources, bad)
@@ -206,7 +206,7 @@ class Gradebook(Delimited, EventImporter):
                 yield piece
                 names, items, totals = (
                     piece.batch.column(name).to_pylist()
-                    for name in ("student", "item", GROUP + total)
+                    for name in ("student", "item", GROUP + ended_by)
                 )
                 for i in np.flatnonzero(sieve.keep).tolist():
                     cells[names[i], items[i]] = read.share[i]
@@ -219,7 +219,7 @@ class Gradebook(Delimited, EventImporter):
                 work=list(work), share=share.reshape(size, len(work)),
             )  # fmt: skip
 
-        taken = {"student": reading.columns["student"], "outcome": total}
+        taken = {"student": reading.columns["student"], "outcome": ended_by}
         return Reading(pieces(), tuple(sources), taken, notes=reading.notes)
 
 
@@ -230,7 +230,7 @@ class _Book(WideAnswers):
     rules = (questions.typed, questions.gradebook)
 
 
-def _total(headings: Sequence[str]) -> str | None:
+def total(headings: Sequence[str]) -> str | None:
     """Return the heading of a course's total, in percent where there is one."""
     sums = [head for head in headings if head.strip().lower().startswith(_WORDS)]
     percent = [head for head in sums if "rozent" in head or "ercent" in head]

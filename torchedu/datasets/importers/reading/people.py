@@ -24,6 +24,19 @@ TOTAL = (
     *("gesamt", "gesamtpunktzahl", "gesamtpunkte", "punkte", "summe", "note", "bewertung"),
     *("n_correct", "n_incorrect", "average", "mean", "durchschnitt", "rank", "rang", "no.", "nr."),
     *("current_score", "final_score", "current_points", "final_points", "current_grade"),
+    *(
+        "合計",
+        "合計点",
+        "总分",
+        "總分",
+        "총점",
+        "итого",
+        "somme",
+        "suma",
+        "totale",
+        "toplam",
+        "razem",
+    ),
     *("final_grade", "course_total", "kurs_gesamt", "result", "ergebnis", "outcome"),
 )
 OTHER = (

@@ -91,8 +91,7 @@ def numbered(headings: Sequence[str], rows: Rows) -> Iterator[Question]:
     """Canvas' analysis of a quiz: ``101: What is 2 + 2?`` and, under its points, the mark."""
     for i in range(1, len(headings)):
         match = re.fullmatch(r"(\d+): ?(.*)", headings[i - 1], re.S)
-        points = number(re.sub(r" \(\d+\)$", "", headings[i]))
-        earned = plain(re.sub(r" \(\d+\)$", "", headings[i])) in EARNED
+        points, earned = number(headings[i]), plain(headings[i]) in EARNED
         if match and (points or earned):
             yield Question(match[2].strip() or match[1], i, points)
 
@@ -101,7 +100,7 @@ def named(headings: Sequence[str], rows: Rows) -> Iterator[Question]:
     """Canvas' New Quizzes: columns ``ItemID``, ..., ``EarnedPoints`` again for each question."""
     item: int | None = None
     for i, heading in enumerate(headings):
-        name = plain(re.sub(r" \(\d+\)$", "", heading))
+        name = plain(heading)
         if name in ITEM_ID:
             item = i
         elif name in EARNED and item is not None:

@@ -52,6 +52,25 @@ class Table(Protocol):
         """Read the columns that were found, some rows at a time."""
 
 
+def open_table(source: Source, delimiter: str | None = None, encoding: str = "utf-8") -> Table:
+    """Open a table of any kind, by what it begins with, or its ending.
+
+    Args:
+        source: The file.
+        delimiter: What stands between the fields of a CSV file; found where it is None.
+        encoding: The text's encoding.
+
+    Raises:
+        DataError: It cannot be read as it stands.
+    """
+    head = magic.first_bytes(source.system, source.path)
+    if head.startswith(magic.PARQUET) or source.base.endswith(PARQUET):
+        return parquet.Table(source)
+    if head.startswith(archive.MAGIC) or source.base.endswith(spreadsheet.SUFFIX):
+        return spreadsheet.Workbook(source)
+    return csv.Table(source, delimiter, encoding)
+
+
 def likely_times(table: Table, matched: ColumnMap) -> Iterator[str]:
     """Yield a note on each column that holds times by its first values and that nothing takes."""
     names = [heading for heading in matched.ignored if table.headings.count(heading) == 1]
@@ -201,9 +220,4 @@ class Delimited(Headed):
 
     def open(self, source: Source) -> Table:
         """Open a file by what it begins with, or its ending; see ``Headed.open``."""
-        head = magic.first_bytes(source.system, source.path)
-        if head.startswith(magic.PARQUET) or source.base.endswith(PARQUET):
-            return parquet.Table(source)
-        if head.startswith(archive.MAGIC) or source.base.endswith(spreadsheet.SUFFIX):
-            return spreadsheet.Workbook(source)
-        return csv.Table(source, self.delimiter, self.encoding)
+        return open_table(source, self.delimiter, self.encoding)

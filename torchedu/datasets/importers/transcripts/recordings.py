@@ -16,6 +16,7 @@ from torchedu.datasets.importers.transcripts.importer import TranscriptImporter
 
 ENDINGS = (".vtt", ".srt", ".json", ".txt")
 NOBODY = "(no speaker named)"
+_ENDING = re.compile(r"(\.transcript)?\.(vtt|srt|json|txt)(\.(gz|bz2|zst|lz4))?$", re.IGNORECASE)
 _TIMES = re.compile(r"(?:\d+:)?\d\d?:\d\d[.,]\d{3} +-->|\d\d?:\d\d:\d\d(?:[.,]\d+)? *-->")
 _VOICE = re.compile(r"<v(?:\.[^ >]*)? ([^>]+)>")
 _TAG = re.compile(r"</?[^>]+>")
@@ -75,12 +76,12 @@ class Recordings(TranscriptImporter):
                         "nothing is said in it.",
                         "Give WebVTT, SRT or Whisper's JSON with segments.",
                     )
-                lesson = source.base.rsplit(".", 1)[0].removesuffix(".transcript")
-                speakers = [sentence.speaker or NOBODY for sentence in said]
+                lesson = _ENDING.sub("", source.base)
+                speakers = [cue.speaker or NOBODY for cue in said]
                 columns: dict[str, list[str | None]] = {
                     "transcript": [lesson] * len(said),
                     "speaker": list(speakers),
-                    "sentence": [sentence.sentence for sentence in said],
+                    "sentence": [cue.sentence for cue in said],
                 }
                 if wanted:
                     roles = ("student", "teacher")
@@ -91,9 +92,7 @@ class Recordings(TranscriptImporter):
                         f"{len(said):,} sentences: they are taken for a student's."
                     )
                 places = bad.of(source)
-                yield places.piece(
-                    texts(columns), np.array([sentence.row for sentence in said], np.int64)
-                )
+                yield places.piece(texts(columns), np.array([cue.row for cue in said], np.int64))
 
         taken = {"transcript": "the file's name", "speaker": "who is named", "sentence": "the cue"}
         return Reading(pieces(), tuple(sources), taken, notes=notes)
