@@ -11,6 +11,7 @@ importer with good and bad rows drawn, and asks of each row whether it was kept 
 that of ``torchedu data import``, which looks for leaks besides, is kept beside it.
 """
 
+import os
 import sys
 import warnings
 from functools import partial
@@ -35,6 +36,8 @@ FILES, FEW = 1000, 100
 ANSWERS, SOME = 18_000_000, 2_000_000
 LEAST = 1.1e6
 REMEDIES = 60
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+"""Where many small stores are written: syncing each to a disk takes long."""
 IMPORT = """
 import sys
 from torchedu.datasets.importers import import_data
@@ -43,7 +46,7 @@ import_data("csv", sys.argv[1], sys.argv[2])
 
 
 def cases() -> tuple[list[Goal], Any]:
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(dir=MEMORY) as folder:
         wrong = files_cases.left(Path(folder))
     goal = Goal("files.cases", len(wrong), f"0 left of {len(files_cases.CASES)}", not wrong)
     return [goal], {"left": wrong}
@@ -52,7 +55,7 @@ def cases() -> tuple[list[Goal], Any]:
 def remedies() -> tuple[list[Goal], Any]:
     still: dict[str, str] = {}
     for name, fault in files_remedies.FAULTS.items():
-        with TemporaryDirectory() as folder:
+        with TemporaryDirectory(dir=MEMORY) as folder:
             said = files_remedies.followed(Path(folder), fault)
         if said:
             still[name] = said.replace(folder, "")
@@ -67,7 +70,7 @@ def rows(number: int) -> tuple[list[Goal], Any]:
     writers = files_rows_published.EVERY
     for seed in range(number):
         form = list(writers)[seed % len(writers)]
-        with TemporaryDirectory() as folder:
+        with TemporaryDirectory(dir=MEMORY) as folder:
             raw = Path(folder) / "raw"
             raw.mkdir()
             try:
