@@ -95,8 +95,8 @@ def speed(number: int) -> tuple[list[Goal], Any]:
         size = raw.stat().st_size
     per_second = number / done.cpu_seconds
     goal = Goal("files.speed", round(per_second), f"{LEAST:,.0f} or more", per_second >= LEAST)
-    kept = {"answers": number, "cpu_seconds": done.cpu_seconds, "bytes": size}
-    kept |= {"seconds": done.seconds, "peak_mib": done.peak_mib, "command_cpu_seconds": whole}
+    kept = {"answers": number, "import_cpu_seconds": done.cpu_seconds, "bytes": size}
+    kept |= {"seconds": done.seconds, "import_peak_mib": done.peak_mib, "command_cpu_seconds": whole}
     return [goal], kept
 
 
