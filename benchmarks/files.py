@@ -9,6 +9,7 @@ importer with good and bad rows drawn, and asks of each row whether it was kept 
 ``files.speed`` imports a CSV file of answers (student, item, skill, mark, time, response time) by
 ``import_data`` in a process of one thread, whose whole processor time counts, its start included;
 that of ``torchedu data import``, which looks for leaks besides, is kept beside it.
+``files_layouts.py`` adds the layouts of platforms and of this field.
 """
 
 import os
@@ -20,6 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import files_cases
+import files_layouts
 import files_remedies
 import files_rows
 import files_rows_published
@@ -134,6 +136,7 @@ JOBS = [
     Job(("files.rows",), partial(rows, FILES)),
     Job(("files.speed",), partial(speed, SOME), short=True),
     Job(("files.speed",), partial(speed, ANSWERS)),
+    *files_layouts.JOBS,
 ]
 
 
