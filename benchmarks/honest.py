@@ -17,6 +17,7 @@ import honest_finite
 import honest_leaks
 import honest_rows
 import honest_seen
+import honest_small
 import honest_within
 from harness import Job, main
 
@@ -49,10 +50,16 @@ JOBS = [
     Job(("honest.rows",), partial(honest_rows.measure, 48), short=True),
     Job(("honest.seen",), partial(honest_seen.measure, 2000)),
     Job(("honest.seen",), partial(honest_seen.measure, 300), short=True),
-    Job(("honest.divided",), partial(honest_divided.measure, 600)),
-    Job(("honest.divided",), partial(honest_divided.measure, 200), short=True),
+    Job(("honest.divided",), partial(honest_divided.measure, None, 48)),
+    Job(("honest.divided",), partial(honest_divided.measure, 3, 16), short=True),
     Job(("honest.leaks",), partial(honest_leaks.measure, 40, honest_leaks.SHARES, True)),
     Job(("honest.leaks",), partial(honest_leaks.measure, 6, (1.0,), False), short=True),
+    Job(("honest.small",), partial(honest_small.measure, honest_small.SHARES, honest_small.DRAWS)),
+    Job(
+        ("honest.small",),
+        partial(honest_small.measure, (0.02,), 2, ("logistic_dkt", "short_answer")),
+        short=True,
+    ),
     Job(("honest.families",), honest_families.measure),
     Job(("honest.cases",), honest_cases.measure),
     Job(("honest.within",), partial(honest_within.measure, 200, 100_000_000)),

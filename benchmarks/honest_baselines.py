@@ -38,7 +38,7 @@ from torchedu.schema import RESERVED
 RECOMMENDERS = (EASE, RecentEASE, ItemKNN, Markov, NextCourseRidge, IALS)
 BLENDED = (Popularity, EASE, RecentEASE, Markov, NextCourseRidge)
 WITHIN = 0.01
-TESTED = 1500
+TESTED = 6000
 """Last courses that are asked for, at least: of few students, in several draws."""
 Figures = dict[str, dict[str, float]]
 

@@ -57,10 +57,7 @@ def measure(networks: int | None) -> tuple[list[Goal], Any]:
     with TemporaryDirectory() as folder:
         root = Path(folder)
         encoder = write_encoder(root / "encoder", layers=3)
-        stores = {
-            kind: _store(getattr(honest_planted, kind)(np.random.default_rng(0), size), root / kind)
-            for kind, size in SIZES.items()
-        }
+        stores = stores_of_each_kind(root)
         for name in names:
             recipe, kind = NETWORKS[name]
             words = ["--config", recipe, "--data.path", str(stores[kind])]
@@ -81,10 +78,15 @@ def measure(networks: int | None) -> tuple[list[Goal], Any]:
     return [Goal("honest.finite", len(problems), must, not problems)], {"problems": problems}
 
 
-def _store(made: honest_planted.Made, folder: Path) -> Path:
-    folder.mkdir()
-    raw = made.write(folder)
-    return import_data(made.format, raw, folder.with_suffix(".store"), made.options).path
+def stores_of_each_kind(root: Path) -> dict[str, Path]:
+    """Import small data of each kind into stores of a folder."""
+    stores = {}
+    for kind, size in SIZES.items():
+        made = getattr(honest_planted, kind)(np.random.default_rng(0), size)
+        (folder := root / kind).mkdir()
+        raw, out = made.write(folder), folder.with_suffix(".store")
+        stores[kind] = import_data(made.format, raw, out, made.options).path
+    return stores
 
 
 def _case(run: Run, precision: str, step: str, value: str) -> str:

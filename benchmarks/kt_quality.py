@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import harness
-import kt_default
+import kt_scores
 import kt_versus
 import numpy as np
 import pyarrow as pa
@@ -29,12 +29,8 @@ from torchedu.datasets import AnswerStore
 from torchedu.schema import RESERVED, SKILL
 
 TORCHEDU = harness.script("torchedu")
-IMPORTS = {
-    "ednet": (5, ("ednet",), "kt/ednet_pebg5k"),
-    "statics": (5, ("tsv",), "kt/statics2011_ts"),
-    "algebra": (10, ("tsv", "--skills", "q_mat"), "kt/algebra2005_ts_test20"),
-}
-"""Data sets: most seconds, what the import is told, and the folder."""
+MOST_SECONDS = {"ednet": 5, "statics": 5, "algebra": 10}
+"""How long the import of a data set may take."""
 
 HEAVY = ("torch", "lightning", "torchmetrics", "numpy", "pyarrow", "sklearn")
 SMALL_CLASS = ("--trainer.max_epochs", "3")
@@ -95,7 +91,7 @@ def train(
 
 def imports(goal: str, name: str, times: int = 3) -> tuple[list[Goal], Any]:
     """Import a real data set, some times over."""
-    most, (kind, *rest), source = IMPORTS[name]
+    most, ((kind, *rest), source) = MOST_SECONDS[name], kt_scores.SETS[name]
     raw = harness.real_data() / source
     with TemporaryDirectory(prefix="kt-import-") as folder:
         command = [TORCHEDU, "data", "import", kind, raw, Path(folder) / "out.store", *rest]
@@ -115,12 +111,10 @@ def shuffled(goal: str, name: str, epochs: int, within: float) -> tuple[list[Goa
 
     A leak of a question's mark from one of its skills to the next would show here.
     """
-    _, (kind, *rest), source = IMPORTS[name]
-    raw = harness.real_data() / source
     with TemporaryDirectory(prefix="kt-shuffled-") as work:
         folder = Path(work)
-        harness.run([TORCHEDU, "data", "import", kind, raw, folder / "raw.store", *rest])
-        _write_shuffled(AnswerStore(folder / "raw.store"), folder / "shuffled.csv")
+        raw = kt_scores.imported(name, folder / "raw.store")
+        _write_shuffled(AnswerStore(raw), folder / "shuffled.csv")
         words = ["--model.net", "DKT", "--trainer.max_epochs", str(epochs), "--run", "run"]
         harness.run([TORCHEDU, "fit", "--data.path", "shuffled.csv", *words], folder)
         rows = json.loads((folder / "run" / "evaluation.json").read_text("utf-8"))["scores"]
@@ -159,10 +153,6 @@ def versus(goal: str, net: str, short: bool = False) -> tuple[list[Goal], Any]:
     return kt_versus.compare(goal, net, [kt_versus.EDNET, kt_versus.STATICS], [0, 1, 2], -0.002)
 
 
-SETS = {name: (words, source) for name, (_, words, source) in IMPORTS.items()}
-SYNTHETIC = [f"naive_c{concepts}_q50_s4000_v{v}" for concepts in (2, 5) for v in range(3)]
-
-
 def jobs() -> list[Job]:
     """List the jobs of both campaigns."""
 
@@ -171,27 +161,18 @@ def jobs() -> list[Job]:
 
     listed = [
         job(help_, "core.help"),
-        *(job(partial(imports, name=name), f"core.{name}_import_s") for name in IMPORTS),
+        *(job(partial(imports, name=name), f"core.{name}_import_s") for name in MOST_SECONDS),
         job(partial(train, most=3), "core.train_minutes", "core.gap_to_best"),
         job(partial(shuffled, name="ednet", epochs=3, within=0.01), "core.shuffled"),
         job(partial(versus, net="DKT"), "core.dkt_vs_pykt"),
         job(partial(versus, net="SAKT"), "core.sakt_vs_pykt"),
-        job(
-            partial(kt_default.beside_baselines, sets=SETS, seeds=(0, 1, 2)),
-            *("kt.pooled", "kt.within", "kt.calibrated"),
-        ),
-        job(partial(kt_default.blind, files=SYNTHETIC), "kt.blind"),
     ]
     small = [
         job(help_, "core.help_short"),
-        *(job(partial(imports, name=n, times=1), f"core.{n}_import_s_short") for n in IMPORTS),
+        *(job(partial(imports, name=n, times=1), f"core.{n}_import_s_short") for n in MOST_SECONDS),
         job(partial(train, gap=None, most=2, words=SMALL_CLASS), "core.train_minutes_short"),
         job(partial(shuffled, name="statics", epochs=1, within=0.02), "core.shuffled_short"),
         job(partial(versus, net="DKT", short=True), "core.dkt_vs_pykt_short"),
-        job(
-            partial(kt_default.beside_baselines, sets={"statics": SETS["statics"]}, seeds=(0,)),
-            *("kt.pooled_short", "kt.within_short", "kt.calibrated_short"),
-        ),
     ]
     return listed + small
 

@@ -68,6 +68,8 @@ class AnswerBatch(NamedTuple):
         past_BLF: What came before each answer in the whole history, float16, in the columns of
             ``layers.past.PastNumbers``: in all, on the item, then on each of its S skills. None
             where the network asks for none, or where a window is all the history there is.
+        moved_BL: How far the student's own answers have moved the weight that a regression has of
+            the item, float32; see ``baselines.StreamingLR.moved``. None but in training.
     """
 
     item_BL: Tensor
@@ -81,6 +83,7 @@ class AnswerBatch(NamedTuple):
     response_time_BL: Tensor | None = None
     attempt_BL: Tensor | None = None
     past_BLF: Tensor | None = None
+    moved_BL: Tensor | None = None
 
     def answered(self, step: int | Tensor, rows: Tensor | slice = slice(None)) -> "Answered":
         """Return the answers at a step.

@@ -52,64 +52,36 @@ class Column:
 
 
 ANSWER_COLUMNS = (
-    Column(
-        "student",
-        True,
-        "a name",
-        (
-            *("student_id", "user", "user_id", "learner", "learner_id", "anon_student_id"),
-            *("studentid", "userid", "uid", "uuid", "pupil", "pupil_id", "username", "user_name"),
-            *("schüler", "schueler", "lernende", "studierende", "nutzer", "matrikelnummer"),
-        ),
-    ),
-    Column(
-        "item",
-        True,
-        "a name",
-        (
-            *("item_id", "question", "question_id", "problem", "problem_id", "exercise"),
-            *("itemid", "questionid", "problemid", "exercise_id", "task", "task_id", "ucid"),
-            *("aufgabe", "frage", "aufgabe_id", "frage_id"),
-        ),
-    ),
-    Column(
-        "skill",
-        False,
-        "a name, or several joined by a separator",
-        (
-            *("skills", "skill_id", "concept", "concepts", "tag", "tags", "kc", "skill_name"),
-            *("kcs", "knowledge_component", "topic", "topics", "kompetenz", "thema"),
-        ),
-    ),
-    Column(
-        "correct",
-        True,
-        "0 or 1, a word for right or wrong, or a share of the marks in 0..1",
-        (
-            *("score", "is_correct", "iscorrect", "correctness", "answered_correctly", "mark"),
-            *("marks", "result", "correct_first_attempt", "richtig", "korrekt", "ergebnis"),
-        ),
-    ),
-    Column(
-        "time",
-        False,
-        "when it was answered: a date and time, or a number",
-        (
-            *("timestamp", "time_stamp", "date", "datetime", "date_time", "start_time"),
-            *("starttime", "time_done", "first_transaction_time", "step_start_time"),
-            *("answered_at", "submitted_at", "completed_at", "created_at", "dateanswered"),
-            *("timestamp_tw", "server_time", "zeit", "zeitstempel", "datum", "beantwortet_am"),
-        ),
-    ),
-    Column(
-        "order",
-        False,
-        "a number by which a student's answers are put in order where times do not tell it",
-        ("order_id", "problem_log_id", "log_id", "reihenfolge"),
-    ),
+    Column("student", True, "a name", (
+        *("student_id", "user", "user_id", "learner", "learner_id", "anon_student_id"),
+        *("studentid", "userid", "uid", "uuid", "pupil", "pupil_id", "username", "user_name"),
+        *("schüler", "schueler", "lernende", "studierende", "nutzer", "matrikelnummer"),
+    )),
+    Column("item", True, "a name", (
+        *("item_id", "question", "question_id", "problem", "problem_id", "exercise", "itemid"),
+        *("questionid", "problemid", "exercise_id", "task", "task_id", "ucid"),
+        *("aufgabe", "frage", "aufgabe_id", "frage_id"),
+    )),
+    Column("skill", False, "a name, or several joined by a separator", (
+        *("skills", "skill_id", "concept", "concepts", "tag", "tags", "kc", "skill_name", "kcs"),
+        *("knowledge_component", "topic", "topics", "kompetenz", "thema"),
+    )),
+    Column("correct", True, "0 or 1, a word for right or wrong, or a share of the marks in 0..1", (
+        *("score", "is_correct", "iscorrect", "correctness", "answered_correctly", "mark"),
+        *("marks", "result", "correct_first_attempt", "richtig", "korrekt", "ergebnis"),
+    )),
+    Column("time", False, "when it was answered: a date and time, or a number", (
+        *("timestamp", "time_stamp", "date", "datetime", "date_time", "start_time", "starttime"),
+        *("time_done", "first_transaction_time", "step_start_time", "answered_at", "submitted_at"),
+        *("completed_at", "created_at", "dateanswered", "timestamp_tw", "server_time"),
+        *("zeit", "zeitstempel", "datum", "beantwortet_am"),
+    )),
+    Column("order", False,
+           "a number by which a student's answers are put in order where times do not tell it",
+           ("order_id", "problem_log_id", "log_id", "reihenfolge")),
     Column("response_time", False, "seconds taken to answer", ("elapsed", "elapsed_time")),
     Column("attempt", False, "which attempt at the item this is, from 1", ("attempts",)),
-)
+)  # fmt: skip
 """The columns of answers, a row an answer; further columns may be student attributes (groups)."""
 
 EVENT_KINDS = ("registered", "submitted", "marked", "missed", "transferred", "clicked")
@@ -176,6 +148,25 @@ ENROLMENT_COLUMNS = (
     ),
 )
 """The columns of enrolments, a row an enrolment; further columns may be student attributes."""
+
+OUTCOME_COLUMNS = (
+    Column(
+        "outcome",
+        True,
+        "how it ended for the student",
+        (
+            *("result", "final_result", "target", "status", "output", "dropout", "dropped_out"),
+            *("passed", "graduated", "final_grade", "grade", "label", "ergebnis", "ausgang"),
+            *("abschluss", "bestanden", "studienabbruch", "abschlussnote", "note"),
+        ),
+    ),
+    Column("student", False, "a name; the row's number where there is no such column",
+           ANSWER_COLUMNS[0].aliases),
+    Column("course", False, "a name", ("course_id", "module", "class", "kurs", "fach", "modul")),
+    Column("presentation", False, "the year or term; later ones sort after earlier ones",
+           ("year", "term", "semester", "cohort", "jahr", "jahrgang")),
+)  # fmt: skip
+"""The columns of tables with a row a student and how it ended; further ones may tell of it."""
 
 SENTENCE_COLUMNS = (
     Column(

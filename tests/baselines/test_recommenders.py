@@ -18,7 +18,7 @@ from torchedu.baselines import (
     RecentEASE,
 )
 from torchedu.baselines.ease import PENALTIES
-from torchedu.baselines.recommendation import hold_out_last, ndcg, recent
+from torchedu.baselines.recommendation import HeldOut, hold_out_last, ndcg, recent
 from torchedu.datasets.enrolments import Enrolled
 from torchedu.errors import ConfigError, DataError
 
@@ -183,7 +183,7 @@ def test_a_penalty_is_chosen_near_the_best(
     kind: type[EASE | NextCourseRidge], courses: int, length: int
 ) -> None:
     train, test = crowded(600, courses, length), crowded(3000, courses, length, 1)
-    held, _ = hold_out_last(test)
+    held, *_ = hold_out_last(test)
 
     def score(penalty: tuple[float, ...] = PENALTIES) -> float:
         return 1 - held.loss(kind(penalty=penalty).fit(train).predict(held.histories))
@@ -211,11 +211,27 @@ def test_equal_scores_rank_half_above() -> None:
     assert ndcg(scores, np.array([3])) == pytest.approx(1 / np.log2(4 + 2))
 
 
-def test_last_courses_are_held_out_of_half_of_few_students_at_a_time() -> None:
+def test_last_courses_are_held_out_of_half_of_few_students_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     data = histories([2, 3, 4], [5], [3, 6], [7, 8], [])
-    halves = hold_out_last(data)
+    *halves, before = hold_out_last(data)
     assert sorted(course for held in halves for course in held.target.tolist()) == [4, 6, 8]
     for held in halves:
         assert len(held.rest.item) == len(data.item) - len(held.target)
         assert len(held.histories.offsets) == len(held.target) + 1
+    assert before.target.tolist() == [3], "the last course but one, of whom it is not the first"
+    assert before.rest.item.tolist() == [2, 5, 3, 7]
     assert hold_out_last(histories([2], [3])) == []
+    monkeypatch.setattr("torchedu.baselines.recommendation.FEW", 3)
+    assert len(hold_out_last(data)) == 2, "enough choose by their last course"
+
+
+def test_where_few_choose_every_place_counts() -> None:
+    data = histories([2, 3], [4, 5])
+    held = HeldOut(data, data, np.array([6, 7]))
+    scores = -np.arange(30, dtype=np.float32)[None].repeat(2, 0)
+    far = scores.copy()
+    far[1, 7] = -40  # the course that is looked for falls to the end of its list
+    assert held.loss(scores, few=True) == pytest.approx(1 - (5 / 7 + 5 / 8) / 2)
+    assert held.loss(far, few=True) == pytest.approx(1 - (5 / 7 + 5 / 30) / 2)

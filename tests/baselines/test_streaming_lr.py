@@ -6,6 +6,7 @@ import pytest
 from torchedu.baselines import BestLR, StreamingLR
 from torchedu.baselines.baseline import cross_entropy
 from torchedu.baselines.streaming_lr import shared_numbers
+from torchedu.baselines.tracing import histories
 from torchedu.datasets.answers import Answers
 from torchedu.datasets.past import past
 from torchedu.errors import DataError
@@ -92,3 +93,26 @@ def test_what_earlier_students_taught_stays_where_new_ones_say_nothing(
     assert len(silent) > 20
     np.testing.assert_allclose(after.item[silent], before.item[silent], atol=1e-6)
     assert abs(after.shared - before.shared).max() < 0.5
+
+
+def test_how_far_a_student_moves_an_item_is_what_fitting_without_shows(
+    rasch_class: Callable[..., Answers],
+) -> None:
+    train = rasch_class(60, 20, 1)
+    fitted = StreamingLR(c=(1.0,)).fit(train)
+    moved = fitted.moved(train)
+    others = histories(train, np.arange(1, 60))
+    without = StreamingLR(c=(1.0,)).fit(others).weights.item[:, 0]
+    own = train.item[:20]  # the first student's
+    really = fitted.weights.item[own, 0] - without[own]
+    assert np.corrcoef(really, moved[:20])[0, 1] > 0.95
+    np.testing.assert_allclose(moved[:20], really, atol=0.03)
+    assert np.abs(moved[:20]).max() > 0.09
+
+
+def test_students_who_were_not_drawn_have_moved_nothing(
+    rasch_class: Callable[..., Answers],
+) -> None:
+    train = rasch_class(60, 20, 1)
+    moved = StreamingLR(c=(1.0,), most_answers=400).fit(train).moved(train)
+    assert (np.count_nonzero(moved.reshape(60, 20), 1) > 0).sum() == 20

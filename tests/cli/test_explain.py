@@ -88,7 +88,7 @@ def test_mistakes_are_told_in_two_lines(
 def test_training_goes_on_from_a_run_with_its_own_tokens(
     explaining_run: Path, chat_store: Path, tmp_path: Path
 ) -> None:
-    words = ["--model", "MathExplanation", "--init_from", str(explaining_run)]
+    words = ["--init_from", str(explaining_run)]
     words += ["--data.path", str(chat_store), "--data.max_tokens", "128", "--data.packing", "true"]
     words += ["--data.batch_tokens", "500", "--run", str(tmp_path / "run")]
     assert main(["fit", *words, "--trainer.max_epochs", "1", "--trainer.accelerator", "cpu"]) == 0

@@ -12,8 +12,8 @@ HEADINGS = "student,item,skill,correct\n"
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stand in an empty folder with two files of answers."""
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoder_folder: Path) -> Path:
+    """Stand in an empty folder with two files of answers, and texts of one score."""
     monkeypatch.chdir(tmp_path)
     # Lightning logs to the standard error of the first test, which is closed by now.
     monkeypatch.setattr("logging.raiseExceptions", False)
@@ -21,6 +21,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("answers.csv").write_text(HEADINGS + "".join(rows))
     right = [f"s{s},q{q},k,1\n" for s in range(12) for q in range(4)]
     Path("right.csv").write_text(HEADINGS + "".join(right))
+    alike = [f"t{i},p,3,some {i} words\n" for i in range(40)]
+    Path("alike.csv").write_text("id,prompt,score,text\n" + "".join(alike))
+    Path("encoder").symlink_to(encoder_folder)
     return tmp_path
 
 
@@ -28,11 +31,15 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("words", "said"),
     [
         ("fit --data answers.csv", "--data.path"),
-        ("fit --data.path answers.csv --model.net DKT --model.net.dim 0", "greater than zero"),
-        ("fit --data.path answers.csv --model.lr -1", "learning rate"),
+        ("fit --data.path answers.csv --model.net DKT --model.net.dim 0", "It is at least 1."),
+        ("fit --data.path answers.csv --model.lr -1", "lr is -1.0. It is above 0"),
         ("fit --data.path answers.csv --resume answers.csv", "checkpoint"),
         ("fit --data.path answers.csv --early_stopping.monitor nix", "val/auc"),
         ("fit --data.path right.csv", "needs right and wrong answers"),
+        (
+            "fit --config essay --data.path alike.csv --data.format texts --data.encoder encoder",
+            "needs texts of more than one score or label: the validation part",
+        ),
         ("fit --data.path answers.csv --run answers.csv", "in use"),
         ("fit --data.path answers.csv --run answers.csv/run", "cannot be made"),
         ("fit --data.path answers.csv --trainer.limit_train_batches 0", "nothing to train"),

@@ -74,6 +74,26 @@ def test_training_leaves_the_regression_as_it_is(
         assert same is not value.requires_grad, name
 
 
+def test_training_takes_off_what_a_students_own_marks_have_moved(
+    data: torchedu.Interactions,
+) -> None:
+    net = met(data)
+    net.gate.data.zero_()
+    batches, order = data.training()
+    batch = batches(next(iter(order.epoch(0))))
+    moved_BL = batch.moved_BL
+    assert moved_BL is not None
+    assert (moved_BL[batch.item_BL == 0] == 0).all()
+    with torch.no_grad():
+        apart_BL = net(batch._replace(moved_BL=None)) - net(batch)
+    torch.testing.assert_close(apart_BL * batch.scored_BL, moved_BL, atol=1e-4, rtol=0)
+    # Right answers have raised what they are now predicted by, wrong ones lowered it.
+    same = (moved_BL > 0) == (batch.correct_BL > 0.5)
+    assert same[batch.scored_BL].float().mean() > 0.6
+    batches, order = data.evaluation("val")
+    assert batches(next(iter(order.epoch(0)))).moved_BL is None
+
+
 def batch_of(correct: list[float]) -> AnswerBatch:
     correct_BL = torch.tensor([correct])
     item_BL = torch.full_like(correct_BL, 2, dtype=torch.int64)

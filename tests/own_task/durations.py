@@ -66,7 +66,7 @@ class Durations(Delimited, Importer):
             sieve.refuse("the seconds are no number", wrong, column="seconds")
             sieve.refuse("nobody takes no time", ~(seconds > 0) & ~wrong, column="seconds")
             who, what = (
-                numbering.encode(values.names(piece.batch.column(name)))[sieve.keep]
+                numbering.encode(values.encoded(piece.batch.column(name)))[sieve.keep]
                 for numbering, name in ((students, "student"), (exercises, EXERCISE))
             )
             for column, kept in zip(

@@ -132,6 +132,7 @@ def test_next_year_is_scored_beside_what_learnt_this_year(
     before = json.loads(RunFolder(run).evaluation.read_text("utf-8"))
     after = evaluated(run, "--data.path", following)
     assert year.counts.items() <= after["counts"].items()
+    assert "Network and baselines learnt from this." in after["lead"]
     score = next(iter(after["columns"]))
     old, new = (
         {row["name"]: row[score] for row in each["scores"] if row["kind"] == "baseline"}

@@ -21,6 +21,14 @@ def test_the_task_is_what_the_words_name(tmp_path: Path) -> None:
         Words(["--config", str(file)])
 
 
+def test_where_training_starts_is_known_beside_a_task_that_is_named_or_not() -> None:
+    for words in (["--init_from", "runs/a"], ["--init_from=runs/a", "--data.path", "x"]):
+        assert (Words(words).start, Words(words).names_task) == ("runs/a", False)
+    words = ["--init_from", "runs/a", "--model", "CourseRecommendation"]
+    assert Words(words).names_task
+    assert Words(["--config", "two_tower"]).names_task
+
+
 def test_the_usual_network_is_named_right_after_its_task() -> None:
     words = ["--run", "x", "--model", "CourseRecommendation", "--model.net.dim", "8"]
     net = "--model.net=torchedu.models.TwoTower"

@@ -1,10 +1,11 @@
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from lightning import Trainer
+from lightning import Callback, Trainer, seed_everything
 
 from torchedu import GMF, MF, MLP, CourseRecommendation, Enrolments, NeuMF, SASRec, TwoTower
 from torchedu.datamodules.stream import BatchStream
@@ -12,7 +13,9 @@ from torchedu.domains.recommendation import LOSSES
 from torchedu.errors import ConfigError
 from torchedu.run import trainer
 from torchedu.schema import ITEM, SKILL, Names, Vocabulary
+from torchedu.strategies.named import named_strategy
 from torchedu.tasks import open_task
+from torchedu.testing.launch import LaunchServer
 
 TOWER = partial(TwoTower, dim=8)
 
@@ -193,3 +196,43 @@ def test_a_loss_that_is_another_one_when_divided_says_so(
         with caplog.at_level("INFO"):
             run.fit(a_task(data, loss=loss), datamodule=data)
         assert (said in caplog.text) == (loss == "in_batch" and accumulate == 2)
+
+
+class FirstGradient(Callback):
+    """Keeps the gradient of the first step, as ranks have agreed on it."""
+
+    def on_before_optimizer_step(self, trainer: Trainer, task: Any, optimizer: Any) -> None:
+        known = [x.grad.flatten() for x in task.parameters() if x.grad is not None]
+        self.found = torch.cat(known).double()
+
+
+def first_step(store: str, loss: str, ranks: int) -> tuple[torch.Tensor, list[str]]:
+    """Take one step; the gradient, and what was told before. Every rank calls this."""
+    seed_everything(0)
+    data, kept = Enrolments(store, batch_size=64, window=12), FirstGradient()
+    task = a_task(data, partial(TOWER, dropout=0.0), loss=loss, negatives=8)
+    notes: list[str] = []
+    task.tell = notes.append  # type: ignore[method-assign]
+    quiet = {"enable_progress_bar": False, "enable_model_summary": False}
+    Trainer(
+        accelerator="cpu", devices=ranks, strategy=named_strategy("ddp" if ranks > 1 else "auto"),
+        max_steps=1, limit_val_batches=0, precision="64-true", callbacks=[kept], logger=False,
+        enable_checkpointing=False, **quiet,
+    ).fit(task, datamodule=data)  # fmt: skip
+    return kept.found, notes
+
+
+def test_two_ranks_take_the_step_of_one_or_say_that_they_do_not(
+    enrolment_store: Path, launch: LaunchServer
+) -> None:
+    for loss in ("bpr", "in_batch"):
+        whole, told_whole = first_step(str(enrolment_store), loss, 1)
+        started = launch.start(first_step, str(enrolment_store), loss, 2, ranks=2)
+        assert started.wait(timeout=600) == [0, 0]
+        shared, told = started.result()
+        assert not told_whole
+        if loss == "in_batch":
+            assert "divided by 2" in told[0]
+        else:
+            assert not told
+            assert float((shared - whole).norm() / whole.norm()) < 1e-9

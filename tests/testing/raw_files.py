@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 
+from tests.datasets.importers import layouts
 from tests.datasets.importers.chats.test_importer import BRIDGE, GSM8K, MATHDIAL
 from tests.datasets.importers.events.test_log import LOG, statement, write_uci
 from tests.datasets.importers.fake import (
@@ -116,7 +117,21 @@ CHATS = [
 KT1 = {f"u{i}": [(i, "q1", "b", 9), (i + 1, "q2", "a", 5)] for i in range(3)}
 TSV = [(2, 0, 50, 1, 7), (10, 3, 9, 0, 8), (2, 3, 40, 1, 8)]
 
+
+def gradebook(folder: Path) -> Path:
+    """Write a gradebook of Canvas whose totals are grades."""
+    file = layouts.canvas_gradebook(folder, "en")
+    head, possible, *rows = file.read_text("utf-8").splitlines()
+    graded = (f"{row.rpartition(',')[0]},B" for row in rows)
+    return lines(file, (head.replace("Final Score", "Final Grade"), possible, *graded))
+
+
 RAW: dict[str, Callable[[Path], Any]] = {
+    **{one.format: one.write for one in reversed(layouts.LAYOUTS)},
+    "gradebook": gradebook,
+    "open_edx": lambda folder: layouts.open_edx(folder, others=False),
+    "assistments": lambda folder: layouts.assistments(folder, 2017),
+    "pykt": lambda folder: layouts.pykt(folder, windows=False),
     "dkt_synthetic": lambda folder: lines(folder / "a.csv", ("1,0,1", "0,0,1")),
     "ednet": lambda folder: write_ednet(folder / "ednet", [[(0, 1), (3, 0)], [(2, 1), (1, 1)]]),
     "ednet_kt1": lambda folder: write_kt1(folder / "kt1", KT1),
@@ -144,3 +159,7 @@ RAW: dict[str, Callable[[Path], Any]] = {
     "transcripts": lambda folder: write_lessons(folder / "l.csv", 3),
     "talkmoves": lambda folder: write_release(folder / "talkmoves"),
 }
+OPTIONS: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "moodle_log": lambda folder: {"outcomes": str(folder / "ended.csv")},
+}
+"""Options without which a format reads nothing."""

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.datasets.importers.fake import MEMORY
-from tests.testing.raw_files import RAW
+from tests.testing.raw_files import OPTIONS, RAW
 from torchedu.datasets import Store, StoreWriter
 from torchedu.datasets.importers import BadRows, Importer, Piece, Reading, Sieve, formats
 from torchedu.datasets.importers.reading import values
@@ -209,7 +209,8 @@ def in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_an_importer_keeps_the_contract(kind: type[Importer], tmp_path: Path) -> None:
     assert kind.name in RAW, f"give tests/testing/raw_files.py a small file of {kind.name}"
-    check_importer(kind, RAW[kind.name](tmp_path))
+    raw = RAW[kind.name](tmp_path)
+    check_importer(kind, raw, OPTIONS.get(kind.name, lambda _: {})(tmp_path))
 
 
 BROKEN: dict[type[Importer], str] = {

@@ -20,6 +20,10 @@ TOP = 10
 """Length of the list that NDCG is of."""
 MOST = 4000
 """Most courses held out to choose by."""
+FEW = 1000
+"""Students below whom NDCG@10 of what is held out is chance for the most part."""
+NEAR = 5
+"""Places from the top at which a course counts half, where few choose."""
 
 
 class HeldOut(NamedTuple):
@@ -35,12 +39,21 @@ class HeldOut(NamedTuple):
     histories: Enrolled
     target: NDArray[np.int32]
 
-    def loss(self, scores: Scores) -> float:
-        """Return 1 less the NDCG@10 of a baseline's scores."""
+    def loss(self, scores: Scores, few: bool = False) -> float:
+        """Return 1 less the NDCG@10 of a baseline's scores.
+
+        Args:
+            scores: A score of each course.
+            few: Whether few cases choose. Most have no part in an NDCG@10, which then is chance
+                for the most part; how near the top each course stands, ``NEAR / (NEAR + place)``,
+                moves with all of them.
+        """
         able = np.array(scores, np.float32)
         owner = np.repeat(np.arange(len(able)), np.diff(self.histories.offsets))
         able[owner, self.histories.item] = -np.inf
         able[:, :RESERVED] = -np.inf
+        if few:
+            return 1 - float(np.mean(NEAR / (NEAR + _places(able, self.target))))
         return 1 - ndcg(able, self.target)
 
 
@@ -52,38 +65,50 @@ def ndcg(scores: Scores, target: NDArray[np.integer[Any]]) -> float:
             (cases, courses).
         target: The course that is looked for; shape (cases,).
     """
-    own = scores[np.arange(len(target)), target][:, None]
-    place = (scores > own).sum(1) + ((scores == own).sum(1) - 1) / 2
+    place = _places(scores, target)
     return float(np.mean((place < TOP) / np.log2(place + 2)))
+
+
+def _places(scores: Scores, target: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+    """Return how many courses stand above the one that is looked for, half of its equals too."""
+    own = scores[np.arange(len(target)), target][:, None]
+    places: NDArray[np.float64] = (scores > own).sum(1) + ((scores == own).sum(1) - 1) / 2
+    return places
 
 
 def hold_out_last(enrolled: Enrolled, seed: int = 0) -> list[HeldOut]:
     """Hold out the last course of some students, as a test of the next course does.
 
     Of few students all choose, one half after the other: what is left to learn from is then much
-    like the whole. Of many, some do.
+    like the whole. Of fewer than ``FEW``, their last course but one does too. Of many, some do.
 
     Args:
         enrolled: The training part.
         seed: Seed of the draw.
 
     Returns:
-        What was held out, and the rest, once or twice; nothing where nobody has two courses.
+        What was held out, and the rest, up to four times; nothing where nobody has two courses.
     """
-    lengths = np.diff(enrolled.offsets)
-    able = np.random.default_rng(seed).permutation(np.flatnonzero(lengths > 1))
+    able = np.random.default_rng(seed).permutation(np.flatnonzero(np.diff(enrolled.offsets) > 1))
     few = len(able) < 10 * MOST
     halves = [able[half::2][: MOST // 2] for half in (0, 1)] if few else [able[:MOST]]
-    trials = []
-    for student in map(np.sort, halves):
-        last = enrolled.offsets[student + 1] - 1
-        kept = np.ones(len(enrolled.item), bool)
-        kept[last] = False
-        left = lengths.copy()
-        left[student] -= 1
-        rest = Enrolled(np.append(0, np.cumsum(left)), enrolled.item[kept], enrolled.num_items)
-        trials.append(HeldOut(rest, of_students(rest, student), enrolled.item[last]))
+    trials = [_held_out(enrolled, np.sort(student)) for student in halves]
+    if len(able) < FEW:
+        before = _held_out(enrolled, np.sort(able)).rest
+        long = np.diff(before.offsets) > 1
+        trials += [_held_out(before, np.sort(student[long[student]])) for student in halves]
     return [held for held in trials if len(held.target)]
+
+
+def _held_out(enrolled: Enrolled, student: NDArray[np.int64]) -> HeldOut:
+    """Hold out the last course of some students, given by their rows in ascending order."""
+    last = enrolled.offsets[student + 1] - 1
+    kept = np.ones(len(enrolled.item), bool)
+    kept[last] = False
+    left = np.diff(enrolled.offsets)
+    left[student] -= 1
+    rest = Enrolled(np.append(0, np.cumsum(left)), enrolled.item[kept], enrolled.num_items)
+    return HeldOut(rest, of_students(rest, student), enrolled.item[last])
 
 
 def settle_next(
@@ -105,9 +130,12 @@ def settle_next(
         return middle(ladders)
     trials = [(held, learn(held.rest, held.histories)) for held in hold_out_last(enrolled, seed)]
 
+    cases = sum(len(held.target) for held, _ in trials)
+    few = len(np.flatnonzero(np.diff(enrolled.offsets) > 1)) < FEW
+
     def loss(**setting: float) -> float:
-        losses = [len(held.target) * held.loss(scores(**setting)) for held, scores in trials]
-        return sum(losses) / sum(len(held.target) for held, _ in trials)
+        losses = [len(held.target) * held.loss(scores(**setting), few) for held, scores in trials]
+        return sum(losses) / cases
 
     return settle(ladders, loss) if trials else middle(ladders)
 

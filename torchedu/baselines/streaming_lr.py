@@ -9,9 +9,18 @@ from scipy.special import expit
 
 from torchedu.baselines.baseline import Baseline, cross_entropy, middle, settle
 from torchedu.baselines.logistic import fit_logistic, predict_logit
-from torchedu.baselines.tracing import base_rate, by_students, divide, named, thinned
-from torchedu.datasets.answers import Answers
+from torchedu.baselines.tracing import (
+    base_rate,
+    by_students,
+    divide,
+    drawn,
+    histories,
+    named,
+    thinned,
+)
+from torchedu.datasets.answers import Answers, ragged_index
 from torchedu.datasets.past import Past, past
+from torchedu.schema import RESERVED
 
 Floats = NDArray[np.float64]
 
@@ -118,6 +127,32 @@ class StreamingLR(Baseline[Answers, NDArray[np.float32]]):
         return Weights(
             item.reshape(-1, items).T, skill.reshape(-1, skills).T, shared + scale * CENTRE, bias
         )
+
+    def moved(self, answers: Answers) -> NDArray[np.float32]:
+        """Return how far each answer's student has moved the weight of its item.
+
+        That less, the weight is what it would be without the student, whose marks it then does not
+        hold: by one step of Newton's method from where it is, the other weights left as they are.
+
+        Args:
+            answers: Those that were fitted.
+
+        Returns:
+            0 where students were drawn and this one was not; shape (answers,).
+        """
+        students = drawn(answers, self.most_answers, self.seed)
+        index, bounds = ragged_index(answers.offsets, students)
+        moved = np.zeros(len(answers.item), np.float32)
+        item = answers.item[index].astype(np.int64)
+        p = self.predict(histories(answers, students)).astype(np.float64)
+        residual, curvature = answers.correct[index] - p, p * (1 - p)
+        owner = np.repeat(np.arange(len(students)), np.diff(bounds))
+        pair, which = np.unique(owner * answers.num_items + item, return_inverse=True)
+        own, bent = np.bincount(which, residual), np.bincount(which, curvature)
+        others = np.bincount(item, curvature, answers.num_items)[pair % answers.num_items] - bent
+        moved[index] = (own / (others + ITEM_SPREADS[0] ** -2))[which]
+        moved[answers.item < RESERVED] = 0
+        return moved
 
     def _design(self, answers: Answers) -> tuple[csr_array, Floats]:
         features = streaming_features(answers, past(answers), *self._sizes)

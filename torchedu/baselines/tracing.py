@@ -60,10 +60,17 @@ def thinned(answers: Answers, most: int, seed: int) -> Answers:
     """
     if len(answers.item) <= most:
         return answers
+    return histories(answers, drawn(answers, most, seed))
+
+
+def drawn(answers: Answers, most: int, seed: int) -> NDArray[np.int64]:
+    """Return the rows of the students that ``thinned`` keeps, ascending."""
     lengths = np.diff(answers.offsets)
-    drawn = np.random.default_rng(seed).permutation(len(lengths))
-    enough = int(np.searchsorted(np.cumsum(lengths[drawn]), most)) + 1
-    return histories(answers, np.sort(drawn[:enough]))
+    if len(answers.item) <= most:
+        return np.arange(len(lengths))
+    order = np.random.default_rng(seed).permutation(len(lengths))
+    enough = int(np.searchsorted(np.cumsum(lengths[order]), most)) + 1
+    return np.sort(order[:enough])
 
 
 def by_students(answers: Answers) -> Iterator[tuple[slice, Answers]]:

@@ -19,7 +19,7 @@ COMMANDS = {
     "explain": "a tutoring session in the terminal with a trained language model",
     "compare": "set runs side by side on the answers that all were scored on",
     "bench": "train many networks on data sets under equal conditions, and compare them",
-    "data": "import, describe or simulate students' answers, or forget a student",
+    "data": "check, import and describe data, write an example, simulate a class, forget a student",
     "report": "write the report of a run again",
     "inspect": "say what a checkpoint, run or export is and needs; nothing of it is built",
     "share": "pack a run for others, without students' names, marks and this machine's paths",

@@ -1,4 +1,4 @@
-"""``torchedu data``: import raw files, describe a store, simulate a class, forget a student."""
+"""``torchedu data``: check, import and describe data, simulate a class, forget a student."""
 
 import inspect
 import time
@@ -9,18 +9,19 @@ from typing import Any
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from torchedu.cli.first_look import print_import, tell_data
 from torchedu.cli.terminal import Terminal
-from torchedu.datasets import Store
 from torchedu.datasets.importers import Importer, describe_data, formats, import_data
 from torchedu.errors import MissingExtraError, worded
 from torchedu.leaks import check
 from torchedu.parsing import argument_docs, run_functions
-from torchedu.schema import GROUP, RESERVED, ROLES, TAG
 
 
 def main(arguments: Sequence[str]) -> None:
     """Run a subcommand of ``torchedu data``."""
     functions: dict[str, Callable[..., None]] = {
+        "check": tell_data,
+        "example": example,
         "import": importing(),
         "describe": describe,
         "simulate": simulate,
@@ -68,7 +69,7 @@ def importing() -> Callable[..., None]:
             store = import_data(
                 format, raw, out, given, progress=lambda rows: bar.update(task, completed=rows)
             )
-        _print_import(terminal, store, time.perf_counter() - begin)
+        print_import(terminal, store, f"{store.path}: ", time.perf_counter() - begin)
         for finding in check(store):
             terminal.print(f"{'leak':9} {worded(str(finding))}")
 
@@ -103,6 +104,19 @@ def describe(store: str, picture: str | None = None) -> None:
         return
     draw(description, file)
     terminal.print(f"picture   {file}")
+
+
+def example(kind: str, *, out: str) -> None:
+    """Write a small file of made-up data, as a file of a kind of data has to look.
+
+    Args:
+        kind: The kind: answers, enrolments, events, texts, transcripts or conversations.
+        out: The file to write.
+    """
+    from torchedu.datasets.examples import write_example
+
+    write_example(kind, out)
+    Terminal().print(f"written   {out}; what is in it: torchedu data check {out}")
 
 
 def simulate(
@@ -146,7 +160,7 @@ def simulate(
         forgetting=forgetting,
         seed=seed,
     )
-    _print_import(Terminal(), store, time.perf_counter() - begin)
+    print_import(Terminal(), store, f"{store.path}: ", time.perf_counter() - begin)
 
 
 def forget(store: str, *, student: str, runs: str = "runs") -> None:
@@ -208,39 +222,6 @@ def _told(kind: type[Importer], name: str) -> Iterator[str]:
     """Yield what a format's class, or the first above it that does, says of an option."""
     docs = (argument_docs(base) for base in kind.__mro__)
     yield from next(([doc[name]] for doc in docs if name in doc), [])
-
-
-def _print_import(terminal: Terminal, store: Store, seconds: float) -> None:
-    """Print what an import made: counts, what was taken for what, what was dropped and why."""
-    about, vocabulary = store.about, store.vocabulary
-    lines = [("store", f"{store.path}: {store.summary}, in {seconds:.1f} s")]
-    if store.parts:
-        parts = (f"{name} {number:,}" for name, number in store.parts.items())
-        lines.append(("parts", ", ".join(parts)))
-    tags = {role: ", ".join(vocabulary[TAG + role]) for role in ROLES}
-    lines += [("tags", f"{role}s': {names}") for role, names in tags.items() if names]
-    if vocabulary.groups:
-        groups = (
-            f"{name} ({len(vocabulary[GROUP + name]) - RESERVED})" for name in vocabulary.groups
-        )
-        lines.append(("groups", ", ".join(groups)))
-    if about.get("columns"):
-        taken = (f"{name} = {heading}" for name, heading in about["columns"].items())
-        lines.append(("taken", ", ".join(taken)))
-    if ignored := [heading for heading in about.get("ignored_columns", ()) if heading]:
-        lines.append(("ignored", ", ".join(ignored)))
-    if about.get("time_unit"):
-        lines.append(("time", about["time_unit"]))
-    for reason, dropped in about.get("dropped", {}).items():
-        counted = isinstance(dropped, int)
-        rows, first = (dropped, ()) if counted else (dropped["rows"], dropped["first"])
-        where = f" (first: {'; '.join(first)})" if first else ""
-        lines.append(("dropped", f"{rows:,} rows: {reason}{where}"))
-    lines += [("note", note) for note in about.get("notes", ())]
-    if about.get("licence"):
-        lines.append(("licence", about["licence"]))
-    for name, text in lines:
-        terminal.print(f"{name:9} {text}")
 
 
 def _tables(name: str, description: dict[str, Any]) -> list[Table]:

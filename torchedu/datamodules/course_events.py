@@ -59,7 +59,7 @@ class CourseEvents(DataModule):
             where it is None.
         capacity: Students of a course that can be called.
         attributes: What the network and the baselines are told of students, such as ``education``;
-            nothing where it is None.
+            where it is None nothing, or of tables with a row a student all but their groups.
         fair_to: Attribute of students whose groups training shall serve alike, such as ``gender``.
         mitigation: How it does so: ``reweighing`` (see ``datasets.fair_weights``),
             ``balanced_batches``, which hold as many students of each group, or ``none``.
@@ -121,7 +121,7 @@ class CourseEvents(DataModule):
         self.day = day
         self.capacity = capacity
         self.batch_size = batch_size
-        self.attributes = list(dict.fromkeys(attributes or []))
+        self._attributes = attributes
         self.fair_to = fair_to
         self.mitigation = mitigation
         self._divided = test, val, val_presentations
@@ -132,7 +132,7 @@ class CourseEvents(DataModule):
         """The events, made of raw files first where that was not done yet."""
         store = self.stored(EventStore)
         groups = list(store.vocabulary.groups)
-        named = [("attributes", name) for name in self.attributes]
+        named = [("attributes", name) for name in self._attributes or []]
         named += [("fair_to", self.fair_to)] if self.fair_to is not None else []
         for option, name in named:
             if name not in groups:
@@ -141,6 +141,14 @@ class CourseEvents(DataModule):
                     option=f"data.{option}", value=name, allowed=groups,
                 )  # fmt: skip
         return store
+
+    @cached_property
+    def attributes(self) -> list[str]:
+        """What is told of students."""
+        if self._attributes is None and "not_told" in self.store.about:
+            groups = self.store.vocabulary.groups
+            return [name for name in groups if name not in self.store.about["not_told"]]
+        return list(dict.fromkeys(self._attributes or []))
 
     @cached_property
     def own(self) -> Companions:

@@ -110,11 +110,6 @@ class Explanations(DataModule):
     @cached_property
     def parts(self) -> Mapping[str, Ids]:
         """The conversations of ``train``, ``val`` and ``test``, rows of the store."""
-        if not (np.asarray(self.store.part) == 0).any():
-            rank_zero_warn(
-                "The data has no training part: all parts are drawn of it, so that scores are not "
-                "those of the published test part."
-            )
         return chat_parts(self.store, *self._shares, self.seed)
 
     def follow(self, learned: DataModule, divided: bool = False) -> None:

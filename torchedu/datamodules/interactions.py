@@ -18,7 +18,7 @@ from torchedu.batch import UNKNOWN_VALUES, TracingFacts
 from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, Seen
 from torchedu.datasets import AnswerStore, splits
-from torchedu.datasets.answers import Answers
+from torchedu.datasets.answers import Answers, stretch_index
 from torchedu.datasets.order import Order, Windows, cut_windows
 from torchedu.datasets.simulator import simulate
 from torchedu.datasets.splits import Part
@@ -71,6 +71,7 @@ class Interactions(DataModule):
     longest = "window"
     reads: tuple[str, ...] = ()
     past = False
+    _moved: NDArray[np.float32] | None = None  # once a network has asked for a regression
 
     def __init__(
         self,
@@ -164,10 +165,15 @@ class Interactions(DataModule):
             item, skill, shared = (x.detach().double().cpu().numpy() for x in net.regression[:3])
             known = Weights(item, skill, shared[:-1], float(shared[-1]))
         if known is None and self.companions is self.own:
-            weights = self.regression.weights
+            learned, model = self.store.answers(train.student, train.stop), self.regression
         else:
             learned = answers_in(self.store, self.vocabulary, train)
-            weights = StreamingLR(known=known).fit(learned).weights
+            model = StreamingLR(known=known).fit(learned)
+        weights, moved = model.weights, np.zeros(self.store.num_answers, np.float32)
+        moved[stretch_index(self.store.history_offsets[train.student], train.stop)[0]] = (
+            model.moved(learned)
+        )
+        self._moved = moved
         return TracingFacts(
             torch.from_numpy(weights.item).float(),
             torch.from_numpy(weights.skill).float(),
@@ -206,7 +212,7 @@ class Interactions(DataModule):
         windows = cut_windows(self.parts["train"], self.window)
         some = min(max(len(windows.student) // 16, 8), MOST_WINDOWS)
         order = Order(windows.length, self.batch_size or some, self.seed)
-        return self._batches(windows), order
+        return self._batches(windows, self._moved), order
 
     def evaluation(self, part: str | None) -> tuple[AnswerBatches, Order]:
         """Return what builds the batches of a part, or of everyone, and their order.
@@ -220,8 +226,9 @@ class Interactions(DataModule):
         order = Order(windows.length, self.batch_size or MOST_WINDOWS, shuffle=False)
         return self._batches(windows), order
 
-    def _batches(self, windows: Windows) -> AnswerBatches:
-        return AnswerBatches(self.store, windows, self.vocabulary, self.reads, self._past)
+    def _batches(self, windows: Windows, moved: NDArray[np.float32] | None = None) -> AnswerBatches:
+        known = self.store, windows, self.vocabulary, self.reads, self._past
+        return AnswerBatches(*known, moved)
 
     @property
     def _everyone(self) -> Part:

@@ -30,7 +30,7 @@ class Transcripts(DataModule):
     Args:
         path: A store, or a file or folder of transcripts; it is imported once into a store beside
             it (``lessons.csv`` into ``lessons.store``).
-        format: The raw file's format: ``transcripts`` or ``talkmoves``.
+        format: The raw file's format, such as ``talkmoves``, where it does not tell it.
         columns: For a raw file, its headings by torchedu's names, such as ``sentence: utterance``.
         encoder: The model that reads the sentences: a folder with a model of Hugging Face, or a
             name on the hub.
@@ -66,7 +66,7 @@ class Transcripts(DataModule):
     def __init__(
         self,
         path: str,
-        format: str = "transcripts",
+        format: str | None = None,
         columns: dict[str, str] | None = None,
         encoder: str = "sentence-transformers/all-MiniLM-L6-v2",
         pooling: Pooling = "mean",

@@ -153,8 +153,6 @@ def chat_parts(
 ) -> dict[str, NDArray[np.int64]]:
     """Return the rows of each part; what the data does not divide is drawn by problem.
 
-    Where nothing is for training, such as where a test part is all there is, each part is drawn.
-
     Args:
         store: The conversations.
         val: Share of the training part's problems for validation, where the data has no such part.
@@ -168,8 +166,6 @@ def chat_parts(
         DataError: A part is empty.
     """
     part, problem = np.array(store.part), store.problem
-    if not (part == 0).any():
-        part[:] = 0  # a published test part alone: all are drawn of it
     own = np.unique(problem[part == 0])
     drawn = np.random.default_rng([seed, 2]).permutation(own)
     taken = 0

@@ -46,6 +46,7 @@ class Domain(Ranged, nn.Module, ABC):
             (B,) each time; None where nobody asks.
         monitor: The score, the higher the better, that chooses the best epoch and ends training.
         counts: What its loss is a mean over.
+        compares: What data has to hold for that score to be defined, in words.
         sizes: Arguments that are sizes of the data, each an attribute of its data module.
         binds: The kinds of names that its weights belong to, each with the size that counts them
             (or nothing); a kind that ends in ``.`` stands for all that begin with it.
@@ -77,6 +78,7 @@ class Domain(Ranged, nn.Module, ABC):
     net: Network
     monitor: ClassVar[str] = "val/auc"
     counts: ClassVar[str] = "answers"
+    compares: ClassVar[str] = ""
     sizes: ClassVar[tuple[str, ...]] = ()
     binds: ClassVar[Mapping[str, str]] = {}
     fixed: ClassVar[tuple[str, ...]] = ()

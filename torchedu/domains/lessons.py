@@ -58,6 +58,7 @@ class Lessons(Domain):
     net: LessonModel
     monitor = "val/macro_f1"
     counts = "sentences"
+    compares = "sentences with tags"
     sizes = ("num_teacher_tags", "num_student_tags", "vector_dim")
     binds: ClassVar = {TAG + role: f"num_{role}_tags" for role in ROLES}
     fixed = (ENCODER, ROLE)

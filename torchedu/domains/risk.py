@@ -71,6 +71,7 @@ class Risk(Domain):
     use_for = "To tell teachers whom to call while help still matters."
     not_for = "To grade, to refuse or to exclude anyone: a risk is no verdict."
     counts = "moments"
+    compares = "students of both outcomes"
     sizes = ("num_modules", "num_attributes", "num_event_columns", "num_moment_columns")
     binds: ClassVar = {MODULE: "num_modules", ATTRIBUTE: "num_attributes"}
     fixed = (TOLD,)

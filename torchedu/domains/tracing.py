@@ -56,6 +56,7 @@ class Tracing(Domain):
 
     net: KTModel
     sizes = ("num_items", "num_skills")
+    compares = "right and wrong answers"
     binds: ClassVar = {ITEM: "num_items", SKILL: "num_skills", GROUP: ""}
     nets = KTModel
     keys = ("student", "position")

@@ -221,6 +221,7 @@ def evaluation(
         "lower": lower,
         "best": _best(scores, columns, lower),
         "lead": _lead(scores, columns, verb, lower)
+        + _learnt_from(data)
         + _left_out(data, part)
         + ("" if lower else _perfect(scores, columns))
         + _too_few(counts, caution)
@@ -296,6 +297,13 @@ def _too_few(counts: Mapping[str, int], moves: str) -> str:
     """Say that there is too little to judge by, and how far the score would move."""
     noun, count = next(iter(counts.items()), ("", FEW))
     return f" Too small to judge: {count:,} {noun}{moves}." if count < FEW else ""
+
+
+def _learnt_from(data: LightningDataModule) -> str:
+    """Say from which data network and baselines learnt, if from other data than this."""
+    if not isinstance(data, DataModule) or data.learned is data:
+        return ""
+    return f" Network and baselines learnt from {data.learned.name}."
 
 
 def _left_out(data: LightningDataModule, part: str) -> str:

@@ -56,7 +56,7 @@ def _told_by_events(store: EventStore, course: Any, target: Any) -> Iterator[Fin
     """Look for events, and marks, that alone tell the outcome."""
     events, work = store.events, store.work
     of = events.enrolment
-    exam = np.append(np.array([kind == EXAM for kind in work.type]), False)[events.work]
+    exam = np.append(np.array([kind == EXAM for kind in work.type], bool), False)[events.work]
     seen = (events.day <= SEEN * store.courses.length[course[of]]) & (target[of] >= 0) & ~exam
     kind, piece, row = events.kind[seen], events.work[seen], of[seen]
     value = events.value[seen]

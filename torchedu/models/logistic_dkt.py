@@ -33,11 +33,12 @@ class LogisticDKT(KTModel):
     small class is left to the regression. Beside the cross-entropy, a right answer is to stand
     above wrong ones of the same student, which is what choosing the next item asks.
 
-    The added part knows how hard the items were that have been answered (it moves their codes as in
-    AKT, https://arxiv.org/abs/2007.12324), but not the one asked: the weight of an item that
-    few have answered holds their marks, and what sees it in training learns these by heart. The
-    regression sees the whole history (of an item the last 128 answers), the LSTM in training and
-    evaluation that of a window. An item that the vocabulary lacks is judged by its skills.
+    The added part knows how easy the items are, those answered (they move their codes as in AKT,
+    https://arxiv.org/abs/2007.12324) and the one asked. The weight of an item that few have
+    answered holds their marks, which the added part would learn by heart: in training, what the
+    student's own marks have done to it is taken off. The regression sees the whole history (of an
+    item the last 128 answers), the LSTM in training and evaluation that of a window. An item that
+    the vocabulary lacks is judged by its skills.
 
     Args:
         num_items: Number of item ids, the reserved ones included.
@@ -74,8 +75,10 @@ class LogisticDKT(KTModel):
         self.answered = VocabularyTable(SKILL, num_skills, 2 * dim, std=0.1)
         self.answered_shift = VocabularyTable(SKILL, num_skills, 2 * dim, std=0.01)
         self.lstm = LSTM(dim, dim)
-        self.counted = nn.Sequential(nn.Linear(SHARED, dim), nn.ReLU(), nn.Linear(dim, dim))
+        # Beside the shared numbers, how easy the item is and what the regression says.
+        self.counted = nn.Sequential(nn.Linear(SHARED + 2, dim), nn.ReLU(), nn.Linear(dim, dim))
         self.asked = VocabularyTable(SKILL, num_skills, dim, std=0.01)  # at first it adds nothing
+        self.asked_shift = VocabularyTable(SKILL, num_skills, dim, std=0.01)
         self.gate = nn.Parameter(torch.tensor(0.5))
         self.drop = Dropout(dropout)
 
@@ -107,9 +110,13 @@ class LogisticDKT(KTModel):
             before = numbers_of_window(item_BL, skill_BLS, correct_BL)
         else:
             before = PastNumbers.carried(batch.past_BLF, self.shared_weight.dtype)
-        x_BLD = self._code(item_BL, skill_BLS, correct_BL)
+        easy_BL2 = self.item_weight(item_BL)
+        if batch.moved_BL is not None:
+            moved_BL2 = F.pad(batch.moved_BL.unsqueeze(-1), (0, 1))
+            easy_BL2 = easy_BL2 - moved_BL2.to(easy_BL2.dtype)
+        x_BLD = self._code(easy_BL2, skill_BLS, correct_BL)
         h_BLD = self.lstm.before(x_BLD, item_BL != PADDING)
-        return self._logit(h_BLD, before, item_BL, skill_BLS)
+        return self._logit(h_BLD, before, easy_BL2, skill_BLS)
 
     def own_loss(self, batch: AnswerBatch, output: Tensor) -> Tensor:
         """Return how far each student's right answers stand above the wrong ones, as a loss.
@@ -137,26 +144,28 @@ class LogisticDKT(KTModel):
         """Predict one answer of each student; see ``KTModel.predict``."""
         h_BD, _, *memory = state
         before = numbers_of(tuple(memory), asked.item_B, asked.skill_BS)
-        return self._logit(h_BD, before, asked.item_B, asked.skill_BS)
+        return self._logit(h_BD, before, self.item_weight(asked.item_B), asked.skill_BS)
 
     def step(self, state: State, answered: Answered) -> State:
         """Take in one answer of each student; see ``KTModel.step``."""
         h_BD, c_BD, *memory = state
         item_B, skill_BS, correct_B, *_ = answered
-        x_BLD = self._code(item_B, skill_BS, correct_B).unsqueeze(1)
+        x_BLD = self._code(self.item_weight(item_B), skill_BS, correct_B).unsqueeze(1)
         _, (h, c) = self.lstm(x_BLD, (h_BD.unsqueeze(0), c_BD.unsqueeze(0)))
         return h[0], c[0], *remember(tuple(memory), item_B, skill_BS, correct_B)
 
-    def _code(self, item: Tensor, skill: Tensor, correct: Tensor) -> Tensor:
-        shift = self.item_weight(item)[..., :1] * self.answered_shift.mean(skill)
+    def _code(self, easy: Tensor, skill: Tensor, correct: Tensor) -> Tensor:
+        shift = easy[..., :1] * self.answered_shift.mean(skill)
         wrong, right = (self.answered.mean(skill) + shift).chunk(2, dim=-1)
         return torch.lerp(wrong, right, correct.unsqueeze(-1).to(wrong.dtype))
 
-    def _logit(self, h: Tensor, before: PastNumbers, item: Tensor, skill: Tensor) -> Tensor:
-        easy = self.item_weight(item)
+    def _logit(self, h: Tensor, before: PastNumbers, easy: Tensor, skill: Tensor) -> Tensor:
         shared = before.shared(skill)
-        added = (self.drop(h + self.counted(shared)) * self.asked.mean(skill)).sum(-1)
-        return self._regressed(before, shared, easy, skill) + self.gate * added
+        regressed = self._regressed(before, shared, easy, skill)
+        numbers = torch.cat([shared, easy[..., :1], regressed.unsqueeze(-1)], -1)
+        asked = self.asked.mean(skill) + easy[..., :1] * self.asked_shift.mean(skill)
+        added = (self.drop(h + self.counted(numbers)) * asked).sum(-1)
+        return regressed + self.gate * added
 
     def _regressed(
         self, before: PastNumbers, shared: Tensor, easy: Tensor, skill: Tensor

@@ -29,6 +29,8 @@ class AnswerBatches:
             no such column, nothing is known of it.
         past: What came before each answer of the store, from ``past_of``; None where batches carry
             none.
+        moved: How far each answer's student has moved the weight of its item; None where batches
+            do not say it.
     """
 
     def __init__(
@@ -38,11 +40,13 @@ class AnswerBatches:
         vocabulary: Vocabulary | None = None,
         reads: tuple[str, ...] = (),
         past: NDArray[np.float16] | None = None,
+        moved: NDArray[np.float32] | None = None,
     ) -> None:
         self.store = store
         self.windows = windows
         self.reads = reads
         self.past = past
+        self.moved = moved
         self._item_id, *skills = translated(store, vocabulary or store.vocabulary)
         self._item_skill_NS = pad_lists(*skills)
 
@@ -75,14 +79,9 @@ class AnswerBatches:
             torch.from_numpy(np.asarray(start)),
             torch.full((len(index),), float(max(1, scored_BL.sum()))),
             **{f"{column}_BL": self._read(column, place_BL, seen_BL) for column in self.reads},
-            past_BLF=None if self.past is None else self._past(place_BL, seen_BL),
+            past_BLF=_seen(self.past, place_BL, seen_BL[..., None]),
+            moved_BL=_seen(self.moved, place_BL, seen_BL),
         )
-
-    def _past(self, place_BL: NDArray[np.int64], seen_BL: NDArray[np.bool_]) -> Tensor:
-        assert self.past is not None
-        past_BLF = self.past.take(place_BL, axis=0, mode="clip")
-        past_BLF *= seen_BL[..., None]
-        return torch.from_numpy(past_BLF)
 
     def _read(self, column: str, place_BL: NDArray[np.int64], seen_BL: NDArray[np.bool_]) -> Tensor:
         """Return a column of answers, and where nothing is known of it what stands for that."""
@@ -91,6 +90,17 @@ class AnswerBatches:
             return torch.full(seen_BL.shape, unknown, dtype=dtype)
         known_BL = torch.from_numpy(self.store.answer_column(column).take(place_BL, mode="clip"))
         return known_BL.to(dtype).masked_fill_(torch.from_numpy(~seen_BL), unknown)
+
+
+def _seen(
+    numbers: NDArray[Any] | None, place_BL: NDArray[np.int64], seen: NDArray[np.bool_]
+) -> Tensor | None:
+    """Return what is known of answers, 0 in padded slots; None where nobody asks."""
+    if numbers is None:
+        return None
+    taken = numbers.take(place_BL, axis=0, mode="clip")
+    taken *= seen
+    return torch.from_numpy(taken)
 
 
 def pad_lists(offsets: NDArray[np.int64], values: NDArray[Any]) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 
 from torchedu.bounded import parse_yaml, yaml_text
 from torchedu.callbacks import GradientGuard, HungRank
-from torchedu.checkpoints import Checkpoint, LastCheckpoint
+from torchedu.checkpoints import Checkpoint, LastCheckpoint, open_checkpoint
 from torchedu.datamodules.base import DataModule
 from torchedu.domains.building import check_arguments, class_by_path, class_path
 from torchedu.errors import CheckpointError, ConfigError
@@ -130,6 +130,8 @@ class RunConfig(LightningCLI):
         self.names_path = True
         self.divides = self._words.divides
         if self.trains:
+            if self._words.start and not self._words.names_task:
+                self._words.task = task_class(open_checkpoint(self._words.start))
             self.task = self._words.task
         elif checkpoint is not None:
             self._data = _data_of(checkpoint.file, self._words.names_data)

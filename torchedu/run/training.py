@@ -74,7 +74,7 @@ def best_of(run: Run) -> Run:
     except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
         raise _not_gone_on(run, error) or error from None
     except (MisconfigurationException, RuntimeError, ValueError) as error:
-        mistake = _mistake(error, task.monitor)
+        mistake = _mistake(error, task)
         raise (_not_gone_on(run, error) if mistake is error else None) or mistake from error
     kept = trainer.checkpoint_callback
     best = Path(kept.best_model_path) if isinstance(kept, ModelCheckpoint) else Path()
@@ -137,18 +137,18 @@ def _not_gone_on(run: Run, error: Exception) -> CheckpointError | None:
     )
 
 
-def _mistake(error: Exception, monitor: str) -> Exception:
+def _mistake(error: Exception, task: Task) -> Exception:
     """Return what a user can put right of what Lightning and torch find out while training."""
     said = str(error)
     if "Early stopping conditioned on metric" in said:
         metric, *known = re.findall(
             r"`([a-z]+/[^`]+|[^`/ ]+)`", said.replace("`EarlyStopping`", "")
         )
-        if metric != monitor or not any(name.startswith("val/") for name in known):
+        if metric != task.monitor or not any(name.startswith("val/") for name in known):
             remedy = f"⟦early_stopping.monitor⟧: {allowed(metric, known)}"
         else:
             remedy = "Use more data, a larger ⟦data.val⟧ or another ⟦data.seed⟧."
-            metric += ", which needs right and wrong answers"
+            metric += f", which needs {task.compares}" * bool(task.compares)
         return ConfigError(
             f"training watches {metric}: the validation part does not give it.", remedy
         )

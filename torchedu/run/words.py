@@ -20,6 +20,7 @@ RECIPES = Path(__file__).parents[1] / "recipes"
 DEFAULT_TASK = KnowledgeTracing
 FILE = ("--config", "-c")
 STRATEGY = "--trainer.strategy"
+START = "--init_from"
 CLASSES = (
     "class_path", "model", "net", "data", "callbacks", "logger", "strategy", "plugins",
     "profiler", "optimizer", "lr_scheduler", "accelerator",
@@ -43,6 +44,8 @@ class Words:
 
     Attributes:
         task: The task that the words, or else a configuration file among them, name.
+        names_task: Whether they name one.
+        start: The checkpoint that training starts from, where one is named.
         names_net: Whether they name its network.
         names_data: Whether they may say which data is meant.
         names_path: Whether they may say where it stands.
@@ -58,6 +61,7 @@ class Words:
         self._options: list[str] = []
         self._pieces: list[list[str]] = [[]]  # what comes first, then each option with its value
         tasks: list[str] = []
+        self.start = ""
         classes: list[str] = []  # that words name, or values in which they do
         waiting = ""  # the option whose value is the next word
         for word in words:
@@ -71,10 +75,12 @@ class Words:
                 value = strategy_word(value)
             elif equals and option == "--model":
                 tasks.append(value)
+            elif equals and option == START:
+                self.start = value
             is_class = option.lstrip("-").rstrip("+").rpartition(".")[2] in CLASSES
             if equals and is_class:
                 classes.append(value)
-            takes = not equals and (option in (*FILE, STRATEGY) or is_class)
+            takes = not equals and (option in (*FILE, STRATEGY, START) or is_class)
             self._pieces[-1].append(value if waiting else f"{option}{equals}{value}")
             waiting = option if takes else ""
         if waiting in FILE:
@@ -84,6 +90,7 @@ class Words:
             check_classes(content, named)
         self._name_strategy()
         in_files = [str(model.get("class_path", "")) for model in self._sections("model")]
+        self.names_task = any([*in_files, *tasks])
         self.task = _task([*in_files, *tasks])
         chosen = any("net" in _init_args(model) for model in self._sections("model"))
         self.names_net = chosen or "--model.net" in self._options

@@ -68,7 +68,7 @@ class Ratings(Delimited, Importer):
             stars, wrong = values.numbers(piece.batch.column("stars"))
             sieve.refuse("the stars are no number", wrong, column="stars")
             sieve.refuse("more stars than there are", stars > self.most, column="stars")
-            book = books.encode(values.names(piece.batch.column("book")))
+            book = books.encode(values.encoded(piece.batch.column("book")))
             found.append((book[sieve.keep] + RESERVED, stars[sieve.keep] / self.most))
         with StoreWriter(out) as writer:
             writer.vocabulary = Vocabulary({"book": Names(list(books.numbers))})
@@ -96,7 +96,7 @@ def test_its_rows_become_a_store_of_its_own(raw: Path, tmp_path: Path) -> None:
     assert store.about["importer"] == "ratings"
     assert store.about["options"] == {"on_bad_row": "drop"}
     (reason,) = store.about["dropped"].values()
-    assert reason == {"rows": 1, "first": [f"{raw}, row 4"]}
+    assert reason == {"rows": 1, "first": [f"{raw.name}, row 4"]}
     assert describe_data(tmp_path / "s")["ratings"] == 2
 
 

@@ -5,8 +5,16 @@ A package of one's own adds a format or a kind of data by a subclass of ``Import
 
 from torchedu.datasets.importers import answers, chats, enrolments, events, texts, transcripts
 from torchedu.datasets.importers.importer import Importer
+from torchedu.datasets.importers.reading.look import look_at
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve
-from torchedu.datasets.importers.registry import describe_data, formats, guess_format, import_data
+from torchedu.datasets.importers.registry import (
+    describe_data,
+    formats,
+    guess_format,
+    import_data,
+    likely_formats,
+    open_store,
+)
 
 __all__ = [
     "BadRows",
@@ -22,6 +30,9 @@ __all__ = [
     "formats",
     "guess_format",
     "import_data",
+    "likely_formats",
+    "look_at",
+    "open_store",
     "texts",
     "transcripts",
 ]

@@ -94,7 +94,7 @@ def test_chats_of_ones_own_are_divided_by_problem(tmp_path: Path) -> None:
             "row 2: the chat has no answer",
         ),
         ("chats", {"messages": "?"}, "row 2: the row has no list of messages"),
-        ("chats", {"messages": [{"role": "bot", "content": "?"}]}, "the role 'bot' is not known"),
+        ("chats", {"messages": [{"role": "tool", "content": "?"}]}, "the role 'tool' is not known"),
         ("chats", {"messages": [{"role": "user"}]}, "a message has no content"),
         ("chats", '{"messages": ', "row 2: the line is no JSON"),
         ("chats", "[1]", "row 2: the row is none of chats"),
@@ -114,7 +114,7 @@ def test_a_bad_row_is_told_with_its_place(
     store = import_data(format, file, tmp_path / "out.store", {"on_bad_row": "drop"})
     assert store.num_chats == (2 if format == "mathdial" else 1)
     (dropped,) = store.about["dropped"].values()
-    assert dropped == {"rows": 1, "first": [f"{file}, row 2"]}
+    assert dropped == {"rows": 1, "first": [f"{Path(file).name}, row 2"]}
 
 
 def test_a_format_that_is_not_known_is_told(tmp_path: Path) -> None:
@@ -136,16 +136,40 @@ def test_the_real_files_are_read(real_data: Path, tmp_path: Path) -> None:
         store.verify()
 
 
-def test_a_test_part_alone_is_divided(tmp_path: Path) -> None:
-    messages = [{"role": "assistant", "content": "2"}]
-    lines = [json.dumps({"messages": messages, "problem": f"p{i}"}) for i in range(10)]
-    (tmp_path / "test.jsonl").write_text("\n".join(lines))
-    (tmp_path / "example.jsonl").write_text(lines[0])
-    store = import_data("chats", tmp_path, tmp_path / "s")
-    assert store.about["notes"] == ["Files that are named for no part are left out: example.jsonl."]
-    assert store.part.tolist() == [2] * 10
-    parts = chat_parts(store, 0.2, 0.3, 0)
-    assert [len(parts[name]) for name in ("train", "val", "test")] == [5, 2, 3]
-    (tmp_path / "test.jsonl").rename(tmp_path / "more.jsonl")
-    with pytest.raises(DataError, match="none of the 2 files of the folder is named for a part"):
-        import_data("chats", tmp_path, tmp_path / "s")
+def test_a_folder_without_a_training_part_is_divided_and_one_without_parts_read_whole(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "test_alone"
+    folder.mkdir()
+    row = {"prompt": "What is 1 + 1?", "completion": "2"}
+    for name in ("test.jsonl", "example.jsonl"):
+        (folder / name).write_text(json.dumps(row | {"prompt": name}))
+    store = import_data("chats", folder, tmp_path / "a")
+    assert store.parts == {"train": 1}  # which is divided when it is read
+    assert store.about["notes"][0] == ("Left out, since other files name the parts: example.jsonl.")
+    (folder / "test.jsonl").rename(folder / "class.jsonl")
+    assert import_data("chats", folder, tmp_path / "b").parts == {"train": 2}
+    for name in ("val.jsonl", "test.jsonl"):
+        (folder / name).write_text(json.dumps(row))
+    store = import_data("chats", folder, tmp_path / "c")
+    assert store.parts == {"train": 2}
+    assert "No file is called train" in store.about["notes"][1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "chat,role,content\na,user,1+1?\na,assistant,2\nb,user,2+2?\nb,assistant,4\n",
+        "Role;Text;Conversation ID\nuser;1+1?;a\nassistant;2;a\nuser;2+2?;b\nassistant;4;b\n",
+        "prompt,completion\n1+1?,2\n2+2?,4\n",
+        "Instruction\tInput\tOutput\n1+1?\t\t2\n2+2?\t\t4\n",
+    ],
+)
+def test_tables_of_chats_are_read(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    store = import_data("chats", tmp_path / "a.csv", tmp_path / "s")
+    said = [[message.content for message in chat] for chat in store.chats([0, 1])]
+    assert said == [["1+1?", "2"], ["2+2?", "4"]]
+    (tmp_path / "a.csv").write_text("chat,role,content\na,user,1+1?\na,parent,2\n")
+    with pytest.raises(DataError, match="row 2: the role 'parent' is not known"):
+        import_data("chats", tmp_path / "a.csv", tmp_path / "s")

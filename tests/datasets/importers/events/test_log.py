@@ -263,4 +263,4 @@ def test_an_outcome_that_another_replaces_is_counted(tmp_path: Path) -> None:
     store = import_data("events", raw, tmp_path / "a")
     assert store.at_risk.tolist() == [0, 1, 1, 1]
     told = store.about["dropped"]["an outcome that a later row of the student's replaces"]
-    assert told["first"] == [f"{raw}, row 8"]
+    assert told["first"] == [f"{raw.name}, row 8"]

@@ -58,7 +58,7 @@ def test_a_few_rows_among_many_that_look_alike_are_left_out_and_counted(tmp_path
     assert store.num_answers == len(rows)
     (told,) = store.about["dropped"].values()
     assert told["rows"] == 2
-    assert told["first"] == [f"{raw}, row {len(rows) + 2}", f"{raw}, row {len(rows) + 3}"]
+    assert told["first"] == [f"{raw.name}, row {len(rows) + n}" for n in (2, 3)]
     write_csv(raw, [*rows, *rows[:3]])
     with pytest.raises(DataError, match=f"row {len(rows) + 2}: the row is a duplicate"):
         import_data("csv", raw, tmp_path / "out")

@@ -8,7 +8,8 @@ import pytest
 
 from tests.datasets.importers.transcripts.test_importer import tags_of
 from tests.datasets.lesson_files import HEADINGS, lesson, write_release, write_workbook
-from torchedu.datasets.importers import import_data
+from torchedu.datasets.importers import guess_format, import_data
+from torchedu.datasets.transcripts import TranscriptStore
 from torchedu.errors import DataError
 from torchedu.schema import TAG
 
@@ -129,9 +130,10 @@ def test_speakers_under_s_and_a_sum_at_the_foot_are_read(tmp_path: Path) -> None
     write_workbook(first, [*lesson(1), foot], headings)
     store = import_data("talkmoves", raw, tmp_path / "s")
     assert store.manifest["files"] == whole.manifest["files"]
-    told = store.about["dropped"]["rows without a sentence, such as sums at a table's foot"]
+    told = store.about["dropped"]["rows without a sentence, such as sums"]
     assert told["rows"] == 1
     assert first.name in told["first"][0]
+    assert guess_format(raw, TranscriptStore) == "talkmoves"
 
 
 def test_a_remedy_names_no_option_that_the_format_lacks(tmp_path: Path) -> None:

@@ -133,6 +133,8 @@ class EdNet(AnswerImporter):
         "Question Embeddings, arXiv:2012.05031"
     )
     licence = "CC BY-NC 4.0"
+    suffixes = ("data.txt",)
+    in_folders = True
 
     skills: Literal["tags", "joint"] = "tags"
 

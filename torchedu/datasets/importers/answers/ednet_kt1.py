@@ -168,6 +168,10 @@ class EdNetKT1(AnswerImporter):
     """
 
     name = "ednet_kt1"
+    told_by = (
+        "timestamp solving_id question_id user_answer elapsed_time",
+        "question_id bundle_id correct_answer tags",
+    )
     reads = "EdNet KT1: a folder of u<number>.csv, with contents/questions.csv"
     citation = (
         "Choi et al. (2020), EdNet: A Large-Scale Hierarchical Dataset in Education, "

@@ -243,6 +243,7 @@ class Intake:
             "ignored_columns": list(self.reading.ignored),
             "time_unit": self.clock.unit if self.clock.tells_order else None,
             "dropped": self.bad.dropped,
+            "merged": self.merged,
             "notes": notes,
         }
 

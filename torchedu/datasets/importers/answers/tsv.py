@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from torchedu.datasets.importers.answers.importer import AnswerImporter
 from torchedu.datasets.importers.answers.tables import CSVAnswers
+from torchedu.datasets.importers.reading.look import Look
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading
 from torchedu.datasets.importers.reading.text import Source, locate, one_of, only
 from torchedu.datasets.importers.reading.values import numbers
@@ -84,7 +85,14 @@ class GervetTSV(AnswerImporter):
     )
     licence = "for research, by the terms of PSLC DataShop and KDD Cup 2010"
 
+    told_by = (" ".join(COLUMNS.values()),)
+
     skills: Literal["column", "q_mat"] = "column"
+
+    @classmethod
+    def knows(cls, look: Look) -> int:
+        """Say whether they are divided by tabs too; see ``Importer.knows``."""
+        return super().knows(look) if look.delimiter == "\t" else 0
 
     def read(self, raw: str, bad: BadRows) -> Reading:
         """Read ``user_id item_id timestamp correct skill_id``, separated by tabs.

@@ -13,6 +13,7 @@ class Bridge(ChatImporter):
 
     name = "bridge"
     reads = "Bridge's JSON: a conversation and an expert's next turn"
+    told_by = ("c_id lesson_topic c_h c_r_",)
     citation = "Wang et al., 2024, https://arxiv.org/abs/2310.10648"
 
     def chats(self, value: Mapping[str, Any]) -> Iterator[Chat]:

@@ -14,6 +14,7 @@ class GSM8K(ChatImporter):
 
     name = "gsm8k"
     reads = "GSM8K's JSON lines: question and answer"
+    told_by = ("question answer",)
     citation = "Cobbe et al., 2021, https://arxiv.org/abs/2110.14168"
     licence = "MIT"
 

@@ -1,17 +1,17 @@
 """Conversations in which something is explained: objects of JSON to a store."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from torchedu.datasets.chats import Chat, ChatStore, write_chats
 from torchedu.datasets.contents import describe_chats
 from torchedu.datasets.deidentify import Mask
 from torchedu.datasets.importers.importer import Importer
 from torchedu.datasets.importers.reading.objects import SUFFIXES, objects
-from torchedu.datasets.importers.reading.rows import BadRows, Reading
+from torchedu.datasets.importers.reading.rows import BadRows, FileRows, Reading
 from torchedu.datasets.importers.reading.text import Source, files, locate
 from torchedu.errors import DataError
 
@@ -24,7 +24,8 @@ class ChatImporter(Importer):
     """Conversations; a format says which ones an object of its files tells.
 
     Raw is a file of JSON or JSON lines, or a folder of such, in which ``train.jsonl``,
-    ``validation.json`` and ``test.jsonl`` name the parts.
+    ``validation.json`` and ``test.jsonl`` name the parts; other files are left out beside these, as
+    GSM8K's socratic ones are. Without a training part nothing is divided yet.
 
     Args:
         deidentify: Mask names, mail addresses, phone numbers and ids in conversations.
@@ -33,6 +34,7 @@ class ChatImporter(Importer):
     store = ChatStore
     describe = staticmethod(describe_chats)
     in_folders = False
+    endings: ClassVar[Sequence[str]] = SUFFIXES
 
     deidentify: bool = False
 
@@ -47,25 +49,23 @@ class ChatImporter(Importer):
             DataError: It is none of this format; a ``KeyError`` or the like says so too.
         """
 
+    def objects(self, source: Source, places: FileRows) -> Iterator[tuple[int, Any]]:
+        """Yield the objects of a file, each with its row."""
+        return objects(source, places)
+
     def read(self, raw: str, bad: BadRows) -> Reading:
         """Begin to read the file or files; see ``Importer.read``.
 
         Raises:
             DataError: A file or row cannot be read.
         """
-        sources = files(locate(raw), SUFFIXES)
-        named = [source for source in sources if _part(source)]
-        used = sources if len(sources) == 1 else named
-        if not used:
-            raise sources[0].fault(
-                f"none of the {len(sources)} files of the folder is named for a part.",
-                "Name the file itself, or call the files train, val and test.",
-            )
-        # Such as other views of the same problems, which GSM8K has.
-        others = [source.base for source in sources if source not in used]
-        note = f"Files that are named for no part are left out: {', '.join(others)}."
-        pieces = self._pieces(used, bad, alone=len(sources) == 1)
-        return Reading(pieces, tuple(used), {}, notes=[note] if others else [])
+        every = files(locate(raw), self.endings)
+        sources = [file for file in every if _part(file)] or every
+        left = [file.base for file in every if file not in sources]
+        notes = [f"Left out, since other files name the parts: {', '.join(left)}."] * bool(left)
+        if len(sources) > 1 and not any(_part(file) == "train" for file in sources):
+            notes.append("No file is called train: all conversations are divided anew.")
+        return Reading(self._pieces(sources, bad), tuple(sources), {}, notes=notes)
 
     def write(self, reading: Reading, bad: BadRows, out: Path, about: dict[str, Any]) -> None:
         """Write the conversations as they are read; see ``Importer.write``."""
@@ -80,11 +80,10 @@ class ChatImporter(Importer):
 
         write_chats(out, chats(), about)
 
-    def _pieces(self, sources: list[Source], bad: BadRows, *, alone: bool) -> Iterator[Chat]:
-        for source in sources:
-            part = None if alone else _part(source)
+    def _pieces(self, sources: list[Source], bad: BadRows) -> Iterator[Chat]:
+        for source, part in zip(sources, _parts(sources), strict=True):
             places = bad.of(source)
-            for row, value in objects(source, places):
+            for row, value in self.objects(source, places):
                 try:
                     chats = list(self.chats(value))
                 except DataError as error:
@@ -94,13 +93,19 @@ class ChatImporter(Importer):
                     remedy = "Correct the row, or name the format that the file has."
                 else:
                     for chat in chats:
-                        yield chat._replace(part=part or "train")
+                        yield chat._replace(part=part)
                     continue
                 places.refuse(reason, [row], remedy)
 
 
 def _part(source: Source) -> str | None:
     return _PARTS.get(source.base.split(".")[0].lower())
+
+
+def _parts(sources: list[Source]) -> list[str]:
+    """Return the part of each file; all are of training where none is, to be divided later."""
+    parts = [_part(source) or "train" for source in sources]
+    return parts if "train" in parts else ["train"] * len(parts)
 
 
 def _masked(chat: Chat, mask: Mask) -> Chat:

@@ -16,6 +16,7 @@ class MathDial(ChatImporter):
 
     name = "mathdial"
     reads = "MathDial's JSON lines: a problem, its solution and a dialogue"
+    told_by = ("question ground_truth student_incorrect_solution conversation",)
     citation = "Macina et al., 2023, https://arxiv.org/abs/2305.14536"
     licence = "CC BY-SA 4.0"
 

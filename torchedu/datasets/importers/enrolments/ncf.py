@@ -15,25 +15,19 @@ from torchedu.schema import HELD_OUT
 FIELDS = {"student": 0, "item": 1, "count": 2, "time": 3}
 
 
-def _odd_negatives(test: Source, negative: Source) -> list[str]:
-    """Say how many rows of negatives are of no test pair, or hold the test's course itself."""
+def _strange(test: Source, negative: Source) -> tuple[int, int]:
+    """Count the lines of negatives, and those of other pairs or with the pair's own course."""
     pairs = [line.split("\t")[:2] for line in io.StringIO(test.read().decode()) if line.strip()]
-    known, strange, itself = {(user, item) for user, item in pairs}, [], []
-    for row, line in enumerate(io.StringIO(negative.read().decode()), 1):
+    known = {(user, item) for user, item in pairs}
+    rows = strange = 0
+    for line in io.StringIO(negative.read().decode()):
         if not line.strip():
             continue
         pair, *others = line.split("\t")
         user, _, item = pair.strip().strip("()").partition(",")
-        if (user, item) not in known:
-            strange.append(row)
-        elif item in {other.strip() for other in others}:
-            itself.append(row)
-    told = ((strange, f"are of no pair of {test.base}"), (itself, "hold their own test course"))
-    return [
-        f"{len(rows):,} rows of {negative.base} {what} (first: row {rows[0]})."
-        for rows, what in told
-        if rows
-    ]
+        rows += 1
+        strange += (user, item) not in known or item in {other.strip() for other in others}
+    return rows, strange
 
 
 class NeuralCF(EnrolmentImporter):
@@ -49,7 +43,7 @@ class NeuralCF(EnrolmentImporter):
 
         Each line holds user, item, rating and time, separated by tabs. The pairs of the test file
         are taken as held out. ``NAME.test.negative`` is not used to rank by, since courses are
-        ranked among all others here; what is odd in it is counted.
+        ranked among all others here; lines that do not fit the test file are counted.
 
         Args:
             raw: The folder, or the file ``NAME.train.rating``.
@@ -69,10 +63,14 @@ class NeuralCF(EnrolmentImporter):
         negative = source.sibling(f"{stem}.test.negative")
         notes: tuple[str, ...] = ()
         if negative is not None:
+            rows, strange = _strange(test, negative)
             notes = (
                 "The sampled negatives are not used: every course is ranked among all others.",
-                *_odd_negatives(test, negative),
             )
+            if strange:
+                odd = f"{strange:,} of {rows:,} lines of {negative.base} name another pair than "
+                odd += f"{test.base}, or have the test course among its own negatives."
+                notes += (odd,)
 
         def pieces() -> Iterator[Piece]:
             for file in (source, test):

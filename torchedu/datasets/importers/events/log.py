@@ -121,8 +121,8 @@ def histories(
     """
     rows = _Rows(bad, clock, marks or Marks(column="value"))
     for piece in pieces:
-        for told in [piece] if events is None else events(piece):
-            rows.take(told)
+        for part in [piece] if events is None else events(piece):
+            rows.take(part)
         yield piece
     yield rows.history()
 

@@ -69,6 +69,7 @@ class OULAD(EventImporter):
     name = "oulad"
     reads = "the folder of CSV files of the Open University Learning Analytics data set"
     suffixes = ("studentinfo.csv",)
+    told_by = ("code_module code_presentation id_assessment", "code_module code_presentation")
     citation = "Kuzilek, Hlosta and Zdrahal, Scientific Data 4 (2017)"
     licence = "CC BY 4.0"
 

@@ -29,7 +29,10 @@ _DONE = frozenset(
 _LEFT = frozenset(["unregistered", "abandoned", "withdrew", "terminated-registration", "left"])
 _OUTCOMES = {"passed": "Pass", "completed": "Pass", "failed": "Fail"}
 _COLUMNS = ("student", "course", "event", "time", "work", "value")
-_REMEDY = "Each is a JSON object with actor, verb, object and timestamp."
+_REMEDY = (
+    "Each is a JSON object with actor, verb, object and timestamp: complete it, or give "
+    "⟦on_bad_row⟧ drop."
+)
 
 Said = dict[str, Any]
 

@@ -46,6 +46,8 @@ _READABLE = (
 _EDGES = np.array([3e8, 1e10, 3e11, 1e13, 3e14, 1e16, 3e17])
 _CLASSES = ("small", "s", "gap", "ms", "gap", "us", "gap", "ns")
 _YEAR_2286 = 1e13  # in milliseconds
+FEW = 20
+"""One time in so many that fits no other is a bad row; more of them leave the unit open."""
 _DAYS_2000_TO_2050 = (36_526, 54_789)  # of a spreadsheet
 
 
@@ -149,6 +151,14 @@ class Clock:
             kinds[ZONED] += kinds[DATE]
             kinds[DATE] = 0
         if self.given != "auto":
+            dated = self.given == "date"
+            if not (kinds[DATE:] if dated else kinds[NUMBER : NUMBER + 1]).any():
+                raise DataError(
+                    f"the times are {'numbers' if dated else 'dates'}, for which ⟦time_unit⟧ "
+                    f"{self.given} is not.",
+                    "Leave it out, or give ⟦time_unit⟧ auto.",
+                    file=file, option="time_unit", value=self.given,
+                )  # fmt: skip
             self._kind = int(kinds[DATE:].argmax()) + DATE if self.given == "date" else NUMBER
             self._unit = self.given
             factor = UNITS.get(self.given, 1.0)
@@ -203,7 +213,7 @@ class Clock:
             self._high = float(_EDGES[index]) if index < len(_EDGES) else np.inf
         elif count["gap"]:
             self._unit = "ms"
-        elif count["s"] and count["small"]:
+        elif _are_many(count["s"], count["small"]):
             raise self._unsure(file, "seconds or milliseconds", "ms")
         elif self._may_be_spreadsheet:
             if not self._fractions:
@@ -211,6 +221,9 @@ class Clock:
             self._unit = "spreadsheet"
         else:
             self._unit = "s"
+            if count["s"] and count["small"]:  # a few that are off
+                recent = count["s"] > count["small"]
+                self._low, self._high = (_EDGES[0], np.inf) if recent else (-np.inf, _EDGES[0])
 
     def _unsure(self, file: str, words: str, other: str) -> DataError:
         return DataError(
@@ -291,6 +304,10 @@ class Timed:
     def clock(self, unit: TimeUnit | None = None) -> Clock:
         """Return a clock as the options have it, with the unit that a format fixes."""
         return Clock(unit or self.time_unit, self.time_format, self.dayfirst, self.time_zone)
+
+
+def _are_many(*counts: int) -> bool:
+    return min(counts) * FEW > max(counts)
 
 
 def is_time(column: pa.Array) -> bool:

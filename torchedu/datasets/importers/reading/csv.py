@@ -55,8 +55,8 @@ class Table:
         self.headings = [heading.strip() for heading in unguarded_texts(headings)]
         self.heading_row = first.line + row - 1
         shown = DELIMITERS.get(self.delimiter, repr(self.delimiter))
-        told = f"{source.base}: fields are divided by {shown}."
-        self.notes = () if delimiter or self.delimiter == usual else (told,)
+        note = f"{source.base}: fields are divided by {shown}."
+        self.notes = () if delimiter or self.delimiter == usual else (note,)
         if len(headings) == 1:
             self._refuse_delimiter(headings[0])
 

@@ -73,7 +73,8 @@ def _opened(source: Source, look: Look) -> Look:
         return look._replace(headings=tuple(parquet.Table(source).headings))
     if data.startswith(b"PK\x03\x04"):
         book = spreadsheet.Workbook(source)
-        rows = tuple(tuple(cell or "" for cell in cells) for cells in islice(book.rows(), ROWS))
+        some = islice(book.rows(), book.heading_row, book.heading_row + ROWS)
+        rows = tuple(tuple(cell or "" for cell in cells) for cells in some)
         return look._replace(headings=tuple(book.headings), rows=rows)
     text = _text(data)
     whole = text if len(data) < BYTES else text.rpartition("\n")[0]

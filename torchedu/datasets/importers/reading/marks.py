@@ -1,7 +1,9 @@
 """Marks of answers: shares, points of a full mark, percent, and words for right and wrong."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -48,10 +50,12 @@ LANGUAGES: dict[str, tuple[str, str]] = {
 """Words for right and for wrong, lower-case, ``_`` for a blank; a letter only where all agree."""
 
 _PERCENT = r"^[+-]?(\d+[.,]?\d*|[.,]\d+) ?%$"
+_MARK = r"[+-]?(\d+([.,]\d+)?|[.,]\d+) ?(%|/ ?\d+([.,]\d+)?)?"
 _COMMA = r"^[+-]?\d*,\d+ ?%?$"
 _TOLD = "Correct the row, or say what it means: ⟦right⟧ or ⟦wrong⟧, words separated by commas."
 
 
+@cache
 def _words(side: int) -> frozenset[str]:
     texts = (word for both in LANGUAGES.values() for word in both[side].split())
     return frozenset(_plain(pa.array([word.replace("_", " ") for word in texts])).to_pylist())
@@ -68,6 +72,12 @@ def _matches(text: pa.StringArray, shape: str) -> NDArray[np.bool_]:
         pc.match_substring_regex(text, shape), False
     ).to_numpy(False)
     return matches
+
+
+def is_mark(text: str) -> bool:
+    """Say whether a text alone can be a mark: a number, percent, ``2 / 3``, or a known word."""
+    said = _plain(pa.array([text]))[0].as_py()
+    return bool(re.fullmatch(_MARK, said)) or said in _words(0) or said in _words(1)
 
 
 class Read(NamedTuple):

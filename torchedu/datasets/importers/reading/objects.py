@@ -33,7 +33,7 @@ def objects(
                 try:
                     value = parse_json(line)
                 except ValueError as error:
-                    places.refuse(f"the line is no JSON ({error})", [row], "Complete the line.")
+                    places.refuse(f"the line is no JSON ({error})", [row])
                 else:
                     yield from ((row, part) for part in _held(value, within) or [value])
 

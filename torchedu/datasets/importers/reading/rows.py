@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -152,7 +153,7 @@ class BadRows:
         entry["rows"] += len(place)
         room = self._named - len(entry["first"])
         named = map(self.places.name, place[:room].tolist())
-        entry["first"] += [f"{file}, row {row}" for file, row in named]
+        entry["first"] += [f"{Path(file).name}, row {row}" for file, row in named]
 
     def add_unread(
         self, reason: str, place: NDArray[np.int64], remedy: str, value: object = None

@@ -29,7 +29,7 @@ FIRST_ROWS = 1000
 class Table(Protocol):
     """A file of rows.
 
-    One of a known layout may also have ``roles``: its headings by the names of the schema.
+    One of a known layout may also have ``roles``, its headings by the names of the schema.
     """
 
     @property
@@ -46,10 +46,29 @@ class Table(Protocol):
 
     @property
     def notes(self) -> Sequence[str]:
-        """What a user should know of how it is read."""
+        """What a user should know of how it is read; whole once it is."""
 
     def pieces(self, matched: ColumnMap, bad: BadRows) -> Iterator[Piece]:
         """Read the columns that were found, some rows at a time."""
+
+
+def open_table(source: Source, delimiter: str | None = None, encoding: str = "utf-8") -> Table:
+    """Open a table of any kind, by what it begins with, or its ending.
+
+    Args:
+        source: The file.
+        delimiter: What stands between the fields of a CSV file; found where it is None.
+        encoding: The text's encoding.
+
+    Raises:
+        DataError: It cannot be read as it stands.
+    """
+    head = magic.first_bytes(source.system, source.path)
+    if head.startswith(magic.PARQUET) or source.base.endswith(PARQUET):
+        return parquet.Table(source)
+    if head.startswith(archive.MAGIC) or source.base.endswith(spreadsheet.SUFFIX):
+        return spreadsheet.Workbook(source)
+    return csv.Table(source, delimiter, encoding)
 
 
 def likely_times(table: Table, matched: ColumnMap) -> Iterator[str]:
@@ -137,6 +156,7 @@ class Headed:
                     for name in absent:
                         batch = batch.append_column(name, pa.nulls(len(batch), pa.string()))
                     yield piece._replace(batch=batch)
+                notes.extend(note for note in table.notes if note not in notes)
             notes.extend(
                 f"The column {taken[name]!r}, named for {name}, is empty." for name in empty
             )
@@ -200,9 +220,4 @@ class Delimited(Headed):
 
     def open(self, source: Source) -> Table:
         """Open a file by what it begins with, or its ending; see ``Headed.open``."""
-        head = magic.first_bytes(source.system, source.path)
-        if head.startswith(magic.PARQUET) or source.base.endswith(PARQUET):
-            return parquet.Table(source)
-        if head.startswith(archive.MAGIC) or source.base.endswith(spreadsheet.SUFFIX):
-            return spreadsheet.Workbook(source)
-        return csv.Table(source, self.delimiter, self.encoding)
+        return open_table(source, self.delimiter, self.encoding)

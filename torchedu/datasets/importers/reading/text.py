@@ -77,9 +77,14 @@ class Source(NamedTuple):
         """Return the error that says what is wrong with it."""
         return DataError(problem, remedy, file=self.name, row=row)
 
+    @property
+    def folder(self) -> "Source":
+        """The folder that it lies in."""
+        return Source(self.system, _parent(self.path), _parent(self.name))
+
     def sibling(self, base: str) -> "Source | None":
         """Return the file of another name in the same folder, or None where there is none."""
-        return inside(Source(self.system, _parent(self.path), _parent(self.name)), base)
+        return inside(self.folder, base)
 
     def read(self) -> bytes:
         """Return the whole file; for small ones such as lists of names.
@@ -194,8 +199,8 @@ def tree(folder: Source) -> list[Source]:
     """Return all files of a folder and of those in it, by path."""
     infos = folder.system.get_file_info(fs.FileSelector(folder.path or ".", recursive=True))
     inner = (info.path.removeprefix(folder.path).strip("/") for info in infos if info.is_file)
-    found = (inside(folder, path.removeprefix("./")) for path in sorted(inner))
-    return [file for file in found if file is not None]
+    inner_files = (inside(folder, path.removeprefix("./")) for path in sorted(inner))
+    return [file for file in inner_files if file is not None]
 
 
 def is_folder(source: Source) -> bool:

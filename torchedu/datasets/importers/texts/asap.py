@@ -57,6 +57,7 @@ class ASAP(TextImporter):
         "The Hewlett Foundation: Automated Essay Scoring, Kaggle 2012; Taghipour and Ng, EMNLP 2016"
     )
     licence = "the competition's rules: research"
+    told_by = ("essay_id essay_set essay rater1_domain1 domain1_score",)
 
     encoding: str = "cp1252"
 

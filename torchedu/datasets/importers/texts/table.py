@@ -51,6 +51,7 @@ class ELLIPSE(GradedTables):
         "Evaluation (ELLIPSE) Corpus, IJLCR 2023"
     )
     licence = "CC BY-NC-SA 4.0"
+    told_by = ("full_text overall cohesion syntax vocabulary phraseology grammar conventions",)
 
     traits: ClassVar[Sequence[str]] = ELLIPSE_TRAITS
 
@@ -65,5 +66,6 @@ class PERSUADE(GradedTables):
         "PERSUADE 2.0, Assessing Writing 2024"
     )
     licence = "CC BY 4.0 (ASAP 2.0), CC BY-NC-SA 4.0 (PERSUADE 2.0)"
+    told_by = ("full_text holistic_essay_score", "essay_id full_text score race_ethnicity")
 
     groups: ClassVar[Sequence[str]] = PERSON

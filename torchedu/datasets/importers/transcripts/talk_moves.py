@@ -11,9 +11,11 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from torchedu.datasets.importers.reading import values
+from torchedu.datasets.importers.importer import KNOWN
+from torchedu.datasets.importers.reading import tables, values
 from torchedu.datasets.importers.reading.columns import ColumnMap
 from torchedu.datasets.importers.reading.csv import Table
+from torchedu.datasets.importers.reading.look import Look
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve, texts
 from torchedu.datasets.importers.reading.spreadsheet import SUFFIX
 from torchedu.datasets.importers.reading.tables import PARQUET
@@ -21,7 +23,7 @@ from torchedu.datasets.importers.reading.text import Source, files, is_folder, l
 from torchedu.datasets.importers.transcripts.importer import TranscriptImporter
 from torchedu.datasets.importers.transcripts.table import TranscriptTables
 from torchedu.errors import allowed
-from torchedu.schema import ROLES, SENTENCE_COLUMNS
+from torchedu.schema import ROLES
 
 TAGS: dict[str, dict[str, str | None]] = {
     "teacher": {
@@ -54,6 +56,9 @@ STRETCH = 500
 """Pairs that are taken as one lesson."""
 REMEDY = "Correct the tag, or give ⟦on_bad_row⟧ drop. "
 _NUMBER = re.compile(r"(\d)(\.0)?\s*(\\|-.*)?")
+_RELEASE = re.compile(r"(^|/)(Subset [12]/.+\.xlsx|(train|test|valid|val)_(teacher|student)\.tsv)$")
+SPEAKER = ("S", "Speakers", "Speaker Name")
+"""What some workbooks of the release call the speaker."""
 _WORD = re.compile(r"[^\W_]")
 
 
@@ -74,8 +79,8 @@ def _one_spelling(pieces: Iterator[Piece], bad: BadRows) -> Iterator[Piece]:
     for piece in pieces:
         batch, sieve = piece.batch, Sieve(piece, bad)
         sentences = _texts(batch, "sentence")
-        nothing = np.array([not sentence for sentence in sentences], bool)
-        sieve.leave_out("rows without a sentence, such as sums at a table's foot", nothing)
+        empty = np.array(sentences, np.str_) == ""
+        sieve.leave_out("rows without a sentence, such as sums", empty)
         columns = {name: batch.column(name) for name in batch.schema.names}
         for role in ROLES:
             column = f"{role}_tag"
@@ -152,13 +157,15 @@ def _texts(batch: pa.RecordBatch, column: str) -> list[str]:
     return [text or "" for text in values.names(batch.column(column)).to_pylist()]
 
 
-class _Lessons(TranscriptTables):
-    """Tables of the release, one of which calls its speakers S."""
+class _Workbooks(TranscriptTables):
+    """The release's workbooks, of which some head speakers ``S`` or the like."""
 
-    schema = tuple(
-        replace(column, aliases=(*column.aliases, "s")) if column.name == "speaker" else column
-        for column in SENTENCE_COLUMNS
-    )
+    def match(self, table: tables.Table) -> ColumnMap:
+        """Find the columns of a workbook; see ``Headed.match``."""
+        usual = any(head.strip().lower() == "speaker" for head in table.headings)
+        speaker = next((head for head in table.headings if head.strip() in SPEAKER), None)
+        own = None if speaker is None or usual else {"speaker": speaker}
+        return TranscriptTables.match(replace(self, columns=own), table)
 
 
 class TalkMoves(TranscriptImporter):
@@ -168,6 +175,11 @@ class TalkMoves(TranscriptImporter):
     reads = "the TalkMoves release: its folder of workbooks, one table of all lessons, or its pairs"
     citation = "Suresh et al. (2022), The TalkMoves Dataset, LREC"
     licence = "CC BY-NC-SA 4.0"
+
+    @classmethod
+    def knows(cls, look: Look) -> int:
+        """Say whether files are called as the release's are; see ``Importer.knows``."""
+        return KNOWN if any(_RELEASE.search(name) for name in look.files) else 0
 
     def read(self, raw: str, bad: BadRows) -> Reading:
         """Read the lessons of the release, or its pairs of sentences.
@@ -191,7 +203,7 @@ class TalkMoves(TranscriptImporter):
         """
         place = locate(raw)
         if sources := _lessons(place):
-            reading = _Lessons().of(sources, bad)
+            reading = _Workbooks().of(sources, bad)
             return reading._replace(pieces=_one_spelling(reading.pieces, bad))
         pairs = files(place, (".tsv",))
         return Reading(_pairs(pairs, bad), tuple(pairs), {"sentence": "text_b", "tag": "labels"})
