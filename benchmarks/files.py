@@ -8,6 +8,7 @@ each of some 75 errors prints, and runs the same import again. ``files.rows`` wr
 importer with good and bad rows drawn, and asks of each row whether it was kept or counted.
 ``files.speed`` imports a CSV file of answers (student, item, skill, mark, time, response time) on
 one thread, and counts the processor time of the whole command, its start included.
+``files_layouts.py`` adds the layouts of platforms and of this field.
 """
 
 import sys
@@ -18,6 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import files_cases
+import files_layouts
 import files_remedies
 import files_rows
 import files_rows_published
@@ -121,6 +123,7 @@ JOBS = [
     Job(("files.rows",), partial(rows, FILES)),
     Job(("files.speed",), partial(speed, SOME), short=True),
     Job(("files.speed",), partial(speed, ANSWERS)),
+    *files_layouts.JOBS,
 ]
 
 

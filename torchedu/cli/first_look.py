@@ -158,9 +158,9 @@ def _tell_missing(terminal: Terminal, store: Store) -> None:
         terminal.print(f"without   {', '.join(missing)}")
 
 
-def _one_a_kind(names: Sequence[str], kind: str) -> list[str]:
-    """Return the first of some formats for each kind of data but the one that was told."""
-    known, kinds = formats(), {kind}
+def _one_a_kind(names: Sequence[str], but: str) -> list[str]:
+    """Return the first of some formats for each kind of data but one."""
+    known, kinds = formats(), {but}
     first = []
     for name in names:
         holds = known[name].store.holds

@@ -83,7 +83,7 @@ def _pieces(source: Source, period: int, bad: BadRows) -> Iterator[Piece]:
     places, rest, line, student = bad.of(source), b"", 1, 0
     part = next((name for name in PARTS if name in source.base.lower()), None)
     for block in [*blocks(source), Block(0, b"")]:
-        data = rest + b"\n".join(line for line in block.data.splitlines() if line.strip())
+        data = rest + b"\n".join(text for text in block.data.splitlines() if text.strip())
         rest = b""
         lines = pa.array(data.splitlines(), pa.binary()).cast(pa.string())
         whole = len(lines) // period * period

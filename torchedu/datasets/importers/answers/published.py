@@ -94,11 +94,11 @@ class Published(AnswerImporter):
         tables.heads = [head for heads in self.heads.values() for head in heads]
         there = [set(tables.open(source).headings) for source in sources]
         every = set.intersection(*there)
-        columns = {
+        present = {
             name: next((head for head in heads if head in every), None)
             for name, heads in self.heads.items()
         }
-        tables.columns = {name: head for name, head in columns.items() if head is not None}
+        tables.columns = {name: head for name, head in present.items() if head is not None}
         tables.answer_id = next((head for head in self.answer if head in every), None)
         unit = "ms" if tables.columns.get("response_time") in self.in_ms else "s"
         fixes: dict[str, Any] = {"response_time_unit": unit, **self.fixes}
@@ -237,12 +237,12 @@ def _table(source: Source | None, key: str, value: str) -> tuple[pa.Array, pa.Ar
     if lacking := [name for name in (key, value) if name not in table.headings]:
         raise source.fault(f"no column {lacking[0]!r}.", "Download it again, or take it away.", 1)
     columns = table.whole({"key": key, "value": value})
-    plain = pc.replace_substring_regex(pa.array(columns["value"], pa.string()), r"[\[\] ]", "")
-    lists = pc.replace_substring(plain, ",", ";") if value == "SubjectId" else columns["value"]
+    cells = pc.replace_substring_regex(pa.array(columns["value"], pa.string()), r"[\[\] ]", "")
+    lists = pc.replace_substring(cells, ",", ";") if value == "SubjectId" else columns["value"]
     keys = pc.replace_substring_regex(pa.array(columns["key"], pa.string()), r"\.0$", "")
     return keys, pa.array(lists, pa.string())
 
 
-def _of(column: pa.Array, keys: pa.Array, beside: pa.Array) -> pa.Array:
+def _of(column: pa.Array, keys: pa.Array, cells: pa.Array) -> pa.Array:
     plain = pc.replace_substring_regex(values.names(column), r"\.0$", "")
-    return beside.take(pc.index_in(plain, keys))
+    return cells.take(pc.index_in(plain, keys))

@@ -114,7 +114,7 @@ def _flat(
     for name, column in split.items():
         own = pc.list_value_length(column).to_numpy(False)
         first = pc.list_element(column, 0).to_pylist()
-        absent = np.array([value in missing for value in first]) & (own == 1)
+        absent = np.array([cell in missing for cell in first]) & (own == 1)
         differs = (own != length) & ~absent
         if differs.any():
             number = np.array([rows.bad.places.name(int(p))[1] for p in place[differs & whole]])

@@ -97,16 +97,16 @@ class _Wide:
             return [Question(name, self._names.index(name)) for name in given.questions]
         taken = {*given.groups, *(given.columns or {}).values()}
         for rule in (*rules, questions.plainly):
-            chosen = [q for q in rule(self._heads, rows) if self._names[q.mark] not in taken]
-            if chosen and rule is questions.responses and any(q.right is None for q in chosen):
+            asked = [q for q in rule(self._heads, rows) if self._names[q.mark] not in taken]
+            if asked and rule is questions.responses and any(q.right is None for q in asked):
                 raise DataError(
                     "the responses stand without the right answers, so that nothing tells marks.",
                     "Export the quiz again with right answers ticked, or its grades report.",
                     file=self.source.name, row=self.heading_row,
                 )  # fmt: skip
-            if chosen:
-                names = _unlike([q.name for q in chosen])
-                return [q._replace(name=n) for q, n in zip(chosen, names, strict=True)]
+            if asked:
+                names = _unlike([q.name for q in asked])
+                return [q._replace(name=n) for q, n in zip(asked, names, strict=True)]
         raise DataError(
             "no column holds marks of a question.",
             "Name those that do with ⟦questions⟧, separated by commas. There are: "
@@ -117,8 +117,8 @@ class _Wide:
     def _roles(self, rows: questions.Rows) -> dict[str, str]:
         """Return which columns hold the student, the time and the attempt."""
         lists = {"time": people.TIME, "attempt": people.ATTEMPT}
-        by_role = {name: people.column(names, self._names) for name, names in lists.items()}
-        roles = {name: self._names[i] for name, i in by_role.items() if i is not None}
+        places = {name: people.column(names, self._names) for name, names in lists.items()}
+        roles = {name: self._names[i] for name, i in places.items() if i is not None}
         spots = [people.column([name], self._names) for name in people.STUDENT]
         there = [i for i in spots if i is not None]
         halves = [people.column(names, self._names) for names in (people.FIRST, people.LAST)]
@@ -150,8 +150,8 @@ class _Wide:
                 cells = map(questions.number, _texts(batch.column(question.mark)).tolist())
                 best[i] = max([best[i], *(c for c in cells if c is not None)], key=_least_nan)
         self.notes.append("Marks were divided by the highest that was reached in each question.")
-        pairs = zip(full, best, strict=True)
-        return [top if top is not None else None if np.isnan(b) else b for top, b in pairs]
+        both = zip(full, best, strict=True)
+        return [top if top is not None else None if np.isnan(b) else b for top, b in both]
 
     def _marks(self, question: Question, columns: list[NDArray[np.object_]]) -> NDArray[np.object_]:
         """Return the marks of a question as texts, empty where there is none."""

@@ -121,7 +121,7 @@ class MoodleLog(Delimited, Timed, EventImporter):
         table = self.open(source)
         heads = table.headings
         sum_ = self.outcome or total(heads)
-        matched = match_columns(
+        taken = match_columns(
             heads, source.name, row=table.heading_row, schema=OUTCOME_COLUMNS,
             columns=None if sum_ is None else {"outcome": sum_},
         ).taken  # fmt: skip
@@ -129,9 +129,9 @@ class MoodleLog(Delimited, Timed, EventImporter):
         full = people.column(("user_full_name", "full_name", "vollständiger_name", "name"), heads)
         spots = [full] if full is not None else halves
         wanted = {f"name {i}": heads[at] for i, at in enumerate(spots) if at is not None}
-        wanted = wanted or {"name 0": matched.get("student", heads[0])}
+        wanted = wanted or {"name 0": taken.get("student", heads[0])}
         outcomes: dict[str, str | None] = {}
-        columns = ColumnMap({"outcome": matched["outcome"], **wanted}, ())
+        columns = ColumnMap({"outcome": taken["outcome"], **wanted}, ())
         for batch, _ in table.pieces(columns, BadRows(Places())):
             parts = [values.names(batch.column(name)).to_pylist() for name in wanted]
             names = [" ".join(filter(None, both)) for both in zip(*parts, strict=True)]

@@ -93,8 +93,8 @@ class StudentTable(Delimited, EventImporter):
                         column = values.names(piece.batch.column(name))
                         kept[name] += column.filter(pa.array(keep)).to_pylist()
             size = len(kept["outcome"])
-            attributes = {name: _told(kept[f"told.{name}"]) for name in rest}
-            left = [name for name, column in attributes.items() if column is None]
+            features = {name: _told(kept[f"told.{name}"]) for name in rest}
+            left = [name for name, column in features.items() if column is None]
             if left:
                 notes.append(f"Not told, since they are alike or differ in all: {', '.join(left)}.")
             yield history(
@@ -103,7 +103,7 @@ class StudentTable(Delimited, EventImporter):
                 presentation=kept.get("presentation") or ["only"] * size,
                 outcome=passed(kept["outcome"], self.pass_mark, raw),
                 groups={name: kept[GROUP + name] for name in self.groups}
-                | {name: column for name, column in attributes.items() if column is not None},
+                | {name: column for name, column in features.items() if column is not None},
                 work=list(self.marks),
                 share=np.concatenate(marks) if marks else np.zeros((0, len(self.marks))),
             )

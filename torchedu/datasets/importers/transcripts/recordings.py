@@ -77,11 +77,11 @@ class Recordings(TranscriptImporter):
                         "Give WebVTT, SRT or Whisper's JSON with segments.",
                     )
                 lesson = _ENDING.sub("", source.base)
-                speakers = [sentence.speaker or NOBODY for sentence in said]
+                speakers = [cue.speaker or NOBODY for cue in said]
                 columns: dict[str, list[str | None]] = {
                     "transcript": [lesson] * len(said),
                     "speaker": list(speakers),
-                    "sentence": [sentence.sentence for sentence in said],
+                    "sentence": [cue.sentence for cue in said],
                 }
                 if wanted:
                     roles = ("student", "teacher")
@@ -92,9 +92,7 @@ class Recordings(TranscriptImporter):
                         f"{len(said):,} sentences: they are taken for a student's."
                     )
                 places = bad.of(source)
-                yield places.piece(
-                    texts(columns), np.array([sentence.row for sentence in said], np.int64)
-                )
+                yield places.piece(texts(columns), np.array([cue.row for cue in said], np.int64))
 
         taken = {"transcript": "the file's name", "speaker": "who is named", "sentence": "the cue"}
         return Reading(pieces(), tuple(sources), taken, notes=notes)
