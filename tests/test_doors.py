@@ -35,7 +35,7 @@ DOORS = {
     "models": "layers batch ranges permissions strict schema bounded bitsandbytes huggingface_hub "
     "peft safetensors torch transformers",
     "features": "models datasets schema numpy rich torch",
-    "readers": "features models datasets batch strict companions schema bounded numpy tokenizers "
+    "readers": "features models datasets batch companions schema bounded numpy tokenizers "
     "torch transformers",
     "baselines": "datasets schema numpy scipy sklearn",
     "metrics": "numpy torch torchmetrics",

@@ -29,7 +29,9 @@ from torchedu.tasks.opening import task_class
 _SECTION = record(
     {
         "class_path": text(IMPORT_PATH, 500, "the import path of a class"),
-        "init_args": either(nothing, table(json_value)),
+        "init_args": either(
+            nothing, table(json_value, text(r"[A-Za-z_]\w*", 100, "the name of an option"))
+        ),
     },
     ("class_path",),
 )
