@@ -196,7 +196,9 @@ def main(benchmark: str, jobs: Sequence[Job], about: str) -> int:
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "machine": machine(),
     }
-    begin, goals, raw = time.perf_counter(), [], {}
+    begin = time.perf_counter()
+    goals: list[Goal] = []
+    raw: dict[str, Any] = {}
     keeps = not given.short and (given.keep or not given.only)
     file = RESULTS / f"{benchmark}.json"
     past = json.loads(file.read_text("utf-8")) if given.keep and file.is_file() else {}

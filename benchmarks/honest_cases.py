@@ -96,13 +96,19 @@ CASES: dict[str, tuple[str, ...]] = {
 
 
 def measure() -> tuple[list[Goal], dict[str, Any]]:
-    """Count the cases of which a test fails."""
-    wrong = []
-    for case, tests in CASES.items():
-        words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
-        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
-        if done.returncode:  # also where there is no such test
-            wrong.append(f"{case}: {done.stdout.strip().splitlines()[-1]}")
-            print(f"  {wrong[-1]}", flush=True)
+    """Count the cases of which a test fails.
+
+    Raises:
+        RuntimeError: The tests could not be run, such as where there is no such test.
+    """
+    tests = [test for some in CASES.values() for test in some]
+    words = [sys.executable, "-m", "pytest", "-q", "-rfE", "--tb=no", "-p", "no:cacheprovider"]
+    done = subprocess.run([*words, *tests], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode not in (0, 1):
+        raise RuntimeError(done.stdout[-2000:] + done.stderr[-2000:])
+    lines = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    wrong = [
+        case for case, some in CASES.items() if any(test in line for test in some for line in lines)
+    ]
     goal = Goal("honest.cases", len(wrong), f"0 of {len(CASES)} come out wrong", not wrong)
-    return [goal], {"wrong": wrong}
+    return [goal], {"wrong": wrong, "failed": lines, "ran": done.stdout.splitlines()[-1]}

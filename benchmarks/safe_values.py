@@ -231,7 +231,8 @@ def case(
     task = drawn.choice(TASKS)
     folder = home / "run"
     shutil.rmtree(home, ignore_errors=True)
-    known = commands(task, fit_words(runs[task]))
+    home.mkdir(parents=True)
+    known = commands(task, with_data(runs[task], home))
     if drawn.random() < 0.25:
         shutil.copytree(exports[task], folder)
         names = sorted({one.name for one in folder.glob("*.json")} - {"generation_config.json"})
@@ -282,7 +283,7 @@ def commands(task: str, fit: list[str]) -> dict[str, Callable[[], int]]:
     if task == "explanation":  # whose export is a base model for others
         net = {"class_path": "torchedu.CausalLM", "init_args": {"source": "run"}}
         words["source"] = [
-            *fit[: fit.index("--model.net")], "--model.net", json.dumps(net), *FAST,
+            *fit[: fit.index("--model.net") if fit else 0], "--model.net", json.dumps(net), *FAST,
             "--data.tokenizer", "run", "--data.max_tokens", "128", "--data.batch_tokens", "500",
             "--model.max_new_tokens", "8", "--trainer.max_epochs", "1", "--run", "new",
         ]  # fmt: skip
@@ -315,6 +316,20 @@ def _open(folder: Path) -> int:
         print(error, file=sys.stderr)
         return 2
     return main(["inspect", str(folder)])
+
+
+def with_data(run: Path, home: Path) -> list[str]:
+    """Copy the data of a run, beside which commands that name it may write; return its words."""
+    words = fit_words(run)
+    at = words.index("--data.path") + 1
+    raw = Path(words[at])
+    for one in raw.parent.glob(f"{raw.stem}.*"):
+        if one.is_dir():
+            shutil.copytree(one, home / one.name)
+        else:
+            shutil.copy2(one, home / one.name)
+    words[at] = raw.name
+    return words
 
 
 def fit_words(run: Path) -> list[str]:
@@ -485,10 +500,11 @@ def honest(root: Path) -> None:
     """Run every command on copies of what was prepared."""
     home = root / "cases" / "honest"
     for task in TASKS:
-        for command, run in commands(task, fit_words(root / "runs" / task)).items():
+        for command in commands(task, []):
             shutil.rmtree(home, ignore_errors=True)
             is_export = command in ("source", "open_export")
             shutil.copytree(root / ("exports" if is_export else "runs") / task, home / "run")
+            run = commands(task, with_data(root / "runs" / task, home))[command]
             with chdir(home):
                 assert run() == 0, (task, command)
     shutil.rmtree(home)

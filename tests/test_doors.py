@@ -35,7 +35,7 @@ DOORS = {
     "models": "layers batch ranges permissions strict schema bounded bitsandbytes huggingface_hub "
     "peft safetensors torch transformers",
     "features": "models datasets schema numpy rich torch",
-    "readers": "features models datasets batch strict companions schema bounded numpy tokenizers "
+    "readers": "features models datasets batch companions schema bounded numpy tokenizers "
     "torch transformers",
     "baselines": "datasets schema numpy scipy sklearn",
     "metrics": "numpy torch torchmetrics",
@@ -55,7 +55,7 @@ DOORS = {
     "parallel": "layers lightning_utilities torch",
     "strategies": "parallel models layers ranks deepspeed horovod lightning torch",
     "run": "report evaluation strategies metrics_log checkpoints callbacks tasks datamodules "
-    "domains parsing permissions strict bounded run_folder jsonargparse lightning torch",
+    "domains parsing ranges permissions strict bounded run_folder jsonargparse lightning torch",
     "prediction": "tasks datamodules engine metrics readers features datasets ranks permissions "
     "schema run_folder lightning numpy pyarrow rich torch",
     "evaluation": "prediction tasks datamodules metrics baselines features datasets companions "

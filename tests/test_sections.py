@@ -42,5 +42,7 @@ def test_parts_that_do_not_fit_together_are_refused() -> None:
         HeatMap("x", ["a", "b"], [[1], [1, 2]])
     with pytest.raises(ValueError, match="a row of stripes"):
         Stripes("x", [1], [Band("b", ["n"], {"who": [0, 0]})])
+    with pytest.raises(ValueError, match="of 1 names of stripes, one is 3"):
+        Stripes("x", [1], [Band("b", ["n"], {"who": [3]})])
     with pytest.raises(ValueError, match="missing 1 required"):
         Section.from_json({"title": "", "sentence": "", "forms": [{"form": "table", "rows": []}]})

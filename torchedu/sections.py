@@ -236,9 +236,12 @@ class Stripes:
     bands: Sequence[Band] = field(metadata={"of": Band})
 
     def __post_init__(self) -> None:
-        """Refuse bands of other numbers of stretches."""
-        rows = [row for band in self.bands for row in band.rows.values()]
-        _same("a row of stripes", len(self.widths), *map(len, rows))
+        """Refuse bands of other numbers of stretches, and stretches without a name."""
+        for band in self.bands:
+            for row in band.rows.values():
+                _same("a row of stripes", len(self.widths), len(row))
+                if max(row, default=-1) >= len(band.names):
+                    raise ValueError(f"of {len(band.names)} names of stripes, one is {max(row)}")
 
 
 @dataclass(frozen=True)

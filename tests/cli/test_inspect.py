@@ -51,3 +51,15 @@ def test_sealed_only_refuses_what_was_not_sealed(
     torch.save(content(), tmp_path / "theirs.ckpt")
     assert main(["inspect", str(tmp_path / "theirs.ckpt"), "--sealed_only"]) == 2
     assert "carries no seal of torchedu, and --sealed_only is given" in capsys.readouterr().err
+
+
+def test_a_language_model_is_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "lla\\u001b[31mma"}')
+    (tmp_path / "model.safetensors").touch()
+    assert main(["inspect", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "a language model as transformers keeps it" in said
+    assert f"--model.net.source {tmp_path}" in said
+    assert "\x1b" not in said
+    (tmp_path / "config.json").write_text("[")
+    assert main(["inspect", str(tmp_path)]) == 2

@@ -63,6 +63,7 @@ def test_other_data_is_met_by_name(run: Path, caplog: pytest.LogCaptureFixture) 
         "data: 3",
         "data: {class_path: torchedu.Interactions, init_args: 7}",
         "data: {class_path: torchedu.Interactions, init_args: [path]}",
+        "data: {class_path: torchedu.Interactions, init_args: {.: 1}}",
         "- 1\n- 2",
         "a: [",
         "\x00",

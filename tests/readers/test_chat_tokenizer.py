@@ -112,3 +112,15 @@ def test_what_cannot_be_used_is_told(tokenizer: ChatTokenizer, tmp_path: Path) -
     (tmp_path / "tokenizer.json").write_text("{")
     with pytest.raises(ConfigError, match="cannot be opened"):
         ChatTokenizer.open(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"model_max_length": "long"}, {"model_max_length": -1}, {"padding_side": "up"},
+     {"eos_token": 5}, {"model_input_names": "input_ids"}, {"bos_token": [1]}],
+)  # fmt: skip
+def test_its_configuration_has_a_form(
+    tokenizer: ChatTokenizer, tmp_path: Path, change: dict[str, object]
+) -> None:
+    with pytest.raises(ConfigError, match=f"cannot be opened .{next(iter(change))} is"):
+        ChatTokenizer.open(changed(tokenizer, tmp_path / "changed", **change))

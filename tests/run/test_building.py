@@ -72,6 +72,14 @@ def test_small_data_is_passed_over_more_often(
     assert stop.patience == (5 if epochs < 18 else epochs // 3)
 
 
+@pytest.mark.parametrize(("option", "least"), [("epochs", 1), ("steps", 0)])
+def test_what_is_never_enough_is_told(option: str, least: int, class_store: Path) -> None:
+    with pytest.raises(ConfigError) as told:
+        built(class_store, f"--enough.{option}", str(least - 1))
+    assert told.value.problem == f"⟦enough.{option}⟧ is {least - 1}."
+    assert told.value.remedy == f"It is at least {least}."
+
+
 def test_a_trainer_for_python_keeps_a_run_as_the_command_does() -> None:
     made = trainer("mine", max_epochs=3, patience=2, accelerator="cpu")
     kinds = {type(callback) for callback in made.callbacks}

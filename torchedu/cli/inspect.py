@@ -25,11 +25,15 @@ def inspect(file: str) -> None:
     # torch is loaded only when there is something to inspect, not for help.
     from torchedu.checkpoints import open_checkpoint
     from torchedu.domains.building import is_own
-    from torchedu.export import export_config, is_export
+    from torchedu.export import export_config, is_export, language_family
     from torchedu.permissions import is_trusted
 
     path = Path(file)
-    if is_export(path):
+    family = language_family(path) if is_export(path) else None
+    if family is not None:
+        facts = dict(_of_language_model(path, family))
+        classes = {}
+    elif is_export(path):
         config = export_config(path)
         facts = dict(_of_export(path, config))
         classes = {
@@ -89,6 +93,13 @@ def _of_export(path: Path, config: Mapping[str, Any]) -> Iterator[tuple[str, str
     yield "what", "a task that torchedu export wrote, its files as they were written"
     yield "written by", f"torchedu {config.get('torchedu')} (it says so itself)"
     yield "files", ", ".join(sorted(config["files"]))
+
+
+def _of_language_model(path: Path, family: str) -> Iterator[tuple[str, str]]:
+    yield "file", str(path)
+    yield "what", "a language model as transformers keeps it; who wrote it is not told"
+    yield "family", family
+    yield "use it", f"--model.net.source {path} --data.tokenizer {path}"
 
 
 def _names(vocabulary: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:

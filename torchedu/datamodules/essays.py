@@ -213,6 +213,11 @@ class Essays(DataModule):
         """What each answer is held against: its references, else its question."""
         return beside(self.store)
 
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of global batches in a pass over the training part; embeds nothing."""
+        return -(-len(self.parts["train"]) // self.batch_size)
+
     def setup(self, stage: str) -> None:
         """Make the vectors or tokens of all texts, unless they are there already.
 

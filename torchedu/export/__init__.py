@@ -6,7 +6,13 @@ What writes them is loaded when it is first asked for: opening an export needs n
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from torchedu.export.folder import export_config, is_export, open_companions, open_export
+from torchedu.export.folder import (
+    export_config,
+    is_export,
+    language_family,
+    open_companions,
+    open_export,
+)
 
 if TYPE_CHECKING:
     from torchedu.export.network import FORMATS, Exported, export_network
@@ -17,6 +23,7 @@ __all__ = [
     "export_config",
     "export_network",
     "is_export",
+    "language_family",
     "open_companions",
     "open_export",
 ]

@@ -19,6 +19,7 @@ from torchedu.companions import Companions
 from torchedu.domains import Domain
 from torchedu.domains.building import check_build, class_by_path, class_path
 from torchedu.errors import CheckpointError, ConfigError, TorcheduError
+from torchedu.models.stored import read_config
 from torchedu.permissions import allowing
 from torchedu.strict import IMPORT_PATH, Unfit, check, json_value, record, table, text
 
@@ -189,6 +190,16 @@ def open_companions(folder: str | Path) -> Companions:
 def is_export(folder: Path) -> bool:
     """Say whether a folder is one that ``torchedu export`` wrote a task into."""
     return (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file()
+
+
+def language_family(folder: Path) -> str | None:
+    """Return the family of the language model that a folder holds; None where it holds a task.
+
+    Raises:
+        ConfigError: Its configuration is none.
+    """
+    config = read_config(str(folder))
+    return None if "format" in config else str(config.get("model_type"))
 
 
 def export_config(folder: Path) -> dict[str, Any]:

@@ -15,10 +15,13 @@ from torchedu.strict import (
     Unfit,
     check,
     either,
+    exactly,
     flag,
     json_value,
     listed,
     nothing,
+    number,
+    plain,
     record,
     table,
     text,
@@ -129,6 +132,37 @@ def _config(value: Any, look: Look) -> None:
             MOST_BLOCKS if blocks else LARGEST_SIZE
         ):
             raise Unfit(f"{setting:,}, which no model has", name)
+
+
+_plain = plain(either(flag, nothing, whole(0, 10**40), number(), text(most=1 << 20)))
+_side = either(nothing, exactly("left", "right"))
+_token = either(nothing, text(most=1000), table(_plain))
+_tokenizer = record(
+    {
+        # A tokenizer without a longest text says 10^30.
+        "model_max_length": either(nothing, whole(0, 10**40), number(0)),
+        **dict.fromkeys(("padding_side", "truncation_side"), _side),
+        **{f"{name}_token": _token for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask")},
+        "model_input_names": listed(text(most=1000)),
+    },
+    others=_plain,
+)
+NAMING = ("auto_map", "name_or_path", "_file", "tokenizer_object")
+"""What keys of a tokenizer's configuration hold that name code or other files."""
+
+
+def tokenizer_config(content: str) -> dict[str, Any]:
+    """Return a tokenizer's configuration without what names code or other files.
+
+    Args:
+        content: The text of its ``tokenizer_config.json``, from wherever.
+
+    Raises:
+        ValueError: It is none.
+    """
+    config = parse_json(content)
+    check(config, _tokenizer)
+    return {key: setting for key, setting in config.items() if not any(n in key for n in NAMING)}
 
 
 def source_name(source: str) -> str:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from torchedu.errors import ConfigError, MissingExtraError, allowed
 from torchedu.layers import at_least_single
-from torchedu.models.stored import family_config, model_files, read_config
+from torchedu.models.stored import family_config, model_files, read_config, tokenizer_config
 
 Pooling = Literal["mean", "cls", "last"]
 POOLINGS = ("mean", "cls", "last")
@@ -235,6 +235,8 @@ def tokenizer(name: str) -> Any:
             raise ValueError(
                 f"none of {', '.join(VOCABULARIES)}"
             )  # transformers makes an empty one
+        if (folder / "tokenizer_config.json").is_file():
+            tokenizer_config((folder / "tokenizer_config.json").read_text("utf-8"))
         tokenizer = auto.AutoTokenizer.from_pretrained(
             folder, trust_remote_code=False, use_fast=True, local_files_only=True
         )

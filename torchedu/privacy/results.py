@@ -97,8 +97,8 @@ def _csv(file: Path, name: str, gone: Collection[str]) -> bool:
         if not set(headings) & {*PEOPLE, *WORDS}:
             return False
         rows = list(reader)
-    # A guard against formulas may stand before it.
-    theirs = (name, f"'{name}")
+    # A guard against formulas may stand before them.
+    theirs, gone = (name, f"'{name}"), {*gone, *(f"'{text}" for text in gone)}
     kept = [row for row in rows if not any(row.get(column) in theirs for column in PEOPLE)]
     kept = [
         {key: _masked(cell, name, gone) if key in WORDS else cell for key, cell in row.items()}

@@ -16,9 +16,7 @@ from torchedu.bounded import parse_json
 from torchedu.datasets.chats import ANSWERED_BY, Message
 from torchedu.errors import ConfigError, MissingExtraError
 from torchedu.files import writable
-from torchedu.models.stored import model_files
-from torchedu.strict import check, either, flag, nothing, number, plain, table, whole
-from torchedu.strict import text as words
+from torchedu.models.stored import model_files, tokenizer_config
 
 END = "<|end|>"
 TEMPLATE = (
@@ -30,12 +28,6 @@ TEMPLATE = (
 FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 """The files of a tokenizer: nothing else is written or read, whatever a checkpoint names."""
 CONFIG = FILES[1]
-NAMING = ("auto_map", "name_or_path", "_file", "tokenizer_object")
-"""What keys of a tokenizer's configuration hold that name code or other files."""
-
-
-# A tokenizer without a longest text says 10^30.
-_CONFIG = plain(either(flag, nothing, whole(0, 10**40), number(), words(most=1 << 20)))
 
 
 class Tokens(NamedTuple):
@@ -106,22 +98,15 @@ class ChatTokenizer:
 
     def _configured(self, files: Mapping[str, str]) -> dict[str, str]:
         """Return files of which none names others, once all are known to be small and plain."""
-        texts = dict(files)
         try:
-            config = parse_json(files.get(CONFIG, "{}"))
-            check(config, table(_CONFIG))
+            kept = tokenizer_config(files.get(CONFIG, "{}"))
             parse_json(files.get("tokenizer.json", "{}"))
         except ValueError as error:
             raise ConfigError(
                 f"{self.name} cannot be opened ({error}).",
                 "Give a folder with tokenizer.json and tokenizer_config.json.",
             ) from None
-        kept = {
-            key: setting for key, setting in config.items() if not any(n in key for n in NAMING)
-        }
-        if kept != config:
-            texts[CONFIG] = json.dumps(kept)
-        return texts
+        return {**files, CONFIG: json.dumps(kept)} if CONFIG in files else dict(files)
 
     @classmethod
     def open(cls, name: str) -> Self:

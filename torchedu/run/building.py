@@ -22,6 +22,7 @@ from torchedu.datamodules.base import DataModule
 from torchedu.errors import ConfigError, worded
 from torchedu.metrics_log import metrics_log
 from torchedu.parsing import cause_of
+from torchedu.ranges import COUNT, NOT_NEGATIVE, check_range
 from torchedu.run.asked import FEATURES, SameWords, asked_of, go_on
 from torchedu.run.config import KeptConfig, RunConfig
 from torchedu.run.start import PATIENCE
@@ -32,6 +33,9 @@ from torchedu.strategies.limits import check_batch, check_machine, check_memory,
 from torchedu.strategies.named import Checks, named_strategy
 from torchedu.strategies.sync_batch_norm import SyncBatchNorm
 from torchedu.tasks import Task, open_task
+
+ENOUGH = {"epochs": COUNT, "steps": NOT_NEGATIVE}
+"""What says how long training goes on where the trainer is not told."""
 
 
 class Run(NamedTuple):
@@ -83,6 +87,8 @@ def build(config: RunConfig, meta: bool = False) -> Run:
         ConfigError: It cannot be built, or this machine cannot do what is asked.
         CheckpointError: A checkpoint that it begins with cannot be used.
     """
+    for name, allowed in ENOUGH.items() if config.trains else ():
+        check_range(f"enough.{name}", config.config["enough"][name], allowed)
     config._set_seed()
     on_meta = [(_on_meta, Task, True)] if meta else None
     try:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jsonargparse.typing import NonNegativeInt, PositiveInt
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
@@ -30,7 +29,9 @@ from torchedu.tasks.opening import task_class
 _SECTION = record(
     {
         "class_path": text(IMPORT_PATH, 500, "the import path of a class"),
-        "init_args": either(nothing, table(json_value)),
+        "init_args": either(
+            nothing, table(json_value, text(r"[A-Za-z_]\w*", 100, "the name of an option"))
+        ),
     },
     ("class_path",),
 )
@@ -201,13 +202,13 @@ class RunConfig(LightningCLI):
         )
         parser.add_argument(
             "--enough.epochs",
-            type=PositiveInt | None,
+            type=int | None,
             help="passes after which training ends, where neither the trainer is told nor the "
             f"network knows; {EPOCHS} where this is not given either",
         )
         parser.add_argument(
             "--enough.steps",
-            type=NonNegativeInt,
+            type=int,
             default=STEPS,
             help="steps of the optimizer below which it goes on for more passes, "
             f"{MOST_EPOCHS} at most: small data has few steps in one",

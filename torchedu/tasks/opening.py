@@ -5,8 +5,7 @@ from pathlib import Path
 
 from torchedu.checkpoints import Checkpoint, read_usable
 from torchedu.domains.building import class_by_path
-from torchedu.domains.opening import of_run
-from torchedu.errors import CheckpointError, TorcheduError
+from torchedu.domains.opening import of_run, opening
 from torchedu.people import People
 from torchedu.permissions import allowing
 from torchedu.run_folder import RunFolder
@@ -28,13 +27,8 @@ def open_task(checkpoint: str | Path | Checkpoint, trust: str | Iterable[str] = 
         CheckpointError: It cannot be used, or no task of torchedu wrote it.
     """
     read = checkpoint if isinstance(checkpoint, Checkpoint) else read_usable(checkpoint)
-    try:
-        with allowing(trust=trust):
-            task = task_class(read).load_from_checkpoint(read).eval()
-    except TorcheduError:
-        raise
-    except Exception as error:  # noqa: BLE001  # what another program wrote can fail in every way
-        raise _foreign(read, error) from None
+    with opening(read), allowing(trust=trust):
+        task = task_class(read).load_from_checkpoint(read).eval()
     task.companions = of_run(task.companions, read.file)
     people = RunFolder.of_checkpoint(read.file).people
     if people.is_file():
@@ -48,16 +42,6 @@ def task_class(checkpoint: Checkpoint) -> type[Task]:
     Raises:
         CheckpointError: No task of torchedu did, or its class cannot be imported.
     """
-    try:
+    with opening(checkpoint):
         path = checkpoint.task
-    except KeyError as error:
-        raise _foreign(checkpoint, error) from None
     return class_by_path(path, Task, "task")  # type: ignore[type-abstract]
-
-
-def _foreign(checkpoint: Checkpoint, error: Exception) -> CheckpointError:
-    return CheckpointError(
-        f"{checkpoint.file} cannot be opened as a task of torchedu "
-        f"({type(error).__name__}: {error}).",
-        f"Give a file that torchedu wrote, such as {RunFolder.EXAMPLE}.",
-    )
