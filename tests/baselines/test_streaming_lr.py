@@ -1,11 +1,12 @@
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
-from torchedu.baselines import BestLR, StreamingLR
+from torchedu.baselines import BestLR, StreamingLR, streaming_lr, tracing
 from torchedu.baselines.baseline import cross_entropy
-from torchedu.baselines.streaming_lr import shared_numbers
+from torchedu.baselines.streaming_lr import _as_good, shared_numbers
 from torchedu.baselines.tracing import histories
 from torchedu.datasets.answers import Answers
 from torchedu.datasets.past import past
@@ -116,3 +117,26 @@ def test_students_who_were_not_drawn_have_moved_nothing(
     train = rasch_class(60, 20, 1)
     moved = StreamingLR(c=(1.0,), most_answers=400).fit(train).moved(train)
     assert (np.count_nonzero(moved.reshape(60, 20), 1) > 0).sum() == 20
+
+
+@pytest.mark.parametrize(("students", "held"), [(12, 6), (30, 10), (100, 20)])
+def test_ten_students_or_half_of_them_choose(
+    students: int, held: int, rasch_class: Callable[..., Answers], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def divide(*given: Any) -> tuple[Answers, Answers]:
+        parts = tracing.divide(*given)
+        seen.append(len(parts[1].offsets) - 1)
+        return parts
+
+    monkeypatch.setattr(streaming_lr, "divide", divide)
+    StreamingLR().fit(rasch_class(students, 20, 1))
+    assert seen == [held]
+
+
+def test_a_few_students_do_not_make_priors_wide() -> None:
+    assert _as_good(np.array([5.0]))  # one tells nothing
+    assert _as_good(np.array([0.0, 0.5]))
+    assert _as_good(np.array([0.1, -0.2, 0.15]))
+    assert not _as_good(np.array([1.0, 1.1, 0.9]))

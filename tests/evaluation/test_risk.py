@@ -244,7 +244,8 @@ def test_a_task_of_other_sizes_is_refused(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ({"cutoffs": (1.5,)}, "cutoffs are"),
+        ({"cutoffs": (1.5,)}, "cutoffs is"),
+        ({"cutoffs": ()}, "cutoffs are none"),
         ({"val": 0.0}, "val is 0.0"),
         ({"fair_to": "shoe size"}, "fair_to names 'shoe size'"),
         ({"attributes": ["gendre"]}, "Did you mean gender"),

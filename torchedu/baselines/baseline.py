@@ -150,8 +150,14 @@ def hold_out(owner: NDArray[Any], share: float, most: int, seed: int) -> NDArray
 
 def cross_entropy(probability: NDArray[Any], correct: NDArray[Any]) -> float:
     """Return the mean log loss of predictions of what is 0, 1 or a share."""
+    return float(log_losses(probability, correct).mean())
+
+
+def log_losses(probability: NDArray[Any], correct: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the log loss of each prediction of what is 0, 1 or a share; shape (rows,)."""
     p = np.clip(np.asarray(probability, np.float64), 1e-7, 1 - 1e-7)
-    return float(-np.mean(correct * np.log(p) + (1 - correct) * np.log1p(-p)))
+    losses: NDArray[np.float64] = -(correct * np.log(p) + (1 - correct) * np.log1p(-p))
+    return losses
 
 
 def refuse_one_kind(outcome: NDArray[Any], name: str, noun: str) -> None:

@@ -5,9 +5,9 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from scipy.special import expit
+from scipy.special import expit, stdtrit
 
-from torchedu.baselines.baseline import Baseline, cross_entropy, middle, settle
+from torchedu.baselines.baseline import Baseline, log_losses, middle, settle
 from torchedu.baselines.logistic import fit_logistic, predict_logit
 from torchedu.baselines.tracing import (
     base_rate,
@@ -30,6 +30,8 @@ SKILL_SPREADS = (0.3, 0.2, 0.2, 0.05, 0.05, 0.05, 0.12)
 """The same of a skill: its own, of the first five numbers of ``Past.on_skill``, and of the mean."""
 SHARED_SPREAD = 0.3
 """The same of weights of the numbers that all answers share, from ``CENTRE``."""
+FEW = 10
+"""So many students at least are held out to choose by, or half of them where there are few."""
 MEAN = 2
 """Which column of ``Past.in_all`` is the student's mean."""
 CENTRE = np.array(
@@ -71,8 +73,10 @@ class StreamingLR(Baseline[Answers, NDArray[np.float32]]):
     is multiplied by one number, chosen on students held out of the training students.
 
     Args:
-        c: The candidates for that number's square, ascending. The one with the least log loss on
-            held-out students is used; then all training students are fitted.
+        c: The candidates for that number's square, ascending. Of those whose log loss on held-out
+            students is within a standard error of the least one, the first is used (Breiman and
+            others, 1984): a few students cannot tell that priors should be wide. Then all training
+            students are fitted.
         held_out: Share of the training students held out for that choice.
         most_answers: Above that many training answers, students are drawn at random to about that
             number.
@@ -181,19 +185,39 @@ class StreamingLR(Baseline[Answers, NDArray[np.float32]]):
 
     def _choose(self, answers: Answers) -> Floats | None:
         """Choose ``c`` on held-out students; return weights near those to be found, if any."""
-        part, held = divide(answers, self.held_out, self.seed)
+        few = min(0.5, FEW / max(len(answers.offsets) - 1, 1))
+        part, held = divide(answers, max(self.held_out, few), self.seed)
         if not len(part.item) or not len(held.item):
             return None
         design, held_design = self._design(part), self._design(held)[0]
+        size = np.diff(held.offsets)
+        student = np.repeat(np.arange(len(size)), size)
         tried: dict[float, Floats] = {}
+        losses: dict[float, Floats] = {}  # of each held-out student, summed
 
         def loss(c: float) -> float:
             near = tried[min(tried, key=lambda other: abs(np.log(other / c)))] if tried else None
             tried[c] = self._fitted(*design, c, near)
-            return cross_entropy(expit(predict_logit(held_design, tried[c])), held.correct)
+            each = log_losses(expit(predict_logit(held_design, tried[c])), held.correct)
+            losses[c] = np.bincount(student, each, len(size)).astype(np.float64)
+            return float(each.mean())
 
         self.chosen = settle(self.ladders, loss)
+        best = losses.get(self.chosen["c"])
+        close = (c for c in sorted(losses) if best is not None and _as_good(losses[c] - best))
+        self.chosen = {"c": next(close, self.chosen["c"])}
         return tried.get(self.chosen["c"])
+
+
+def _as_good(more: Floats) -> bool:
+    """Say whether a loss is above another by no more than a standard error, over students.
+
+    Of few students that error is itself uncertain: as many of it as hold 84 %, by Student's t.
+    """
+    size = len(more)
+    if size < 2:
+        return True
+    return bool(more.sum() <= stdtrit(size - 1, 0.84) * more.std(ddof=1) * size**0.5)
 
 
 def shared_numbers(before: Past) -> Floats:
