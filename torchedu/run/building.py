@@ -12,6 +12,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from torchedu.callbacks import AnswersProgressBar, Compile
 from torchedu.checkpoints import (
+    Checkpoint,
     LastCheckpoint,
     Resume,
     VerifiedCheckpointIO,
@@ -103,7 +104,7 @@ def build(config: RunConfig, meta: bool = False) -> Run:
     else:
         task, file = asked["model"], None
         if given.init_from is not None:
-            task = _grown(task, given.init_from, data)
+            task = _grown(task, config.start or open_checkpoint(given.init_from), data)
         data.suit(task.net)
         resume = resume_from(given.resume, given.run, task)
         if resume is not None:
@@ -224,9 +225,9 @@ def _epochs(config: RunConfig, data: DataModule, enough: int | None) -> int:
     return epochs
 
 
-def _grown(given: Task, checkpoint: str, data: DataModule) -> Task:
+def _grown(given: Task, checkpoint: Checkpoint, data: DataModule) -> Task:
     """Return a checkpoint's network with rows for the names of this run's data."""
-    start = open_task(open_checkpoint(checkpoint))
+    start = open_task(checkpoint)
     net = start.arguments()["net"]
     if net != given.arguments()["net"]:
         rank_zero_info(worded(f"The network is the checkpoint's: {net}"))

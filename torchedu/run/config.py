@@ -109,6 +109,7 @@ class RunConfig(LightningCLI):
         task: The class of the task.
         trains: Whether a task is built to be trained.
         checkpoint: The trained network.
+        start: What training begins with, where that alone names the task.
         names_path: Whether the words say where the data stands, and not a file beside a checkpoint.
         divides: Whether the words say how it is divided.
 
@@ -127,10 +128,12 @@ class RunConfig(LightningCLI):
         self.task = DEFAULT_TASK if checkpoint is None else task_class(checkpoint)
         self._data: dict[str, Any] | None = None
         self.names_path = True
+        self.start: Checkpoint | None = None
         self.divides = self._words.divides
         if self.trains:
             if self._words.start and not self._words.names_task:
-                self._words.task = task_class(open_checkpoint(self._words.start))
+                self.start = open_checkpoint(self._words.start)
+                self._words.task = task_class(self.start)
             self.task = self._words.task
         elif checkpoint is not None:
             self._data = _data_of(checkpoint.file, self._words.names_data)
