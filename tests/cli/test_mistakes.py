@@ -32,7 +32,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoder_folder: Path) 
     [
         ("fit --data answers.csv", "--data.path"),
         ("fit --data.path answers.csv --model.net DKT --model.net.dim 0", "It is at least 1."),
-        ("fit --data.path answers.csv --model.lr -1", "lr is -1.0. It is above 0"),
+        ("fit --data.path answers.csv --model.lr -1", "lr is -1.0. It is at least 0"),
         ("fit --data.path answers.csv --resume answers.csv", "checkpoint"),
         ("fit --data.path answers.csv --early_stopping.monitor nix", "val/auc"),
         ("fit --data.path right.csv", "needs right and wrong answers"),

@@ -18,7 +18,7 @@ from torchedu.errors import CheckpointError, ConfigError
 from torchedu.layers import VocabularyTable
 from torchedu.models.network import Network
 from torchedu.people import People
-from torchedu.ranges import NOT_NEGATIVE, POSITIVE, Ranged
+from torchedu.ranges import NOT_NEGATIVE, Ranged
 from torchedu.schema import Vocabulary
 from torchedu.sections import Section
 
@@ -74,7 +74,7 @@ class Domain(Ranged, nn.Module, ABC):
     """
 
     section = "model"
-    limits: ClassVar = {"lr": POSITIVE, "weight_decay": NOT_NEGATIVE}
+    limits: ClassVar = dict.fromkeys(("lr", "weight_decay"), NOT_NEGATIVE)
     net: Network
     monitor: ClassVar[str] = "val/auc"
     counts: ClassVar[str] = "answers"

@@ -159,9 +159,4 @@ def _mistake(error: Exception, task: Task) -> Exception:
         )
     if "positive integer total_steps" in said:
         return ConfigError("there is nothing to train.", "Raise ⟦trainer.max_epochs⟧.")
-    if "Invalid learning rate" in said:
-        return ConfigError(f"the optimizer cannot be built: {said}", "Give ⟦model.lr⟧ above 0.")
-    if "Invalid weight_decay" in said:
-        remedy = "Give ⟦model.weight_decay⟧ of 0 or more."
-        return ConfigError(f"the optimizer cannot be built: {said}", remedy)
     return error
