@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from torchedu.datamodules.base import DataModule
 from torchedu.domains import Domain
-from torchedu.errors import ConfigError
-from torchedu.models import Network
+from torchedu.domains.building import builder
+from torchedu.errors import CheckpointError, ConfigError
+from torchedu.models import KTModel, Network
 from torchedu.ranges import COUNT, DROPPED, POSITIVE, Range, Ranged, check_heads, check_range
 
 UNLIMITED = {"day", "fold", "folds", "layers", "test", "val"}
@@ -46,6 +47,11 @@ def test_numbers_out_of_range_are_refused_before_anything_is_built(
             kind(**{name: wrong})
         assert refused.value.option == f"{kind.section}.{name}"
         assert str(limits(kind)[name]) in refused.value.remedy
+
+
+def test_a_file_that_names_such_a_number_is_told_as_a_file() -> None:
+    with pytest.raises(CheckpointError, match="the file describes no SAKT: heads is -1"):
+        builder({"class_path": "torchedu.models.SAKT", "init_args": {"heads": -1}}, KTModel)
 
 
 def test_every_number_has_its_range() -> None:

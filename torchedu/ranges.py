@@ -87,13 +87,25 @@ class Ranged:
             given = inspect.signature(cls.__init__).bind_partial(None, *args, **kwargs).arguments
         except TypeError:  # told by ``__init__``, which takes no such argument
             given = {}
+        cls.check_numbers(given)
+        return super().__new__(cls)
+
+    @classmethod
+    def check_numbers(cls, given: Mapping[str, Any]) -> None:
+        """Refuse numbers out of their range.
+
+        Args:
+            given: What it is to be built of, by the argument's name.
+
+        Raises:
+            ConfigError: A number is out of its range.
+        """
         limits: dict[str, Range] = {}
         for kind in reversed(cls.__mro__):
             limits |= vars(kind).get("limits", {})
         for name, value in given.items():
             if name in limits:
                 check_range(f"{cls.section}.{name}", value, limits[name])
-        return super().__new__(cls)
 
 
 def check_heads(dim: int, heads: int, halves: bool = False) -> None:

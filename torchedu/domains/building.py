@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from torchedu.errors import CheckpointError, TorcheduError
+from torchedu.errors import CheckpointError, ConfigError, TorcheduError
 from torchedu.models.network import Network
 from torchedu.permissions import is_trusted
+from torchedu.ranges import Ranged
 from torchedu.strict import (
     IMPORT_PATH,
     Unfit,
@@ -153,9 +154,12 @@ def check_arguments(kind: type[Any], values: Mapping[str, Any]) -> None:
     given = {name: value for name, value in values.items() if name in known}
     try:
         check(given, arguments(kind, {name: SPECIAL[name] for name in SPECIAL.keys() & known}))
-    except Unfit as error:
+        if issubclass(kind, Ranged):
+            kind.check_numbers(given)
+    except (Unfit, ConfigError) as error:
+        wrong = f"its {error}" if isinstance(error, Unfit) else error.problem.rstrip(".")
         raise CheckpointError(
-            f"the file describes no {kind.__name__}: its {error}.",
+            f"the file describes no {kind.__name__}: {wrong}.",
             "Copy it again from where it came, or use another checkpoint of its run.",
         ) from None
 
