@@ -46,16 +46,9 @@ def metrics_log(
         ) from None
     if run is None:
         return MetricsLog(folder, "", None)
-    begun = RunFolder(folder).begun()
-    if begun and (again or step is not None):
+    if (again or step is not None) and RunFolder(folder).begun():
         return MetricsLog(folder.parent, folder.name, "", step or 0, rows)
-    if folder.is_file() or any(file.name != RunFolder.LOCK for file in folder.iterdir()):
-        raise ConfigError(
-            f"⟦run⟧ {run} is in use.",
-            "Name a folder that does not exist yet, or go on with the run there: ⟦resume⟧ auto."
-            if begun
-            else "Name a folder that does not exist yet, or move that one.",
-        )
+    RunFolder(folder).check_free()
     return MetricsLog(folder.parent, folder.name, "")
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from torchedu.errors import CheckpointError, ConfigError
 from torchedu.files import write_whole
 
 
@@ -65,6 +66,22 @@ class RunFolder:
     def of_checkpoint(cls, file: Path) -> Self:
         """Return the folder of the run that wrote a checkpoint."""
         return cls(file.parent.parent)
+
+    @classmethod
+    def find(cls, path: Path, name: str = BEST) -> Path:
+        """Return the checkpoint that is meant by a path: itself, or one of a run's folder.
+
+        Raises:
+            CheckpointError: There is none, nor another of its run.
+        """
+        file = cls(path).checkpoints / name if path.is_dir() else path
+        # One that is gone from its run's folder is replaced as a damaged one is.
+        if not (any(file.parent.glob("*.ckpt")) if path.is_dir() else file.exists()):
+            raise CheckpointError(
+                f"{path} holds no checkpoint{'' if path.exists() else ' (it does not exist)'}.",
+                "Give a run's folder, such as runs/version_0, or a file in its checkpoints.",
+            )
+        return file
 
     @classmethod
     def of_trainer(cls, trainer: Any) -> Self:
@@ -150,3 +167,20 @@ class RunFolder:
     def begun(self) -> bool:
         """Say whether a run has begun here."""
         return self.path.is_dir() and any((self.path / name).exists() for name in self.BEGUN)
+
+    def check_free(self) -> None:
+        """Refuse a folder whose files a new run would mix with its own.
+
+        Raises:
+            ConfigError: It is no folder, or holds something.
+        """
+        taken = self.path.is_file() or (
+            self.path.is_dir() and any(file.name != self.LOCK for file in self.path.iterdir())
+        )
+        if taken:
+            raise ConfigError(
+                f"⟦run⟧ {self.path} is in use.",
+                "Name a folder that does not exist yet, or go on with the run there: ⟦resume⟧ auto."
+                if self.begun()
+                else "Name a folder that does not exist yet, or move that one.",
+            )

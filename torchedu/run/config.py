@@ -252,6 +252,32 @@ class RunConfig(LightningCLI):
         """Build nothing yet."""
 
 
+class _Unparsed(RunConfig):
+    """Words of which the parser is wanted alone."""
+
+    class Ready(Exception):
+        """The parser, before it has parsed anything."""
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Hand the parser out."""
+        raise self.Ready(parser)
+
+
+def parser_of(command: str, words: Sequence[str] = ()) -> RunParser:
+    """Return what parses the words of a command.
+
+    Args:
+        command: ``fit``, or a command on a trained network.
+        words: Those of them that name the task.
+    """
+    try:
+        _Unparsed(words, command)
+    except _Unparsed.Ready as ready:
+        parser: RunParser = ready.args[0]
+        return parser
+    raise AssertionError(command)
+
+
 def _data_of(checkpoint: Path, is_named: bool) -> dict[str, Any] | None:
     """Return the data section of the configuration that stands beside a checkpoint.
 
