@@ -49,6 +49,8 @@ def metrics_log(
     if (again or step is not None) and RunFolder(folder).begun():
         return MetricsLog(folder.parent, folder.name, "", step or 0, rows)
     RunFolder(folder).check_free()
+    for name in RunFolder.FAILED:  # a failed run's words and figures are not this one's
+        (folder / name).unlink(missing_ok=True)
     return MetricsLog(folder.parent, folder.name, "")
 
 

@@ -45,6 +45,9 @@ class RunFolder:
     PICTURES: ClassVar[str] = "pictures"
     FORMS: ClassVar[tuple[str, ...]] = ("parquet", "csv", "json")
     PRIVACY: ClassVar[str] = "PRIVACY.txt"
+    HPARAMS: ClassVar[str] = "hparams.yaml"
+    FAILED: ClassVar[tuple[str, ...]] = (CONFIG, METRICS, COMPANIONS, PEOPLE, PRIVACY, HPARAMS)
+    """What a run leaves that failed before its first checkpoint, and was not killed."""
     TABLES: ClassVar[Mapping[str, str]] = {
         "predictions": "students' names, what they answered, and the chance of it",
         "mastery": "students' names, and what each can do",
@@ -135,7 +138,7 @@ class RunFolder:
             self.EVALUATION: "scores; of lessons and conversations examples of what was said",
             f"{self.REPORT}, {self.PICTURES}": f"what {self.EVALUATION} holds",
             self.COMPANIONS: "the names of items, courses and skills, and of students' attributes",
-            f"{self.CONFIG}, hparams.yaml": "where data and models stand on this machine",
+            f"{self.CONFIG}, {self.HPARAMS}": "where data and models stand on this machine",
             self.CHECKPOINTS: f"what {self.COMPANIONS} and {self.CONFIG} hold, and the weights",
         }
         width = max(map(len, held))
@@ -171,13 +174,13 @@ class RunFolder:
     def check_free(self) -> None:
         """Refuse a folder whose files a new run would mix with its own.
 
+        What a run leaves that failed before its first checkpoint is in nobody's way.
+
         Raises:
             ConfigError: It is no folder, or holds something.
         """
-        taken = self.path.is_file() or (
-            self.path.is_dir() and any(file.name != self.LOCK for file in self.path.iterdir())
-        )
-        if taken:
+        held = {file.name for file in self.path.iterdir()} if self.path.is_dir() else set()
+        if self.path.is_file() or not (held <= {self.LOCK} or held <= {*self.FAILED}):
             raise ConfigError(
                 f"⟦run⟧ {self.path} is in use.",
                 "Name a folder that does not exist yet, or go on with the run there: ⟦resume⟧ auto."
