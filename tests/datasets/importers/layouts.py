@@ -545,8 +545,10 @@ def ncf(folder: Path) -> Path:
     return folder / "ncf"
 
 
-def _answers(name: str, format: str, write: Any, names: Sequence[str], **more: Any) -> Layout:
-    return Layout(name, AnswerStore, format, write, shares(names, **more))
+def _answers(
+    name: str, format: str, write: Any, names: Sequence[str], left: int = 0, **more: Any
+) -> Layout:
+    return Layout(name, AnswerStore, format, write, shares(names, **more), left=left)
 
 
 _ONES = {"points": MARKS, "full": (1, 1, 1)}
@@ -555,17 +557,17 @@ LAYOUTS = [
     *(_answers(f"wide, {lg}", "wide", partial(wide, language=lg, possible=""), ("F1", "F2", "F3"),
                **_ONES) for lg in ("en", "de")),
     *(_answers(f"wide with possible points, {lg}", "wide",
-               partial(wide, language=lg, possible=word), ("F1", "F2", "F3"))
+               partial(wide, language=lg, possible=word), ("F1", "F2", "F3"), 1)
       for lg, word in (("en", "Points possible"), ("de", "Max. Punkte"))),
     *(_answers(f"Moodle quiz grades, {lg}", "moodle", partial(moodle_grades, language=lg),
-               tuple(f"{q} {i}" for i in (1, 2, 3))) for lg, q in (("en", "Q."), ("de", "F"))),
+               tuple(f"{q} {i}" for i in (1, 2, 3)), 1) for lg, q in (("en", "Q."), ("de", "F"))),
     *(_answers(f"Moodle quiz responses, {lg}", "moodle", partial(moodle_responses, language=lg),
                ("1", "2", "3"), **_ONES) for lg in ("en", "de")),
     *(_answers(f"Moodle gradebook in percent, {lg}", "moodle",
                partial(moodle_gradebook, language=lg),
                tuple(f"{t}: {q}" for q in "ABC")) for lg, t in (("en", "Quiz"), ("de", "Test"))),
     *(_answers(f"Canvas gradebook, {lg}", "canvas", partial(canvas_gradebook, language=lg),
-               ("HW 1", "HW 2", "HW 3")) for lg in ("en", "de")),
+               ("HW 1", "HW 2", "HW 3"), 2) for lg in ("en", "de")),
     *(_answers(f"Canvas quiz analysis, {lg}", "canvas", partial(canvas_analysis, language=lg),
                tuple(f"Frage {i}?" for i in (1, 2, 3))) for lg in ("en", "de")),
     *(_answers(f"Canvas New Quizzes, {lg}", "canvas", partial(new_quizzes, language=lg),
@@ -618,7 +620,7 @@ LAYOUTS = [
              shares(tuple(f"{t}: {q}" for q in "ABC")), {"points": "highest"})
       for lg, t in (("en", "Quiz"), ("de", "Test"))),
     *(Layout(f"Canvas gradebook with a total, {lg}", EventStore, "gradebook",
-             partial(canvas_gradebook, language=lg), BOOK, {"pass_mark": 45})
+             partial(canvas_gradebook, language=lg), BOOK, {"pass_mark": 45}, 2)
       for lg in ("en", "de")),
     *(Layout(f"chats: {name}", ChatStore, "chats", partial(
         lambda folder, value, array: objects(folder / ("c.json" if array else "c.jsonl"), value,
