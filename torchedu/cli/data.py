@@ -55,9 +55,6 @@ def importing() -> Callable[..., None]:
             for word in words
             if options.get(word.name, word.default) != word.default
         }
-        for name in given.keys() & known.get(format, Importer).options().keys():
-            if _is_list(known[format], name):
-                given[name] = [part.strip() for part in given[name].split(",") if part.strip()]
         columns_shown = (
             SpinnerColumn(),
             TextColumn("reading {task.completed:,.0f} rows"),
