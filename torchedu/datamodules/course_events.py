@@ -50,8 +50,7 @@ class CourseEvents(DataModule):
             the Open University data set; they are imported once into a store beside them.
         format: The raw files' format, where they do not tell it.
         columns: For a raw file, its headings by torchedu's names, such as ``outcome: result``.
-        options: For a raw file, further options of its format, as ``torchedu data import`` takes
-            them, such as ``full_mark: 5``.
+        options: For a raw file, other options of ``torchedu data import``, as ``full_mark: 5``.
         out: Where the store of a raw file is made; beside it where it is None.
         test: Presentations of the test part; where it is None the latest, or, of a single one, a
             fifth of its enrolments.

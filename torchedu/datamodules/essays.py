@@ -35,8 +35,7 @@ class Essays(DataModule):
         columns: For a raw file, its headings by torchedu's names, such as ``text: essay``.
         groups: For a raw file, headings of attributes of the writers.
         traits: For a raw file, headings of further scores.
-        options: For a raw file, further options of its format, as ``torchedu data import`` takes
-            them, such as ``full_mark: 5``.
+        options: For a raw file, other options of ``torchedu data import``, as ``full_mark: 5``.
         out: Where the store of a raw file is made; beside it where it is None.
         encoder: The model that reads the texts: a folder with a model of Hugging Face, or a name on
             the hub.

@@ -36,8 +36,7 @@ class Explanations(DataModule):
         path: A store that ``torchedu data import`` made of GSM8K, MathDial, Bridge or chats, or a
             file of chats, which is imported once into a store beside it.
         format: The raw file's format, where it does not tell it.
-        options: For a raw file, further options of its format, as ``torchedu data import`` takes
-            them, such as ``full_mark: 5``.
+        options: For a raw file, other options of ``torchedu data import``, as ``full_mark: 5``.
         out: Where the store of a raw file is made; beside it where it is None.
         tokenizer: Folder or hub name of a model's tokenizer. Where it is None, one of
             ``vocab_size`` tokens is trained on the training part and kept beside the store.

@@ -45,8 +45,7 @@ class Interactions(DataModule):
         columns: For a raw file, its headings by torchedu's names, such as ``student: user_id``;
             common headings are found without.
         groups: For a raw file, headings of student attributes.
-        options: For a raw file, further options of its format, as ``torchedu data import`` takes
-            them, such as ``full_mark: 5``.
+        options: For a raw file, other options of ``torchedu data import``, as ``full_mark: 5``.
         out: Where the store of a raw file is made; beside it where it is None.
         batch_size: Windows in a global batch, which is one step of the optimizer: over all ranks
             and accumulated batches, whose numbers so change no result. On average in training,

@@ -32,8 +32,7 @@ class Transcripts(DataModule):
             it (``lessons.csv`` into ``lessons.store``).
         format: The raw file's format, such as ``talkmoves``, where it does not tell it.
         columns: For a raw file, its headings by torchedu's names, such as ``sentence: utterance``.
-        options: For a raw file, further options of its format, as ``torchedu data import`` takes
-            them, such as ``full_mark: 5``.
+        options: For a raw file, other options of ``torchedu data import``, as ``full_mark: 5``.
         out: Where the store of a raw file is made; beside it where it is None.
         encoder: The model that reads the sentences: a folder with a model of Hugging Face, or a
             name on the hub.
