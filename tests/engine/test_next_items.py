@@ -8,9 +8,8 @@ import torch
 
 from torchedu.batch import Asked
 from torchedu.datasets.prerequisites import Prerequisites
-from torchedu.engine.next_items import NextItems, chances, latest, nothing_practised
+from torchedu.engine.next_items import NextItems, latest, nothing_practised
 from torchedu.errors import ConfigError
-from torchedu.models import ItemDKT
 from torchedu.models.kt_model import KTModel, State
 
 SKILL_NS = torch.tensor([[0, 0], [0, 0], [2, 0], [2, 0], [3, 0], [4, 0], [3, 4]])
@@ -98,18 +97,6 @@ def test_each_student_has_an_order_of_ones_own() -> None:
     asked = Asked(torch.arange(2, 5), skill_NS[2:])
     best = NextItems(count=1).chosen(net, state, asked, skill_NS, nothing_practised(2))
     assert [[place for place, _ in own] for own in best] == [[1], [0]]
-
-
-def test_chances_are_what_the_network_says_of_each() -> None:
-    torch.manual_seed(0)
-    net = ItemDKT(7, 5, dim=4).eval()
-    state = tuple(torch.rand(3, *x.shape[1:]) for x in net.initial_state(3))
-    asked = Asked(torch.arange(2, 7), SKILL_NS[2:])
-    said_BM = chances(net, state, asked)
-    for m in range(5):
-        of_one = Asked(torch.full((3,), 2 + m), SKILL_NS[2 + m].expand(3, 2))
-        with torch.inference_mode():
-            torch.testing.assert_close(said_BM[:, m], net.predict(state, of_one).sigmoid())
 
 
 @pytest.mark.parametrize("wrong", [{"target": 1.5}, {"mastered": -0.1}, {"count": 0}])

@@ -22,7 +22,7 @@ from torchedu.datasets.answers import Answers, stretch_index
 from torchedu.datasets.order import Order, Windows, cut_windows
 from torchedu.datasets.simulator import simulate
 from torchedu.datasets.splits import Part
-from torchedu.errors import ConfigError, allowed
+from torchedu.errors import ConfigError, DataError, allowed
 from torchedu.files import remove_left
 from torchedu.models import KTModel, Network
 from torchedu.models.kt_model import BuildsOnRegression
@@ -71,6 +71,7 @@ class Interactions(DataModule):
     longest = "window"
     reads: tuple[str, ...] = ()
     past = False
+    _asks = False
     _moved: NDArray[np.float32] | None = None  # once a network has asked for a regression
 
     def __init__(
@@ -104,7 +105,7 @@ class Interactions(DataModule):
         self.context = context
         if path is None:
             self.name = "simulated class"
-        self._options = {"columns": columns, "groups": groups}
+        self._options = {"columns": columns, "groups": groups, "unmarked": None}
         self._split = partial(
             splits.split, by=split, val=val, test=test, seed=seed,
             folds=folds, fold=fold, column=split_column,
@@ -115,7 +116,17 @@ class Interactions(DataModule):
         """The answers, made of a raw file first where that was not done yet."""
         if self.path is None:
             return self._simulated()
-        return self.stored(AnswerStore, options=self._options)
+        try:
+            return self.stored(AnswerStore, options=self._options)
+        except DataError as error:
+            if not self._asks or "unmarked" not in error.options():
+                raise
+        # A row has no mark: one that is imported so has no other use than to be asked.
+        return self.stored(AnswerStore, options=self._options | {"unmarked": "ask"})
+
+    def ask(self) -> None:
+        """Take rows without a mark as questions, which are no history; see ``Questions``."""
+        self._asks = True
 
     @cached_property
     def own(self) -> Companions:

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from torchedu.batch import Asked
 from torchedu.datasets.prerequisites import Prerequisites
-from torchedu.engine.mastery import ASKED_BYTES, mastery
+from torchedu.engine.mastery import chances, crossed, mastery
 from torchedu.errors import ConfigError
 from torchedu.models.kt_model import KTModel, State
 from torchedu.schema import PADDING, RESERVED
@@ -68,7 +68,9 @@ class NextItems:
             Places among the M questions with the chance of a right answer, the first to do first,
             at most ``count`` a student.
         """
-        chance_BM = chances(net, state, asked)
+        size = len(state[0]), len(asked.item_B)
+        row_P, question_P = crossed(*size)
+        chance_BM = chances(net, state, row_P, asked, question_P).view(size)
         order_BM = torch.arange(chance_BM.shape[1]).expand(chance_BM.shape)
         off_BM = (chance_BM - self.target).abs()
         item_ago_BM, skill_ago_BM = _practised(asked.item_B, skill_NS, recent_BR)
@@ -90,28 +92,6 @@ class NextItems:
         level_BK = F.pad(mastery(net, state), (RESERVED, 0), value=1.0)
         has_BK = (level_BK >= self.mastered).numpy()
         return torch.from_numpy(self.prerequisites.missing(has_BK))[:, skill_MS].any(-1)
-
-
-@torch.inference_mode()
-def chances(net: KTModel, state: State, asked: Asked) -> Tensor:
-    """Return the chance of a right answer of each of B students to each of M questions.
-
-    Args:
-        net: The network, in evaluation mode.
-        state: What it knows of the students.
-        asked: The questions.
-
-    Returns:
-        chance_BM: In 0..1.
-    """
-    each = max(1, ASKED_BYTES // net.state_bytes)
-    chance_BM = torch.zeros(len(state[0]), len(asked.item_B))
-    for row in range(len(chance_BM)):
-        for some_M in torch.arange(chance_BM.shape[1]).split(each):
-            put = Asked(*(None if x is None else x[some_M] for x in asked))  # type: ignore[arg-type]
-            own = tuple(x[row].expand(len(some_M), *x.shape[1:]) for x in state)
-            chance_BM[row, some_M] = net.predict(own, put).float().sigmoid()
-    return chance_BM
 
 
 def latest(recent_BR: Tensor, item_B: Tensor) -> Tensor:
