@@ -25,11 +25,12 @@ from torchedu.datasets.simulator import simulate
 from torchedu.datasets.splits import Part
 
 SIZES = {
-    "ednet": (12, 30, 100, 200),
-    "class": (12, 30, 100, 200),
-    "statics": (12, 30),
-    "algebra": (12, 30),
+    "ednet": (100, 200, 30, 12),
+    "statics": (30, 12),
+    "algebra": (30, 12),
+    "class": (100, 200, 30, 12),
 }
+"""The hardest first: sizes between those that are left to the regression and large ones."""
 DRAWS, TESTED = 20, 500
 """How many classes of a size are drawn, and most students that each is scored on."""
 ABOVE, NEVER_BELOW = 0.015, -0.005
