@@ -83,14 +83,14 @@ def predict(
     """
     check_format(form)
     written: dict[Path, str] = {}
-    first = trainer.is_global_zero
-    files = asked_outputs(task, data, asks) if first else []
+    files = asked_outputs(task, data, asks)  # on every rank, so that all of them refuse a mistake
     if asks.student is None:
         columns = predicted(task, data, None, trainer)
-        left_out = _left_out(task, data, columns) if first else ""
-        usual = outputs(task, data, columns) if first else ()
-        files = [*(each._replace(holds=each.holds + left_out) for each in usual), *files]
-    for name, holds, rows in files:
+        if trainer.is_global_zero:
+            left_out = _left_out(task, data, columns)
+            usual = outputs(task, data, columns)
+            files = [*(each._replace(holds=each.holds + left_out) for each in usual), *files]
+    for name, holds, rows in files if trainer.is_global_zero else ():
         file = RunFolder(folder).table(name, "json" if isinstance(rows, list) else form)
         if isinstance(rows, list):
             write_json(file, rows)
