@@ -62,6 +62,8 @@ DOORS = {
     "schema sections run_folder lightning numpy",
     "bench": "evaluation prediction run tasks datamodules metrics leaks bounded run_folder "
     "lightning numpy pyarrow",
+    "tune": "run evaluation prediction report tasks callbacks checkpoints ranks ranges bounded "
+    "run_folder run_lock sections lightning numpy optuna torch",
     "export": "checkpoints tasks domains readers models batch permissions strict companions "
     "schema bounded onnxruntime onnxscript peft safetensors torch transformers",
     "report": "bounded sections run_folder jinja2 matplotlib numpy",
@@ -69,8 +71,8 @@ DOORS = {
     "torch",
     "privacy": "people report checkpoints tasks features datasets companions schema bounded "
     "run_folder numpy pyarrow",
-    "cli": "privacy report export bench prediction run checkpoints engine domains leaks datasets "
-    "parsing permissions schema sections run_folder rich",
+    "cli": "tune privacy report export bench prediction run checkpoints engine domains leaks "
+    "datasets parsing permissions schema sections run_folder optuna rich",
     "people": "numpy",
 }
 LONGEST = 400  # lines; a longer file gives its reason in a comment `# Long because ...` at its top
