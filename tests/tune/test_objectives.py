@@ -3,7 +3,7 @@
 import pytest
 
 from torchedu.errors import ConfigError
-from torchedu.tune.objectives import FAIRNESS, Goals, check_logged
+from torchedu.tune.objectives import FAIRNESS, Goals, check_logged, is_score
 
 
 def test_names_tell_whether_low_is_good_unless_a_sign_does() -> None:
@@ -48,11 +48,21 @@ def test_what_cannot_be_read_is_told(objectives: str, limits: str, message: str)
 
 
 def test_an_objective_that_nobody_measures_is_told_with_the_nearest() -> None:
-    logged = ["val/auc", "val/auc_within"]
+    logged, groups = ["val/auc", "val/auc_within"], ["gender", "region"]
     with pytest.raises(ConfigError, match=r"names 'val/acu'.\n.*Did you mean val/auc\?"):
-        check_logged(Goals.parse("val/acu", "", ""), logged, True)
+        check_logged(Goals.parse("val/acu", "", ""), logged, [], groups)
     with pytest.raises(ConfigError, match=r"limits names 'val/gap'"):
-        check_logged(Goals.parse("val/auc", "val/gap<=1", ""), logged, True)
-    with pytest.raises(ConfigError, match="no groups of this data's validation part"):
-        check_logged(Goals.parse("val/auc,val/abroca", "", ""), logged, False)
-    check_logged(Goals.parse("val/auc,latency,val/abroca", "", ""), logged, True)
+        check_logged(Goals.parse("val/auc", "val/gap<=1", ""), logged, [], groups)
+    for name in ("val/abroca", "val/abroca.gender"):
+        with pytest.raises(ConfigError, match="no groups of this data's validation part"):
+            check_logged(Goals.parse(f"val/auc,{name}", "", ""), logged, [], groups)
+    with pytest.raises(ConfigError, match=r"knows no 'gendre' of people.\n.*Did you mean gender"):
+        check_logged(Goals.parse("val/abroca.gendre", "", ""), logged, [], groups)
+    check_logged(Goals.parse("val/auc,latency,val/abroca", "", ""), logged, [FAIRNESS], groups)
+
+
+def test_groups_of_one_attribute_may_be_meant() -> None:
+    goals = Goals.parse("val/auc,val/abroca.gender,cost", "val/abroca<=0.1", "")
+    assert goals.fairness == ("val/abroca.gender", FAIRNESS)
+    assert [each.lower for each in goals.objectives] == [False, True, True]
+    assert [is_score(name) for name in goals.names] == [True, True, False, True]

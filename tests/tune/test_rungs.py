@@ -62,7 +62,10 @@ def test_a_trial_is_held_against_those_before_it(objectives: str) -> None:
     assert not rungs.keeps(worse, 1, reached(0.7, 0.1))
     known = study.get_trials()
     assert [came_to(trial) for trial in known] == [2, 1]
-    assert (known[0].intermediate_values == {1: 0.8, 2: 0.8}) == (len(goals.objectives) == 1)
+    assert (known[0].intermediate_values == {1: 0.8}) == (len(goals.objectives) == 1)
+    assert [rungs.judges(step) for step in (1, 2, 3)] == [True, False, True]
+    # One in which nothing could be measured is no rank for the others.
+    assert rungs.keeps(study.ask(), 1, {"val/auc": float("nan")})
     assert Rungs(study, goals, "none").keeps(study.ask(), 1, reached(0.0, 1.0))
 
 

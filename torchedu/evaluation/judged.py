@@ -38,18 +38,19 @@ class Judged(NamedTuple):
         estimates = clustered(self.probability, self.outcome, self.person)
         return {name: estimate.plain() for name, estimate in estimates.items()}
 
-    def audit(self, **how: Any) -> dict[str, Any] | None:
+    def audit(self, attribute: str | None = None, **how: Any) -> dict[str, Any] | None:
         """Audit the groups; None without any.
 
         Args:
+            attribute: Whose groups alone are audited; those of all where it is None.
             **how: What else ``torchedu.metrics.fairness.audit`` takes.
         """
         at = self.early
 
-        def of(attribute: Attribute) -> Attribute:
-            return Attribute(np.asarray(attribute.ids)[at], attribute.names)
+        def of(each: Attribute) -> Attribute:
+            return Attribute(np.asarray(each.ids)[at], each.names)
 
-        groups = {name: of(attribute) for name, attribute in self.groups.items()}
+        groups = {name: of(each) for name, each in self.groups.items() if attribute in (None, name)}
         stratum = None if self.stratum is None else of(self.stratum)
         who = {"student": self.person[at], "stratum": stratum}
         return audited(self.probability[at], self.outcome[at], groups, **who, **how)

@@ -60,7 +60,15 @@ def draw_points(form: Points) -> tuple[Figure, str] | None:
     axes.set_xlabel(short(clean_name(form.x), 60))
     axes.set_ylabel(short(clean_name(form.y), 40))
     axes.margins(0.08)
-    axes.legend(loc="best", fontsize=8)
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=4,
+        fontsize=8,
+        borderaxespad=0.2,
+        columnspacing=1.2,
+        handlelength=1.2,
+    )
     words = "; ".join(f"{p.name} {p.x:.4g}, {p.y:.4g}" for p in leading)
     return figure, f"{len(form.points)} points of {form.y} by {form.x}; in front: {words}."
 

@@ -10,7 +10,7 @@ from torchedu.errors import ConfigError, TorcheduError
 from torchedu.run import RunConfig, build
 from torchedu.run.building import instantiated
 from torchedu.tune.measure import Measure
-from torchedu.tune.objectives import FAIRNESS, Goals, check_logged
+from torchedu.tune.objectives import Goals, check_logged
 from torchedu.tune.rungs import optuna_pruner
 from torchedu.tune.space import Space, words
 from torchedu.tune.study import Asked
@@ -79,8 +79,8 @@ def _scored(asked: Asked, goals: Goals) -> int:
         run.trainer.callbacks.insert(0, measure)  # type: ignore[attr-defined]
         run.trainer.validate(run.task, datamodule=run.data, verbose=False)
         logged = [name for name in run.trainer.callback_metrics if name.startswith("val/")]
-        judged = not math.isnan(measure.reached.get(FAIRNESS, math.nan))
-        check_logged(goals, logged, judged or FAIRNESS not in goals.names)
+        compared = [name for name, gap in measure.measured.items() if not math.isnan(gap)]
+        check_logged(goals, logged, compared, run.data.vocabulary.groups)
         return int(run.trainer.max_epochs or 1)
 
 

@@ -15,13 +15,12 @@ from torch import Tensor
 from torchedu.evaluation.judged import Judged, judged
 from torchedu.ranks import on_all
 from torchedu.tasks import Task
-from torchedu.tune.objectives import COST, FAIRNESS, LATENCY, PARAMETERS, Goals
+from torchedu.tune.objectives import COST, LATENCY, PARAMETERS, Goals
 
-PERMUTATIONS = 200
-"""How often groups are dealt out anew for the noise floors of a search: twice what its level needs.
-"""
+PERMUTATIONS = 100
+"""How often groups are dealt out anew for the noise floors of a search: what their level needs."""
 Decide = Callable[[int, dict[str, float]], bool]
-"""Given the validations so far and what was reached, says whether a trial goes on."""
+"""Given the validations so far and what was measured, says whether a trial goes on."""
 
 
 class Measure(Callback):
@@ -29,22 +28,30 @@ class Measure(Callback):
 
     What a trial reaches is what its best network does, the one that is kept: the values of the
     epoch that the task's own score chose, and of no other. All of it goes with checkpoints, so that
-    a trial that was broken off goes on with it.
+    a trial that was broken off goes on with it. Groups are compared where that decides something.
 
     Args:
         goals: What the search is after.
         decide: Asked after each validation on the first rank, which decides for all.
+        judges: Given the validations so far, says whether groups are compared.
 
     Attributes:
         steps: Validations so far.
-        reached: What the best network reached, by name.
+        reached: What the best network reached, by name; how alike it serves groups is left out.
+        measured: What the last validation measured.
         stopped: Whether the trial was stopped before its end.
     """
 
-    def __init__(self, goals: Goals, decide: Decide = lambda step, reached: True) -> None:
-        self.goals, self._decide = goals, decide
+    def __init__(
+        self,
+        goals: Goals,
+        decide: Decide = lambda step, measured: True,
+        judges: Callable[[int], bool] = lambda step: True,
+    ) -> None:
+        self.goals, self._decide, self._judges = goals, decide, judges
         self.steps = 0
         self.reached: dict[str, float] = {}
+        self.measured: dict[str, float] = {}
         self.stopped = False
         self._best = float("nan")
         self._spent = 0.0  # CPU-seconds before this process
@@ -52,6 +59,10 @@ class Measure(Callback):
         self._columns: dict[str, list[Tensor]] = {}
         self._times: list[float] = []
         self._begun = 0.0
+
+    @property
+    def _is_judging(self) -> bool:
+        return bool(self.goals.fairness) and self._judges(self.steps + 1)
 
     def state_dict(self) -> dict[str, Any]:
         """Return how far the trial has come."""
@@ -90,7 +101,7 @@ class Measure(Callback):
         """Note how long a batch took, and what was predicted of people."""
         _settled(pl_module)
         self._times.append(time.perf_counter() - self._begun)
-        if FAIRNESS in self.goals.names:
+        if self._is_judging:
             assert isinstance(pl_module, Task)
             with trainer.precision_plugin.val_step_context():
                 said = pl_module.predict(batch)
@@ -102,8 +113,8 @@ class Measure(Callback):
         if trainer.sanity_checking:
             return
         assert isinstance(pl_module, Task)
+        self.measured = measured = self._measured(trainer, pl_module)
         self.steps += 1
-        measured = self._measured(trainer, pl_module)
         kept = trainer.checkpoint_callback
         score = float("nan")
         if isinstance(kept, ModelCheckpoint) and kept.monitor is not None:
@@ -112,12 +123,11 @@ class Measure(Callback):
             score = -score if kept.mode == "min" else score
         # As the checkpoint of the best epoch is chosen: the first one, then what is above it.
         if not self.reached or score > self._best or np.isnan(self._best):
-            self._best, self.reached = score, measured
+            unjudged = measured.keys() - set(self.goals.fairness)
+            self._best, self.reached = score, {name: measured[name] for name in unjudged}
         elif COST in self.reached:
             self.reached[COST] = measured[COST]  # later epochs were paid for as well
-        going_on = True
-        if trainer.is_global_zero and self.goals.lacking(self.reached) is None:
-            going_on = self._decide(self.steps, self.reached)
+        going_on = not trainer.is_global_zero or self._decide(self.steps, measured)
         if not all(on_all(going_on)):
             self.stopped = trainer.should_stop = True
 
@@ -125,10 +135,8 @@ class Measure(Callback):
         names = self.goals.names
         logged = trainer.callback_metrics
         measured = {name: float(logged[name]) for name in names if name in logged}
-        if FAIRNESS in names:
-            of = self._judged(trainer, task)
-            if of is not None:
-                measured[FAIRNESS] = unfairness(of.audit(permutations=PERMUTATIONS, resamples=0))
+        if self._is_judging:
+            measured |= gaps(self._judged(trainer, task), self.goals)
         if COST in names:
             measured[COST] = sum(on_all(self._cost()))
         if LATENCY in names and self._times:
@@ -155,6 +163,23 @@ class Measure(Callback):
         return self._spent + _cpu() - self._since
 
 
+def gaps(of: Judged | None, goals: Goals) -> dict[str, float]:
+    """Return how alike groups are served, by the names of the goals that ask for it.
+
+    Args:
+        of: What was predicted; None where nothing of people was.
+        goals: The goals.
+    """
+    asked = {} if of is None else dict.fromkeys(goals.fairness, of)
+    how = {"permutations": PERMUTATIONS, "resamples": 0}
+    return {name: unfairness(of.audit(attribute_of(name), **how)) for name, of in asked.items()}
+
+
+def attribute_of(name: str) -> str | None:
+    """Return the attribute whose groups a goal compares; None where it is all of them."""
+    return name.partition(".")[2] or None
+
+
 def unfairness(audit: Mapping[str, Any] | None) -> float:
     """Return the largest ABROCA above its noise floor, within courses where there are courses.
 
@@ -166,10 +191,10 @@ def unfairness(audit: Mapping[str, Any] | None) -> float:
     Returns:
         It; NaN where no group can be compared.
     """
-    gaps = [gap for gap in gaps_of(audit) if gap["value"] is not None]
-    if not gaps:
+    known = [gap for gap in gaps_of(audit) if gap["value"] is not None]
+    if not known:
         return float("nan")
-    return max((gap["value"] for gap in gaps if gap["above"]), default=0.0)
+    return max((gap["value"] for gap in known if gap["above"]), default=0.0)
 
 
 def gaps_of(audit: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
@@ -181,8 +206,8 @@ def gaps_of(audit: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
     if audit is None:
         return []
     groups = [group for each in audit["attributes"].values() for group in each["groups"]]
-    gaps = [group["gaps"]["abroca"] for group in groups if "gaps" in group]
-    return [gap["within"] if audit["stratum"] is not None else gap for gap in gaps]
+    pooled = [group["gaps"]["abroca"] for group in groups if "gaps" in group]
+    return [gap["within"] if audit["stratum"] is not None else gap for gap in pooled]
 
 
 def _cpu() -> float:

@@ -2,13 +2,14 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from torchedu.errors import ConfigError, allowed
 
 FAIRNESS = "val/abroca"
-"""The largest ABROCA that is above its noise floor; 0 where chance explains all of them."""
+"""The largest ABROCA that is above its noise floor; 0 where chance explains all of them. With the
+name of an attribute behind it (``val/abroca.gender``), of the groups of that one alone."""
 COST, LATENCY, PARAMETERS = "cost", "latency", "parameters"
 MEASURED = {
     FAIRNESS: "the largest area between a group's ROC curve and all others' that chance does not "
@@ -21,6 +22,16 @@ MEASURED = {
 _LOWER = re.compile(r"loss|error|perplexity|rmse|mae|mse|brier")
 _WRITTEN = re.compile(r"([+-]?)([^\s<>=+-][^\s<>=]*)")
 _LIMIT = re.compile(r"([^\s<>=]+)\s*(<=|>=)\s*(\S+)")
+
+
+def is_fairness(name: str) -> bool:
+    """Say whether something tells how alike groups are served."""
+    return name.partition(".")[0] == FAIRNESS
+
+
+def is_score(name: str) -> bool:
+    """Say whether something is measured of what is predicted, so that the test part has it too."""
+    return name not in MEASURED or is_fairness(name)
 
 
 class Objective(NamedTuple):
@@ -78,6 +89,11 @@ class Goals(NamedTuple):
         named = [each.name for each in self.objectives] + [each.name for each in self.limits]
         return tuple(dict.fromkeys(named))
 
+    @property
+    def fairness(self) -> tuple[str, ...]:
+        """Those of them that tell how alike groups are served."""
+        return tuple(filter(is_fairness, self.names))
+
     def costs(self, measured: Mapping[str, float]) -> tuple[float, ...]:
         """Return what was measured as numbers that are the better the lower they are."""
         return tuple(each.cost(measured[each.name]) for each in self.objectives)
@@ -117,30 +133,38 @@ class Goals(NamedTuple):
         return cls(tuple(named), tuple(kept))
 
 
-def check_logged(goals: Goals, logged: Sequence[str], can_judge: bool) -> None:
+def check_logged(
+    goals: Goals, logged: Sequence[str], compared: Collection[str], attributes: Collection[str]
+) -> None:
     """Refuse goals that nobody measures.
 
     Args:
         goals: The goals.
         logged: What the task logs of the validation part.
-        can_judge: Whether groups of people can be judged there.
+        compared: Those of the goals for which groups can be compared there.
+        attributes: What the data knows of people.
 
     Raises:
         ConfigError: One is neither logged nor can be measured.
     """
-    known = [*logged, *MEASURED] if can_judge else [*logged, *(set(MEASURED) - {FAIRNESS})]
+    known = [*logged, *MEASURED]
     for option, each in (("objectives", goals.objectives), ("limits", goals.limits)):
         for name in (goal.name for goal in each):
-            if name in known:
-                continue
-            if name == FAIRNESS:
+            if is_fairness(name) and name not in compared:
+                attribute = name.partition(".")[2]
+                if attribute and attribute not in attributes:
+                    raise ConfigError(
+                        f"⟦{option}⟧ names {name}, and the data knows no {attribute!r} of people.",
+                        allowed(attribute, attributes),
+                    )
                 raise ConfigError(
                     f"⟦{option}⟧ names {name}: no groups of this data's validation part can be "
                     "compared.",
-                    "It takes yes-or-no predictions of people, and an attribute with two groups of "
-                    "30 people or more, a third of them of either outcome.",
+                    "It takes yes-or-no predictions of people, and an attribute (of a file of "
+                    "answers: ⟦data.groups⟧) with two groups of 30 people or more there.",
                 )
-            raise ConfigError(f"⟦{option}⟧ names {name!r}.", allowed(name, known))
+            if name not in known and not is_fairness(name):
+                raise ConfigError(f"⟦{option}⟧ names {name!r}.", allowed(name, known))
 
 
 def _parts(text: str) -> list[str]:
@@ -152,7 +176,7 @@ def _objective(text: str) -> Objective:
     if match is None:
         raise ConfigError(f"⟦objectives⟧ has {text!r}.", "Write names, as val/auc,val/abroca.")
     sign, name = match.groups()
-    lower = name in MEASURED or bool(_LOWER.search(name))
+    lower = name in MEASURED or is_fairness(name) or bool(_LOWER.search(name))
     return Objective(name, lower if not sign else sign == "-")
 
 

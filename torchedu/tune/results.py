@@ -2,6 +2,7 @@
 
 import csv
 import math
+from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -184,12 +185,19 @@ def _row(trial: FrozenTrial, goals: Goals) -> Row:
     return Row(
         trial.number,
         _state(trial),
-        {name.partition(" [")[0]: value for name, value in trial.params.items()},
+        {name.partition(" [")[0]: _plain(value) for name, value in trial.params.items()},
         {name: reached[name] for name in goals.names if name in reached},
         goals.excess(reached) if known else math.nan,
         came_to(trial),
         trial.user_attrs.get("error", ""),
     )
+
+
+def _plain(value: Any) -> Any:
+    """Return the number that a label of a choice stands for, or it."""
+    with suppress(ValueError):
+        return int(value) if str(value).lstrip("-").isdigit() else float(value)
+    return value
 
 
 def _state(trial: FrozenTrial) -> str:

@@ -38,29 +38,34 @@ class Rungs:
     ) -> None:
         self.study, self.goals, self.pruner, self.first = study, goals, pruner, first
 
+    def judges(self, step: int) -> bool:
+        """Say whether trials are held against one another after so many validations."""
+        if self.pruner == "asha":
+            return is_rung(step, self.first)
+        return self.pruner != "none"
+
     def keeps(self, trial: optuna.Trial, step: int, measured: dict[str, float]) -> bool:
         """Note how far a trial has come, and say whether it goes on.
 
         Args:
             trial: The trial.
             step: Its validations so far.
-            measured: What it reached.
+            measured: What its network does now.
         """
         known = self.study._storage.get_trial(trial._trial_id)
-        if len(self.goals.objectives) == 1 and step not in known.intermediate_values:
-            trial.report(measured[self.goals.objectives[0].name], step)
         rung = f"rung {step}"
         if rung not in known.user_attrs:
             trial.set_user_attr(rung, measured)
-        if self.pruner == "none":
+        if not self.judges(step) or self.goals.lacking(measured) is not None:
             return True
+        if len(self.goals.objectives) == 1 and step not in known.intermediate_values:
+            trial.report(measured[self.goals.objectives[0].name], step)
         if self.pruner != "asha":
             return not trial.should_prune()
-        if not is_rung(step, self.first):
-            return True
-        others = self.study.get_trials(deepcopy=False)
-        came = [t for t in others if rung in t.user_attrs and t.number != trial.number]
-        return among_best([t.user_attrs[rung] for t in came], measured, self.goals)
+        every = self.study.get_trials(deepcopy=False)
+        others = [t.user_attrs.get(rung, {}) for t in every if t.number != trial.number]
+        came = [other for other in others if self.goals.lacking(other) is None]
+        return among_best(came, measured, self.goals)
 
 
 def is_rung(step: int, first: int) -> bool:

@@ -15,7 +15,6 @@ from torchedu.sections import (
     Table,
     Upright,
 )
-from torchedu.tune.objectives import MEASURED
 from torchedu.tune.results import FAILED, STOPPED, WHOLE, Row, Standing, importances
 from torchedu.tune.study import Study
 from torchedu.tune.tested import OnTest
@@ -176,7 +175,7 @@ def _any(tested: Tested) -> set[str]:
 
 
 def _plain(name: str) -> str:
-    return name if name in MEASURED and "/" not in name else name.removeprefix("val/")
+    return name.removeprefix("val/")
 
 
 def _cell(value: object) -> str:

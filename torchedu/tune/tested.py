@@ -11,8 +11,8 @@ from torchedu.evaluation.judged import judged
 from torchedu.prediction.stream import predicted
 from torchedu.run import Run, RunConfig, build
 from torchedu.run_folder import RunFolder
-from torchedu.tune.measure import gaps_of, unfairness
-from torchedu.tune.objectives import FAIRNESS, MEASURED, Goals
+from torchedu.tune.measure import attribute_of, gaps_of, unfairness
+from torchedu.tune.objectives import Goals, is_score
 from torchedu.tune.trial import QUIET
 
 
@@ -46,16 +46,15 @@ def on_test(folder: Path, goals: Goals) -> dict[str, OnTest]:
             known[f"val/{name}"] = OnTest(
                 *(_number(score[end]) for end in ("value", "low", "high"))
             )
-        audit = of.audit() if FAIRNESS in goals.names else None
-        gaps = [gap for gap in gaps_of(audit) if gap["interval"] is not None]
-        if gaps:
-            worst = max(gaps, key=lambda gap: (gap["above"], gap["value"]))
-            known[FAIRNESS] = OnTest(unfairness(audit), *worst["interval"])
-    wanted = [name for name in goals.names if name not in MEASURED]
-    if any(name not in known for name in wanted):
+        for name in goals.fairness:
+            audit = of.audit(attribute_of(name))
+            known_gaps = [gap for gap in gaps_of(audit) if gap["interval"] is not None]
+            if known_gaps:
+                worst = max(known_gaps, key=lambda gap: (gap["above"], gap["value"]))
+                known[name] = OnTest(unfairness(audit), *worst["interval"])
+    if any(is_score(name) and name not in known for name in goals.names):
         scores = logged(run.task, run.data, Request(run.trainer, "test", None, False))
-        known |= {f"val/{name}": OnTest(score) for name, score in scores.items()
-                  if f"val/{name}" not in known}  # fmt: skip
+        known = {f"val/{name}": OnTest(score) for name, score in scores.items()} | known
     return {name: known[name] for name in goals.names if name in known}
 
 

@@ -10,11 +10,13 @@ from optuna.trial import TrialState
 
 from torchedu.callbacks import advice
 from torchedu.errors import TorcheduError, TrainingError
+from torchedu.evaluation.judged import judged
 from torchedu.files import write_whole
+from torchedu.prediction.stream import predicted
 from torchedu.run import Run, RunConfig, build
 from torchedu.run.training import best_of
 from torchedu.run_folder import RunFolder
-from torchedu.tune.measure import Measure
+from torchedu.tune.measure import Measure, gaps
 from torchedu.tune.objectives import Goals
 from torchedu.tune.rungs import Rungs
 from torchedu.tune.space import Space, words
@@ -54,12 +56,15 @@ def attempt(study: Study, space: Space, trial: optuna.Trial) -> None:
     """
     rungs = Rungs(study.study, study.goals, study.asked.pruner, study.asked.first_rung)
     folder = study.run_folder(trial.number)
-    measure = Measure(study.goals, lambda step, reached: rungs.keeps(trial, step, reached))
+    measure = Measure(
+        study.goals, lambda step, measured: rungs.keeps(trial, step, measured), rungs.judges
+    )
     try:
-        trained([*study.asked.words, *words(space.suggest(trial))], folder, measure)
-        lacking = study.goals.lacking(measure.reached)
+        run = trained([*study.asked.words, *words(space.suggest(trial))], folder, measure)
+        reached = {**measure.reached, **_gaps(run, study.goals)}
+        lacking = study.goals.lacking(reached)
         if lacking is not None:
-            value = measure.reached.get(lacking)
+            value = reached.get(lacking)
             raise TrainingError(
                 f"{lacking} is {'not logged' if value is None else value} at the best epoch.",
                 "Its values cannot be ranked.",
@@ -67,12 +72,26 @@ def attempt(study: Study, space: Space, trial: optuna.Trial) -> None:
     except Exception as error:  # noqa: BLE001 - whatever it is, the other trials go on
         _fail(study, trial, error)
         return
-    _tell(study.study, study.goals, trial, measure)
+    _tell(study.study, study.goals, trial, measure, reached)
     RunFolder(folder).last.unlink(missing_ok=True)  # nobody goes on from it
 
 
-def _tell(study: optuna.Study, goals: Goals, trial: optuna.Trial, measure: Measure) -> None:
-    reached = measure.reached
+def _gaps(run: Run, goals: Goals) -> dict[str, float]:
+    """Return how alike the network that was kept serves groups of the validation part."""
+    if not goals.fairness:
+        return {}
+    return gaps(
+        judged(run.task, run.data, predicted(run.task, run.data, "val", run.trainer)), goals
+    )
+
+
+def _tell(
+    study: optuna.Study,
+    goals: Goals,
+    trial: optuna.Trial,
+    measure: Measure,
+    reached: dict[str, float],
+) -> None:
     trial.set_user_attr("reached", reached)
     trial.set_user_attr("validations", measure.steps)
     trial.set_user_attr("stopped", measure.stopped)
