@@ -80,7 +80,7 @@ def test_a_killed_workers_trial_goes_on_as_if_it_had_not_been_killed(
     assert [trial.state.name for trial in study.trials()] == ["COMPLETE"] * TRIALS
     assert [trial.number for trial in study.trials()] == list(range(TRIALS))
     # Each was taken up after it had come to a step.
-    assert [trial.user_attrs["begun at"] for trial in study.trials()] == [[1, 2], [1, 1]]
+    assert [trial.user_attrs["taken up"] for trial in study.trials()] == [[1, 2], [1, 1]]
     assert [trial.values for trial in study.trials()] == [t.values for t in same.trials()]
     assert [trial.params for trial in study.trials()] == [t.params for t in same.trials()]
     for trial in study.trials():

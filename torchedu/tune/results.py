@@ -18,7 +18,7 @@ from torchedu.run_folder import RunFolder
 from torchedu.tune.objectives import Goals
 from torchedu.tune.ranking import front, knee, ranked
 from torchedu.tune.rungs import came_to
-from torchedu.tune.study import Study
+from torchedu.tune.study import TAKEN_UP, Study
 
 WHOLE, STOPPED, FAILED, RUNNING = "whole", "stopped", "failed", "running"
 """What a trial may have come to."""
@@ -36,6 +36,8 @@ class Row(NamedTuple):
         reached: What its best network reached, so far if it is running.
         excess: By how much it breaks the limits; not a number where that is not known.
         validations: How far it came.
+        taken_up: How far it had come when it was last taken up from a process that was gone; None
+            where it never was.
         error: Why it failed.
     """
 
@@ -45,6 +47,7 @@ class Row(NamedTuple):
     reached: dict[str, float]
     excess: float
     validations: int
+    taken_up: int | None
     error: str
 
 
@@ -155,14 +158,14 @@ def write_table(study: Study, now: Standing) -> Path:
     leading = {row.number for row in now.front}
     text = StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(["trial", "state", "front", *now.goals.names, "validations", *options, "error"])
+    ends = ("validations", "taken_up", "error")
+    writer.writerow(["trial", "state", "front", *now.goals.names, *options, *ends])
     for row in now.rows:
         reached = [row.reached.get(name, "") for name in now.goals.names]
         values = [row.options.get(name, "") for name in options]
         leads = "yes" if row.number in leading else ""
-        writer.writerow(
-            [row.number, row.state, leads, *reached, row.validations, *values, row.error]
-        )
+        last = (row.validations, "" if row.taken_up is None else row.taken_up, row.error)
+        writer.writerow([row.number, row.state, leads, *reached, *values, *last])
     file = study.folder / "trials.csv"
     write_whole(file, text.getvalue().encode())
     return file
@@ -189,6 +192,7 @@ def _row(trial: FrozenTrial, goals: Goals) -> Row:
         {name: reached[name] for name in goals.names if name in reached},
         goals.excess(reached) if known else math.nan,
         came_to(trial),
+        trial.user_attrs.get(TAKEN_UP, (0, None))[1],
         trial.user_attrs.get("error", ""),
     )
 

@@ -31,7 +31,8 @@ SAMPLERS = ("tpe", "random", "nsga2", "qmc")
 """How the next trial is chosen: Optuna's samplers by name."""
 LIVES = 4
 """Workers that may die at one trial without its getting any further; then it has failed."""
-_ATTEMPT = "begun at"
+TAKEN_UP = "taken up"
+"""What a study calls how often a trial was taken up without getting further, and from where."""
 
 
 @dataclass(frozen=True)
@@ -178,10 +179,10 @@ class Study:
 
     def _lives(self, taken: optuna.Trial, trial: FrozenTrial) -> bool:
         """Note that a trial is taken up again; fail it where it kills whoever does."""
-        deaths, step = trial.user_attrs.get(_ATTEMPT, (0, 0))
+        deaths, step = trial.user_attrs.get(TAKEN_UP, (0, 0))
         here = came_to(trial)
         deaths = deaths + 1 if here == step else 1
-        taken.set_user_attr(_ATTEMPT, [deaths, here])
+        taken.set_user_attr(TAKEN_UP, [deaths, here])
         if deaths < LIVES:
             return True
         taken.set_user_attr(
