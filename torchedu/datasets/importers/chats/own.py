@@ -44,7 +44,10 @@ class OwnChats(ChatImporter):
     name = "chats"
     reads = "JSON or tables of messages, as of ShareGPT or Alpaca, or of prompt and completion"
     suffixes = endings = (*SUFFIXES, *FILES)
-    told_by = ("messages", "conversations", *(" ".join(keys) for keys in FORMS))
+    told_by = (
+        "messages", "conversations", *(" ".join(keys) for keys in FORMS),
+        *(f"{chat} role {content}" for chat in COLUMNS["chat"] for content in COLUMNS["content"]),
+    )  # fmt: skip
 
     def objects(self, source: Source, places: FileRows) -> Iterator[tuple[int, Any]]:
         """Yield the objects of a file; see ``ChatImporter.objects``."""
