@@ -20,6 +20,7 @@ THEIRS = {
 """What others call the roles."""
 FORMS = (
     ("instruction", "output"), ("prompt", "completion"), ("prompt", "response"),
+    ("question", "answer"),
 )  # fmt: skip
 """Keys of what is asked and what is answered, where an object holds one exchange."""
 COLUMNS = {

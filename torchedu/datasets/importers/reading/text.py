@@ -156,6 +156,8 @@ def _unzipped(source: Source) -> Source:
 def files(source: Source, suffixes: Sequence[str]) -> list[Source]:
     """Return the file itself, or of a folder the files with one of the suffixes, by name.
 
+    Where the folder itself holds none, those of the folders in it are taken.
+
     Raises:
         DataError: The folder holds no such file.
     """
@@ -163,6 +165,7 @@ def files(source: Source, suffixes: Sequence[str]) -> list[Source]:
         return [source]
     names = sorted(name for name in _names(source) if name.endswith(tuple(suffixes)))
     there = [file for name in names if (file := inside(source, name)) is not None]
+    there = there or [file for file in tree(source) if file.base.endswith(tuple(suffixes))]
     if not there:
         raise source.fault(
             f"the folder holds no file ending in {', '.join(suffixes)}.",
