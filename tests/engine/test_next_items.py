@@ -90,15 +90,6 @@ def test_what_requires_a_skill_that_is_not_mastered_is_never_chosen() -> None:
     assert len(order(closed, near)) == 1  # what the network has no name for is required in vain
 
 
-def test_an_item_that_nobody_knows_is_closed_by_the_skills_that_it_is_asked_with() -> None:
-    needs = Prerequisites(np.array([[4, 2]]), 5)
-    rule = NextItems(count=2, prerequisites=needs)
-    net = Foretold([0.7] * 5, [0.5, 0.7, 0.7])
-    asked = Asked(torch.ones(2, dtype=torch.int64), torch.tensor([[4], [3]]))
-    (best,) = rule.chosen(net, net.initial_state(1), asked, SKILL_NS, nothing_practised(1))
-    assert [place for place, _ in best] == [1]
-
-
 def test_each_student_has_an_order_of_ones_own() -> None:
     net = Foretold([0.95, 0.6, 0.4], [0.5])
     state = (torch.tensor([[0.0], [-2.0]]),)

@@ -19,7 +19,7 @@ _WHERE = {
     "--trainer.devices N": "of which --trainer.accelerator names the kind: cpu, gpu, auto",
     "--trainer.strategy NAME": "how they share the work: ddp, fsdp, tensor, pipeline, ...",
 }
-_TRAINED = {
+_USED = {
     **_DATA,
     "--run FOLDER": "where results go; a folder of the run's own where it is not given",
     "--format csv": "of tables: parquet or csv",
@@ -39,11 +39,11 @@ USUAL = {
         "--resume auto": "go on with the run in --run, where it has begun",
         "--seed_everything N": "of weights and dropout; --data.seed N of parts and order",
     },
-    "trained": _TRAINED,
+    "test": _USED,
     "predict": {
-        **_TRAINED,
-        "--questions FILE": "items to be asked of every student, of knowledge tracing",
-        "--student NAME": "this student alone: what to do next; --count, --target and more",
+        **_USED,
+        "--student NAME": "knowledge tracing: this student alone, and what to do next",
+        "--questions FILE": "knowledge tracing: items to be asked of every student, a CSV file",
     },
 }
 """The options that people use, by command."""

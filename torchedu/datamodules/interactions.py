@@ -111,8 +111,8 @@ class Interactions(DataModule):
         self.context = context
         if path is None:
             self.name = "simulated class"
-        usual = {"columns": columns, "groups": groups, "unmarked": "error"}
-        self._raw = format, {**usual, **(options or {})}, out
+        given = {"columns": columns, "groups": groups, "unmarked": None, **(options or {})}
+        self._raw = format, given, out
         self._split = partial(
             splits.split, by=split, val=val, test=test, seed=seed,
             folds=folds, fold=fold, column=split_column,
@@ -123,14 +123,14 @@ class Interactions(DataModule):
         """The answers, made of a raw file first where that was not done yet."""
         if self.path is None:
             return self._simulated()
-        format, options, out = self._raw
         try:
-            return self.stored(AnswerStore, format, options, out)
+            return self.stored(AnswerStore, *self._raw)
         except DataError as error:
             if not (self._asks and any(name.endswith("unmarked") for name in error.options())):
                 raise
         # A row has no mark: one that is imported so has no other use than to be asked.
-        return self.stored(AnswerStore, format, options | {"unmarked": "ask"}, out)
+        format, options, out = self._raw
+        return self.stored(AnswerStore, format, {**options, "unmarked": "ask"}, out)
 
     def ask(self) -> None:
         """Take rows without a mark as questions, which are no history; see ``Questions``."""

@@ -60,7 +60,7 @@ class NextItems:
         Args:
             net: The network, in evaluation mode.
             state: What it knows of the students.
-            asked: M questions.
+            asked: M questions, each about a known item.
             skill_NS: The skills of each item of the network, filled up with 0.
             recent_BR: The items of each student's latest answers, the latest last; 0 before them.
 
@@ -73,8 +73,8 @@ class NextItems:
         chance_BM = chances(net, state, row_P, asked, question_P).view(size)
         order_BM = torch.arange(chance_BM.shape[1]).expand(chance_BM.shape)
         off_BM = (chance_BM - self.target).abs()
-        item_ago_BM, skill_ago_BM = _practised(asked, skill_NS, recent_BR, net.num_skills)
-        closed_BM = self._closed(net, state, asked.skill_BS)
+        item_ago_BM, skill_ago_BM = _practised(asked.item_B, skill_NS, recent_BR)
+        closed_BM = self._closed(net, state, skill_NS[asked.item_B])
         # Sorted by the least of the reasons first: each sort keeps the order of those before it.
         for key_BM in (off_BM, item_ago_BM, skill_ago_BM, off_BM.div(NEAR).floor(), closed_BM):
             by_BM = key_BM.gather(1, order_BM).to(torch.float32)
@@ -104,9 +104,7 @@ def nothing_practised(size: int) -> Tensor:
     return torch.zeros(size, RECENT, dtype=torch.int32)
 
 
-def _practised(
-    asked: Asked, skill_NS: Tensor, recent_BR: Tensor, num_skills: int
-) -> tuple[Tensor, Tensor]:
+def _practised(item_M: Tensor, skill_NS: Tensor, recent_BR: Tensor) -> tuple[Tensor, Tensor]:
     """Say when items and their skills were last practised; the higher the later, 0 never.
 
     Of an item's skills the one counts that was practised longest ago.
@@ -117,10 +115,11 @@ def _practised(
     item_BN = item_BN.scatter_reduce(1, recent_BR, when_BR, "amax")
     item_BN[:, :RESERVED] = 0
     skill_BRS = skill_NS[recent_BR]
-    skill_BK = torch.zeros(len(recent_BR), num_skills, dtype=torch.int64)
+    skill_BK = torch.zeros(len(recent_BR), int(skill_NS.max()) + 1, dtype=torch.int64)
     skill_BK = skill_BK.scatter_reduce(
         1, skill_BRS.flatten(1), when_BR.unsqueeze(-1).expand_as(skill_BRS).flatten(1), "amax"
     )
-    named_MS = asked.skill_BS != PADDING
-    ago_BMS = skill_BK[:, asked.skill_BS].masked_fill(~named_MS, recent_BR.shape[1] + 1)
-    return item_BN[:, asked.item_B], ago_BMS.amin(-1) * named_MS.any(-1)
+    skill_MS = skill_NS[item_M]
+    named_MS = skill_MS != PADDING
+    ago_BMS = skill_BK[:, skill_MS].masked_fill(~named_MS, recent_BR.shape[1] + 1)
+    return item_BN[:, item_M], ago_BMS.amin(-1) * named_MS.any(-1)

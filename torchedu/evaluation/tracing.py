@@ -17,8 +17,9 @@ from torchedu.datasets import AnswerStore, exact_filter
 from torchedu.datasets.answers import Answers, ragged_index, stretch_index
 from torchedu.datasets.splits import Part, attributes
 from torchedu.evaluation.any_task import Request, findings, fitted
+from torchedu.evaluation.judged import Judged, judged
 from torchedu.evaluation.sections import alike
-from torchedu.evaluation.side_by_side import audited, curves, groups_of, names_of
+from torchedu.evaluation.side_by_side import curves, groups_of, names_of
 from torchedu.evaluation.tracing_sections import (
     by_groups,
     by_length,
@@ -87,7 +88,7 @@ def _(task: KnowledgeTracing, data: Interactions, request: Request) -> dict[str,
     network = rows[0]["name"]
     by_history = _by_history(known, stretches, aucs)
     by_group = _by_group(store, known, alone[network])
-    fairness = audited(known["probability"], correct, groups_of(store, student), student=student)
+    fairness = _whole(task, data, known).audit()
     if request.folder is not None:
         write_table(RunFolder(request.folder).table(), answers(data, known))
     interval = auc_interval(known["probability"], correct, student)
@@ -113,6 +114,14 @@ def _(task: KnowledgeTracing, data: Interactions, request: Request) -> dict[str,
         "by_history": by_history,
         "auc_interval": interval and list(interval),
     }
+
+
+@judged.register
+def _whole(task: KnowledgeTracing, data: Interactions, columns: Columns) -> Judged:
+    """Judge all answers, those of a student together."""
+    student = columns["student"]
+    groups = groups_of(data.store, student)
+    return Judged(columns["probability"], columns["correct"], student, groups)
 
 
 def _moves(interval: tuple[float, float] | None) -> str:

@@ -261,19 +261,6 @@ class RunConfig(LightningCLI):
         """Build nothing yet."""
 
 
-def _add_asks(parser: LightningArgumentParser) -> None:
-    """Add what is asked of a network that follows students; see ``prediction.any_task.Asks``."""
-    for name, kind, default, said in (
-        ("student", str | None, None, "this student alone: what to do next"),
-        ("questions", str | None, None, "a CSV file of items to be asked of every student"),
-        ("count", int, 5, "how many items come next"),
-        ("target", float, 0.7, "the chance of a right answer that is wanted of them"),
-        ("prerequisites", str | None, None, "a CSV file of skills and what they require"),
-        ("mastered", float, 0.8, "mastery that opens what requires a skill"),
-    ):
-        parser.add_argument(f"--{name}", type=kind, default=default, help=said)
-
-
 class _Unparsed(RunConfig):
     """Words of which the parser is wanted alone."""
 
@@ -298,6 +285,19 @@ def parser_of(command: str, words: Sequence[str] = ()) -> RunParser:
         parser: RunParser = ready.args[0]
         return parser
     raise AssertionError(command)
+
+
+def _add_asks(parser: LightningArgumentParser) -> None:
+    """Add what is asked of a network that follows students; see ``prediction.any_task.Asks``."""
+    for name, kind, default, said in (
+        ("student", str | None, None, "this student alone: what to do next"),
+        ("questions", str | None, None, "a CSV file of items to be asked of every student"),
+        ("count", int, 5, "how many items come next"),
+        ("target", float, 0.7, "the chance of a right answer that is wanted of them"),
+        ("prerequisites", str | None, None, "a CSV file of skills and what they require"),
+        ("mastered", float, 0.8, "mastery that opens what requires a skill"),
+    ):
+        parser.add_argument(f"--{name}", type=kind, default=default, help=said)
 
 
 def _data_of(checkpoint: Path, is_named: bool) -> dict[str, Any] | None:
