@@ -64,13 +64,14 @@ DOORS = {
     "lightning numpy pyarrow",
     "export": "checkpoints tasks domains readers models batch permissions strict companions "
     "schema bounded onnxruntime onnxscript peft safetensors torch transformers",
+    "serve": "engine schema fastapi prometheus_client pydantic sqlalchemy torch uvicorn",
     "report": "bounded sections run_folder jinja2 matplotlib numpy",
     "testing": "datamodules domains models layers datasets batch companions schema numpy pyarrow "
     "torch",
     "privacy": "people report checkpoints tasks features datasets companions schema bounded "
     "run_folder numpy pyarrow",
-    "cli": "privacy report export bench prediction run checkpoints engine domains leaks datasets "
-    "parsing permissions schema sections run_folder rich",
+    "cli": "serve privacy report export bench prediction run checkpoints engine domains leaks "
+    "datasets parsing permissions schema sections run_folder rich",
     "people": "numpy",
 }
 LONGEST = 400  # lines; a longer file gives its reason in a comment `# Long because ...` at its top

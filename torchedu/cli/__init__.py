@@ -17,6 +17,7 @@ COMMANDS = {
     "test": "score a trained model on the test part, beside the baselines, and write the report",
     "predict": "write what a network says: chances and mastery, courses, grades, tags, texts",
     "explain": "a tutoring session in the terminal with a trained language model",
+    "serve": "answer over HTTP what each student masters, risks and needs next, event by event",
     "compare": "set runs side by side on the answers that all were scored on",
     "bench": "train many networks on data sets under equal conditions, and compare them",
     "data": "check, import and describe data, write an example, simulate a class, forget a student",
@@ -112,7 +113,9 @@ def _run(command: str, *words: str) -> int:
     try:
         if command not in COMMANDS:
             known = THEIRS.get(command, command)
-            raise ConfigError(f"torchedu has no command {command!r}.", allowed(known, COMMANDS))
+            raise ConfigError(
+                f"torchedu has no command {command!r}.", allowed(known, COMMANDS, len(COMMANDS))
+            )
         import_module(f"torchedu.cli.{command}").main(words)
     except TorcheduError as error:
         print(error, file=sys.stderr)

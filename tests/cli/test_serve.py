@@ -1,0 +1,43 @@
+"""What `torchedu serve` refuses before it takes a request."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from torchedu.cli import main
+from torchedu.serve.tables import hold
+
+
+def test_a_store_in_use_and_a_port_in_use_are_told(
+    trained_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "s.db"
+    words = ["serve", str(trained_run), "--store", str(store), "--port"]
+    with hold(store):
+        assert main([*words, "0"]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == f"--store {store} is in use by another service."
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert main([*words, str(taken.getsockname()[1])]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert "cannot be listened to" in first
+    assert "--port" in first
+    assert "another port" in second
+
+
+def test_runs_that_cannot_be_served_are_told(
+    trained_run: Path, explaining_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cases = {
+        "two runs that are called": [str(trained_run), str(trained_run)],
+        "does not exist": ["nowhere"],
+        "which other machines reach": [str(trained_run), "--host", "0.0.0.0"],
+        "--workers is 0": [str(trained_run), "--workers", "0"],
+        "of the task Explanation": [str(explaining_run)],
+    }
+    for said, words in cases.items():
+        assert main(["serve", *words]) == 2
+        error = capsys.readouterr().err
+        assert said in error
+        assert len(error.splitlines()) == 2
