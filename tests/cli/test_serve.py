@@ -27,12 +27,18 @@ def test_a_store_in_use_and_a_port_in_use_are_told(
 
 
 def test_runs_that_cannot_be_served_are_told(
-    trained_run: Path, explaining_run: Path, capsys: pytest.CaptureFixture[str]
+    trained_run: Path,
+    explaining_run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     cases = {
         "two runs that are called": [str(trained_run), str(trained_run)],
         "does not exist": ["nowhere"],
-        "which other machines reach": [str(trained_run), "--host", "0.0.0.0"],
+        "which others reach": [str(trained_run), "--host", "0.0.0.0"],
+        "--rate is 0": [str(trained_run), "--rate", "0"],
         "--workers is 0": [str(trained_run), "--workers", "0"],
         "of the task Explanation": [str(explaining_run)],
     }

@@ -23,7 +23,10 @@ ITEMS, SKILLS = 40, 6
 NOW = 2 * 10**12
 
 
-def tracing_engine(net: type[Network] = ItemDKT, seed: int = 0, **small: Any) -> TracingEngine:
+SMALL = partial(ItemDKT, dim=8)
+
+
+def tracing_engine(net: Callable[..., Network] = SMALL, seed: int = 0) -> TracingEngine:
     """Return an engine of a few items, each of one skill or two."""
     torch.manual_seed(seed)
     drawn = np.random.default_rng(seed)
@@ -33,7 +36,7 @@ def tracing_engine(net: type[Network] = ItemDKT, seed: int = 0, **small: Any) ->
     skills = np.zeros((ITEMS + 2, 2), np.int64)
     skills[2:, 0] = drawn.integers(2, SKILLS, ITEMS)
     skills[2:, 1] = np.where(drawn.random(ITEMS) < 0.3, SKILLS + 1, 0)
-    domain = Tracing(partial(net, **(small or {"dim": 8})), ITEMS + 2, SKILLS + 2)
+    domain = Tracing(net, ITEMS + 2, SKILLS + 2)
     with torch.no_grad():
         for parameter in domain.net.parameters():
             parameter.add_(torch.randn_like(parameter), alpha=0.1)

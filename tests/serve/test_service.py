@@ -80,6 +80,30 @@ def test_what_cannot_be_written_is_not_acknowledged_and_moves_nothing(
     assert mastery(service)["answers"] == 2
 
 
+def test_a_request_that_fails_ends_no_other(
+    service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    post(service, [EVENT])
+    before = mastery(service)
+    follower = service.followers[0]
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(follower, "check", broken)
+        assert post(service, [{**EVENT, "id": "b"}]).status == 500
+    assert service.log.next_seq == 2
+    with monkeypatch.context() as patched:
+        patched.setattr(type(follower.engine), "answer_many", broken)  # type: ignore[attr-defined]
+        assert post(service, [{**EVENT, "id": "b", "time": NOW + 1}]).status == 200
+        assert service.handle([{"do": "mastery", "student": "ann"}])[0].status == 500
+    assert "ZeroDivisionError" in capsys.readouterr().err
+    after = mastery(service)
+    assert after["answers"] == 2
+    assert after["skills"] != before["skills"]
+
+
 def test_a_class_is_told_by_student(service: Service) -> None:
     events = histories(3, 5, np.random.default_rng(0))
     post(service, [{**event, "class": "7b"} for event in events])

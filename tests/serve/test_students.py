@@ -1,5 +1,6 @@
 """What a service knows of students equals what a batch of the same answers comes to."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ def test_late_and_repeated_events_and_starts_change_nothing(
     monkeypatch.setattr(students, "AT_ONCE", 4)  # a few fit into memory, others come and go
     monkeypatch.setattr(students, "EVERY", 5)
     drawn = np.random.default_rng(0)
-    engine = tracing_engine(net, dim=8)
+    engine = tracing_engine(partial(net, dim=8))
     events = histories(12, 30, drawn)
     last = {event["student"]: event for event in events}
     before = [event for event in events if event["id"] != last[event["student"]]["id"]]

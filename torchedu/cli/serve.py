@@ -21,6 +21,7 @@ def serve(
     workers: int = 1,
     synchronous: Literal["FULL", "NORMAL"] = "FULL",
     body_limit: int = 2**20,
+    rate: float | None = None,
 ) -> None:
     """Take events over HTTP, and answer what each student masters, risks and needs next.
 
@@ -33,6 +34,7 @@ def serve(
         synchronous: FULL: what is acknowledged is on the disk. NORMAL is faster; what was
             acknowledged last is lost where the machine loses its power.
         body_limit: Most bytes of a request.
+        rate: Events and questions a second that a key may send on average; any number by default.
     """
     # torch is loaded only when there is something to serve, not for help.
     try:
@@ -44,7 +46,9 @@ def serve(
         raise ConfigError(
             f"⟦workers⟧ is {workers} and ⟦body_limit⟧ {body_limit}.", "Each is at least 1."
         )
-    settings = Settings(runs, store, host, port, workers, synchronous, body_limit)
+    if rate is not None and not rate > 0:
+        raise ConfigError(f"⟦rate⟧ is {rate}.", "It is above 0; leave it out for any number.")
+    settings = Settings(runs, store, host, port, workers, synchronous, body_limit, rate)
     terminal = Terminal()
 
     def ready(address: str) -> None:

@@ -4,11 +4,13 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.security import HTTPBearer
 
 from torchedu import __version__
+from torchedu.serve.access import digest_of
 from torchedu.serve.bodies import EITHER, Course, Name, Time, read_events, refused
 from torchedu.serve.problems import MEDIA_TYPE, Problem
 from torchedu.serve.service import Reply
@@ -16,6 +18,11 @@ from torchedu.serve.wire import Ask
 
 LIMIT = 2**20
 """Bytes of a body."""
+HEADERS = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
+    HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": "1"},
+    HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "1"},
+}
 
 Student = Annotated[Name, Query(description="The student's name.")]
 Run = Annotated[Name | None, Query(description="Which run is asked, where several can answer.")]
@@ -31,14 +38,16 @@ def create_app(ask: Ask, limit: int = LIMIT) -> FastAPI:
     """
     app = FastAPI(
         title="torchedu", version=__version__, summary="A service that knows each student now.",
+        dependencies=[Depends(HTTPBearer(auto_error=False, description="A key, where the service "
+                                         "has any."))],
         responses={422: {"description": "A problem document (RFC 9457) that names the field.",
                          "content": {MEDIA_TYPE: {"schema": {"type": "object"}}}}},
     )  # fmt: skip
     app.add_middleware(_Limited, limit=limit)
 
-    async def asked(do: str, **arguments: Any) -> Response:
+    async def asked(request: Request, do: str, **arguments: Any) -> Response:
         given = {name: value for name, value in arguments.items() if value is not None}
-        return _response(await ask({"do": do, **given}))
+        return _response(await ask({"do": do, "key": _key(request), **given}))
 
     events = {"content": {"application/json": {"schema": EITHER.json_schema(
         ref_template="#/components/schemas/{model}")}}, "required": True}  # fmt: skip
@@ -51,15 +60,16 @@ def create_app(ask: Ask, limit: int = LIMIT) -> FastAPI:
         They are on the disk when it says so. An event of a name that is known changes nothing if it
         is the same, and is a conflict (409) if it is another.
         """
-        return await asked("post", events=read_events(await request.body()))
+        return await asked(request, "post", events=read_events(await request.body()))
 
     @app.post("/courses", tags=["events"])
-    async def post_course(course: Course) -> Response:
+    async def post_course(request: Request, course: Course) -> Response:
         """Begin a course, whose students are then followed event by event."""
-        return await asked("post", events=[course.event()])
+        return await asked(request, "post", events=[course.event()])
 
     @app.get("/mastery", tags=["students"])
     async def get_mastery(
+        request: Request,
         student: Student,
         run: Run = None,
         history: Annotated[int, Query(ge=0, le=1000, description="Last answers after each of "
@@ -70,20 +80,22 @@ def create_app(ask: Ask, limit: int = LIMIT) -> FastAPI:
         It is the chance of answering a new question on it right; of a student who is not known,
         what is known of anybody.
         """
-        return await asked("mastery", student=student, run=run, history=history)
+        return await asked(request, "mastery", student=student, run=run, history=history)
 
     @app.get("/chances", tags=["students"])
     async def get_chances(
+        request: Request,
         student: Student,
         item: Annotated[list[Name], Query(min_length=1, max_length=1000, description="Items.")],
         run: Run = None,
         time: Annotated[Time | None, Query(description="When they are put.")] = None,
     ) -> Response:
         """Say how likely a student is to answer items right, each as the next one."""
-        return await asked("chances", student=student, items=item, run=run, time=time)
+        return await asked(request, "chances", student=student, items=item, run=run, time=time)
 
     @app.get("/next", tags=["students"])
     async def get_next(
+        request: Request,
         student: Student,
         run: Run = None,
         count: Count = 1,
@@ -91,39 +103,45 @@ def create_app(ask: Ask, limit: int = LIMIT) -> FastAPI:
         time: Annotated[Time | None, Query(description="When they are put.")] = None,
     ) -> Response:
         """Suggest the items that a student answers right with a chance nearest to a target."""
-        return await asked("next", student=student, run=run, count=count, target=target, time=time)
+        return await asked(
+            request, "next", student=student, run=run, count=count, target=target, time=time
+        )
 
     @app.get("/risk", tags=["students"])
     async def get_risk(
+        request: Request,
         student: Student,
         run: Run = None,
         course: Annotated[Name | None, Query(description="The course; all where left out.")] = None,
         day: Annotated[float | None, Query(allow_inf_nan=False, description="The day.")] = None,
     ) -> Response:
         """Say how likely a student is to fail a course, or to leave it within a week."""
-        return await asked("risk", student=student, run=run, course=course, day=day)
+        return await asked(request, "risk", student=student, run=run, course=course, day=day)
 
     @app.get("/recommendations", tags=["students"])
-    async def get_recommendations(student: Student, run: Run = None, count: Count = 10) -> Response:
+    async def get_recommendations(
+        request: Request, student: Student, run: Run = None, count: Count = 10
+    ) -> Response:
         """Recommend the courses that a student is likeliest to take next."""
-        return await asked("courses", student=student, run=run, count=count)
+        return await asked(request, "courses", student=student, run=run, count=count)
 
     @app.get("/overview", tags=["classes"])
     async def get_overview(
+        request: Request,
         group: Annotated[Name, Query(alias="class", description="The class, or the course.")],
     ) -> Response:
         """Say of each student of a class what each run knows."""
-        return await asked("overview", group=group)
+        return await asked(request, "overview", group=group)
 
     @app.get("/health", tags=["service"])
-    async def get_health() -> Response:
+    async def get_health(request: Request) -> Response:
         """Say whether the service answers, and what it serves."""
-        return await asked("health")
+        return await asked(request, "health")
 
     @app.get("/metrics", tags=["service"], response_class=PlainTextResponse)
-    async def get_metrics() -> Response:
+    async def get_metrics(request: Request) -> Response:
         """Return counters for Prometheus."""
-        reply = await ask({"do": "metrics"})
+        reply = await ask({"do": "metrics", "key": _key(request)})
         return PlainTextResponse(reply.body) if reply.status == HTTPStatus.OK else _response(reply)
 
     @app.exception_handler(Problem)
@@ -154,10 +172,15 @@ def create_app(ask: Ask, limit: int = LIMIT) -> FastAPI:
     return app
 
 
+def _key(request: Request) -> str | None:
+    """Return the digest of the key that a request sends; the key itself goes no further."""
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    return digest_of(key.strip()) if scheme.lower() == "bearer" else None
+
+
 def _response(reply: Reply) -> Response:
     media = MEDIA_TYPE if reply.status >= HTTPStatus.BAD_REQUEST else "application/json"
-    again = {"Retry-After": "1"} if reply.status == HTTPStatus.SERVICE_UNAVAILABLE else None
-    return JSONResponse(reply.body, reply.status, again, media)
+    return JSONResponse(reply.body, reply.status, HEADERS.get(HTTPStatus(reply.status)), media)
 
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

@@ -102,6 +102,7 @@ class About(_Event):
     event: Literal["about"]
     student: Name
     attributes: dict[Name, Name] = Field(max_length=100)
+    class_: Name | None = Field(None, alias="class", description="The student's class.")
 
 
 class Work(_Body):

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from torchedu.errors import TorcheduError
 from torchedu.serve.events import Event
-from torchedu.serve.tables import EVENTS, MEMBERS, STATES, Synchronous, open_tables
+from torchedu.serve.tables import AUDIT, EVENTS, MEMBERS, STATES, Synchronous, open_tables
 
 AT_ONCE = 500
 """Names in one question to the database."""
@@ -45,6 +45,26 @@ class Snapshot(NamedTuple):
     state: bytes
 
 
+class Asked(NamedTuple):
+    """A request, as the book has it.
+
+    Attributes:
+        time: When, in milliseconds since 1970.
+        key: The name of its key; None where there was none.
+        asked: The verb.
+        student: About whom; None for many or nobody.
+        group: About which class.
+        status: What it came to.
+    """
+
+    time: int
+    key: str | None
+    asked: str
+    student: str | None
+    group: str | None
+    status: int
+
+
 class EventLog:
     """The log of one service; nobody else writes to it, which ``tables.hold`` sees to.
 
@@ -70,12 +90,18 @@ class EventLog:
         self._writer.close()
         self._engine.dispose()
 
-    def append(self, events: Sequence[Event], snapshots: Sequence[Snapshot] = ()) -> None:
+    def append(
+        self,
+        events: Sequence[Event],
+        snapshots: Sequence[Snapshot] = (),
+        asked: Sequence[Asked] = (),
+    ) -> None:
         """Write events and states, all or none of them; they are on the disk when this returns.
 
         Args:
             events: New events, the first of which has the place ``next_seq``.
             snapshots: States that take the place of those of the same student and network.
+            asked: What was asked, for the book.
 
         Raises:
             Unwritable: They cannot be written.
@@ -93,6 +119,8 @@ class EventLog:
                 if snapshots:
                     kept = insert(STATES).prefix_with("OR REPLACE")
                     self._writer.execute(kept, [s._asdict() for s in snapshots])
+                if asked:
+                    self._writer.execute(insert(AUDIT), [a._asdict() for a in asked])
         except SQLAlchemyError as error:
             raise Unwritable(
                 f"{self.file} cannot be written ({type(error).__name__}).",
@@ -151,6 +179,10 @@ class EventLog:
         """Return the students of a class, in the order of their names."""
         asked = select(MEMBERS.c.student).where(MEMBERS.c.group == group)
         return sorted(row.student for row in self._rows(asked))
+
+    def knows(self, student: str) -> bool:
+        """Say whether there is an event of a student."""
+        return bool(self._rows(select(EVENTS.c.seq).where(EVENTS.c.student == student).limit(1)))
 
     def groups_of(self, student: str) -> set[str]:
         """Return the classes of a student."""

@@ -22,6 +22,7 @@ import uvicorn
 
 from torchedu.engine import Engine
 from torchedu.errors import ConfigError
+from torchedu.serve.access import Access, Keys
 from torchedu.serve.app import LIMIT, create_app
 from torchedu.serve.log import EventLog
 from torchedu.serve.opening import follow, open_runs
@@ -52,6 +53,7 @@ class Settings:
     workers: int = 1
     synchronous: Synchronous = "FULL"
     body_limit: int = LIMIT
+    rate: float | None = None
 
 
 def serve(settings: Settings, ready: Callable[[str], None] = print) -> int:
@@ -68,11 +70,6 @@ def serve(settings: Settings, ready: Callable[[str], None] = print) -> int:
         ConfigError: The file or the port cannot be used, or a run cannot be served.
         CheckpointError: A run cannot be opened.
     """
-    if settings.host not in LOOPBACK:
-        raise ConfigError(
-            f"⟦host⟧ is {settings.host!r}, which other machines reach, and a service has no keys.",
-            f"Listen on {' or '.join(LOOPBACK)}, behind what checks who asks.",
-        )
     torch.set_num_threads(1)  # forks want one thread, and a request is too small for two
     opened = open_runs(settings.runs)
     with (
@@ -82,6 +79,7 @@ def serve(settings: Settings, ready: Callable[[str], None] = print) -> int:
         socket.socket(socket.AF_UNIX) as states,
     ):
         EventLog(settings.store, settings.synchronous).close()  # what is wrong is told now
+        _check_keys(settings)
         path = f"{folder}/states"
         states.bind(path)
         states.listen(BACKLOG)
@@ -177,9 +175,11 @@ def _follow(
     signal.signal(signal.SIGTERM, lambda *_: None)  # it wakes what waits for requests
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: those who speak HTTP end first
     log = EventLog(settings.store, settings.synchronous)
-    service = Service(follow(opened, log), log)
+    keys = Keys(settings.store)
+    service = Service(follow(opened, log), log, access=Access(keys, log, settings.rate))
     answer(states, service.handle, end, gone)
     service.close()
+    keys.close()
 
 
 def _speak(settings: Settings, door: socket.socket, path: str, gone: socket.socket) -> None:
@@ -198,6 +198,20 @@ def _speak(settings: Settings, door: socket.socket, path: str, gone: socket.sock
         timeout_graceful_shutdown=10,
     )
     uvicorn.Server(config).run(sockets=[door])
+
+
+def _check_keys(settings: Settings) -> None:
+    """Refuse to be reached by others without keys."""
+    keys = Keys(settings.store)
+    try:
+        if settings.host not in LOOPBACK and not keys:
+            raise ConfigError(
+                f"⟦host⟧ is {settings.host!r}, which others reach, and {settings.store} has no "
+                "keys.",
+                f"Make one: torchedu keys add {settings.store} NAME.",
+            )
+    finally:
+        keys.close()
 
 
 def _bound(host: str, port: int) -> socket.socket:

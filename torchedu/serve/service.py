@@ -6,20 +6,28 @@ thread does all of it, so that a student's events come one after the other.
 """
 
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from torchedu.errors import TorcheduError, allowed
+from torchedu.serve.access import Access
 from torchedu.serve.events import AHEAD, Event, event_of
 from torchedu.serve.follower import Answer, Follower
-from torchedu.serve.log import EventLog, Unwritable
+from torchedu.serve.log import Asked, EventLog, Unwritable
 from torchedu.serve.metrics import Metrics
 from torchedu.serve.problems import Problem
 
 Message = Mapping[str, Any]
 """What is asked: ``do``, a verb, and its arguments by name."""
+
+
+QUIET = ("health", "metrics")
+"""What stands in no book."""
+BOOK_SECONDS, BOOK_MOST = 1, 500
+"""How long, and up to how many, requests wait to be written into the book."""
 
 
 class Reply(NamedTuple):
@@ -41,15 +49,23 @@ class Service:
         followers: The runs.
         log: Their log.
         clock: Returns the time in milliseconds since 1970.
+        access: Says who may ask what; None where anybody may ask all.
     """
 
     def __init__(
-        self, followers: Sequence[Follower], log: EventLog, clock: Callable[[], int] = now
+        self,
+        followers: Sequence[Follower],
+        log: EventLog,
+        clock: Callable[[], int] = now,
+        access: Access | None = None,
     ) -> None:
         self.followers = followers
         self.log = log
         self.metrics = Metrics()
         self._clock = clock
+        self._access = access
+        self._book: list[Asked] = []
+        self._written = clock()
 
     def handle(self, messages: Sequence[Message]) -> list[Reply]:
         """Answer a group of requests.
@@ -60,20 +76,51 @@ class Service:
         Returns:
             One reply each. What an event's reply says is on the disk.
         """
-        replies: list[Reply | None] = [None] * len(messages)
-        posts = [i for i, message in enumerate(messages) if message["do"] == "post"]
+        names, refused = self._let_in(messages)
+        posts = [i for i, m in enumerate(messages) if m["do"] == "post" and i not in refused]
+        replies = dict(refused)
         if posts:
-            for i, reply in zip(posts, self._post([messages[i] for i in posts]), strict=True):
-                replies[i] = reply
-        return [
-            self._answer(message) if reply is None else reply
-            for message, reply in zip(messages, replies, strict=True)
-        ]
+            written = self._post([messages[i] for i in posts])
+            replies |= dict(zip(posts, written, strict=True))
+        for i, message in enumerate(messages):
+            if i not in replies:
+                replies[i] = self._answer(message)
+            self._enter(message, names.get(i), replies[i].status)
+        return [replies[i] for i in range(len(messages))]
+
+    def _let_in(
+        self, messages: Sequence[Message]
+    ) -> tuple[dict[int, str | None], dict[int, Reply]]:
+        """Return the names of the keys of requests, and what is said to those that are refused."""
+        names, refused = dict[int, str | None](), dict[int, Reply]()
+        for i, message in enumerate(messages if self._access else ()):
+            try:
+                names[i] = self._access.check(message) if self._access else None
+            except Exception as error:  # noqa: BLE001 - see _refused
+                refused[i] = _refused(error)
+        return names, refused
+
+    def _enter(self, message: Message, name: str | None, status: int) -> None:
+        """Put a request into the book, which is written with the next events, or once a second."""
+        if message["do"] in QUIET:
+            return
+        time = self._clock()
+        self._book.append(
+            Asked(time, name, message["do"], message.get("student"), message.get("group"), status)
+        )
+        if time - self._written >= BOOK_SECONDS * 1000 or len(self._book) >= BOOK_MOST:
+            try:
+                self.log.append([], (), self._book)
+            except Unwritable:  # it is tried again; what was asked is answered all the same
+                traceback.print_exc()
+                del self._book[:-BOOK_MOST]
+                return
+            self._book, self._written = [], time
 
     def close(self) -> None:
         """Keep what is in memory, so that the next start is quick; then let go of the log."""
         due = [s for follower in self.followers for s in follower.due(everything=True)]
-        self.log.append([], due)
+        self.log.append([], due, self._book)
         self.log.close()
 
     # Events
@@ -86,8 +133,8 @@ class Service:
             try:
                 events, again = self._new(message["events"], known, self.log.next_seq + len(new))
                 self._check(events)
-            except Problem as problem:
-                replies.append(Reply(problem.status, problem.to_json()))
+            except Exception as error:  # noqa: BLE001 - see _refused
+                replies.append(_refused(error))
                 self.metrics.refused.inc()
                 continue
             known |= {event.id: event.digest for event in events}
@@ -95,11 +142,13 @@ class Service:
             self.metrics.repeated.inc(len(again))
             replies.append(Reply(HTTPStatus.OK, self._receipt([*again, *events], message)))
         if new and not self._write(new):
-            refused = Problem(
-                HTTPStatus.SERVICE_UNAVAILABLE, "the log cannot be written; nothing was kept.",
-                "Send it again later.",
-            )  # fmt: skip
-            reply = Reply(refused.status, refused.to_json())
+            reply = _refused(
+                Problem(
+                    HTTPStatus.SERVICE_UNAVAILABLE,
+                    "the log cannot be written; nothing was kept.",
+                    "Send it again later.",
+                )
+            )
             return [reply if r.status == HTTPStatus.OK else r for r in replies]
         return replies
 
@@ -142,7 +191,8 @@ class Service:
         """Ask those who follow whether events can be.
 
         Raises:
-            Problem: One cannot be.
+            Problem: One is of a kind that nobody takes.
+            TorcheduError: One cannot be.
         """
         kinds = sorted({kind for follower in self.followers for kind in follower.kinds})
         for row, event in enumerate(events):
@@ -154,10 +204,7 @@ class Service:
         for follower in self.followers:
             mine = [event for event in events if event.kind in follower.kinds]
             if mine:
-                try:
-                    follower.check(mine)
-                except TorcheduError as error:
-                    raise Problem.of(error) from None
+                follower.check(mine)
 
     def _receipt(self, events: Sequence[Event], message: Message) -> Answer:
         """Return what is said of events: their names, and what their teller has to know."""
@@ -176,19 +223,23 @@ class Service:
         due = [snapshot for follower in self.followers for snapshot in follower.due()]
         try:
             with self.metrics.commits.time():
-                self.log.append(events, due)
+                self.log.append(events, due, self._book)
         except Unwritable:
             self.metrics.failed.inc()
             for follower in self.followers:
                 follower.undo()
             return False
+        self._book, self._written = [], self._clock()
         self.metrics.group.observe(len(events))
         self.metrics.events.inc(len(events))
         for follower in self.followers:
             follower.kept()
             mine = [event for event in events if event.kind in follower.kinds]
             if mine:
-                follower.take(mine)
+                try:
+                    follower.take(mine)
+                except Exception:  # noqa: BLE001 - the log has them, and they count from there
+                    traceback.print_exc()
         return True
 
     # Questions
@@ -196,6 +247,7 @@ class Service:
     def _answer(self, message: Message) -> Reply:
         arguments = dict(message)
         verb = arguments.pop("do")
+        arguments.pop("key", None)
         own: dict[str, Callable[..., Any]]
         own = {"health": self._health, "metrics": self._metrics, "overview": self._overview}
         self.metrics.questions.labels(verb).inc()
@@ -204,11 +256,8 @@ class Service:
                 return Reply(HTTPStatus.OK, own[verb](**arguments))
             follower = self._follower(verb, arguments.pop("run", None))
             return Reply(HTTPStatus.OK, follower.verbs[verb](**arguments))
-        except TorcheduError as error:
-            problem = Problem.of(error)
-        except Problem as refused:
-            problem = refused
-        return Reply(problem.status, problem.to_json())
+        except Exception as error:  # noqa: BLE001 - see _refused
+            return _refused(error)
 
     def _follower(self, verb: str, run: str | None) -> Follower:
         """Return the run that answers a question: the first that does, or the one named.
@@ -247,6 +296,19 @@ class Service:
 
     def _metrics(self) -> str:
         return self.metrics.text()
+
+
+def _refused(error: Exception) -> Reply:
+    """Return what is said of an error; one request that fails must not end the states of all."""
+    if isinstance(error, TorcheduError):
+        error = Problem.of(error)
+    elif not isinstance(error, Problem):
+        traceback.print_exception(error)
+        error = Problem(
+            HTTPStatus.INTERNAL_SERVER_ERROR, "the service failed at this request.",
+            "What went wrong stands where its process writes its errors.",
+        )  # fmt: skip
+    return Reply(error.status, error.to_json())
 
 
 def _wrong(

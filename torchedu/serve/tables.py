@@ -68,6 +68,28 @@ STATES = Table(
     Column("answers", Integer, nullable=False),
     Column("state", LargeBinary, nullable=False),
 )
+KEYS = Table(
+    "keys",
+    _METADATA,
+    Column("name", Text, primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("scopes", Text, nullable=False),
+    Column("group", Text),
+    Column("made", _NUMBER, nullable=False),
+    Column("revoked", _NUMBER),
+)
+AUDIT = Table(
+    "audit",
+    _METADATA,
+    Column("place", Integer, primary_key=True),
+    Column("time", _NUMBER, nullable=False),
+    Column("key", Text),
+    Column("asked", Text, nullable=False),
+    Column("student", Text),
+    Column("group", Text),
+    Column("status", Integer, nullable=False),
+    Index("audits_of_students", "student"),
+)
 
 
 def open_tables(file: Path, synchronous: Synchronous = "FULL") -> Engine:
