@@ -35,8 +35,8 @@ DOORS = {
     "models": "layers batch ranges permissions strict schema bounded bitsandbytes huggingface_hub "
     "peft safetensors torch transformers",
     "features": "models datasets schema numpy rich torch",
-    "readers": "features models datasets batch companions schema bounded numpy tokenizers "
-    "torch transformers",
+    "readers": "features models datasets batch companions schema bounded numpy tokenizers torch "
+    "transformers",
     "baselines": "datasets schema numpy scipy sklearn",
     "metrics": "numpy torch torchmetrics",
     "optimizers": "torch",
@@ -60,8 +60,8 @@ DOORS = {
     "schema run_folder lightning numpy pyarrow rich torch",
     "evaluation": "prediction tasks datamodules metrics baselines features datasets companions "
     "schema sections run_folder lightning numpy",
-    "bench": "evaluation prediction run tasks datamodules metrics leaks bounded run_folder "
-    "lightning numpy pyarrow",
+    "bench": "evaluation prediction run tasks datamodules metrics leaks parsing bounded "
+    "run_folder lightning numpy pyarrow",
     "export": "checkpoints tasks domains readers models batch permissions strict companions "
     "schema bounded onnxruntime onnxscript peft safetensors torch transformers",
     "serve": "engine schema fastapi prometheus_client pydantic sqlalchemy torch uvicorn",
@@ -71,7 +71,7 @@ DOORS = {
     "privacy": "people report checkpoints tasks features datasets companions schema bounded "
     "run_folder numpy pyarrow",
     "cli": "serve privacy report export bench prediction run checkpoints engine domains leaks "
-    "datasets parsing permissions schema sections run_folder rich",
+    "datasets parsing permissions schema bounded sections run_folder rich",
     "people": "numpy",
 }
 LONGEST = 400  # lines; a longer file gives its reason in a comment `# Long because ...` at its top

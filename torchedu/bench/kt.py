@@ -15,10 +15,10 @@ from torchedu.evaluation.any_task import Request
 from torchedu.evaluation.tracing import models
 from torchedu.files import write_json
 from torchedu.leaks import check
+from torchedu.parsing import RECIPES
 from torchedu.prediction.stream import predicted
 from torchedu.run import Run, RunConfig, build
 from torchedu.run.training import best_of
-from torchedu.run.words import RECIPES
 from torchedu.tasks import KnowledgeTracing
 
 TASK = "torchedu.KnowledgeTracing"

@@ -16,7 +16,7 @@ from torchedu.baselines import StreamingLR
 from torchedu.baselines.streaming_lr import Weights
 from torchedu.batch import UNKNOWN_VALUES, TracingFacts
 from torchedu.companions import Companions
-from torchedu.datamodules.base import DataModule, Seen
+from torchedu.datamodules.base import DataModule, Options, Seen
 from torchedu.datasets import AnswerStore, splits
 from torchedu.datasets.answers import Answers, stretch_index
 from torchedu.datasets.order import Order, Windows, cut_windows
@@ -41,9 +41,12 @@ class Interactions(DataModule):
         path: A store, or a CSV, Parquet or JSON-lines file of answers; such a file is imported once
             into a store beside it (``answers.csv`` into ``answers.store``). Without a path, a class
             is simulated, for which the best score that any model can reach is known.
+        format: The raw file's format, where it does not tell it.
         columns: For a raw file, its headings by torchedu's names, such as ``student: user_id``;
             common headings are found without.
         groups: For a raw file, headings of student attributes.
+        options: For a raw file, other options of ``torchedu data import``, as ``full_mark: 5``.
+        out: Where the store of a raw file is made; beside it where it is None.
         batch_size: Windows in a global batch, which is one step of the optimizer: over all ranks
             and accumulated batches, whose numbers so change no result. On average in training,
             since training batches have like numbers of answers. Where it is None, a sixteenth of
@@ -76,8 +79,11 @@ class Interactions(DataModule):
     def __init__(
         self,
         path: str | None = None,
+        format: str | None = None,
         columns: dict[str, str] | None = None,
         groups: list[str] | None = None,
+        options: Options | None = None,
+        out: str | None = None,
         batch_size: int | None = None,
         window: int = 200,
         context: int = 100,
@@ -104,7 +110,7 @@ class Interactions(DataModule):
         self.context = context
         if path is None:
             self.name = "simulated class"
-        self._options = {"columns": columns, "groups": groups}
+        self._raw = format, {"columns": columns, "groups": groups, **(options or {})}, out
         self._split = partial(
             splits.split, by=split, val=val, test=test, seed=seed,
             folds=folds, fold=fold, column=split_column,
@@ -115,7 +121,7 @@ class Interactions(DataModule):
         """The answers, made of a raw file first where that was not done yet."""
         if self.path is None:
             return self._simulated()
-        return self.stored(AnswerStore, options=self._options)
+        return self.stored(AnswerStore, *self._raw)
 
     @cached_property
     def own(self) -> Companions:
