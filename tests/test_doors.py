@@ -64,7 +64,8 @@ DOORS = {
     "run_folder lightning numpy pyarrow",
     "export": "checkpoints tasks domains readers models batch permissions strict companions "
     "schema bounded onnxruntime onnxscript peft safetensors torch transformers",
-    "serve": "engine schema fastapi prometheus_client pydantic sqlalchemy torch uvicorn",
+    "serve": "engine domains datasets schema fastapi prometheus_client pydantic sqlalchemy torch "
+    "uvicorn",
     "report": "bounded sections run_folder jinja2 matplotlib numpy",
     "testing": "datamodules domains models layers datasets batch companions schema numpy pyarrow "
     "torch",

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from torchedu.cli import main
+from torchedu.serve import opening
 from torchedu.serve.tables import hold
 
 
@@ -28,7 +29,6 @@ def test_a_store_in_use_and_a_port_in_use_are_told(
 
 def test_runs_that_cannot_be_served_are_told(
     trained_run: Path,
-    explaining_run: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -40,10 +40,19 @@ def test_runs_that_cannot_be_served_are_told(
         "which others reach": [str(trained_run), "--host", "0.0.0.0"],
         "--rate is 0": [str(trained_run), "--rate", "0"],
         "--workers is 0": [str(trained_run), "--workers", "0"],
-        "of the task Explanation": [str(explaining_run)],
     }
     for said, words in cases.items():
         assert main(["serve", *words]) == 2
         error = capsys.readouterr().err
         assert said in error
         assert len(error.splitlines()) == 2
+
+
+def test_a_run_of_another_task_is_told(
+    trained_run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(opening, "open_task", lambda run: object())  # no task it knows
+    assert main(["serve", str(trained_run)]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert "which a service does not know" in first
+    assert "Tracing" in second

@@ -29,6 +29,12 @@ ROUTES: list[tuple[str, str, Any]] = [
     ("GET", "/overview?class=7b", None),
     ("GET", "/metrics", None),
 ]
+TEXTS: list[tuple[str, str, Any]] = [
+    ("POST", "/grades", [{"text": "My hat."}]),
+    ("POST", "/tags", [{"sentence": "Why?"}]),
+    ("POST", "/explanations", {"problem": "1 + 1"}),
+]
+"""They are about nobody whom the service knows, and no run here answers them."""
 
 
 class Kept:
@@ -63,14 +69,14 @@ def kept(tmp_path: Path) -> Iterator[Kept]:
 
 def test_every_route_is_tried(kept: Kept) -> None:
     document = kept.client.get("/openapi.json").json()
-    tried = {path.partition("?")[0] for _, path, _ in ROUTES}
+    tried = {path.partition("?")[0] for _, path, _ in ROUTES + TEXTS}
     assert set(document["paths"]) == tried | {"/health"}
 
 
 def test_without_keys_all_is_open_and_with_one_nothing_is(kept: Kept) -> None:
     assert kept.status(None, "GET", "/mastery?student=ann", None) == 200
     kept.keys.add("school", ["write", "read", "admin"])
-    for route in ROUTES:
+    for route in ROUTES + TEXTS:
         assert kept.status(None, *route) == 401, route
         assert kept.status("tedu_wrong", *route) == 401, route
     assert kept.status(None, "GET", "/health", None) == 200
@@ -84,13 +90,14 @@ def test_a_key_does_what_its_scopes_say(kept: Kept) -> None:
     assert kept.status(whole, *ROUTES[0]) == 200
     for scope in ("write", "read", "admin"):
         key = kept.keys.add(scope, [scope])
-        for method, path, body in ROUTES:
-            needed = "write" if method == "POST" else "admin" if path == "/metrics" else "read"
+        for method, path, body in ROUTES + TEXTS:
+            writes = path in ("/events", "/courses")
+            needed = "write" if writes else "admin" if path == "/metrics" else "read"
             status = kept.status(key, method, path, body)
             assert (status == 403) == (needed != scope), (scope, path)
     key = kept.keys.add("again", ["read"])
     kept.keys.revoke("again")
-    for route in ROUTES:
+    for route in ROUTES + TEXTS:
         assert kept.status(key, *route) == 401
 
 
@@ -103,6 +110,10 @@ def test_a_key_of_a_class_knows_no_other(kept: Kept) -> None:
     assert kept.status(whole, "POST", "/events", nobody) == 200
     for route in ROUTES:
         assert kept.status(mine, *route) == 403, route
+    for route in TEXTS:
+        assert kept.status(mine, *route) == 404, route
+    about_ann = {"problem": "1 + 1", "student": "ann"}
+    assert kept.status(mine, "POST", "/explanations", about_ann) == 403
     for student in ("ann", "cy", "new"):
         assert kept.status(mine, "GET", f"/mastery?student={student}", None) == 403
     assert kept.status(mine, "GET", "/mastery?student=bo", None) == 200

@@ -10,10 +10,13 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.security import HTTPBearer
 
 from torchedu import __version__
+from torchedu.errors import TorcheduError
 from torchedu.serve.access import digest_of
 from torchedu.serve.bodies import EITHER, Course, Name, Time, read_events, refused
 from torchedu.serve.problems import MEDIA_TYPE, Problem
 from torchedu.serve.service import Reply
+from torchedu.serve.text_bodies import Sentences, Texts, Wanted, plain
+from torchedu.serve.texts import TextRuns
 from torchedu.serve.wire import Ask
 
 LIMIT = 2**20
@@ -29,11 +32,12 @@ Run = Annotated[Name | None, Query(description="Which run is asked, where severa
 Count = Annotated[int, Query(ge=1, le=1000, description="How many.")]
 
 
-def create_app(ask: Ask, limit: int = LIMIT) -> FastAPI:
+def create_app(ask: Ask, texts: TextRuns | None = None, limit: int = LIMIT) -> FastAPI:
     """Return the application.
 
     Args:
         ask: Puts a message to the service.
+        texts: The runs that read texts; none where it is None.
         limit: Most bytes of a body.
     """
     app = FastAPI(
@@ -132,6 +136,39 @@ def create_app(ask: Ask, limit: int = LIMIT) -> FastAPI:
     ) -> Response:
         """Say of each student of a class what each run knows."""
         return await asked(request, "overview", group=group)
+
+    runs = texts or TextRuns({})
+
+    async def read(request: Request, do: str, run: str | None, given: dict[str, Any]) -> Response:
+        reply = await ask({"do": do, "key": _key(request)})
+        if reply.status != HTTPStatus.OK:
+            return _response(reply)
+        try:
+            return JSONResponse(await runs.answer(do, run, given))
+        except TorcheduError as error:
+            raise Problem.of(error) from None
+
+    @app.post("/grades", tags=["texts"])
+    async def post_grades(request: Request, texts: Texts, run: Run = None) -> Response:
+        """Grade essays or short answers; nothing of them is kept."""
+        return await read(request, "grade", run, {"texts": plain(texts)})
+
+    @app.post("/tags", tags=["texts"])
+    async def post_tags(request: Request, sentences: Sentences, run: Run = None) -> Response:
+        """Tag the sentences of a lesson, in their order; nothing of them is kept."""
+        return await read(request, "tag", run, {"sentences": plain(sentences)})
+
+    @app.post("/explanations", tags=["texts"])
+    async def post_explanations(request: Request, wanted: Wanted, run: Run = None) -> Response:
+        """Explain a problem, to a student whose mastery is looked up where one is named."""
+        known: dict[str, float] = {}
+        if wanted.student is not None:
+            about = {"do": "mastery", "student": wanted.student, "key": _key(request)}
+            reply = await ask(about)
+            if reply.status != HTTPStatus.OK:
+                return _response(reply)
+            known = reply.body["skills"]
+        return await read(request, "explain", run, wanted.asked(known))
 
     @app.get("/health", tags=["service"])
     async def get_health(request: Request) -> Response:

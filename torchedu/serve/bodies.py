@@ -43,13 +43,15 @@ Seconds = Annotated[float, Field(ge=0, le=1e9)]
 Day = Annotated[float, Field(ge=-1e5, le=1e5)]
 
 
-class _Body(BaseModel):
+class Body(BaseModel):
+    """What a body holds; a field that it does not know is refused."""
+
     model_config = ConfigDict(
         extra="forbid", coerce_numbers_to_str=True, allow_inf_nan=False, populate_by_name=True
     )
 
 
-class _Event(_Body):
+class _Event(Body):
     id: Name = Field(
         default_factory=lambda: uuid4().hex,
         description="The event's name: posted again it changes nothing. One is drawn if left out.",
@@ -105,7 +107,7 @@ class About(_Event):
     class_: Name | None = Field(None, alias="class", description="The student's class.")
 
 
-class Work(_Body):
+class Work(Body):
     """A piece of work of a course."""
 
     work: Name
@@ -114,7 +116,7 @@ class Work(_Body):
     type: Name | None = None
 
 
-class Course(_Body):
+class Course(Body):
     """A course that begins; days count from its first, which is 0."""
 
     course: Name

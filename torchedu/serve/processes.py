@@ -15,12 +15,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import torch
 import uvicorn
 
-from torchedu.engine import Engine
+from torchedu.domains import Domain
 from torchedu.errors import ConfigError
 from torchedu.serve.access import Access, Keys
 from torchedu.serve.app import LIMIT, create_app
@@ -28,6 +28,7 @@ from torchedu.serve.log import EventLog
 from torchedu.serve.opening import follow, open_runs
 from torchedu.serve.service import Service
 from torchedu.serve.tables import Synchronous, hold
+from torchedu.serve.texts import TextRuns
 from torchedu.serve.wire import Asker, answer
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -87,7 +88,8 @@ def serve(settings: Settings, ready: Callable[[str], None] = print) -> int:
         watcher.start(STATES, lambda: _follow(settings, opened, states, watcher.parent_gone))
         for number in range(settings.workers):
             watcher.start(
-                f"worker {number}", lambda: _speak(settings, door, path, watcher.parent_gone)
+                f"worker {number}",
+                lambda: _speak(settings, opened, door, path, watcher.parent_gone),
             )
         host, port = door.getsockname()[:2]
         ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
@@ -166,7 +168,7 @@ class _Watcher:
 
 
 def _follow(
-    settings: Settings, opened: dict[str, Engine[Any]], states: socket.socket, gone: socket.socket
+    settings: Settings, opened: dict[str, Domain], states: socket.socket, gone: socket.socket
 ) -> None:
     """Have the states, and answer those who ask about them."""
     end, wake = socket.socketpair()
@@ -182,7 +184,13 @@ def _follow(
     keys.close()
 
 
-def _speak(settings: Settings, door: socket.socket, path: str, gone: socket.socket) -> None:
+def _speak(
+    settings: Settings,
+    opened: dict[str, Domain],
+    door: socket.socket,
+    path: str,
+    gone: socket.socket,
+) -> None:
     """Speak HTTP."""
 
     def end_with_parent() -> None:
@@ -191,7 +199,7 @@ def _speak(settings: Settings, door: socket.socket, path: str, gone: socket.sock
 
     threading.Thread(target=end_with_parent, daemon=True).start()
     config = uvicorn.Config(
-        create_app(Asker(path), settings.body_limit),
+        create_app(Asker(path), TextRuns(opened), settings.body_limit),
         access_log=False,  # addresses hold names
         log_level="warning",
         server_header=False,

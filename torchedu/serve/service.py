@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from torchedu.errors import TorcheduError, allowed
-from torchedu.serve.access import Access
+from torchedu.serve.access import TEXTS, Access
 from torchedu.serve.events import AHEAD, Event, event_of
 from torchedu.serve.follower import Answer, Follower
 from torchedu.serve.log import Asked, EventLog, Unwritable
@@ -250,6 +250,7 @@ class Service:
         arguments.pop("key", None)
         own: dict[str, Callable[..., Any]]
         own = {"health": self._health, "metrics": self._metrics, "overview": self._overview}
+        own |= dict.fromkeys(TEXTS, dict)  # those who speak HTTP answer, once it is allowed
         self.metrics.questions.labels(verb).inc()
         try:
             if verb in own:
