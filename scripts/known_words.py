@@ -22,7 +22,7 @@ def known_words() -> dict[str, dict[str, list[str]]]:
     """
     words: dict[str, dict[str, set[str]]] = {}
     asked = [("fit", task.__name__) for task in subclasses(Task)]
-    for command, task in [*asked, ("trained", "")]:
+    for command, task in [*asked, ("test", ""), ("predict", "")]:
         parser = parser_of(command, [f"--model={task}"] if task else [])
         known = words.setdefault(command, {"options": set()})
         known["options"].update(option_names(parser))
@@ -31,7 +31,8 @@ def known_words() -> dict[str, dict[str, list[str]]]:
             known.setdefault(of, set()).update(kind.__name__ for kind in kinds)
             arguments = {name for kind in kinds for name in inspect.signature(kind).parameters}
             known["options"].update(f"{option}.{name}" for name in arguments)
-    words["trained"]["options"].add("ckpt_path")  # which the commands take before they parse
+    for command in ("test", "predict"):
+        words[command]["options"].add("ckpt_path")  # which they take before they parse
     return {
         command: {name: sorted(values) for name, values in known.items()}
         for command, known in words.items()

@@ -13,6 +13,7 @@ from torchedu.permissions import Permissions, allowing
 
 COMMANDS = {
     "fit": "train a model, then score it on students it has not seen and write the report",
+    "tune": "search a recipe's options for accuracy, fairness and cost, in one process or many",
     "validate": "score a trained model on the validation part",
     "test": "score a trained model on the test part, beside the baselines, and write the report",
     "predict": "write what a network says: chances and mastery, courses, grades, tags, texts",
@@ -114,9 +115,8 @@ def _run(command: str, *words: str) -> int:
     try:
         if command not in COMMANDS:
             known = THEIRS.get(command, command)
-            raise ConfigError(
-                f"torchedu has no command {command!r}.", allowed(known, COMMANDS, len(COMMANDS))
-            )
+            every = allowed(known, COMMANDS, len(COMMANDS))
+            raise ConfigError(f"torchedu has no command {command!r}.", every)
         if text := import_module("torchedu.cli.manual").manual(command, words):
             print(text)
             return 0

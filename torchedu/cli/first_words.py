@@ -11,7 +11,7 @@ from torchedu.run_folder import RunFolder
 
 KNOWN = Path(__file__).parent / "known_words.json"
 """Options and classes; ``scripts/known_words.py`` writes them from the commands' parsers."""
-CHECKED = {"fit": "fit", **dict.fromkeys(("validate", "test", "predict"), "trained")}
+CHECKED = {"fit": "fit", "validate": "test", "test": "test", "predict": "predict"}
 """Commands whose words are looked at, and under which name ``KNOWN`` has theirs."""
 LIGHTNINGS = {
     "trainer": "trainer/trainer.py",
