@@ -113,7 +113,9 @@ def _run(command: str, *words: str) -> int:
     try:
         if command not in COMMANDS:
             known = THEIRS.get(command, command)
-            raise ConfigError(f"torchedu has no command {command!r}.", allowed(known, COMMANDS))
+            raise ConfigError(
+                f"torchedu has no command {command!r}.", allowed(known, COMMANDS, len(COMMANDS))
+            )
         import_module(f"torchedu.cli.{command}").main(words)
     except TorcheduError as error:
         print(error, file=sys.stderr)
