@@ -6,9 +6,10 @@
 ``files.cases`` are files on which imports went wrong once. ``files.remedy`` follows the remedy that
 each of some 75 errors prints, and runs the same import again. ``files.rows`` writes files of every
 importer with good and bad rows drawn, and asks of each row whether it was kept or counted.
-``files.speed`` imports a CSV file of answers (student, item, skill, mark, time, response time) by
-``import_data`` in a process of one thread, whose whole processor time counts, its start included;
-that of ``torchedu data import``, which looks for leaks besides, is kept beside it.
+``files.speed`` is ``torchedu data import`` of a CSV file of answers (student, item, skill, mark,
+time, response time) in a process of one thread, whose whole processor time counts: the start of
+Python, the import, and its look for leaks in 262,144 of the answers. That of ``import_data`` alone
+is kept beside it.
 ``files_layouts.py`` adds the layouts of platforms and of this field.
 """
 
@@ -91,15 +92,14 @@ def speed(number: int) -> tuple[list[Goal], Any]:
         raw = Path(folder) / "answers.csv"
         _write(raw, number)
         out = Path(folder) / "out"
-        done = harness.run([sys.executable, "-c", IMPORT, str(raw), str(out)])
-        command = [harness.script("torchedu"), "data", "import", "csv", raw, out]
-        whole = harness.run(command).cpu_seconds
+        done = harness.run([harness.script("torchedu"), "data", "import", "csv", raw, out])
+        alone = harness.run([sys.executable, "-c", IMPORT, str(raw), str(out)]).cpu_seconds
         size = raw.stat().st_size
     per_second = number / done.cpu_seconds
     goal = Goal("files.speed", round(per_second), f"{LEAST:,.0f} or more", per_second >= LEAST)
-    kept = {"answers": number, "import_cpu_seconds": done.cpu_seconds, "bytes": size}
-    kept |= {"seconds": done.seconds, "import_peak_mib": done.peak_mib}
-    kept |= {"command_cpu_seconds": whole}
+    kept = {"answers": number, "command_cpu_seconds": done.cpu_seconds, "bytes": size}
+    kept |= {"seconds": done.seconds, "command_peak_mib": done.peak_mib}
+    kept |= {"import_cpu_seconds": alone}
     return [goal], kept
 
 

@@ -1,9 +1,10 @@
-"""Files in layouts of schools and of this field, good and bad rows drawn; see ``files_rows``."""
+"""Files in layouts of this field, good and bad rows drawn; see ``files_rows``."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 from files_rows import WRITERS, Draw, File, table_of
+from files_rows_schools import SCHOOLS
 
 
 def _day(i: int) -> str:
@@ -92,8 +93,23 @@ def _recordings(folder: Path, draw: Draw) -> File:
     return File(folder / "raw.vtt", len(cues))
 
 
+def _slam(folder: Path, draw: Draw) -> File:
+    lines, size = [], 0
+    for exercise in range(draw.integers(5, 20)):
+        lines += [f"# user:u{exercise // 3}  countries:MX  days:{exercise / 10}  client:web", ""]
+        for word in range(draw.integers(1, 9)):
+            label = ("  0", "  1", "  2", "")[draw.choice(4, p=(0.4, 0.4, 0.1, 0.1))]
+            lines.append(f"{exercise:010}{word:02}  w{word}  NOUN  Number=Sing  ROOT  0{label}")
+            size += 1
+        lines += [("", "no word")[(cut := int(draw.integers(0, 9) == 0))]]
+        size += cut
+    (folder / "es_en.slam.20190204.train").write_text("\n".join(lines) + "\n")
+    return File(folder, size)
+
+
 EVERY: dict[str, Callable[[Path, Draw], File]] = {
-    **WRITERS, "assistments": _assistments, "kdd_cup": _kdd_cup, "junyi": _junyi, "eedi": _eedi,
+    **WRITERS, **SCHOOLS, "slam": _slam, "assistments": _assistments, "kdd_cup": _kdd_cup,
+    "junyi": _junyi, "eedi": _eedi,
     "students": _students, "lines": _lines, "pykt": _pykt, "recordings": _recordings,
 }  # fmt: skip
 """A writer for each format."""

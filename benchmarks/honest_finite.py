@@ -19,10 +19,10 @@ from transformers.utils import ModelOutput
 from torchedu.datasets.importers import import_data
 from torchedu.errors import TorcheduError, TrainingError
 from torchedu.models import CausalLM
+from torchedu.parsing import RECIPES
 from torchedu.prediction.stream import predicted
 from torchedu.run import RunConfig, build
 from torchedu.run.building import Run
-from torchedu.run.words import RECIPES
 
 VALUES = {"nan": float("nan"), "inf": float("inf"), "-inf": -float("inf"), "overflow": 3e38}
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")

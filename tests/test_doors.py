@@ -35,8 +35,8 @@ DOORS = {
     "models": "layers batch ranges permissions strict schema bounded bitsandbytes huggingface_hub "
     "peft safetensors torch transformers",
     "features": "models datasets schema numpy rich torch",
-    "readers": "features models datasets batch companions schema bounded numpy tokenizers "
-    "torch transformers",
+    "readers": "features models datasets batch companions schema bounded numpy tokenizers torch "
+    "transformers",
     "baselines": "datasets schema numpy scipy sklearn",
     "metrics": "numpy torch torchmetrics",
     "optimizers": "torch",
@@ -56,14 +56,14 @@ DOORS = {
     "strategies": "parallel models layers ranks deepspeed horovod lightning torch",
     "run": "report evaluation strategies metrics_log checkpoints callbacks tasks datamodules "
     "domains parsing ranges permissions strict bounded run_folder jsonargparse lightning torch",
-    "prediction": "tasks datamodules engine metrics readers features datasets ranks permissions "
-    "schema run_folder lightning numpy pyarrow rich torch",
+    "prediction": "tasks datamodules engine metrics readers features datasets ranks batch "
+    "permissions schema run_folder lightning numpy pyarrow rich torch",
     "evaluation": "prediction tasks datamodules metrics baselines features datasets companions "
     "schema sections run_folder lightning numpy",
-    "bench": "evaluation prediction run tasks datamodules metrics leaks bounded run_folder "
-    "lightning numpy pyarrow",
-    "tune": "run evaluation prediction report tasks callbacks checkpoints ranks ranges bounded "
-    "run_folder run_lock sections lightning numpy optuna torch",
+    "bench": "evaluation prediction run tasks datamodules metrics leaks parsing bounded "
+    "run_folder lightning numpy pyarrow",
+    "tune": "report evaluation prediction run checkpoints callbacks tasks ranks ranges bounded "
+    "run_lock sections run_folder lightning numpy optuna torch",
     "export": "checkpoints tasks domains readers models batch permissions strict companions "
     "schema bounded onnxruntime onnxscript peft safetensors torch transformers",
     "report": "bounded sections run_folder jinja2 matplotlib numpy",
@@ -71,8 +71,8 @@ DOORS = {
     "torch",
     "privacy": "people report checkpoints tasks features datasets companions schema bounded "
     "run_folder numpy pyarrow",
-    "cli": "tune privacy report export bench prediction run checkpoints engine domains leaks "
-    "datasets parsing permissions schema sections run_folder optuna rich",
+    "cli": "privacy report export tune bench prediction run checkpoints engine domains leaks "
+    "datasets parsing permissions schema bounded sections run_folder optuna rich",
     "people": "numpy",
 }
 LONGEST = 400  # lines; a longer file gives its reason in a comment `# Long because ...` at its top

@@ -8,6 +8,7 @@ from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 
 from torchedu.errors import ConfigError
 from torchedu.metrics_log import metrics_log
+from torchedu.run_folder import RunFolder
 
 
 def log(run: Path, values: dict[int, dict[str, float]], step: int | None = None) -> None:
@@ -103,3 +104,15 @@ def test_what_was_half_written_is_swept_from_every_folder_of_the_run(tmp_path: P
     assert log.experiment, "what writes to the folder, alone"
     log.finalize("success")
     assert not list(run.rglob("*.part"))
+
+
+def test_a_failed_runs_name_is_free_and_nothing_of_it_stays(tmp_path: Path) -> None:
+    run = tmp_path / "mine"
+    run.mkdir()
+    for name in RunFolder.FAILED:
+        (run / name).write_text("of the failed run")
+    log = metrics_log(str(run))
+    assert not any(run.iterdir())
+    log.log_metrics({"a": 1.0}, 0)
+    log.save()
+    assert (run / "metrics.csv").read_text().splitlines() == ["a,step", "1.0,0"]

@@ -4,6 +4,9 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+from torchedu.errors import ConfigError
 from torchedu.run_folder import RunFolder
 
 PACKAGE = Path(__file__).parent.parent / "torchedu"
@@ -56,3 +59,28 @@ def test_a_run_has_begun_where_one_of_its_first_files_stands(tmp_path: Path) -> 
     assert not run.begun()
     run.checkpoints.mkdir()
     assert run.begun()
+
+
+@pytest.mark.parametrize(
+    ("files", "is_free"),
+    [
+        ((), True),
+        ((".lock",), True),  # whose holder is asked later
+        (("config.yaml", "metrics.csv", "hparams.yaml", "PRIVACY.txt"), True),
+        (("config.yaml", ".lock"), False),  # a run that begins, or was killed
+        (("config.yaml", "checkpoints/last.ckpt"), False),
+        (("evaluation.json",), False),
+        (("notes.txt",), False),
+    ],
+)
+def test_what_a_failed_run_leaves_is_in_nobodys_way(
+    tmp_path: Path, files: tuple[str, ...], is_free: bool
+) -> None:
+    for name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    if is_free:
+        RunFolder(tmp_path).check_free()
+    else:
+        with pytest.raises(ConfigError, match="is in use"):
+            RunFolder(tmp_path).check_free()

@@ -46,16 +46,11 @@ def metrics_log(
         ) from None
     if run is None:
         return MetricsLog(folder, "", None)
-    begun = RunFolder(folder).begun()
-    if begun and (again or step is not None):
+    if (again or step is not None) and RunFolder(folder).begun():
         return MetricsLog(folder.parent, folder.name, "", step or 0, rows)
-    if folder.is_file() or any(file.name != RunFolder.LOCK for file in folder.iterdir()):
-        raise ConfigError(
-            f"⟦run⟧ {run} is in use.",
-            "Name a folder that does not exist yet, or go on with the run there: ⟦resume⟧ auto."
-            if begun
-            else "Name a folder that does not exist yet, or move that one.",
-        )
+    RunFolder(folder).check_free()
+    for name in RunFolder.FAILED:  # a failed run's words and figures are not this one's
+        (folder / name).unlink(missing_ok=True)
     return MetricsLog(folder.parent, folder.name, "")
 
 

@@ -7,12 +7,14 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser, auto_cli
 
 from torchedu.errors import ConfigError, TorcheduError, allowed
 
+RECIPES = Path(__file__).parent / "recipes"
 THEIRS = {
     **dict.fromkeys(("learning_rate", "base_lr", "eta"), "lr"),
     **dict.fromkeys(("epochs", "num_epochs", "n_epochs", "num_train_epochs"), "max_epochs"),
@@ -72,7 +74,7 @@ def cause_of(error: BaseException, prog: str) -> BaseException:
         return ConfigError(*ours[-1])
     said = re.search(r"^Errors:\n\s*- (.+)$", str(error), re.M)
     if said:
-        return ConfigError(f"the run cannot be built: {said[1]}", f"All options: {prog} --help")
+        return ConfigError(f"the run cannot be built: {said[1]}", f"Options: {prog} --help")
     return error
 
 
@@ -128,23 +130,26 @@ def describe(classes: Mapping[str, Sequence[type]], defaults: Mapping[str, objec
         for name, default in _own_options(kind).items():
             value = defaults.get(f"{option}.{name}", default)
             full = f"--{option}.{name} {'' if value is None else value}"
-            lines.append(f"    {full:32}{docs.get(name, '')}")
+            lines.append(f"    {full:31} {docs.get(name, '')}".rstrip())
     return "\n".join(line if len(line) <= 100 else f"{line[:97]}..." for line in lines)
 
 
 @cache
 def argument_docs(kind: type) -> dict[str, str]:
-    """Return the first sentence on each argument in a class's own docstring.
+    """Return the first sentence on each argument in the docstrings of a class and its bases.
 
     Args:
         kind: The class.
     """
-    doc = inspect.cleandoc(kind.__doc__ or "")
-    section = re.search(r"^Args:\n(.*?)(?=^\S|\Z)", doc, re.M | re.S)
-    pairs = re.findall(
-        r"^    (\w+): (.*?)(?=^    \w|\Z)", section[1] if section else "", re.M | re.S
-    )
-    return {name: re.split(r"[.;:](?:\s|$)", " ".join(text.split()))[0] for name, text in pairs}
+    docs = {}
+    for base in reversed(kind.__mro__):
+        doc = inspect.cleandoc(base.__doc__ or "")
+        section = re.search(r"^Args:\n(.*?)(?=^\S|\Z)", doc, re.M | re.S)
+        for name, text in re.findall(
+            r"^    (\w+): (.*?)(?=^    \w|\Z)", section[1] if section else "", re.M | re.S
+        ):
+            docs[name] = re.split(r"[.;:](?:\s|$)", " ".join(text.split()))[0]
+    return docs
 
 
 def class_options(classes: Mapping[str, Sequence[type]]) -> list[str]:
@@ -184,15 +189,14 @@ def explain(
     Returns:
         The error to raise.
     """
-    more = f"All options: {prog} --help"
+    more = f"Options: {prog} --help"
     known = [*options, *choices]
     unknown = re.search(r"unrecognized arguments: (\S+)", message)
     if unknown:
         name = unknown[1].lstrip("-").partition("=")[0]
         if not unknown[1].startswith("-"):
             return ConfigError(f"{name!r} is one word too many.", more)
-        remedy = f"{_nearest(name, known)}{more}"
-        return ConfigError(f"the option --{name} is not known.", remedy, option=name)
+        return unknown_option(name, known, prog)
     key = re.search(r'Parser key "([^"]+)"', message)
     if key is None:
         # A configuration file's words, not the command line's.
@@ -235,13 +239,7 @@ def explain(
                 f"Data is named by --data.path FILE. {more}",
                 option=option,
             )
-        return ConfigError(
-            f"--{option} {value!r} is not known.",
-            f"{allowed(value or '', choices[option])} Or give the import path of your own class.",
-            option=option,
-            value=value,
-            allowed=choices[option],
-        )
+        return unknown_class(option, value, choices[option])
     kinds = dict.fromkeys(re.findall(r"Expected an? (.+?)(?:\. Got value|\. Got|\n|$)", message))
     if not kinds or value is None:
         inner = " ".join(message[key.end() :].strip(": \n").split())
@@ -253,6 +251,50 @@ def explain(
     return ConfigError(
         f"--{option} is {value!r}.", remedy, option=option, value=value, allowed=expected
     )
+
+
+def unknown_option(name: str, known: Iterable[str], prog: str) -> ConfigError:
+    """Return what is wrong with an option that there is not.
+
+    Args:
+        name: What was given, without dashes.
+        known: The options that there are.
+        prog: The command.
+    """
+    remedy = f"{_nearest(name, known)}Options: {prog} --help"
+    return ConfigError(f"the option --{name} is not known.", remedy, option=name)
+
+
+def unknown_class(option: str, value: str | None, known: Sequence[str]) -> ConfigError:
+    """Return what is wrong with the name of a class that there is not.
+
+    Args:
+        option: The option that names a class.
+        value: The name.
+        known: The classes that there are.
+    """
+    return ConfigError(
+        f"--{option} {value!r} is not known.",
+        f"{allowed(value or '', known)} Or give the import path of your own class.",
+        option=option,
+        value=value,
+        allowed=known,
+    )
+
+
+def configuration(name: str) -> str:
+    """Return the file of a configuration that is named by its recipe or its path.
+
+    Raises:
+        ConfigError: It is neither a file nor a recipe.
+    """
+    known = {file.stem: str(file) for file in sorted(RECIPES.glob("*.yaml"))}
+    file = known.get(name, name)
+    if not Path(file).is_file():
+        raise ConfigError(
+            f"--config {name!r} is neither a file nor a recipe.", allowed(name, known)
+        )
+    return file
 
 
 def _nearest(name: str, options: Iterable[str]) -> str:

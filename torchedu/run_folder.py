@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from torchedu.errors import CheckpointError, ConfigError
 from torchedu.files import write_whole
 
 
@@ -44,9 +45,14 @@ class RunFolder:
     PICTURES: ClassVar[str] = "pictures"
     FORMS: ClassVar[tuple[str, ...]] = ("parquet", "csv", "json")
     PRIVACY: ClassVar[str] = "PRIVACY.txt"
+    HPARAMS: ClassVar[str] = "hparams.yaml"
+    FAILED: ClassVar[tuple[str, ...]] = (CONFIG, METRICS, COMPANIONS, PEOPLE, PRIVACY, HPARAMS)
+    """What a run leaves that failed before its first checkpoint, and was not killed."""
     TABLES: ClassVar[Mapping[str, str]] = {
         "predictions": "students' names, what they answered, and the chance of it",
         "mastery": "students' names, and what each can do",
+        "questions": "students' names, and the chance that each answers a question right",
+        "next": "a student's name, and what to do next",
         "recommendations": "students' names, and courses for them",
         "risks": "students' names, and the risk of each",
         "calls": "students' names, whom to call and why",
@@ -65,6 +71,22 @@ class RunFolder:
     def of_checkpoint(cls, file: Path) -> Self:
         """Return the folder of the run that wrote a checkpoint."""
         return cls(file.parent.parent)
+
+    @classmethod
+    def find(cls, path: Path, name: str = BEST) -> Path:
+        """Return the checkpoint that is meant by a path: itself, or one of a run's folder.
+
+        Raises:
+            CheckpointError: There is none, nor another of its run.
+        """
+        file = cls(path).checkpoints / name if path.is_dir() else path
+        # One that is gone from its run's folder is replaced as a damaged one is.
+        if not (any(file.parent.glob("*.ckpt")) if path.is_dir() else file.exists()):
+            raise CheckpointError(
+                f"{path} holds no checkpoint{'' if path.exists() else ' (it does not exist)'}.",
+                "Give a run's folder, such as runs/version_0, or a file in its checkpoints.",
+            )
+        return file
 
     @classmethod
     def of_trainer(cls, trainer: Any) -> Self:
@@ -118,7 +140,7 @@ class RunFolder:
             self.EVALUATION: "scores; of lessons and conversations examples of what was said",
             f"{self.REPORT}, {self.PICTURES}": f"what {self.EVALUATION} holds",
             self.COMPANIONS: "the names of items, courses and skills, and of students' attributes",
-            f"{self.CONFIG}, hparams.yaml": "where data and models stand on this machine",
+            f"{self.CONFIG}, {self.HPARAMS}": "where data and models stand on this machine",
             self.CHECKPOINTS: f"what {self.COMPANIONS} and {self.CONFIG} hold, and the weights",
         }
         width = max(map(len, held))
@@ -150,3 +172,20 @@ class RunFolder:
     def begun(self) -> bool:
         """Say whether a run has begun here."""
         return self.path.is_dir() and any((self.path / name).exists() for name in self.BEGUN)
+
+    def check_free(self) -> None:
+        """Refuse a folder whose files a new run would mix with its own.
+
+        What a run leaves that failed before its first checkpoint is in nobody's way.
+
+        Raises:
+            ConfigError: It is no folder, or holds something.
+        """
+        held = {file.name for file in self.path.iterdir()} if self.path.is_dir() else set()
+        if self.path.is_file() or not (held <= {self.LOCK} or held <= {*self.FAILED}):
+            raise ConfigError(
+                f"⟦run⟧ {self.path} is in use.",
+                "Name a folder that does not exist yet, or go on with the run there: ⟦resume⟧ auto."
+                if self.begun()
+                else "Name a folder that does not exist yet, or move that one.",
+            )

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from torchedu.baselines import BestLR, StreamingLR, streaming_lr, tracing
+from torchedu.baselines import BestLR, StreamingLR, tracing
 from torchedu.baselines.baseline import cross_entropy
 from torchedu.baselines.streaming_lr import _as_good, shared_numbers
 from torchedu.baselines.tracing import histories
@@ -123,14 +123,14 @@ def test_students_who_were_not_drawn_have_moved_nothing(
 def test_ten_students_or_half_of_them_choose(
     students: int, held: int, rasch_class: Callable[..., Answers], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = []
+    seen, plain = [], tracing.divide
 
     def divide(*given: Any) -> tuple[Answers, Answers]:
-        parts = tracing.divide(*given)
+        parts = plain(*given)
         seen.append(len(parts[1].offsets) - 1)
         return parts
 
-    monkeypatch.setattr(streaming_lr, "divide", divide)
+    monkeypatch.setattr(tracing, "divide", divide)
     StreamingLR().fit(rasch_class(students, 20, 1))
     assert seen == [held]
 

@@ -58,7 +58,7 @@ def test_what_is_missing_and_what_else_would_fit_is_told(
     assert "format    canvas" in said
     assert "without   skill, time" in said
     assert "also      gradebook" in said
-    assert "rows are no student's" in said
+    assert "rows of no student" in said
     assert [path.name for path in tmp_path.iterdir()] == ["gradebook.csv"]
 
 

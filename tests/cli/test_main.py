@@ -49,9 +49,11 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main([command, "--help"])
-    assert ended.value.code == 0
+    try:
+        code = main([command, "--help"])
+    except SystemExit as ended:  # of argparse
+        code = int(ended.code or 0)
+    assert code == 0
     said = capsys.readouterr()
     assert said.err == ""
     assert f"torchedu {command}" in said.out
@@ -60,8 +62,7 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
 def test_help_of_fit_names_the_options_of_model_data_and_trainer(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with pytest.raises(SystemExit):
-        main(["fit", "--help"])
+    assert main(["fit", "--help", "all"]) == 0
     said = capsys.readouterr().out
     for option in (
         *("config", "run", "resume", "init_from", "lr_find", "seed_everything"),

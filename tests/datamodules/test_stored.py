@@ -28,7 +28,7 @@ from torchedu.datamodules.stored import stored
 from torchedu.datasets import AnswerStore, Store
 from torchedu.datasets.enrolments import EnrolmentStore
 from torchedu.datasets.events import CLICKED, EventStore
-from torchedu.datasets.importers import import_data
+from torchedu.datasets.importers import import_data, imported
 from torchedu.datasets.simulator import simulate
 from torchedu.datasets.texts import TextStore
 from torchedu.datasets.transcripts import TranscriptStore
@@ -36,10 +36,12 @@ from torchedu.errors import ConfigError, DataError, command_line
 
 
 def opened(
-    kind: type[Store], data: type[DataModule], path: Path, format: str | None = None, **options: Any
-) -> Any:
+    kind: type[Store], data: type[DataModule], path: Path, format: str | None = None,
+    out: Path | None = None, **options: Any,
+) -> Any:  # fmt: skip
     """Open or import as a data module with these options does."""
-    return stored(kind, str(path), format, options, inspect.signature(data).parameters)
+    place = None if out is None else str(out)
+    return stored(kind, str(path), format, options, inspect.signature(data).parameters, place)
 
 
 open_answers = partial(opened, AnswerStore, Interactions)
@@ -108,7 +110,8 @@ def test_a_store_of_another_file_is_never_replaced(tmp_path: Path) -> None:
             shutil.copytree(folder / "a.store", folder / name)
         with pytest.raises(ConfigError, match=r"b.tsv.store holds other data than b.tsv") as caught:
             opener(folder / "b.tsv")
-        assert f"data import {kind} {folder / 'b.tsv'} OUT" in caught.value.remedy
+        assert "⟦data.out⟧" in caught.value.remedy
+        assert opener(folder / "b.tsv", out=folder / "c").path == folder / "c"
         if opener is open_answers:  # which reads no folder
             continue
         (folder / "a").mkdir()
@@ -144,24 +147,26 @@ def test_a_remedy_names_options_that_there_are(
     with pytest.raises(DataError) as caught:
         opener(raw)
     assert "--data.columns." in caught.value.render(command_line)
-    raw.write_bytes(f"{heading}\n{row}é\n".encode("cp1252"))
+    raw.write_bytes(f"{heading}\nxé{row[1:-1]}1\n".encode("cp1252"))
     with pytest.raises(DataError) as caught:
         opener(raw)
-    assert "--encoding cp1252" in caught.value.render(command_line)
-    assert f"data import {form} {raw} {tmp_path / 'a.store'}" in caught.value.remedy
+    assert "--data.options.encoding cp1252" in caught.value.render(command_line)
+    made = opener(raw, encoding="cp1252")
+    assert made.path == tmp_path / "a.store"
+    assert made.about["importer"] == form
 
 
 def test_one_of_many_that_ask_imports_and_all_open_what_it_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raw = write_csv(tmp_path / "a.csv", answers())
-    imported: list[str] = []
+    made: list[str] = []
 
     def counted(*given: Any, **more: Any) -> Any:
-        imported.append(given[1])
-        return import_data(*given, **more)
+        made.append(given[1])
+        return imported(*given, **more)
 
-    monkeypatch.setattr("torchedu.datamodules.stored.import_data", counted)
+    monkeypatch.setattr("torchedu.datamodules.stored.imported", counted)
     together = Barrier(4)
 
     def ask(_: int) -> tuple[int, int]:
@@ -171,7 +176,30 @@ def test_one_of_many_that_ask_imports_and_all_open_what_it_made(
 
     with ThreadPoolExecutor(4) as pool:
         assert set(pool.map(ask, range(4))) == {(number(tmp_path / "a.store"), 20)}
-    assert imported == [str(raw)]
+    assert made == [str(raw)]
+
+
+def test_a_place_and_options_of_the_format_are_given_in_python_and_by_words(tmp_path: Path) -> None:
+    raw, out = tmp_path / "a.csv", tmp_path / "kept" / "class"
+    raw.write_text("student,item,correct\na,q1,5\na,q2,0\nb,q1,Jo\n")
+    with pytest.raises(DataError) as caught:
+        _ = Interactions(str(raw), format="csv", options={"right": "Jo"}).store
+    assert "--data.options.full_mark 5" in caught.value.render(command_line)
+    assert "options.full_mark 5" in str(caught.value)
+    for mark, right in ((5, ["Jo"]), ("5", "Jo,Ja")):  # in Python, and as words of a command
+        store = Interactions(
+            str(raw), options={"full_mark": mark, "right": right}, out=str(out)
+        ).store
+        assert store.path == out
+        assert store.correct.tolist() == [1, 0, 1]
+        assert not raw.with_suffix(".store").exists()
+    made = number(out)
+    _ = Interactions(str(raw), options={"full_mark": "5"}, out=str(out)).store
+    assert number(out) == made
+    with pytest.raises(ConfigError, match=r"options\.full_mark is 'five'"):
+        _ = Interactions(str(raw), options={"full_mark": "five"}).store
+    with pytest.raises(ConfigError, match="has no option fullmark"):
+        _ = Interactions(str(raw), options={"fullmark": "5"}).store
 
 
 def test_nothing_is_imported_before_it_is_asked_for(tmp_path: Path) -> None:
@@ -194,14 +222,11 @@ def test_options_that_only_an_import_has_do_not_make_it_again(tmp_path: Path) ->
 
 def test_raw_files_that_are_no_store_and_of_no_format_are_told(tmp_path: Path) -> None:
     (tmp_path / "a.docx").write_text("a")
-    with pytest.raises(ConfigError, match="cannot be told from its name") as caught:
-        open_answers(tmp_path / "a.docx")
-    assert "Known endings: " in caught.value.remedy
-    assert ".jsonl" in caught.value.remedy
-    with pytest.raises(ConfigError) as caught:
-        open_texts(tmp_path / "a.docx")
-    assert (
-        caught.value.render(command_line).splitlines()[1].startswith("Name it with --data.format")
-    )
+    for opener, known in ((open_answers, "csv"), (open_texts, "asap")):
+        with pytest.raises(ConfigError, match=r"nothing tells the format of .*a.docx") as caught:
+            opener(tmp_path / "a.docx")
+        said = caught.value.render(command_line).splitlines()[1]
+        assert said.startswith("Name it with --data.format: ")
+        assert known in said
     with pytest.raises(DataError, match="no store is here"):
-        open_answers(tmp_path)
+        open_answers(tmp_path / "nothing")

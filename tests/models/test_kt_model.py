@@ -8,7 +8,7 @@ import torch
 
 from tests.models.test_network import discovered
 from torchedu.models import KTModel
-from torchedu.run.words import RECIPES
+from torchedu.parsing import RECIPES
 from torchedu.testing.kinds import NetworkSubject
 
 

@@ -10,7 +10,7 @@ from tests.datasets.oulad_files import write_oulad
 from tests.encoders import write_encoder
 from tests.essays import write_answers, write_essays
 from torchedu.cli import main
-from torchedu.run.words import RECIPES
+from torchedu.parsing import RECIPES
 from torchedu.tasks import open_task
 
 FILES = sorted(RECIPES.glob("*.yaml"))

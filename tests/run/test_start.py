@@ -1,14 +1,18 @@
 """Processes that do not meet end, with two lines."""
 
 import socket
+import subprocess
+import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 from lightning import Trainer
+from lightning.fabric.strategies.launchers.subprocess_script import _ChildProcessObserver
 
 from torchedu.errors import ConfigError, TrainingError
-from torchedu.run.start import APART, meeting
+from torchedu.run.start import APART, _gone, _started, meeting
 from torchedu.testing.launch import LaunchServer
 
 SECONDS = 60.0
@@ -67,3 +71,23 @@ def test_a_trainer_of_one_process_waits_for_nobody() -> None:
     with pytest.raises(ConfigError, match="start_timeout is 0") as told, meeting(trainer, 0):
         pass
     assert told.value.option == "start_timeout"
+
+
+def test_a_process_that_failed_is_told_by_us_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lightning's observer would kill this process before a word is said."""
+    trainer = Trainer(
+        accelerator="cpu", devices=3, strategy="ddp", logger=False, enable_checkpointing=False
+    )
+    launcher = trainer.strategy.launcher
+    assert launcher is not None
+    codes = (0, 3)
+    processes = [
+        subprocess.Popen([sys.executable, "-c", f"raise SystemExit({code})"]) for code in codes
+    ]
+    monkeypatch.setattr(launcher, "procs", processes)
+    for process in processes:
+        process.wait()
+    observer = _ChildProcessObserver(0, processes)
+    monkeypatch.setattr(threading, "enumerate", lambda: [threading.main_thread(), observer])
+    assert _gone(_started(trainer)) == ("rank 2", "exit code 3")
+    assert observer._run(), "it has nothing more to look after"

@@ -1,28 +1,17 @@
 """Logistic regression on all that a student has done: what a network has to add to."""
 
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from scipy.special import expit, stdtrit
+from scipy.special import stdtrit
 
-from torchedu.baselines.baseline import Baseline, log_losses, middle, settle
-from torchedu.baselines.logistic import fit_logistic, predict_logit
-from torchedu.baselines.tracing import (
-    base_rate,
-    by_students,
-    divide,
-    drawn,
-    histories,
-    named,
-    thinned,
-)
+from torchedu.baselines.logistic import Floats
+from torchedu.baselines.tracing import HistoryRegression, drawn, histories, named
 from torchedu.datasets.answers import Answers, ragged_index
 from torchedu.datasets.past import Past, past
 from torchedu.schema import RESERVED
-
-Floats = NDArray[np.float64]
 
 ITEM_SPREADS = (0.8, 0.12)
 """How far weights of an item are expected from 0: its own, and that of the student's mean mark."""
@@ -62,7 +51,7 @@ class Weights(NamedTuple):
     bias: float
 
 
-class StreamingLR(Baseline[Answers, NDArray[np.float32]]):
+class StreamingLR(HistoryRegression):
     """Predicts each answer by item, skills, and numbers of the student's whole history.
 
     No one paper's model: Best-LR (see ``BestLR``) with moving averages of marks and the latest of
@@ -97,30 +86,8 @@ class StreamingLR(Baseline[Answers, NDArray[np.float32]]):
         seed: int = 0,
         known: Weights | None = None,
     ) -> None:
-        self.ladders = {"c": c}
+        super().__init__(c, held_out, most_answers, most_to_choose, seed)
         self.known = known
-        self.held_out = held_out
-        self.most_answers = most_answers
-        self.most_to_choose = most_to_choose
-        self.seed = seed
-        self.chosen = middle(self.ladders)
-
-    def fit(self, answers: Answers) -> Self:
-        """Learn the weights; see ``Baseline.fit``."""
-        base_rate(answers, self.name)  # refuses an empty class
-        answers = thinned(answers, self.most_answers, self.seed)
-        self._sizes = (answers.num_items, answers.num_skills)
-        start = self._choose(thinned(answers, self.most_to_choose, self.seed))
-        self._weights = self._fitted(*self._design(answers), self.chosen["c"], start)
-        return self
-
-    def predict(self, answers: Answers) -> NDArray[np.float32]:
-        """Predict every answer; see ``Baseline.predict``."""
-        probability = np.empty(len(answers.item), np.float32)
-        for where, some in by_students(answers):
-            design, _ = self._design(some)
-            probability[where] = expit(predict_logit(design, self._weights))
-        return probability
 
     @property
     def weights(self) -> Weights:
@@ -158,13 +125,10 @@ class StreamingLR(Baseline[Answers, NDArray[np.float32]]):
         moved[answers.item < RESERVED] = 0
         return moved
 
-    def _design(self, answers: Answers) -> tuple[csr_array, Floats]:
-        features = streaming_features(answers, past(answers), *self._sizes)
-        return features, answers.correct.astype(np.float64)
+    def _design(self, answers: Answers) -> csr_array:
+        return streaming_features(answers, past(answers), *self._sizes)
 
-    def _fitted(
-        self, features: csr_array, correct: Floats, c: float, start: Floats | None
-    ) -> Floats:
+    def _expected(self, c: float) -> tuple[Floats, Floats]:
         items, skills = self._sizes
         spread = np.concatenate(
             [
@@ -181,32 +145,15 @@ class StreamingLR(Baseline[Answers, NDArray[np.float32]]):
         else:
             item, skill, shared, _ = self.known
             expected[:-1] = np.concatenate([item.T.ravel(), skill.T.ravel(), shared])
-        return fit_logistic(features, correct, c, start, spread, expected)
+        return spread, expected
 
-    def _choose(self, answers: Answers) -> Floats | None:
-        """Choose ``c`` on held-out students; return weights near those to be found, if any."""
-        few = min(0.5, FEW / max(len(answers.offsets) - 1, 1))
-        part, held = divide(answers, max(self.held_out, few), self.seed)
-        if not len(part.item) or not len(held.item):
-            return None
-        design, held_design = self._design(part), self._design(held)[0]
-        size = np.diff(held.offsets)
-        student = np.repeat(np.arange(len(size)), size)
-        tried: dict[float, Floats] = {}
-        losses: dict[float, Floats] = {}  # of each held-out student, summed
+    def _least_held_out(self, students: int) -> float:
+        return min(0.5, FEW / max(students, 1))
 
-        def loss(c: float) -> float:
-            near = tried[min(tried, key=lambda other: abs(np.log(other / c)))] if tried else None
-            tried[c] = self._fitted(*design, c, near)
-            each = log_losses(expit(predict_logit(held_design, tried[c])), held.correct)
-            losses[c] = np.bincount(student, each, len(size)).astype(np.float64)
-            return float(each.mean())
-
-        self.chosen = settle(self.ladders, loss)
+    def _settled(self, losses: dict[float, Floats]) -> float:
         best = losses.get(self.chosen["c"])
         close = (c for c in sorted(losses) if best is not None and _as_good(losses[c] - best))
-        self.chosen = {"c": next(close, self.chosen["c"])}
-        return tried.get(self.chosen["c"])
+        return next(close, self.chosen["c"])
 
 
 def _as_good(more: Floats) -> bool:

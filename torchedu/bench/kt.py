@@ -15,10 +15,10 @@ from torchedu.evaluation.any_task import Request
 from torchedu.evaluation.tracing import models
 from torchedu.files import write_json
 from torchedu.leaks import check
+from torchedu.parsing import RECIPES
 from torchedu.prediction.stream import predicted
 from torchedu.run import Run, RunConfig, build
 from torchedu.run.training import best_of
-from torchedu.run.words import RECIPES
 from torchedu.tasks import KnowledgeTracing
 
 TASK = "torchedu.KnowledgeTracing"
@@ -116,9 +116,12 @@ def bench(
                 correct, student = columns["correct"], columns["student"]
                 contenders += [Contender(*row) for row in said]
             contenders.append(own)
+        first = columns["position"] == 0
         results["sets"][title] = {
-            "data": str(path), "leaks": leaks, **compare(contenders, correct, student, AGAINST),
-        }  # fmt: skip
+            "data": str(path),
+            "leaks": leaks,
+            **compare(contenders, correct, student, AGAINST, first),
+        }
         write_json(folder / "results.json", results)
     return results
 

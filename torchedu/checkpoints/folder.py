@@ -114,16 +114,7 @@ def open_checkpoint(path: str | Path, name: str = RunFolder.BEST) -> Checkpoint:
     Raises:
         CheckpointError: There is none that can be used.
     """
-    path = local(path)
-    file = RunFolder(path).checkpoints / name if path.is_dir() else path
-    # One that is gone from its run's folder is replaced as a damaged one is.
-    there = any(file.parent.glob("*.ckpt")) if path.is_dir() else file.exists()
-    if not there:
-        raise CheckpointError(
-            f"{path} holds no checkpoint{'' if path.exists() else ' (it does not exist)'}.",
-            "Give a run's folder, such as runs/version_0, or a file in its checkpoints.",
-        )
-    return read_usable(file)
+    return read_usable(RunFolder.find(local(path), name))
 
 
 def warn(message: str) -> None:

@@ -113,9 +113,12 @@ def _run(command: str, *words: str) -> int:
     try:
         if command not in COMMANDS:
             known = THEIRS.get(command, command)
-            raise ConfigError(
-                f"torchedu has no command {command!r}.", allowed(known, COMMANDS, len(COMMANDS))
-            )
+            every = allowed(known, COMMANDS, len(COMMANDS))
+            raise ConfigError(f"torchedu has no command {command!r}.", every)
+        if text := import_module("torchedu.cli.manual").manual(command, words):
+            print(text)
+            return 0
+        import_module("torchedu.cli.first_words").check(command, words)
         import_module(f"torchedu.cli.{command}").main(words)
     except TorcheduError as error:
         print(error, file=sys.stderr)

@@ -11,10 +11,14 @@ from rich.table import Table
 
 from torchedu.cli.first_look import print_import, tell_data
 from torchedu.cli.terminal import Terminal
+from torchedu.datasets.answers import AnswerStore
 from torchedu.datasets.importers import Importer, describe_data, formats, import_data
 from torchedu.errors import MissingExtraError, worded
 from torchedu.leaks import check
 from torchedu.parsing import argument_docs, run_functions
+
+LOOKED_AT = 1 << 18
+"""Answers in which an import looks for leaks; training and ``data check`` look at all."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -55,9 +59,6 @@ def importing() -> Callable[..., None]:
             for word in words
             if options.get(word.name, word.default) != word.default
         }
-        for name in given.keys() & known.get(format, Importer).options().keys():
-            if _is_list(known[format], name):
-                given[name] = [part.strip() for part in given[name].split(",") if part.strip()]
         columns_shown = (
             SpinnerColumn(),
             TextColumn("reading {task.completed:,.0f} rows"),
@@ -70,8 +71,13 @@ def importing() -> Callable[..., None]:
                 format, raw, out, given, progress=lambda rows: bar.update(task, completed=rows)
             )
         print_import(terminal, store, f"{store.path}: ", time.perf_counter() - begin)
-        for finding in check(store):
+        for finding in check(store, most=LOOKED_AT):
             terminal.print(f"{'leak':9} {worded(str(finding))}")
+        if isinstance(store, AnswerStore) and store.num_answers > LOOKED_AT:
+            terminal.print(
+                f"leaks     looked for in {LOOKED_AT:,} of {store.num_answers:,} answers, of whole "
+                f"students; in all: torchedu data check {store.path}"
+            )
 
     lines = [f"    {name}: {texts}" for name, texts in docs.items()]
     import_raw.__doc__ = "\n".join(

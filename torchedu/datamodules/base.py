@@ -28,6 +28,8 @@ from torchedu.ranges import COUNT, NOT_NEGATIVE, Range, Ranged
 from torchedu.schema import Vocabulary
 
 S = TypeVar("S", bound=Store)
+Options = dict[str, str | float | list[str]]
+"""Options of an importer by name, as words of a command or as Python has them."""
 Seen = Literal["drop", "refuse", "keep"]
 MOST_WORKERS = 256
 """Processes beyond which no machine builds batches faster."""
@@ -113,6 +115,9 @@ class DataModule(Ranged, LightningDataModule, ABC):
         files = json.dumps(self.store.manifest["files"], sort_keys=True)
         return hashlib.sha256(files.encode()).hexdigest()
 
+    def ask(self) -> None:
+        """Take rows that only ask as questions, where data of this kind may have such."""
+
     @property
     def features_digest(self) -> str | None:
         """What tells vectors that a frozen model made of its texts from others; None without any.
@@ -126,18 +131,23 @@ class DataModule(Ranged, LightningDataModule, ABC):
         _ = self.store
 
     def stored(
-        self, kind: type[S], format: str | None = None, options: Mapping[str, Any] | None = None
+        self,
+        kind: type[S],
+        format: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        out: str | None = None,
     ) -> S:
         """Open the store at ``path``, or import the raw files there; see ``stored.stored``.
 
         Args:
             kind: What the store has to hold.
             format: The format of raw files, where the user said it.
-            options: The importer's options that the data module has as arguments.
+            options: The importer's options.
+            out: Where the store of raw files is made, where the user said it.
         """
         assert self.path is not None
         arguments = inspect.signature(type(self)).parameters
-        return stored(kind, self.path, format, options or {}, arguments)
+        return stored(kind, self.path, format, options or {}, arguments, out)
 
     @abstractmethod
     def training(self) -> tuple[Batches, Order]:

@@ -9,7 +9,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from numpy.typing import NDArray
 
 from torchedu.companions import Companions
-from torchedu.datamodules.base import DataModule, Seen
+from torchedu.datamodules.base import DataModule, Options, Seen
 from torchedu.datamodules.stream import EpochLoader
 from torchedu.datasets.events import PRESENTATION, EventStore
 from torchedu.datasets.fair_weights import fair_weights
@@ -48,6 +48,10 @@ class CourseEvents(DataModule):
     Args:
         path: A store of events, or raw files whose name tells their format, such as the folder of
             the Open University data set; they are imported once into a store beside them.
+        format: The raw files' format, where they do not tell it.
+        columns: For a raw file, its headings by torchedu's names, such as ``outcome: result``.
+        options: For a raw file, other options of ``torchedu data import``, as ``full_mark: 5``.
+        out: Where the store of a raw file is made; beside it where it is None.
         test: Presentations of the test part; where it is None the latest, or, of a single one, a
             fifth of its enrolments.
         val: Share of the other enrolments for validation, drawn by student.
@@ -87,6 +91,10 @@ class CourseEvents(DataModule):
     def __init__(
         self,
         path: str,
+        format: str | None = None,
+        columns: dict[str, str] | None = None,
+        options: Options | None = None,
+        out: str | None = None,
         test: list[str] | None = None,
         val: float = 0.1,
         val_presentations: list[str] | None = None,
@@ -124,13 +132,14 @@ class CourseEvents(DataModule):
         self._attributes = attributes
         self.fair_to = fair_to
         self.mitigation = mitigation
+        self._raw = format, {"columns": columns, **(options or {})}, out
         self._divided = test, val, val_presentations
         self._views: dict[bool, tuple[Moments, View]] = {}
 
     @cached_property
     def store(self) -> EventStore:
         """The events, made of raw files first where that was not done yet."""
-        store = self.stored(EventStore)
+        store = self.stored(EventStore, *self._raw)
         groups = list(store.vocabulary.groups)
         named = [("attributes", name) for name in self._attributes or []]
         named += [("fair_to", self.fair_to)] if self.fair_to is not None else []

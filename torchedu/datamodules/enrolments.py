@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from torchedu.batch import CourseFacts
 from torchedu.companions import Companions
-from torchedu.datamodules.base import DataModule, Seen
+from torchedu.datamodules.base import DataModule, Options, Seen
 from torchedu.datamodules.negatives import NegativeSampler
 from torchedu.datasets.enrolment_splits import split_enrolments
 from torchedu.datasets.enrolments import EnrolmentStore
-from torchedu.datasets.importers.enrolments.prerequisites import read_prerequisites
+from torchedu.datasets.importers.reading.prerequisites import read_prerequisites
 from torchedu.datasets.order import Order, cut_windows
 from torchedu.datasets.prerequisites import Prerequisites
 from torchedu.datasets.splits import Part, named_test
@@ -45,6 +45,8 @@ class Enrolments(DataModule):
         format: The raw file's format, where its name does not tell.
         columns: For a raw file, its headings by torchedu's names, such as ``item: course``.
         groups: For a raw file, headings of student attributes.
+        options: For a raw file, other options of ``torchedu data import``, as ``full_mark: 5``.
+        out: Where the store of a raw file is made; beside it where it is None.
         batch_size: Windows in a global batch, which is one step of the optimizer: over all ranks
             and accumulated batches. On average in training, whose batches have like numbers of
             courses.
@@ -83,6 +85,8 @@ class Enrolments(DataModule):
         format: str | None = None,
         columns: dict[str, str] | None = None,
         groups: list[str] | None = None,
+        options: Options | None = None,
+        out: str | None = None,
         batch_size: int = 256,
         window: int | None = None,
         split: str = "last",
@@ -102,7 +106,7 @@ class Enrolments(DataModule):
         self.batch_size = batch_size
         self.prerequisites = prerequisites
         self.sampled = sampled
-        self._format, self._options = format, {"columns": columns, "groups": groups}
+        self._raw = format, {"columns": columns, "groups": groups, **(options or {})}, out
         self._split = partial(
             split_enrolments, by=split, val=val, test=test, seed=seed, folds=folds, fold=fold
         )
@@ -110,7 +114,7 @@ class Enrolments(DataModule):
     @cached_property
     def store(self) -> EnrolmentStore:
         """The enrolments, made of raw files first where that was not done yet."""
-        return self.stored(EnrolmentStore, self._format, self._options)
+        return self.stored(EnrolmentStore, *self._raw)
 
     @cached_property
     def own(self) -> Companions:

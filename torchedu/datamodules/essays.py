@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from torchedu.batch import EssayBatch
 from torchedu.companions import Companions
-from torchedu.datamodules.base import DataModule, Seen
+from torchedu.datamodules.base import DataModule, Options, Seen
 from torchedu.datasets.order import Order
 from torchedu.datasets.texts import TextStore, named_parts, split_texts
 from torchedu.errors import ConfigError, DataError, allowed
@@ -35,6 +35,8 @@ class Essays(DataModule):
         columns: For a raw file, its headings by torchedu's names, such as ``text: essay``.
         groups: For a raw file, headings of attributes of the writers.
         traits: For a raw file, headings of further scores.
+        options: For a raw file, other options of ``torchedu data import``, as ``full_mark: 5``.
+        out: Where the store of a raw file is made; beside it where it is None.
         encoder: The model that reads the texts: a folder with a model of Hugging Face, or a name on
             the hub.
         frozen: Whether the encoder stays as it is: texts then come as vectors that are made once;
@@ -75,6 +77,8 @@ class Essays(DataModule):
         columns: dict[str, str] | None = None,
         groups: list[str] | None = None,
         traits: list[str] | None = None,
+        options: Options | None = None,
+        out: str | None = None,
         encoder: str = "sentence-transformers/all-MiniLM-L6-v2",
         frozen: bool = True,
         pooling: Pooling = "mean",
@@ -112,8 +116,8 @@ class Essays(DataModule):
         self.batch_size = batch_size
         self.prompts = None if prompts is None else [str(prompt) for prompt in prompts]
         self._features = features
-        self._format = format
-        self._options = {"columns": columns, "groups": groups, "traits": traits}
+        given = {"columns": columns, "groups": groups, "traits": traits}
+        self._raw = format, {**given, **(options or {})}, out
         self._split = partial(
             split_texts, by=split, val=val, test=test, seed=seed, folds=folds, fold=fold
         )
@@ -121,7 +125,7 @@ class Essays(DataModule):
     @cached_property
     def store(self) -> TextStore:
         """The texts, made of raw files first where that was not done yet."""
-        store = self.stored(TextStore, self._format, self._options)
+        store = self.stored(TextStore, *self._raw)
         known = list(store.vocabulary[PROMPT])
         for name in self.prompts or []:
             if name not in known:

@@ -9,7 +9,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from numpy.typing import NDArray
 
 from torchedu.companions import Companions
-from torchedu.datamodules.base import DataModule, Seen
+from torchedu.datamodules.base import DataModule, Options, Seen
 from torchedu.datasets.chats import ANSWERED_BY, ChatStore, Message, chat_parts
 from torchedu.datasets.order import Order
 from torchedu.datasets.splits import PARTS
@@ -34,7 +34,10 @@ class Explanations(DataModule):
 
     Args:
         path: A store that ``torchedu data import`` made of GSM8K, MathDial, Bridge or chats, or a
-            file of chats in JSON lines, which is imported once into a store beside it.
+            file of chats, which is imported once into a store beside it.
+        format: The raw file's format, where it does not tell it.
+        options: For a raw file, other options of ``torchedu data import``, as ``full_mark: 5``.
+        out: Where the store of a raw file is made; beside it where it is None.
         tokenizer: Folder or hub name of a model's tokenizer. Where it is None, one of
             ``vocab_size`` tokens is trained on the training part and kept beside the store.
         vocab_size: Tokens of a tokenizer that is trained here.
@@ -67,6 +70,9 @@ class Explanations(DataModule):
     def __init__(
         self,
         path: str,
+        format: str | None = None,
+        options: Options | None = None,
+        out: str | None = None,
         tokenizer: str | None = None,
         vocab_size: int = 2048,
         max_tokens: int = 512,
@@ -83,6 +89,7 @@ class Explanations(DataModule):
         self.max_tokens = max_tokens
         self.batch_tokens = batch_tokens
         self.packing = packing
+        self._raw = format, options or {}, out
         self._shares = val, test
         self._tokenizer, self._vocab_size = tokenizer, vocab_size
         self._batches: dict[str, TokenBatches] = {}
@@ -95,7 +102,7 @@ class Explanations(DataModule):
     @cached_property
     def store(self) -> ChatStore:
         """The conversations, made of a file of chats first where that was not done yet."""
-        return self.stored(ChatStore)
+        return self.stored(ChatStore, *self._raw)
 
     @cached_property
     def tokenizer(self) -> ChatTokenizer:

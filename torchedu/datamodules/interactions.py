@@ -16,13 +16,13 @@ from torchedu.baselines import StreamingLR
 from torchedu.baselines.streaming_lr import Weights
 from torchedu.batch import UNKNOWN_VALUES, TracingFacts
 from torchedu.companions import Companions
-from torchedu.datamodules.base import DataModule, Seen
+from torchedu.datamodules.base import DataModule, Options, Seen
 from torchedu.datasets import AnswerStore, splits
 from torchedu.datasets.answers import Answers, stretch_index
 from torchedu.datasets.order import Order, Windows, cut_windows
 from torchedu.datasets.simulator import simulate
 from torchedu.datasets.splits import Part
-from torchedu.errors import ConfigError, allowed
+from torchedu.errors import ConfigError, DataError, allowed
 from torchedu.files import remove_left
 from torchedu.models import KTModel, Network
 from torchedu.models.kt_model import BuildsOnRegression
@@ -41,9 +41,12 @@ class Interactions(DataModule):
         path: A store, or a CSV, Parquet or JSON-lines file of answers; such a file is imported once
             into a store beside it (``answers.csv`` into ``answers.store``). Without a path, a class
             is simulated, for which the best score that any model can reach is known.
+        format: The raw file's format, where it does not tell it.
         columns: For a raw file, its headings by torchedu's names, such as ``student: user_id``;
             common headings are found without.
         groups: For a raw file, headings of student attributes.
+        options: For a raw file, other options of ``torchedu data import``, as ``full_mark: 5``.
+        out: Where the store of a raw file is made; beside it where it is None.
         batch_size: Windows in a global batch, which is one step of the optimizer: over all ranks
             and accumulated batches, whose numbers so change no result. On average in training,
             since training batches have like numbers of answers. Where it is None, a sixteenth of
@@ -71,13 +74,17 @@ class Interactions(DataModule):
     longest = "window"
     reads: tuple[str, ...] = ()
     past = False
+    _asks = False
     _moved: NDArray[np.float32] | None = None  # once a network has asked for a regression
 
     def __init__(
         self,
         path: str | None = None,
+        format: str | None = None,
         columns: dict[str, str] | None = None,
         groups: list[str] | None = None,
+        options: Options | None = None,
+        out: str | None = None,
         batch_size: int | None = None,
         window: int = 200,
         context: int = 100,
@@ -104,7 +111,8 @@ class Interactions(DataModule):
         self.context = context
         if path is None:
             self.name = "simulated class"
-        self._options = {"columns": columns, "groups": groups}
+        given = {"columns": columns, "groups": groups, "unmarked": None, **(options or {})}
+        self._raw = format, given, out
         self._split = partial(
             splits.split, by=split, val=val, test=test, seed=seed,
             folds=folds, fold=fold, column=split_column,
@@ -115,7 +123,18 @@ class Interactions(DataModule):
         """The answers, made of a raw file first where that was not done yet."""
         if self.path is None:
             return self._simulated()
-        return self.stored(AnswerStore, options=self._options)
+        try:
+            return self.stored(AnswerStore, *self._raw)
+        except DataError as error:
+            if not self._asks or "unmarked" not in error.options():
+                raise
+        # A row has no mark: one that is imported so has no other use than to be asked.
+        format, options, out = self._raw
+        return self.stored(AnswerStore, format, {**options, "unmarked": "ask"}, out)
+
+    def ask(self) -> None:
+        """Take rows without a mark as questions, which are no history; see ``Questions``."""
+        self._asks = True
 
     @cached_property
     def own(self) -> Companions:

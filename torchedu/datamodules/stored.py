@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from torchedu.datasets import Store
-from torchedu.datasets.importers import formats, guess_format, import_data
+from torchedu.datasets.importers import Importer, formats, guess_format, imported, importer_of
 from torchedu.datasets.store import MANIFEST
 from torchedu.errors import ConfigError, TorcheduError, worded
 from torchedu.files import alone
@@ -23,19 +23,23 @@ def stored(
     format: str | None,
     options: Mapping[str, Any],
     arguments: Container[str],
+    out: str | None = None,
 ) -> S:
     """Open a store, or make one of raw files unless that was done before.
 
-    It is made beside the raw files, or here where that is not possible, by one process: others that
-    ask for it wait and open it then. So it is right under any launcher, before any rank has met
-    another, and a process that dies while it imports leaves its place to the next one.
+    It is made where the user said, or beside the raw files, or here where that is not possible, by
+    one process: others that ask for it wait and open it then. So it is right under any launcher,
+    before any rank has met another, and a process that dies while it imports leaves its place to
+    the next one.
 
     Args:
         kind: What the store has to hold.
         path: The store, or raw files: a file, a folder, or a URI.
         format: The format in which they are read, where the user said it.
         options: The importer's options; a store that was made with others is made again.
-        arguments: The data module's arguments: errors tell other options as those of an import.
+        arguments: The data module's arguments: errors tell other options of the importer as its
+            ``options``, where it has that argument, or as those of an import.
+        out: Where the store is made, where the user said it.
 
     Returns:
         The store.
@@ -50,18 +54,25 @@ def stored(
         return kind(raw)
     read_as = format or guess_format(path, kind)
     if read_as is None:
-        if raw.is_dir() and "format" not in arguments:
-            return kind(raw)  # which says that it is no store
-        raise _untold(kind, path, arguments)
-    out = _place(path)
-    with alone(out.parent):
-        if (out / MANIFEST).is_file():
-            store = kind(out)
+        if "://" not in path and not raw.exists():
+            return kind(raw)  # which says that nothing is there
+        known = formats(kind)
+        raise ConfigError(
+            f"nothing tells the format of {path}.",
+            f"Name it with ⟦data.format⟧: {', '.join(known)}.",
+            option="data.format", allowed=known,
+        )  # fmt: skip
+    with _as_options_of(arguments):
+        importer = importer_of(read_as, options, kind)
+    place = Path(out) if out else _place(path)
+    with alone(place.parent):
+        if (place / MANIFEST).is_file():
+            store = kind(place)
             _refuse_other(store, raw)
-            if _as_said(store, format, options) and _is_of(store, raw):
+            if _as_said(store, format, importer, options) and _is_of(store, raw):
                 return store
-        with _as_options_of(arguments, read_as, path, out):
-            made: S = import_data(read_as, path, out, options, store=kind)
+        with _as_options_of(arguments):
+            made: S = imported(importer, path, place)
     _log.info(worded(f"Imported {raw.name}: {made.summary}."))
     for note in made.about.get("notes") or ():
         _log.info(worded(note))
@@ -78,17 +89,6 @@ def _place(path: str) -> Path:
     return beside.with_name(f"{beside.name}.store") if taken else short
 
 
-def _untold(kind: type[Store], path: str, arguments: Container[str]) -> ConfigError:
-    problem = f"the format of {path} cannot be told from its name."
-    known = formats(kind)
-    if "format" in arguments:
-        remedy = f"Name it with ⟦data.format⟧: {', '.join(known)}."
-        return ConfigError(problem, remedy, option="data.format", allowed=known)
-    endings = ", ".join(end for importer in known.values() for end in importer.suffixes)
-    remedy = f"Known endings: {endings}. Else import it first: torchedu data import FORMAT RAW OUT."
-    return ConfigError(problem, remedy, option="data.path", value=path)
-
-
 def _is_from(store: Store, raw: Path) -> bool:
     there = {raw.name, *(file.name for file in raw.rglob("*"))}
     return not there.isdisjoint(source["file"] for source in _sources(store))
@@ -98,32 +98,44 @@ def _refuse_other(store: Store, raw: Path) -> None:
     if not _is_from(store, raw):
         raise ConfigError(
             f"{store.path} holds other data than {raw.name}.",
-            f"Import it elsewhere: torchedu data import {store.made_by} {raw} OUT, "
-            "then ⟦data.path⟧ OUT.",
-            option="data.path",
+            "Say where the store of this data shall be, with ⟦data.out⟧.",
+            option="data.out",
+            value=str(store.path),
         )
 
 
 @contextmanager
-def _as_options_of(arguments: Container[str], format: str, raw: str, out: Path) -> Iterator[None]:
-    """Tell an importer's options as the data module's arguments, or else as those of an import."""
+def _as_options_of(arguments: Container[str]) -> Iterator[None]:
+    """Tell an importer's options as the data module's arguments, or as its ``options``."""
+    own = formats().values()
     try:
         yield
     except TorcheduError as error:
         names = {option: option.partition(".")[0] for option in error.options()}
         mine = {option for option, name in names.items() if name in arguments}
-        error.rename(lambda option: f"data.{option}" if option in mine else option)
-        if any(names[option] in formats()[format].options() for option in names.keys() - mine):
-            command = f"torchedu data import {format} {raw} {out}"
-            error.remedy += f" It is an option of: {command}. Then ⟦data.path⟧ {out}."
+        rest = {
+            option
+            for option, name in names.items()
+            if option not in mine and any(name in kind.options() for kind in own)
+        }
+        if rest and "options" not in arguments:
+            error.remedy += " It is an option of torchedu data import."
+            rest = set()
+        error.rename(
+            lambda option: f"data.{option}" if option in mine else
+            f"data.options.{option}" if option in rest else option
+        )  # fmt: skip
         raise
 
 
-def _as_said(store: Store, format: str | None, options: Mapping[str, Any]) -> bool:
-    made = store.about.get("options") or {}
-    given = {name: value for name, value in options.items() if value}
-    as_given = given == {name: value for name, value in made.items() if name in options}
-    return as_given and format in (None, store.about.get("importer"))
+def _as_said(
+    store: Store, format: str | None, importer: Importer, options: Mapping[str, Any]
+) -> bool:
+    """Say whether a store was made so; options that nobody gave here are as an import had them."""
+    made, given = store.about.get("options") or {}, importer.given()
+    return format in (None, store.about.get("importer")) and all(
+        made.get(name) == given.get(name) for name in options
+    )
 
 
 def _sources(store: Store) -> list[dict[str, Any]]:

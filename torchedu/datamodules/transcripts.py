@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from torchedu.companions import Companions
-from torchedu.datamodules.base import DataModule, Seen
+from torchedu.datamodules.base import DataModule, Options, Seen
 from torchedu.datasets.order import Order, Windows, cut_windows
 from torchedu.datasets.splits import PARTS, Part
 from torchedu.datasets.transcripts import TranscriptStore, split_transcripts
@@ -32,6 +32,8 @@ class Transcripts(DataModule):
             it (``lessons.csv`` into ``lessons.store``).
         format: The raw file's format, such as ``talkmoves``, where it does not tell it.
         columns: For a raw file, its headings by torchedu's names, such as ``sentence: utterance``.
+        options: For a raw file, other options of ``torchedu data import``, as ``full_mark: 5``.
+        out: Where the store of a raw file is made; beside it where it is None.
         encoder: The model that reads the sentences: a folder with a model of Hugging Face, or a
             name on the hub.
         pooling: How the vectors of a sentence's tokens become one: ``mean``, ``cls`` or ``last``.
@@ -68,6 +70,8 @@ class Transcripts(DataModule):
         path: str,
         format: str | None = None,
         columns: dict[str, str] | None = None,
+        options: Options | None = None,
+        out: str | None = None,
         encoder: str = "sentence-transformers/all-MiniLM-L6-v2",
         pooling: Pooling = "mean",
         tokens: int = 256,
@@ -92,7 +96,7 @@ class Transcripts(DataModule):
         self.batch_size = batch_size
         self.window = window
         self._features = features
-        self._format, self._options = format, {"columns": columns}
+        self._raw = format, {"columns": columns, **(options or {})}, out
         self._split = partial(
             split_transcripts, by=split, val=val, test=test, seed=seed, folds=folds, fold=fold
         )
@@ -100,7 +104,7 @@ class Transcripts(DataModule):
     @cached_property
     def store(self) -> TranscriptStore:
         """The lessons, made of raw files first where that was not done yet."""
-        return self.stored(TranscriptStore, self._format, self._options)
+        return self.stored(TranscriptStore, *self._raw)
 
     @cached_property
     def features(self) -> Path:

@@ -68,7 +68,7 @@ def _(task: KnowledgeTracing, data: Interactions, request: Request) -> dict[str,
     aucs: dict[str, list[list[float | None]]] = {"network": [], "baseline": []}
     # One after the other: all predictions of all models would not fit in memory.
     alone: dict[str, Within] = {}
-    skills = _skills(store, known)
+    skills, later = _skills(store, known), known["position"] > 0
     for name, kind, probability in models(task, data, known, request):
         alone[name] = within(probability, correct, student)
         skilled = within(probability, correct, student, skills)
@@ -76,6 +76,7 @@ def _(task: KnowledgeTracing, data: Interactions, request: Request) -> dict[str,
             {
                 "name": name, "kind": kind, **scores(probability, correct),
                 "auc_within": alone[name].auc(), "auc_within_skill": skilled.auc(),
+                "auc_later": scores(probability[later], correct[later])["auc"],
                 "pairs_within": int(alone[name].pairs.sum()),
                 "pairs_within_skill": int(skilled.pairs.sum()),
             }
@@ -93,6 +94,7 @@ def _(task: KnowledgeTracing, data: Interactions, request: Request) -> dict[str,
     interval = auc_interval(known["probability"], correct, student)
     return {
         "counts": {"students": len(np.unique(student)), "answers": len(correct)},
+        "first_answers": int((~later).sum()),
         "facts": {f"{kind}s": len(list(store.vocabulary[kind])) for kind in (ITEM, SKILL)},
         "columns": COLUMNS,
         "scores": rows,
@@ -102,7 +104,7 @@ def _(task: KnowledgeTracing, data: Interactions, request: Request) -> dict[str,
         "sections": [
             ranking_and_trust(rows, drawn),
             within_students(rows),
-            by_length(by_history, network),
+            by_length(by_history, rows, int((~later).sum())),
             by_groups(by_group, network, rows[0]["auc"]),
             alike(fairness),
             one_student(followed(task, data, known, request.part)),

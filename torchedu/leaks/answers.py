@@ -6,13 +6,15 @@ from typing import Any
 import numpy as np
 
 from torchedu.datasets.answers import AnswerStore, ragged_index
-from torchedu.leaks.copies import CHUNK, Ids, Rows, copies
+from torchedu.leaks.copies import CHUNK, Ids, Rows, copies, mixed
 from torchedu.leaks.finding import Finding
 from torchedu.leaks.people import told_by_people
-from torchedu.leaks.sides import copied, grouped, sides
+from torchedu.leaks.sides import Sides, copied, grouped, sides
 from torchedu.leaks.tells import SURE, auc, pieces, tells, touched
 from torchedu.schema import ITEM, RESERVED
 
+BEGINNING = 8
+"""Answers by which a history is drawn where not all can be looked at."""
 RECENT = 8
 """Answers by whose marks the next one's is judged when a copy is tested against chance."""
 DISCOUNT = 0.6
@@ -44,11 +46,17 @@ class _Answers:
         return np.bincount(self.item, minlength=size), right
 
 
-def answer_leaks(store: AnswerStore, parts: Mapping[str, Any]) -> Iterator[Finding]:
+def answer_leaks(
+    store: AnswerStore, parts: Mapping[str, Any], most: int | None = None
+) -> Iterator[Finding]:
     """Yield what answers give away; see ``check``."""
     split = sides(parts, store.num_students)
-    students, data = _sample(store)
-    yield from copied(_twins(store, data), split, "students", store.student_names)
+    students, data = _sample(store, CHUNK if most is None else most)
+    rows = np.arange(store.num_students) if most is None else students
+    yield from copied(
+        _twins(store, rows, data), _of(split, rows), "students",
+        lambda twins: store.student_names(rows[twins]),
+    )  # fmt: skip
     if not len(data.item):
         return
     yield from _items(store, data)
@@ -65,29 +73,42 @@ def answer_leaks(store: AnswerStore, parts: Mapping[str, Any]) -> Iterator[Findi
     }
     names = store.student_names(students)
     yield from told_by_people(names, store.vocabulary, groups, data.share, None, "students")
-    mine = sides({}, 0)._replace(train=split.train[students], scored=split.scored[students])
     for name, group in groups.items():
-        yield from grouped(group, data.share, mine, name, "students")
+        yield from grouped(group, data.share, _of(split, students), name, "students")
 
 
-def _sample(store: AnswerStore) -> tuple[Ids, _Answers]:
-    """Return all students, or as many drawn at random as memory holds, and their answers."""
+def _of(split: Sides, students: Ids) -> Sides:
+    return Sides(split.train[students], split.scored[students])
+
+
+def _sample(store: AnswerStore, most: int) -> tuple[Ids, _Answers]:
+    """Return all students, or some with at most so many answers, and their answers.
+
+    Those are drawn by how their histories begin, so that copies of a student are drawn together.
+    """
     students = np.arange(store.num_students)
-    if store.num_answers > CHUNK:
-        drawn = np.random.default_rng(0).permutation(students)
-        lengths = np.diff(store.history_offsets)[drawn]
-        students = np.sort(drawn[np.cumsum(lengths) <= CHUNK])
+    if store.num_answers > most:
+        offsets = np.asarray(store.history_offsets)
+        place = offsets[:-1, None] + np.arange(BEGINNING)
+        there = place < offsets[1:, None]
+        place = np.minimum(place, store.num_answers - 1)
+        token = 2 * store.item[place].astype(np.uint64) + (store.correct[place] >= 0.5)
+        with np.errstate(over="ignore"):  # arithmetic modulo 2**64
+            begins = (mixed(token) * mixed(np.arange(BEGINNING, dtype=np.uint64)) * there).sum(1)
+        drawn = np.lexsort((np.random.default_rng(0).permutation(students), mixed(begins)))
+        lengths = np.diff(offsets)[drawn]
+        students = np.sort(drawn[np.cumsum(lengths) <= most])
     return students, _Answers(store, students)
 
 
-def _twins(store: AnswerStore, data: _Answers) -> Any:
+def _twins(store: AnswerStore, students: Ids, data: _Answers) -> Any:
     """Find histories that stand under two names."""
     base = float(np.clip(data.right.mean(), 0.01, 0.99)) if len(data.right) else 0.5
     total, right = data.by_item(len(store.vocabulary[ITEM]))
     odds = _logit(np.clip((right + 5 * base) / (total + 5), 0.01, 0.99)) - _logit(base)
 
     def read(begin: int, stop: int) -> Rows:
-        some = _Answers(store, np.arange(begin, stop))
+        some = _Answers(store, students[begin:stop])
         first = np.repeat(some.offsets[:-1], np.diff(some.offsets))
         place = np.arange(len(some.item))
         wins = np.concatenate([[0], np.cumsum(some.right)])
@@ -97,7 +118,8 @@ def _twins(store: AnswerStore, data: _Answers) -> Any:
         bits = -DISCOUNT * np.log2(np.where(some.right == 1, p, 1 - p))
         return Rows(some.offsets, some.item.astype(np.uint64), some.right.astype(np.uint64), bits)
 
-    return copies(store.history_offsets, read)
+    lengths = np.diff(store.history_offsets)[students]
+    return copies(np.concatenate([[0], np.cumsum(lengths)]), read)
 
 
 def _items(store: AnswerStore, data: _Answers) -> Iterator[Finding]:

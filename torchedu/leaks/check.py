@@ -1,6 +1,7 @@
 """The one way to look for leaks, whatever a store holds."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,13 +29,16 @@ MOST = 0.2
 Look = Callable[[Any, Mapping[str, Any]], Iterator[Finding]]
 
 
-def check(store: Store, parts: Mapping[str, Any] | None = None) -> list[Finding]:
+def check(
+    store: Store, parts: Mapping[str, Any] | None = None, *, most: int | None = None
+) -> list[Finding]:
     """Look for ways in which data may make scores better than they are.
 
     Args:
         store: The data, of any kind.
         parts: Its parts ``train``, ``val`` and ``test`` as a data module has them; where it is
             None, as they are divided when nothing else is asked for.
+        most: At how many answers it looks at most, of whole students; at all where it is None.
 
     Returns:
         What was found, those that touch the largest share first; nothing for data of other kinds.
@@ -47,6 +51,8 @@ def check(store: Store, parts: Mapping[str, Any] | None = None) -> list[Finding]
                     parts = divide(own)
                 except DataError:  # too small to be divided
                     parts = {}
+            if isinstance(own, AnswerStore):
+                look = partial(answer_leaks, most=most)
             return sorted(look(own, parts), key=lambda finding: -finding.share)
     return []
 

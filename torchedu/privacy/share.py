@@ -28,7 +28,7 @@ EVALUATION = (
 )
 """What is handed on of scores: numbers of the whole part alone."""
 LEFT_OUT = {
-    "data": ("path", "features", "columns", "groups"),
+    "data": ("path", "features", "columns", "groups", "options", "out"),
     "trainer": ("default_root_dir", "logger", "callbacks", "plugins", "profiler"),
     "": ("run", "resume", "resume_with", "init_from", "config", "ckpt_path"),
 }

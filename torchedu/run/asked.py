@@ -16,7 +16,8 @@ from torchedu.tasks import Task
 # Where and how often, which the numbers of a run do not depend on.
 _FREE = (
     *("run", "start_timeout", "resume", "init_from", "config", "compile", "lr_find", "enough."),
-    *("save.", "hung_rank.", "gradients.", "data.path", "data.num_workers", "data.class_path"),
+    *("save.", "hung_rank.", "gradients.", "data.path", "data.out", "data.num_workers"),
+    *("data.class_path",),
     *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy"),
     *("trainer.accumulate_grad_batches", "trainer.logger", "trainer.callbacks", "trainer.plugins"),
     *("trainer.enable_", "trainer.profiler", "trainer.default_root_dir", "trainer.fast_dev_run"),

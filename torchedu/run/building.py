@@ -174,7 +174,7 @@ def _trainer(
         ) from None
     except (MisconfigurationException, ValueError, TypeError) as error:
         raise ConfigError(
-            f"the trainer cannot be built: {error}", "All options: torchedu fit --help"
+            f"the trainer cannot be built: {error}", "Options: torchedu fit --help trainer"
         ) from None
     if config.trains:
         check_batch(data.batch_size, trainer)

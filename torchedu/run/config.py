@@ -123,7 +123,7 @@ class RunConfig(LightningCLI):
     ) -> None:
         quiet()
         self.checkpoint = checkpoint
-        self.trains = command == "fit"
+        self.trains, self._predicts = command == "fit", command == "predict"
         self._words = Words(words)
         self.task = DEFAULT_TASK if checkpoint is None else task_class(checkpoint)
         self._data: dict[str, Any] | None = None
@@ -164,13 +164,20 @@ class RunConfig(LightningCLI):
         kind = class_by_path(self._data["class_path"], DataModule, "data")  # type: ignore[type-abstract]
         return kind(**given)
 
+    def _data_meant(self) -> dict[str, Any] | None:
+        """Return the data of the network's run, without its store's place where other is named."""
+        if self._data is None or not self.names_path:
+            return self._data
+        given = self._data.get("init_args") or {}
+        return {**self._data, "init_args": {k: v for k, v in given.items() if k != "out"}}
+
     def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add trainer, task and data, with torchedu's defaults."""
         parser.add_lightning_class_args(Trainer, "trainer")
         parser.set_defaults({f"trainer.{k}": v for k, v in self.trainer_defaults.items()})
         parser.add_lightning_class_args(DataModule, "data", subclass_mode=True)
         usual = self.task.usual.get("data", DEFAULT_TASK.usual["data"])
-        parser.set_defaults({"data": self._data or {"class_path": str(usual)}})
+        parser.set_defaults({"data": self._data_meant() or {"class_path": str(usual)}})
         parser.add_argument("--run", type=str | None, help="folder for what the run leaves")
         parser.add_argument(
             "--start_timeout",
@@ -189,6 +196,8 @@ class RunConfig(LightningCLI):
         parser.classes = {"data": subclasses(DataModule)}
         if not self.trains:
             parser.add_argument("--format", default="parquet", help="of tables: parquet or csv")
+            if self._predicts:
+                _add_asks(parser)
             return
         parser.classes |= {"model": subclasses(Task), "model.net": subclasses(self.task.nets)}
         usual = self.task.usual.get("init_args", {})
@@ -250,6 +259,45 @@ class RunConfig(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Build nothing yet."""
+
+
+class _Unparsed(RunConfig):
+    """Words of which the parser is wanted alone."""
+
+    class Ready(Exception):
+        """The parser, before it has parsed anything."""
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Hand the parser out."""
+        raise self.Ready(parser)
+
+
+def parser_of(command: str, words: Sequence[str] = ()) -> RunParser:
+    """Return what parses the words of a command.
+
+    Args:
+        command: ``fit``, or a command on a trained network.
+        words: Those of them that name the task.
+    """
+    try:
+        _Unparsed(words, command)
+    except _Unparsed.Ready as ready:
+        parser: RunParser = ready.args[0]
+        return parser
+    raise AssertionError(command)
+
+
+def _add_asks(parser: LightningArgumentParser) -> None:
+    """Add what is asked of a network that follows students; see ``prediction.any_task.Asks``."""
+    for name, kind, default, said in (
+        ("student", str | None, None, "this student alone: what to do next"),
+        ("questions", str | None, None, "a CSV file of items to be asked of every student"),
+        ("count", int, 5, "how many items come next"),
+        ("target", float, 0.7, "the chance of a right answer that is wanted of them"),
+        ("prerequisites", str | None, None, "a CSV file of skills and what they require"),
+        ("mastered", float, 0.8, "mastery that opens what requires a skill"),
+    ):
+        parser.add_argument(f"--{name}", type=kind, default=default, help=said)
 
 
 def _data_of(checkpoint: Path, is_named: bool) -> dict[str, Any] | None:

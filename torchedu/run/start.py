@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from lightning import Trainer
+from lightning.fabric.strategies.launchers.subprocess_script import _ChildProcessObserver
 from lightning.pytorch.strategies import ParallelStrategy
 from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 from torch import distributed
@@ -23,6 +24,8 @@ APART = 70
 GRACE = 3.0
 """Seconds for which a process that was started by another lets that one speak first."""
 LOOK = 0.2
+AFTER = 5.0
+"""Seconds after which the end of one process is that of all: its peers may first say why."""
 
 
 @contextmanager
@@ -74,16 +77,13 @@ def _size(trainer: Trainer) -> int:
 
 
 def _watch(trainer: Trainer, seconds: float, ended: threading.Event) -> None:
-    """End all where they have not met in time, or one has ended already."""
+    """End all where they have not met in time, or one has ended already; then look after them."""
     follows = int(os.environ.get("LOCAL_RANK") or 0) > 0
     deadline = time.monotonic() + seconds + GRACE * follows
     while not (ended.wait(LOOK) or _met()):
         started = _started(trainer)
-        gone = [i for i, process in enumerate(started) if process.poll() not in (None, 0)]
-        if gone:
-            rank = gone[0] + 1
-            problem = f"rank {rank} of {_size(trainer)} ended at its start (exit code "
-            problem += f"{started[gone[0]].returncode})."
+        if gone := _gone(started):
+            problem = f"{gone[0]} of {_size(trainer)} ended at its start ({gone[1]})."
             _say(problem, "What it said stands above; nothing was trained.", started)
         elif time.monotonic() > deadline:
             place = f"{os.environ.get('MASTER_ADDR', '?')}:{os.environ.get('MASTER_PORT', '?')}"
@@ -93,6 +93,23 @@ def _watch(trainer: Trainer, seconds: float, ended: threading.Event) -> None:
                 "address, or wait longer: ⟦start_timeout⟧.",
                 started,
             )
+    while _met() and (started := _started(trainer)):
+        if gone := _gone(started):
+            time.sleep(AFTER)
+            _say(
+                f"{gone[0]} of {_size(trainer)} ended ({gone[1]}); the others cannot go on alone.",
+                "What it said stands above; go on from what was saved: ⟦run⟧ FOLDER ⟦resume⟧ auto.",
+                started,
+            )
+        time.sleep(LOOK)
+
+
+def _gone(started: Sequence["subprocess.Popen[bytes]"]) -> tuple[str, str] | None:
+    """Return the first process that has failed, and how."""
+    for rank, process in enumerate(started, 1):
+        if process.poll():
+            return f"rank {rank}", f"exit code {process.returncode}"
+    return None
 
 
 def _say(problem: str, remedy: str, started: Sequence["subprocess.Popen[bytes]"]) -> None:
@@ -102,7 +119,14 @@ def _say(problem: str, remedy: str, started: Sequence["subprocess.Popen[bytes]"]
 
 
 def _started(trainer: Trainer) -> list["subprocess.Popen[bytes]"]:
-    """Return the processes that this one has started for the trainer."""
+    """Return the processes that this one has started for the trainer, looked after here alone.
+
+    Lightning's own observer kills this process without a word as soon as it sees one of them end,
+    which may be before what ended it, or why, is told.
+    """
+    for thread in threading.enumerate():
+        if isinstance(thread, _ChildProcessObserver):
+            thread._child_processes = []
     launcher = trainer.strategy.launcher
     return list(launcher.procs) if isinstance(launcher, _SubprocessScriptLauncher) else []
 

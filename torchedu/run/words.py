@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from torchedu.bounded import parse_yaml
-from torchedu.errors import ConfigError, allowed
+from torchedu.errors import ConfigError
+from torchedu.parsing import configuration
 from torchedu.permissions import is_trusted
 from torchedu.run_folder import RunFolder
 from torchedu.strategies.named import AUTO, strategy_word
 from torchedu.tasks import KnowledgeTracing, Task
 
-RECIPES = Path(__file__).parents[1] / "recipes"
 DEFAULT_TASK = KnowledgeTracing
 FILE = ("--config", "-c")
 STRATEGY = "--trainer.strategy"
@@ -127,12 +127,7 @@ class Words:
 
     def _read(self, name: str) -> str:
         """Keep what stands in a configuration file, and return its path."""
-        known = {file.stem: str(file) for file in sorted(RECIPES.glob("*.yaml"))}
-        file = known.get(name, name)
-        if not Path(file).is_file():
-            raise ConfigError(
-                f"--config {name!r} is neither a file nor a recipe.", allowed(name, known)
-            )
+        file = configuration(name)
         try:
             content = parse_yaml(Path(file).read_text("utf-8"))
         except ValueError as error:

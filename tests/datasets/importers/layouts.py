@@ -434,14 +434,21 @@ def lines(folder: Path, period: int) -> Path:
     return text(folder / "builder.csv", "\n".join(written) + "\n")
 
 
-def slam(folder: Path) -> Path:
-    """Write exercises of Duolingo's shared task, one for each answer."""
+def slam(folder: Path, apart: bool = False) -> Path:
+    """Write exercises of Duolingo's shared task, one for each answer, with labels or apart."""
+    rows = list(enumerate(sorted(long(), key=lambda row: row[0])))
+    label = "" if apart else "  {}"
     written = [
         f"# prompt:x\n# user:{s}  countries:MX  days:{t / 10}  client:web  session:lesson  "
-        f"format:listen  time:9\n{n:010}01  {i}  NOUN  Number=Sing  ROOT  0  {1 - m}\n"
-        for n, (s, i, m, t) in enumerate(sorted(long(), key=lambda row: row[0]))
+        f"format:listen  time:9\n{n:010}01  {i}  NOUN  Number=Sing  ROOT  0{label.format(1 - m)}\n"
+        for n, (s, i, m, t) in rows
     ]
-    return text(folder / "es_en.slam.20190204.train", "\n".join(written))
+    if not apart:
+        return text(folder / "es_en.slam.20190204.train", "\n".join(written))
+    key = [f"{n:010}01 {1 - m}\n" for n, (_, _, m, _) in reversed(rows)]
+    text(folder / "slam" / "es_en.slam.20190204.test.key", "".join(key))
+    text(folder / "slam" / "es_en.slam.20190204.test", "\n".join(written))
+    return folder / "slam"
 
 
 def university(folder: Path, language: str) -> Path:
@@ -490,6 +497,29 @@ def whisper(folder: Path, speakers: bool) -> Path:
     ]
     value = {"text": "Good morning. Hello.", "segments": said, "language": "en"}
     return text(folder / "lesson.json", json.dumps(value))
+
+
+SPOKEN = {
+    "captions of Zoom": "[Ms. Lee] 09:01:12\nGood\nmorning.\n\n[Tom] 09:01:20\nHello.\n",
+    "Otter": "Ms. Lee  0:03\nGood morning.\n\nTom  0:07\nHello.\n",
+    "chat of Zoom": "09:01:12 From Ms. Lee to Everyone:\n\tGood morning.\n"
+                    "09:01:20\t From  Tom : Hello.\n",
+    "typed": "Ms. Lee: Good\nmorning.\nTom: Hello.\n",
+    "typed with times": "[0:03] Ms. Lee: Good morning.\n[0:07] Tom: Hello.\n",
+}  # fmt: skip
+"""Texts of one lesson that name who speaks."""
+
+
+def lines_pair(folder: Path) -> Path:
+    """Write DKVMN's train and test file, each of which counts its own students."""
+    for part, who in (("train", PEOPLE[:3]), ("test", PEOPLE[3:])):
+        written = []
+        for person in who:
+            own = [(i[1:], m) for s, i, m, _ in long() if s == person[2]]
+            lists = [",".join(str(row[k]) for row in own) for k in (0, 1)]
+            written += [str(len(own)), *lists]
+        text(folder / "pair" / f"builder_{part}1.csv", "\n".join(written) + "\n")
+    return folder / "pair"
 
 
 def srt(folder: Path) -> Path:
@@ -545,8 +575,10 @@ def ncf(folder: Path) -> Path:
     return folder / "ncf"
 
 
-def _answers(name: str, format: str, write: Any, names: Sequence[str], **more: Any) -> Layout:
-    return Layout(name, AnswerStore, format, write, shares(names, **more))
+def _answers(
+    name: str, format: str, write: Any, names: Sequence[str], left: int = 0, **more: Any
+) -> Layout:
+    return Layout(name, AnswerStore, format, write, shares(names, **more), left=left)
 
 
 _ONES = {"points": MARKS, "full": (1, 1, 1)}
@@ -555,17 +587,17 @@ LAYOUTS = [
     *(_answers(f"wide, {lg}", "wide", partial(wide, language=lg, possible=""), ("F1", "F2", "F3"),
                **_ONES) for lg in ("en", "de")),
     *(_answers(f"wide with possible points, {lg}", "wide",
-               partial(wide, language=lg, possible=word), ("F1", "F2", "F3"))
+               partial(wide, language=lg, possible=word), ("F1", "F2", "F3"), 1)
       for lg, word in (("en", "Points possible"), ("de", "Max. Punkte"))),
     *(_answers(f"Moodle quiz grades, {lg}", "moodle", partial(moodle_grades, language=lg),
-               tuple(f"{q} {i}" for i in (1, 2, 3))) for lg, q in (("en", "Q."), ("de", "F"))),
+               tuple(f"{q} {i}" for i in (1, 2, 3)), 1) for lg, q in (("en", "Q."), ("de", "F"))),
     *(_answers(f"Moodle quiz responses, {lg}", "moodle", partial(moodle_responses, language=lg),
                ("1", "2", "3"), **_ONES) for lg in ("en", "de")),
     *(_answers(f"Moodle gradebook in percent, {lg}", "moodle",
                partial(moodle_gradebook, language=lg),
                tuple(f"{t}: {q}" for q in "ABC")) for lg, t in (("en", "Quiz"), ("de", "Test"))),
     *(_answers(f"Canvas gradebook, {lg}", "canvas", partial(canvas_gradebook, language=lg),
-               ("HW 1", "HW 2", "HW 3")) for lg in ("en", "de")),
+               ("HW 1", "HW 2", "HW 3"), 2) for lg in ("en", "de")),
     *(_answers(f"Canvas quiz analysis, {lg}", "canvas", partial(canvas_analysis, language=lg),
                tuple(f"Frage {i}?" for i in (1, 2, 3))) for lg in ("en", "de")),
     *(_answers(f"Canvas New Quizzes, {lg}", "canvas", partial(new_quizzes, language=lg),
@@ -598,7 +630,11 @@ LAYOUTS = [
            [(str(1 + [p[2] for p in PEOPLE].index(s)), i, m) for s, i, m in NUMBERED]),
     Layout("AKT: four lines", AnswerStore, "lines", partial(lines, period=4),
            [(s[1:], i, m) for s, i, m in NUMBERED]),
+    Layout("DKVMN's train and test files", AnswerStore, "lines", lines_pair,
+           [(f"{'test' if s == 'd4' else 'train'} {1 if s == 'd4' else 'abc'.index(s[0]) + 1}",
+             i, m) for s, i, m in sorted(NUMBERED, key=lambda row: row[0] != "d4")]),
     Layout("Duolingo SLAM", AnswerStore, "slam", slam, LONG),
+    Layout("Duolingo SLAM, labels apart", AnswerStore, "slam", partial(slam, apart=True), LONG),
     Layout("train.csv and test.csv", AnswerStore, "csv", split_pair, LONG),
     Layout("NCF as published", EnrolmentStore, "ncf", ncf,
            [("0", ["6", "5", "7"]), ("1", ["8", "5", "6"])]),
@@ -618,7 +654,7 @@ LAYOUTS = [
              shares(tuple(f"{t}: {q}" for q in "ABC")), {"points": "highest"})
       for lg, t in (("en", "Quiz"), ("de", "Test"))),
     *(Layout(f"Canvas gradebook with a total, {lg}", EventStore, "gradebook",
-             partial(canvas_gradebook, language=lg), BOOK, {"pass_mark": 45})
+             partial(canvas_gradebook, language=lg), BOOK, {"pass_mark": 45}, 2)
       for lg in ("en", "de")),
     *(Layout(f"chats: {name}", ChatStore, "chats", partial(
         lambda folder, value, array: objects(folder / ("c.json" if array else "c.jsonl"), value,
@@ -651,6 +687,10 @@ LAYOUTS = [
            ["lesson", ("(no speaker named)", "Good morning."), ("(no speaker named)", "Hello.")]),
     Layout("WhisperX", TranscriptStore, "recordings", partial(whisper, speakers=True),
            ["lesson", ("SPEAKER_00", "Good morning."), ("SPEAKER_01", "Hello.")]),
+    *(Layout(f"a text that names speakers: {name}", TranscriptStore, "recordings",
+             partial(lambda folder, said: text(folder / "lesson.txt", said), said=said),
+             ["lesson", ("Ms. Lee", "Good morning."), ("Tom", "Hello.")])
+      for name, said in SPOKEN.items()),
     Layout("SRT", TranscriptStore, "recordings", srt, ["lesson", ("Tom", "Good morning.")]),
 ]  # fmt: skip
 """Every layout, with what is in it."""

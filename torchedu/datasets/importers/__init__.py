@@ -12,6 +12,8 @@ from torchedu.datasets.importers.registry import (
     formats,
     guess_format,
     import_data,
+    imported,
+    importer_of,
     likely_formats,
     open_store,
 )
@@ -30,6 +32,8 @@ __all__ = [
     "formats",
     "guess_format",
     "import_data",
+    "imported",
+    "importer_of",
     "likely_formats",
     "look_at",
     "open_store",

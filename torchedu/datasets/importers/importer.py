@@ -154,6 +154,14 @@ class Importer(ABC):
         """Say how well headings that many files have would do; see ``knows``."""
         return 0
 
+    def given(self) -> dict[str, Any]:
+        """Return the options that are not as usual, as plain JSON."""
+        return {
+            name: _plain(vars(self)[name])
+            for name in self.options()
+            if _plain(vars(self)[name]) != _plain(self.default(name))
+        }
+
     def about(self, reading: Reading) -> dict[str, Any]:
         """Return where data comes from, without any path of this machine.
 
@@ -168,11 +176,7 @@ class Importer(ABC):
             "importer": self.name,
             "citation": self.citation,
             "licence": self.licence,
-            "options": {
-                name: _plain(vars(self)[name])
-                for name in self.options()
-                if _plain(vars(self)[name]) != _plain(self.default(name))
-            },
+            "options": self.given(),
             "source": [_fingerprint(source) for source in files.values()],
             "source_files": len(reading.sources),
             "columns": reading.columns,

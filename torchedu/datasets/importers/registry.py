@@ -1,11 +1,11 @@
 """The formats that there are, and the one door from raw files to a store."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.metadata import entry_points
 from inspect import isabstract
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow as pa
 
@@ -63,7 +63,7 @@ def import_data(
         format: The name of a format; see ``formats``.
         raw: The file or folder; a path or a URI such as ``s3://bucket/answers.csv``.
         out: The store to make; one that stands there is replaced.
-        options: Options of the format, the fields of its class; None stands for the usual value.
+        options: Options of the format; see ``importer_of``.
         store: What the data shall be kept in: formats of other kinds of data are not known then.
         progress: Called with the number of rows read so far.
 
@@ -74,7 +74,7 @@ def import_data(
         ConfigError: There is no such format, it has no such option, or the option no such value.
         DataError: The files cannot be read as they stand; nothing is written.
     """
-    return imported(_importer(format, options or {}, formats(store)), raw, out, progress)
+    return imported(importer_of(format, options or {}, store), raw, out, progress)
 
 
 def imported(
@@ -196,9 +196,19 @@ def open_store(path: str | Path) -> Store:
     )
 
 
-def _importer(
-    format: str, options: Mapping[str, Any], known: Mapping[str, type[Importer]]
-) -> Importer:
+def importer_of(format: str, options: Mapping[str, Any], store: type[Store] = Store) -> Importer:
+    """Return what reads files of a format as some options have it.
+
+    Args:
+        format: The name of a format; see ``formats``.
+        options: Options of the format, the fields of its class, also as words of a command; None
+            stands for the usual value.
+        store: What the data shall be kept in.
+
+    Raises:
+        ConfigError: There is no such format, it has no such option, or the option no such value.
+    """
+    known = formats(store)
     if format not in known:
         raise ConfigError(
             f"the format {format!r} is not known.", allowed(format, known, most=40),
@@ -214,7 +224,28 @@ def _importer(
                 f"Its own: {', '.join(own)}. Formats with it: {', '.join(others) or 'none'}.",
                 option=name, value=given[name],
             )  # fmt: skip
-    return known[format](**given)
+    return known[format](
+        **{name: _of_word(name, own[name], value) for name, value in given.items()}
+    )
+
+
+def _of_word(name: str, kind: Any, value: Any) -> Any:
+    """Return what a word of a command means as a value of an option's type."""
+    if not isinstance(value, str):
+        return value
+    if kind == Sequence[str]:
+        return [part.strip() for part in value.split(",") if part.strip()]
+    kinds = get_args(kind) or (kind,)
+    for wanted, read in ((bool, {"true": True, "false": False}.__getitem__), (float, float)):
+        if wanted in kinds:
+            try:
+                return read(value.lower())
+            except (KeyError, ValueError):
+                noun = "a number" if wanted is float else "true or false"
+                raise ConfigError(
+                    f"⟦{name}⟧ is {value!r}.", f"Give {noun}.", option=name, value=value
+                ) from None
+    return value
 
 
 def _followed(

@@ -7,6 +7,7 @@ import pytest
 from tests.datasets.importers.layouts import table, told
 from torchedu.datasets.answers import AnswerStore
 from torchedu.datasets.importers import guess_format, import_data
+from torchedu.datasets.importers.answers.wide import NO_ANSWER, NO_STUDENT
 from torchedu.errors import DataError
 
 
@@ -51,7 +52,18 @@ def test_words_and_percent_are_marks_and_empty_cells_are_counted(tmp_path: Path)
     ]  # fmt: skip
     notes = " ".join(store.about["notes"])
     assert "1 cells hold no mark" in notes
-    assert "1 rows are no student's" in notes
+    assert {reason: left["rows"] for reason, left in store.about["dropped"].items()} == {
+        NO_STUDENT: 1
+    }
+
+
+def test_students_without_a_mark_and_without_a_name_are_counted(tmp_path: Path) -> None:
+    file = written(tmp_path, "name,q1,q2", "a,1,0", "b,,", "nan,1,1", ",1,0", "c,0,-")
+    store = import_data("wide", file, tmp_path / "s")
+    assert told(store) == [("a", "q1", 1), ("a", "q2", 0), ("c", "q1", 0)]
+    assert {reason: left["first"] for reason, left in store.about["dropped"].items()} == {
+        NO_STUDENT: ["class.csv, row 4", "class.csv, row 5"], NO_ANSWER: ["class.csv, row 3"],
+    }  # fmt: skip
 
 
 def test_responses_without_right_answers_are_refused(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from torchedu.datasets.importers.reading.columns import ColumnMap
-from torchedu.datasets.importers.reading.csv import Table, parse
+from torchedu.datasets.importers.reading.csv import Table, dividing, parse
 from torchedu.datasets.importers.reading.rows import BadRows, Places
 from torchedu.datasets.importers.reading.text import Block, locate
 
@@ -68,6 +68,21 @@ def test_headings_are_found_whatever_divides_them_and_stands_above(
     table = Table(locate(str(tmp_path / "a.csv")), None, "utf-8")
     assert (table.headings, table.heading_row) == (headings, row)
     assert table.whole({"first": headings[0]})["first"][0] in ("1", "ann")
+
+
+@pytest.mark.parametrize(
+    ("text", "delimiter"),
+    [
+        ("Name;F 1 /2,00;F 2 /2,00\na;1,00;0,50\nb;2,00;1,00\n", ";"),
+        ("Name;F 1 /2,00;Nr\na;1,00;3\nb;2,00\nc;0,50;4\n", ";"),
+        ("name,q1\na,1\nb\nc,0,1\nd,1\n", ","),
+        ("a,b\n1,2\n3,4\n", ","),
+        ("id,skills\n1,a;b\n2,a;c\n", ","),
+        ("id,text\n1,Well, it is, I think, so\n2,No, it, is, not\n", ","),
+    ],
+)
+def test_what_most_rows_tell_divides_them(text: str, delimiter: str) -> None:
+    assert dividing(text, ",") == delimiter
 
 
 def test_headings_that_stand_again_are_left_out_and_counted(tmp_path: Path) -> None:

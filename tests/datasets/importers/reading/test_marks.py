@@ -26,7 +26,8 @@ def test_no_word_is_right_in_one_language_and_wrong_in_another() -> None:
 @pytest.mark.parametrize(
     ("options", "texts", "want"),
     [
-        ({}, ["100%", "50 %", "0%", "12.5％", "150%"], [1, 0.5, 0, 0.125, 1.5]),
+        ({}, ["100%", "50 %", "0%", "12.5％", "151%"], [1, 0.5, 0, 0.125, 1.51]),
+        ({}, ["110 %", "150%", "-25%", "-101%"], [1, 1, 0, -1.01]),
         ({"comma": True}, ["0,5", ",25", "12,5 %", "0.5", "1"], [0.5, 0.25, 0.125, 0.5, 1]),
         ({"full": 5}, ["5", "2.5", "0", "true", "yes", "80%", ""], [1, 0.5, 0, 1, 1, 0.8, NAN]),
         ({"full": 5, "comma": True}, ["2,5", "80,0%"], [0.5, 0.8]),
@@ -51,6 +52,16 @@ def test_what_is_no_mark_is_told_from_a_comma() -> None:
     read = Marks().read(pa.array(["1", "0,5", "maybe", "1,5%", "", None, "5 of 6"]))
     assert read.wrong.tolist() == [False, True, True, True, False, False, True]
     assert read.comma.tolist() == [False, True, False, True, False, False, False]
+
+
+def test_extra_points_and_deductions_are_told() -> None:
+    marks = Marks()
+    read = marks.read(pa.array(["110 %", "120 %", "-25 %", "80 %", "1", "160 %"]))
+    assert read.percent.tolist() == [True, True, True, True, False, True]
+    assert marks.notes() == [
+        "2 marks above 100 % (extra points) count as full marks.",
+        "1 marks below 0 % (deductions) count as 0.",
+    ]
 
 
 def test_the_words_that_were_read_are_told() -> None:

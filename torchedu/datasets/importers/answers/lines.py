@@ -9,12 +9,11 @@ import pyarrow.compute as pc
 from torchedu.datasets.importers.answers.importer import AnswerImporter
 from torchedu.datasets.importers.importer import KNOWN
 from torchedu.datasets.importers.reading.look import Look
+from torchedu.datasets.importers.reading.parts import part_of
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading
 from torchedu.datasets.importers.reading.text import Block, Source, blocks, files, locate
 from torchedu.errors import DataError
 from torchedu.schema import GROUP
-
-PARTS = ("train", "valid", "test")
 
 
 class ThreeOrFourLines(AnswerImporter):
@@ -37,8 +36,8 @@ class ThreeOrFourLines(AnswerImporter):
     def read(self, raw: str, bad: BadRows) -> Reading:
         """Begin to read the file, or those of a folder; see ``Importer.read``.
 
-        Of files whose names hold ``train``, ``valid`` or ``test`` the students have that attribute
-        ``part``; a folder's several folds are not read together.
+        Of files whose names hold ``train``, ``valid`` or ``test`` the students have that part as
+        the attribute ``part``; a folder's several folds are not read together.
 
         Raises:
             DataError: The lines are no such lists.
@@ -81,7 +80,7 @@ def _period(lines: list[str]) -> int:
 
 def _pieces(source: Source, period: int, bad: BadRows) -> Iterator[Piece]:
     places, rest, line, student = bad.of(source), b"", 1, 0
-    part = next((name for name in PARTS if name in source.base.lower()), None)
+    part = part_of(source.base)
     for block in [*blocks(source), Block(0, b"")]:
         data = rest + b"\n".join(text for text in block.data.splitlines() if text.strip())
         rest = b""

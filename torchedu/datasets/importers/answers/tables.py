@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torchedu.datasets.importers.answers.importer import AnswerImporter
 from torchedu.datasets.importers.reading.spreadsheet import SUFFIX
 from torchedu.datasets.importers.reading.tables import CSV, PARQUET, TEXT, Delimited, Headed
-from torchedu.schema import ANSWER_COLUMNS
+from torchedu.schema import ANSWER_COLUMNS, GROUP
 
 
 @dataclass(kw_only=True)
@@ -19,6 +19,7 @@ class AnswerTables(Headed, AnswerImporter):
     """
 
     schema = ANSWER_COLUMNS
+    part = f"{GROUP}part"
 
     groups: Sequence[str] = ()
     answer_id: str | None = None

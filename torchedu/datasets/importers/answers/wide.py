@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from torchedu.datasets.importers.answers.tables import AnswerTables
 from torchedu.datasets.importers.importer import KNOWN
-from torchedu.datasets.importers.reading import people, questions
+from torchedu.datasets.importers.reading import people, questions, values
 from torchedu.datasets.importers.reading.columns import ColumnMap
 from torchedu.datasets.importers.reading.look import Look
 from torchedu.datasets.importers.reading.questions import LAYOUTS, Question, Rule
@@ -22,6 +22,8 @@ from torchedu.errors import DataError, allowed
 
 ITEM, MARK = "(the question's column)", "(its mark)"
 Points = Literal["told", "highest"]
+NO_STUDENT = "rows of no student, such as sums and points that can be reached"
+NO_ANSWER = "students without a mark in any question"
 
 
 class _Wide:
@@ -47,17 +49,18 @@ class _Wide:
     def pieces(self, matched: ColumnMap, bad: BadRows) -> Iterator[Piece]:
         """Read the rows of students, an answer after the other."""
         kept = {n: h for n, h in matched.taken.items() if h not in (ITEM, MARK, self._joined)}
-        empty = nobody = 0
+        empty = 0
         for batch, place in self._table.pieces(_all(self._names), bad):
             columns = [_texts(column) for column in batch.columns]
             who = _joined(columns, self._names) if self._joined else None
             label = np.stack([columns[i] for i in self._person], 1)
             ours = np.array([not _of_nobody(row) for row in label.tolist()], bool)
-            nobody += int((~ours).sum())
+            _leave_out(bad, NO_STUDENT, place[~ours])
             rows = np.flatnonzero(ours)
             marks = np.stack([self._marks(q, columns) for q in self._questions], 1)[rows]
             names = np.stack([_asked(q, columns) for q in self._questions], 1)[rows]
             said = (marks != "") | self._blank
+            _leave_out(bad, NO_ANSWER, place[rows[~said.any(1)]])
             empty += int((marks == "").sum())
             row, _ = np.nonzero(said)
             table = {name: columns[self._names.index(head)][rows][row]
@@ -70,8 +73,6 @@ class _Wide:
                 yield Piece(batch, place[rows][row])
         if empty:
             self.notes.append(f"{empty:,} cells hold no mark: these questions were not answered.")
-        if nobody:
-            self.notes.append(f"{nobody:,} rows are no student's, such as sums: left out.")
 
     @property
     def _joined(self) -> str:
@@ -154,7 +155,10 @@ class _Wide:
         return [top if top is not None else None if np.isnan(b) else b for top, b in both]
 
     def _marks(self, question: Question, columns: list[NDArray[np.object_]]) -> NDArray[np.object_]:
-        """Return the marks of a question as texts, empty where there is none."""
+        """Return the marks of a question as texts, empty where there is none.
+
+        In percent where the table tells what can be reached.
+        """
         cells = [str(cell).strip() for cell in columns[question.mark]]
         cells = ["" if cell.lower() in questions.NO_MARK else cell for cell in cells]
         if question.right is not None:
@@ -167,12 +171,12 @@ class _Wide:
     def _share(self, cell: str, full: float | None, question: Question) -> str:
         got, slash, most = cell.partition("/")
         if got.endswith("%") and (percent := questions.number(got[:-1])) is not None:
-            return repr(percent / 100)
+            return f"{percent!r}%"
         points, top = questions.number(got), questions.number(most) if slash else full
         if points is None or not cell:
             return cell
         if top is not None:
-            return repr(points / top) if top > 0 else ""
+            return f"{100 * points / top!r}%" if top > 0 else ""
         if points > 1 and self._asks:
             raise DataError(
                 f"a mark of {question.name!r} is {cell}, and nothing tells how many points can be "
@@ -205,9 +209,16 @@ def _joined(columns: list[NDArray[np.object_]], names: Sequence[str]) -> NDArray
     return np.array([" ".join(filter(None, map(str.strip, pair))) for pair in both], object)
 
 
+def _leave_out(bad: BadRows, reason: str, place: NDArray[np.int64]) -> None:
+    """Count rows of students of which no row of an answer tells."""
+    bad.rows += len(place)
+    bad.leave_out(reason, place)
+
+
 def _of_nobody(cells: Sequence[str]) -> bool:
     """Say whether a row is no student's: nobody is named, or a sum of all."""
-    said = [cell.strip().lower() for cell in cells if cell.strip()]
+    stripped = [cell.strip() for cell in cells]
+    said = [cell.lower() for cell in stripped if cell and cell not in values.NO_NAME]
     return not said or any(word in (*people.NOBODY, *people.SUMMARIES) for word in said)
 
 

@@ -11,12 +11,10 @@ from torchedu.datasets.contents import describe_chats
 from torchedu.datasets.deidentify import Mask
 from torchedu.datasets.importers.importer import Importer
 from torchedu.datasets.importers.reading.objects import SUFFIXES, objects
+from torchedu.datasets.importers.reading.parts import PARTS
 from torchedu.datasets.importers.reading.rows import BadRows, FileRows, Reading
 from torchedu.datasets.importers.reading.text import Source, files, locate
 from torchedu.errors import DataError
-
-_PARTS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val",
-          "test": "test"}  # fmt: skip
 
 
 @dataclass(kw_only=True)
@@ -99,7 +97,7 @@ class ChatImporter(Importer):
 
 
 def _part(source: Source) -> str | None:
-    return _PARTS.get(source.base.split(".")[0].lower())
+    return PARTS.get(source.base.split(".")[0].lower())
 
 
 def _parts(sources: list[Source]) -> list[str]:

@@ -220,7 +220,8 @@ class Gradebook(Delimited, EventImporter):
             )  # fmt: skip
 
         taken = {"student": reading.columns["student"], "outcome": ended_by}
-        return Reading(pieces(), tuple(sources), taken, notes=reading.notes)
+        ignored = tuple(name for name in reading.ignored if name != ended_by)
+        return Reading(pieces(), tuple(sources), taken, ignored, reading.notes)
 
 
 class _Book(WideAnswers):

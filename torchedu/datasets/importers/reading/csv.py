@@ -29,10 +29,14 @@ DELIMITERS = {",": "','", ";": "';'", "\t": "$'\\t'", "|": "'|'"}
 """Delimiters that are tried where none is given, as a shell writes them."""
 _ROWS = 20
 """Rows by which the delimiter is told."""
+MOST = 0.5
+"""The share of them that has the fields of the headings where a delimiter divides them."""
 _FIRST = 1 << 16
 """Bytes in which these and the headings are looked for."""
 _SEPARATOR = re.compile(r'"?sep=(.)"?[ \t]*$', re.MULTILINE | re.IGNORECASE)
 """What Excel writes above the headings."""
+_DIVIDING_COMMA = re.compile(r"(?<!\d),|,(?!\d)")
+"""A comma that stands before no decimals."""
 
 
 class Table:
@@ -53,6 +57,7 @@ class Table:
         self.delimiter = _given(delimiter) or dividing(text, usual)
         row, headings = next(first_records(text, self.delimiter), (1, []))
         self.headings = [heading.strip() for heading in unguarded_texts(headings)]
+        self._written = tuple(self.headings)  # who reads the table may tell equal ones apart
         self.heading_row = first.line + row - 1
         shown = DELIMITERS.get(self.delimiter, repr(self.delimiter))
         note = f"{source.base}: fields are divided by {shown}."
@@ -79,7 +84,7 @@ class Table:
             "Complete the line, quote fields that hold the delimiter, or give ⟦on_bad_row⟧ drop.",
         )
         read = records(self.source, self._lines(), fields, wanted, self.delimiter, bad, cut)
-        return self._without_headings(self._unguarded(read, wanted), matched, bad)
+        return self._without_headings(self._unguarded(read, wanted), wanted, bad)
 
     def _unguarded(self, pieces: Iterator[Piece], wanted: Mapping[str, int]) -> Iterator[Piece]:
         guarded: set[str] | None = None
@@ -101,12 +106,13 @@ class Table:
         )
 
     def _without_headings(
-        self, pieces: Iterator[Piece], matched: ColumnMap, bad: BadRows
+        self, pieces: Iterator[Piece], wanted: Mapping[str, int], bad: BadRows
     ) -> Iterator[Piece]:
         """Leave out headings in the middle, which files have that were put one after the other."""
         for batch, place in pieces:
             again: NDArray[np.bool_] | None = None
-            for name, heading in matched.taken.items():
+            for name, index in wanted.items():
+                heading = self._written[index]
                 same = pc.fill_null(pc.equal(batch.column(name), heading), False)
                 again = same.to_numpy(False) & (True if again is None else again)
                 if not again.any():
@@ -170,7 +176,7 @@ def _given(given: str | None) -> str | None:
 
 
 def dividing(text: str, usual: str) -> str:
-    """Return the delimiter that gives the first rows the same number of fields, two or more.
+    """Return the delimiter that gives most of the first rows as many fields as the headings.
 
     Args:
         text: The file's first lines.
@@ -182,11 +188,17 @@ def dividing(text: str, usual: str) -> str:
     rows = {
         mark: [fields for _, fields in islice(first_records(text, mark), _ROWS)] for mark in tried
     }
-    widths = {mark: {len(fields) for fields in rows[mark][:-1] or rows[mark]} for mark in tried}
-    even = [mark for mark in tried if len(widths[mark]) == 1 and widths[mark] != {1}]
-    if even or not rows[usual] or len(rows[usual][0]) > 1:
-        return even[0] if even else usual
-    return max(tried, key=lambda mark: len(rows[mark][0]))
+    widths = {mark: [len(fields) for fields in rows[mark][:-1] or rows[mark]] for mark in tried}
+    parting = [mark for mark in tried if widths[mark] and widths[mark][0] > 1]
+    alike = {mark: widths[mark].count(widths[mark][0]) / len(widths[mark]) for mark in parting}
+    # Commas may divide all rows alike and yet stand before decimals.
+    decimal = not _DIVIDING_COMMA.search(text)
+    sure = [mark for mark in parting if alike[mark] > MOST]
+    if sure:
+        return max(sure, key=lambda mark: (mark != "," or not decimal, alike[mark], widths[mark]))
+    if usual in parting or not parting:
+        return usual
+    return max(parting, key=lambda mark: widths[mark][0])
 
 
 def first_records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:

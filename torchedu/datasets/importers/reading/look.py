@@ -16,7 +16,7 @@ BYTES = 1 << 16
 ROWS = 50
 READABLE = (
     *(".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".xml", ".vtt", ".dat", ".rating"),
-    *(".log", ".gz", spreadsheet.SUFFIX, *parquet.SUFFIXES),
+    *(".log", ".gz", ".train", ".dev", ".test", spreadsheet.SUFFIX, *parquet.SUFFIXES),
 )
 """Endings of the files of a folder that are looked at, the first of them by name."""
 

@@ -49,6 +49,8 @@ LANGUAGES: dict[str, tuple[str, str]] = {
 }
 """Words for right and for wrong, lower-case, ``_`` for a blank; a letter only where all agree."""
 
+MOST_EXTRA = 1.5
+"""The share of the full mark up to which a mark holds extra points, and above which it is wrong."""
 _PERCENT = r"^[+-]?(\d+[.,]?\d*|[.,]\d+) ?%$"
 _MARK = r"[+-]?(\d+([.,]\d+)?|[.,]\d+) ?(%|/ ?\d+([.,]\d+)?)?"
 _COMMA = r"^[+-]?\d*,\d+ ?%?$"
@@ -87,15 +89,20 @@ class Read(NamedTuple):
         share: Shares of the full mark, NaN where there is none.
         wrong: Where something stands that is no mark.
         comma: Where that is a number with a comma.
+        percent: Where percent stand, whose full mark is known.
     """
 
     share: NDArray[np.float64]
     wrong: NDArray[np.bool_]
     comma: NDArray[np.bool_]
+    percent: NDArray[np.bool_]
 
 
 class Marks:
     """Reads marks as shares of 0 to 1.
+
+    Percent a little above 100 are extra points and count as full marks, percent below 0 are
+    deductions and count as none: both are counted and told.
 
     Args:
         right: Words for 1, before those of ``LANGUAGES``.
@@ -132,6 +139,7 @@ class Marks:
         self._known = [pa.array(sorted(_words(side) - sides[1 - side])) for side in (0, 1)]
         self._full, self._comma, self._column = full, comma, column
         self._seen: list[set[str]] = [set(), set()]
+        self._extra = self._deducted = 0
 
     def refuse(self, sieve: Sieve, read: Read) -> None:
         """Refuse the rows whose mark is none, or outside of what can be reached."""
@@ -143,17 +151,22 @@ class Marks:
         sieve.refuse(reason, read.share < 0, column=name, remedy=CORRECT)
         remedy = "Say what the highest mark is, such as ⟦full_mark⟧ 5: marks are divided by it."
         # One unit for all: without these rows, the others would be marks of another scale.
-        scale = self._full is None
-        remedy = remedy if scale else CORRECT
-        sieve.refuse(reason, read.share > 1, column=name, remedy=remedy, always=scale)
+        scale = (read.share > 1) & ~read.percent & (self._full is None)
+        sieve.refuse(reason, scale, column=name, remedy=remedy, always=True)
+        sieve.refuse(reason, read.share > 1, column=name, remedy=CORRECT)
 
     def notes(self) -> list[str]:
-        """Say which words were read."""
+        """Say which words were read, and which marks were taken for full or for none."""
         seen = [", ".join(sorted(words)) for words in self._seen]
         sides = [
             f"{words} as {s}" for words, s in zip(seen, ("right", "wrong"), strict=True) if words
         ]
-        return [f"Marks were read from words: {'; '.join(sides)}."] if sides else []
+        notes = [f"Marks were read from words: {'; '.join(sides)}."] if sides else []
+        if self._extra:
+            notes.append(f"{self._extra:,} marks above 100 % (extra points) count as full marks.")
+        if self._deducted:
+            notes.append(f"{self._deducted:,} marks below 0 % (deductions) count as 0.")
+        return notes
 
     def read(self, column: pa.Array) -> Read:
         """Return what the values of a column are as shares."""
@@ -163,12 +176,12 @@ class Marks:
         given = any(len(words) for words in self._given)
         # The common case ends here: numbers alone, in one pass.
         if not (given or wrong.any() or self._full is not None):
-            return Read(share, wrong, comma)
+            return Read(share, wrong, comma, np.zeros(len(share), bool))
         text = _plain(values.names(column))
         if self._full is not None:
             share[_matches(text, "^true$")] = 1  # which is no point, but all of them
         self._set(share, wrong, text, self._given)
-        rest = np.flatnonzero(wrong)
+        rest, in_percent = np.flatnonzero(wrong), np.zeros(len(share), bool)
         if len(rest):
             text = text.take(pa.array(rest))
             value, still = share[rest], wrong[rest]
@@ -180,9 +193,20 @@ class Marks:
             number, strange = values.numbers(digits)
             read = still & ~strange & (percent | (with_comma & self._comma))
             value[read] = number[read] / np.where(percent, 100, self._full or 1)[read]
+            value = self._bounded(value, percent & read)
+            in_percent[rest] = percent
             share[rest], wrong[rest] = value, still & ~read
             comma[rest] = with_comma & wrong[rest]
-        return Read(share, wrong, comma)
+        return Read(share, wrong, comma, in_percent)
+
+    def _bounded(
+        self, share: NDArray[np.float64], percent: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        extra = percent & (share > 1) & (share <= MOST_EXTRA)
+        deducted = percent & (share < 0) & (share >= -1)
+        self._extra += int(extra.sum())
+        self._deducted += int(deducted.sum())
+        return np.where(extra, 1.0, np.where(deducted, 0.0, share))
 
     def _set(
         self, value: NDArray[Any], wrong: NDArray[np.bool_], text: pa.Array, words: list[Any]

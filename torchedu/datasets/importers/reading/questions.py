@@ -22,6 +22,9 @@ NO_MARK = (
 )
 """What stands, in lower case, where nothing was answered or marked."""
 
+MARKS = 0.5
+"""The share of a column's cells above which these are marks where it is a question's."""
+
 
 class Question(NamedTuple):
     """A question, and where a table tells of it.
@@ -120,14 +123,14 @@ def typed(headings: Sequence[str], rows: Rows) -> Iterator[Question]:
     matches = [re.fullmatch(r"(\w+: ?.+) \(([^)]+)\)", heading) for heading in headings]
     percent = [i for i, match in enumerate(matches) if match and _shows(i, rows, "%")]
     for i, match in enumerate(matches):
-        if match and (i in percent or not percent) and _all_marks(i, rows):
+        if match and (i in percent or not percent) and _mostly_marks(i, rows):
             yield Question(match[1].strip(), i)
 
 
 def plainly(headings: Sequence[str], rows: Rows) -> Iterator[Question]:
-    """Any other table: the columns that hold marks and nothing else."""
+    """Any other table: the columns that hold marks more than anything else."""
     for i, heading in enumerate(headings):
-        if heading and not known(heading) and _all_marks(i, rows):
+        if heading and not known(heading) and _mostly_marks(i, rows):
             yield Question(heading, i)
 
 
@@ -143,7 +146,8 @@ def _shows(i: int, rows: Rows, sign: str) -> bool:
     return any(len(row) > i and sign in row[i] for row in rows)
 
 
-def _all_marks(i: int, rows: Rows) -> bool:
+def _mostly_marks(i: int, rows: Rows) -> bool:
+    """Say whether the cells of a column are marks but for some, which are told as bad rows."""
     cells = [row[i].strip() for row in rows if len(row) > i]
     said = [cell for cell in cells if cell and cell.lower() not in (*NO_MARK, *NOBODY)]
-    return bool(said) and all(is_mark(cell) for cell in said)
+    return bool(said) and sum(map(is_mark, said)) > MARKS * len(said)

@@ -10,6 +10,7 @@ from torchedu.datasets.importers.reading import archive, csv, magic, parquet, sp
 from torchedu.datasets.importers.reading.clock import is_time
 from torchedu.datasets.importers.reading.columns import ColumnMap, match_columns
 from torchedu.datasets.importers.reading.look import Look
+from torchedu.datasets.importers.reading.parts import part_of
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Places, Reading
 from torchedu.datasets.importers.reading.text import Source, files, locate
 from torchedu.schema import GROUP, TRAIT, Column
@@ -100,6 +101,8 @@ class Headed:
         schema: The columns that there are.
         endings: Of a folder, the endings of the files that are read.
         of_objects: Whether headings are keys of JSON.
+        part: The column that says which part a row is of; where no heading does, the names of
+            several files may.
 
     Args:
         columns: Headings by torchedu's names, where they are not the common ones, such as ``pupil``
@@ -109,6 +112,7 @@ class Headed:
     schema: ClassVar[Sequence[Column]]
     endings: ClassVar[Sequence[str]] = CSV
     of_objects: ClassVar[bool] = False
+    part: ClassVar[str] = ""
 
     columns: Mapping[str, str] | None = None
 
@@ -147,14 +151,20 @@ class Headed:
             likely = (likely_times(*both) for both in zip(tables, maps, strict=True))
             notes += dict.fromkeys(note for some in likely for note in some)
 
+        parts = [part_of(table.source.base) for table in tables]
+        paired = bool(self.part) and self.part not in taken and len(set(parts)) > 1
+        paired = paired and None not in parts
+
         def pieces() -> Iterator[Piece]:
             empty = {name for name in taken if name in self._named()}
-            for table, columns, absent in zip(tables, maps, lacking, strict=True):
+            for table, columns, absent, own in zip(tables, maps, lacking, parts, strict=True):
                 for piece in table.pieces(columns, bad):
                     batch = piece.batch
                     empty -= {n for n in empty - {*absent} if batch[n].null_count < len(batch)}
                     for name in absent:
                         batch = batch.append_column(name, pa.nulls(len(batch), pa.string()))
+                    if paired:
+                        batch = batch.append_column(self.part, pa.array([own] * len(batch)))
                     yield piece._replace(batch=batch)
                 notes.extend(note for note in table.notes if note not in notes)
             notes.extend(
@@ -166,7 +176,7 @@ class Headed:
         return Reading(
             pieces(),
             tuple(sources),
-            taken,
+            taken | ({self.part: "the file's name"} if paired else {}),
             tuple(ignored),
             notes,
             decimal="." if points else ",",

@@ -25,7 +25,7 @@ UNREAD = "the time cannot be read"
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _ZONE = r"(Z|[+-]\d\d(:?\d\d)?)$"
 _ISO = r"^\d{4}-\d\d-\d\d([ T]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z| ?UTC| ?GMT|[+-]\d\d(:?\d\d)?)?)?$"
-_NO_NAME = ("nan", "NaN", "NAN", "NULL", "null", "<NA>", "#N/A", "\\N")
+NO_NAME = ("nan", "NaN", "NAN", "NULL", "null", "<NA>", "#N/A", "\\N")
 """What programs write for a missing name, in their spelling: Nan and Null are people's names."""
 _NO_VALUE = ("", "na", "n/a", "nan", "null", "none", "?")
 
@@ -78,7 +78,7 @@ def encoded(column: pa.Array) -> Encoded:
     if not pa.types.is_dictionary(column.type):
         column = _plain(column).dictionary_encode()
     text = names(column.dictionary)
-    return _coded(column, text, pc.or_(pc.is_null(text), pc.is_in(text, pa.array(_NO_NAME))))
+    return _coded(column, text, pc.or_(pc.is_null(text), pc.is_in(text, pa.array(NO_NAME))))
 
 
 def _coded(column: pa.DictionaryArray, text: pa.StringArray, missing: pa.BooleanArray) -> Encoded:

@@ -21,6 +21,7 @@ class GradedTables(Delimited, TextImporter):
     """Files of graded texts under headings."""
 
     schema = TEXT_COLUMNS
+    part = "part"
     endings = (*FILES, ".txt")
 
 

@@ -1,4 +1,8 @@
-"""Transcripts of recordings: WebVTT and SRT, of Zoom and Teams too, and Whisper's JSON."""
+"""Transcripts of recordings: subtitles, Whisper's JSON, and texts that name who speaks.
+
+Such texts have a speaker and a time above what was said (Zoom's captions, Otter, Teams), both
+before it on one line (Zoom's chat), or ``Teacher: Good morning.`` as people type it.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -20,7 +24,16 @@ _ENDING = re.compile(r"(\.transcript)?\.(vtt|srt|json|txt)(\.(gz|bz2|zst|lz4))?$
 _TIMES = re.compile(r"(?:\d+:)?\d\d?:\d\d[.,]\d{3} +-->|\d\d?:\d\d:\d\d(?:[.,]\d+)? *-->")
 _VOICE = re.compile(r"<v(?:\.[^ >]*)? ([^>]+)>")
 _TAG = re.compile(r"</?[^>]+>")
-_NAMED = re.compile(r"((?:[^\s:!?]+ ){0,3}[^\s:!?]+): +(\S.*)", re.DOTALL)
+_NAMED = re.compile(r"((?:[^\s:：!?]+ ){0,3}[^\s:：!?]+)(?:: +|：\s*)(\S.*)", re.DOTALL)
+_CLOCK = r"[\[(]?(?:\d+:)?\d\d?:\d\d(?:[.,]\d+)?(?: ?[AaPp][Mm])?[\])]?"
+_ABOVE = re.compile(rf"(?:\[([^\]]+)\]|([^\s:][^:]{{0,60}}?))[ \t]+{_CLOCK}")
+_BEFORE = re.compile(
+    rf"{_CLOCK}\s+(?:(?:From|Von|De|Da)\s+)?([^:]{{1,60}}?)"
+    r"(?:\s+(?:to|an|à|a|para)\s+[^:]+?)?\s?:\s*(.*)", re.IGNORECASE
+)  # fmt: skip
+_JSON = re.compile(r"\s*(?:\{|\[\s*[{\]])")
+_MOST = 0.5
+"""The share of a text's lines from which on their form is that of the text."""
 
 
 class _Said(NamedTuple):
@@ -46,7 +59,7 @@ class Recordings(TranscriptImporter):
     """
 
     name = "recordings"
-    reads = "WebVTT and SRT (of Zoom and Teams too) and Whisper's JSON, a file a lesson"
+    reads = "WebVTT, SRT, texts that name speakers (of Zoom, Teams or typed), Whisper's JSON"
     licence = "that of the recording's owner"
     suffixes = (".vtt", ".srt")
     told_by = ("text segments language", "segments")
@@ -55,8 +68,11 @@ class Recordings(TranscriptImporter):
 
     @classmethod
     def knows(cls, look: Look) -> int:
-        """Say whether it begins as subtitles do; see ``Importer.knows``."""
-        return KNOWN if _TIMES.search(look.text[:2000]) else super().knows(look)
+        """Say whether it begins as subtitles or such texts do; see ``Importer.knows``."""
+        if _TIMES.search(look.text[:2000]):
+            return KNOWN
+        lines = [line.strip() for line in look.text.splitlines() if line.strip()]
+        return super().knows(look) or KNOWN // 2 * (_form(lines) is not None)
 
     def read(self, raw: str, bad: BadRows) -> Reading:
         """Begin to read the file, or those of a folder; see ``Importer.read``.
@@ -74,7 +90,8 @@ class Recordings(TranscriptImporter):
                 if not said:
                     raise source.fault(
                         "nothing is said in it.",
-                        "Give WebVTT, SRT or Whisper's JSON with segments.",
+                        "Give WebVTT, SRT, Whisper's JSON with segments, or a text whose lines "
+                        "begin as in Teacher: Good morning.",
                     )
                 lesson = _ENDING.sub("", source.base)
                 speakers = [cue.speaker or NOBODY for cue in said]
@@ -103,11 +120,14 @@ def _said(source: Source) -> Iterator[_Said]:
         text = source.read().decode("utf-8-sig")
     except UnicodeDecodeError:
         text = source.read().decode("utf-16" if source.read()[:1] in b"\xff\xfe" else "cp1252")
-    if text.lstrip().startswith(("{", "[")):
+    if _JSON.match(text):
         yield from _segments(source, text)
         return
-    speaker, cue, first = "", list[str](), 0
     lines = [*text.splitlines(), ""]
+    if not _TIMES.search(text):
+        yield from _typed(lines)
+        return
+    speaker, cue, first = "", list[str](), 0
     inside = False
     for number, line in enumerate(lines, 1):
         if _TIMES.match(line.strip()):
@@ -119,6 +139,36 @@ def _said(source: Source) -> Iterator[_Said]:
             speaker, sentence = _voice(" ".join(cue))
             if sentence:
                 yield _Said(speaker, sentence, first)
+
+
+def _form(lines: Sequence[str]) -> re.Pattern[str] | None:
+    """Return how lines without blank ones tell speakers; None where they do not."""
+    for form, least in ((_ABOVE, 0.25), (_BEFORE, _MOST), (_NAMED, _MOST)):
+        if sum(form.fullmatch(line) is not None for line in lines) > least * max(len(lines), 3):
+            return form
+    return None
+
+
+def _typed(lines: Sequence[str]) -> Iterator[_Said]:
+    """Yield what a text says, with who is named above or before it."""
+    form = _form([line.strip() for line in lines if line.strip()])
+    if form is None:
+        return
+    speaker, said, first = "", list[str](), 1
+    for number, line in enumerate([line.strip() for line in lines], 1):
+        named = form.fullmatch(line)
+        ends = named is not None or (not line and form is not _ABOVE)
+        if ends and said:
+            yield _Said(speaker, " ".join(said), first)
+            said = []
+        if named:
+            *names, words = named.groups() if form is not _ABOVE else (*named.groups(), "")
+            speaker, line = next(name.strip() for name in names if name), words.strip()
+        if line:
+            first = first if said else number
+            said.append(line)
+    if said:
+        yield _Said(speaker, " ".join(said), first)
 
 
 def _voice(cue: str) -> tuple[str, str]:

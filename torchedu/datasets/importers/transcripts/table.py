@@ -41,6 +41,7 @@ class TranscriptTables(Delimited, TranscriptImporter):
     reads = "one or more CSV, Parquet or Excel files with headings, a row a sentence"
     suffixes = endings = FILES
     schema: ClassVar[Sequence[Column]] = SENTENCE_COLUMNS
+    part = "split"
 
     def of(self, sources: Sequence[Source], bad: BadRows) -> Reading:
         """Read files one after the other, Excel's locks excepted; see ``Headed.of``."""
