@@ -1,6 +1,6 @@
 """Students followed answer by answer, for as many as there are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torchedu.engine import TracingEngine
@@ -18,15 +18,22 @@ class TracingFollower(Follower):
         engine: The network in use.
         log: The log.
         memory: Bytes of states in memory.
+        requires: The skills that a skill requires, by name; see ``TracingEngine.next``.
     """
 
     kinds = frozenset({ANSWERED})
 
     def __init__(
-        self, name: str, engine: TracingEngine, log: EventLog, memory: int = MEMORY
+        self,
+        name: str,
+        engine: TracingEngine,
+        log: EventLog,
+        memory: int = MEMORY,
+        requires: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         super().__init__(name, mastery=self.mastery, chances=self.chances, next=self.next)
         self.engine = engine
+        self._requires = requires
         self.students = Students(engine, log, memory)
 
     def notes(self, event: Event) -> str | None:
@@ -46,6 +53,11 @@ class TracingFollower(Follower):
             for event in events:
                 self.students.drop(event.student)
             raise
+
+    def forget(self, students: Sequence[str]) -> None:
+        """Forget students of whom the log has nothing any more."""
+        for student in students:
+            self.students.drop(student)
 
     def due(self, everything: bool = False) -> list[Snapshot]:
         """Return states that are to be kept with the next events, or all that changed."""
@@ -86,7 +98,8 @@ class TracingFollower(Follower):
     ) -> Answer:
         """Suggest items for a student; see ``TracingEngine.next``."""
         about = self._about(student)
-        suggested = self.engine.next(student, target=target, count=count, time=time)
+        wanted: dict[str, Any] = {"target": target, "count": count, "time": time}
+        suggested = self.engine.next(student, requires=self._requires, **wanted)
         about["items"] = [item._asdict() for item in suggested]
         return about
 
