@@ -73,8 +73,8 @@ DOORS = {
     "torch",
     "privacy": "people report checkpoints tasks features datasets companions schema bounded "
     "run_folder numpy pyarrow",
-    "cli": "serve privacy report export tune bench prediction run checkpoints engine domains leaks "
-    "datasets parsing permissions schema bounded sections run_folder optuna rich",
+    "cli": "privacy report serve export tune bench prediction run checkpoints engine domains "
+    "leaks datasets parsing permissions schema bounded sections run_folder optuna rich",
     "people": "numpy",
 }
 LONGEST = 400  # lines; a longer file gives its reason in a comment `# Long because ...` at its top
