@@ -4,10 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torchedu.engine import TracingEngine
+from torchedu.errors import ConfigError
 from torchedu.serve.events import ANSWERED, Event
 from torchedu.serve.follower import Answer, Follower
 from torchedu.serve.log import EventLog, Snapshot
 from torchedu.serve.students import MEMORY, Students
+
+REPLAYED = 2000
+"""Answers of a student that a history goes through at most."""
 
 
 class TracingFollower(Follower):
@@ -73,9 +77,18 @@ class TracingFollower(Follower):
         Args:
             student: The student; of one who is new, what is known of anybody.
             history: After how many of the last answers it is told too.
+
+        Raises:
+            ConfigError: There are too many answers to go through for a history.
         """
         about = self._about(student)
         about["skills"] = self.engine.mastery(student)
+        if history and about["answers"] > REPLAYED:
+            raise ConfigError(
+                f"⟦history⟧ is {history}, and {student!r} has {about['answers']:,} answers.",
+                f"It goes through all of them while others wait, up to {REPLAYED:,}; leave it out.",
+                value=history,
+            )
         if history:
             about["history"] = [
                 {
