@@ -170,7 +170,7 @@ def _show(terminal: Terminal, now: "Standing", final: "Final", folder: Path) -> 
             ", ".join(f"{name} {_value(value)}" for name, value in row.options.items()),
             style="bold" if now.best is row else "",
         )
-    terminal.print(table)
+    terminal.print_whole(table)
     if not now.keeps:
         terminal.print(f"No trial keeps {', '.join(map(str, now.goals.limits))}.")
     for seed, at in final.seeds.items():

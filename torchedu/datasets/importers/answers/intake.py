@@ -200,6 +200,7 @@ class Intake:
         read = self.marks.read(correct)
         missing = np.isnan(read.share) & ~read.wrong
         sieve.refuse("the student is missing", student.missing, column="student")
+        sieve.refuse(values.CUT[0], student.cut, column="student", remedy=values.CUT[1])
         sieve.refuse("the student has no answer", item.missing & missing, column="student")
         sieve.refuse("the item is missing", item.missing, column="item")
         if not self._asks:
