@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torchedu.companions import Companions
 from torchedu.datamodules.stored import stored
 from torchedu.datamodules.stream import Batches, BatchStream, EpochLoader, ranks_of
-from torchedu.datasets import Store
+from torchedu.datasets import AnswerStore, Store
 from torchedu.datasets.order import Order
 from torchedu.datasets.splits import Part
 from torchedu.errors import ConfigError, allowed, worded
@@ -34,6 +34,10 @@ Seen = Literal["drop", "refuse", "keep"]
 MOST_WORKERS = 256
 """Processes beyond which no machine builds batches faster."""
 SEEN = ("drop", "refuse", "keep")
+
+LOOKED_AT = 1_000_000
+"""Answers, of whole students, among which leaks are looked for before training and scoring: so it
+takes no more memory than that."""
 
 
 class DataModule(Ranged, LightningDataModule, ABC):
@@ -220,13 +224,18 @@ class DataModule(Ranged, LightningDataModule, ABC):
     @cached_property
     def findings(self) -> list[Finding]:
         """What may make scores on it too good; see ``torchedu.leaks.check``."""
-        return check(self.store, self.parts)
+        return check(self.store, self.parts, most=LOOKED_AT)
 
     def tell_leaks(self) -> None:
         """Say once what may make scores too good."""
         if "leaks" not in self._looked_for:
             for finding in self.findings:
                 rank_zero_info(worded(f"Look here first: {finding}"))
+            if isinstance(self.store, AnswerStore) and self.store.num_answers > LOOKED_AT:
+                rank_zero_info(
+                    f"Leaks were looked for in {LOOKED_AT:,} of {self.store.num_answers:,} "
+                    f"answers, of whole students; in all: torchedu data check {self.store.path}"
+                )
         self._looked_for.add("leaks")
 
     def names_of(self, part: str) -> list[str]:
