@@ -22,8 +22,8 @@ def qwk(given: Floats, truth: Floats) -> float | None:
         truth: What people gave.
 
     Returns:
-        1 for full agreement, 0 for none beyond chance; None where people gave one score alone, which
-        a single text has too: there is nothing to tell apart, as with an AUC of one class.
+        1 for full agreement, 0 for none beyond chance; None where people gave one score alone, as
+        they did to a single text: there is nothing to tell apart, as with an AUC of one class.
     """
     given, truth = np.asarray(given, np.float64), np.asarray(truth, np.float64)
     if not len(truth) or truth.var() < 1e-12:
