@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tests.test_doors import PACKAGE, room_of, sources
 
-COMMAND_LINE = {"bench", "cli", "run", "parsing", "chosen"}
-"""Rooms that may spell options as a command line does; `bench` builds runs of their words."""
+COMMAND_LINE = {"bench", "cli", "run", "parsing", "chosen", "tune"}
+"""Rooms that may spell options as a command line does; some build runs of their words."""
 
 
 @cache

@@ -5,7 +5,22 @@ import json
 import numpy as np
 import pytest
 
-from torchedu.sections import Band, Dot, Dots, HeatMap, Line, Lines, Section, Stripes, Table, Text
+from torchedu.sections import (
+    Band,
+    Dot,
+    Dots,
+    HeatMap,
+    Line,
+    Lines,
+    Parallels,
+    Point,
+    Points,
+    Section,
+    Stripes,
+    Table,
+    Text,
+    Upright,
+)
 
 
 def test_sections_come_back_from_json_as_they_were() -> None:
@@ -15,6 +30,8 @@ def test_sections_come_back_from_json_as_they_were() -> None:
             Table(["a", "b"], [["x", 1.5], ["y", None]], "more"),
             Lines("x", "y", [Line("l", [0, 1], [0.5, None], "network")], marks=[[1, "here"]]),
             Dots("score", "net", [Dot("a", {"net": 0.5}, 3, "group")], 0.5),
+            Points("x", "y", [Point("a", 0.5, 1.0, "best")], (None, 0.5)),
+            Parallels([Upright("lr", [0.1, None], (), True), Upright("net", [0, 1], ["a", "b"])]),
             Text("asked", {"who": "said"}),
         ],
     )  # fmt: skip
@@ -44,5 +61,7 @@ def test_parts_that_do_not_fit_together_are_refused() -> None:
         Stripes("x", [1], [Band("b", ["n"], {"who": [0, 0]})])
     with pytest.raises(ValueError, match="of 1 names of stripes, one is 3"):
         Stripes("x", [1], [Band("b", ["n"], {"who": [3]})])
+    with pytest.raises(ValueError, match="an axis of parallels"):
+        Parallels([Upright("a", [1]), Upright("b", [1, 2])])
     with pytest.raises(ValueError, match="missing 1 required"):
         Section.from_json({"title": "", "sentence": "", "forms": [{"form": "table", "rows": []}]})

@@ -51,6 +51,8 @@ class RunFolder:
     TABLES: ClassVar[Mapping[str, str]] = {
         "predictions": "students' names, what they answered, and the chance of it",
         "mastery": "students' names, and what each can do",
+        "questions": "students' names, and the chance that each answers a question right",
+        "next": "a student's name, and what to do next",
         "recommendations": "students' names, and courses for them",
         "risks": "students' names, and the risk of each",
         "calls": "students' names, whom to call and why",

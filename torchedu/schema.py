@@ -56,25 +56,38 @@ ANSWER_COLUMNS = (
         *("student_id", "user", "user_id", "learner", "learner_id", "anon_student_id"),
         *("studentid", "userid", "uid", "uuid", "pupil", "pupil_id", "username", "user_name"),
         *("schüler", "schueler", "lernende", "studierende", "nutzer", "matrikelnummer"),
+        *("teilnehmer", "teilnehmer_id", "schüler_id", "étudiant", "élève", "estudiante", "alumno"),
+        *("studente", "alunno", "estudante", "aluno", "leerling", "uczeń", "öğrenci", "ученик"),
+        *("студент", "学生", "學生", "学号", "學號", "姓名", "生徒", "학생", "الطالب", "छात्र"),
     )),
     Column("item", True, "a name", (
         *("item_id", "question", "question_id", "problem", "problem_id", "exercise", "itemid"),
         *("questionid", "problemid", "exercise_id", "task", "task_id", "ucid"),
-        *("aufgabe", "frage", "aufgabe_id", "frage_id"),
+        *("aufgabe", "frage", "aufgabe_id", "frage_id", "exercice", "pregunta", "ejercicio"),
+        *("domanda", "esercizio", "pergunta", "questão", "exercício", "vraag", "opgave", "zadanie"),
+        *("pytanie", "soru", "вопрос", "задание", "задача", "题目", "題目", "题号", "問題", "문항"),
+        *("السؤال", "प्रश्न"),
     )),
     Column("skill", False, "a name, or several joined by a separator", (
         *("skills", "skill_id", "concept", "concepts", "tag", "tags", "kc", "skill_name", "kcs"),
-        *("knowledge_component", "topic", "topics", "kompetenz", "thema"),
+        *("knowledge_component", "topic", "topics", "kompetenz", "thema", "compétence", "tema"),
+        *("competencia", "competenza", "тема", "知识点", "知識點", "知識", "المهارة"),
     )),
     Column("correct", True, "0 or 1, a word for right or wrong, or a share of the marks in 0..1", (
         *("score", "is_correct", "iscorrect", "correctness", "answered_correctly", "mark"),
-        *("marks", "result", "correct_first_attempt", "richtig", "korrekt", "ergebnis"),
+        *("marks", "result", "correct_first_attempt", "richtig", "korrekt", "ergebnis", "grade"),
+        *("points", "punkte", "correcte", "réussite", "correcto", "correcta", "puntos", "nota"),
+        *("corretto", "punteggio", "correto", "pontos", "goed", "poprawnie", "doğru", "верно"),
+        *("балл", "баллы", "是否正确", "是否正確", "正确", "正確", "得分", "分数", "正誤", "点数"),
+        *("정답", "점수", "صحيح", "الدرجة", "सही"),
     )),
     Column("time", False, "when it was answered: a date and time, or a number", (
         *("timestamp", "time_stamp", "date", "datetime", "date_time", "start_time", "starttime"),
         *("time_done", "first_transaction_time", "step_start_time", "answered_at", "submitted_at"),
         *("completed_at", "created_at", "dateanswered", "timestamp_tw", "server_time"),
-        *("zeit", "zeitstempel", "datum", "beantwortet_am"),
+        *("zeit", "zeitstempel", "datum", "beantwortet_am", "fecha", "hora", "heure", "horodatage"),
+        *("data", "tijd", "czas", "tarih", "дата", "время", "时间", "時間", "日期", "日時", "시간"),
+        *("التاريخ", "الوقت", "समय"),
     )),
     Column("order", False,
            "a number by which a student's answers are put in order where times do not tell it",
@@ -127,26 +140,20 @@ HELD_OUT = "held_out"
 
 ENROLMENT_COLUMNS = (
     ANSWER_COLUMNS[0],
-    Column(
-        "item",
-        True,
-        "a course's name",
-        ("course", "course_id", "class", "class_id", "module", "item_id", "movie_id", "movieid"),
-    ),
-    Column(
-        "time",
-        False,
-        "when the student enrolled: a date and time, or a number",
-        ("timestamp", "date", "enrolled", "enrolled_at", "enroll_time", "enrol_time"),
-    ),
+    Column("item", True, "a course's name", (
+        *("course", "course_id", "class", "class_id", "module", "item_id", "movie_id", "movieid"),
+        *("kurs", "kurs_id", "modul", "lehrveranstaltung", "cours", "curso", "corso", "cursus"),
+        *("курс", "课程", "課程", "講座", "과목", "المقرر"),
+    )),
+    Column("time", False, "when the student enrolled: a date and time, or a number", (
+        *("timestamp", "date", "enrolled", "enrolled_at", "enroll_time", "enrol_time", "datum"),
+        *("zeit", "angemeldet_am", "fecha", "data", "日期", "时间", "التاريخ"),
+    )),
     Column("count", False, "how often, or how much liked: 0 or more", ("rating", "weight")),
-    Column(
-        "skill",
-        False,
-        "what the course teaches: a name, or several joined by ;",
-        ("skills", "subject", "subjects", "topic", "topics", "field", "fields", "category"),
-    ),
-)
+    Column("skill", False, "what the course teaches: a name, or several joined by ;", (
+        *("skills", "subject", "subjects", "topic", "topics", "field", "fields", "category"),
+    )),
+)  # fmt: skip
 """The columns of enrolments, a row an enrolment; further columns may be student attributes."""
 
 OUTCOME_COLUMNS = (
@@ -173,7 +180,10 @@ SENTENCE_COLUMNS = (
         "transcript",
         False,
         "the lesson's name; the file's where there is no such column",
-        ("lesson", "transcript_id", "lesson_id", "session", "session_id"),
+        (
+            *("lesson", "transcript_id", "lesson_id", "session", "session_id", "conversation_id"),
+            *("conversation", "dialogue_id", "dialog_id", "stunde", "unterrichtsstunde"),
+        ),
     ),
     Column("speaker", True, "a name", ("speaker_id", "speaker_name", "who")),
     Column("sentence", True, "what was said", ("text", "utterance", "transcription")),
@@ -206,7 +216,10 @@ TEXT_COLUMNS = (
         "score",
         False,
         "a number",
-        ("domain1_score", "holistic_essay_score", "overall", "grade", "mark"),
+        (
+            *("domain1_score", "holistic_essay_score", "overall", "grade", "mark", "points"),
+            *("punkte", "punktzahl", "bewertung", "puntos", "nota", "得分", "分数"),
+        ),
     ),
     Column("label", False, "a name, such as correct", ("accuracy", "class")),
     Column("low", False, "the prompt's lowest score", ("lowest", "minimum")),

@@ -1,3 +1,4 @@
+# Long because every form that a report draws stands here, each with its attributes told.
 """What an evaluation has to tell, in a few forms that a report can draw of any task.
 
 A section is a title, a sentence and some forms. An evaluation builds them of plain numbers and
@@ -259,8 +260,83 @@ class Text:
     said: Mapping[str, str]
 
 
-Form = Table | Lines | Bars | Dots | HeatMap | Stripes | Text
-FORMS = {kind.form: kind for kind in (Table, Lines, Bars, Dots, HeatMap, Stripes, Text)}
+@dataclass(frozen=True)
+class Point:
+    """A thing with two numbers.
+
+    Attributes:
+        name: What it is called; written beside it where it is not empty.
+        x: Its place across.
+        y: Its place upwards.
+        kind: ``best``, ``front`` or ``stopped``; another one where it is empty.
+    """
+
+    name: str
+    x: float
+    y: float
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Points:
+    """Things by two numbers of each, those in front joined.
+
+    Attributes:
+        x: What the axis across is called.
+        y: What the axis upwards is called.
+        points: The things.
+        limits: How far each axis may go where that is limited: across, then upwards.
+    """
+
+    form: ClassVar[str] = "points"
+
+    x: str
+    y: str
+    points: Sequence[Point] = field(metadata={"of": Point})
+    limits: Sequence[Number] = (None, None)
+
+
+@dataclass(frozen=True)
+class Upright:
+    """An upright axis among others.
+
+    Attributes:
+        name: What it is called.
+        values: Where each thing stands on it, None where it does not.
+        labels: What the places 0, 1, ... are called; numbers where it is empty.
+        log: Whether equal distances are equal ratios.
+    """
+
+    name: str
+    values: Sequence[Number]
+    labels: Sequence[str] = ()
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Parallels:
+    """Many numbers of several things: an upright axis each, and a line a thing.
+
+    Attributes:
+        axes: The axes from left to right.
+        marked: Which things' lines stand out.
+    """
+
+    form: ClassVar[str] = "parallels"
+
+    axes: Sequence[Upright] = field(metadata={"of": Upright})
+    marked: Sequence[int] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse axes of other numbers of things."""
+        _same("an axis of parallels", *(len(axis.values) for axis in self.axes))
+
+
+Form = Table | Lines | Bars | Dots | HeatMap | Stripes | Points | Parallels | Text
+FORMS = {
+    kind.form: kind
+    for kind in (Table, Lines, Bars, Dots, HeatMap, Stripes, Points, Parallels, Text)
+}
 
 
 @dataclass(frozen=True)

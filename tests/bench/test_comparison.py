@@ -5,6 +5,7 @@ import pytest
 
 from torchedu.bench import Contender, compare
 from torchedu.errors import ConfigError
+from torchedu.metrics import scores
 
 
 def contenders() -> tuple[list[Contender], np.ndarray, np.ndarray]:
@@ -45,6 +46,17 @@ def test_models_are_held_against_one_of_them() -> None:
 def test_another_model_may_be_the_one() -> None:
     found = compare(*contenders(), against="good")
     assert found["models"][0]["differences"]["auc"]["value"] < 0
+
+
+def test_first_answers_are_left_out_beside() -> None:
+    said, correct, student = contenders()
+    first = np.diff(student, prepend=-1) > 0
+    found = compare(said, correct, student, first=first)
+    assert found["first_answers"] == 80
+    for contender, row in zip(said, found["models"], strict=True):
+        later = scores(contender.probability[~first], correct[~first])["auc"]
+        assert row["auc_later"] == later
+        assert contender.kind == "oracle" or later != row["scores"]["auc"]["value"]
 
 
 def test_names_that_tell_nothing_are_refused() -> None:

@@ -81,8 +81,11 @@ def test_what_nothing_tells_is_asked_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "a.bin").write_bytes(bytes(range(256)))
+    assert "holds zero bytes" in run(f"data check {tmp_path}/a.bin", capsys, 2)
+    assert "no such file" in run(f"data check {tmp_path}/nothing", capsys, 2)
+    (tmp_path / "a.bin").write_text("a word")
     said = run(f"data check {tmp_path}/a.bin", capsys, 2)
-    assert "nothing tells what" in said
+    assert "nothing tells the format of" in said
     assert "--format" in said
     assert "no such file" in run(f"data check {tmp_path}/none.csv --format csv", capsys, 2)
     assert "Did you mean csv?" in run(f"data check {tmp_path}/a.bin --format csw", capsys, 2)

@@ -1,10 +1,8 @@
 """Help is as long as what is asked for."""
 
-import json
-
 import pytest
 
-from torchedu.cli.first_words import KNOWN
+from torchedu.cli.first_words import CHECKED, CLASSES, words_known
 from torchedu.cli.manual import USUAL, manual
 from torchedu.errors import ConfigError
 from torchedu.parsing import RECIPES
@@ -17,9 +15,8 @@ def test_the_usual_help_is_short_and_of_real_options(command: str) -> None:
     lines = text.splitlines()
     assert len(lines) <= 30
     assert max(map(len, lines)) <= 100
-    name = "fit" if command == "fit" else "trained"
-    known = json.loads(KNOWN.read_text("utf-8"))[name]["options"]
-    assert {option.split()[0].lstrip("-") for option in USUAL[name]} <= set(known)
+    known = {*words_known(command)["options"], *CLASSES}
+    assert {option.split()[0].lstrip("-") for option in USUAL[CHECKED[command]]} <= known
 
 
 @pytest.mark.parametrize("recipe", sorted(file.stem for file in RECIPES.glob("*.yaml")))

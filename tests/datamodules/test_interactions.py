@@ -192,7 +192,7 @@ def test_a_path_to_nothing_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("heading", "delimiter", "said"),
     [
-        ("student;item;correct", ",", "torchedu data import csv class.csv class.store"),
+        ("student;item;correct", ",", "--data.options.on_bad_row drop"),
         ("who,item,correct", ",", "--data.columns.student HEADING"),
     ],
 )

@@ -228,5 +228,5 @@ def test_raw_files_that_are_no_store_and_of_no_format_are_told(tmp_path: Path) -
         said = caught.value.render(command_line).splitlines()[1]
         assert said.startswith("Name it with --data.format: ")
         assert known in said
-    with pytest.raises(DataError, match="no store is here"):
+    with pytest.raises(DataError, match="no such file"):
         open_answers(tmp_path / "nothing")

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from torchedu.batch import Asked
-from torchedu.engine.mastery import final_mastery, follow, mastery
+from torchedu.engine.mastery import chances, crossed, final_mastery, final_states, follow, mastery
 from torchedu.models import DKT, SAKT, ItemDKT, KTModel
 from torchedu.schema import RESERVED, UNKNOWN
 from torchedu.testing.kinds import NetworkSubject
@@ -49,6 +49,31 @@ def test_many_skills_are_asked_for_in_parts(most: int, monkeypatch: pytest.Monke
     weight = net.prior.weight[RESERVED:, 0].detach()
     moved = net.asked.weight[RESERVED:].detach().sum(1)
     torch.testing.assert_close(level_BK, torch.stack([weight, weight + moved]).sigmoid())
+
+
+def test_chances_are_what_the_network_says_of_each() -> None:
+    subject = NetworkSubject(ItemDKT)
+    net, batch = subject.net(), subject.batch(rows=3, steps=4)
+    *_, state = follow(net, batch)
+    asked = batch.answered(0).asked
+    row_P, question_P = crossed(3, 2)
+    assert row_P.tolist() == [0, 0, 1, 1, 2, 2]
+    said_BM = chances(net, state, row_P, asked, question_P).view(3, 2)
+    for m in range(2):
+        of_all = Asked(asked.item_B[m].expand(3), asked.skill_BS[m].expand(3, -1))
+        with torch.inference_mode():
+            torch.testing.assert_close(said_BM[:, m], net.predict(state, of_all).sigmoid())
+
+
+def test_a_window_without_an_answer_ends_where_it_begins() -> None:
+    subject = NetworkSubject(DKT)
+    net, batch = subject.net(), subject.batch(rows=3, steps=4)
+    seen_BL = torch.arange(4) < torch.tensor([[0], [4], [0]])
+    batch = batch._replace(item_BL=batch.item_BL * seen_BL)
+    ended = {tuple(row_B.tolist()): state for row_B, state in final_states(net, batch)}
+    assert set(ended) == {(0, 2), (1,)}
+    for known, begun in zip(ended[0, 2], net.initial_state(2), strict=True):
+        torch.testing.assert_close(known, begun)
 
 
 def test_without_skills_there_is_no_mastery() -> None:

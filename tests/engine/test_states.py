@@ -12,7 +12,7 @@ def put(states: States, students: list[str], value: float) -> None:
 
 
 def test_many_students_keep_what_is_theirs() -> None:
-    states = States(DKT(5, 4, dim=3), "00" * 32)
+    states = States(DKT(5, 4, dim=3).initial_state(1), "00" * 32, "DKT")
     for i in range(200):
         put(states, [f"s{i}", f"t{i}"], float(i))
     assert len(states) == 400
@@ -21,7 +21,7 @@ def test_many_students_keep_what_is_theirs() -> None:
 
 
 def test_a_place_that_is_free_again_begins_anew() -> None:
-    states = States(DKT(5, 4, dim=3), "00" * 32)
+    states = States(DKT(5, 4, dim=3).initial_state(1), "00" * 32, "DKT")
     put(states, ["ann", "bo"], 1.0)
     states.forget("ann")
     states.forget("nobody")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from torchedu.companions import Companions
 from torchedu.domains import Tracing
@@ -58,16 +59,43 @@ def test_many_answers_at_once_come_to_the_same_as_one_by_one() -> None:
 
 def test_what_comes_next_is_nearest_to_the_target() -> None:
     engine = engine_of()
-    engine.answer("ann", "i0", 1)
+    engine.answer("bo", "i0", 1)
     chances = dict(zip(NAMES[ITEM], engine.predict("ann", list(NAMES[ITEM])), strict=True))
-    found = engine.next("ann", target=0.5, count=3)
-    assert [one.chance for one in found] == [chances[one.item] for one in found]
+    best = engine.next("ann", target=0.5, count=3)
+    assert [item.chance for item in best] == pytest.approx([chances[item.item] for item in best])
     order = sorted(chances, key=lambda item: abs(chances[item] - 0.5))
-    assert [one.item for one in found] == order[:3]
-    (one,) = engine.next("ann", items=["i1"])
-    assert one.item == "i1"
+    assert [item.item for item in best] == order[:3]
+    assert [item.item for item in engine.next("ann", items=["i1"])] == ["i1"]
     with pytest.raises(ConfigError, match="target is 2"):
         engine.next("ann", target=2)
+
+
+def test_what_was_just_practised_comes_last_of_what_is_as_near() -> None:
+    engine = engine_of()
+    with torch.no_grad():
+        for weight in engine.domain.parameters():
+            weight.zero_()  # one chance for all
+    engine = TracingEngine(engine.domain)
+    assert engine.next("ann")[0].item == "i0"
+    engine.answer_many([{"student": "ann", "item": f"i{n}", "correct": 1} for n in (0, 2, 1)])
+    order = [item.item for item in engine.next("ann", count=6)]
+    assert order == ["i3", "i4", "i5", "i0", "i2", "i1"]  # area was never practised
+    other = TracingEngine(engine.domain)
+    other.put("ann", engine.state("ann"))
+    assert other.next("ann", count=6) == engine.next("ann", count=6)
+
+
+def test_what_requires_what_is_not_mastered_is_not_suggested() -> None:
+    engine = engine_of()
+    needs = {"area": ["adding"]}
+    open_now = engine.next("ann", count=6, requires=needs, mastered=0.99)
+    assert {item.item for item in open_now} == {"i0", "i1", "i2"}
+    assert len(engine.next("ann", count=6, requires=needs, mastered=0.0)) == 6
+    assert engine.next("ann", items=["i5"], requires=needs, mastered=1.0) == []
+    with pytest.raises(DataError, match="the skill 'adn' is not known"):
+        engine.next("ann", requires={"area": ["adn"]})
+    with pytest.raises(DataError, match="row 1: the item 'i9' is not known"):
+        engine.next("ann", items=["i0", "i9"])
 
 
 def test_mastery_is_told_by_skill_and_of_new_students_too() -> None:
@@ -207,8 +235,8 @@ def test_a_run_opens_by_itself_with_its_items_skills(trained_run: Path) -> None:
     engine.answer("ann", item, 1)
     assert 0 < engine.predict("ann", item) < 1
     assert engine.verbs == (
-        "answer", "answer_many", "forget", "load", "mastery", "next", "predict", "predict_many",
-        "put", "save", "state",
+        "answer", "answer_many", "forget", "load", "mastery", "mastery_many", "next",
+        "predict", "predict_many", "put", "save", "state",
     )  # fmt: skip
     with pytest.raises(ConfigError, match=r"Tracing has no 'grade'\.\nIt has answer, "):
         engine.grade("a text")

@@ -72,6 +72,12 @@ def test_every_model_is_scored_on_the_same_answers(class_store: Path, by: str) -
         assert rows[baseline.name]["pairs_within_skill"] < alone.pairs.sum(), (
             "skills share out items"
         )
+        later = np.concatenate([np.arange(*ends) > 0 for ends in zip(*part[1:], strict=True)])
+        without = scores(predicted[later], store.correct[index][later])["auc"]
+        assert rows[baseline.name]["auc_later"] == without
+    assert found["first_answers"] == int((part.first == 0).sum())
+    (section,) = (s for s in found["sections"] if s["title"] == "By length of history")
+    assert f"{found['first_answers']} are a student's first" in section["sentence"]
     truth = scores(store.answer_column("truth")[index], store.correct[index])
     assert rows["oracle"].items() >= {"kind": "oracle", **truth}.items()
     assert rows["oracle"]["auc"] > rows["best reachable"]["auc"] > rows["item mean"]["auc"]

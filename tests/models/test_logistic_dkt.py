@@ -57,9 +57,30 @@ def test_without_its_gate_it_is_the_regression_over_whole_histories(
     np.testing.assert_allclose(ours, theirs, atol=2e-3)
 
 
-def test_the_gate_opens_with_the_number_of_answers(data: torchedu.Interactions) -> None:
+def test_gate_and_pace_open_with_the_number_of_answers(data: torchedu.Interactions) -> None:
+    task = torchedu.KnowledgeTracing(LogisticDKT, data.num_items, data.num_skills, lr=5e-3)
+    task.agree(data, training=True)
     answers = data.parts["train"].num_answers
-    assert met(data).gate.item() == pytest.approx(answers / (answers + 30_000))
+    share = answers**2 / (answers**2 + 30_000**2)
+    assert met(data).gate.item() == pytest.approx(share)
+    (group,) = task.parameter_groups()
+    assert group["lr"] == pytest.approx(task.lr * share)
+    assert LogisticDKT(5, 5).pace == 1.0  # where no data was met
+
+
+def test_a_few_students_are_left_to_the_regression(
+    data: torchedu.Interactions, tmp_path: Path
+) -> None:
+    task = torchedu.KnowledgeTracing(
+        LogisticDKT, data.num_items, data.num_skills, lr=5e-3, schedule="one_cycle"
+    )
+    trainer = torchedu.trainer(str(tmp_path / "run"), max_epochs=8, accelerator="cpu")
+    trainer.fit(task, datamodule=data)
+    trained = logits(task.net.eval(), data, "val")
+    task.net.gate.data.zero_()
+    alone = logits(task.net, data, "val")
+    assert trained != alone
+    assert max(abs(trained[key] - alone[key]) for key in trained) < 0.02
 
 
 def test_training_leaves_the_regression_as_it_is(

@@ -17,7 +17,20 @@ from tests.report.conftest import (
 )
 from torchedu.report.forms import draw
 from torchedu.report.style import NETWORK, OTHERS, Picture, drawing
-from torchedu.sections import Bar, Bars, Dots, HeatMap, Line, Lines, Stripes, Table
+from torchedu.sections import (
+    Bar,
+    Bars,
+    Dots,
+    HeatMap,
+    Line,
+    Lines,
+    Parallels,
+    Point,
+    Points,
+    Stripes,
+    Table,
+    Upright,
+)
 
 
 def drawn(form: object) -> Picture:
@@ -135,3 +148,44 @@ def test_nothing_to_show_is_no_picture() -> None:
             Dots("x", "a", []), HeatMap("x", [], []), Stripes("x", [], []), Table(["a"], [["b"]]),
         ):  # fmt: skip
             assert draw(form, "picture") is None
+
+
+def test_points_in_front_are_joined_and_limits_drawn() -> None:
+    points = [
+        Point("3", 0.1, 0.8, "best"), Point("1", 0.0, 0.7, "front"), Point("2", 0.2, 0.6),
+        Point("4", 0.3, 0.5, "stopped"),
+    ]  # fmt: skip
+    picture = drawn(Points("gap", "AUC", points, (0.15, None)))
+    (axes,) = picture.figure.axes
+    joined = axes.lines[0]
+    assert list(joined.get_xdata()) == [0.0, 0.1]
+    assert [text.get_text() for text in axes.texts] == ["1", "3"]
+    assert [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == "--"] == [0.15]
+    assert "4 points of AUC by gap" in picture.alt
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        "stopped early", "others", "the front", "the best",
+    ]  # fmt: skip
+
+
+def test_parallels_have_an_axis_each_and_gaps_where_one_has_no_place() -> None:
+    axes = [
+        Upright("model.lr", [0.001, 0.1, 0.01], (), True),
+        Upright("model.net", [0, 1, None], ["DKT", "SAKT"]),
+        Upright("same", [5, 5, 5]),
+    ]
+    picture = drawn(Parallels(axes, [1]))
+    (drawn_axes,) = picture.figure.axes
+    things = [line for line in drawn_axes.lines if len(line.get_xdata()) == 3]
+    heights = np.array([line.get_ydata() for line in things])
+    assert heights[:, 0] == pytest.approx([0, 0.5, 1])  # what stands out lies on top
+    assert np.isnan(heights[1, 1])
+    assert heights[:, 2] == pytest.approx([0.5] * 3)
+    labels = [text.get_text() for text in drawn_axes.texts]
+    assert labels == ["0.001", "0.1", "DKT", "SAKT", "5"]
+    assert "3 things over model.lr, model.net, same; 1 stand out" in picture.alt
+
+
+def test_many_things_without_any_are_no_picture() -> None:
+    assert draw(Points("x", "y", []), "none") is None
+    assert draw(Parallels([Upright("a", []), Upright("b", [])]), "none") is None
+    assert draw(Parallels([Upright("a", [1.0])]), "none") is None

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from torchedu.errors import ConfigError, allowed
+from torchedu.metrics import scores as all_scores
 from torchedu.metrics.paired import clustered, holm
 
 SCORES = {"auc": "AUC", "auc_within": "AUC within students", "log_loss": "log loss"}
@@ -34,6 +35,7 @@ def compare(
     correct: NDArray[Any],
     student: NDArray[Any],
     against: str | None = None,
+    first: NDArray[np.bool_] | None = None,
 ) -> dict[str, Any]:
     """Score models on the same answers, and their distances from one of them.
 
@@ -45,6 +47,8 @@ def compare(
         correct: Marks; shape (answers,).
         student: Whose answer each is, ascending.
         against: The model that the others are held against; the first where it is None.
+        first: Which answers are the first of a student, if that is to be told apart; of each model
+            ``auc_later`` is then the AUC without them.
 
     Returns:
         Plain values: ``students``, ``answers``, ``against``, and ``models``, each with its
@@ -75,8 +79,10 @@ def compare(
     ]
     sure = {title: holm({name: apart[title][name].p for name in others}) for title in SCORES}
     rows = []
-    for name, kind, _, facts in contenders:
+    for name, kind, probability, facts in contenders:
         row = {"name": name, "kind": kind, **facts}
+        if first is not None:
+            row["auc_later"] = all_scores(probability[~first], correct[~first])["auc"]
         row["scores"] = {title: scores[name][title].plain() for title in SCORES}
         if name in others:
             row["differences"] = {
@@ -87,6 +93,7 @@ def compare(
     return {
         "students": len(np.unique(student)),
         "answers": len(correct),
+        **({} if first is None else {"first_answers": int(first.sum())}),
         "against": against,
         "models": rows,
     }

@@ -116,9 +116,12 @@ def bench(
                 correct, student = columns["correct"], columns["student"]
                 contenders += [Contender(*row) for row in said]
             contenders.append(own)
+        first = columns["position"] == 0
         results["sets"][title] = {
-            "data": str(path), "leaks": leaks, **compare(contenders, correct, student, AGAINST),
-        }  # fmt: skip
+            "data": str(path),
+            "leaks": leaks,
+            **compare(contenders, correct, student, AGAINST, first),
+        }
         write_json(folder / "results.json", results)
     return results
 

@@ -72,7 +72,8 @@ def compare_runs(runs: Sequence[str | Path], against: str | None = None) -> dict
         for name, table in zip(names, answers, strict=True)
     ]
     correct = answers[0]["correct"].to_numpy()[order]
-    return {**head, **compare(said, correct, student[order], against)}
+    first = answers[0]["position"].to_numpy()[order] == 0
+    return {**head, **compare(said, correct, student[order], against, first)}
 
 
 def _evaluation(folder: RunFolder) -> dict[str, Any]:

@@ -13,10 +13,13 @@ from torchedu.permissions import Permissions, allowing
 
 COMMANDS = {
     "fit": "train a model, then score it on students it has not seen and write the report",
+    "tune": "search a recipe's options for accuracy, fairness and cost, in one process or many",
     "validate": "score a trained model on the validation part",
     "test": "score a trained model on the test part, beside the baselines, and write the report",
     "predict": "write what a network says: chances and mastery, courses, grades, tags, texts",
     "explain": "a tutoring session in the terminal with a trained language model",
+    "serve": "answer over HTTP what each student masters, risks and needs next, event by event",
+    "keys": "make, list and revoke keys of a service",
     "compare": "set runs side by side on the answers that all were scored on",
     "bench": "train many networks on data sets under equal conditions, and compare them",
     "data": "check, import and describe data, write an example, simulate a class, forget a student",
@@ -112,7 +115,8 @@ def _run(command: str, *words: str) -> int:
     try:
         if command not in COMMANDS:
             known = THEIRS.get(command, command)
-            raise ConfigError(f"torchedu has no command {command!r}.", allowed(known, COMMANDS))
+            every = allowed(known, COMMANDS, len(COMMANDS))
+            raise ConfigError(f"torchedu has no command {command!r}.", every)
         if text := import_module("torchedu.cli.manual").manual(command, words):
             print(text)
             return 0

@@ -30,9 +30,9 @@ def compare(runs: list[str], against: str | None = None, out: str | None = None)
     comparison, terminal = compare_runs(runs, against), Terminal()
     title = f"{comparison['data']}, {comparison['split']} part"
     if "against" in comparison:
-        terminal.print(table(title, comparison))
+        terminal.print_whole(table(title, comparison))
     else:
-        terminal.print(plain_table(title, comparison))
+        terminal.print_whole(plain_table(title, comparison))
     if out is not None:
         write_json(Path(out), comparison)
         terminal.print(f"comparison: {out}")
@@ -52,11 +52,11 @@ def table(title: str, scores: Mapping[str, Any]) -> Table:
     drawn.add_column("model")
     for name in SCORES.values():
         drawn.add_column(name, justify="right")
+    drawn.add_column("AUC without first answers", justify="right")
     drawn.add_column(f"AUC above {scores['against']}", justify="right")
     drawn.add_column("p (Holm)", justify="right")
-    facts = [
-        key for key in ("cpu_seconds", "parameters") if any(key in m for m in scores["models"])
-    ]
+    known = ("cpu_seconds", "parameters")
+    facts = [key for key in known if any(key in model for model in scores["models"])]
     for key in facts:
         drawn.add_column(key.replace("_", " "), justify="right")
     for row in sorted(scores["models"], key=lambda row: -(row["scores"]["auc"]["value"] or 0)):
@@ -65,6 +65,7 @@ def table(title: str, scores: Mapping[str, Any]) -> Table:
         drawn.add_row(
             row["name"],
             *(_number(row["scores"][name]["value"]) for name in SCORES),
+            _number(row["auc_later"]),
             _interval(apart),
             "" if sure is None else "< .001" if sure < 0.001 else f"{sure:.3f}",
             *(f"{row[key]:,}" if key in row else "" for key in facts),

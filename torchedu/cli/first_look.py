@@ -14,6 +14,7 @@ from torchedu.datasets.importers import (
     likely_formats,
     look_at,
     open_store,
+    untold,
 )
 from torchedu.datasets.importers.reading.look import Look
 from torchedu.datasets.importers.reading.tables import Headed
@@ -78,19 +79,18 @@ def tell_data(raw: str, format: str | None = None) -> None:
         )  # fmt: skip
     likely = likely_formats(look)
     sure = [name for name in likely if known[name].knows(look)]
-    fitting = [format] if format else sure or likely
+    # The ending of a file of JSON tells nothing of what its objects are.
+    unlike = look.objects and len(look.files) == 1
+    fitting = [format] if format else sure or ([] if unlike else likely)
     if not fitting:
-        raise ConfigError(
-            f"nothing tells what {raw} is.",
-            f"Name what it is with ⟦format⟧: {', '.join(known)}.",
-            option="format", allowed=known,
-        )  # fmt: skip
+        raise untold(raw, known)
     best = fitting[0]
     terminal.print(f"format    {best}: {known[best].reads}")
     with TemporaryDirectory() as folder:
         try:
             store = import_data(best, raw, Path(folder) / "store")
         except TorcheduError as error:
+            _tell_others(terminal, sure[1:] if not format else (), known[best].store.holds)
             options = {option.partition(".")[0] for option in error.options()}
             if options & known[best].options().keys():
                 error.remedy += (
@@ -124,7 +124,6 @@ def _tell(
     place: Path | None = None,
 ) -> None:
     """Say what a store holds, what may make scores on it too good, and what comes next."""
-    known = formats()
     print_import(terminal, store, "" if place is None else f"{place.name} would hold ")
     _tell_missing(terminal, store)
     findings = check(store)
@@ -136,15 +135,21 @@ def _tell(
     if task is None:  # a kind of another package
         return
     terminal.print(f"task      {task.tells}")
-    for other in _one_a_kind(others, store.holds):
-        what = TASKS[known[other].store.holds].tells
-        terminal.print(f"also      {other}: {known[other].reads}; for {what}")
+    _tell_others(terminal, others, store.holds)
     recipe = f" --config {task.recipe}" if task.recipe else ""
     direct = not format or guess_format(raw, type(store)) == format
     if not direct:
         terminal.print(f"next      torchedu data import {format} {raw} {place}")
     path = raw if direct else place
     terminal.print(f"{'' if not direct else 'next':9} torchedu fit{recipe} --data.path {path}")
+
+
+def _tell_others(terminal: Terminal, others: Sequence[str], holds: str) -> None:
+    """Say which formats of other kinds of data fit too."""
+    known = formats()
+    for other in _one_a_kind(others, holds):
+        what = TASKS[known[other].store.holds].tells
+        terminal.print(f"also      {other}: {known[other].reads}; for {what}")
 
 
 def _tell_missing(terminal: Terminal, store: Store) -> None:
@@ -206,7 +211,7 @@ def print_import(
         rows, first = (dropped, ()) if counted else (dropped["rows"], dropped["first"])
         where = f" (first: {'; '.join(first)})" if first else ""
         lines.append(("dropped", f"{rows:,} rows: {reason}{where}"))
-    lines += [("note", note) for note in about.get("notes", ())]
+    lines += [("note", worded(note)) for note in about.get("notes", ())]
     if about.get("licence"):
         lines.append(("licence", about["licence"]))
     for name, text in lines:

@@ -11,7 +11,7 @@ from torchedu.run_folder import RunFolder
 
 KNOWN = Path(__file__).parent / "known_words.json"
 """Options and classes; ``scripts/known_words.py`` writes them from the commands' parsers."""
-CHECKED = {"fit": "fit", **dict.fromkeys(("validate", "test", "predict"), "trained")}
+CHECKED = {"fit": "fit", "validate": "test", "test": "test", "predict": "predict"}
 """Commands whose words are looked at, and under which name ``KNOWN`` has theirs."""
 LIGHTNINGS = {
     "trainer": "trainer/trainer.py",
@@ -49,8 +49,9 @@ def check(command: str, words: Sequence[str]) -> None:
     usage = f"torchedu {command}" + " CHECKPOINT" * (command != "fit")
     for option, value in given:
         name = option.lstrip("-").rstrip("+").replace(".init_args", "")
-        if option.startswith("--") and not (_is_known(name, known["options"]) or own):
-            raise unknown_option(name, known["options"], usage)
+        passes = own or name in known["sizes"] or _is_known(name, known["options"])
+        if option.startswith("--") and not passes:
+            raise unknown_option(name, [*known["options"], *CLASSES], usage)
         classes = known.get(f"{name} of {task}", known.get(name))
         if name in CLASSES and classes and not (own or _is_class(value, classes)):
             raise unknown_class(name, value, classes)

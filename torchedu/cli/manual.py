@@ -19,6 +19,13 @@ _WHERE = {
     "--trainer.devices N": "of which --trainer.accelerator names the kind: cpu, gpu, auto",
     "--trainer.strategy NAME": "how they share the work: ddp, fsdp, tensor, pipeline, ...",
 }
+_USED = {
+    **_DATA,
+    "--run FOLDER": "where results go; a folder of the run's own where it is not given",
+    "--format csv": "of tables: parquet or csv",
+    "--data.batch_size N": "windows or texts at once",
+    **_WHERE,
+}
 USUAL = {
     "fit": {
         "--config RECIPE": "the task, its network and settings; a name below, or a file",
@@ -32,12 +39,11 @@ USUAL = {
         "--resume auto": "go on with the run in --run, where it has begun",
         "--seed_everything N": "of weights and dropout; --data.seed N of parts and order",
     },
-    "trained": {
-        **_DATA,
-        "--run FOLDER": "where results go; a folder of the run's own where it is not given",
-        "--format csv": "of tables: parquet or csv",
-        "--data.batch_size N": "windows or texts at once",
-        **_WHERE,
+    "test": _USED,
+    "predict": {
+        **_USED,
+        "--student NAME": "knowledge tracing: this student alone, and what to do next",
+        "--questions FILE": "knowledge tracing: items to be asked of every student, a CSV file",
     },
 }
 """The options that people use, by command."""

@@ -115,6 +115,9 @@ class DataModule(Ranged, LightningDataModule, ABC):
         files = json.dumps(self.store.manifest["files"], sort_keys=True)
         return hashlib.sha256(files.encode()).hexdigest()
 
+    def ask(self) -> None:
+        """Take rows that only ask as questions, where data of this kind may have such."""
+
     @property
     def features_digest(self) -> str | None:
         """What tells vectors that a frozen model made of its texts from others; None without any.

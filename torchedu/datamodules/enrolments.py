@@ -15,7 +15,7 @@ from torchedu.datamodules.base import DataModule, Options, Seen
 from torchedu.datamodules.negatives import NegativeSampler
 from torchedu.datasets.enrolment_splits import split_enrolments
 from torchedu.datasets.enrolments import EnrolmentStore
-from torchedu.datasets.importers.enrolments.prerequisites import read_prerequisites
+from torchedu.datasets.importers.reading.prerequisites import read_prerequisites
 from torchedu.datasets.order import Order, cut_windows
 from torchedu.datasets.prerequisites import Prerequisites
 from torchedu.datasets.splits import Part, named_test

@@ -22,7 +22,7 @@ from torchedu.datasets.answers import Answers, stretch_index
 from torchedu.datasets.order import Order, Windows, cut_windows
 from torchedu.datasets.simulator import simulate
 from torchedu.datasets.splits import Part
-from torchedu.errors import ConfigError, allowed
+from torchedu.errors import ConfigError, DataError, allowed
 from torchedu.files import remove_left
 from torchedu.models import KTModel, Network
 from torchedu.models.kt_model import BuildsOnRegression
@@ -74,6 +74,7 @@ class Interactions(DataModule):
     longest = "window"
     reads: tuple[str, ...] = ()
     past = False
+    _asks = False
     _moved: NDArray[np.float32] | None = None  # once a network has asked for a regression
 
     def __init__(
@@ -110,7 +111,8 @@ class Interactions(DataModule):
         self.context = context
         if path is None:
             self.name = "simulated class"
-        self._raw = format, {"columns": columns, "groups": groups, **(options or {})}, out
+        given = {"columns": columns, "groups": groups, "unmarked": None, **(options or {})}
+        self._raw = format, given, out
         self._split = partial(
             splits.split, by=split, val=val, test=test, seed=seed,
             folds=folds, fold=fold, column=split_column,
@@ -121,7 +123,18 @@ class Interactions(DataModule):
         """The answers, made of a raw file first where that was not done yet."""
         if self.path is None:
             return self._simulated()
-        return self.stored(AnswerStore, *self._raw)
+        try:
+            return self.stored(AnswerStore, *self._raw)
+        except DataError as error:
+            if not (self._asks and any(name.endswith("unmarked") for name in error.options())):
+                raise
+        # A row has no mark: one that is imported so has no other use than to be asked.
+        format, options, out = self._raw
+        return self.stored(AnswerStore, format, {**options, "unmarked": "ask"}, out)
+
+    def ask(self) -> None:
+        """Take rows without a mark as questions, which are no history; see ``Questions``."""
+        self._asks = True
 
     @cached_property
     def own(self) -> Companions:

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from torchedu.datasets import Store
-from torchedu.datasets.importers import Importer, formats, guess_format, imported, importer_of
+from torchedu.datasets.importers import (
+    Importer,
+    formats,
+    guess_format,
+    imported,
+    importer_of,
+    untold,
+)
 from torchedu.datasets.store import MANIFEST
 from torchedu.errors import ConfigError, TorcheduError, worded
 from torchedu.files import alone
@@ -54,14 +61,7 @@ def stored(
         return kind(raw)
     read_as = format or guess_format(path, kind)
     if read_as is None:
-        if "://" not in path and not raw.exists():
-            return kind(raw)  # which says that nothing is there
-        known = formats(kind)
-        raise ConfigError(
-            f"nothing tells the format of {path}.",
-            f"Name it with ⟦data.format⟧: {', '.join(known)}.",
-            option="data.format", allowed=known,
-        )  # fmt: skip
+        raise untold(path, formats(kind), "data.format")
     with _as_options_of(arguments):
         importer = importer_of(read_as, options, kind)
     place = Path(out) if out else _place(path)

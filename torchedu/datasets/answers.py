@@ -49,6 +49,20 @@ class Answers(NamedTuple):
     time: NDArray[np.int64] | None = None
 
 
+class Questions(NamedTuple):
+    """Questions that students are still to answer.
+
+    Attributes:
+        student: Row of the student; shape (questions,).
+        item: Item id.
+        after: How many of the student's answers stand before it.
+    """
+
+    student: NDArray[np.int64]
+    item: NDArray[np.int64]
+    after: NDArray[np.int64]
+
+
 class AnswerStore(Store):
     """A store of students' answers, a row a student, each history in the order it happened.
 
@@ -73,6 +87,17 @@ class AnswerStore(Store):
     """Where each item's skills begin, by item id; shape (items + 1,)."""
     skill = kept(Store.values, "items", "skill.skill")
     """Skill ids of all items, one item after the other."""
+
+    @property
+    def questions(self) -> "Questions":
+        """The questions that the data asks beside the answers; none where it asks nothing."""
+        if "question.item" not in self.columns("students"):
+            none = np.zeros(0, np.int64)
+            return Questions(none, none, none)
+        asked = np.diff(self.offsets("students", "question"))
+        item, after = (self.values("students", f"question.{name}") for name in ("item", "after"))
+        student = np.repeat(np.arange(self.num_students), asked)
+        return Questions(student, np.asarray(item, np.int64), np.asarray(after, np.int64))
 
     @property
     def num_answers(self) -> int:
@@ -153,6 +178,7 @@ class AnswerWriter(StoreWriter):
         fractional: Whether marks other than 0 and 1 occur.
         columns: The optional columns that every answer has.
         about: Where the data came from and what was dropped; plain JSON.
+        questions: Whether questions are kept beside the answers.
     """
 
     def __init__(
@@ -164,8 +190,10 @@ class AnswerWriter(StoreWriter):
         fractional: bool = False,
         columns: Sequence[str] = (),
         about: Mapping[str, Any] | None = None,
+        questions: bool = False,
     ) -> None:
         super().__init__(path)
+        self._asks = questions
         self.vocabulary, self._item_skills, self._without = own_skills(vocabulary, item_skills)
         self.about = dict(about or {})
         marks = {"item": "int32", "correct": "float32" if fractional else "uint8"}
@@ -176,6 +204,8 @@ class AnswerWriter(StoreWriter):
         """Begin the store."""
         super().__enter__()
         ragged = {"name": {"utf8": "uint8"}, "answer": self._dtypes}
+        if self._asks:
+            ragged["question"] = {"item": "int32", "after": "int32"}
         self._students = self.table("students", dict.fromkeys(self._groups, "int32"), ragged)
         items = self.table("items", ragged={"skill": {"skill": "int32"}})
         lengths, values = self._item_skills
@@ -188,6 +218,7 @@ class AnswerWriter(StoreWriter):
         lengths: ArrayLike,
         answers: Mapping[str, ArrayLike],
         groups: Mapping[str, ArrayLike] | None = None,
+        questions: tuple[ArrayLike, Mapping[str, ArrayLike]] | None = None,
     ) -> None:
         """Append whole students.
 
@@ -196,9 +227,13 @@ class AnswerWriter(StoreWriter):
             lengths: How many answers each has; shape (students,).
             answers: ``item``, ``correct`` and the optional columns; shape (sum of lengths,).
             groups: For each attribute, the students' group ids; shape (students,).
+            questions: How many each is asked, and ``item`` and ``after``, as ``Questions`` has
+                them; where questions are kept.
         """
         flat = {name: (groups or {})[name.removeprefix(GROUP)] for name in self._groups}
         ragged = {"name": encode_texts(names), "answer": (lengths, answers)}
+        if self._asks:
+            ragged["question"] = questions or ([0] * len(names), {"item": [], "after": []})
         self._students.append(len(names), flat, ragged)
 
     def _finish(self) -> None:

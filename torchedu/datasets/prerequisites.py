@@ -1,15 +1,15 @@
-"""Which courses require which."""
+"""Which courses, or skills, require which."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 
 class Prerequisites:
-    """What each course requires.
+    """What each course or skill requires.
 
     Args:
         pairs: Ids of a course and of one it requires; shape (pairs, 2).
-        num_items: Number of course ids, the reserved ones included.
+        num_items: Number of ids, the reserved ones included.
     """
 
     def __init__(self, pairs: NDArray[np.int64], num_items: int) -> None:
@@ -31,7 +31,18 @@ class Prerequisites:
         """
         taken = np.zeros((num_students, self.num_items), bool)
         taken[student, item] = True
-        closed = np.zeros_like(taken)
-        for course, required in self.pairs.tolist():
-            closed[:, course] |= ~taken[:, required]
+        return self.missing(taken)
+
+    def missing(self, has: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Say of what something required is missing.
+
+        Args:
+            has: What each student has taken or mastered; shape (students, num_items).
+
+        Returns:
+            The same shape.
+        """
+        closed = np.zeros_like(has)
+        for wanted, required in self.pairs.tolist():
+            closed[:, wanted] |= ~has[:, required]
         return closed

@@ -253,9 +253,8 @@ class Domain(Ranged, nn.Module, ABC):
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return what the optimizer steps, by learning rate where that differs from ``lr``."""
-        return [
-            {"params": [parameter for parameter in self.parameters() if parameter.requires_grad]}
-        ]
+        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        return [{"params": trained, "lr": self.lr * self.net.pace}]
 
     def agree(self, data: Any, training: bool) -> None:
         """Agree with data on sizes, names and lengths, and learn what it says before training.

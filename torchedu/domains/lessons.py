@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torchedu.metrics.tags import TagScores
 
 FEW = 10_000
-"""Training sentences of a role with which ``balance`` stands halfway between what is asked and 1."""
+"""Training sentences of a role at which ``balance`` has half its way to 1 to go, as a power."""
 
 
 class Tagged(NamedTuple):

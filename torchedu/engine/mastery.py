@@ -32,14 +32,37 @@ def mastery(net: KTModel, state: State) -> Tensor:
     skill_K = torch.arange(RESERVED, net.num_skills, device=state[0].device)
     if not len(skill_K):
         return state[0].new_zeros(size, 0)
-    row = torch.arange(size, device=skill_K.device).repeat_interleave(len(skill_K))
-    most = max(1, ASKED_BYTES // net.state_bytes)
-    logits = []
-    for row_B, skill_B in zip(row.split(most), skill_K.repeat(size).split(most), strict=True):
-        asked = Asked(torch.full_like(skill_B, UNKNOWN), skill_B.unsqueeze(1))
-        copied = tuple(tensor[row_B] for tensor in state)
-        logits.append(net.predict(copied, as_read(asked, net.reads)).float())
-    return torch.cat(logits).sigmoid().view(size, len(skill_K))
+    unseen = Asked(torch.full_like(skill_K, UNKNOWN), skill_K.unsqueeze(1))
+    row_P, question_P = crossed(size, len(skill_K), skill_K.device)
+    return chances(net, state, row_P, unseen, question_P).view(size, len(skill_K))
+
+
+def crossed(rows: int, columns: int, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
+    """Return row and column of each place of a table, row by row."""
+    place = torch.arange(rows * columns, device=device)
+    return place // columns, place % columns
+
+
+@torch.inference_mode()
+def chances(net: KTModel, state: State, row_P: Tensor, asked: Asked, question_P: Tensor) -> Tensor:
+    """Return how likely students answer questions right.
+
+    Args:
+        net: The network, in evaluation mode.
+        state: What it knows of students.
+        row_P: Which of them is asked.
+        asked: Questions.
+        question_P: Which of these each is asked.
+
+    Returns:
+        chance_P: In 0..1.
+    """
+    asked, most = as_read(asked, net.reads), max(1, ASKED_BYTES // net.state_bytes)
+    logits = [state[0].new_zeros(0)]
+    for row_B, question_B in zip(row_P.split(most), question_P.split(most), strict=True):
+        put = Asked(*(None if x is None else x[question_B] for x in asked))  # type: ignore[arg-type]
+        logits.append(net.predict(tuple(x[row_B] for x in state), put).float())
+    return torch.cat(logits).sigmoid()
 
 
 @torch.inference_mode()
@@ -70,17 +93,32 @@ def final_mastery(net: KTModel, batch: AnswerBatch) -> Tensor:
     Returns:
         mastery_BK: In 0..1, for skill ids from 2.
     """
+    size = len(batch.item_BL)
+    mastery_BK = batch.correct_BL.new_zeros(size, max(0, net.num_skills - RESERVED))
+    for row_B, state in final_states(net, batch):
+        mastery_BK[row_B] = mastery(net, state)
+    return mastery_BK
+
+
+@torch.inference_mode()
+def final_states(net: KTModel, batch: AnswerBatch) -> Iterator[tuple[Tensor, State]]:
+    """Yield what a network knows after the last answer of each window.
+
+    Args:
+        net: The network, in evaluation mode.
+        batch: Histories; one without an answer ends where it begins.
+
+    Yields:
+        Some rows of the batch, each once, and the state of each.
+    """
     length_B = (batch.item_BL != PADDING).sum(1)
-    mastery_BK = batch.correct_BL.new_zeros(len(length_B), max(0, net.num_skills - RESERVED))
     # Longest first, so that those who go on are always the first rows, and the others cost nothing.
     row_B = length_B.argsort(descending=True, stable=True)
     state = net.initial_state(len(row_B))
-    for t in range(batch.item_BL.shape[1]):
+    for t in range(batch.item_BL.shape[1] + 1):
         going = int((length_B > t).sum())
-        row_B = row_B[:going]
-        state = net.step(tuple(tensor[:going] for tensor in state), batch.answered(t, row_B))
-        after = int((length_B > t + 1).sum())
-        if after < going:
-            ended = tuple(tensor[after:] for tensor in state)
-            mastery_BK[row_B[after:]] = mastery(net, ended)
-    return mastery_BK
+        if going < len(row_B):
+            yield row_B[going:], tuple(tensor[going:] for tensor in state)
+            row_B, state = row_B[:going], tuple(tensor[:going] for tensor in state)
+        if going:
+            state = net.step(state, batch.answered(t, row_B))

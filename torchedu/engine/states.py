@@ -17,11 +17,10 @@ from torch import Tensor
 
 from torchedu.errors import CheckpointError
 from torchedu.files import write_whole
-from torchedu.models import KTModel
 from torchedu.models.kt_model import State
 from torchedu.schema import NO_TIME
 
-VERSION = 1
+VERSION = 2
 """Of the bytes of a state."""
 STRIPES = 256
 """Locks among which the students are divided."""
@@ -38,20 +37,21 @@ class States:
     student come one after the other and those of others at the same time.
 
     Args:
-        net: The network.
+        initial: The state of a student who has answered nothing: a row of each tensor.
         digest: The checksum of all that a state belongs to.
+        kind: What the network is called.
     """
 
-    def __init__(self, net: KTModel, digest: str) -> None:
+    def __init__(self, initial: State, digest: str, kind: str) -> None:
         # Row 0 is that of those who have answered nothing, and is never written.
-        self._room = [x.clone() for x in net.initial_state(1)]
+        self._room = [x.clone() for x in initial]
         self._time = torch.full((1,), NO_TIME)
         self._row: dict[str, int] = {}
         self._free: list[int] = []
         self._digest = bytes.fromhex(digest)[:16]
         self._lock = Lock()
         self._stripes = [RLock() for _ in range(STRIPES)]
-        self._kind = type(net).__name__
+        self._kind = kind
 
     def __len__(self) -> int:
         """Return how many students are known."""

@@ -1,23 +1,26 @@
 """Students followed answer by answer: what they get right, what they master, what comes next."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from torchedu.batch import Answered, Question
+from torchedu.datasets.prerequisites import Prerequisites
 from torchedu.domains import Tracing
 from torchedu.domains.building import class_path
 from torchedu.engine.engine import Engine
 from torchedu.engine.mastery import mastery
+from torchedu.engine.next_items import NextItems, latest, nothing_practised
 from torchedu.engine.states import States, digest_of
-from torchedu.errors import ConfigError, DataError
+from torchedu.errors import DataError
 from torchedu.models.kt_model import State
 from torchedu.readers.answers import AnswerRows
-from torchedu.readers.rows import Columns, Rows, columns_of, times
+from torchedu.readers.rows import Columns, Rows, columns_of, refuse_name, times
 from torchedu.schema import ITEM, NO_TIME, SKILL
 
 ANSWER = ("student", "item", "correct")
@@ -41,7 +44,9 @@ class TracingEngine(Engine[Tracing], serves=Tracing):
         known = self.companions
         self._net = domain.net
         self._rows = AnswerRows(known.vocabulary, known.item_skills, self._net.reads)
-        self._states = States(self._net, self.digest)
+        # What the network keeps of a student, and the items of the latest answers.
+        initial = (*self._net.initial_state(1), nothing_practised(1))
+        self._states = States(initial, self.digest, type(self._net).__name__)
 
     @cached_property
     def digest(self) -> str:
@@ -123,13 +128,11 @@ class TracingEngine(Engine[Tracing], serves=Tracing):
         chances = self.predict_many(columns)
         return chances[0] if isinstance(items, str) else chances
 
-    @torch.inference_mode()
     def mastery(self, student: str) -> dict[str, float]:
         """Return a student's mastery of each skill; see ``engine.mastery.DEFINITION``."""
-        state, _ = self._states.get([str(student)])
-        values = mastery(self._net, state)[0].tolist()
-        return dict(zip(self.companions.vocabulary[SKILL], values, strict=True))
+        return self.mastery_many([student])[0]
 
+    @torch.inference_mode()
     def next(
         self,
         student: str,
@@ -138,31 +141,55 @@ class TracingEngine(Engine[Tracing], serves=Tracing):
         items: Sequence[str] | None = None,
         count: int = 1,
         time: Any = None,
+        requires: Mapping[str, Sequence[str]] | None = None,
+        mastered: float = 0.8,
     ) -> list[Suggestion]:
-        """Suggest items that a student answers right with a chance nearest to a target.
+        """Suggest what a student should do next, by ``engine.next_items.RULE``.
 
         Args:
             student: The student.
-            target: The chance wanted, 0..1.
+            target: The chance of a right answer that is wanted, 0..1.
             items: What to choose among; all items of the network where it is None.
             count: How many.
             time: When; see ``predict``.
+            requires: The skills that a skill requires. An item stays closed until all that its
+                skills require is mastered.
+            mastered: The mastery from which on a skill opens those that require it.
 
         Returns:
-            The nearest first.
+            The first to do first; fewer than ``count`` where no more are open.
 
         Raises:
-            ConfigError: The target is no chance, or the count is below 1.
+            ConfigError: ``target`` or ``mastered`` is no chance, or the count is below 1.
+            DataError: Nobody knows an item or a skill.
         """
-        if not 0 <= target <= 1 or count < 1:
-            raise ConfigError(
-                f"⟦target⟧ is {target} and ⟦count⟧ {count}.",
-                "The one is a chance of 0 to 1, the other at least 1.",
-            )
-        among = list(self.companions.vocabulary[ITEM] if items is None else items)
-        chances = self.predict(student, among, time=time)
-        order = sorted(range(len(among)), key=lambda i: abs(chances[i] - target))
-        return [Suggestion(among[i], chances[i]) for i in order[:count]]
+        rule = NextItems(target, count, self._prerequisites(requires or {}), mastered)
+        known = self.companions.vocabulary[ITEM]
+        among = [str(item) for item in (known if items is None else items)]
+        for row, item in enumerate(among):
+            if item not in known:
+                refuse_name(row, "item", item, known)
+        columns: Columns = {"item": among}
+        columns |= {"time": [time] * len(among)} if time is not None else {}
+        asked = self._rows.asked(columns)
+        (*state, recent_BR), _ = self._states.get([str(student)])
+        skill_NS = torch.from_numpy(self._rows.skill_NS)
+        (best,) = rule.chosen(self._net, tuple(state), asked, skill_NS, recent_BR)
+        return [Suggestion(among[place], chance) for place, chance in best]
+
+    def _prerequisites(self, requires: Mapping[str, Sequence[str]]) -> Prerequisites | None:
+        """Return what skills require, by id.
+
+        Raises:
+            DataError: Nobody knows a skill.
+        """
+        skills = self.companions.vocabulary[SKILL]
+        pairs = [(skill, needed) for skill, all_of in requires.items() for needed in all_of]
+        for row, name in enumerate(name for pair in pairs for name in pair):
+            if name not in skills:
+                refuse_name(row // 2, "skill", name, skills)
+        ids = np.array([[skills.id(name) for name in pair] for pair in pairs], np.int64)
+        return Prerequisites(ids, len(skills)) if pairs else None
 
     # Many students
 
@@ -188,7 +215,7 @@ class TracingEngine(Engine[Tracing], serves=Tracing):
         with self._states.holding(students):
             state, before = self._states.get(students)
             if len(students) == len(names):
-                state = self._net.step(state, answers)
+                state = self._after(state, answers)
                 last = before if time is None else self._later(before, time, names)
             else:
                 state, last = self._in_turn(state, before, names, answers, time)
@@ -208,12 +235,18 @@ class TracingEngine(Engine[Tracing], serves=Tracing):
         for some in turns:
             at = torch.tensor(some)
             row = torch.tensor([place[names[i]] for i in some])
-            after = self._net.step(tuple(x[row] for x in state), _some(answers, at))
+            after = self._after(tuple(x[row] for x in state), _some(answers, at))
             state = tuple(x.index_copy(0, row, y) for x, y in zip(state, after, strict=True))
             if time is not None:
                 now = self._later(last[row], time[at], [names[i] for i in some], some)
                 last = last.index_copy(0, row, now)
         return state, last
+
+    def _after(self, state: State, answers: Answered) -> State:
+        """Return what is kept after one answer of each student."""
+        *known, recent_BR = state
+        stepped = self._net.step(tuple(known), answers)
+        return (*stepped, latest(recent_BR, answers.item_B))
 
     @staticmethod
     def _later(
@@ -253,10 +286,21 @@ class TracingEngine(Engine[Tracing], serves=Tracing):
         chances: list[float] = []
         for first in range(0, len(names), AT_ONCE):
             some = slice(first, first + AT_ONCE)
+            (*state, _), _ = self._states.get(names[some])
             part = _some(asked, some)
-            state, _ = self._states.get(names[some])
-            chances += self._net.predict(state, part).float().sigmoid().tolist()
+            chances += self._net.predict(tuple(state), part).float().sigmoid().tolist()
         return chances
+
+    @torch.inference_mode()
+    def mastery_many(self, students: Sequence[str]) -> list[dict[str, float]]:
+        """Return the mastery of each skill of several students; see ``mastery``."""
+        skills, mastered = list(self.companions.vocabulary[SKILL]), list[dict[str, float]]()
+        for first in range(0, len(students), AT_ONCE):
+            some = [str(name) for name in students[first : first + AT_ONCE]]
+            (*state, _), _ = self._states.get(some)
+            rows = mastery(self._net, tuple(state)).tolist()
+            mastered += [dict(zip(skills, row, strict=True)) for row in rows]
+        return mastered
 
     # States
 

@@ -13,13 +13,14 @@ from torchedu.baselines.risk import RiskBoosting, RiskLogistic, RiskMoments, ble
 from torchedu.companions import Companions
 from torchedu.datamodules import CourseEvents
 from torchedu.evaluation.any_task import Request, findings, fitted
+from torchedu.evaluation.judged import Judged, judged
 from torchedu.evaluation.risk_sections import (
     groups_alike,
     one_students_risk,
     week_by_week,
     whom_to_call,
 )
-from torchedu.evaluation.side_by_side import Models, apart, audited, curves, groups_of, rows
+from torchedu.evaluation.side_by_side import Models, apart, curves, groups_of, rows
 from torchedu.features.course import WEEK
 from torchedu.features.course_view import module_of
 from torchedu.metrics import scores
@@ -89,8 +90,7 @@ def _(task: AtRisk, data: CourseEvents, request: Request) -> dict[str, Any]:
         for share, called, mine in zip(shares, lists, at, strict=True)
     ]
     groups = groups_of(store, known["enrolment"][first])
-    stratum = Attribute(course[first], store.courses.name)
-    fairness = audited(risk[first], at_risk[first], groups, stratum=stratum)
+    fairness = _at_cutoffs(task, data, known).audit()
     limits = _thresholds(learned, validated)
     beside = None if request.folder is None else RunFolder(request.folder).companions
     if beside is not None and beside.is_file():
@@ -117,6 +117,16 @@ def _(task: AtRisk, data: CourseEvents, request: Request) -> dict[str, Any]:
         "fairness": fairness,
         "thresholds": limits,
     }
+
+
+@judged.register
+def _at_cutoffs(task: AtRisk, data: CourseEvents, columns: Columns) -> Judged:
+    """Judge the risks at the cutoffs; groups by the first one, when most is decided."""
+    store, people = data.store, columns["enrolment"]
+    first = _cutoff(data, people, columns["day"].astype(np.float64)) == 0
+    course = Attribute(store.column("course")[people], store.courses.name)
+    outcome, groups = store.at_risk[people], groups_of(store, people)
+    return Judged(columns["probability"], outcome, people, groups, course, first)
 
 
 def _cutoff(

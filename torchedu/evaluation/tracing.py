@@ -17,8 +17,9 @@ from torchedu.datasets import AnswerStore, exact_filter
 from torchedu.datasets.answers import Answers, ragged_index, stretch_index
 from torchedu.datasets.splits import Part, attributes
 from torchedu.evaluation.any_task import Request, findings, fitted
+from torchedu.evaluation.judged import Judged, judged
 from torchedu.evaluation.sections import alike
-from torchedu.evaluation.side_by_side import audited, curves, groups_of, names_of
+from torchedu.evaluation.side_by_side import curves, groups_of, names_of
 from torchedu.evaluation.tracing_sections import (
     by_groups,
     by_length,
@@ -67,7 +68,7 @@ def _(task: KnowledgeTracing, data: Interactions, request: Request) -> dict[str,
     aucs: dict[str, list[list[float | None]]] = {"network": [], "baseline": []}
     # One after the other: all predictions of all models would not fit in memory.
     alone: dict[str, Within] = {}
-    skills = _skills(store, known)
+    skills, later = _skills(store, known), known["position"] > 0
     for name, kind, probability in models(task, data, known, request):
         alone[name] = within(probability, correct, student)
         skilled = within(probability, correct, student, skills)
@@ -75,6 +76,7 @@ def _(task: KnowledgeTracing, data: Interactions, request: Request) -> dict[str,
             {
                 "name": name, "kind": kind, **scores(probability, correct),
                 "auc_within": alone[name].auc(), "auc_within_skill": skilled.auc(),
+                "auc_later": scores(probability[later], correct[later])["auc"],
                 "pairs_within": int(alone[name].pairs.sum()),
                 "pairs_within_skill": int(skilled.pairs.sum()),
             }
@@ -86,12 +88,13 @@ def _(task: KnowledgeTracing, data: Interactions, request: Request) -> dict[str,
     network = rows[0]["name"]
     by_history = _by_history(known, stretches, aucs)
     by_group = _by_group(store, known, alone[network])
-    fairness = audited(known["probability"], correct, groups_of(store, student), student=student)
+    fairness = _whole(task, data, known).audit()
     if request.folder is not None:
         write_table(RunFolder(request.folder).table(), answers(data, known))
     interval = auc_interval(known["probability"], correct, student)
     return {
         "counts": {"students": len(np.unique(student)), "answers": len(correct)},
+        "first_answers": int((~later).sum()),
         "facts": {f"{kind}s": len(list(store.vocabulary[kind])) for kind in (ITEM, SKILL)},
         "columns": COLUMNS,
         "scores": rows,
@@ -101,7 +104,7 @@ def _(task: KnowledgeTracing, data: Interactions, request: Request) -> dict[str,
         "sections": [
             ranking_and_trust(rows, drawn),
             within_students(rows),
-            by_length(by_history, network),
+            by_length(by_history, rows, int((~later).sum())),
             by_groups(by_group, network, rows[0]["auc"]),
             alike(fairness),
             one_student(followed(task, data, known, request.part)),
@@ -111,6 +114,14 @@ def _(task: KnowledgeTracing, data: Interactions, request: Request) -> dict[str,
         "by_history": by_history,
         "auc_interval": interval and list(interval),
     }
+
+
+@judged.register
+def _whole(task: KnowledgeTracing, data: Interactions, columns: Columns) -> Judged:
+    """Judge all answers, those of a student together."""
+    student = columns["student"]
+    groups = groups_of(data.store, student)
+    return Judged(columns["probability"], columns["correct"], student, groups)
 
 
 def _moves(interval: tuple[float, float] | None) -> str:

@@ -79,14 +79,15 @@ def within_students(rows: Rows) -> Section:
     )
 
 
-def by_length(stretches: Rows, network: str) -> Section:
+def by_length(stretches: Rows, models: Rows, first: int) -> Section:
     """Show how well answers are predicted early on and later.
 
     Args:
         stretches: ``from``, ``to``, ``answers``, ``auc`` and ``best_baseline_auc`` of each.
-        network: The network's name.
+        models: The scores of each model, the network first.
+        first: How many of the answers are the first of a student.
     """
-    title = "By length of history"
+    title, network = "By length of history", models[0]["name"]
     if all(row["auc"] is None for row in stretches):
         return lacking(title, "No part of the answers has a defined AUC.")
     labelled = [
@@ -110,8 +111,16 @@ def by_length(stretches: Rows, network: str) -> Section:
     headings = {"label": "earlier answers", "answers": "answers", **AUCS}
     return Section(
         title,
-        "How well answers are predicted early on, when little is known of a student, and later.",
-        [picture, table(labelled, headings | {"best_baseline_auc": "best baseline"})],
+        "How well answers are predicted early on, when little is known of a student, and later. Of "
+        f"the answers scored {first:,} are a student's first, foretold by item and skills alone; "
+        "the second table has the AUC without them.",
+        [
+            picture,
+            table(labelled, headings | {"best_baseline_auc": "best baseline"}),
+            table(
+                models, {"name": "model", "auc": "AUC", "auc_later": "AUC without first answers"}
+            ),
+        ],
     )
 
 

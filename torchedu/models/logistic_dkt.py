@@ -18,7 +18,7 @@ from torchedu.models.kt_model import KTModel, State
 from torchedu.schema import ITEM, PADDING, SKILL
 
 HALF_OPEN = 30_000
-"""Training answers with which the gate begins half open."""
+"""Training answers with which the gate begins half open, and training takes half the pace."""
 APART = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89)
 """How many answers lie between those that are compared with one another."""
 
@@ -29,9 +29,10 @@ class LogisticDKT(KTModel):
     No one paper's network. Log odds = those of ``torchedu.baselines.StreamingLR``, fitted to the
     training part before the first pass and left as they are, + gate x (what an LSTM over skills and
     marks, ``DKT`` of Piech et al. 2015, and a hidden layer on the numbers that the regression reads
-    make of the skills asked). The gate begins at n / (n + 30,000) for n training answers, so that a
-    small class is left to the regression. Beside the cross-entropy, a right answer is to stand
-    above wrong ones of the same student, which is what choosing the next item asks.
+    make of the skills asked). The gate begins at n² / (n² + 30,000²) for n training answers, and so
+    much of the learning rate is taken: a small class is left to the regression. Beside the
+    cross-entropy, a right answer is to stand above wrong ones of the same student, which is what
+    choosing the next item asks.
 
     The added part knows how easy the items are, those answered (they move their codes as in AKT,
     https://arxiv.org/abs/2007.12324) and the one asked. The weight of an item that few have
@@ -100,8 +101,10 @@ class LogisticDKT(KTModel):
         self.item_weight.weight.copy_(facts.item_N2)
         self.skill_weight.weight.copy_(facts.skill_K7)
         self.shared_weight.copy_(facts.shared_F)
+        # Few answers cannot tell what is to be added: the steps are small, or it is noise.
+        self.pace = 1 / (1 + (HALF_OPEN / max(facts.answers, 1)) ** 2)
         if fresh:
-            self.gate.fill_(facts.answers / (facts.answers + HALF_OPEN))
+            self.gate.fill_(self.pace)
 
     def forward(self, batch: AnswerBatch) -> Tensor:
         """Predict every answer of a batch; see ``KTModel.forward``."""

@@ -4,6 +4,7 @@ from torchedu.prediction import (  # noqa: F401 - each registers its task
     explanation,
     grading,
     lessons,
+    questions,
     recommendation,
     risk,
     tracing,

@@ -1,6 +1,7 @@
 """One way to write what a trained network says, whatever its task."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from functools import singledispatch
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,8 +35,35 @@ class Output(NamedTuple):
     rows: pa.Table | Iterator[pa.Table] | list[dict[str, Any]]
 
 
+@dataclass(frozen=True)
+class Asks:
+    """What is asked of a network that follows students, beside what the data says.
+
+    Attributes:
+        student: Who alone is meant: what should this student do next?
+        questions: A CSV file of items to be asked about, of everybody or of whom it names; with a
+            student, those to choose among.
+        count: How many items come next.
+        target: The chance of a right answer that is wanted of them.
+        prerequisites: A CSV file of pairs of skills, ``skill`` and ``requires``.
+        mastered: The mastery from which on a skill opens those that require it.
+    """
+
+    student: str | None = None
+    questions: str | None = None
+    count: int = 5
+    target: float = 0.7
+    prerequisites: str | None = None
+    mastered: float = 0.8
+
+
 def predict(
-    task: Task, data: DataModule, trainer: Trainer, folder: Path, form: str = "parquet"
+    task: Task,
+    data: DataModule,
+    trainer: Trainer,
+    folder: Path,
+    form: str = "parquet",
+    asks: Asks = Asks(),
 ) -> dict[Path, str]:
     """Write a network's predictions as tables.
 
@@ -45,24 +73,30 @@ def predict(
         trainer: Runs the network.
         folder: Where the tables go.
         form: ``parquet`` or ``csv``.
+        asks: What is asked besides; of one student alone, that and nothing else.
 
     Returns:
         The files, with what each holds; on ranks other than the first, none.
 
     Raises:
-        ConfigError: The format is not known.
+        ConfigError: The format is not known, or the task does not answer what is asked.
     """
     check_format(form)
-    columns = predicted(task, data, None, trainer)
     written: dict[Path, str] = {}
-    left_out = _left_out(task, data, columns) if trainer.is_global_zero else ""
-    for name, holds, rows in outputs(task, data, columns) if trainer.is_global_zero else ():
+    files = asked_outputs(task, data, asks)  # on every rank, so that all of them refuse a mistake
+    if asks.student is None:
+        columns = predicted(task, data, None, trainer)
+        if trainer.is_global_zero:
+            left_out = _left_out(task, data, columns)
+            usual = outputs(task, data, columns)
+            files = [*(each._replace(holds=each.holds + left_out) for each in usual), *files]
+    for name, holds, rows in files if trainer.is_global_zero else ():
         file = RunFolder(folder).table(name, "json" if isinstance(rows, list) else form)
         if isinstance(rows, list):
             write_json(file, rows)
         else:
             write_table(file, rows)
-        written[file] = holds + left_out
+        written[file] = holds
     return written
 
 
@@ -77,6 +111,28 @@ def _left_out(task: Task, data: DataModule, columns: Columns) -> str:
     return f"; {left:,} of {number:,} {key}s are left out: nothing is to be said of them" * (
         left > 0
     )
+
+
+@singledispatch
+def asked_outputs(task: Task, data: DataModule, asks: Asks) -> list[Output]:
+    """Return the files of what is asked besides; a task that answers such registers its own.
+
+    Args:
+        task: The trained task.
+        data: The data.
+        asks: What is asked.
+
+    Raises:
+        ConfigError: Something is asked that the task does not answer.
+    """
+    usual = asdict(Asks())
+    for name, value in asdict(asks).items():
+        if value != usual[name]:
+            raise ConfigError(
+                f"⟦{name}⟧ is asked of a {type(task).__name__}.",
+                "It is answered by a network of knowledge tracing alone: leave it out.",
+            )
+    return []
 
 
 @singledispatch

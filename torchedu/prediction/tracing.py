@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
+from numpy.typing import NDArray
 from rich.progress import track
 
 from torchedu.datamodules import Interactions
@@ -59,8 +60,8 @@ def answers(data: Interactions, columns: Columns) -> Iterator[pa.Table]:
 def masteries(task: KnowledgeTracing, data: Interactions) -> Iterator[pa.Table]:
     """Tell each student's mastery of each skill.
 
-    Mastery is what ``torchedu.engine.mastery.DEFINITION`` says, after all the student's answers, of
-    which the network sees the last ``data.window``.
+    Mastery is what ``torchedu.engine.mastery.DEFINITION`` says, after all the student's answers;
+    see ``histories``.
 
     Args:
         task: The trained task.
@@ -71,11 +72,9 @@ def masteries(task: KnowledgeTracing, data: Interactions) -> Iterator[pa.Table]:
     """
     assert task.vocabulary is not None
     net = task.net.cpu().eval()
-    stop = np.diff(data.store.history_offsets)
-    students = np.flatnonzero(stop)
-    start = np.maximum(stop - data.window, 0)[students]
-    windows = Windows(students, start, start, stop[students])
-    batches = AnswerBatches(data.store, windows, task.vocabulary, task.net.reads)
+    lengths = np.diff(data.store.history_offsets)
+    students = np.flatnonzero(lengths)
+    batches = histories(task, data, students, lengths[students])
     skills = names_array(task.vocabulary[SKILL])[RESERVED:]
 
     for first in track(
@@ -94,6 +93,26 @@ def masteries(task: KnowledgeTracing, data: Interactions) -> Iterator[pa.Table]:
                 "mastery": mastery_BK.ravel(),
             }
         )
+
+
+def histories(
+    task: KnowledgeTracing,
+    data: Interactions,
+    student: NDArray[np.int64],
+    stop: NDArray[np.int64],
+) -> AnswerBatches:
+    """Return what builds batches of histories, to be followed answer by answer.
+
+    Args:
+        task: The trained task.
+        data: The answers.
+        student: The row of each history's student; shape (histories,).
+        stop: How many answers each has. A network that was trained on whole histories sees them
+            all, another the last ``data.window``.
+    """
+    start = np.zeros_like(stop) if task.net.past else np.maximum(stop - data.window, 0)
+    windows = Windows(student, start, start, stop)
+    return AnswerBatches(data.store, windows, task.vocabulary, task.net.reads)
 
 
 def followed(

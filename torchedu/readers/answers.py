@@ -143,9 +143,9 @@ class AnswerRows:
     ) -> None:
         self.items, self.skills, self.reads = vocabulary[ITEM], vocabulary[SKILL], tuple(reads)
         none = np.zeros((len(self.items), 0), np.int64)
-        self._skill_NS = none if item_skills is None else item_skills
-        if not self._skill_NS.shape[1]:
-            self._skill_NS = np.zeros((len(self.items), 1), np.int64)
+        self.skill_NS = none if item_skills is None else item_skills
+        if not self.skill_NS.shape[1]:
+            self.skill_NS = np.zeros((len(self.items), 1), np.int64)
 
     def asked(self, columns: Columns) -> Asked:
         """Return questions.
@@ -205,7 +205,7 @@ class AnswerRows:
     def _items(self, columns: Columns) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the ids of items, and of the skills of each."""
         item = np.array(self.items.ids(map(str, columns["item"])), np.int64)
-        skill_BS, named = self._skill_NS[item], columns.get("skill")
+        skill_BS, named = self.skill_NS[item], columns.get("skill")
         if named is None:
             named = [None] * len(item)
         if any(item_skills is not None for item_skills in named):

@@ -11,6 +11,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from torchedu.report.folder import clean_name
+from torchedu.report.many import draw_parallels, draw_points
 from torchedu.report.style import (
     BASELINE,
     BOUND,
@@ -31,7 +32,7 @@ from torchedu.report.style import (
     label_shares,
     short,
 )
-from torchedu.sections import Bars, Dots, HeatMap, Line, Lines, Stripes
+from torchedu.sections import Bars, Dots, HeatMap, Line, Lines, Parallels, Points, Stripes
 
 MOST_MARKED = 60
 """Points of a line beyond which they have no dots."""
@@ -331,7 +332,8 @@ def _stripes(form: Stripes) -> tuple[Figure, str] | None:
 
 
 _DRAWN: dict[type, Callable[[Any], tuple[Figure, str] | None]] = {
-    Lines: _lines, Bars: _bars, Dots: _dots, HeatMap: _heat_map, Stripes: _stripes
+    Lines: _lines, Bars: _bars, Dots: _dots, HeatMap: _heat_map, Stripes: _stripes,
+    Points: draw_points, Parallels: draw_parallels,
 }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from torchedu.report.forms import draw
 from torchedu.report.model_card import model_card
 from torchedu.report.style import Picture, drawing, short
 from torchedu.run_folder import RunFolder
-from torchedu.sections import Bar, Bars, Dots, Lines, Section, Table, Text
+from torchedu.sections import Bar, Bars, Dots, Lines, Points, Section, Table, Text
 
 
 class Shown(NamedTuple):
@@ -113,7 +113,7 @@ def _shown(section: Section, taken: set[str]) -> Shown:
         elif picture := draw(form, id if not shown.pictures else f"{id}-{len(shown.pictures) + 1}"):
             shown.pictures[picture.name] = picture
             narrow = isinstance(form, Lines | Dots) and not form.wide
-            if not (narrow or isinstance(form, Bars)):
+            if not (narrow or isinstance(form, Bars | Points)):
                 shown.wide.add(picture.name)
             if isinstance(form, Lines):
                 shown.marks.extend(words for _, words in form.marks)

@@ -91,13 +91,9 @@ def build(config: RunConfig, meta: bool = False) -> Run:
     for name, allowed in ENOUGH.items() if config.trains else ():
         check_range(f"enough.{name}", config.config["enough"][name], allowed)
     config._set_seed()
-    on_meta = [(_on_meta, Task, True)] if meta else None
-    try:
-        asked = config.parser.instantiate(config.config, instantiators=on_meta)
-    except (ValueError, TypeError, ArgumentError) as error:
-        raise cause_of(error, config.parser.prog) from None
+    asked, given = instantiated(config, meta), config.config
+    data = asked["data"]
     config.config_init = asked
-    data, given = asked["data"], config.config
     if not config.trains:
         assert config.checkpoint is not None
         task, file, resume = open_task(config.checkpoint), config.checkpoint.file, None
@@ -120,6 +116,26 @@ def build(config: RunConfig, meta: bool = False) -> Run:
         check_memory(task, trainer)
     before, step = (None, 0) if resume is None else (resume.file, resume.step)
     return Run(task, data, trainer, before, file, given, config.names_path, step)
+
+
+def instantiated(config: RunConfig, meta: bool = False) -> Namespace:
+    """Build what the words name, each for itself, and nothing of the run that it belongs to.
+
+    Args:
+        config: What is asked for.
+        meta: As ``build`` has it.
+
+    Returns:
+        The task as ``model``, ``data``, and what else the words name.
+
+    Raises:
+        ConfigError: Something cannot be built.
+    """
+    on_meta = [(_on_meta, Task, True)] if meta else None
+    try:
+        return config.parser.instantiate(config.config, instantiators=on_meta)
+    except (ValueError, TypeError, ArgumentError) as error:
+        raise cause_of(error, config.parser.prog) from None
 
 
 def _on_meta(kind: type[Task], *args: Any, **arguments: Any) -> Task:

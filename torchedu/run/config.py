@@ -123,7 +123,7 @@ class RunConfig(LightningCLI):
     ) -> None:
         quiet()
         self.checkpoint = checkpoint
-        self.trains = command == "fit"
+        self.trains, self._predicts = command == "fit", command == "predict"
         self._words = Words(words)
         self.task = DEFAULT_TASK if checkpoint is None else task_class(checkpoint)
         self._data: dict[str, Any] | None = None
@@ -196,6 +196,8 @@ class RunConfig(LightningCLI):
         parser.classes = {"data": subclasses(DataModule)}
         if not self.trains:
             parser.add_argument("--format", default="parquet", help="of tables: parquet or csv")
+            if self._predicts:
+                _add_asks(parser)
             return
         parser.classes |= {"model": subclasses(Task), "model.net": subclasses(self.task.nets)}
         usual = self.task.usual.get("init_args", {})
@@ -283,6 +285,19 @@ def parser_of(command: str, words: Sequence[str] = ()) -> RunParser:
         parser: RunParser = ready.args[0]
         return parser
     raise AssertionError(command)
+
+
+def _add_asks(parser: LightningArgumentParser) -> None:
+    """Add what is asked of a network that follows students; see ``prediction.any_task.Asks``."""
+    for name, kind, default, said in (
+        ("student", str | None, None, "this student alone: what to do next"),
+        ("questions", str | None, None, "a CSV file of items to be asked of every student"),
+        ("count", int, 5, "how many items come next"),
+        ("target", float, 0.7, "the chance of a right answer that is wanted of them"),
+        ("prerequisites", str | None, None, "a CSV file of skills and what they require"),
+        ("mastered", float, 0.8, "mastery that opens what requires a skill"),
+    ):
+        parser.add_argument(f"--{name}", type=kind, default=default, help=said)
 
 
 def _data_of(checkpoint: Path, is_named: bool) -> dict[str, Any] | None:

@@ -13,7 +13,8 @@ import files_rows
 import files_rows_published
 
 
-@pytest.mark.parametrize("name", files_cases.CASES)
+# C11 trains twice: tests/run/test_training.py has a run that starts from another.
+@pytest.mark.parametrize("name", sorted(files_cases.CASES.keys() - {"C11"}))
 def test_what_went_wrong_once_is_right(tmp_path: Path, name: str) -> None:
     assert files_cases.CASES[name](files_cases.Case(tmp_path))
 

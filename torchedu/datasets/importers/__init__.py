@@ -16,6 +16,7 @@ from torchedu.datasets.importers.registry import (
     importer_of,
     likely_formats,
     open_store,
+    untold,
 )
 
 __all__ = [
@@ -39,4 +40,5 @@ __all__ = [
     "open_store",
     "texts",
     "transcripts",
+    "untold",
 ]

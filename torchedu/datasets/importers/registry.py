@@ -1,6 +1,6 @@
 """The formats that there are, and the one door from raw files to a store."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.metadata import entry_points
 from inspect import isabstract
@@ -10,8 +10,10 @@ from typing import Any, get_args
 import pyarrow as pa
 
 from torchedu.datasets.importers.importer import Importer
+from torchedu.datasets.importers.reading import magic
 from torchedu.datasets.importers.reading.look import Look, look_at
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Places
+from torchedu.datasets.importers.reading.text import is_folder, locate
 from torchedu.datasets.store import Store
 from torchedu.errors import ConfigError, DataError, TorcheduError, allowed
 
@@ -142,6 +144,28 @@ def guess_format(raw: str | Path, store: type[Store]) -> str | None:
         The name of the format; None where nothing tells it.
     """
     return next(iter(likely_formats(look_at(raw), store)), None)
+
+
+def untold(raw: str | Path, known: Iterable[str], option: str = "format") -> TorcheduError:
+    """Return the error that says that nothing tells what raw files are.
+
+    Args:
+        raw: The file or folder; a path or a URI.
+        known: The formats that there are.
+        option: What takes a format.
+
+    Raises:
+        DataError: Nothing is there.
+    """
+    source, known = locate(str(raw)), list(known)
+    if not is_folder(source):
+        with source.open() as stream:
+            if other := magic.no_text(bytes(stream.read(4096))):
+                return source.fault(*other)
+    return ConfigError(
+        f"nothing tells the format of {raw}.", f"Name it with ⟦{option}⟧: {', '.join(known)}.",
+        option=option, allowed=known,
+    )  # fmt: skip
 
 
 def likely_formats(look: Look, store: type[Store] = Store) -> list[str]:

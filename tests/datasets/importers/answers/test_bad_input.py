@@ -27,6 +27,7 @@ from tests.datasets.importers.fake import (
 from torchedu.cli import main
 from torchedu.datasets import AnswerStore
 from torchedu.datasets.importers import formats, import_data
+from torchedu.errors import DataError
 
 # Examples are small as they come; shrinking would run the whole command hundreds of times more.
 TIMES = settings(max_examples=30, phases=(Phase.explicit, Phase.generate))
@@ -143,7 +144,7 @@ def test_score_outside(rows: list[Row], kind: str, data: st.DataObject, score: f
 
 
 @TIMES
-@given(rows_of, st.data(), st.sampled_from(["inf", "-inf", "so so", "A", "1/2", "Infinity", "١"]))
+@given(rows_of, st.data(), st.sampled_from(["inf", "-inf", "so so", "A", "1/0", "Infinity", "١"]))
 def test_score_that_is_no_number(rows: list[Row], data: st.DataObject, score: str) -> None:
     index = data.draw(st.integers(0, len(rows) - 1))
     rows[index]["correct"] = score
@@ -488,12 +489,16 @@ def test_line_ends_of_other_systems(end: str) -> None:
     refuse(write, "row 9:")
 
 
-def test_json_array_is_told_from_json_lines() -> None:
-    def write(folder: Path) -> list[str]:
-        (folder / "a.jsonl").write_text(json.dumps(answers(), indent=1))
-        return ["jsonl", str(folder / "a.jsonl")]
-
-    refuse(write, "one JSON array")
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_json_array_is_read_as_lines_are(indent: int | None, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(answers(), indent=indent))
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, answers())))
+    stores = [import_data("jsonl", tmp_path / f"a.{end}", tmp_path / end) for end in
+              ("json", "jsonl")]  # fmt: skip
+    assert stores[0].manifest["files"] == stores[1].manifest["files"]
+    (tmp_path / "a.json").write_text(json.dumps([*answers(), {**answers()[0], "correct": "x"}]))
+    with pytest.raises(DataError, match=rf"row {len(answers()) + 1}: correct is no mark"):
+        import_data("jsonl", tmp_path / "a.json", tmp_path / "s")
 
 
 def test_missing_file_names_the_nearest() -> None:

@@ -82,8 +82,21 @@ def test_students_of_two_columns_and_questions_of_one_name_stay_apart(tmp_path: 
 
 
 def test_the_first_column_names_students_whatever_it_is_called(tmp_path: Path) -> None:
-    file = written(tmp_path, "氏名,問1,問2,合計点", "山田,1,0,1", "佐藤,0,1,1", "佐藤,1,1,1")
+    file = written(tmp_path, "なまえ,問1,問2,合計点", "山田,1,0,1", "佐藤,0,1,1", "佐藤,1,1,1")
     assert guess_format(file, AnswerStore) == "wide"
     store = import_data("wide", file, tmp_path / "s", {"questions": ["問1", "問2"]})
     assert store.student_names([0, 1]) == ["佐藤", "山田"]
-    assert "first column, '氏名'" in store.about["notes"][0]
+    assert "the column 'なまえ'" in store.about["notes"][0]
+
+
+def test_students_of_one_first_name_stay_apart_under_headings_that_nobody_knows(
+    tmp_path: Path,
+) -> None:
+    head = "Vezetéknév,Vorname,Q. 1 /1.00,Q. 2 /1.00"
+    file = written(tmp_path, head, "Kis,Anna,1,0", "Nagy,Anna,0,1", "Tóth,Béla,1,1")
+    store = import_data("moodle", file, tmp_path / "s")
+    assert store.student_names([0, 1, 2]) == ["Kis", "Nagy", "Tóth"]
+    head = "Nom de famille,Prénom,Q. 1 /1.00,Q. 2 /1.00"
+    file = written(tmp_path, head, "Dupont,Luc,1,0", "Durand,Luc,0,1")
+    store = import_data("moodle", file, tmp_path / "s")
+    assert store.student_names([0, 1]) == ["Luc Dupont", "Luc Durand"]

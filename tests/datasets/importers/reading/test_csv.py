@@ -59,6 +59,8 @@ def test_one_column_may_be_taken_twice() -> None:
         ("#student,item\n1,2\n", ["#student", "item"], 1),
         ('"a\nx"|b\n1|2\n', ["a\nx", "b"], 2),
         ("a\n1\n", ["a"], 1),
+        ("Class 7b\n\na,b\n1,2\n3,4\n", ["a", "b"], 3),
+        ("Klasse 7b;;\nExport vom 01.02.2024;;\na;b;c\n1;0,5;2\n3;1;4\n", ["a", "b", "c"], 3),
     ],
 )
 def test_headings_are_found_whatever_divides_them_and_stands_above(

@@ -3,6 +3,7 @@
 import zipfile
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from tests.datasets.lesson_files import lesson, write_workbook
@@ -66,11 +67,47 @@ def test_entities_are_refused(book: Path) -> None:
 def test_more_rows_than_a_lesson_can_have_are_refused(
     book: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spreadsheet, "MOST_ROWS", 5)
     sheet = Workbook(locate(str(book)))
+    monkeypatch.setattr(spreadsheet, "MOST_ROWS", 5)
     found = ColumnMap({"sentence": "Sentence"}, ())
     with pytest.raises(DataError, match="it has more than 5 rows"):
         list(sheet.pieces(found, BadRows(Places())))
+    monkeypatch.setattr(spreadsheet, "MOST_CELLS", 3 * len(sheet.headings))
+    with pytest.raises(DataError, match="it has more than 3 rows"):
+        list(sheet.pieces(found, BadRows(Places())))
+
+
+def saved(file: Path, *sheets: list[tuple[object, ...]]) -> Path:
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for number, rows in enumerate(sheets):
+        sheet = book.create_sheet(f"sheet {number}")
+        for row in rows:
+            sheet.append(row)
+    book.save(file)
+    return file
+
+
+def test_the_first_sheet_with_rows_under_headings_is_read_and_said(tmp_path: Path) -> None:
+    answers = [("student", "item"), ("a", "q"), ("b", "q")]
+    sheet = Workbook(locate(str(saved(tmp_path / "x.xlsx", [("Exported by a school",)], answers))))
+    assert (sheet.headings, sheet.heading_row) == (["student", "item"], 1)
+    assert sheet.notes == ["x.xlsx has the sheets sheet 0, sheet 1: 'sheet 1' is read."]
+    titled = [("Class 7b",), (), *answers, answers[0], ("c", "q")]
+    sheet = Workbook(locate(str(saved(tmp_path / "y.xlsx", titled))))
+    assert (sheet.headings, sheet.heading_row, sheet.notes) == (["student", "item"], 3, [])
+    bad = BadRows(Places())
+    (piece,) = sheet.pieces(ColumnMap({"student": "student"}, ()), bad)
+    assert piece.batch.to_pydict() == {"student": ["a", "b", "c"]}
+    assert [told["rows"] for told in bad.dropped.values()] == [1]
+
+
+def test_no_column_of_a_wide_sheet_is_lost(tmp_path: Path) -> None:
+    rows = [tuple(f"q{i}" for i in range(300)), tuple(range(300))]
+    sheet = Workbook(locate(str(saved(tmp_path / "x.xlsx", rows))))
+    assert len(sheet.headings) == 300
+    (piece,) = sheet.pieces(ColumnMap({"last": "q299"}, ()), BadRows(Places()))
+    assert piece.batch.to_pydict() == {"last": ["299"]}
 
 
 @pytest.mark.parametrize("content", [b"", b"no ZIP at all", b"PK\x03\x04 cut"])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torchedu.datasets.importers.reading import text
+from torchedu.datasets.importers.reading import magic, text
 from torchedu.datasets.importers.reading.text import blocks, files, locate
 from torchedu.errors import ConfigError, DataError
 
@@ -76,3 +76,27 @@ def test_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sibling = locate("a.csv").sibling("a.csv")
     assert sibling is not None
     assert sibling.size() == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "encoding"),
+    [
+        ("姓名,学号,题1\n李明,2024,1\n", "gb18030"), ("姓名,學號,題目\n王小明,1\n", "big5"),
+        ("氏名,なまえ,問題\n山田たろう,1\n", "shift_jis"), ("이름,학생,문항\n김철수\n", "euc_kr"),
+        ("Имя,Задача\nИван,1\n", "cp1251"), ("الطالب,السؤال\nمحمد\n", "cp1256"),
+        ("Schüler,Größe\nMüller,1\n", "cp1252"), ("Όνομα,Ερώτηση\n", "cp1253"),
+    ],
+)  # fmt: skip
+def test_the_right_encoding_is_among_those_that_are_suggested(words: str, encoding: str) -> None:
+    likely = magic.likely_encodings(words.encode(encoding))
+    assert likely[encoding] in words
+    assert encoding == "cp1252" or "cp1252" not in likely
+
+
+def test_files_of_folders_in_it_are_those_of_a_folder_that_holds_none(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "readme.md").write_text("x")
+    (tmp_path / "a" / "b" / "x.csv").write_text("x")
+    assert [file.base for file in files(locate(str(tmp_path)), (".csv",))] == ["x.csv"]
+    (tmp_path / "y.csv").write_text("x")
+    assert [file.base for file in files(locate(str(tmp_path)), (".csv",))] == ["y.csv"]

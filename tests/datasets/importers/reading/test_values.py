@@ -45,6 +45,12 @@ def test_numbers(column: pa.Array, want: list[float], wrong: list[int]) -> None:
     assert np.flatnonzero(refused).tolist() == wrong
 
 
+def test_numbers_that_a_spreadsheet_has_cut_are_known() -> None:
+    names = pa.array(["1.23457E+11", "7", None, "1,5E12", "E+11", "1.2E+1111"])
+    assert values.encoded(names).cut.tolist() == [True, False, False, True, False, False]
+    assert not values.encoded(pa.array([None, "a"])).cut.any()
+
+
 def test_skills_of_lists_and_texts() -> None:
     def texts(column: pa.Array) -> list[str | None]:
         encoded = values.encoded_skills(column)

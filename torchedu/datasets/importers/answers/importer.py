@@ -3,7 +3,7 @@
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from torchedu.datasets.answers import AnswerStore
 from torchedu.datasets.describe import describe
@@ -30,6 +30,8 @@ class AnswerImporter(Timed, Marked, Importer):
         merge_skill_rows: Take rows that differ in nothing but the skill as one answer.
         skill_separator: What stands between several skills of an item.
         item_skills: A CSV file of items and their skills, instead of skills beside the answers.
+        unmarked: What rows without a mark are: ``error``, bad rows; or ``ask``, questions, which
+            stand beside the answers and are never history: ``torchedu predict`` answers them.
         response_time_unit: The unit of the response times; ``auto`` is seconds, unless that would
             make them long.
     """
@@ -41,6 +43,7 @@ class AnswerImporter(Timed, Marked, Importer):
     merge_skill_rows: bool = False
     skill_separator: str = ";"
     item_skills: str | None = None
+    unmarked: Literal["error", "ask"] = "error"
     response_time_unit: DurationUnit = "auto"
 
     def write(self, reading: Reading, bad: BadRows, out: Path, about: dict[str, Any]) -> None:
@@ -59,6 +62,7 @@ class AnswerImporter(Timed, Marked, Importer):
                 reading, bad, folder, marks=self.marks(reading.decimal),
                 clock=self.clock(reading.unit), durations=durations,
                 skills=Skills(separator, table), merge_skill_rows=self.merge_skill_rows,
+                asks=self.unmarked == "ask",
             )  # fmt: skip
             with closing(intake):
                 for piece in reading.pieces:

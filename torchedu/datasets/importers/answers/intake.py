@@ -21,6 +21,12 @@ from torchedu.datasets.importers.reading.skills import Skills
 from torchedu.errors import DataError
 from torchedu.schema import GROUP, ITEM, RESERVED, SKILL, Names, Vocabulary
 
+UNMARKED = (
+    "Correct the row, or give ⟦on_bad_row⟧ drop; where it is a question that is still to be "
+    "answered, ⟦unmarked⟧ ask."
+)
+"""What a user can do about a row without a mark."""
+Columns = dict[str, NDArray[Any]]
 SPILLED = {"item": "int32", "correct": "float32", "place": "int64"}
 
 
@@ -36,6 +42,7 @@ class Intake:
         durations: Reads the response times.
         skills: Names and checks skills.
         merge_skill_rows: Whether rows that differ in nothing but the skill are one answer.
+        asks: Whether rows without a mark are questions, and not bad.
     """
 
     def __init__(
@@ -49,6 +56,7 @@ class Intake:
         durations: Durations,
         skills: Skills,
         merge_skill_rows: bool,
+        asks: bool = False,
     ) -> None:
         self.reading = reading
         self.bad = bad
@@ -61,6 +69,7 @@ class Intake:
         self.durations = durations
         self._uncounted = 0
         self._merge = merge_skill_rows
+        self._asks, self._asked = asks, 0
         taken = reading.columns
         self._has = {name for name in taken if not name.startswith(GROUP)}
         self._groups = {name: Groups(name) for name in taken if name.startswith(GROUP)}
@@ -124,7 +133,7 @@ class Intake:
             self.clock.see(kept["time"], kept["kind"])
         if "attempt" in kept:
             self.attempted |= bool(kept["attempt"].any())
-        self.fractional |= bool((kept["correct"] % 1 != 0).any())
+        self.fractional |= bool((kept["correct"] % 1 > 0).any())
         self._rows.add(who, kept)
         return len(who)
 
@@ -157,21 +166,24 @@ class Intake:
             by_skill="skill" in self._has, merge=self._merge,
         )  # fmt: skip
         writer = AnswerWriter(
-            out, Vocabulary(kinds), item_skills, fractional=self.fractional, columns=columns
-        )
+            out, Vocabulary(kinds), item_skills, fractional=self.fractional, columns=columns,
+            questions=self._asks,
+        )  # fmt: skip
         with writer:
             done = 0
             for block in self._rows.students(order):
                 names = student_names[done : done + len(block.ids)]
                 done += len(block.ids)
-                lengths, table = self._answers(block, repeats)
-                some = lengths > 0
-                table["item"] = item_ids[table["item"]]
+                lengths, table, (asked, questions) = self._answers(block, repeats)
+                some = (lengths > 0) | (asked > 0)
+                for rows in (table, questions):
+                    rows["item"] = item_ids[rows["item"]]
                 writer.append(
                     [name for name, there in zip(names, some.tolist(), strict=True) if there],
                     lengths[some],
                     {name: table[name] for name in ("item", "correct", *columns)},
                     {name[len(GROUP) :]: ids[block.ids[some]] for name, ids in group_ids.items()},
+                    (asked[some], questions),
                 )
             repeats.finish()
             self.merged = repeats.merged
@@ -188,9 +200,11 @@ class Intake:
         read = self.marks.read(correct)
         missing = np.isnan(read.share) & ~read.wrong
         sieve.refuse("the student is missing", student.missing, column="student")
+        sieve.refuse(values.CUT[0], student.cut, column="student", remedy=values.CUT[1])
         sieve.refuse("the student has no answer", item.missing & missing, column="student")
         sieve.refuse("the item is missing", item.missing, column="item")
-        sieve.refuse("correct is missing", missing)
+        if not self._asks:
+            sieve.refuse("correct is missing", missing, remedy=UNMARKED)
         self.marks.refuse(sieve, read)
         return read.share
 
@@ -206,8 +220,12 @@ class Intake:
 
     def _answers(
         self, block: Students, repeats: Repeats
-    ) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
-        """Return a block of whole students in order of time, without repeats."""
+    ) -> tuple[NDArray[np.int64], Columns, tuple[NDArray[np.int64], Columns]]:
+        """Return a block of whole students in order of time, without repeats; and their questions.
+
+        Of both how many each student has, and their columns; ``after`` of a question is how many of
+        the student's answers stand before it.
+        """
         table = block.columns
         row = np.repeat(np.arange(len(block.ids)), block.lengths)
         if self.clock.tells_order:
@@ -220,10 +238,17 @@ class Intake:
             keys = [table[name] for name in names]
             if len(keys) > 1 or ((keys[0][1:] < keys[0][:-1]) & (row[1:] == row[:-1])).any():
                 row, table = _taken(np.lexsort((*keys, row)), row, table)
-        keep = repeats.first(row, table)
+        marked = ~np.isnan(table["correct"]) if self._asks else np.ones(len(row), bool)
+        answers = (row, table) if marked.all() else _taken(marked, row, table)
+        keep = marked.copy()
+        keep[marked] = repeats.first(*answers)
+        before, asked_of, item = np.cumsum(keep) - keep, row[~marked], table["item"][~marked]
         if not keep.all():
             row, table = _taken(keep, row, table)
-        return np.bincount(row, minlength=len(block.ids)), table
+        lengths, asked = (np.bincount(x, minlength=len(block.ids)) for x in (row, asked_of))
+        self._asked += len(item)
+        after = before[~marked] - (np.cumsum(lengths) - lengths)[asked_of]
+        return lengths, table, (asked, {"item": item, "after": after})
 
     def _about(self) -> dict[str, Any]:
         notes = list(self.reading.notes)
@@ -236,6 +261,8 @@ class Intake:
             notes.append(f"{self._uncounted:,} attempts are no count from 1: they are unknown.")
         for group in self._groups.values():
             notes += group.notes()
+        if self._asked:
+            notes.append(f"Rows without a mark: {self._asked:,}, which are questions alone.")
         if self.merged:
             notes.append(f"{self.merged} rows told an answer again for another skill: merged.")
         return {

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torchedu.bounded import DEPTH, opening, parse_json
 from torchedu.datasets.importers.answers.tables import AnswerTables
 from torchedu.datasets.importers.reading.columns import ColumnMap
+from torchedu.datasets.importers.reading.objects import array, is_array
 from torchedu.datasets.importers.reading.rows import BadRows, FileRows, Piece
 from torchedu.datasets.importers.reading.tables import Table
 from torchedu.datasets.importers.reading.text import Block, Source, blocks
@@ -27,19 +28,22 @@ class _Lines:
 
     def pieces(self, matched: ColumnMap, bad: BadRows) -> Iterator[Piece]:
         places = bad.of(self.source)
-        for block in blocks(self.source, self._encoding):
+        for block in _lines(self.source, self._encoding):
             yield _piece(block, matched, places)
+
+
+def _lines(source: Source, encoding: str) -> Iterator[Block]:
+    """Yield the objects of a file, one a line; those of an array count from 1."""
+    if is_array(source, encoding):
+        lines = (json.dumps(value).encode() for value in array(source, encoding))
+        yield Block(1, b"\n".join([*lines, b""]))
+    else:
+        yield from blocks(source, encoding)
 
 
 def _keys(source: Source, encoding: str) -> list[str]:
     """Return the keys of the objects in the first block, in the order met."""
-    first = next(blocks(source, encoding))
-    if first.data.lstrip().startswith(b"["):
-        raise source.fault(
-            "the file is one JSON array, not JSON lines.",
-            "Write one object a line, for instance with: jq -c '.[]'",
-            1,
-        )
+    first = next(_lines(source, encoding))
     table = _fast(first)
     if table is not None:
         return list(table.schema.names)

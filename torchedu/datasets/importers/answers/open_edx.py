@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from torchedu.bounded import parse_json
 from torchedu.datasets.importers.answers.importer import AnswerImporter
 from torchedu.datasets.importers.reading.objects import SUFFIXES, objects
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, texts
@@ -58,6 +59,11 @@ def _answer(said: Any) -> tuple[str | None, ...] | None:
     if not isinstance(said, Mapping) or said.get("event_source") != "server":
         return None
     event = said.get("event")
+    if isinstance(event, str):  # a text that holds it, as some pipelines keep it
+        try:
+            event = parse_json(event.encode())
+        except ValueError:
+            return None
     if said.get("event_type") != CHECKED or not isinstance(event, Mapping):
         return None
     grade, most = event.get("grade"), event.get("max_grade")

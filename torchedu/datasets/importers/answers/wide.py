@@ -129,12 +129,24 @@ class _Wide:
         whole = [i for i in there if all(row[i].strip() for row in of_people)]
         if whole:
             roles["student"] = self._names[whole[0]]
-        elif self._halves:
+        elif len(self._halves) > 1:
             roles["student"] = " + ".join(self._names[i] for i in self._halves)
-        elif 0 not in {question.mark for question in self._questions}:
-            roles["student"] = self._names[0]  # a heading that nobody knows, in any language
-            self.notes.append(f"Students are taken from the first column, {self._names[0]!r}.")
+        elif (own := self._apart(of_people, roles)) is not None:
+            roles["student"] = self._names[own]  # a heading that nobody knows, in any language
+            self.notes.append(f"Students are taken from the column {self._names[own]!r}.")
         return {**roles, "item": ITEM, "correct": MARK}
+
+    def _apart(self, rows: questions.Rows, roles: dict[str, str]) -> int | None:
+        """Return the first column that differs in all rows, else that of a half name or the first.
+
+        Many students have one first name: it must not make them one.
+        """
+        marks = {i for q in self._questions for i in (q.mark, q.right) if i is not None}
+        rest = [i for i, name in enumerate(self._names) if i not in marks and name not in
+                roles.values()]  # fmt: skip
+        cells = {i: [row[i].strip() for row in rows] for i in rest}
+        unlike = [i for i in rest if all(cells[i]) and len(set(cells[i])) == len(rows) > 1]
+        return next(iter([*unlike, *self._halves, *(i for i in rest if i == 0)]), None)
 
     def _points(self, highest: bool, rows: questions.Rows) -> list[float | None]:
         """Return what can be reached in each question, as the file tells or as was reached."""

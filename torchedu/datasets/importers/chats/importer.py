@@ -10,6 +10,7 @@ from torchedu.datasets.chats import Chat, ChatStore, write_chats
 from torchedu.datasets.contents import describe_chats
 from torchedu.datasets.deidentify import Mask
 from torchedu.datasets.importers.importer import Importer
+from torchedu.datasets.importers.reading.look import Look
 from torchedu.datasets.importers.reading.objects import SUFFIXES, objects
 from torchedu.datasets.importers.reading.parts import PARTS
 from torchedu.datasets.importers.reading.rows import BadRows, FileRows, Reading
@@ -35,6 +36,15 @@ class ChatImporter(Importer):
     endings: ClassVar[Sequence[str]] = SUFFIXES
 
     deidentify: bool = False
+
+    @classmethod
+    def knows(cls, look: Look) -> int:
+        """Say how surely the keys of objects, or headings where tables are read, tell the format.
+
+        Args:
+            look: What the files begin with.
+        """
+        return super().knows(look) if look.objects or set(cls.endings) > set(SUFFIXES) else 0
 
     @abstractmethod
     def chats(self, value: Mapping[str, Any]) -> Iterator[Chat]:

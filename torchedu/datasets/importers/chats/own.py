@@ -20,6 +20,7 @@ THEIRS = {
 """What others call the roles."""
 FORMS = (
     ("instruction", "output"), ("prompt", "completion"), ("prompt", "response"),
+    ("question", "answer"),
 )  # fmt: skip
 """Keys of what is asked and what is answered, where an object holds one exchange."""
 COLUMNS = {
@@ -44,7 +45,10 @@ class OwnChats(ChatImporter):
     name = "chats"
     reads = "JSON or tables of messages, as of ShareGPT or Alpaca, or of prompt and completion"
     suffixes = endings = (*SUFFIXES, *FILES)
-    told_by = ("messages", "conversations", *(" ".join(keys) for keys in FORMS))
+    told_by = (
+        "messages", "conversations", *(" ".join(keys) for keys in FORMS),
+        *(f"{chat} role {content}" for chat in COLUMNS["chat"] for content in COLUMNS["content"]),
+    )  # fmt: skip
 
     def objects(self, source: Source, places: FileRows) -> Iterator[tuple[int, Any]]:
         """Yield the objects of a file; see ``ChatImporter.objects``."""

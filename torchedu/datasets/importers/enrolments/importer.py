@@ -62,6 +62,7 @@ class _Rows:
         names = batch.schema.names
         student, item = (values.encoded(batch.column(name)) for name in ("student", "item"))
         sieve.refuse("the student is missing", student.missing, column="student")
+        sieve.refuse(values.CUT[0], student.cut, column="student", remedy=values.CUT[1])
         sieve.refuse("the course is missing", item.missing, column="item")
         if "count" in names:
             count, strange = values.numbers(batch.column("count"))

@@ -49,6 +49,7 @@ class XAPI(Timed, EventImporter):
     name = "xapi"
     reads = "xAPI statements: JSON lines, an array, or an LRS's answer with statements in it"
     suffixes = SUFFIXES
+    told_by = ("actor verb object", "statements")
     in_folders = False
     licence = OWNERS
 
@@ -89,7 +90,7 @@ def _statements(source: Source, places: FileRows) -> Iterator[tuple[int, Said]]:
             if not (said["actor"] and said["verb"]["id"] and said["object"]["id"]):
                 raise KeyError("id")
             event = _event(said)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ArithmeticError, ValueError, KeyError, TypeError, AttributeError):
             places.refuse("the line is no xAPI statement", [row], _REMEDY)
         else:
             if event and event[-1].replace(".", "").isdigit() and float(event[-1]) > 1:

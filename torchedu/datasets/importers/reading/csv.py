@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -27,8 +27,8 @@ from torchedu.errors import ConfigError, DataError
 
 DELIMITERS = {",": "','", ";": "';'", "\t": "$'\\t'", "|": "'|'"}
 """Delimiters that are tried where none is given, as a shell writes them."""
-_ROWS = 20
-"""Rows by which the delimiter is told."""
+_ROWS, _LOOKED_AT = 20, 60
+"""Rows by which the delimiter is told, and among which the headings are looked for."""
 MOST = 0.5
 """The share of them that has the fields of the headings where a delimiter divides them."""
 _FIRST = 1 << 16
@@ -61,7 +61,9 @@ class Table:
         self.heading_row = first.line + row - 1
         shown = DELIMITERS.get(self.delimiter, repr(self.delimiter))
         note = f"{source.base}: fields are divided by {shown}."
-        self.notes = () if delimiter or self.delimiter == usual else (note,)
+        self.notes = [] if delimiter or self.delimiter == usual else [note]
+        if above := titles(text, self.headings, self.heading_row - first.line):
+            self.notes.append(f"{source.base}: {above}")
         if len(headings) == 1:
             self._refuse_delimiter(headings[0])
 
@@ -185,27 +187,58 @@ def dividing(text: str, usual: str) -> str:
     if said := _SEPARATOR.match(text):
         return said[1]
     tried = [usual, *(mark for mark in DELIMITERS if mark != usual)]
-    rows = {
-        mark: [fields for _, fields in islice(first_records(text, mark), _ROWS)] for mark in tried
-    }
+    every = {mark: [fields for _, fields in islice(_records(text, mark), _LOOKED_AT)]
+             for mark in tried}  # fmt: skip
+    begin = {mark: begin_of(every[mark]) for mark in tried}
+    rows = {mark: every[mark][begin[mark] : begin[mark] + _ROWS] for mark in tried}
     widths = {mark: [len(fields) for fields in rows[mark][:-1] or rows[mark]] for mark in tried}
     parting = [mark for mark in tried if widths[mark] and widths[mark][0] > 1]
     alike = {mark: widths[mark].count(widths[mark][0]) / len(widths[mark]) for mark in parting}
-    # Commas may divide all rows alike and yet stand before decimals.
+    # Commas may divide all rows alike and yet stand before decimals; headings are no titles where
+    # another delimiter divides them.
     decimal = not _DIVIDING_COMMA.search(text)
-    sure = [mark for mark in parting if alike[mark] > MOST]
-    if sure:
-        return max(sure, key=lambda mark: (mark != "," or not decimal, alike[mark], widths[mark]))
+    order = {
+        mark: (not begin[mark], mark != "," or not decimal, alike[mark], widths[mark])
+        for mark in parting
+        if alike[mark] > MOST
+    }
+    if order:
+        return max(order, key=order.__getitem__)
     if usual in parting or not parting:
         return usual
     return max(parting, key=lambda mark: widths[mark][0])
 
 
 def first_records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the records of a text with the line each ends in, without what is above the headings.
+    """Yield the first records of a text with the line each ends in, from the headings on.
 
-    That are Excel's ``sep=;`` and comments: lines that begin with # and are no headings themselves.
+    Above them may stand Excel's ``sep=;``, comments (lines that begin with # and are no headings
+    themselves), and titles: records of one field above such that have several alike.
     """
+    records = list(islice(_records(text, delimiter), _LOOKED_AT))
+    yield from records[begin_of([fields for _, fields in records]) :]
+
+
+def titles(text: str, headings: Sequence[str], lines: int) -> str:
+    """Say which lines above the headings are taken for titles; empty where there are none."""
+    above = [line for line in text.splitlines()[:lines] if line.strip(' ,;\t|"')]
+    plain = [line for line in above if not line.startswith("#") and not _SEPARATOR.match(line)]
+    return (
+        f"{len(plain)} lines above the headings are titles, such as {plain[0]!r}."
+        if (plain and len(headings) > 1)
+        else ""
+    )
+
+
+def begin_of(rows: Sequence[Sequence[str | None]]) -> int:
+    """Return which of the first rows of a table holds its headings: the first below titles."""
+    filled = [sum(bool(cell and cell.strip()) for cell in row) for row in rows]
+    begin = next((i for i, number in enumerate(filled) if number > 1), 0)
+    alike = [number > 1 for number in filled[begin:]]
+    return begin if sum(alike) > max(1, MOST * len(alike)) else 0
+
+
+def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     comment: tuple[int, list[str]] | None = None
     begun = False

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from torchedu.bounded import parse_json
-from torchedu.datasets.importers.reading import parquet, spreadsheet
+from torchedu.datasets.importers.reading import magic, parquet, spreadsheet
 from torchedu.datasets.importers.reading.columns import plain
 from torchedu.datasets.importers.reading.csv import dividing, first_records
 from torchedu.datasets.importers.reading.text import Source, is_folder, locate, tree
@@ -76,6 +76,8 @@ def _opened(source: Source, look: Look) -> Look:
         some = islice(book.rows(), book.heading_row, book.heading_row + ROWS)
         rows = tuple(tuple(cell or "" for cell in cells) for cells in some)
         return look._replace(headings=tuple(book.headings), rows=rows)
+    if magic.no_text(data):
+        return look
     text = _text(data)
     whole = text if len(data) < BYTES else text.rpartition("\n")[0]
     lines = [line for line in whole.splitlines() if line.strip()]
@@ -96,7 +98,7 @@ def _opened(source: Source, look: Look) -> Look:
 def _text(data: bytes) -> str:
     if data[:2] not in (b"\xff\xfe", b"\xfe\xff"):
         cut = data[: data.rfind(b"\n") + 1] or data  # within no letter
-        for encoding in ("utf-8-sig", "cp1252"):
+        for encoding in ("utf-8-sig", *magic.likely_encodings(cut)):
             try:
                 return cut.decode(encoding)
             except UnicodeDecodeError:

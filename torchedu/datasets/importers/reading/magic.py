@@ -1,6 +1,7 @@
 """What files are by the bytes that they begin with, whatever they are called."""
 
 import codecs
+import re
 
 from pyarrow import fs
 
@@ -14,6 +15,12 @@ PACKED = {
 }
 """How a file is packed, by its first bytes."""
 PARQUET = b"PAR1"
+_SCRIPTS = (
+    ("shift_jis", "ぁ-ヿ一-鿿、。（）"), ("gb18030", "一-鿿、。，：（）"),
+    ("euc_kr", "가-힣"), ("big5", "一-鿿、。，：（）"), ("cp1251", "А-яЁё"),
+    ("cp1253", "Α-ώ"), ("cp1256", "؀-ۿ"), ("cp1255", "֐-׿"),
+)  # fmt: skip
+"""Encodings of other scripts, and the letters of each."""
 _TABLE = "Save it as CSV or .xlsx."
 _OTHERS = (
     (archive.MAGIC, "a ZIP archive or an Office document", "Unpack it, or save it as CSV."),
@@ -64,3 +71,31 @@ def no_text(head: bytes) -> tuple[str, str] | None:
             remedy,
         )
     return None
+
+
+def likely_encodings(data: bytes) -> dict[str, str]:
+    """Return which encodings a text may be of that is no UTF-8, and a word of it as each reads it.
+
+    Western texts have single letters beyond ASCII, others have words of them; such are of the
+    encodings by which these are of one script. Who knows the word knows which is right.
+
+    Args:
+        data: Some of it.
+    """
+    likely, runs = {}, re.findall(rb"[\x80-\xff]+", data)
+    for name, script in _SCRIPTS if len(b"".join(runs)) > 1.5 * len(runs) else ():
+        words = re.findall(r"[^\x00-\x7f]+", _decoded(data, name))
+        own = re.findall(f"[{script}]", "".join(words))
+        if words and len(own) > 0.9 * len("".join(words)):
+            likely[name] = words[0][:20]
+    western = re.findall(r"\w+", _decoded(data, "cp1252"))
+    return likely or {"cp1252": next((w[:20] for w in western if not w.isascii()), "")}
+
+
+def _decoded(data: bytes, name: str) -> str:
+    for cut in range(4):  # the last letter may be cut
+        try:
+            return data[: len(data) - cut].decode(name)
+        except UnicodeDecodeError:
+            continue
+    return ""

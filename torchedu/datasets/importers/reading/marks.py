@@ -52,6 +52,7 @@ LANGUAGES: dict[str, tuple[str, str]] = {
 MOST_EXTRA = 1.5
 """The share of the full mark up to which a mark holds extra points, and above which it is wrong."""
 _PERCENT = r"^[+-]?(\d+[.,]?\d*|[.,]\d+) ?%$"
+_SHARE = r"^(?P<got>\d+(?:\.\d+)?) ?/ ?(?P<most>\d+(?:\.\d+)?)$"
 _MARK = r"[+-]?(\d+([.,]\d+)?|[.,]\d+) ?(%|/ ?\d+([.,]\d+)?)?"
 _COMMA = r"^[+-]?\d*,\d+ ?%?$"
 _TOLD = "Correct the row, or say what it means: ⟦right⟧ or ⟦wrong⟧, words separated by commas."
@@ -191,6 +192,14 @@ class Marks:
                 text = pc.replace_substring(text, ",", ".")
             digits = pc.utf8_trim_whitespace(pc.replace_substring(text, "%", ""))
             number, strange = values.numbers(digits)
+            parts = pc.extract_regex(text, _SHARE)
+            shared = parts.is_valid().to_numpy(False)
+            if shared.any():
+                top, most = (values.numbers(parts.field(i))[0] for i in (0, 1))
+                share_of = np.divide(top, most, out=np.full(len(top), np.nan), where=most > 0)
+                shared &= ~np.isnan(share_of)
+                number, strange = np.where(shared, 100 * share_of, number), strange & ~shared
+                percent = percent | shared
             read = still & ~strange & (percent | (with_comma & self._comma))
             value[read] = number[read] / np.where(percent, 100, self._full or 1)[read]
             value = self._bounded(value, percent & read)

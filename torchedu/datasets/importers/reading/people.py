@@ -8,15 +8,30 @@ STUDENT = (
     *("student_id", "studentid", "sis_user_id", "sis_id", "sis_login_id", "id_number"),
     *("matrikelnummer", "id_nummer", "student", "schüler", "user_id", "username", "benutzername"),
     *("anmeldename", "nutzername", "email_address", "e_mail_adresse", "email", "e_mail", "id"),
-    *("full_name", "vollständiger_name", "name", "pupil", "learner", "participant", "teilnehmer"),
+    *("número_de_id", "dirección_de_correo", "correo_electrónico", "numéro_d_identification"),
+    *("adresse_de_courriel", "adresse_e_mail", "courriel", "matricola", "indirizzo_email"),
+    *("número_de_identificação", "endereço_de_email", "学号", "學號", "学籍番号"),
+    *("full_name", "vollständiger_name", "nombre_completo", "nom_complet", "nome_completo"),
+    *("name", "pupil", "learner", "participant", "teilnehmer", "estudiante", "alumno", "alumna"),
+    *("étudiant", "élève", "studente", "aluno", "estudante", "姓名", "学生", "學生", "氏名"),
+    *("이름", "학생", "имя_и_фамилия", "ученик", "студент", "الطالب", "اسم_الطالب", "öğrenci"),
 )
 """Headings of a student's own name or number, those that tell students best first."""
-FIRST = ("first_name", "vorname", "prénom", "nombre", "given_name")
-LAST = ("last_name", "surname", "nachname", "nom", "apellido(s)", "family_name")
+FIRST = (
+    *("first_name", "vorname", "prénom", "nombre", "given_name", "voornaam", "förnamn", "imię"),
+    *("primeiro_nome", "имя"),
+)
+LAST = (
+    *("last_name", "surname", "nachname", "nom", "nom_de_famille", "apellido(s)", "apellidos"),
+    *("family_name", "cognome", "sobrenome", "último_nome", "achternaam", "efternamn", "nazwisko"),
+    *("фамилия",),
+)
 TIME = (
     *("started_on", "started", "begonnen_am", "begonnen", "submitted", "submitted_at", "timestamp"),
     *("zeitstempel", "start_time", "startzeit", "time", "zeit", "date", "datum", "completed"),
-    *("beendet", "completion_time", "fertigstellungszeit", "abgeschlossen"),
+    *("beendet", "completion_time", "fertigstellungszeit", "abgeschlossen", "comenzado_el"),
+    *("empezado_el", "commencé_le", "iniciato", "iniziato", "iniciado_em", "gestart_op", "fecha"),
+    *("marca_temporal", "horodateur", "时间", "時間", "提交时间", "タイムスタンプ", "data", "hora"),
 )
 ATTEMPT = ("attempt", "versuch")
 TOTAL = (
@@ -24,19 +39,8 @@ TOTAL = (
     *("gesamt", "gesamtpunktzahl", "gesamtpunkte", "punkte", "summe", "note", "bewertung"),
     *("n_correct", "n_incorrect", "average", "mean", "durchschnitt", "rank", "rang", "no.", "nr."),
     *("current_score", "final_score", "current_points", "final_points", "current_grade"),
-    *(
-        "合計",
-        "合計点",
-        "总分",
-        "總分",
-        "총점",
-        "итого",
-        "somme",
-        "suma",
-        "totale",
-        "toplam",
-        "razem",
-    ),
+    *("合計", "合計点", "总分", "總分", "총점", "итого", "somme", "suma", "totale", "toplam"),
+    *("razem",),
     *("final_grade", "course_total", "kurs_gesamt", "result", "ergebnis", "outcome"),
 )
 OTHER = (

@@ -23,6 +23,10 @@ MOST_WHOLE = 256 << 20
 EMPTY = ("the file is empty.", "Export it again; nothing was written.")
 
 
+_TRIED = 4096
+"""Bytes by which an encoding is told."""
+
+
 class Block(NamedTuple):
     """Whole lines of a file.
 
@@ -152,6 +156,8 @@ def _unzipped(source: Source) -> Source:
 def files(source: Source, suffixes: Sequence[str]) -> list[Source]:
     """Return the file itself, or of a folder the files with one of the suffixes, by name.
 
+    Where the folder itself holds none, those of the folders in it are taken.
+
     Raises:
         DataError: The folder holds no such file.
     """
@@ -159,6 +165,7 @@ def files(source: Source, suffixes: Sequence[str]) -> list[Source]:
         return [source]
     names = sorted(name for name in _names(source) if name.endswith(tuple(suffixes)))
     there = [file for name in names if (file := inside(source, name)) is not None]
+    there = there or [file for file in tree(source) if file.base.endswith(tuple(suffixes))]
     if not there:
         raise source.fault(
             f"the folder holds no file ending in {', '.join(suffixes)}.",
@@ -306,7 +313,11 @@ def _wrong_encoding(
     if line == 1 and not rest and seen[:2] in (b"\xff\xfe", b"\xfe\xff"):
         remedy = "The file begins as UTF-16 does: give ⟦encoding⟧ utf-16."
     else:
-        remedy = "Give its encoding, such as ⟦encoding⟧ cp1252, or save it as UTF-8."
+        begin = max(seen.rfind(b"\n", 0, at) + 1, 0)
+        likely = magic.likely_encodings(seen[begin : begin + _TRIED])
+        words = ", ".join(f"{word} by {name}" for name, word in likely.items() if word)
+        remedy = f"Give its encoding, such as ⟦encoding⟧ {next(iter(likely))}, or save it as UTF-8."
+        remedy += f" A word of it is {words}." if words else ""
     place = f"byte {seen[at]:#04x}" if at < len(seen) else "the end of the file"
     return source.fault(f"the text is not {encoding} ({place} cannot be read).", remedy, row)
 

@@ -4,6 +4,7 @@ Every function works on a whole column at once. A file's text and a Parquet file
 here: ``"12"``, ``12`` and ``12.0`` are the same name.
 """
 
+import re
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -22,6 +23,11 @@ JOINT = "\x1f"
 UNREAD = "the time cannot be read"
 """What is said of a time that is neither a number nor a date."""
 
+CUT = (
+    "the student is a number that a spreadsheet has cut",
+    "Many students would become one: export the file again, with ids as text.",
+)
+_CUT = re.compile(r"\d[.,]\d+E\+?\d{2,3}")
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _ZONE = r"(Z|[+-]\d\d(:?\d\d)?)$"
 _ISO = r"^\d{4}-\d\d-\d\d([ T]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z| ?UTC| ?GMT|[+-]\d\d(:?\d\d)?)?)?$"
@@ -53,6 +59,12 @@ class Encoded(NamedTuple):
 
     code: NDArray[np.int32]
     names: list[str | None]
+
+    @property
+    def cut(self) -> NDArray[np.bool_]:
+        """Which rows have a long number of which a spreadsheet has kept the first digits."""
+        cut = [name is not None and _CUT.fullmatch(name) is not None for name in self.names]
+        return np.append(cut, False)[self.code] if any(cut) else np.zeros(len(self.code), bool)
 
     @property
     def missing(self) -> NDArray[np.bool_]:

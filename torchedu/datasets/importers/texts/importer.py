@@ -14,7 +14,7 @@ from torchedu.datasets.deidentify import Mask
 from torchedu.datasets.importers.importer import Importer
 from torchedu.datasets.importers.reading import values
 from torchedu.datasets.importers.reading.markup import MARKUP, without_markup
-from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve
+from torchedu.datasets.importers.reading.rows import CORRECT, BadRows, Piece, Reading, Sieve
 from torchedu.datasets.natural import natural_order
 from torchedu.datasets.texts import TextStore, write_texts
 from torchedu.errors import DataError
@@ -134,7 +134,11 @@ class _Rows:
         for name in batch.schema.names:
             if name in (SCORE, "low", "high", "rater1", "rater2") or name.startswith(TRAIT):
                 numbers[name], wrong = values.numbers(batch.column(name))
-                sieve.refuse(f"the {_plain(name)} is no number", wrong, column=name)
+                sieve.refuse(
+                    f"the {_plain(name)} is no number", wrong, column=name,
+                    remedy=f"{CORRECT} A column of labels, such as A and B, is taken with "
+                    "⟦columns.label⟧ HEADING." if name == SCORE else CORRECT,
+                )  # fmt: skip
         if SCORE in numbers:
             missing = np.isnan(numbers[SCORE])
             sieve.refuse("the score is missing", missing)

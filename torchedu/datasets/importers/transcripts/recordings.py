@@ -25,10 +25,11 @@ _TIMES = re.compile(r"(?:\d+:)?\d\d?:\d\d[.,]\d{3} +-->|\d\d?:\d\d:\d\d(?:[.,]\d
 _VOICE = re.compile(r"<v(?:\.[^ >]*)? ([^>]+)>")
 _TAG = re.compile(r"</?[^>]+>")
 _NAMED = re.compile(r"((?:[^\s:：!?]+ ){0,3}[^\s:：!?]+)(?:: +|：\s*)(\S.*)", re.DOTALL)
+_NAME = r"(?!\d+[-/.]\d)[^\s:,;|\t\"{}][^:,;|\t\"{}]{0,60}?"
 _CLOCK = r"[\[(]?(?:\d+:)?\d\d?:\d\d(?:[.,]\d+)?(?: ?[AaPp][Mm])?[\])]?"
-_ABOVE = re.compile(rf"(?:\[([^\]]+)\]|([^\s:][^:]{{0,60}}?))[ \t]+{_CLOCK}")
+_ABOVE = re.compile(rf"(?:\[([^\]]+)\]|({_NAME}))[ \t]+{_CLOCK}")
 _BEFORE = re.compile(
-    rf"{_CLOCK}\s+(?:(?:From|Von|De|Da)\s+)?([^:]{{1,60}}?)"
+    rf"{_CLOCK}\s+(?:(?:From|Von|De|Da)\s+)?({_NAME})"
     r"(?:\s+(?:to|an|à|a|para)\s+[^:]+?)?\s?:\s*(.*)", re.IGNORECASE
 )  # fmt: skip
 _JSON = re.compile(r"\s*(?:\{|\[\s*[{\]])")
@@ -72,7 +73,8 @@ class Recordings(TranscriptImporter):
         if _TIMES.search(look.text[:2000]):
             return KNOWN
         lines = [line.strip() for line in look.text.splitlines() if line.strip()]
-        return super().knows(look) or KNOWN // 2 * (_form(lines) is not None)
+        typed = not look.objects and _form(lines) is not None
+        return super().knows(look) or KNOWN // 2 * typed
 
     def read(self, raw: str, bad: BadRows) -> Reading:
         """Begin to read the file, or those of a folder; see ``Importer.read``.

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from torchedu.datasets.importers.enrolments.prerequisites import read_prerequisites
+from torchedu.datasets.importers.reading.prerequisites import read_prerequisites
 from torchedu.errors import DataError
 from torchedu.schema import Names
 

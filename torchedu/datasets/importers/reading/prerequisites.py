@@ -1,4 +1,4 @@
-"""Which courses require which: a CSV file of pairs."""
+"""Which courses, or skills, require which: a CSV file of pairs."""
 
 import numpy as np
 
@@ -10,15 +10,14 @@ from torchedu.datasets.prerequisites import Prerequisites
 from torchedu.errors import allowed
 from torchedu.schema import RESERVED, Names
 
-COLUMNS = ("course", "requires")
 
-
-def read_prerequisites(path: str, courses: Names) -> Prerequisites:
-    """Read a CSV file with the headings ``course`` and ``requires``, a pair a row.
+def read_prerequisites(path: str, names: Names, kind: str = "course") -> Prerequisites:
+    """Read a CSV file with the headings ``course``, say, and ``requires``, a pair a row.
 
     Args:
         path: The file; a course that requires several stands on several rows.
-        courses: The courses' names.
+        names: The courses' names.
+        kind: What they are, as the heading and errors call it.
 
     Returns:
         The pairs.
@@ -26,24 +25,25 @@ def read_prerequisites(path: str, courses: Names) -> Prerequisites:
     Raises:
         DataError: A column is missing, a name is no course, or a course requires itself.
     """
+    wanted = (kind, "requires")
     source = locate(path)
     table = Table(source, None, "utf-8")
-    for name in COLUMNS:
+    for name in wanted:
         if name not in table.headings:
             remedy = allowed(name, table.headings)
             raise source.fault(f"no column is called {name!r}.", remedy, table.heading_row)
     bad = BadRows(Places())
     pairs = []
-    for piece in table.pieces(ColumnMap({name: name for name in COLUMNS}, ()), bad):
-        columns = [piece.batch.column(name).to_pylist() for name in COLUMNS]
+    for piece in table.pieces(ColumnMap({name: name for name in wanted}, ()), bad):
+        columns = [piece.batch.column(name).to_pylist() for name in wanted]
         for *pair, place in zip(*columns, piece.place.tolist(), strict=True):
-            ids = [courses.id((name or "").strip()) for name in pair]
+            ids = [names.id((name or "").strip()) for name in pair]
             row = bad.places.name(place)[1]
             for name, id in zip(pair, ids, strict=True):
                 if id < RESERVED:
-                    remedy = allowed(name or "", courses, most=5)
-                    raise source.fault(f"{name!r} is no course of the data.", remedy, row)
+                    remedy = allowed(name or "", names, most=5)
+                    raise source.fault(f"{name!r} is no {kind} of the data.", remedy, row)
             if ids[0] == ids[1]:
                 raise source.fault(f"{pair[0]!r} requires itself.", "Remove the row.", row)
             pairs.append(ids)
-    return Prerequisites(np.array(pairs, np.int64), len(courses))
+    return Prerequisites(np.array(pairs, np.int64), len(names))

@@ -1,0 +1,90 @@
+"""Does a search lose no trial to kills, and does it end in a front where it matters?
+
+    python benchmarks/tune.py            # an hour on 2 cores
+    python benchmarks/tune.py --short    # fewer trials and kills, within 5 minutes
+
+``tune.workers`` is the number of failures: four processes work on 200 trials, once with the trials
+in a journal and once in PostgreSQL, and one of them is killed every 20 seconds. ``tune.real`` is
+the minutes of one search of the early warning's accuracy and ABROCA on OULAD.
+"""
+
+import csv
+import json
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers share the machine's cores
+
+import harness
+from harness import Goal, Job, real_data, run, script
+from tune_workers import postgresql, workers
+
+MINUTES = 20.0
+REAL = """
+model.lr: {float: [0.001, 0.02], log: true}
+model.weight_decay: {choice: [0.0, 0.01, 0.1, 0.3]}
+model.leaving_weight: {float: [0.0, 0.6]}
+model.parity_weight: {choice: [0.0, 0.02, 0.1, 0.5]}
+model.net.dim: {choice: [16, 32, 48]}
+model.net.dropout: {float: [0.0, 0.5]}
+"""
+
+
+def survived(trials: int, every: float, kills: int, server: bool) -> tuple[list[Goal], Any]:
+    """Count what is lost or doubled where workers are killed."""
+    problems: list[str] = []
+    raw: dict[str, Any] = {}
+    with TemporaryDirectory(prefix="torchedu-tune-") as name:
+        folder = Path(name)
+        (folder / "journal").mkdir()
+        lost, raw["journal"] = workers(folder / "journal", "", trials, every, kills)
+        problems += [f"journal: {problem}" for problem in lost]
+        if server:
+            (folder / "data base").mkdir()
+            with postgresql() as storage:
+                lost, raw["postgresql"] = workers(
+                    folder / "data base", storage, trials, every, kills
+                )
+            problems += [f"PostgreSQL: {problem}" for problem in lost]
+    for problem in problems:
+        print(f"  {problem}", flush=True)
+    must = f"0 of {trials} trials lost or doubled, at {kills} kills or more"
+    goal = Goal("tune.workers", len(problems), must, not problems)
+    return [goal], {"failures": problems, **raw}
+
+
+def real(trials: int) -> tuple[list[Goal], Any]:
+    """Search the early warning's options on OULAD, as a user does."""
+    with TemporaryDirectory(prefix="torchedu-tune-") as name:
+        folder = Path(name)
+        (folder / "space.yaml").write_text(REAL)
+        words = ["tune", "--config", "at_risk", "--space", folder / "space.yaml"]
+        words += ["--data.path", real_data() / "atrisk" / "oulad", "--data.fair_to", "disability"]
+        words += ["--objectives", "val/auc,val/abroca.disability", "--trials", trials]
+        words += ["--workers", 2, "--seeds", 1, "--study", folder / "study"]
+        words += ["--trainer.accelerator", "cpu", "--enough.epochs", 9, "--enough.steps", 0]
+        done = run([script("torchedu"), *words], folder)
+        with (folder / "study" / "trials.csv").open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        tested = json.loads((folder / "study" / "test.json").read_text("utf-8"))
+        reports = list((folder / "study" / "best").glob("*/report.html"))
+        print(done.output[-3000:], flush=True)
+    ended = bool(reports) and any(row["front"] for row in rows)
+    minutes = done.seconds / 60
+    must = f"at most {MINUTES:g} minutes to a front, a winner and a report"
+    goal = Goal("tune.real", minutes, must, ended and minutes <= MINUTES)
+    return [goal], {"trials": rows, "test": tested, "cpu_minutes": done.cpu_seconds / 60}
+
+
+JOBS = [
+    Job(("tune.workers",), partial(survived, 200, 20.0, 20, True)),
+    Job(("tune.workers",), partial(survived, 12, 5.0, 2, False), short=True),
+    Job(("tune.real",), partial(real, 24)),
+]
+
+if __name__ == "__main__":
+    sys.exit(harness.main("tune", JOBS, __doc__.splitlines()[0]))

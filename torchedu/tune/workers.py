@@ -1,0 +1,130 @@
+"""Processes that work on a study: any number of them, forked from one that has imported all."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import FrameType
+
+import torch
+
+from torchedu.checkpoints import STOPPED
+from torchedu.errors import TrainingError
+from torchedu.tune.forks import INTERRUPTED, forked
+from torchedu.tune.space import Space
+from torchedu.tune.study import Study
+from torchedu.tune.together import attempt_together
+from torchedu.tune.trial import attempt
+
+LOOK = 0.5
+"""Seconds between two looks at a study."""
+
+
+def work(
+    study: Study,
+    space: Space,
+    most: int,
+    ranks: int = 1,
+    show: Callable[[], None] = lambda: None,
+) -> None:
+    """Work on a study until all its trials have ended.
+
+    Where all are begun, it waits for those of other processes: if one of these ends, its trial is
+    taken up here.
+
+    Args:
+        study: The study.
+        space: What is searched.
+        most: Trials of the whole study.
+        ranks: Processes of a trial.
+        show: Called after each trial, and while waiting.
+    """
+    while True:
+        trial = study.claim(most)
+        if trial is None:
+            if not study.are_others_at_work():
+                return
+            time.sleep(LOOK)
+            show()
+            continue
+        try:
+            if ranks == 1:
+                attempt(study, space, trial)
+            else:
+                attempt_together(study, space, trial, ranks)
+        finally:
+            study.let_go(trial.number)
+        show()
+
+
+def work_in_processes(
+    study: Study, space: Space, most: int, workers: int, ranks: int, show: Callable[[], None]
+) -> None:
+    """Let several processes work on a study; one that is killed is replaced.
+
+    Args:
+        study: The study, as this process has it.
+        space: What is searched.
+        most: Trials of the whole study.
+        workers: How many processes.
+        ranks: Processes of a trial, which are a worker's own.
+        show: Called again and again meanwhile.
+    """
+    children: list[BaseProcess] = []
+
+    def begin() -> BaseProcess:
+        return forked(_worker, study, space, most, workers, ranks)
+
+    with _ended_with_this(children):
+        children.extend(begin() for _ in range(workers))
+        while children:
+            time.sleep(LOOK)
+            show()
+            for child in list(children):
+                if child.is_alive():
+                    continue
+                children.remove(child)
+                if child.exitcode is not None and child.exitcode < 0:
+                    children.append(begin())  # killed: its trial is taken up by whoever is free
+                elif child.exitcode not in (0, STOPPED, INTERRUPTED):
+                    raise TrainingError(
+                        f"a worker of the study has failed (exit code {child.exitcode}).",
+                        f"What it said stands in {_log(study.folder, child.pid)}.",
+                    )
+
+
+def _worker(study: Study, space: Space, most: int, workers: int, ranks: int) -> None:
+    log = _log(study.folder, os.getpid())
+    log.parent.mkdir(exist_ok=True)
+    with log.open("ab", 0) as file:  # the terminal is the first process's
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
+    work(study.again(), space, most, ranks)
+
+
+def _log(folder: Path, process: int | None) -> Path:
+    return folder / "workers" / f"{process}.txt"
+
+
+@contextmanager
+def _ended_with_this(children: list[BaseProcess]) -> Iterator[None]:
+    """End processes where this one is asked to end; each saves what it has first."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(STOPPED)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        for child in children:
+            child.terminate()
+        for child in children:
+            child.join()
