@@ -131,7 +131,7 @@ def jobs() -> list[Job]:
     return [
         Job(("serve.parity",), partial(parity, "serve.parity", 10_000)),
         Job(("serve.parity_short",), partial(parity, "serve.parity_short", 110), short=True),
-        Job(("serve.update",), partial(update, "serve.update", 100)),
+        Job(("serve.update",), partial(update, "serve.update", 20)),
         Job(("serve.update_short",), partial(update, "serve.update_short", 10), short=True),
         Job(("serve.start", "serve.start_memory"), partial(start, "serve.start", 1_000_000)),
         Job(

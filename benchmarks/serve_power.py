@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from harness import ROOT, Goal, Skip
+from sqlalchemy.exc import SQLAlchemyError
 
 from torchedu.errors import TorcheduError
 from torchedu.serve.log import EventLog
@@ -160,14 +161,14 @@ def cut_power(synchronous: str, number: int, groups: int) -> dict[str, Any]:
                 (folder / name).write_bytes(content)
             try:
                 log = EventLog(folder / FILE)
-            except TorcheduError:
+                there = log.digests(acknowledged)
+                damaged += log.pragma("integrity_check") != "ok"
+                log.close()
+            except (TorcheduError, SQLAlchemyError):
                 damaged += 1
                 continue
-            there = log.digests(acknowledged)
             missing = len(acknowledged) - len(there)
             lost, events = lost + bool(missing), events + missing
-            damaged += log.pragma("integrity_check") != "ok"
-            log.close()
         early = _early(found)
     syncs = sum(call.name == "sync" for call in found)
     return {"cuts": number, "cuts that lost": lost, "events lost": events, "damaged": damaged,

@@ -4,14 +4,17 @@
     python benchmarks/tune.py --short    # fewer trials and kills, within 5 minutes
 
 ``tune.workers`` is the number of failures: four processes work on 200 trials, once with the trials
-in a journal and once in PostgreSQL, and one of them is killed every 20 seconds. ``tune.real`` is
-the minutes of one search of the early warning's accuracy and ABROCA on OULAD.
+in a journal and once in PostgreSQL, and one of them is killed every 20 seconds. ``tune.ddp`` is the
+number of strategies under which trials of two ranks fail, hang or are never stopped. ``tune.real``
+is the minutes of one search of the early warning's accuracy and ABROCA on OULAD.
 """
 
 import csv
 import json
 import os
 import sys
+import time
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,7 +24,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers share the machine's cor
 
 import harness
 from harness import Goal, Job, real_data, run, script
-from tune_workers import postgresql, workers
+from tune_workers import command, postgresql, workers
 
 MINUTES = 20.0
 REAL = """
@@ -57,6 +60,29 @@ def survived(trials: int, every: float, kills: int, server: bool) -> tuple[list[
     return [goal], {"failures": problems, **raw}
 
 
+def together(trials: int, strategies: tuple[str, ...]) -> tuple[list[Goal], Any]:
+    """Count the trials of two ranks that do not come to an end, or are not stopped where due."""
+    problems: list[str] = []
+    raw: dict[str, Any] = {}
+    for strategy in strategies:
+        with TemporaryDirectory(prefix="torchedu-tune-") as name:
+            folder = Path(name)
+            more = ["--trainer.devices", 2, "--trainer.strategy", strategy, "--pruner", "asha"]
+            begin = time.monotonic()
+            run(command(folder, trials, 4, more), folder)
+            with (folder / "study" / "trials.csv").open(newline="", encoding="utf-8") as file:
+                rows = list(csv.DictReader(file))
+        states = Counter(row["state"] for row in rows)
+        raw[strategy] = {**states, "seconds": round(time.monotonic() - begin)}
+        whole = states["whole"] + states["stopped"]
+        if whole != trials or not states["stopped"]:
+            problems.append(f"{strategy}: {dict(states)}")
+    for problem in problems:
+        print(f"  {problem}", flush=True)
+    must = f"0: of {len(strategies) * trials} trials of two ranks all end, some stopped early"
+    return [Goal("tune.ddp", len(problems), must, not problems)], {"failures": problems, **raw}
+
+
 def real(trials: int) -> tuple[list[Goal], Any]:
     """Search the early warning's options on OULAD, as a user does."""
     with TemporaryDirectory(prefix="torchedu-tune-") as name:
@@ -83,6 +109,8 @@ def real(trials: int) -> tuple[list[Goal], Any]:
 JOBS = [
     Job(("tune.workers",), partial(survived, 200, 20.0, 20, True)),
     Job(("tune.workers",), partial(survived, 12, 5.0, 2, False), short=True),
+    Job(("tune.ddp",), partial(together, 25, ("ddp", "fsdp"))),
+    Job(("tune.ddp",), partial(together, 3, ("ddp",)), short=True),
     Job(("tune.real",), partial(real, 24)),
 ]
 

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -41,15 +41,10 @@ def workers(
     Returns:
         What went wrong, and what else to keep.
     """
-    data, space, study = folder / "class.store", folder / "space.yaml", folder / "study"
-    if not data.exists():
-        run([script("torchedu"), "data", "simulate", data, "--students", "400"])
-    space.write_text(SPACE, "utf-8")
-    words = [script("torchedu"), "tune", "--space", space, "--study", study, "--seeds", "0"]
-    words += ["--workers", WORKERS, "--trials", trials, "--sampler", "random", "--pruner", "none"]
-    words += ["--data.path", data, "--model.net", "ItemDKT", "--model.net.dim", "16"]
-    words += ["--trainer.max_epochs", EPOCHS, "--early_stopping.patience", EPOCHS]
-    words += ["--trainer.accelerator", "cpu", *(["--storage", storage] if storage else [])]
+    study = folder / "study"
+    more = ["--workers", WORKERS, "--sampler", "random", "--pruner", "none"]
+    more += ["--storage", storage] if storage else []
+    words = command(folder, trials, EPOCHS, more)
     begin = time.monotonic()
     running = Running(words)
     drawn, killed, last = random.Random(0), 0, begin
@@ -69,6 +64,25 @@ def workers(
         problems.append(f"{killed} workers were killed, {kills} are wanted")
     facts = {"kills": killed, "trials_resumed_from_a_checkpoint": resumed}
     return problems, {**facts, "trials": trials, "seconds": round(seconds)}
+
+
+def command(folder: Path, trials: int, epochs: int, more: Sequence[object]) -> list[object]:
+    """Return the words of a small search, whose data and space are made in a folder.
+
+    Args:
+        folder: The folder; the study is ``study`` in it.
+        trials: How many trials.
+        epochs: How long each is.
+        more: Further words.
+    """
+    data, space = folder / "class.store", folder / "space.yaml"
+    run([script("torchedu"), "data", "simulate", data, "--students", "400"])
+    space.write_text(SPACE, "utf-8")
+    words = [script("torchedu"), "tune", "--space", space, "--study", folder / "study"]
+    words += ["--trials", trials, "--seeds", "0", "--data.path", data, "--model.net", "ItemDKT"]
+    words += ["--model.net.dim", "16", "--trainer.max_epochs", epochs]
+    words += ["--early_stopping.patience", epochs, "--trainer.accelerator", "cpu"]
+    return [*words, *more]
 
 
 def _judged(study: Path, trials: int) -> tuple[list[str], int]:

@@ -34,10 +34,12 @@ def test_runs_that_cannot_be_served_are_told(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    Path("pairs.csv").write_text("skill,requires\nmagic,magic\n", "utf-8")
     cases = {
         "two runs that are called": [str(trained_run), str(trained_run)],
         "does not exist": ["nowhere"],
         "which others reach": [str(trained_run), "--host", "0.0.0.0"],
+        "'magic' is no skill": [str(trained_run), "--prerequisites", "pairs.csv"],
         "--rate is 0": [str(trained_run), "--rate", "0"],
         "--workers is 0": [str(trained_run), "--workers", "0"],
     }

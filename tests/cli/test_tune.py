@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import torchedu.run  # noqa: F401 - Lightning logs for good to the standard error that it first sees
 from torchedu.cli import main
 from torchedu.cli.tune import divided
 
@@ -38,6 +39,8 @@ def test_words_are_the_searchs_or_the_recipes() -> None:
         (LR, ["--trials", "0"], ["--trials is 0"]),
         (LR, ["--workers", "0"], ["--workers is 0"]),
         (LR, ["--run", "x"], ["--run is given"]),
+        (LR, ["--trails", "3"], ["--trails", "--trials"]),
+        (LR, ["--objective=val/auc"], ["--objective", "--objectives"]),
         (LR, ["--model.lrr", "3"], ["--model.lrr"]),
         (LR, ["--config", "dktt"], ["dktt", "dkt"]),
     ],

@@ -28,6 +28,7 @@ ROUTES: list[tuple[str, str, Any]] = [
     ("GET", "/recommendations?student=ann", None),
     ("GET", "/overview?class=7b", None),
     ("GET", "/metrics", None),
+    ("POST", "/forget", {"students": ["ann"]}),
 ]
 TEXTS: list[tuple[str, str, Any]] = [
     ("POST", "/grades", [{"text": "My hat."}]),
@@ -92,7 +93,8 @@ def test_a_key_does_what_its_scopes_say(kept: Kept) -> None:
         key = kept.keys.add(scope, [scope])
         for method, path, body in ROUTES + TEXTS:
             writes = path in ("/events", "/courses")
-            needed = "write" if writes else "admin" if path == "/metrics" else "read"
+            rules = path in ("/metrics", "/forget")
+            needed = "write" if writes else "admin" if rules else "read"
             status = kept.status(key, method, path, body)
             assert (status == 403) == (needed != scope), (scope, path)
     key = kept.keys.add("again", ["read"])

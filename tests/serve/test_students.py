@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.serve.services import (
+    ITEMS,
     batch_chances,
     disturbed,
     histories,
@@ -16,7 +17,7 @@ from tests.serve.services import (
     tracing_engine,
 )
 from torchedu.models import DKT, SAKT, ItemDKT, Network
-from torchedu.serve import students
+from torchedu.serve import students, tracing
 from torchedu.serve.tracing import TracingFollower
 
 
@@ -70,7 +71,9 @@ def test_a_state_of_another_network_is_not_taken(tmp_path: Path) -> None:
     assert follower.mastery("s0")["skills"] == pytest.approx(second.mastery("s0"), abs=1e-6)
 
 
-def test_history_ends_with_what_is_known_now(tmp_path: Path) -> None:
+def test_history_ends_with_what_is_known_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     service = service_of(tracing_engine(), tmp_path)
     events = histories(2, 20, np.random.default_rng(3))
     post(service, events)
@@ -79,6 +82,22 @@ def test_history_ends_with_what_is_known_now(tmp_path: Path) -> None:
     assert [step["id"] for step in reply.body["history"]] == [event["id"] for event in mine]
     assert reply.body["history"][-1]["skills"] == pytest.approx(reply.body["skills"], abs=1e-6)
     assert reply.body["history"][0]["skills"] != reply.body["history"][-1]["skills"]
+    monkeypatch.setattr(tracing, "REPLAYED", reply.body["answers"] - 1)
+    (reply,) = service.handle([{"do": "mastery", "student": "s1", "history": 3}])
+    assert (reply.status, reply.body["field"]) == (422, "history")
+
+
+def test_what_is_closed_does_not_come_next(tmp_path: Path) -> None:
+    engine = tracing_engine()
+    requires = {f"k{n}": ["k5"] for n in range(4)}
+    service = service_of(engine, tmp_path, requires=requires)
+    post(service, histories(2, 20, np.random.default_rng(4)))
+    (reply,) = service.handle([{"do": "next", "student": "s1", "count": ITEMS}])
+    follower = service.followers[0]
+    assert isinstance(follower, TracingFollower)
+    told = [(item["item"], item["chance"]) for item in reply.body["items"]]
+    assert told == follower.engine.next("s1", count=ITEMS, requires=requires)
+    assert len(told) < ITEMS
 
 
 def test_an_answer_that_the_network_cannot_place_is_kept_and_moves_nothing(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ optuna = pytest.importorskip("optuna", reason="needs the package optuna")
 
 from torchedu.run_lock import RunLock  # noqa: E402 - after what it needs
 from torchedu.tune.objectives import Goals  # noqa: E402
-from torchedu.tune.study import LIVES, Asked, Journal, Study  # noqa: E402
+from torchedu.tune.space import Space  # noqa: E402
+from torchedu.tune.study import LIVES, SAMPLERS, Asked, Journal, Study  # noqa: E402
 
 GOALS = Goals.parse("val/auc", "", "")
 ASKED = Asked(("--config", "dkt"), "model.lr: {float: [0.1, 1]}", sampler="random")
@@ -159,3 +160,31 @@ def test_the_recipes_values_come_first(tmp_path: Path) -> None:
         values.append(trial.suggest_float("model.lr", 0.1, 1))
     assert values[:2] == [0.3, 0.5]
     assert values[2] not in (0.3, 0.4, 0.5)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("objectives", ["val/auc", "val/auc,cost"])
+def test_what_is_drawn_follows_from_the_seed_and_the_trials_before(
+    tmp_path: Path, name: str, objectives: str
+) -> None:
+    goals = Goals.parse(objectives, "cost<=0.6", "")
+    net = "{choice: {A: {dim: {int: [1, 9]}}, B: {drop: {float: [0, 1]}}}}"
+    space = Space.parse(f"lr: {{float: [0.1, 1]}}\nnet: {net}")
+    drawn = []
+    for study_name, seed in (("first", 1), ("again", 1), ("other", 2)):
+        study = Study(tmp_path / study_name, Asked((), "", sampler=name, seed=seed), goals)
+        mine = []
+        for _ in range(12):  # more than a sampler draws at random to begin with
+            study = Study(tmp_path / study_name, study.asked, goals)  # as a process that joins
+            trial = study.claim(12)
+            assert trial is not None
+            values = space.suggest(trial)
+            mine.append(values)
+            trial.set_constraint("cost", values["lr"] - 0.6)
+            reached = {"val/auc": values["lr"] + values.get("dim", 0), "cost": values["lr"]}
+            study.study.tell(trial, [reached[each.name] for each in goals.objectives])
+            study.let_go(trial.number)
+        drawn.append(mine)
+    assert drawn[0] == drawn[1]
+    assert drawn[0] != drawn[2]
+    assert {values["net"] for values in drawn[0]} == {"A", "B"}

@@ -30,6 +30,7 @@ def main(arguments: Sequence[str]) -> None:
         "describe": describe,
         "simulate": simulate,
         "forget": forget,
+        "from-service": from_service,
     }
     run_functions(functions, arguments, "data")
 
@@ -192,6 +193,27 @@ def forget(store: str, *, student: str, runs: str = "runs") -> None:
         terminal.print(
             f"raw files {', '.join(done.sources)} still hold them, and an import brings them back"
         )
+
+
+def from_service(store: str, out: str, *, run: str | None = None) -> None:
+    """Write the answers that a service has taken in as JSON lines, to train on.
+
+    Args:
+        store: The file of torchedu serve, which may run meanwhile.
+        out: The file to write, such as answers.jsonl.
+        run: A run that it serves, by whose network items have their skills where answers name none.
+    """
+    try:
+        from torchedu.serve.learning import write_answers
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("torchedu data from-service", str(error.name), "serve") from None
+    known = None
+    if run is not None:
+        from torchedu.engine import open_engine
+
+        known = open_engine(run).companions
+    number = write_answers(store, out, known)
+    Terminal().print(f"{number:,} answers: {out}")
 
 
 def _word(name: str, having: Sequence[type[Importer]]) -> inspect.Parameter:

@@ -22,6 +22,7 @@ def serve(
     synchronous: Literal["FULL", "NORMAL"] = "FULL",
     body_limit: int = 2**20,
     rate: float | None = None,
+    prerequisites: str | None = None,
 ) -> None:
     """Take events over HTTP, and answer what each student masters, risks and needs next.
 
@@ -34,6 +35,8 @@ def serve(
         synchronous: FULL: what is acknowledged is on the disk. NORMAL is faster; what was
             acknowledged last is lost where the machine loses its power.
         body_limit: Most bytes of a request.
+        prerequisites: A CSV file of pairs of skills, ``skill`` and ``requires``: no item comes next
+            whose skills require one that is not mastered.
         rate: Events and questions a second that a key may send on average; any number by default.
     """
     # torch is loaded only when there is something to serve, not for help.
@@ -48,7 +51,9 @@ def serve(
         )
     if rate is not None and not rate > 0:
         raise ConfigError(f"⟦rate⟧ is {rate}.", "It is above 0; leave it out for any number.")
-    settings = Settings(runs, store, host, port, workers, synchronous, body_limit, rate)
+    settings = Settings(
+        runs, store, host, port, workers, synchronous, body_limit, rate, prerequisites
+    )
     terminal = Terminal()
 
     def ready(address: str) -> None:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from torchedu.cli.first_words import words_known
 from torchedu.cli.terminal import Terminal
 from torchedu.errors import ConfigError, MissingExtraError, worded
-from torchedu.parsing import TwoLineErrors
+from torchedu.parsing import TwoLineErrors, unknown_option
 
 if TYPE_CHECKING:
     from torchedu.tune.final import Final
@@ -25,7 +26,13 @@ def main(arguments: Sequence[str]) -> None:
         "as --config and --data.path, and are every trial's.",
     )
     parser.add_function_arguments(tune, skip={"recipe"})
-    own, recipe = divided(arguments, inspect.signature(tune).parameters)
+    names = inspect.signature(tune).parameters
+    own, recipe = divided(arguments, names)
+    known = [*names, *words_known("fit")["options"]]
+    for word in recipe:
+        name = word.partition("=")[0].removeprefix("--")
+        if word.startswith("--") and "." not in name and name not in known:
+            raise unknown_option(name, known, "torchedu tune")
     tune(recipe, **vars(parser.parse_args(own)))
 
 
@@ -81,8 +88,8 @@ def tune(
         pruner: How trials are stopped early: asha, or none; of one objective median or hyperband.
         first_rung: Validations before a trial may be stopped.
         workers: Processes that work on the study here.
-        storage: Where its trials are kept: sqlite:///FILE or postgresql://...; a file in the
-            study's folder by default.
+        storage: Where its trials are kept: sqlite:///FILE or postgresql+psycopg://...; a file
+            in the study's folder by default.
         seed: Of what the search draws.
         seeds: How many seeds the best trial is trained anew by.
         earlier: Folder of a study whose front is tried first, after the recipe's own values.

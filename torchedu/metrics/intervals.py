@@ -28,9 +28,10 @@ def auc_interval(
         The lower and the upper end; None of fewer than two students, of more than ``MOST``, or
         where no draw has right and wrong answers.
     """
-    names, who = np.unique(student, return_inverse=True)
+    names = np.unique(student)
     if not 1 < len(names) <= MOST:
         return None
+    who = np.searchsorted(names, student)
     p, right = np.asarray(probability), np.asarray(correct) >= 0.5
     order = np.argsort(p, kind="stable")
     p, right, who = p[order], right[order], who[order]

@@ -17,12 +17,12 @@ from torchedu.serve.problems import Problem
 from torchedu.serve.tables import KEYS, open_tables
 
 WRITE, READ, ADMIN = SCOPES = ("write", "read", "admin")
-"""Post events; ask about students and classes; read counters."""
+"""Post events; ask about students and classes; read counters and forget students."""
 MARK = "tedu_"
 """Begins every key, so that one that leaked is found in texts."""
 TEXTS = ("grade", "tag", "explain")
 """Verbs that are about a text sent along, and so about nobody whom the service knows."""
-NEEDS = {"post": WRITE, "metrics": ADMIN, "health": None}
+NEEDS = {"post": WRITE, "metrics": ADMIN, "forget": ADMIN, "health": None}
 """The scope that a verb needs; any other asks about students."""
 
 

@@ -12,7 +12,7 @@ from fastapi.security import HTTPBearer
 from torchedu import __version__
 from torchedu.errors import TorcheduError
 from torchedu.serve.access import digest_of
-from torchedu.serve.bodies import EITHER, Course, Name, Time, read_events, refused
+from torchedu.serve.bodies import EITHER, Course, Name, Students, Time, read_events, refused
 from torchedu.serve.problems import MEDIA_TYPE, Problem
 from torchedu.serve.service import Reply
 from torchedu.serve.text_bodies import Sentences, Texts, Wanted, plain
@@ -169,6 +169,11 @@ def create_app(ask: Ask, texts: TextRuns | None = None, limit: int = LIMIT) -> F
                 return _response(reply)
             known = reply.body["skills"]
         return await read(request, "explain", run, wanted.asked(known))
+
+    @app.post("/forget", tags=["service"])
+    async def post_forget(request: Request, named: Students) -> Response:
+        """Delete all that is known of students, so that no byte of it is left in the file."""
+        return await asked(request, "forget", students=named.students)
 
     @app.get("/health", tags=["service"])
     async def get_health(request: Request) -> Response:

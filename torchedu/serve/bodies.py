@@ -132,6 +132,12 @@ class Course(Body):
                 "about": about}  # fmt: skip
 
 
+class Students(Body):
+    """Students who are to be forgotten."""
+
+    students: list[Name] = Field(min_length=1, max_length=MOST)
+
+
 def _kind(value: Any) -> str | None:
     kind = value.get("event", "answered") if isinstance(value, dict) else None
     return "in_course" if kind in _IN_COURSE else kind

@@ -45,6 +45,9 @@ class Follower:
     def undo(self) -> None:
         """Be as the log is; what was checked is not in it."""
 
+    def forget(self, students: Sequence[str]) -> None:
+        """Forget students of whom the log has nothing any more."""
+
     def due(self, everything: bool = False) -> list[Snapshot]:
         """Return states that are to be kept with the next events, or all that changed."""
         return []

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, func, insert, or_, select
+from sqlalchemy import Select, delete, func, insert, or_, select
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -122,12 +122,47 @@ class EventLog:
                 if asked:
                     self._writer.execute(insert(AUDIT), [a._asdict() for a in asked])
         except SQLAlchemyError as error:
-            raise Unwritable(
-                f"{self.file} cannot be written ({type(error).__name__}).",
-                "Look at the space left on its disk and at the rights to it.",
-            ) from error
+            raise self._unwritable(error) from error
         if events:
             self.next_seq = events[-1].seq + 1
+
+    def forget(self, students: Collection[str]) -> int:
+        """Delete all that stands of students; no byte of it is left in the file when this returns.
+
+        Args:
+            students: Their names.
+
+        Returns:
+            How many events went.
+
+        Raises:
+            Unwritable: It cannot be written. What is said of them may still stand in part.
+        """
+        gone = 0
+        try:
+            with self._writer.begin():
+                for some in _parts(students):
+                    for table in (STATES, MEMBERS, AUDIT):
+                        self._writer.execute(delete(table).where(table.c.student.in_(some)))
+                    mine = delete(EVENTS).where(EVENTS.c.student.in_(some))
+                    gone += self._writer.execute(mine).rowcount
+            # Pages that were divided or joined keep old bytes until all is written anew.
+            self._reader.exec_driver_sql("VACUUM")
+            busy, *_ = self._reader.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+        except SQLAlchemyError as error:
+            raise self._unwritable(error) from error
+        if busy:
+            raise Unwritable(
+                f"another program reads {self.file}, so that its log keeps old bytes.",
+                "End that program, and forget them again.",
+            )
+        return gone
+
+    def _unwritable(self, error: SQLAlchemyError) -> Unwritable:
+        return Unwritable(
+            f"{self.file} cannot be written ({type(error).__name__}).",
+            "Look at the space left on its disk and at the rights to it.",
+        )
 
     def digests(self, ids: Collection[str]) -> dict[str, bytes]:
         """Return the checksums of those events that are known already, by name."""

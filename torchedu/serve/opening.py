@@ -8,6 +8,7 @@ from torchedu.domains import Domain, Recommendation, Risk, Tracing
 from torchedu.engine.engine import engine_of
 from torchedu.engine.opening import open_task
 from torchedu.errors import ConfigError
+from torchedu.schema import SKILL
 from torchedu.serve.follower import Follower
 from torchedu.serve.log import EventLog
 from torchedu.serve.recommendation import RecommendationFollower
@@ -52,10 +53,35 @@ def open_runs(runs: Sequence[str | Path]) -> dict[str, Domain]:
     return opened
 
 
-def follow(opened: Mapping[str, Domain], log: EventLog) -> list[Follower]:
-    """Return what follows a log for those runs that do."""
+def requirements(opened: Mapping[str, Domain], path: str | None) -> dict[str, dict[str, Any]]:
+    """Return what skills require, as an argument of the followers of runs, by the runs' names.
+
+    Args:
+        opened: The tasks of the runs.
+        path: A CSV file of pairs of skills, ``skill`` and ``requires``; none where it is None.
+
+    Raises:
+        DataError: It is no such file, or names a skill that a network does not know.
+    """
+    given: dict[str, dict[str, Any]] = {name: {} for name in opened}
+    for name, domain in opened.items() if path is not None else ():
+        if isinstance(domain, Tracing) and domain.companions is not None:
+            # It reads tables by pyarrow, which a service without prerequisites need not load.
+            from torchedu.datasets.importers.reading.prerequisites import read_prerequisites
+
+            skills, requires = domain.companions.vocabulary[SKILL], dict[str, list[str]]()
+            for skill, needed in read_prerequisites(str(path), skills, "skill").pairs.tolist():
+                requires.setdefault(skills.name(skill), []).append(skills.name(needed))
+            given[name] = {"requires": requires}
+    return given
+
+
+def follow(
+    opened: Mapping[str, Domain], log: EventLog, more: Mapping[str, Mapping[str, Any]]
+) -> list[Follower]:
+    """Return what follows a log for those runs that do, each with further arguments of its own."""
     return [
-        FOLLOWERS[kind](name, engine_of(domain), log)
+        FOLLOWERS[kind](name, engine_of(domain), log, **more[name])
         for name, domain in opened.items()
         for kind in FOLLOWERS
         if isinstance(domain, kind)

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import torch
 import uvicorn
@@ -25,7 +25,7 @@ from torchedu.errors import ConfigError
 from torchedu.serve.access import Access, Keys
 from torchedu.serve.app import LIMIT, create_app
 from torchedu.serve.log import EventLog
-from torchedu.serve.opening import follow, open_runs
+from torchedu.serve.opening import follow, open_runs, requirements
 from torchedu.serve.service import Service
 from torchedu.serve.tables import Synchronous, hold
 from torchedu.serve.texts import TextRuns
@@ -55,6 +55,7 @@ class Settings:
     synchronous: Synchronous = "FULL"
     body_limit: int = LIMIT
     rate: float | None = None
+    prerequisites: str | None = None
 
 
 def serve(settings: Settings, ready: Callable[[str], None] = print) -> int:
@@ -73,6 +74,7 @@ def serve(settings: Settings, ready: Callable[[str], None] = print) -> int:
     """
     torch.set_num_threads(1)  # forks want one thread, and a request is too small for two
     opened = open_runs(settings.runs)
+    more = requirements(opened, settings.prerequisites)
     with (
         _bound(settings.host, settings.port) as door,
         hold(Path(settings.store)),
@@ -85,7 +87,7 @@ def serve(settings: Settings, ready: Callable[[str], None] = print) -> int:
         states.bind(path)
         states.listen(BACKLOG)
         watcher = _Watcher()
-        watcher.start(STATES, lambda: _follow(settings, opened, states, watcher.parent_gone))
+        watcher.start(STATES, lambda: _follow(settings, opened, more, states, watcher.parent_gone))
         for number in range(settings.workers):
             watcher.start(
                 f"worker {number}",
@@ -168,7 +170,11 @@ class _Watcher:
 
 
 def _follow(
-    settings: Settings, opened: dict[str, Domain], states: socket.socket, gone: socket.socket
+    settings: Settings,
+    opened: dict[str, Domain],
+    more: dict[str, dict[str, Any]],
+    states: socket.socket,
+    gone: socket.socket,
 ) -> None:
     """Have the states, and answer those who ask about them."""
     end, wake = socket.socketpair()
@@ -178,7 +184,7 @@ def _follow(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: those who speak HTTP end first
     log = EventLog(settings.store, settings.synchronous)
     keys = Keys(settings.store)
-    service = Service(follow(opened, log), log, access=Access(keys, log, settings.rate))
+    service = Service(follow(opened, log, more), log, access=Access(keys, log, settings.rate))
     answer(states, service.handle, end, gone)
     service.close()
     keys.close()

@@ -48,6 +48,10 @@ class RiskFollower(Follower):
                 rows.append({**event.fields, "student": event.student, "event": event.kind})
         self.engine.event_many(rows)
 
+    def forget(self, students: Sequence[str]) -> None:
+        """Forget students; those of their courses are compared with the others from now on."""
+        self.undo()
+
     def risk(self, student: str, course: str | None = None, day: float | None = None) -> Answer:
         """Say how likely a student is to fail courses, or to leave; see ``RiskEngine.risk``."""
         risks = [risk._asdict() for risk in self.engine.risk(student, course, day)]

@@ -249,7 +249,12 @@ class Service:
         verb = arguments.pop("do")
         arguments.pop("key", None)
         own: dict[str, Callable[..., Any]]
-        own = {"health": self._health, "metrics": self._metrics, "overview": self._overview}
+        own = {
+            "health": self._health,
+            "metrics": self._metrics,
+            "overview": self._overview,
+            "forget": self._forget,
+        }
         own |= dict.fromkeys(TEXTS, dict)  # those who speak HTTP answer, once it is allowed
         self.metrics.questions.labels(verb).inc()
         try:
@@ -288,6 +293,14 @@ class Service:
             )  # fmt: skip
         runs = {follower.name: follower.overview(students, group) for follower in self.followers}
         return {"class": group, "students": students, "runs": runs}
+
+    def _forget(self, students: Sequence[str]) -> Answer:
+        """Delete all that is known of students, in the file and in memory."""
+        self._book = [asked for asked in self._book if asked.student not in students]
+        gone = self.log.forget(students)
+        for follower in self.followers:
+            follower.forget(students)
+        return {"students": len(students), "events": gone}
 
     def _health(self) -> Answer:
         runs = [

@@ -1,13 +1,17 @@
 """Students followed answer by answer, for as many as there are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torchedu.engine import TracingEngine
+from torchedu.errors import ConfigError
 from torchedu.serve.events import ANSWERED, Event
 from torchedu.serve.follower import Answer, Follower
 from torchedu.serve.log import EventLog, Snapshot
 from torchedu.serve.students import MEMORY, Students
+
+REPLAYED = 2000
+"""Answers of a student that a history goes through at most."""
 
 
 class TracingFollower(Follower):
@@ -18,15 +22,22 @@ class TracingFollower(Follower):
         engine: The network in use.
         log: The log.
         memory: Bytes of states in memory.
+        requires: The skills that a skill requires, by name; see ``TracingEngine.next``.
     """
 
     kinds = frozenset({ANSWERED})
 
     def __init__(
-        self, name: str, engine: TracingEngine, log: EventLog, memory: int = MEMORY
+        self,
+        name: str,
+        engine: TracingEngine,
+        log: EventLog,
+        memory: int = MEMORY,
+        requires: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         super().__init__(name, mastery=self.mastery, chances=self.chances, next=self.next)
         self.engine = engine
+        self._requires = requires
         self.students = Students(engine, log, memory)
 
     def notes(self, event: Event) -> str | None:
@@ -47,6 +58,11 @@ class TracingFollower(Follower):
                 self.students.drop(event.student)
             raise
 
+    def forget(self, students: Sequence[str]) -> None:
+        """Forget students of whom the log has nothing any more."""
+        for student in students:
+            self.students.drop(student)
+
     def due(self, everything: bool = False) -> list[Snapshot]:
         """Return states that are to be kept with the next events, or all that changed."""
         return self.students.all_due() if everything else self.students.due()
@@ -61,9 +77,18 @@ class TracingFollower(Follower):
         Args:
             student: The student; of one who is new, what is known of anybody.
             history: After how many of the last answers it is told too.
+
+        Raises:
+            ConfigError: There are too many answers to go through for a history.
         """
         about = self._about(student)
         about["skills"] = self.engine.mastery(student)
+        if history and about["answers"] > REPLAYED:
+            raise ConfigError(
+                f"⟦history⟧ is {history}, and {student!r} has {about['answers']:,} answers.",
+                f"It goes through all of them while others wait, up to {REPLAYED:,}; leave it out.",
+                value=history,
+            )
         if history:
             about["history"] = [
                 {
@@ -86,7 +111,8 @@ class TracingFollower(Follower):
     ) -> Answer:
         """Suggest items for a student; see ``TracingEngine.next``."""
         about = self._about(student)
-        suggested = self.engine.next(student, target=target, count=count, time=time)
+        wanted: dict[str, Any] = {"target": target, "count": count, "time": time}
+        suggested = self.engine.next(student, requires=self._requires, **wanted)
         about["items"] = [item._asdict() for item in suggested]
         return about
 

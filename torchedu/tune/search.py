@@ -67,11 +67,12 @@ def search(
     else:
         work(study, space, trials, show=look)
     now = standing(study)
-    if now.best is None:
-        raise none_whole(now)
+    show(now)
     if now.count(RUNNING):
         raise TrainingError(
             f"{now.count(RUNNING)} trials of ⟦study⟧ {folder} were stopped, and are saved.",
             "The same words go on with them.",
         )
+    if now.best is None:
+        raise none_whole(now)
     return now, in_process(ended, study, seeds) if apart else ended(study, seeds)

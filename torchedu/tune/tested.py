@@ -48,10 +48,11 @@ def on_test(folder: Path, goals: Goals) -> dict[str, OnTest]:
             )
         for name in goals.fairness:
             audit = of.audit(attribute_of(name))
-            known_gaps = [gap for gap in gaps_of(audit) if gap["interval"] is not None]
-            if known_gaps:
-                worst = max(known_gaps, key=lambda gap: (gap["above"], gap["value"]))
-                known[name] = OnTest(unfairness(audit), *worst["interval"])
+            above = [gap for gap in gaps_of(audit) if gap["above"]]
+            worst = max(above, key=lambda gap: gap["value"], default=None)
+            # What chance explains has no size, and so no interval.
+            ends = (worst and worst["interval"]) or (math.nan, math.nan)
+            known[name] = OnTest(unfairness(audit), *ends)
     if any(is_score(name) and name not in known for name in goals.names):
         scores = logged(run.task, run.data, Request(run.trainer, "test", None, False))
         known = {f"val/{name}": OnTest(score) for name, score in scores.items()} | known

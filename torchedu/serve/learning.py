@@ -1,0 +1,59 @@
+"""What a service was told, as data to train on."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from torchedu.companions import Companions
+from torchedu.errors import ConfigError
+from torchedu.files import whole
+from torchedu.schema import ITEM, SKILL, UNKNOWN
+from torchedu.serve.events import ANSWERED, Event
+from torchedu.serve.log import EventLog
+
+FIELDS = ("item", "correct", "response_time", "attempt")
+
+
+def write_answers(store: str | Path, out: str | Path, known: Companions | None = None) -> int:
+    """Write the answers that a service has taken in, as JSON lines that every command reads.
+
+    Args:
+        store: The service's file; the service may run meanwhile.
+        out: The file to write.
+        known: What a network that it serves knows, from which items have their skills where the
+            answers do not name them.
+
+    Returns:
+        How many answers there are.
+
+    Raises:
+        ConfigError: There is no such file, or it holds no answers.
+    """
+    if not Path(store).is_file():
+        raise ConfigError(f"⟦store⟧ {store} does not exist.", "Name the file of a service.")
+    log, number = EventLog(store), 0
+    try:
+        with whole(Path(out)) as part, part.open("w", encoding="utf-8") as file:
+            for event in log.events_of_kinds({ANSWERED}):
+                file.write(json.dumps(_row(event, known), ensure_ascii=False) + "\n")
+                number += 1
+            if not number:
+                raise ConfigError(
+                    f"⟦store⟧ {store} holds no answers.", "Name the file of a service of tracing."
+                )
+    finally:
+        log.close()
+    return number
+
+
+def _row(event: Event, known: Companions | None) -> dict[str, Any]:
+    moment = datetime.fromtimestamp(event.time / 1000, UTC)
+    time = f"{moment:%Y-%m-%d %H:%M:%S}.{event.time % 1000:03d}"
+    row: dict[str, Any] = {"student": event.student, "time": time}
+    row |= {name: event.fields[name] for name in FIELDS if name in event.fields}
+    skills = event.fields.get("skill", [])
+    if not skills and known is not None and known.item_skills is not None:
+        ids = known.item_skills[known.vocabulary[ITEM].id(event.fields["item"])]
+        skills = [known.vocabulary[SKILL].name(id) for id in ids.tolist() if id > UNKNOWN]
+    return row | {"skill": [skills] if isinstance(skills, str) else skills}
