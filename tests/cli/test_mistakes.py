@@ -38,7 +38,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoder_folder: Path) 
         ("fit --data.path right.csv", "needs right and wrong answers"),
         (
             "fit --config essay --data.path alike.csv --data.format texts --data.encoder encoder",
-            "needs texts of more than one score or label: the validation part",
+            "needs several scores of a prompt or several labels: the validation part",
         ),
         ("fit --data.path answers.csv --run answers.csv", "in use"),
         ("fit --data.path answers.csv --run answers.csv/run", "cannot be made"),

@@ -65,6 +65,19 @@ def test_rare_tags_count_for_more_and_all_together_as_before() -> None:
     assert flat.teacher_weight.tolist() == [1, 1, 1]
 
 
+@pytest.mark.parametrize("balance", [0.0, 0.3, 1.0])
+def test_the_fewer_sentences_there_are_the_more_rare_tags_count(balance: float) -> None:
+    powers = []
+    for times in (0.1, 100.0, 1e6):  # ten sentences, FEW, and very many
+        counts = {"teacher": times * torch.tensor([90.0, 9, 1]), "student": torch.zeros(3)}
+        one = with_data(task(balance=balance), tag_counts=lambda counts=counts: counts)
+        one.setup("fit")
+        at = counts["teacher"].clamp(min=1)
+        weight = one.teacher_weight
+        powers.append((weight[2] / weight[0]).log().item() / (at[0] / at[2]).log().item())
+    assert powers == pytest.approx([balance**0.001, balance**0.5, balance], abs=1e-3)
+
+
 def test_the_data_must_fit_the_network() -> None:
     with pytest.raises(ConfigError, match="has vector_dim 5, the data 384"):
         with_data(task(), vector_dim=384).setup("fit")

@@ -78,7 +78,7 @@ class Grading(Domain):
     )
     monitor = "val/score"
     counts = "scores"
-    compares = "texts of more than one score or label"
+    compares = "several scores of a prompt or several labels"
     sizes = (
         "num_prompts", "num_scores", "num_labels", "num_steps", "num_roles", "dim", "encoder",
         "num_surface_columns",

@@ -17,6 +17,9 @@ from torchedu.schema import ENCODER, RESERVED, ROLE, ROLES, TAG
 if TYPE_CHECKING:
     from torchedu.metrics.tags import TagScores
 
+FEW = 10_000
+"""Training sentences of a role at which ``balance`` has half its way to 1 to go, as a power."""
+
 
 class Tagged(NamedTuple):
     """Sentences with their tags.
@@ -47,7 +50,8 @@ class Lessons(Domain):
         num_student_tags: Number of ids of students' tags.
         vector_dim: Width of the sentences' vectors.
         balance: How far rare tags count for more: a tag counts by its number of training sentences
-            to the power of minus this. 0 counts all sentences alike, 1 all tags.
+            to the power of minus this. 0 counts all sentences alike, 1 all tags; a value between is
+            the nearer to 1 the fewer sentences there are, of which rare tags have hardly any.
         lr: Learning rate of AdamW.
         weight_decay: Its weight decay.
         schedule: ``constant`` keeps the learning rate; ``one_cycle`` raises it to ``lr`` over the
@@ -101,7 +105,8 @@ class Lessons(Domain):
         super().agree(data, training)
         if training:
             for role, count in data.tag_counts().items():
-                weight = (count.clamp(min=1) / count.sum().clamp(min=1)) ** -self.balance
+                power = self.balance ** (count.sum() / (count.sum() + FEW))
+                weight = (count.clamp(min=1) / count.sum().clamp(min=1)) ** -power
                 # As many sentences count in all as there are.
                 weight *= count.sum() / (weight * count).sum().clamp(min=1e-9)
                 self.get_buffer(f"{role}_weight").copy_(weight)

@@ -22,14 +22,13 @@ def qwk(given: Floats, truth: Floats) -> float | None:
         truth: What people gave.
 
     Returns:
-        1 for full agreement, 0 for none beyond chance; None where all scores are alike, or none.
+        1 for full agreement, 0 for none beyond chance; None where people gave one score alone, as
+        they did to a single text: there is nothing to tell apart, as with an AUC of one class.
     """
-    if not len(truth):
-        return None
     given, truth = np.asarray(given, np.float64), np.asarray(truth, np.float64)
-    chance = given.var() + truth.var() + (given.mean() - truth.mean()) ** 2
-    if chance < 1e-12:
+    if not len(truth) or truth.var() < 1e-12:
         return None
+    chance = given.var() + truth.var() + (given.mean() - truth.mean()) ** 2
     return float(1 - np.mean((given - truth) ** 2) / chance)
 
 
