@@ -30,12 +30,12 @@ test: lint ## style, types and every test that needs neither a GPU nor a service
 test-gpu: install ## what needs a CUDA device; skipped with the reason where there is none
 	$(BIN)/python -m pytest -m gpu
 
-# DeepSpeed, bitsandbytes and Horovod stay out of the lock: the first two are large and slow to start,
-# the last is built for the torch there is.
-test-services: install ## what needs services and builds: DeepSpeed, Horovod, two machines
-	$(BIN)/python -m pip install -qq -c constraints.txt "deepspeed>=0.19" "bitsandbytes>=0.50"
+# DeepSpeed, bitsandbytes, psycopg and Horovod stay out of the lock: the first two are large and slow to
+# start, the third is for a service, the last is built for the torch there is.
+test-services: install ## what needs services and builds: DeepSpeed, Horovod, two machines, servers
+	$(BIN)/python -m pip install -qq -c constraints.txt "deepspeed>=0.19" "bitsandbytes>=0.50" "psycopg[binary]>=3.2"
 	scripts/build_horovod.sh
-	$(BIN)/python -m pytest --durations=5 tests/services tests/strategies/test_deepspeed.py \
+	$(BIN)/python -m pytest --durations=5 tests/services tests/serve/test_processes.py tests/strategies/test_deepspeed.py \
 		tests/strategies/test_horovod.py tests/strategies/test_sync_batch_norm.py tests/models/test_low_rank.py
 
 lint: install ## style and types alone
@@ -62,7 +62,7 @@ TORCH_ONLY := torch triton cuda-bindings cuda-pathfinder cuda-toolkit \
 
 lock: install ## lock the development environment again, with hashes
 	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile $(UPGRADE) --quiet --generate-hashes \
-		--extra dev --extra plots --extra track --extra tune --extra language --extra privacy --extra spreadsheets --extra onnx --constraint constraints.txt --strip-extras \
+		--extra dev --extra plots --extra track --extra tune --extra language --extra privacy --extra spreadsheets --extra onnx --extra serve --constraint constraints.txt --strip-extras \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
 		$(TORCH_ONLY:%=--unsafe-package %) --output-file requirements/dev.txt pyproject.toml
 	sed -i '/^# WARNING: The following packages were not pinned/,$$d' requirements/dev.txt

@@ -23,7 +23,8 @@ from torchedu.datasets.answers import stretch_index
 from torchedu.datasets.importers import import_data
 from torchedu.errors import DataError
 from torchedu.leaks import check
-from torchedu.metrics.ranking import RankingScores, hide, rank_of
+from torchedu.metrics.ranking import hide, rank_of
+from torchedu.metrics.ranking_scores import RankingScores
 from torchedu.models import MF
 from torchedu.tasks import CourseRecommendation
 

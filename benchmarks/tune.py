@@ -45,7 +45,7 @@ def survived(trials: int, every: float, kills: int, server: bool) -> tuple[list[
         problems += [f"journal: {problem}" for problem in lost]
         if server:
             (folder / "data base").mkdir()
-            with postgresql(folder) as storage:
+            with postgresql() as storage:
                 lost, raw["postgresql"] = workers(
                     folder / "data base", storage, trials, every, kills
                 )

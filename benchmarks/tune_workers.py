@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from harness import Running, Skip, run, script
@@ -96,7 +97,7 @@ def _judged(study: Path, trials: int) -> tuple[list[str], int]:
 
 
 @contextlib.contextmanager
-def postgresql(folder: Path) -> Iterator[str]:
+def postgresql() -> Iterator[str]:
     """Run a PostgreSQL server of one's own; give its address.
 
     Raises:
@@ -105,25 +106,25 @@ def postgresql(folder: Path) -> Iterator[str]:
     programs = {name: shutil.which(name) for name in ("initdb", "pg_ctl", "createdb")}
     if None in programs.values():
         raise Skip("PostgreSQL is not installed")
-    home = folder / "postgresql"
-    home.mkdir()
-    as_user: list[str] = []
-    if os.geteuid() == 0:  # it refuses to run as root
-        shutil.chown(home, "postgres")
-        folder.chmod(0o755)
-        as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
+    with contextlib.ExitStack() as stack:
+        home = Path(stack.enter_context(TemporaryDirectory(prefix="torchedu-postgresql-")))
+        as_user: list[str] = []
+        if os.geteuid() == 0:  # it refuses to run as root
+            shutil.chown(home, "postgres")
+            as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            port = taken.getsockname()[1]
 
-    def do(*words: object) -> None:
-        subprocess.run([*as_user, *map(str, words)], check=True, capture_output=True, cwd=home)
+        def do(*words: object) -> None:
+            subprocess.run(
+                [*as_user, *map(str, words)], check=True, stdout=subprocess.DEVNULL, cwd=home
+            )
 
-    do(programs["initdb"], "-D", home / "data", "-U", "torchedu", "--auth=trust")
-    options = f"-p {port} -k {home} -c listen_addresses=127.0.0.1"
-    do(programs["pg_ctl"], "-D", home / "data", "-o", options, "-l", home / "log", "-w", "start")
-    try:
+        do(programs["initdb"], "-D", home / "data", "-U", "torchedu", "--auth=trust")
+        options = f"-p {port} -k {home} -c listen_addresses=127.0.0.1"
+        server = (programs["pg_ctl"], "-D", home / "data")
+        do(*server, "-o", options, "-l", home / "log", "-w", "start")
+        stack.callback(do, *server, "-m", "immediate", "stop")
         do(programs["createdb"], "-h", "127.0.0.1", "-p", port, "-U", "torchedu", "trials")
         yield f"postgresql+psycopg://torchedu@127.0.0.1:{port}/trials"
-    finally:
-        do(programs["pg_ctl"], "-D", home / "data", "-m", "immediate", "stop")

@@ -66,13 +66,15 @@ DOORS = {
     "run_lock sections run_folder lightning numpy optuna torch",
     "export": "checkpoints tasks domains readers models batch permissions strict companions "
     "schema bounded onnxruntime onnxscript peft safetensors torch transformers",
+    "serve": "engine domains datasets schema fastapi prometheus_client pydantic sqlalchemy torch "
+    "uvicorn",
     "report": "bounded sections run_folder jinja2 matplotlib numpy",
     "testing": "datamodules domains models layers datasets batch companions schema numpy pyarrow "
     "torch",
     "privacy": "people report checkpoints tasks features datasets companions schema bounded "
     "run_folder numpy pyarrow",
-    "cli": "privacy report export tune bench prediction run checkpoints engine domains leaks "
-    "datasets parsing permissions schema bounded sections run_folder optuna rich",
+    "cli": "privacy report serve export tune bench prediction run checkpoints engine domains "
+    "leaks datasets parsing permissions schema bounded sections run_folder optuna rich",
     "people": "numpy",
 }
 LONGEST = 400  # lines; a longer file gives its reason in a comment `# Long because ...` at its top

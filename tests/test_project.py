@@ -155,6 +155,24 @@ def test_every_case_of_the_benchmark_names_tests_that_there_are(
         assert not name or f"def {name.partition('[')[0]}(" in source, test
 
 
+def test_every_benchmark_finds_what_it_imports_of_torchedu() -> None:
+    wanted = re.compile(r"^from (torchedu[\w.]*) import (\([^)]*\)|.*)$", re.M)
+    missing = []
+    for script in (ROOT / "benchmarks").rglob("*.py"):
+        if any(part.startswith(".") for part in script.relative_to(ROOT).parts):
+            continue  # the environments of peers
+        for module, names in wanted.findall(script.read_text("utf-8")):
+            room = ROOT / module.replace(".", "/")
+            file = room / "__init__.py" if room.is_dir() else room.with_suffix(".py")
+            source = file.read_text("utf-8") if file.is_file() else ""
+            missing += [
+                f"{script.name}: {module}.{name}"
+                for name in re.findall(r"\w+", names.partition("#")[0])
+                if not re.search(rf"\b{name}\b", source) and not (room / f"{name}.py").is_file()
+            ]
+    assert not missing
+
+
 def test_a_campaign_in_pieces_keeps_what_it_did_not_measure() -> None:
     told = {"command": "python x.py", "date": "now", "machine": {}, "seconds": 1}
     kept: dict[str, Any] = {}

@@ -210,10 +210,13 @@ class CourseFacts(NamedTuple):
         popularity_N: How many students of the training part took each course, float32.
         skill_NS: The skills that each course teaches, filled up with 0; S is 0 where the data does
             not say.
+        taken_SL: The courses of students of the training part in order, filled up with 0; of some
+            drawn where they are many, None where only courses are meant.
     """
 
     popularity_N: Tensor
     skill_NS: Tensor
+    taken_SL: Tensor | None = None
 
 
 class RiskBatch(NamedTuple):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from torchedu.cli.first_words import CHECKED, words_known
+from torchedu.cli.first_words import CHECKED, CLASSES, words_known
 from torchedu.cli.manual import USUAL, manual
 from torchedu.errors import ConfigError
 from torchedu.parsing import RECIPES
@@ -15,7 +15,7 @@ def test_the_usual_help_is_short_and_of_real_options(command: str) -> None:
     lines = text.splitlines()
     assert len(lines) <= 30
     assert max(map(len, lines)) <= 100
-    known = set(words_known(command)["options"])
+    known = {*words_known(command)["options"], *CLASSES}
     assert {option.split()[0].lstrip("-") for option in USUAL[CHECKED[command]]} <= known
 
 

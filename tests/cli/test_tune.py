@@ -1,5 +1,7 @@
 """What is wrong with a search is told in two lines before any trial starts."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -65,3 +67,16 @@ def test_a_space_that_is_no_file_is_told(
     assert "cannot be read" in capsys.readouterr().err
     assert main(["tune"]) == 2
     assert "space" in capsys.readouterr().err
+
+
+def test_help_needs_neither_optuna_nor_torch() -> None:
+    code = (
+        "import sys; from torchedu.cli import main\n"
+        "try: main(['tune', '--help'])\n"
+        "except SystemExit: print(*sorted({'optuna', 'torch'} & set(sys.modules)), 'none')"
+    )
+    words = [sys.executable, "-c", code]
+    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert said.splitlines()[-1] == "none"
+    assert "--objectives" in said
+    assert "torchedu fit" in said

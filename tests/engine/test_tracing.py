@@ -235,8 +235,8 @@ def test_a_run_opens_by_itself_with_its_items_skills(trained_run: Path) -> None:
     engine.answer("ann", item, 1)
     assert 0 < engine.predict("ann", item) < 1
     assert engine.verbs == (
-        "answer", "answer_many", "forget", "load", "mastery", "next", "predict", "predict_many",
-        "put", "save", "state",
+        "answer", "answer_many", "forget", "load", "mastery", "mastery_many", "next",
+        "predict", "predict_many", "put", "save", "state",
     )  # fmt: skip
     with pytest.raises(ConfigError, match=r"Tracing has no 'grade'\.\nIt has answer, "):
         engine.grade("a text")

@@ -59,6 +59,17 @@ def test_everything_to_beat_stands_beside_the_network(
         assert row["hr10_sampled"] >= row["hr10"]
 
 
+def test_hits_that_chance_alone_would_give_are_not_told(tmp_path: Path) -> None:
+    rows = [f"s{i},c{(i * 5 + j * j) % 12}" for i in range(40) for j in range(4)]
+    file = tmp_path / "few.csv"
+    file.write_text("\n".join(["student,course", *rows]), "utf-8")
+    _, _, _, found = scored(file, tmp_path / "run")
+    assert next(iter(found["columns"])) == "ndcg10"
+    assert set(found["columns"]) & {"hr1", "hr10", "hr20"} == {"hr1"}
+    assert "an NDCG@10 of 0." in found["lead"]
+    assert set(found["cold"]) == {"cases", "ndcg10"}
+
+
 def test_the_network_sees_each_held_out_course_once(
     enrolment_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

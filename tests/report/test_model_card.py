@@ -3,6 +3,9 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from torchedu.errors import DataError
 from torchedu.report.folder import read_run
 from torchedu.report.model_card import model_card
 
@@ -34,3 +37,23 @@ def test_names_cannot_break_the_table(tmp_path: Path) -> None:
     card = model_card(read_run(tmp_path))
     assert "| \\<b\\>\\|net\\| | network | – |" in card
     assert "a\\|b" in card
+
+
+@pytest.mark.parametrize(
+    "fairness",
+    [
+        {"attributes": {}},
+        {"words": ["fair"], "attributes": []},
+        {"words": 3, "attributes": {}},
+        {"words": [], "attributes": {"gender": {"groups": [{"group": "f", "too_few": True}]}}},
+        {"words": [], "attributes": {"gender": {"groups": [{"too_few": False, "students": 3}]}}},
+    ],
+)
+def test_an_audit_of_another_form_is_told(tmp_path: Path, fairness: object) -> None:
+    found = {
+        "data": "a", "split": "test", "counts": {}, "columns": {}, "scores": [], "sections": [],
+        "fairness": fairness,
+    }  # fmt: skip
+    (tmp_path / "evaluation.json").write_text(json.dumps(found))
+    with pytest.raises(DataError, match=r"evaluation\.json"):
+        model_card(read_run(tmp_path))

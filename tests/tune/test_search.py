@@ -9,6 +9,7 @@ import pytest
 from tests.tune.conftest import Searched
 from torchedu.bounded import parse_yaml
 from torchedu.cli import main
+from torchedu.errors import ConfigError
 from torchedu.run_folder import RunFolder
 
 pytest.importorskip("optuna", reason="needs the package optuna")
@@ -71,6 +72,23 @@ def test_it_is_told_in_the_terminal_and_in_the_report(searched: Searched) -> Non
     assert "The search: the best trials" in page
     assert "The search: all trials" in page
     assert "ItemDKT" in page
+
+
+def test_the_front_of_an_earlier_study_is_named_as_far_as_a_space_holds_it(
+    searched: Searched, tmp_path: Path
+) -> None:
+    from torchedu.tune.results import front_of
+    from torchedu.tune.space import Space
+
+    leading = [row for row in rows(searched.folder) if row["front"]]
+    space = Space.parse("model.lr: {float: [0.0001, 1.0]}\nmodel.net: {choice: [DKT, SAKT]}")
+    assert front_of(searched.folder, space) == [
+        {"model.lr": float(row["model.lr"])}
+        | ({"model.net": "DKT"} if row["model.net"] == "DKT" else {})
+        for row in leading
+    ]
+    with pytest.raises(ConfigError, match=r"earlier .* holds no table of trials"):
+        front_of(tmp_path, space)
 
 
 def test_the_same_words_go_on_with_more_trials(

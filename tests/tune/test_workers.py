@@ -13,13 +13,12 @@ import pytest
 pytest.importorskip("optuna", reason="needs the package optuna")
 
 from tests.tune.conftest import SHORT, WORDS
-from torchedu.errors import ConfigError, TrainingError
 from torchedu.testing.launch import LaunchServer
 from torchedu.tune.objectives import Goals
 from torchedu.tune.rungs import Rungs
 from torchedu.tune.space import Space
 from torchedu.tune.study import Asked, Study
-from torchedu.tune.workers import in_process, work
+from torchedu.tune.workers import work
 
 SECONDS = 400.0
 GOALS = Goals.parse("val/auc", "", "")
@@ -109,29 +108,3 @@ def test_workers_that_are_killed_are_replaced(
         table = list(csv.DictReader(rows))
     assert [(row["trial"], row["state"]) for row in table] == [(n, "whole") for n in "01234"]
     assert len({row["model.lr"] for row in table}) == 5
-
-
-def two_lines() -> None:
-    raise ConfigError("⟦trials⟧ is 0.", "It is 1 or more.")
-
-
-def ends() -> None:
-    os._exit(3)
-
-
-def spoken_apart() -> list[object]:
-    said: list[object] = [in_process(max, 1, 2)]
-    for function in (two_lines, ends):
-        try:
-            in_process(function)
-        except (ConfigError, TrainingError) as error:
-            said.append(error.problem)
-    return said
-
-
-def test_what_is_done_in_another_process_comes_back(launch: LaunchServer) -> None:
-    started = launch.start(spoken_apart)
-    assert started.wait(SECONDS) == [0]
-    assert started.result() == [
-        2, "⟦trials⟧ is 0.", "a process of the search has ended (exit code 3).",
-    ]  # fmt: skip

@@ -56,7 +56,7 @@ def kt(
 
         comparison = bench(data, folder, chosen, tries, quick, seed, show)
     for title, results in comparison["sets"].items():
-        terminal.print(table(title, results))
+        terminal.print_whole(table(title, results))
         for leak in results["leaks"]:
             terminal.print(f"leak  {worded(leak)}")
     try:

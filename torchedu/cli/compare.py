@@ -30,9 +30,9 @@ def compare(runs: list[str], against: str | None = None, out: str | None = None)
     comparison, terminal = compare_runs(runs, against), Terminal()
     title = f"{comparison['data']}, {comparison['split']} part"
     if "against" in comparison:
-        terminal.print(table(title, comparison))
+        terminal.print_whole(table(title, comparison))
     else:
-        terminal.print(plain_table(title, comparison))
+        terminal.print_whole(plain_table(title, comparison))
     if out is not None:
         write_json(Path(out), comparison)
         terminal.print(f"comparison: {out}")

@@ -99,7 +99,7 @@ def describe(store: str, picture: str | None = None) -> None:
     path = Path(store)
     description = describe_data(path)
     for table in _tables(path.name, description):
-        terminal.print(table, soft_wrap=False)
+        terminal.print_whole(table)
     file = Path(picture) if picture else path.with_name(f"{path.name}.describe.png")
     try:
         from torchedu.report.describe import draw

@@ -49,8 +49,9 @@ def check(command: str, words: Sequence[str]) -> None:
     usage = f"torchedu {command}" + " CHECKPOINT" * (command != "fit")
     for option, value in given:
         name = option.lstrip("-").rstrip("+").replace(".init_args", "")
-        if option.startswith("--") and not (_is_known(name, known["options"]) or own):
-            raise unknown_option(name, known["options"], usage)
+        passes = own or name in known["sizes"] or _is_known(name, known["options"])
+        if option.startswith("--") and not passes:
+            raise unknown_option(name, [*known["options"], *CLASSES], usage)
         classes = known.get(f"{name} of {task}", known.get(name))
         if name in CLASSES and classes and not (own or _is_class(value, classes)):
             raise unknown_class(name, value, classes)

@@ -46,7 +46,7 @@ def show(terminal: Terminal, result: Result) -> None:
             numbers = [part[name][model] for name in evaluation["columns"]]
             name = f"{model}, {part['name']} ({part['texts']:,})"
             table.add_row(name, *(_shown(number) for number in numbers))
-    terminal.print(table)
+    terminal.print_whole(table)
     if isinstance(result.report, MissingExtraError):
         terminal.print(f"No report was written. {result.report}")
     elif isinstance(result.report, Exception):

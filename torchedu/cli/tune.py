@@ -65,6 +65,7 @@ def tune(
     storage: str = "",
     seed: int = 0,
     seeds: int = 3,
+    earlier: str | None = None,
 ) -> None:
     """Search a recipe's options, and report what is best.
 
@@ -84,6 +85,7 @@ def tune(
             study's folder by default.
         seed: Of what the search draws.
         seeds: How many seeds the best trial is trained anew by.
+        earlier: Folder of a study whose front is tried first, after the recipe's own values.
     """
     # Optuna and torch are loaded only when there is something to search, not for help.
     try:
@@ -98,9 +100,10 @@ def tune(
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"⟦space⟧ {space} cannot be read ({error}).", "Name a file.") from None
     asked = Asked(tuple(recipe), text, objectives, limits, sampler, pruner, first_rung, seed)
+    past = None if earlier is None else Path(earlier)
     terminal = Terminal()
     show = Progress(terminal, trials)
-    now, final = search(asked, Path(study), trials, workers, storage, seeds, show)
+    now, final = search(asked, Path(study), trials, workers, storage, seeds, past, show)
     show.end()
     _show(terminal, now, final, Path(study))
 
@@ -160,7 +163,7 @@ def _show(terminal: Terminal, now: "Standing", final: "Final", folder: Path) -> 
             ", ".join(f"{name} {_value(value)}" for name, value in row.options.items()),
             style="bold" if now.best is row else "",
         )
-    terminal.print(table)
+    terminal.print_whole(table)
     if not now.keeps:
         terminal.print(f"No trial keeps {', '.join(map(str, now.goals.limits))}.")
     for seed, at in final.seeds.items():

@@ -32,6 +32,8 @@ from torchedu.schema import GROUP, ITEM, SKILL
 
 WINDOW, WITHOUT_HISTORY = 50, 2
 """Courses at once where nothing is asked for: usually, and for networks that read no history."""
+BEGUN_WITH = 16_384
+"""Stretches of histories that a network may begin from."""
 
 
 class Enrolments(DataModule):
@@ -223,8 +225,10 @@ class Enrolments(DataModule):
         self.own = replace(self.own, reading={"window": self.window})
 
     def facts(self, net: Network) -> CourseFacts:
-        """Return how popular each course is, and what it teaches."""
-        return CourseFacts(self.popularity, self.skills)
+        """Return how popular each course is, what it teaches, and what some students took."""
+        batches, order = self.training()
+        drawn = np.random.default_rng(self.seed).permutation(len(order.lengths))[:BEGUN_WITH]
+        return CourseFacts(self.popularity, self.skills, batches(drawn).item_BL)
 
     def training(self) -> tuple[EnrolmentBatches, Order]:
         """Return what builds the training batches, and their order."""

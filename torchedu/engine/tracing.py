@@ -128,12 +128,9 @@ class TracingEngine(Engine[Tracing], serves=Tracing):
         chances = self.predict_many(columns)
         return chances[0] if isinstance(items, str) else chances
 
-    @torch.inference_mode()
     def mastery(self, student: str) -> dict[str, float]:
         """Return a student's mastery of each skill; see ``engine.mastery.DEFINITION``."""
-        (*state, _), _ = self._states.get([str(student)])
-        values = mastery(self._net, tuple(state))[0].tolist()
-        return dict(zip(self.companions.vocabulary[SKILL], values, strict=True))
+        return self.mastery_many([student])[0]
 
     @torch.inference_mode()
     def next(
@@ -293,6 +290,17 @@ class TracingEngine(Engine[Tracing], serves=Tracing):
             part = _some(asked, some)
             chances += self._net.predict(tuple(state), part).float().sigmoid().tolist()
         return chances
+
+    @torch.inference_mode()
+    def mastery_many(self, students: Sequence[str]) -> list[dict[str, float]]:
+        """Return the mastery of each skill of several students; see ``mastery``."""
+        skills, mastered = list(self.companions.vocabulary[SKILL]), list[dict[str, float]]()
+        for first in range(0, len(students), AT_ONCE):
+            some = [str(name) for name in students[first : first + AT_ONCE]]
+            (*state, _), _ = self._states.get(some)
+            rows = mastery(self._net, tuple(state)).tolist()
+            mastered += [dict(zip(skills, row, strict=True)) for row in rows]
+        return mastered
 
     # States
 

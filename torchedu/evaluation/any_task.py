@@ -296,6 +296,7 @@ def _leaky(data: LightningDataModule) -> str:
 def _too_few(counts: Mapping[str, int], moves: str) -> str:
     """Say that there is too little to judge by, and how far the score would move."""
     noun, count = next(iter(counts.items()), ("", FEW))
+    noun = noun.removesuffix("s") if count == 1 else noun
     return f" Too small to judge: {count:,} {noun}{moves}." if count < FEW else ""
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from lightning.pytorch.utilities.rank_zero import rank_zero_warn
+from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from numpy.typing import NDArray
 
 from torchedu.baselines import (
@@ -26,10 +26,10 @@ from torchedu.datasets.order import cut_windows
 from torchedu.datasets.splits import attributes
 from torchedu.evaluation.any_task import Request, findings, fitted
 from torchedu.evaluation.side_by_side import Models, apart, each, names_of, rows
-from torchedu.metrics.ranking import Ranks, list_scores, ranking_scores
+from torchedu.metrics.ranking import HITS, Ranks, list_scores, ranking_scores
 from torchedu.prediction.recommendation import log_chances
 from torchedu.prediction.stream import Columns, predicted
-from torchedu.schema import GROUP, ITEM
+from torchedu.schema import GROUP, ITEM, RESERVED
 from torchedu.sections import Dot, Dots, Section
 from torchedu.tasks import CourseRecommendation
 
@@ -46,6 +46,8 @@ COLUMNS = {
     "coverage10": "coverage",
     "novelty10": "novelty",
 }
+BY_CHANCE = 0.5
+"""Hits of which chance alone would give as many are not told: they say nothing of a model."""
 BASELINES = (Popularity, ItemKNN, IALS, EASE, RecentEASE, Markov, NextCourseRidge)
 Recommender = Baseline[Enrolled, Scores]
 BEGINS = (0, 5, 10, 20, 50, 10**6)
@@ -137,10 +139,13 @@ def _(task: CourseRecommendation, data: Enrolments, request: Request) -> dict[st
             **{f"{name}_sampled": drawn[name] for name in sampled},
         }
 
+    columns = _columns(cases)
+    measure = next(iter(columns))
+
     def some(which: NDArray[np.bool_]) -> dict[str, Any]:
         """Score some of the cases."""
-        hits = each(ranks, lambda ranked: ranking_scores(ranked.rank[which])["hr10"])
-        return {"cases": int(which.sum()), "hr10": hits}
+        by_model = each(ranks, lambda ranked: ranking_scores(ranked.rank[which])[measure])
+        return {"cases": int(which.sum()), measure: by_model}
 
     by_group = {
         attribute: [
@@ -162,15 +167,27 @@ def _(task: CourseRecommendation, data: Enrolments, request: Request) -> dict[st
             "held-out courses": len(cases),
             "courses": len(store.vocabulary[ITEM]) - 2,
         },
-        "columns": COLUMNS
+        "columns": columns
         | {f"{name}_sampled": f"{COLUMNS[name]} of {data.sampled} drawn" for name in sampled},
         "scores": rows(ranks, scored),
         "verb": "recommends with",
-        "sections": [_who_gets(by_history, by_group, cold, network)],
+        "sections": [_who_gets(by_history, by_group, cold, network, measure)],
         "recommendation_by_group": by_group,
         "cold": cold,
         "recommendation_by_history": by_history,
     }
+
+
+def _columns(cases: Cases) -> dict[str, str]:
+    """Return the scores that are told: of few courses a long list holds any of them by chance."""
+    left = np.maximum(cases.num_items - RESERVED - cases.position, 1)
+    lists = {f"hr{k}": k for k in HITS if np.minimum(k / left, 1).mean() >= BY_CHANCE}
+    if "hr10" in lists:
+        rank_zero_info(
+            f"HR@10 is not told: of the {left.mean():.0f} courses that are left to a student on "
+            "average ten are most, so that chance alone would do."
+        )
+    return {name: title for name, title in COLUMNS.items() if name not in lists}
 
 
 def _who_gets(
@@ -178,11 +195,12 @@ def _who_gets(
     by_group: dict[str, list[dict[str, Any]]],
     cold: dict[str, Any],
     network: str,
+    measure: str,
 ) -> Section:
-    """Show the hits by length of history, by group, and of courses that nobody had taken."""
+    """Show the first score by length of history, by group, and of courses that nobody had taken."""
 
     def dot(name: str, row: dict[str, Any], group: str) -> Dot:
-        return Dot(name, row["hr10"], row["cases"], group)
+        return Dot(name, row[measure], row["cases"], group)
 
     lengths = [
         f"{row['from']}–{row['to'] - 1}" if row["to"] < BEGINS[-1] else f"{row['from']} and more"
@@ -197,7 +215,7 @@ def _who_gets(
         "Who is served how well",
         "Dots are the network's, strokes the others'. Few cases (in brackets) score higher or "
         "lower by chance alone.",
-        [Dots(f"{COLUMNS['hr10']} (cases in brackets)", network, [d for d in dots if d.count])],
+        [Dots(f"{COLUMNS[measure]} (cases in brackets)", network, [d for d in dots if d.count])],
         private=True,
     )
 

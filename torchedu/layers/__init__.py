@@ -17,6 +17,7 @@ from torchedu.layers.precision import at_least_single
 from torchedu.layers.recurrence import along
 from torchedu.layers.table import VocabularyTable
 from torchedu.layers.times import seconds_between
+from torchedu.layers.together import together
 
 __all__ = [
     "LSTM",
@@ -35,4 +36,5 @@ __all__ = [
     "look_up",
     "look_up_each",
     "seconds_between",
+    "together",
 ]

@@ -38,6 +38,59 @@ class Score:
 
 
 @dataclass(frozen=True)
+class Group:
+    """What the audit found of a group.
+
+    Attributes:
+        attribute: What the group has in common.
+        name: The group.
+        size: How many are in it.
+        auc: The network's AUC there; not a number where they are too few, as the next two.
+        abroca: How far its ROC curve lies from that of the others.
+        floor: What that would be by chance.
+    """
+
+    attribute: str
+    name: str
+    size: int
+    auc: float
+    abroca: float
+    floor: float
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What the audit of groups found.
+
+    Attributes:
+        words: It, in sentences.
+        noun: What is in groups.
+        stratum: Within what groups were compared, where that was so.
+        groups: The groups of each attribute; those of several at once are left out.
+    """
+
+    words: list[str]
+    noun: str
+    stratum: str
+    groups: list[Group]
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "Audit":
+        """Read what an evaluation holds of it."""
+        noun, groups = str(value.get("noun") or "students"), []
+        for attribute, audited in value["attributes"].items():
+            for group in audited["groups"] if "×" not in attribute else ():
+                gap = (group.get("gaps") or {}).get("abroca") or {}
+                gap = gap.get("within") or gap
+                known = {} if group["too_few"] else {**gap, "auc": group["auc"]}
+                numbers = (_number(known.get(name)) for name in ("auc", "value", "floor"))
+                name, size = clean_name(group["group"]), int(group[noun])
+                groups.append(Group(clean_name(attribute), name, size, *numbers))
+        words = [clean_name(words) for words in value["words"]]
+        return cls(words, clean_name(noun), clean_name(value.get("stratum") or ""), groups)
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """What ``evaluation.json`` holds for every task.
 
@@ -54,7 +107,7 @@ class Evaluation:
         best: Which of them have the best first score of what could be had.
         origin: The first score of a model that knows nothing.
         sections: What the task has to tell.
-        fairness: What the audit of groups found.
+        fairness: What the audit of groups found; None where there was none.
     """
 
     data: str
@@ -69,7 +122,7 @@ class Evaluation:
     best: list[str]
     origin: float
     sections: list[Section]
-    fairness: dict[str, Any] | None
+    fairness: Audit | None
 
     @property
     def network(self) -> str:
@@ -231,7 +284,7 @@ def _evaluation(text: str) -> Evaluation:
         best=[clean_name(name) for name in value.get("best", ())],
         origin=float(value.get("origin", 0)),
         sections=[Section.from_json(section) for section in value["sections"]],
-        fairness=value.get("fairness"),
+        fairness=Audit.from_json(value["fairness"]) if value.get("fairness") else None,
     )
 
 

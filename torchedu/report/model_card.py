@@ -10,7 +10,7 @@ import shlex
 from typing import Any
 
 from torchedu.bounded import parse_yaml
-from torchedu.report.folder import Evaluation, Run, clean_name
+from torchedu.report.folder import Audit, Evaluation, Run, clean_name
 from torchedu.run_folder import RunFolder
 
 _ELSEWHERE = (
@@ -109,33 +109,23 @@ def _scores(evaluation: Evaluation) -> list[str]:
     return rows
 
 
-def _fairness(fairness: dict[str, Any] | None) -> list[str]:
+def _fairness(fairness: Audit | None) -> list[str]:
     if not fairness:
         return ["Not audited: the data names no groups, or has not been scored."]
-    noun = fairness.get("noun", "students")
-    lines = [f"- {_text(words)}" for words in fairness["words"]]
-    lines += [
+    lines = [
+        *(f"- {_text(words)}" for words in fairness.words),
         "",
-        f"| attribute | group | {_text(noun)} | AUC | ABROCA | noise floor |",
+        f"| attribute | group | {_text(fairness.noun)} | AUC | ABROCA | noise floor |",
         "|---|---|" + "---|" * 4,
     ]
-    for attribute, audited in fairness["attributes"].items():
-        if "×" in attribute:
-            continue
-        for group in audited["groups"]:
-            gap = group.get("gaps", {}).get("abroca", {})
-            gap = gap.get("within") or gap
-            sentence = (
-                "too few | | "
-                if group["too_few"]
-                else f"{_number(group['auc'])} | {_number(gap.get('value'))} | "
-                f"{_number(gap.get('floor'))}"
-            )
-            lines.append(
-                f"| {_text(attribute)} | {_text(group['group'])} | {group[noun]:,} | {sentence} |"
-            )
-    if fairness.get("stratum"):
-        lines += ["", f"ABROCA and its floor are those within {_text(fairness['stratum'])}."]
+    for group in fairness.groups:
+        numbers = " | ".join(map(_number, (group.auc, group.abroca, group.floor)))
+        if math.isnan(group.auc):
+            numbers = "too few | | "
+        named = f"{_text(group.attribute)} | {_text(group.name)} | {group.size:,}"
+        lines.append(f"| {named} | {numbers} |")
+    if fairness.stratum:
+        lines += ["", f"ABROCA and its floor are those within {_text(fairness.stratum)}."]
     return lines
 
 

@@ -14,7 +14,7 @@ from torchedu.tune.objectives import Goals, check_logged
 from torchedu.tune.rungs import optuna_pruner
 from torchedu.tune.space import Space, words
 from torchedu.tune.study import Asked
-from torchedu.tune.trial import QUIET
+from torchedu.tune.trial import QUIET, on_one_device
 
 
 class Checked(NamedTuple):
@@ -29,6 +29,27 @@ class Checked(NamedTuple):
     goals: Goals
     most: int
     recipe: dict[str, Any]
+
+
+def ranks_of(asked: Asked) -> int:
+    """Return how many processes a trial has, from its words alone.
+
+    Args:
+        asked: What the study is asked for.
+
+    Raises:
+        ConfigError: A word is wrong, or a trial is to have several hosts.
+    """
+    trainer = on_one_device(RunConfig([*asked.words, *QUIET])).config["trainer"]
+    if trainer["num_nodes"] > 1:
+        raise ConfigError(
+            f"⟦trainer.num_nodes⟧ is {trainer['num_nodes']}, and a trial has one host.",
+            "Leave it out; the same command on each host joins the study.",
+        )
+    devices = trainer["devices"]
+    if isinstance(devices, list):
+        return len(devices)
+    return max(1, int(devices)) if str(devices).isdigit() else 1
 
 
 def checked(asked: Asked, space: Space) -> Checked:
@@ -73,7 +94,9 @@ def checked(asked: Asked, space: Space) -> Checked:
 def _scored(asked: Asked, goals: Goals) -> int:
     """Score the recipe's network untrained, check that goals are measured; return the epochs."""
     with TemporaryDirectory(prefix="torchedu-tune-") as folder:
-        run = build(RunConfig([*asked.words, *QUIET, "--run", str(Path(folder) / "run")]))
+        alone = ["--trainer.devices=1", "--trainer.strategy=auto"]
+        own = ["--run", str(Path(folder) / "run")]
+        run = build(RunConfig([*asked.words, *QUIET, *alone, *own]))
         run.data.tell_leaks()
         measure = Measure(goals)
         run.trainer.callbacks.insert(0, measure)  # type: ignore[attr-defined]

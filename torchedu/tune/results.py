@@ -12,12 +12,13 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from torchedu.bounded import parse_yaml, yaml_text
-from torchedu.errors import TrainingError
+from torchedu.errors import ConfigError, TrainingError
 from torchedu.files import write_whole
 from torchedu.run_folder import RunFolder
 from torchedu.tune.objectives import Goals
 from torchedu.tune.ranking import front, knee, ranked
 from torchedu.tune.rungs import came_to
+from torchedu.tune.space import Space
 from torchedu.tune.study import TAKEN_UP, Study
 
 WHOLE, STOPPED, FAILED, RUNNING = "whole", "stopped", "failed", "running"
@@ -169,6 +170,31 @@ def write_table(study: Study, now: Standing) -> Path:
     file = study.folder / "trials.csv"
     write_whole(file, text.getvalue().encode())
     return file
+
+
+def front_of(folder: Path, space: Space) -> list[dict[str, Any]]:
+    """Return the front of a study that has ended, as another one names its options.
+
+    Args:
+        folder: The study's folder.
+        space: What the other one searches; what it does not hold is left out.
+
+    Raises:
+        ConfigError: The folder has no table of trials.
+    """
+    wanted = {dimension.option for dimension in space.every()}
+    try:
+        with (folder / "trials.csv").open(newline="", encoding="utf-8") as file:
+            rows = [row for row in csv.DictReader(file) if row["front"]]
+        return [
+            space.named({name: parse_yaml(row[name]) for name in wanted & row.keys() if row[name]})
+            for row in rows
+        ]
+    except (OSError, ValueError, LookupError, TypeError, csv.Error):
+        raise ConfigError(
+            f"⟦earlier⟧ {folder} holds no table of trials.",
+            "Name the folder of a study that has ended; it has trials.csv.",
+        ) from None
 
 
 def none_whole(now: Standing) -> TrainingError:

@@ -5,12 +5,13 @@ from pathlib import Path
 
 from torchedu.errors import TrainingError
 from torchedu.ranges import COUNT, NOT_NEGATIVE, check_range
-from torchedu.tune.check import checked
+from torchedu.tune.check import checked, ranks_of
 from torchedu.tune.final import Final, ended
-from torchedu.tune.results import RUNNING, Standing, none_whole, standing
+from torchedu.tune.forks import in_process
+from torchedu.tune.results import RUNNING, Standing, front_of, none_whole, standing
 from torchedu.tune.space import Space
 from torchedu.tune.study import Asked, Study
-from torchedu.tune.workers import in_process, work, work_in_processes
+from torchedu.tune.workers import work, work_in_processes
 
 Show = Callable[[Standing], None]
 
@@ -22,6 +23,7 @@ def search(
     workers: int = 1,
     storage: str = "",
     seeds: int = 3,
+    earlier: Path | None = None,
     show: Show = lambda now: None,
 ) -> tuple[Standing, Final]:
     """Search, or go on with a search, and score, train and report what is best.
@@ -33,6 +35,7 @@ def search(
         workers: Processes that work on it here.
         storage: Where its trials are kept; see ``Study``.
         seeds: How many seeds the best one is trained anew by.
+        earlier: The folder of a study whose front is tried first, after the recipe's own values.
         show: Called with how the study stands, again and again.
 
     Returns:
@@ -48,19 +51,21 @@ def search(
     ):  # fmt: skip
         check_range(name, value, allowed)
     space = Space.parse(asked.space)
+    past = [] if earlier is None else front_of(earlier, space)
+    ranks = ranks_of(asked)
     # Where more processes are to be forked, all work is theirs: threads do not survive a fork.
-    apart = workers > 1
+    apart = workers > 1 or ranks > 1
     known = in_process(checked, asked, space) if apart else checked(asked, space)
     study = Study(folder, asked, known.goals, storage, known.most)
-    study.offer(known.recipe)
+    study.offer([known.recipe, *past])
 
     def look() -> None:
         show(standing(study))
 
     if apart:
-        work_in_processes(study, space, trials, workers, look)
+        work_in_processes(study, space, trials, workers, ranks, look)
     else:
-        work(study, space, trials, look)
+        work(study, space, trials, show=look)
     now = standing(study)
     if now.best is None:
         raise none_whole(now)

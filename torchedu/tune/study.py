@@ -4,7 +4,7 @@ import json
 import os
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -137,6 +137,10 @@ class Study:
             )
         return token
 
+    def again(self) -> "Study":
+        """Return the study for a process that was forked: a connection is one process's own."""
+        return Study(self.folder, self.asked, self.goals, self.storage, self.most)
+
     def trials(self) -> list[FrozenTrial]:
         """Return all trials that were begun, in the order of their numbers."""
         every = self.study.get_trials(deepcopy=False)
@@ -146,11 +150,12 @@ class Study:
         """Return the folder of a trial's run."""
         return self.folder / "trials" / f"{number:04d}"
 
-    def offer(self, named: dict[str, Any]) -> None:
-        """Let the first trial of a new study have some values, such as those of the recipe."""
+    def offer(self, first: Sequence[dict[str, Any]]) -> None:
+        """Let the first trials of a new study have some values, such as those of the recipe."""
         with alone(self.folder):
-            if named and not self.study.get_trials(deepcopy=False):
-                self.study.enqueue_trial(named)
+            if not self.study.get_trials(deepcopy=False):
+                for named in filter(None, first):
+                    self.study.enqueue_trial(named, skip_if_exists=True)
 
     def claim(self, most: int) -> optuna.Trial | None:
         """Take up a trial whose worker is gone, or else begin one; None where there is neither.

@@ -65,7 +65,7 @@ def _opened(folder: Path) -> Run:
         for name in ("accelerator", "precision")
         if given.get(name) is not None
     ]
-    return build(RunConfig([*QUIET, *same], "test", open_checkpoint(folder)))
+    return build(RunConfig([*QUIET, *same, "--trainer.devices=1"], "test", open_checkpoint(folder)))
 
 
 def _number(value: float | None) -> float:

@@ -26,11 +26,23 @@ QUIET = ("--trainer.enable_progress_bar=false",)
 """What every trial is told besides: several write to one terminal."""
 
 
-def trained(trial_words: Sequence[str], folder: Path, measure: Measure) -> Run:
+def trial_words(study: Study, space: Space, trial: optuna.Trial) -> list[str]:
+    """Return the words of a trial: the recipe's, and its own values."""
+    return [*study.asked.words, *words(space.suggest(trial))]
+
+
+def on_one_device(config: RunConfig) -> RunConfig:
+    """Let a run have one device, where nothing says how many: others are for other trials."""
+    if config.config["trainer"]["devices"] == "auto":
+        config.config["trainer"]["devices"] = 1
+    return config
+
+
+def trained(given: Sequence[str], folder: Path, measure: Measure) -> Run:
     """Train a trial, or go on with it, and return the run with its best network.
 
     Args:
-        trial_words: The recipe's words with the trial's.
+        given: Its words.
         folder: The folder of its run.
         measure: What measures it.
 
@@ -38,7 +50,7 @@ def trained(trial_words: Sequence[str], folder: Path, measure: Measure) -> Run:
         TorcheduError: It cannot be trained.
     """
     own = ["--run", str(folder), "--resume", "auto"]
-    run = build(RunConfig([*trial_words, *QUIET, *own]))
+    run = build(on_one_device(RunConfig([*given, *QUIET, *own])))
     callbacks: list[Any] = run.trainer.callbacks  # type: ignore[attr-defined]
     callbacks.insert(0, measure)  # before the checkpoint that it goes with
     return best_of(run)
@@ -60,8 +72,8 @@ def attempt(study: Study, space: Space, trial: optuna.Trial) -> None:
         study.goals, lambda step, measured: rungs.keeps(trial, step, measured), rungs.judges
     )
     try:
-        run = trained([*study.asked.words, *words(space.suggest(trial))], folder, measure)
-        reached = {**measure.reached, **_gaps(run, study.goals)}
+        run = trained(trial_words(study, space, trial), folder, measure)
+        reached = {**measure.reached, **gaps_of_best(run, study.goals)}
         lacking = study.goals.lacking(reached)
         if lacking is not None:
             value = reached.get(lacking)
@@ -70,13 +82,13 @@ def attempt(study: Study, space: Space, trial: optuna.Trial) -> None:
                 "Its values cannot be ranked.",
             )
     except Exception as error:  # noqa: BLE001 - whatever it is, the other trials go on
-        _fail(study, trial, error)
+        failed(study, trial, error)
         return
     _tell(study.study, study.goals, trial, measure, reached)
     RunFolder(folder).last.unlink(missing_ok=True)  # nobody goes on from it
 
 
-def _gaps(run: Run, goals: Goals) -> dict[str, float]:
+def gaps_of_best(run: Run, goals: Goals) -> dict[str, float]:
     """Return how alike the network that was kept serves groups of the validation part."""
     if not goals.fairness:
         return {}
@@ -104,7 +116,14 @@ def _tell(
         study.tell(trial, values)
 
 
-def _fail(study: Study, trial: optuna.Trial, error: Exception) -> None:
+def failed(study: Study, trial: optuna.Trial, error: Exception) -> None:
+    """Tell the study that a trial has failed, and why.
+
+    Args:
+        study: The study.
+        trial: The trial.
+        error: Why; what no user can put right is kept whole in the trial's folder.
+    """
     known = error if isinstance(error, TorcheduError) else advice(error)
     if known is None:
         folder = study.run_folder(trial.number)

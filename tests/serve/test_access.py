@@ -1,0 +1,178 @@
+"""Who may ask what: every route with no key, a wrong scope, another class, a key that is gone."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.serve.services import NOW, tracing_engine
+from torchedu.errors import ConfigError
+from torchedu.serve.access import Access, Keys, digest_of
+from torchedu.serve.app import create_app
+from torchedu.serve.log import EventLog
+from torchedu.serve.service import Message, Reply, Service
+from torchedu.serve.tracing import TracingFollower
+
+ANN = {"student": "ann", "item": "i1", "correct": 1, "class": "7b"}
+COURSE = {"course": "7b", "length": 9}
+ROUTES: list[tuple[str, str, Any]] = [
+    ("POST", "/events", [{**ANN, "id": "x"}]),
+    ("POST", "/courses", COURSE),
+    ("GET", "/mastery?student=ann", None),
+    ("GET", "/chances?student=ann&item=i1", None),
+    ("GET", "/next?student=ann", None),
+    ("GET", "/risk?student=ann", None),
+    ("GET", "/recommendations?student=ann", None),
+    ("GET", "/overview?class=7b", None),
+    ("GET", "/metrics", None),
+]
+TEXTS: list[tuple[str, str, Any]] = [
+    ("POST", "/grades", [{"text": "My hat."}]),
+    ("POST", "/tags", [{"sentence": "Why?"}]),
+    ("POST", "/explanations", {"problem": "1 + 1"}),
+]
+"""They are about nobody whom the service knows, and no run here answers them."""
+
+
+class Kept:
+    """A service with keys, and what it keeps."""
+
+    def __init__(self, folder: Path, rate: float | None = None) -> None:
+        self.file = folder / "service.db"
+        self.log = EventLog(self.file)
+        self.keys = Keys(self.file)
+        self.now = 0.0
+        access = Access(self.keys, self.log, rate, clock=lambda: self.now)
+        follower = TracingFollower("small", tracing_engine(), self.log)
+        self.service = Service([follower], self.log, clock=lambda: NOW, access=access)
+        self.client = TestClient(create_app(self.ask))
+
+    async def ask(self, message: Message) -> Reply:
+        (reply,) = self.service.handle([message])
+        return reply
+
+    def status(self, key: str | None, method: str, path: str, body: Any) -> int:
+        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        return self.client.request(method, path, json=body, headers=headers).status_code
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Iterator[Kept]:
+    kept = Kept(tmp_path)
+    yield kept
+    kept.service.close()
+    kept.keys.close()
+
+
+def test_every_route_is_tried(kept: Kept) -> None:
+    document = kept.client.get("/openapi.json").json()
+    tried = {path.partition("?")[0] for _, path, _ in ROUTES + TEXTS}
+    assert set(document["paths"]) == tried | {"/health"}
+
+
+def test_without_keys_all_is_open_and_with_one_nothing_is(kept: Kept) -> None:
+    assert kept.status(None, "GET", "/mastery?student=ann", None) == 200
+    kept.keys.add("school", ["write", "read", "admin"])
+    for route in ROUTES + TEXTS:
+        assert kept.status(None, *route) == 401, route
+        assert kept.status("tedu_wrong", *route) == 401, route
+    assert kept.status(None, "GET", "/health", None) == 200
+    refused = kept.client.get("/metrics")
+    assert refused.headers["www-authenticate"] == "Bearer"
+    assert refused.headers["content-type"] == "application/problem+json"
+
+
+def test_a_key_does_what_its_scopes_say(kept: Kept) -> None:
+    whole = kept.keys.add("school", ["write", "read", "admin"])
+    assert kept.status(whole, *ROUTES[0]) == 200
+    for scope in ("write", "read", "admin"):
+        key = kept.keys.add(scope, [scope])
+        for method, path, body in ROUTES + TEXTS:
+            writes = path in ("/events", "/courses")
+            needed = "write" if writes else "admin" if path == "/metrics" else "read"
+            status = kept.status(key, method, path, body)
+            assert (status == 403) == (needed != scope), (scope, path)
+    key = kept.keys.add("again", ["read"])
+    kept.keys.revoke("again")
+    for route in ROUTES + TEXTS:
+        assert kept.status(key, *route) == 401
+
+
+def test_a_key_of_a_class_knows_no_other(kept: Kept) -> None:
+    whole = kept.keys.add("school", ["write", "read"])
+    mine = kept.keys.add("teacher", ["write", "read"], "7c")
+    for event in ({**ANN, "id": "a"}, {**ANN, "id": "b", "student": "bo", "class": "7c"}):
+        assert kept.status(whole, "POST", "/events", event) == 200
+    nobody = {"id": "c", "student": "cy", "item": "i1", "correct": 1}
+    assert kept.status(whole, "POST", "/events", nobody) == 200
+    for route in ROUTES:
+        assert kept.status(mine, *route) == 403, route
+    for route in TEXTS:
+        assert kept.status(mine, *route) == 404, route
+    about_ann = {"problem": "1 + 1", "student": "ann"}
+    assert kept.status(mine, "POST", "/explanations", about_ann) == 403
+    for student in ("ann", "cy", "new"):
+        assert kept.status(mine, "GET", f"/mastery?student={student}", None) == 403
+    assert kept.status(mine, "GET", "/mastery?student=bo", None) == 200
+    assert kept.status(mine, "GET", "/overview?class=7c", None) == 200
+    events = {
+        "its own": ({"student": "bo", "class": "7c"}, 200),
+        "a new student": ({"student": "new", "class": "7c"}, 200),
+        "another's student": ({"student": "ann", "class": "7c"}, 403),
+        "a student of no class": ({"student": "cy", "class": "7c"}, 403),
+        "no class": ({"student": "bo"}, 403),
+    }
+    for name, (event, status) in events.items():
+        body = {"id": name, "item": "i1", "correct": 1, **event}
+        assert kept.status(mine, "POST", "/events", body) == status, name
+
+
+def test_keys_are_kept_as_digests(kept: Kept) -> None:
+    key = kept.keys.add("school", ["read"])
+    assert [one.digest for one in kept.keys.all()] == [digest_of(key)]
+    for file in kept.file.parent.iterdir():
+        assert key.encode() not in file.read_bytes()
+    with pytest.raises(ConfigError, match="reed"):
+        kept.keys.add("other", ["reed"])
+    with pytest.raises(ConfigError, match="school"):
+        kept.keys.add("school", ["read"])
+    with pytest.raises(ConfigError, match="no key is called so"):
+        kept.keys.revoke("scool")
+
+
+def test_what_was_asked_stands_in_the_book(tmp_path: Path) -> None:
+    kept = Kept(tmp_path)
+    key = kept.keys.add("school", ["write", "read"])
+    kept.status(key, "GET", "/mastery?student=ann", None)
+    kept.status(None, "GET", "/overview?class=7b", None)
+    kept.status(key, *ROUTES[0])
+    kept.status(key, "GET", "/next?student=ann", None)
+    kept.service.close()
+    kept.keys.close()
+    with sqlite3.connect(kept.file) as connection:
+        columns = 'key, asked, student, "group", status'
+        rows = connection.execute(f"SELECT {columns} FROM audit ORDER BY place").fetchall()
+    connection.close()
+    assert rows == [
+        ("school", "mastery", "ann", None, 200), (None, "overview", None, "7b", 401),
+        ("school", "post", None, None, 200), ("school", "next", "ann", None, 200),
+    ]  # fmt: skip
+
+
+def test_a_key_has_its_rate(tmp_path: Path) -> None:
+    kept = Kept(tmp_path, rate=5)
+    first, second = kept.keys.add("first", ["write", "read"]), kept.keys.add("second", ["read"])
+    asked = ("GET", "/mastery?student=ann", None)
+    assert [kept.status(first, *asked) for _ in range(11)] == [200] * 10 + [429]
+    assert kept.status(second, *asked) == 200
+    kept.now += 0.25
+    assert [kept.status(first, *asked) for _ in range(2)] == [200, 429]
+    kept.now += 10
+    many = [{**ANN, "id": str(n)} for n in range(50)]  # more than may ever be saved up
+    assert kept.status(first, "POST", "/events", many) == 200
+    assert kept.status(first, *asked) == 429
+    kept.service.close()
+    kept.keys.close()

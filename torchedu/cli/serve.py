@@ -1,0 +1,57 @@
+"""``torchedu serve``: trained networks as a service."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from torchedu.cli.terminal import Terminal
+from torchedu.errors import ConfigError, MissingExtraError
+from torchedu.parsing import listed, run_functions
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the command with the words after ``torchedu serve``."""
+    run_functions(serve, listed(arguments), "serve")
+
+
+def serve(
+    runs: list[str],
+    store: str = "torchedu.db",
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    workers: int = 1,
+    synchronous: Literal["FULL", "NORMAL"] = "FULL",
+    body_limit: int = 2**20,
+    rate: float | None = None,
+) -> None:
+    """Take events over HTTP, and answer what each student masters, risks and needs next.
+
+    Args:
+        runs: Runs' folders, checkpoints or exports, one after the other.
+        store: The file of events and states, which is made where there is none.
+        host: The address to listen at.
+        port: The port; 0 takes any that is free.
+        workers: Processes that speak HTTP.
+        synchronous: FULL: what is acknowledged is on the disk. NORMAL is faster; what was
+            acknowledged last is lost where the machine loses its power.
+        body_limit: Most bytes of a request.
+        rate: Events and questions a second that a key may send on average; any number by default.
+    """
+    # torch is loaded only when there is something to serve, not for help.
+    try:
+        from torchedu.serve.processes import Settings
+        from torchedu.serve.processes import serve as run
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("torchedu serve", str(error.name), "serve") from None
+    if workers < 1 or body_limit < 1:
+        raise ConfigError(
+            f"⟦workers⟧ is {workers} and ⟦body_limit⟧ {body_limit}.", "Each is at least 1."
+        )
+    if rate is not None and not rate > 0:
+        raise ConfigError(f"⟦rate⟧ is {rate}.", "It is above 0; leave it out for any number.")
+    settings = Settings(runs, store, host, port, workers, synchronous, body_limit, rate)
+    terminal = Terminal()
+
+    def ready(address: str) -> None:
+        terminal.print(f"{', '.join(runs)}: {address} ({address}/docs tells what to ask)")
+
+    raise SystemExit(run(settings, ready))

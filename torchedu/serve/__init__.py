@@ -1,0 +1,1 @@
+"""A service that knows each student now: events in, answers out, over HTTP."""

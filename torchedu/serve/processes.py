@@ -1,0 +1,240 @@
+"""The processes of a service: one that has the states, some that speak HTTP, one that watches them.
+
+The watcher opens the runs and forks the others, so that one that dies is there again in a moment.
+It holds both listening sockets: what comes in between waits, and nothing is refused.
+"""
+
+import gc
+import os
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import torch
+import uvicorn
+
+from torchedu.domains import Domain
+from torchedu.errors import ConfigError
+from torchedu.serve.access import Access, Keys
+from torchedu.serve.app import LIMIT, create_app
+from torchedu.serve.log import EventLog
+from torchedu.serve.opening import follow, open_runs
+from torchedu.serve.service import Service
+from torchedu.serve.tables import Synchronous, hold
+from torchedu.serve.texts import TextRuns
+from torchedu.serve.wire import Asker, answer
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+BACKLOG = 2048
+"""Connections that wait to be taken."""
+AT_LEAST = 1.0
+"""Seconds after which a process that fails has not failed as it began."""
+STATES = "states"
+"""The name of the process that has them."""
+WATCHED = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
+TIMES = 5
+"""Processes in a row that fail as they begin, after which the service ends."""
+
+
+@dataclass
+class Settings:
+    """How a service runs; see ``cli.serve``."""
+
+    runs: Sequence[str]
+    store: str = "torchedu.db"
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 1
+    synchronous: Synchronous = "FULL"
+    body_limit: int = LIMIT
+    rate: float | None = None
+
+
+def serve(settings: Settings, ready: Callable[[str], None] = print) -> int:
+    """Serve until the process is told to end (SIGTERM, SIGINT).
+
+    Args:
+        settings: How.
+        ready: Called with the address once requests are taken.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        ConfigError: The file or the port cannot be used, or a run cannot be served.
+        CheckpointError: A run cannot be opened.
+    """
+    torch.set_num_threads(1)  # forks want one thread, and a request is too small for two
+    opened = open_runs(settings.runs)
+    with (
+        _bound(settings.host, settings.port) as door,
+        hold(Path(settings.store)),
+        tempfile.TemporaryDirectory(prefix="torchedu-") as folder,
+        socket.socket(socket.AF_UNIX) as states,
+    ):
+        EventLog(settings.store, settings.synchronous).close()  # what is wrong is told now
+        _check_keys(settings)
+        path = f"{folder}/states"
+        states.bind(path)
+        states.listen(BACKLOG)
+        watcher = _Watcher()
+        watcher.start(STATES, lambda: _follow(settings, opened, states, watcher.parent_gone))
+        for number in range(settings.workers):
+            watcher.start(
+                f"worker {number}",
+                lambda: _speak(settings, opened, door, path, watcher.parent_gone),
+            )
+        host, port = door.getsockname()[:2]
+        ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+        return watcher.watch()
+
+
+class _Watcher:
+    """Starts processes, and starts them again when they die."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, Callable[[], None]] = {}
+        self._running: dict[int, tuple[str, float]] = {}
+        self.parent_gone, self._alive = socket.socketpair()  # the first reads its end when we die
+        # Waited for in one place; a signal that comes while a process is forked is not lost.
+        signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+        gc.freeze()  # what is shared by the forks stays shared
+
+    def start(self, name: str, job: Callable[[], None]) -> None:
+        """Run a job in a process of its own."""
+        self._jobs[name] = job
+        sys.stdout.flush()
+        sys.stderr.flush()
+        process = os.fork()
+        if not process:
+            self._run(job)
+        self._running[process] = name, time.monotonic()
+
+    def _run(self, job: Callable[[], None]) -> NoReturn:
+        code = 1
+        try:
+            self._alive.close()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
+            job()
+            code = 0
+        except BaseException:  # noqa: BLE001 - a fork never returns to its parent's code
+            sys.excepthook(*sys.exc_info())
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+
+    def watch(self) -> int:
+        """Watch until it is time to end, then end everything in order; return the exit code."""
+        short = 0
+        while short < TIMES:
+            if signal.sigwait(WATCHED) != signal.SIGCHLD:
+                break
+            for name, failed_soon in self._died():
+                short = short + 1 if failed_soon else 0
+                self.start(name, self._jobs[name])
+        self._stop(lambda name: name != STATES)
+        self._stop(lambda name: True)
+        if short == TIMES:
+            print("The processes of the service die as soon as they start.", file=sys.stderr)
+        return int(short == TIMES)
+
+    def _died(self) -> list[tuple[str, bool]]:
+        """Return the names of processes that have ended, and whether they failed as they began."""
+        waited = [os.waitpid(process, os.WNOHANG) for process in self._running]
+        died = []
+        for process, status in waited:
+            if process:
+                name, began = self._running.pop(process)
+                soon = time.monotonic() - began < AT_LEAST
+                died.append((name, soon and os.WIFEXITED(status)))  # not: killed by somebody
+        return died
+
+    def _stop(self, which: Callable[[str], bool]) -> None:
+        """Tell processes to end, and wait until they have."""
+        some = [process for process, (name, _) in self._running.items() if which(name)]
+        for process in some:
+            os.kill(process, signal.SIGTERM)
+        for process in some:
+            os.waitpid(process, 0)
+            del self._running[process]
+
+
+def _follow(
+    settings: Settings, opened: dict[str, Domain], states: socket.socket, gone: socket.socket
+) -> None:
+    """Have the states, and answer those who ask about them."""
+    end, wake = socket.socketpair()
+    wake.setblocking(False)
+    signal.set_wakeup_fd(wake.fileno())
+    signal.signal(signal.SIGTERM, lambda *_: None)  # it wakes what waits for requests
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: those who speak HTTP end first
+    log = EventLog(settings.store, settings.synchronous)
+    keys = Keys(settings.store)
+    service = Service(follow(opened, log), log, access=Access(keys, log, settings.rate))
+    answer(states, service.handle, end, gone)
+    service.close()
+    keys.close()
+
+
+def _speak(
+    settings: Settings,
+    opened: dict[str, Domain],
+    door: socket.socket,
+    path: str,
+    gone: socket.socket,
+) -> None:
+    """Speak HTTP."""
+
+    def end_with_parent() -> None:
+        gone.recv(1)  # returns when it is gone
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    config = uvicorn.Config(
+        create_app(Asker(path), TextRuns(opened), settings.body_limit),
+        access_log=False,  # addresses hold names
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+    uvicorn.Server(config).run(sockets=[door])
+
+
+def _check_keys(settings: Settings) -> None:
+    """Refuse to be reached by others without keys."""
+    keys = Keys(settings.store)
+    try:
+        if settings.host not in LOOPBACK and not keys:
+            raise ConfigError(
+                f"⟦host⟧ is {settings.host!r}, which others reach, and {settings.store} has no "
+                "keys.",
+                f"Make one: torchedu keys add {settings.store} NAME.",
+            )
+    finally:
+        keys.close()
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """Return a socket that listens.
+
+    Raises:
+        ConfigError: It cannot listen there.
+    """
+    try:
+        return socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET,
+            backlog=BACKLOG,
+        )  # fmt: skip
+    except (OSError, OverflowError) as error:
+        raise ConfigError(
+            f"⟦port⟧ {port} of ⟦host⟧ {host} cannot be listened to ({error}).",
+            "Name another port; 0 takes any that is free.",
+        ) from None

@@ -1,0 +1,320 @@
+"""One service: runs that follow a log, and requests that are answered a group at a time.
+
+A group is what came while the one before it was written. Its events go to the disk by one commit;
+then they count, then questions are answered, and only then is anything said of any of them. One
+thread does all of it, so that a student's events come one after the other.
+"""
+
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+from torchedu.errors import TorcheduError, allowed
+from torchedu.serve.access import TEXTS, Access
+from torchedu.serve.events import AHEAD, Event, event_of
+from torchedu.serve.follower import Answer, Follower
+from torchedu.serve.log import Asked, EventLog, Unwritable
+from torchedu.serve.metrics import Metrics
+from torchedu.serve.problems import Problem
+
+Message = Mapping[str, Any]
+"""What is asked: ``do``, a verb, and its arguments by name."""
+
+
+QUIET = ("health", "metrics")
+"""What stands in no book."""
+BOOK_SECONDS, BOOK_MOST = 1, 500
+"""How long, and up to how many, requests wait to be written into the book."""
+
+
+class Reply(NamedTuple):
+    """What is answered: a status of HTTP, and a value of JSON."""
+
+    status: int
+    body: Any
+
+
+def now() -> int:
+    """Return the time in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class Service:
+    """Takes events and answers questions for the runs that it serves.
+
+    Args:
+        followers: The runs.
+        log: Their log.
+        clock: Returns the time in milliseconds since 1970.
+        access: Says who may ask what; None where anybody may ask all.
+    """
+
+    def __init__(
+        self,
+        followers: Sequence[Follower],
+        log: EventLog,
+        clock: Callable[[], int] = now,
+        access: Access | None = None,
+    ) -> None:
+        self.followers = followers
+        self.log = log
+        self.metrics = Metrics()
+        self._clock = clock
+        self._access = access
+        self._book: list[Asked] = []
+        self._written = clock()
+
+    def handle(self, messages: Sequence[Message]) -> list[Reply]:
+        """Answer a group of requests.
+
+        Args:
+            messages: The requests; see ``Message``.
+
+        Returns:
+            One reply each. What an event's reply says is on the disk.
+        """
+        names, refused = self._let_in(messages)
+        posts = [i for i, m in enumerate(messages) if m["do"] == "post" and i not in refused]
+        replies = dict(refused)
+        if posts:
+            written = self._post([messages[i] for i in posts])
+            replies |= dict(zip(posts, written, strict=True))
+        for i, message in enumerate(messages):
+            if i not in replies:
+                replies[i] = self._answer(message)
+            self._enter(message, names.get(i), replies[i].status)
+        return [replies[i] for i in range(len(messages))]
+
+    def _let_in(
+        self, messages: Sequence[Message]
+    ) -> tuple[dict[int, str | None], dict[int, Reply]]:
+        """Return the names of the keys of requests, and what is said to those that are refused."""
+        names, refused = dict[int, str | None](), dict[int, Reply]()
+        for i, message in enumerate(messages if self._access else ()):
+            try:
+                names[i] = self._access.check(message) if self._access else None
+            except Exception as error:  # noqa: BLE001 - see _refused
+                refused[i] = _refused(error)
+        return names, refused
+
+    def _enter(self, message: Message, name: str | None, status: int) -> None:
+        """Put a request into the book, which is written with the next events, or once a second."""
+        if message["do"] in QUIET:
+            return
+        time = self._clock()
+        self._book.append(
+            Asked(time, name, message["do"], message.get("student"), message.get("group"), status)
+        )
+        if time - self._written >= BOOK_SECONDS * 1000 or len(self._book) >= BOOK_MOST:
+            try:
+                self.log.append([], (), self._book)
+            except Unwritable:  # it is tried again; what was asked is answered all the same
+                traceback.print_exc()
+                del self._book[:-BOOK_MOST]
+                return
+            self._book, self._written = [], time
+
+    def close(self) -> None:
+        """Keep what is in memory, so that the next start is quick; then let go of the log."""
+        due = [s for follower in self.followers for s in follower.due(everything=True)]
+        self.log.append([], due, self._book)
+        self.log.close()
+
+    # Events
+
+    def _post(self, messages: Sequence[Message]) -> list[Reply]:
+        known = self.log.digests({e["id"] for message in messages for e in message["events"]})
+        new: list[Event] = []
+        replies = []
+        for message in messages:
+            try:
+                events, again = self._new(message["events"], known, self.log.next_seq + len(new))
+                self._check(events)
+            except Exception as error:  # noqa: BLE001 - see _refused
+                replies.append(_refused(error))
+                self.metrics.refused.inc()
+                continue
+            known |= {event.id: event.digest for event in events}
+            new += events
+            self.metrics.repeated.inc(len(again))
+            replies.append(Reply(HTTPStatus.OK, self._receipt([*again, *events], message)))
+        if new and not self._write(new):
+            reply = _refused(
+                Problem(
+                    HTTPStatus.SERVICE_UNAVAILABLE,
+                    "the log cannot be written; nothing was kept.",
+                    "Send it again later.",
+                )
+            )
+            return [reply if r.status == HTTPStatus.OK else r for r in replies]
+        return replies
+
+    def _new(
+        self, given: Sequence[Mapping[str, Any]], known: Mapping[str, bytes], seq: int
+    ) -> tuple[list[Event], list[Event]]:
+        """Return those of posted events that are new, and those that are known already.
+
+        Raises:
+            Problem: One cannot be.
+        """
+        time, new, again = self._clock(), list[Event](), list[Event]()
+        times = Counter(fields["id"] for fields in given)
+        for row, fields in enumerate(given):
+            event = event_of(fields, seq + len(new), time)
+            if times[event.id] > 1:
+                raise _wrong(
+                    row, "id", event.id, f"{times[event.id]} events are called {event.id!r}.",
+                    "Each event has a name of its own.",
+                )  # fmt: skip
+            if event.time > time + AHEAD:
+                raise _wrong(
+                    row, "time", event.time,
+                    f"the event is {(event.time - time) / 1000:.0f} seconds in the future.",
+                    "Times are milliseconds since 1970; set the clock of the machine that told it.",
+                )  # fmt: skip
+            if event.id not in known:
+                new.append(event)
+            elif known[event.id] == event.digest:
+                again.append(event)
+            else:
+                raise _wrong(
+                    row, "id", event.id, f"there is another event called {event.id!r}.",
+                    "An event is not changed; give a new one a name of its own.",
+                    HTTPStatus.CONFLICT,
+                )  # fmt: skip
+        return new, again
+
+    def _check(self, events: Sequence[Event]) -> None:
+        """Ask those who follow whether events can be.
+
+        Raises:
+            Problem: One is of a kind that nobody takes.
+            TorcheduError: One cannot be.
+        """
+        kinds = sorted({kind for follower in self.followers for kind in follower.kinds})
+        for row, event in enumerate(events):
+            if event.kind not in kinds:
+                raise _wrong(
+                    row, "event", event.kind, f"no run here takes events {event.kind!r}.",
+                    allowed(event.kind, kinds), allowed=kinds,
+                )  # fmt: skip
+        for follower in self.followers:
+            mine = [event for event in events if event.kind in follower.kinds]
+            if mine:
+                follower.check(mine)
+
+    def _receipt(self, events: Sequence[Event], message: Message) -> Answer:
+        """Return what is said of events: their names, and what their teller has to know."""
+        noted = {
+            event.id: note
+            for follower in self.followers
+            for event in events
+            if event.kind in follower.kinds and (note := follower.notes(event))
+        }
+        ids = [fields["id"] for fields in message["events"]]
+        notes = [{"id": id, "note": noted[id]} for id in ids if id in noted]
+        return {"ids": ids, "notes": notes} if notes else {"ids": ids}
+
+    def _write(self, events: Sequence[Event]) -> bool:
+        """Write events and let them count; False where they cannot be written."""
+        due = [snapshot for follower in self.followers for snapshot in follower.due()]
+        try:
+            with self.metrics.commits.time():
+                self.log.append(events, due, self._book)
+        except Unwritable:
+            self.metrics.failed.inc()
+            for follower in self.followers:
+                follower.undo()
+            return False
+        self._book, self._written = [], self._clock()
+        self.metrics.group.observe(len(events))
+        self.metrics.events.inc(len(events))
+        for follower in self.followers:
+            follower.kept()
+            mine = [event for event in events if event.kind in follower.kinds]
+            if mine:
+                try:
+                    follower.take(mine)
+                except Exception:  # noqa: BLE001 - the log has them, and they count from there
+                    traceback.print_exc()
+        return True
+
+    # Questions
+
+    def _answer(self, message: Message) -> Reply:
+        arguments = dict(message)
+        verb = arguments.pop("do")
+        arguments.pop("key", None)
+        own: dict[str, Callable[..., Any]]
+        own = {"health": self._health, "metrics": self._metrics, "overview": self._overview}
+        own |= dict.fromkeys(TEXTS, dict)  # those who speak HTTP answer, once it is allowed
+        self.metrics.questions.labels(verb).inc()
+        try:
+            if verb in own:
+                return Reply(HTTPStatus.OK, own[verb](**arguments))
+            follower = self._follower(verb, arguments.pop("run", None))
+            return Reply(HTTPStatus.OK, follower.verbs[verb](**arguments))
+        except Exception as error:  # noqa: BLE001 - see _refused
+            return _refused(error)
+
+    def _follower(self, verb: str, run: str | None) -> Follower:
+        """Return the run that answers a question: the first that does, or the one named.
+
+        Raises:
+            Problem: There is none.
+        """
+        able = {follower.name: follower for follower in self.followers if verb in follower.verbs}
+        if not able:
+            raise Problem(
+                HTTPStatus.NOT_FOUND, f"no run here answers {verb!r}.",
+                "Serve a run of that task beside the others.",
+            )  # fmt: skip
+        if run is not None and run not in able:
+            raise Problem(
+                HTTPStatus.NOT_FOUND, f"no run {run!r} here answers {verb!r}.",
+                allowed(run, able), field="run", value=run, allowed=list(able),
+            )  # fmt: skip
+        return able[next(iter(able)) if run is None else run]
+
+    def _overview(self, group: str) -> Answer:
+        students = self.log.students_of(group)
+        if not students:
+            raise Problem(
+                HTTPStatus.NOT_FOUND, f"nothing is known of a class {group!r}.",
+                "A class is known from its first event.", field="class", value=group,
+            )  # fmt: skip
+        runs = {follower.name: follower.overview(students, group) for follower in self.followers}
+        return {"class": group, "students": students, "runs": runs}
+
+    def _health(self) -> Answer:
+        runs = [
+            {"run": follower.name, "answers": sorted(follower.verbs)} for follower in self.followers
+        ]
+        return {"status": "ok", "runs": runs, "events": self.log.next_seq - 1}
+
+    def _metrics(self) -> str:
+        return self.metrics.text()
+
+
+def _refused(error: Exception) -> Reply:
+    """Return what is said of an error; one request that fails must not end the states of all."""
+    if isinstance(error, TorcheduError):
+        error = Problem.of(error)
+    elif not isinstance(error, Problem):
+        traceback.print_exception(error)
+        error = Problem(
+            HTTPStatus.INTERNAL_SERVER_ERROR, "the service failed at this request.",
+            "What went wrong stands where its process writes its errors.",
+        )  # fmt: skip
+    return Reply(error.status, error.to_json())
+
+
+def _wrong(
+    row: int, field: str, value: object, detail: str, remedy: str,
+    status: int = HTTPStatus.UNPROCESSABLE_ENTITY, **more: Any,
+) -> Problem:  # fmt: skip
+    """Return what is wrong with a field of an event."""
+    return Problem(status, detail, remedy, field=field, row=row, value=value, **more)

@@ -1,0 +1,108 @@
+"""Students followed answer by answer, for as many as there are."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torchedu.engine import TracingEngine
+from torchedu.serve.events import ANSWERED, Event
+from torchedu.serve.follower import Answer, Follower
+from torchedu.serve.log import EventLog, Snapshot
+from torchedu.serve.students import MEMORY, Students
+
+
+class TracingFollower(Follower):
+    """Answers what students master, what they would get right, and what comes next.
+
+    Args:
+        name: What the run is called.
+        engine: The network in use.
+        log: The log.
+        memory: Bytes of states in memory.
+    """
+
+    kinds = frozenset({ANSWERED})
+
+    def __init__(
+        self, name: str, engine: TracingEngine, log: EventLog, memory: int = MEMORY
+    ) -> None:
+        super().__init__(name, mastery=self.mastery, chances=self.chances, next=self.next)
+        self.engine = engine
+        self.students = Students(engine, log, memory)
+
+    def notes(self, event: Event) -> str | None:
+        """Say where the network knows neither the item nor its skills."""
+        if self.students.reads(event):
+            return None
+        return (
+            f"{self.name} knows neither the item nor a skill of it: the answer is kept, and moves "
+            "nothing before a network is served that knows them."
+        )
+
+    def take(self, events: Sequence[Event]) -> None:
+        """Take in answers that are in the log."""
+        try:
+            self.students.take(events)
+        except BaseException:  # the log has them: what is in memory is made again from there
+            for event in events:
+                self.students.drop(event.student)
+            raise
+
+    def due(self, everything: bool = False) -> list[Snapshot]:
+        """Return states that are to be kept with the next events, or all that changed."""
+        return self.students.all_due() if everything else self.students.due()
+
+    def kept(self) -> None:
+        """Say that what ``due`` returned is on the disk."""
+        self.students.kept()
+
+    def mastery(self, student: str, history: int = 0) -> Answer:
+        """Say how well a student masters each skill; see ``engine.mastery.DEFINITION``.
+
+        Args:
+            student: The student; of one who is new, what is known of anybody.
+            history: After how many of the last answers it is told too.
+        """
+        about = self._about(student)
+        about["skills"] = self.engine.mastery(student)
+        if history:
+            about["history"] = [
+                {
+                    "id": event.id, "time": event.time, "item": event.fields["item"],
+                    "correct": event.fields["correct"], "skills": skills,
+                }
+                for event, skills in self.students.history(student, history)
+            ]  # fmt: skip
+        return about
+
+    def chances(self, student: str, items: Sequence[str], time: int | None = None) -> Answer:
+        """Say how likely a student is to answer items right, each as the next one."""
+        about = self._about(student)
+        chances = self.engine.predict(student, list(items), time=time)
+        about["chances"] = dict(zip(items, chances, strict=True))
+        return about
+
+    def next(
+        self, student: str, count: int = 1, target: float = 0.7, time: int | None = None
+    ) -> Answer:
+        """Suggest items for a student; see ``TracingEngine.next``."""
+        about = self._about(student)
+        suggested = self.engine.next(student, target=target, count=count, time=time)
+        about["items"] = [item._asdict() for item in suggested]
+        return about
+
+    def overview(self, students: Sequence[str], group: str) -> Answer:
+        """Say how well each student masters each skill."""
+        self.students.load(students)
+        skills = self.engine.mastery_many(students)
+        return {
+            student: {"answers": self._about(student)["answers"], "skills": mastery}
+            for student, mastery in zip(students, skills, strict=True)
+        }
+
+    def _about(self, student: str) -> dict[str, Any]:
+        """Say of whom is spoken, and how much is known."""
+        held = self.students.held(student)
+        return {
+            "run": self.name, "student": student, "known": held is not None,
+            "answers": held.answers if held else 0, "last": held.time if held else None,
+        }  # fmt: skip

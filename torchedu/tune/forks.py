@@ -1,0 +1,68 @@
+"""Processes forked from this one, which has imported everything."""
+
+import multiprocessing
+import sys
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from torchedu.errors import ConfigError, TorcheduError, TrainingError
+
+INTERRUPTED = 130
+"""Exit code of a process that was ended by Ctrl-C, as a shell has it."""
+
+
+def forked(function: Callable[..., Any], *arguments: Any) -> BaseProcess:
+    """Start a function in a process forked from this one.
+
+    Args:
+        function: The function.
+        *arguments: What it is called with; nothing is pickled.
+
+    Raises:
+        ConfigError: This system cannot fork.
+    """
+    if "fork" not in multiprocessing.get_all_start_methods():
+        raise ConfigError(
+            f"⟦workers⟧ forks processes, which {sys.platform} cannot.",
+            "Leave it out; the command may be started several times instead.",
+        )
+    child = multiprocessing.get_context("fork").Process(target=function, args=arguments)
+    child.start()
+    return child
+
+
+def in_process(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Return what a function returns in a process of its own, so that this one stays fit to fork.
+
+    Args:
+        function: The function.
+        *arguments: What it is called with.
+
+    Raises:
+        TorcheduError: It raised one.
+        TrainingError: Its process ended without a word.
+    """
+    here, there = multiprocessing.Pipe(duplex=False)
+
+    def run() -> None:
+        try:
+            there.send((True, function(*arguments)))
+        except TorcheduError as error:
+            there.send((False, (type(error).__name__, error.problem, error.remedy)))
+
+    child = forked(run)
+    there.close()
+    try:
+        right, answer = here.recv()
+    except EOFError:
+        child.join()
+        raise TrainingError(
+            f"a process of the search has ended (exit code {child.exitcode}).",
+            "What it said stands above.",
+        ) from None
+    child.join()
+    if not right:
+        _, problem, remedy = answer
+        raise ConfigError(problem, remedy)
+    return answer
