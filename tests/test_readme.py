@@ -84,6 +84,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory, lesson_file: Path, encoder_fo
     write(folder / "next_year.csv", usual, later)
     write(folder / "school.csv", ("pupil", "item", "skill", "mark", "gender"), rows)
     write(folder / "semicolons.csv", usual, rows, ";", "cp1252")
+    write(folder / "quiz.csv", ("item",), [("q1",), ("q2",)])
     write_essays(folder / "essays.csv")
     write_encoder(folder / "encoder")
     shutil.copy(lesson_file, folder / "lessons.csv")

@@ -57,7 +57,7 @@ def test_values_out_of_range(enrolment_store: Path, options: dict[str, int], sai
 
 def test_a_name_that_tells_no_format(tmp_path: Path) -> None:
     (tmp_path / "courses.xyz").write_text("a")
-    with pytest.raises(ConfigError, match="cannot be told"):
+    with pytest.raises(ConfigError, match="nothing tells the format"):
         Enrolments(str(tmp_path / "courses.xyz")).prepare_data()
 
 

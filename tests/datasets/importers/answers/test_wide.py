@@ -66,6 +66,16 @@ def test_students_without_a_mark_and_without_a_name_are_counted(tmp_path: Path) 
     }  # fmt: skip
 
 
+def test_marks_of_work_of_no_points_are_left_out_and_told(tmp_path: Path) -> None:
+    rows = ["Points Possible,2,0", "a,1,3", "b,2,", "c,,1"]
+    store = import_data("wide", written(tmp_path, "name,q1,q2", *rows), tmp_path / "s")
+    assert told(store) == [("a", "q1", 0.5), ("b", "q1", 1)]
+    notes = " ".join(store.about["notes"])
+    assert "2 cells hold no mark" in notes
+    assert "2 marks are left out: no points can be had in their questions" in notes
+    assert store.about["dropped"][NO_ANSWER]["first"] == ["class.csv, row 5"]
+
+
 def test_responses_without_right_answers_are_refused(tmp_path: Path) -> None:
     file = written(tmp_path, "Last name,First name,Response 1,Response 2", "A,B,x,y", "C,D,x,z")
     with pytest.raises(DataError, match="without the right answers") as caught:

@@ -249,10 +249,12 @@ def test_marks_of_a_log_are_points_percent_or_words(tmp_path: Path) -> None:
 
 def test_a_log_is_read_under_other_headings(tmp_path: Path) -> None:
     raw = tmp_path / "log.csv"
-    raw.write_text(LOG.replace("course", "kurs").replace(",", ";"))
+    raw.write_text(LOG.replace("course", "Kurs").replace(",", ";"))
+    assert import_data("events", raw, tmp_path / "a").about["columns"]["course"] == "Kurs"
+    raw.write_text(LOG.replace("course", "kurz").replace(",", ";"))
     with pytest.raises(DataError, match="no column holds the course"):
         import_data("events", raw, tmp_path / "a")
-    store = import_data("events", raw, tmp_path / "a", {"columns": {"course": "kurs"}})
+    store = import_data("events", raw, tmp_path / "a", {"columns": {"course": "kurz"}})
     assert store.num_enrolments == 4
     assert any("fields are divided by ';'" in note for note in store.about["notes"])
 

@@ -5,7 +5,7 @@ import pytest
 from tests.datasets.importers.events.test_log import LOG
 from torchedu.cli import main
 from torchedu.datasets.events import EventStore
-from torchedu.datasets.importers.events.outcomes import LANGUAGES, at_risk
+from torchedu.datasets.importers.events.outcomes import LANGUAGES, at_risk, note
 from torchedu.errors import ConfigError, DataError
 
 
@@ -66,3 +66,8 @@ def test_the_command_line_names_and_prints_them(
     raw.write_text(LOG.replace(",Fail,", ",F,").replace(",Pass,", ",Pass with merit,"))
     assert main(["data", "import", "events", str(raw), out]) == 0
     assert EventStore(out).at_risk.tolist() == [0, 0, 1, 1]
+
+
+def test_that_nobody_is_at_risk_is_said_with_what_changes_it() -> None:
+    assert note(["A", "B", None], []).endswith("⟦at_risk⟧ names those that are.")
+    assert note(["Pass", "Fail"], ["Fail"]) == "Outcomes to prevent: Fail; others: Pass."

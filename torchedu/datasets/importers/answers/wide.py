@@ -40,7 +40,7 @@ class _Wide:
         self._about = people.column(people.STUDENT, self._names)
         self.roles = self._roles(rows)
         self._full = self._points(given.points == "highest", rows)
-        self._asks = given.full_mark is None
+        self._asks, self._unscaled = given.full_mark is None, 0
         self._blank = given.blank
         of_questions = {q.mark for q in self._questions} | {q.right for q in self._questions}
         rest = [name for i, name in enumerate(self._names) if i not in of_questions]
@@ -56,23 +56,27 @@ class _Wide:
             label = np.stack([columns[i] for i in self._person], 1)
             ours = np.array([not _of_nobody(row) for row in label.tolist()], bool)
             _leave_out(bad, NO_STUDENT, place[~ours])
-            rows = np.flatnonzero(ours)
-            marks = np.stack([self._marks(q, columns) for q in self._questions], 1)[rows]
-            names = np.stack([_asked(q, columns) for q in self._questions], 1)[rows]
+            columns, place = [column[ours] for column in columns], place[ours]
+            marks = np.stack([self._marks(q, columns) for q in self._questions], 1)
+            names = np.stack([_asked(q, columns) for q in self._questions], 1)
             said = (marks != "") | self._blank
-            _leave_out(bad, NO_ANSWER, place[rows[~said.any(1)]])
+            _leave_out(bad, NO_ANSWER, place[~said.any(1)])
             empty += int((marks == "").sum())
             row, _ = np.nonzero(said)
-            table = {name: columns[self._names.index(head)][rows][row]
-                     for name, head in kept.items()}  # fmt: skip
+            table = {name: columns[self._names.index(head)][row] for name, head in kept.items()}
             if who is not None and matched.taken.get("student") == self._joined:
-                table["student"] = who[rows][row]
+                table["student"] = who[ours][row]
             table |= {"item": names[said], "correct": marks[said]}
             if len(row):
                 batch = texts({n: [v or None for v in column] for n, column in table.items()})
-                yield Piece(batch, place[rows][row])
-        if empty:
-            self.notes.append(f"{empty:,} cells hold no mark: these questions were not answered.")
+                yield Piece(batch, place[row])
+        if empty > self._unscaled:
+            none = empty - self._unscaled
+            self.notes.append(f"{none:,} cells hold no mark: these questions were not answered.")
+        if self._unscaled:
+            self.notes.append(
+                f"{self._unscaled:,} marks are left out: no points can be had in their questions."
+            )
 
     @property
     def _joined(self) -> str:
@@ -188,7 +192,10 @@ class _Wide:
         if points is None or not cell:
             return cell
         if top is not None:
-            return f"{100 * points / top!r}%" if top > 0 else ""
+            if top > 0:
+                return f"{100 * points / top!r}%"
+            self._unscaled += 1
+            return ""
         if points > 1 and self._asks:
             raise DataError(
                 f"a mark of {question.name!r} is {cell}, and nothing tells how many points can be "

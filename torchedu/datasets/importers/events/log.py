@@ -47,16 +47,18 @@ from torchedu.errors import DataError, allowed
 from torchedu.schema import ANSWER_COLUMNS, GROUP, Column
 
 COLUMNS = (
-    Column("course", True, "a name", ("course_id",)),
-    Column("event", True, "what happened, such as submitted", ("event_type",)),
+    Column("course", True, "a name", ("course_id", "kurs", "curso", "cours", "课程")),
+    Column("event", True, "what happened, such as submitted", ("event_type", "ereignis", "事件")),
     Column("student", False, "a name", ANSWER_COLUMNS[0].aliases),
     Column("presentation", False, "the year or term; later ones sort after earlier ones"),
-    Column("day", False, "the day of the course, from 0: a number"),
-    Column("time", False, "when it happened: a date and time, or a number", ("timestamp", "date")),
-    Column("work", False, "the name of a piece of work"),
+    Column("day", False, "the day of the course, from 0: a number", ("tag", "día", "jour")),
+    Column("time", False, "when it happened: a date and time, or a number",
+           ("timestamp", "date", "zeit", "datum", "fecha", "时间")),
+    Column("work", False, "the name of a piece of work", ("arbeit", "aufgabe", "abgabe")),
     Column("type", False, "its type, such as Exam"),
-    Column("value", False, "a mark, a number of clicks, an outcome, or the work's weight"),
-)
+    Column("value", False, "a mark, a number of clicks, an outcome, or the work's weight",
+           ("wert", "valor", "valeur")),
+)  # fmt: skip
 """The columns of events in courses, a row an event; further ones are attributes of students."""
 KINDS = (
     "registered", "left", "submitted", "transferred", "clicked", "outcome", "due", "starts", "ends",

@@ -77,6 +77,7 @@ def note(outcomes: Iterable[str | None], at_risk: Sequence[str]) -> str:
     return (
         f"Outcomes to prevent: {', '.join(at_risk) or 'none'}; "
         f"others: {', '.join(others[:20]) or 'none'}."
+        + ("" if at_risk else " Nobody is at risk so: ⟦at_risk⟧ names those that are.")
     )
 
 
