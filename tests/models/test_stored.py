@@ -97,7 +97,20 @@ def test_what_names_code_or_no_size_is_taken_out_of_a_configuration_or_refused()
         "model_type": "llama",
         "inner": {"model_type": "llama"},
     }
-    for name, value in (("num_hidden_layers", 10**6), ("hidden_size", 10**12)):
+    shares = {
+        "attention_dropout": 0.1,
+        "resid_pdrop": 0,
+        "drop_rate": [0.0, 0.1],
+        "layerdrop": None,
+    }
+    assert family_config(shares) == shares
+    for name, value in (
+        ("num_hidden_layers", 10**6),
+        ("hidden_size", 10**12),
+        ("attention_dropout", 7),
+        ("hidden_dropout_prob", -0.1),
+        ("embd_pdrop", float("nan")),
+    ):
         with pytest.raises(ConfigError, match=name):
             family_config({name: value})
 

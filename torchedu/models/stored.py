@@ -115,6 +115,9 @@ _index = record(
 _SIZE = re.compile(r"^(n|num)_|(^|_)(size|layers|blocks|heads|positions?|embeddings|dim|depth)$")
 """What sizes are called in a model's configuration, and a few switches."""
 _size = either(nothing, flag, listed(whole(-1), most=1000), whole(-1))
+_SHARE = re.compile(r"drop(out)?(_|$)|pdrop|_prob$")
+"""What shares are called of what is left out in training, and a few switches."""
+_share = either(nothing, flag, listed(number(0, 1), most=1000), number(0, 1))
 
 
 def _config(value: Any, look: Look) -> None:
@@ -122,9 +125,10 @@ def _config(value: Any, look: Look) -> None:
     if not isinstance(value, dict):
         raise Unfit("no mapping")
     for name, setting in value.items():
-        if _SIZE.search(str(name)):
+        forms = [form for names, form in ((_SIZE, _size), (_SHARE, _share)) if names.search(name)]
+        for form in forms:
             try:
-                _size(setting, look)
+                form(setting, look)
             except Unfit as error:
                 raise error.inside(name) from None
         blocks = re.search("layers|blocks|experts|depth", str(name))
