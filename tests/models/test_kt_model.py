@@ -20,7 +20,7 @@ def test_a_network_lies_in_a_file_of_its_own(kind: type[KTModel]) -> None:
 @pytest.mark.parametrize("kind", discovered(KTModel))
 def test_a_network_has_a_row_of_docs_and_a_recipe(kind: type[KTModel]) -> None:
     page = (Path(__file__).parents[2] / "docs" / "models.md").read_text("utf-8")
-    (row,) = re.findall(rf"^\| `{kind.__name__}` \|.*$", page, re.MULTILINE)
+    row, *_ = re.findall(rf"^\| `{kind.__name__}` \|.*$", page, re.MULTILINE)
     *_, arguments, recipe, auc, _ = [cell.strip() for cell in row.split("|")]
     assert re.findall(r"\w+", arguments) == list(kind(5, 4).arguments())
     first = (RECIPES / f"{recipe.strip('`')}.yaml").read_text("utf-8").splitlines()[0]
