@@ -13,7 +13,7 @@ from torchedu.datasets.importers.reading import values
 from torchedu.datasets.importers.reading.clock import Clock, shown
 from torchedu.datasets.importers.reading.columns import ANSWER_ID
 from torchedu.datasets.importers.reading.durations import Durations
-from torchedu.datasets.importers.reading.marks import Marks
+from torchedu.datasets.importers.reading.marks import Marks, of_full
 from torchedu.datasets.importers.reading.numbering import Groups, Numbering, hashes, inverse
 from torchedu.datasets.importers.reading.repeats import Repeats
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve
@@ -98,7 +98,10 @@ class Intake:
                 batch = batch.set_column(index, field.name, pa.nulls(len(there), pa.string()))
         student, item = (values.encoded(batch.column(name)) for name in ("student", "item"))
         kept: dict[str, NDArray[Any]] = {"place": piece.place}
-        kept["correct"] = self._marks(sieve, student, item, batch.column("correct"))
+        correct = batch.column("correct")
+        if "full_mark" in batch.schema.names:
+            correct = of_full(correct, batch.column("full_mark"))
+        kept["correct"] = self._marks(sieve, student, item, correct)
         if "time" in self._has:
             time = self.clock.take(sieve, batch.column("time"))
             kept["time"], kept["kind"] = time.value, time.kind

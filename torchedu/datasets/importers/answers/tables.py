@@ -4,9 +4,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torchedu.datasets.importers.answers.importer import AnswerImporter
+from torchedu.datasets.importers.reading.columns import ColumnMap, plain
 from torchedu.datasets.importers.reading.spreadsheet import SUFFIX
-from torchedu.datasets.importers.reading.tables import CSV, PARQUET, TEXT, Delimited, Headed
+from torchedu.datasets.importers.reading.tables import (
+    CSV,
+    PARQUET,
+    TEXT,
+    Delimited,
+    Headed,
+    Table,
+)
 from torchedu.schema import ANSWER_COLUMNS, GROUP
+
+FULL = "full_mark"
+POINTS = {
+    *("score", "mark", "marks", "points", "grade", "result", "punkte", "ergebnis", "puntos"),
+    *("nota", "punteggio", "pontos", "балл", "баллы", "得分", "分数", "点数", "점수", "الدرجة"),
+}
+"""Headings of marks that may be points; under others stands whether an answer was right, which is
+no part of the points that could be had."""
 
 
 @dataclass(kw_only=True)
@@ -23,6 +39,15 @@ class AnswerTables(Headed, AnswerImporter):
 
     groups: Sequence[str] = ()
     answer_id: str | None = None
+
+    def match(self, table: Table) -> ColumnMap:
+        """Find the columns of a table among its headings; see ``match_columns``."""
+        own = super().match(table)
+        if FULL in (self.columns or {}) or plain(own.taken["correct"]) in POINTS:
+            return own
+        taken = {name: heading for name, heading in own.taken.items() if name != FULL}
+        left = [heading for heading in own.taken.values() if heading not in taken.values()]
+        return ColumnMap(taken, (*own.ignored, *left))
 
 
 @dataclass(kw_only=True)

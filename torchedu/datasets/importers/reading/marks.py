@@ -83,6 +83,18 @@ def is_mark(text: str) -> bool:
     return bool(re.fullmatch(_MARK, said)) or said in _words(0) or said in _words(1)
 
 
+def of_full(points: pa.Array, full: pa.Array) -> pa.Array:
+    """Return points as shares of what could be had, such as ``3/5``; what is no number stays.
+
+    Args:
+        points: Marks, a row each.
+        full: The points that could be had in it; null where nobody says.
+    """
+    got, most = (pc.utf8_trim_whitespace(values.names(column)) for column in (points, full))
+    divided = pa.array(~np.isnan(values.numbers(got)[0] + values.numbers(most)[0]))
+    return pc.if_else(divided, pc.binary_join_element_wise(got, most, "/"), got)
+
+
 class Read(NamedTuple):
     """A column of marks.
 
