@@ -49,6 +49,8 @@ def test_json_beyond_the_bounds_is_an_error(content: str) -> None:
         "a: !!python/object/apply:os.system [true]",
         "{[1]: 2}",
         "1" * 5000,
+        'path: "a\\ud800.csv"',
+        '"\\udfff": 1',
     ],
 )
 def test_yaml_beyond_the_bounds_is_an_error(content: str) -> None:

@@ -1,6 +1,7 @@
 """Texts of JSON and YAML from anywhere, read within bounds: what is beyond them is an error."""
 
 import json
+import re
 from typing import Any
 
 import yaml
@@ -9,6 +10,9 @@ DEPTH = 100
 """Lists and objects inside one another; what is written by hand or by a program has a few."""
 NODES = 20_000
 """Values of a YAML text, each as often as its aliases repeat it; a configuration has hundreds."""
+
+_HALF = re.compile("[\ud800-\udfff]")
+"""Halves of characters, which an escape can write, and no file and no path can hold."""
 
 
 def parse_json(text: str | bytes) -> Any:
@@ -61,6 +65,12 @@ class _Bounded(yaml.SafeLoader):
         super().__init__(text)
         self._depth = self._nodes = 0
         self._sizes: dict[int, int] = {}  # of the nodes that are whole
+
+    def construct_scalar(self, node: yaml.Node) -> Any:
+        value = super().construct_scalar(node)  # type: ignore[arg-type]
+        if _HALF.search(value):
+            raise ValueError(f"it holds half a character ({value[:40]!r})")
+        return value
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         self._depth += 1

@@ -65,7 +65,7 @@ def test_gate_and_pace_open_with_the_number_of_answers(data: torchedu.Interactio
     assert met(data).gate.item() == pytest.approx(share)
     (group,) = task.parameter_groups()
     assert group["lr"] == pytest.approx(task.lr * share)
-    assert LogisticDKT(5, 5).pace == 1.0  # where no data was met
+    assert LogisticDKT(5, 5).lr_share == 1.0  # where no data was met
 
 
 def test_a_few_students_are_left_to_the_regression(

@@ -254,7 +254,7 @@ class Domain(Ranged, nn.Module, ABC):
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return what the optimizer steps, by learning rate where that differs from ``lr``."""
         trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        return [{"params": trained, "lr": self.lr * self.net.pace}]
+        return [{"params": trained, "lr": self.lr * self.net.lr_share}]
 
     def agree(self, data: Any, training: bool) -> None:
         """Agree with data on sizes, names and lengths, and learn what it says before training.

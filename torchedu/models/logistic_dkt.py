@@ -102,9 +102,9 @@ class LogisticDKT(KTModel):
         self.skill_weight.weight.copy_(facts.skill_K7)
         self.shared_weight.copy_(facts.shared_F)
         # Few answers cannot tell what is to be added: the steps are small, or it is noise.
-        self.pace = 1 / (1 + (HALF_OPEN / max(facts.answers, 1)) ** 2)
+        self.lr_share = 1 / (1 + (HALF_OPEN / max(facts.answers, 1)) ** 2)
         if fresh:
-            self.gate.fill_(self.pace)
+            self.gate.fill_(self.lr_share)
 
     def forward(self, batch: AnswerBatch) -> Tensor:
         """Predict every answer of a batch; see ``KTModel.forward``."""

@@ -24,8 +24,8 @@ class Network(Ranged, nn.Module, ABC):
         max_history: The longest history, text or list of courses that it takes at once; None where
             any length will do.
         four_bits: Whether the weights that additions belong to are kept in 4 bits.
-        pace: Share of the task's learning rate at which it is trained, as what the data says before
-            training has it.
+        lr_share: Share of the task's learning rate at which it is trained, as what the data says
+            before training has it.
     """
 
     section = "model.net"
@@ -41,7 +41,7 @@ class Network(Ranged, nn.Module, ABC):
     epochs: ClassVar[int | None] = None
     max_history: int | None = None
     four_bits: bool = False
-    pace: float = 1.0
+    lr_share: float = 1.0
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments that build this network again, sizes left out.
