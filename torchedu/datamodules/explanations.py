@@ -35,9 +35,6 @@ class Explanations(DataModule):
     Args:
         path: A store that ``torchedu data import`` made of GSM8K, MathDial, Bridge or chats, or a
             file of chats, which is imported once into a store beside it.
-        format: The raw file's format, where it does not tell it.
-        options: For a raw file, other options of ``torchedu data import``, as ``full_mark: 5``.
-        out: Where the store of a raw file is made; beside it where it is None.
         tokenizer: Folder or hub name of a model's tokenizer. Where it is None, one of
             ``vocab_size`` tokens is trained on the training part and kept beside the store.
         vocab_size: Tokens of a tokenizer that is trained here.
@@ -53,6 +50,9 @@ class Explanations(DataModule):
         num_workers: Processes that build batches; 0 builds them in the training process.
         seen: Whether conversations that training has used are scored: ``drop`` leaves them out,
             ``refuse`` ends with an error, ``keep`` scores them with a warning.
+        format: The raw file's format, where it does not tell it.
+        options: For a raw file, other options of ``torchedu data import``, by name.
+        out: Where the store of a raw file is made; beside it where it is None.
 
     Raises:
         ConfigError: A value is out of range, or there is no such tokenizer.
@@ -70,9 +70,6 @@ class Explanations(DataModule):
     def __init__(
         self,
         path: str,
-        format: str | None = None,
-        options: Options | None = None,
-        out: str | None = None,
         tokenizer: str | None = None,
         vocab_size: int = 2048,
         max_tokens: int = 512,
@@ -83,6 +80,9 @@ class Explanations(DataModule):
         seed: int = 0,
         num_workers: int = 0,
         seen: Seen = "drop",
+        format: str | None = None,
+        options: Options | None = None,
+        out: str | None = None,
     ) -> None:
         super().__init__(path, seed, num_workers, seen)
         check_range("data.batch_tokens", batch_tokens, Range(max_tokens))
