@@ -85,6 +85,8 @@ def test_what_cannot_be_is_told(tmp_path: Path, chat_store: Path, class_store: P
         Explanations(str(chat_store), val=0.7)
     with pytest.raises(ConfigError, match="vocab_size is 10"):
         Explanations(str(chat_store), vocab_size=10)
+    with pytest.raises(ConfigError, match="at least 300 and at most 1e"):
+        Explanations(str(chat_store), vocab_size=2**31)
 
 
 def test_no_file_of_a_tokenizer_has_another_name_and_none_names_code(

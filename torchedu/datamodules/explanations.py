@@ -19,8 +19,9 @@ from torchedu.ranges import Range, check_range
 from torchedu.readers.chat_tokenizer import ChatTokenizer
 from torchedu.readers.chats import TokenBatches, token_store
 
-LEAST_VOCABULARY = 300
-"""Tokens that a tokenizer of bytes needs to begin with, and some to join them into."""
+LEAST_VOCABULARY, LARGEST_VOCABULARY = 300, 1_000_000
+"""Tokens that a tokenizer of bytes needs to begin with, and some to join them into; and more than
+any model has, for which room is made before the first is found."""
 MOST_SCORED = 8192
 """Tokens, padding included, that are scored at once."""
 MOST_TEXTS = 50_000
@@ -62,7 +63,7 @@ class Explanations(DataModule):
     limits: ClassVar = {
         **dict.fromkeys(("val", "test"), Range(0, 0.5, above=True, below=True)),
         **dict.fromkeys(("batch_tokens", "max_tokens"), Range(8)),
-        "vocab_size": Range(LEAST_VOCABULARY),
+        "vocab_size": Range(LEAST_VOCABULARY, LARGEST_VOCABULARY),
     }
     longest = "max_tokens"
     whom = "conversations"
