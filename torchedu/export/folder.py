@@ -35,6 +35,7 @@ _CONFIG = record(
     ("domain", "init_args"),
     others=json_value,
 )
+_FILES = table(json_value, text(r"\w[\w.-]*", 200, "a file's name"))
 OURS = "Give a folder that torchedu export wrote."
 
 
@@ -228,6 +229,10 @@ def _verified(folder: Path) -> dict[str, Any]:
     files = config.get("files") if isinstance(config, dict) else None
     if not isinstance(known, int) or not isinstance(files, dict):
         raise _unusable(folder, f"its {CONFIG} is not one of torchedu export", OURS)
+    try:
+        check(files, _FILES)
+    except Unfit as error:
+        raise _unusable(folder, f"its {CONFIG} lists what is no file: its {error}", OURS) from None
     if known != FORMAT:
         raise _unusable(
             folder,
@@ -236,7 +241,7 @@ def _verified(folder: Path) -> dict[str, Any]:
         )
     for name in sorted({WEIGHTS, COMPANIONS, *files}):
         digest = files[name].get("sha256") if isinstance(files.get(name), dict) else None
-        if Path(name).name != name or not (folder / name).is_file():
+        if not (folder / name).is_file():
             raise _unusable(folder, f"{name!r} is not in it", AGAIN)
         if _sha256(folder / name) != digest:
             raise _unusable(folder, f"{name} is not what was written (SHA-256 differs)", AGAIN)
