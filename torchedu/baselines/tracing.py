@@ -15,8 +15,8 @@ from torchedu.datasets.answers import Answers, ragged_index
 from torchedu.errors import DataError
 from torchedu.schema import RESERVED
 
-CHUNK = 100_000
-"""Answers whose features, some .7 kB each, are in memory at a time while predicting."""
+CHUNK = 25_000
+"""Answers whose features, some 2 kB each, are in memory at a time while predicting."""
 
 
 class HistoryRegression(Baseline[Answers, NDArray[np.float32]]):
