@@ -94,7 +94,7 @@ ANSWER_COLUMNS = (
            ("order_id", "problem_log_id", "log_id", "reihenfolge")),
     Column("response_time", False, "seconds taken to answer", ("elapsed", "elapsed_time")),
     Column("attempt", False, "which attempt at the item this is, from 1", ("attempts",)),
-    Column("full_mark", False, "the points that could be had, where ``correct`` is points", (
+    Column("full_mark", False, "the points that could be had, where correct is points", (
         *("max_score", "maxscore", "max_mark", "max_marks", "max_points", "maxpoints", "out_of"),
         *("points_possible", "possible_points", "possible", "maximum_score", "total_points"),
         *("max_punkte", "höchstpunktzahl", "maximalpunkte", "note_max", "puntos_max", "满分"),
