@@ -48,3 +48,11 @@ def test_no_such_help() -> None:
     with pytest.raises(ConfigError, match="no help on 'dataa'") as raised:
         manual("fit", ["--help", "dataa"])
     assert "Did you mean data?" in raised.value.remedy
+
+
+def test_a_trained_network_has_no_recipes_and_an_option_is_no_part() -> None:
+    for part in ("dkt", "model", "SAKT"):
+        with pytest.raises(ConfigError, match="no help on") as raised:
+            manual("validate", ["--help", part])
+        assert raised.value.remedy.startswith("Allowed: all, data, trainer.")
+    assert manual("fit", ["--help", "--run", "mine"]) == manual("fit", ["--help"])

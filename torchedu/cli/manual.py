@@ -64,26 +64,28 @@ def manual(command: str, words: Sequence[str]) -> str | None:
     if at is None or command not in CHECKED:
         return None
     part = words[at + 1] if at + 1 < len(words) else ""
-    if not part:
+    if not part or part.startswith("-"):
         return _usual(command)
     recipes = {file.stem: file for file in RECIPES.glob("*.yaml")}
-    if part in recipes and command == "fit":
+    fits = command == "fit"
+    if fits and part in recipes:
         return _recipe(part, recipes[part].read_text("utf-8"))
     # What follows imports what trains, to read the options of all classes.
     from torchedu.run.config import parser_of
 
     if part == ALL:
         return parser_of(command).format_help()
-    if part in GROUPS:
+    groups = GROUPS if fits else ("data", "trainer")
+    if part in groups:
         return _group(parser_of(command).format_help(), part)
     classes: dict[str, tuple[str, type]] = {}
-    for task in words_known("fit")["model"]:
+    for task in words_known("fit")["model"] if fits else ():
         for option, kinds in parser_of("fit", [f"--model={task}"]).classes.items():
             classes |= {kind.__name__: (option, kind) for kind in kinds}
     if part in classes:
         option, kind = classes[part]
         return describe({option: [kind]}, {})
-    known = [ALL, *GROUPS, *sorted(recipes), *sorted(classes)]
+    known = [ALL, *groups, *(sorted(recipes) if fits else ()), *sorted(classes)]
     raise ConfigError(f"there is no help on {part!r}.", allowed(part, known))
 
 
