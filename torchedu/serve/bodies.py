@@ -89,7 +89,9 @@ class InCourse(_Event):
     event: Kind
     student: Name
     course: Name
-    day: Day = Field(description="The day; the course's first is 0.")
+    day: Day | None = Field(
+        None, description="The day; the course's first is 0. If left out, that of its `time`."
+    )
     work: Name | None = Field(None, description="What was handed in.")
     value: float | None = Field(
         None, description="The mark, how often it was clicked on that day, or whether it ended bad."
