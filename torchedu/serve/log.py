@@ -81,8 +81,7 @@ class EventLog:
         self._engine = open_tables(self.file, synchronous)
         self._writer = self._engine.connect()
         self._reader = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        last = self._rows(select(func.max(EVENTS.c.seq)))[0][0]
-        self.next_seq: int = (last or 0) + 1
+        self.next_seq: int = self.last_seq() + 1
 
     def close(self) -> None:
         """Close the file."""
@@ -186,6 +185,10 @@ class EventLog:
             f"{self.file} cannot be written ({type(error).__name__}).",
             "Look at the space left on its disk and at the rights to it.",
         )
+
+    def last_seq(self) -> int:
+        """Return the place of the last event in the file; 0 where there is none."""
+        return self._rows(select(func.max(EVENTS.c.seq)))[0][0] or 0
 
     def digests(self, ids: Collection[str]) -> dict[str, bytes]:
         """Return the checksums of those events that are known already, by name."""
