@@ -16,6 +16,7 @@ from torchedu.errors import TorcheduError
 from torchedu.serve import xapi
 from torchedu.serve.access import digest_of
 from torchedu.serve.bodies import EITHER, Course, Name, Students, Time, read_events, refused
+from torchedu.serve.json_bodies import StrictRoute
 from torchedu.serve.problems import MEDIA_TYPE, Problem
 from torchedu.serve.records import DEFINITIONS
 from torchedu.serve.service import Reply
@@ -51,6 +52,7 @@ def create_app(ask: Ask, texts: TextRuns | None = None, limit: int = LIMIT) -> F
         responses={422: {"description": "A problem document (RFC 9457) that names the field.",
                          "content": {MEDIA_TYPE: {"schema": {"type": "object"}}}}},
     )  # fmt: skip
+    app.router.route_class = StrictRoute
     app.add_middleware(_Limited, limit=limit)
 
     async def put(request: Request, do: str, **arguments: Any) -> Reply:

@@ -1,6 +1,7 @@
 """What may be posted: the forms of events, read and checked at once."""
 
 from datetime import datetime
+from math import isfinite
 from typing import Annotated, Any, Literal, get_args
 from uuid import uuid4
 
@@ -190,6 +191,7 @@ def refused(errors: Any) -> Problem:
     row = next((part for part in path if isinstance(part, int)), None)
     field = ".".join(str(part) for part in path if part is not row) or "event"
     value = first["input"] if isinstance(first["input"], str | int | float | bool) else None
+    value = None if isinstance(value, float) and not isfinite(value) else value
     more = f" ({len(errors) - 1} more are wrong)" if len(errors) > 1 else ""
     where = "" if row is None else f"row {row}: "
     text = first["msg"].removeprefix("Value error, ")

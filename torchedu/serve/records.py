@@ -1,6 +1,6 @@
 """Learning records as they are posted: what has to be in them, and what is kept of it."""
 
-import json
+from json import JSONDecodeError
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from torchedu.serve.bodies import MOST, Name, refused
+from torchedu.serve.json_bodies import parse
 from torchedu.serve.problems import Problem
 from torchedu.serve.statements import VOIDS, milliseconds
 
@@ -166,7 +167,6 @@ class Record(_Form):
 
 
 Records = Annotated[list[Record], Field(min_length=1, max_length=MOST)]
-_JSON: TypeAdapter[Any] = TypeAdapter(Any)
 _RECORDS: TypeAdapter[Any] = TypeAdapter(Records)
 EITHER: TypeAdapter[Any] = TypeAdapter(Record | Records)
 """For the documentation alone."""
@@ -189,12 +189,9 @@ def read_statements(body: bytes, name: str | None = None) -> list[dict[str, Any]
         Problem: It is no JSON, or no statement.
     """
     try:
-        given = _JSON.validate_json(body)
-        json.dumps(given, allow_nan=False)
-    except ValidationError as error:
-        raise refused(error.errors(include_url=False)) from None
-    except ValueError:  # 1e999
-        raise Problem(400, "a number is too large.", "Numbers are below 1e308.") from None
+        given = parse(body)
+    except JSONDecodeError as error:
+        raise Problem(400, f"the body is no JSON: {error.msg}.", "Send JSON in UTF-8.") from None
     several = isinstance(given, list)
     listed = given if several else [given]
     if several and not listed:
