@@ -29,7 +29,13 @@ ROUTES: list[tuple[str, str, Any]] = [
     ("GET", "/overview?class=7b", None),
     ("GET", "/metrics", None),
     ("POST", "/forget", {"students": ["ann"]}),
+    ("GET", "/versions", None),
+    ("POST", "/versions", {"path": "runs/next"}),
+    ("POST", "/versions/promote", {}),
+    ("POST", "/versions/drop", {}),
+    ("GET", "/drift", None),
 ]
+RULES = ("/metrics", "/forget", "/versions", "/versions/promote", "/versions/drop", "/drift")
 TEXTS: list[tuple[str, str, Any]] = [
     ("POST", "/grades", [{"text": "My hat."}]),
     ("POST", "/tags", [{"sentence": "Why?"}]),
@@ -93,8 +99,7 @@ def test_a_key_does_what_its_scopes_say(kept: Kept) -> None:
         key = kept.keys.add(scope, [scope])
         for method, path, body in ROUTES + TEXTS:
             writes = path in ("/events", "/courses")
-            rules = path in ("/metrics", "/forget")
-            needed = "write" if writes else "admin" if rules else "read"
+            needed = "write" if writes else "admin" if path in RULES else "read"
             status = kept.status(key, method, path, body)
             assert (status == 403) == (needed != scope), (scope, path)
     key = kept.keys.add("again", ["read"])

@@ -12,12 +12,12 @@ from torchedu.datasets.answers import AnswerStore
 from torchedu.engine import open_engine
 from torchedu.schema import ITEM, SKILL
 from torchedu.serve.log import EventLog
-from torchedu.serve.opening import follow, open_runs
+from torchedu.serve.opening import follow, named, open_runs
 from torchedu.serve.service import Service
 
 
 def served(run: Path, folder: Path) -> Service:
-    log, opened = EventLog(folder / "service.db"), open_runs([run])
+    log, opened = EventLog(folder / "service.db"), open_runs(named([run]))
     return Service(follow(opened, log, {name: {} for name in opened}), log, clock=lambda: NOW)
 
 

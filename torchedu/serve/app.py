@@ -17,6 +17,7 @@ from torchedu.serve.problems import MEDIA_TYPE, Problem
 from torchedu.serve.service import Reply
 from torchedu.serve.text_bodies import Sentences, Texts, Wanted, plain
 from torchedu.serve.texts import TextRuns
+from torchedu.serve.version_routes import add_versions
 from torchedu.serve.wire import Ask
 
 LIMIT = 2**20
@@ -144,7 +145,7 @@ def create_app(ask: Ask, texts: TextRuns | None = None, limit: int = LIMIT) -> F
         if reply.status != HTTPStatus.OK:
             return _response(reply)
         try:
-            return JSONResponse(await runs.answer(do, run, given))
+            return JSONResponse(await runs.answer(do, run, given, reply.body.get("at")))
         except TorcheduError as error:
             raise Problem.of(error) from None
 
@@ -169,6 +170,8 @@ def create_app(ask: Ask, texts: TextRuns | None = None, limit: int = LIMIT) -> F
                 return _response(reply)
             known = reply.body["skills"]
         return await read(request, "explain", run, wanted.asked(known))
+
+    add_versions(app, asked)
 
     @app.post("/forget", tags=["service"])
     async def post_forget(request: Request, named: Students) -> Response:
