@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from torchedu.engine import RecommendationEngine
 from torchedu.errors import ConfigError, DataError
 from torchedu.schema import ITEM
@@ -36,6 +38,7 @@ class RecommendationFollower(Follower):
                 "Serve a network that goes by courses, such as TwoTower.",
             )
         self._engine = engine
+        self.learned = engine.domain.popularity.numpy().astype(np.float64)
         self._log = log
         self._known = engine.companions.vocabulary[ITEM]
 

@@ -40,6 +40,7 @@ class TracingFollower(Follower):
         super().__init__(name, mastery=self.mastery, chances=self.chances, next=self.next)
         self.engine = engine
         self.network = engine.digest
+        self.learned = engine.companions.answered
         self._requires = requires
         self.students = Students(engine, log, memory)
 
