@@ -73,6 +73,9 @@ def test_a_network_goes_on_from_what_its_service_was_told(
     assert about["path"] == str(tmp_path / "runs/next")
     (reply,) = service.handle([{"do": "mastery", "student": "new 1"}])
     engine = open_engine("runs/next")
+    answered = engine.companions.answered  # of the students of the training part
+    assert answered is not None
+    assert 300 < answered.sum() < 600
     engine.answer_many([event for event in events if event["student"] == "new 1"])
     assert reply.body["skills"] == pytest.approx(engine.mastery("new 1"), abs=1e-5)
     assert reply.body["skills"] != before["skills"]
