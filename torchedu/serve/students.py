@@ -113,10 +113,10 @@ class Students:
         alone = TracingEngine(self.engine.domain)
         events = [e for e in self._log.events_of([student], ANSWERED) if self.reads(e)]
         before = max(0, len(events) - last)
-        alone.answer_many([_row(event) for event in events[:before]])
+        alone.answer_many([row_of(event) for event in events[:before]])
         steps = []
         for event in events[before:]:
-            alone.answer_many([_row(event)])
+            alone.answer_many([row_of(event)])
             steps.append((event, alone.mastery(student)))
         return steps
 
@@ -165,7 +165,7 @@ class Students:
     def _step(self, events: Sequence[Event]) -> None:
         """Go on with answers, those of each student in order and not before what is held."""
         fine = [event for event in events if self.reads(event)]
-        self.engine.answer_many([_row(event) for event in fine])
+        self.engine.answer_many([row_of(event) for event in fine])
         for event in events:
             held = self._held.setdefault(event.student, Held(0, event.time, 0))
             held.seq, held.time = max(held.seq, event.seq), event.time
@@ -196,5 +196,6 @@ class Students:
             self.engine.forget(student)
 
 
-def _row(event: Event) -> dict[str, Any]:
+def row_of(event: Event) -> dict[str, Any]:
+    """Return an answer as an engine reads it."""
     return {"student": event.student, "time": event.time, **event.fields}
