@@ -20,6 +20,7 @@ from serve_linear import linear
 from serve_load import fill, kills, rate, served_run
 from serve_power import power
 from serve_records import records
+from serve_swap import swap
 
 from tests.engine.plain_rows import SMALL, networks
 from tests.serve.services import (
@@ -169,6 +170,15 @@ def jobs() -> list[Job]:
         Job(
             ("serve.kills_short", "serve.kills_short_good"),
             partial(kills, "serve.kills_short", 10.0, 2.0),
+            short=True,
+        ),
+        Job(
+            ("serve.swap", "serve.swap_parity", "serve.swap_loop"),
+            partial(swap, "serve.swap", 20, 1000),
+        ),
+        Job(
+            ("serve.swap_short", "serve.swap_short_parity", "serve.swap_short_loop"),
+            partial(swap, "serve.swap_short", 3, 100),
             short=True,
         ),
     ]

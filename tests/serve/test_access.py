@@ -43,7 +43,13 @@ ROUTES: list[tuple[str, str, Any]] = [
     ("PUT", "/xAPI/statements?statementId=27b5c80a-0b4b-4b1c-9ab6-4b1f7a3c2d10", RECORD),
     ("GET", "/xAPI/statements", None),
     ("GET", BY_AGENT, None),
+    ("GET", "/versions", None),
+    ("POST", "/versions", {"path": "runs/next"}),
+    ("POST", "/versions/promote", {}),
+    ("POST", "/versions/drop", {}),
+    ("GET", "/drift", None),
 ]
+RULES = ("/metrics", "/forget", "/versions", "/versions/promote", "/versions/drop", "/drift")
 TEXTS: list[tuple[str, str, Any]] = [
     ("POST", "/grades", [{"text": "My hat."}]),
     ("POST", "/tags", [{"sentence": "Why?"}]),
@@ -108,8 +114,7 @@ def test_a_key_does_what_its_scopes_say(kept: Kept) -> None:
         key = kept.keys.add(scope, [scope])
         for method, path, body in ROUTES + TEXTS:
             writes = path in ("/events", "/courses") or ("xAPI" in path and method != "GET")
-            rules = path in ("/metrics", "/forget")
-            needed = "write" if writes else "admin" if rules else "read"
+            needed = "write" if writes else "admin" if path in RULES else "read"
             status = kept.status(key, method, path, body)
             assert (status == 403) == (needed != scope), (scope, path)
     key = kept.keys.add("again", ["read"])

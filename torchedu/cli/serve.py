@@ -1,6 +1,7 @@
 """``torchedu serve``: trained networks as a service."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Literal
 
 from torchedu.cli.terminal import Terminal
@@ -59,7 +60,10 @@ def serve(
     )
     terminal = Terminal()
 
-    def ready(address: str) -> None:
+    def ready(address: str, at: Mapping[str, str]) -> None:
+        for name, path in at.items():
+            if path not in [str(Path(run).absolute()) for run in runs]:
+                terminal.print(f"{name} is answered by {path}, which has taken its place")
         terminal.print(f"{', '.join(runs)}: {address} ({address}/docs tells what to ask)")
 
     raise SystemExit(run(settings, ready))

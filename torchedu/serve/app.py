@@ -22,6 +22,7 @@ from torchedu.serve.records import DEFINITIONS
 from torchedu.serve.service import Reply
 from torchedu.serve.text_bodies import Sentences, Texts, Wanted, plain
 from torchedu.serve.texts import TextRuns
+from torchedu.serve.version_routes import add_versions
 from torchedu.serve.wire import Ask
 
 LIMIT = 2**20
@@ -153,7 +154,7 @@ def create_app(ask: Ask, texts: TextRuns | None = None, limit: int = LIMIT) -> F
         if reply.status != HTTPStatus.OK:
             return _response(reply)
         try:
-            return JSONResponse(await runs.answer(do, run, given))
+            return JSONResponse(await runs.answer(do, run, given, reply.body.get("at")))
         except TorcheduError as error:
             raise Problem.of(error) from None
 
@@ -179,6 +180,7 @@ def create_app(ask: Ask, texts: TextRuns | None = None, limit: int = LIMIT) -> F
         return await read(request, "explain", run, wanted.asked(known))
 
     app.include_router(xapi.routes(put))
+    add_versions(app, asked)
 
     @app.post("/forget", tags=["service"])
     async def post_forget(request: Request, named: Students) -> Response:

@@ -78,7 +78,7 @@ class EventLog:
 
     def __init__(self, file: str | Path, synchronous: Synchronous = "FULL") -> None:
         self.file = Path(file)
-        self._engine = open_tables(self.file, synchronous)
+        self._engine = self.tables = open_tables(self.file, synchronous)
         self._writer = self._engine.connect()
         self._reader = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         self.next_seq: int = self.last_seq() + 1
@@ -221,10 +221,48 @@ class EventLog:
         ]
         return sorted(events, key=lambda e: e.order)
 
-    def events_of_kinds(self, kinds: Collection[str]) -> Iterator[Event]:
-        """Yield all events of some kinds, as they came."""
-        asked = select(EVENTS).where(EVENTS.c.kind.in_(kinds)).order_by(EVENTS.c.seq)
-        yield from map(_event, self._reader.execute(asked).yield_per(1000))
+    def events_of_kinds(self, kinds: Collection[str], after: int = 0) -> Iterator[Event]:
+        """Yield all events of some kinds, as they came, from a place in the log on."""
+        asked = select(EVENTS).where(EVENTS.c.kind.in_(kinds), EVENTS.c.seq > after)
+        yield from map(_event, self._reader.execute(asked.order_by(EVENTS.c.seq)).yield_per(1000))
+
+    def busy_students(self, events: int, size: int) -> Iterator[list[str]]:
+        """Yield students of so many events or more, in the order of their names.
+
+        Args:
+            events: Of how many at least.
+            size: How many students at a time; nothing is held open in between.
+        """
+        name, last = EVENTS.c.student, ""
+        asked = select(name, func.count()).group_by(name).order_by(name).limit(AT_ONCE)
+        while rows := self._rows(asked.where(name > last)):
+            last = rows[-1][0]
+            many = [student for student, number in rows if number >= events]
+            for first in range(0, len(many), size):
+                yield many[first : first + size]
+
+    def students_since(self, seq: int) -> list[str]:
+        """Return the students of whom there are events from a place in the log on."""
+        asked = select(EVENTS.c.student).where(EVENTS.c.seq >= seq).distinct()
+        return [row.student for row in self._rows(asked)]
+
+    def drop_states(self, networks: Collection[str], most: int) -> int:
+        """Delete states of other networks than these, up to so many; return how many they were.
+
+        Raises:
+            Unwritable: They cannot be deleted.
+        """
+        others = select(STATES.c.student, STATES.c.network)
+        others = others.where(STATES.c.network.not_in(networks)).limit(most)
+        try:
+            with self._writer.begin():
+                rows = self._writer.execute(others).all()
+                for student, network in rows:
+                    mine = (STATES.c.student == student) & (STATES.c.network == network)
+                    self._writer.execute(delete(STATES).where(mine))
+        except SQLAlchemyError as error:
+            raise self._unwritable(error) from error
+        return len(rows)
 
     def page(
         self,

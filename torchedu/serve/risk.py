@@ -7,11 +7,13 @@ from torchedu.engine import RiskEngine
 from torchedu.engine.risk import Kind
 from torchedu.errors import DataError, TorcheduError
 from torchedu.serve.events import ABOUT, COURSE, Event
-from torchedu.serve.follower import Answer, Follower
+from torchedu.serve.follower import Answer, Follower, Foreseen
 from torchedu.serve.log import EventLog
 
 MILLISECONDS = 86_400_000
 """Of a day."""
+OUTCOME = "outcome"
+"""The kind of event that says how a course ended for a student."""
 
 
 class RiskFollower(Follower):
@@ -35,10 +37,35 @@ class RiskFollower(Follower):
 
     def undo(self) -> None:
         """Be as the log is."""
-        self.engine = RiskEngine(self._domain)
+        self.engine, self._seq = RiskEngine(self._domain), 0
         self._begins: dict[str, float] = {}
-        for event in self._log.events_of_kinds(self.kinds):
+        self.go_on(self._log)
+
+    def go_on(self, log: EventLog) -> None:
+        """Follow a log from now on; what came since is taken in."""
+        self._log = log
+        for event in log.events_of_kinds(self.kinds, after=self._seq):
             self.check([event])
+            self._seq = event.seq
+
+    def take(self, events: Sequence[Event]) -> None:
+        """Note what is in the log; it counts since it was checked."""
+        self._seq = events[-1].seq
+
+    def foresee(self, events: Sequence[Event]) -> list[Foreseen]:
+        """Say how likely outcomes were to be bad."""
+        foreseen = []
+        for event in events:
+            if event.kind == OUTCOME and not event.fields.get("taken_back"):
+                course, day = event.fields["course"], event.fields.get("day")
+                try:
+                    day = self._day(event) if day is None else day
+                    (risk,) = self.engine.risk(event.student, course, day)
+                except TorcheduError:  # nothing was known of the student there
+                    continue
+                came = float(bool(event.fields.get("value")))
+                foreseen.append(Foreseen(event.seq, event.student, risk.risk, came))
+        return foreseen
 
     def check(self, events: Sequence[Event]) -> None:
         """Take in events at once: all are found right before any of them counts."""

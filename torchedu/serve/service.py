@@ -21,6 +21,7 @@ from torchedu.serve.log import Asked, EventLog, Unwritable
 from torchedu.serve.metrics import Metrics
 from torchedu.serve.problems import Problem
 from torchedu.serve.statements import find, mean, names_in, speaking_of
+from torchedu.serve.versions import Versions
 
 Message = Mapping[str, Any]
 """What is asked: ``do``, a verb, and its arguments by name."""
@@ -54,18 +55,23 @@ class Service:
         log: Their log.
         clock: Returns the time in milliseconds since 1970.
         access: Says who may ask what; None where anybody may ask all.
+        versions: What may take the place of ``followers``, of which it has the same list; None
+            where nothing may.
     """
 
     def __init__(
         self,
-        followers: Sequence[Follower],
+        followers: list[Follower],
         log: EventLog,
         clock: Callable[[], int] = now,
         access: Access | None = None,
+        versions: Versions | None = None,
     ) -> None:
         self.followers = followers
         self.log = log
+        self.versions = versions or Versions(followers, log)
         self.metrics = Metrics()
+        self.metrics.measure(self.versions.gauges)
         self._clock = clock
         self._access = access
         self._book: list[Asked] = []
@@ -75,11 +81,12 @@ class Service:
         """Answer a group of requests.
 
         Args:
-            messages: The requests; see ``Message``.
+            messages: The requests; see ``Message``. None where nobody asks anything now.
 
         Returns:
             One reply each. What an event's reply says is on the disk.
         """
+        self.versions.work()
         names, refused = self._let_in(messages)
         posts = [i for i, m in enumerate(messages) if m["do"] in POSTS and i not in refused]
         replies = dict(refused)
@@ -123,8 +130,9 @@ class Service:
 
     def close(self) -> None:
         """Keep what is in memory, so that the next start is quick; then let go of the log."""
+        self.versions.close()
         due = [s for follower in self.followers for s in follower.due(everything=True)]
-        self.log.append([], due, self._book)
+        self.log.append([], [*due, *self.versions.due(everything=True)], self._book)
         self.log.close()
 
     # Events
@@ -246,7 +254,9 @@ class Service:
 
     def _write(self, events: Sequence[Event], voided: Sequence[str] = ()) -> bool:
         """Write events and let them count, others no more; False where it cannot be written."""
+        said = self.versions.foresee(events)
         due = [snapshot for follower in self.followers for snapshot in follower.due()]
+        due += self.versions.due()
         try:
             with self.metrics.commits.time():
                 changed = sorted(self.log.append(events, due, self._book, voided))
@@ -259,6 +269,10 @@ class Service:
         self.metrics.group.observe(len(events))
         self.metrics.events.inc(len(events))
         gone = frozenset(voided)
+        self.versions.kept()
+        self.versions.take([event for event in events if event.id not in gone], said)
+        if changed:
+            self.versions.undo(changed)
         for follower in self.followers:
             follower.kept()
             mine = [e for e in events if e.kind in follower.kinds and e.id not in gone]
@@ -285,7 +299,8 @@ class Service:
             "forget": self._forget,
             "statements": partial(find, self.log),
         }
-        own |= dict.fromkeys(TEXTS, dict)  # those who speak HTTP answer, once it is allowed
+        own |= self.versions.verbs
+        own |= dict.fromkeys(TEXTS, self.versions.texts)  # those who speak HTTP answer then
         self.metrics.questions.labels(verb).inc()
         try:
             if verb in own:
@@ -327,7 +342,8 @@ class Service:
     def _forget(self, students: Sequence[str]) -> Answer:
         """Delete all that is known of students, in the file and in memory."""
         self._book = [asked for asked in self._book if asked.student not in students]
-        gone = self.log.forget(students, speaking_of(self.log, students))
+        with self.versions.forgetting(students):
+            gone = self.log.forget(students, speaking_of(self.log, students))
         for follower in self.followers:
             follower.forget(students)
         return {"students": len(students), "events": gone}
