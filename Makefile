@@ -35,7 +35,7 @@ test-gpu: install ## what needs a CUDA device; skipped with the reason where the
 test-services: install ## what needs services and builds: DeepSpeed, Horovod, two machines, servers
 	$(BIN)/python -m pip install -qq -c constraints.txt "deepspeed>=0.19" "bitsandbytes>=0.50" "psycopg[binary]>=3.2"
 	scripts/build_horovod.sh
-	$(BIN)/python -m pytest --durations=5 tests/services tests/serve/test_processes.py tests/strategies/test_deepspeed.py \
+	$(BIN)/python -m pytest --durations=5 tests/services tests/serve/test_processes.py tests/serve/test_order.py tests/strategies/test_deepspeed.py \
 		tests/strategies/test_horovod.py tests/strategies/test_sync_batch_norm.py tests/models/test_low_rank.py
 
 lint: install ## style and types alone
