@@ -41,19 +41,23 @@ TEXTS: list[tuple[str, str, Any]] = [
 class Kept:
     """A service with keys, and what it keeps."""
 
-    def __init__(self, folder: Path, rate: float | None = None) -> None:
+    def __init__(self, folder: Path, rate: float | None = None, decisions: bool = True) -> None:
         self.file = folder / "service.db"
         self.log = EventLog(self.file)
         self.keys = Keys(self.file)
         self.now = 0.0
         access = Access(self.keys, self.log, rate, clock=lambda: self.now)
         follower = TracingFollower("small", tracing_engine(), self.log)
-        self.service = Service([follower], self.log, clock=lambda: NOW, access=access)
+        self.service = Service([follower], self.log, lambda: NOW, access, decisions)
         self.client = TestClient(create_app(self.ask))
 
     async def ask(self, message: Message) -> Reply:
         (reply,) = self.service.handle([message])
         return reply
+
+    def json(self, key: str | None, method: str, path: str, body: Any = None) -> Any:
+        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        return self.client.request(method, path, json=body, headers=headers).json()
 
     def status(self, key: str | None, method: str, path: str, body: Any) -> int:
         headers = {} if key is None else {"Authorization": f"Bearer {key}"}

@@ -1,6 +1,7 @@
 """Who may ask what: keys with scopes, kept as digests, and a book of what they asked."""
 
 import hashlib
+import json
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,15 +15,20 @@ from torchedu.errors import ConfigError, allowed
 from torchedu.serve.events import event_of
 from torchedu.serve.log import EventLog
 from torchedu.serve.problems import Problem
+from torchedu.serve.records import Act, statement
 from torchedu.serve.tables import KEYS, open_tables
 
-WRITE, READ, ADMIN = SCOPES = ("write", "read", "admin")
-"""Post events; ask about students and classes; read counters and forget students."""
+WRITE, READ, OVERRULE, ADMIN = SCOPES = ("write", "read", "overrule", "admin")
+"""Post events; ask about students and classes; overrule what was said of them; read counters and
+what was done, export and forget students."""
 MARK = "tedu_"
 """Begins every key, so that one that leaked is found in texts."""
 TEXTS = ("grade", "tag", "explain")
 """Verbs that are about a text sent along, and so about nobody whom the service knows."""
-NEEDS = {"post": WRITE, "metrics": ADMIN, "forget": ADMIN, "health": None}
+NEEDS = {
+    "post": WRITE, "overrule": OVERRULE, "metrics": ADMIN, "forget": ADMIN, "export": ADMIN,
+    "acts": ADMIN, "health": None,
+}  # fmt: skip
 """The scope that a verb needs; any other asks about students."""
 
 
@@ -89,8 +95,10 @@ class Keys:
             )
         key = MARK + secrets.token_urlsafe(32)
         row = Key(name, digest_of(key), " ".join(scopes), group, _now(), None)
+        about = json.dumps({"name": name, "scopes": row.scopes, "group": group}, ensure_ascii=False)
         with self._engine.begin() as connection:
             connection.execute(insert(KEYS).values(row._asdict()))
+            connection.execute(statement(Act(row.made, None, "key made", about)))
         return key
 
     def revoke(self, name: str) -> None:
@@ -102,6 +110,9 @@ class Keys:
         named = (KEYS.c.name == name) & KEYS.c.revoked.is_(None)
         with self._engine.begin() as connection:
             changed = connection.execute(update(KEYS).where(named).values(revoked=_now()))
+            if changed.rowcount:
+                about = json.dumps({"name": name}, ensure_ascii=False)
+                connection.execute(statement(Act(_now(), None, "key revoked", about)))
         if not changed.rowcount:
             known = [key.name for key in self.all() if key.revoked is None]
             raise ConfigError(f"⟦name⟧ is {name!r}, and no key is called so.", allowed(name, known))

@@ -12,7 +12,17 @@ from fastapi.security import HTTPBearer
 from torchedu import __version__
 from torchedu.errors import TorcheduError
 from torchedu.serve.access import digest_of
-from torchedu.serve.bodies import EITHER, Course, Name, Students, Time, read_events, refused
+from torchedu.serve.bodies import (
+    EITHER,
+    Course,
+    Name,
+    Students,
+    Time,
+    Training,
+    read_events,
+    refused,
+)
+from torchedu.serve.duty_routes import routes as duty_routes
 from torchedu.serve.problems import MEDIA_TYPE, Problem
 from torchedu.serve.service import Reply
 from torchedu.serve.text_bodies import Sentences, Texts, Wanted, plain
@@ -70,6 +80,13 @@ def create_app(ask: Ask, texts: TextRuns | None = None, limit: int = LIMIT) -> F
     async def post_course(request: Request, course: Course) -> Response:
         """Begin a course, whose students are then followed event by event."""
         return await asked(request, "post", events=[course.event()])
+
+    @app.post("/training", tags=["events"])
+    async def post_training(request: Request, training: Training) -> Response:
+        """Say whether networks may be trained on what a student does; the latest counts."""
+        return await asked(
+            request, "post", events=[training.model_dump(by_alias=True, exclude_none=True)]
+        )
 
     @app.get("/mastery", tags=["students"])
     async def get_mastery(
@@ -169,6 +186,8 @@ def create_app(ask: Ask, texts: TextRuns | None = None, limit: int = LIMIT) -> F
                 return _response(reply)
             known = reply.body["skills"]
         return await read(request, "explain", run, wanted.asked(known))
+
+    app.include_router(duty_routes(asked))
 
     @app.post("/forget", tags=["service"])
     async def post_forget(request: Request, named: Students) -> Response:

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 ANSWERED, ENROLLED, COURSE, ABOUT = "answered", "enrolled", "course", "about"
 """Kinds of events beside those of ``engine.risk.Kind``: an answer to an item, a course taken, a
 course that begins, and what may be known of a student."""
+TRAINING = "training"
+"""The kind of event that says whether networks may be trained on a student's answers."""
 AHEAD = 300_000
 """Milliseconds by which a clock that tells an event's time may be ahead of the service's."""
 

@@ -20,12 +20,14 @@ class Follower:
         name: What the run is called.
         kinds: The kinds of events that it takes.
         verbs: Questions that it answers, each by a method.
+        model: The checksum of its network and of what its ids mean.
     """
 
     kinds: ClassVar[frozenset[str]] = frozenset()
 
-    def __init__(self, name: str, **verbs: Callable[..., Answer]) -> None:
+    def __init__(self, name: str, model: str, **verbs: Callable[..., Answer]) -> None:
         self.name = name
+        self.model = model
         self.verbs = verbs
 
     def check(self, events: Sequence[Event]) -> None:
@@ -54,6 +56,10 @@ class Follower:
 
     def kept(self) -> None:
         """Say that what ``due`` returned is on the disk."""
+
+    def reads(self, student: str) -> bytes:
+        """Return what its network reads of a student now, by which answers are found again."""
+        return b""
 
     def overview(self, students: Sequence[str], group: str) -> Answer:
         """Say of each of some students what a class's teacher looks at first, by name."""

@@ -15,7 +15,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from torchedu.errors import TorcheduError
 from torchedu.serve.events import Event
-from torchedu.serve.tables import AUDIT, EVENTS, MEMBERS, STATES, Synchronous, open_tables
+from torchedu.serve.records import TABLES, Record
+from torchedu.serve.tables import (
+    EVENTS,
+    MEMBERS,
+    OF_STUDENTS,
+    STATES,
+    Synchronous,
+    open_tables,
+)
 
 AT_ONCE = 500
 """Names in one question to the database."""
@@ -45,26 +53,6 @@ class Snapshot(NamedTuple):
     state: bytes
 
 
-class Asked(NamedTuple):
-    """A request, as the book has it.
-
-    Attributes:
-        time: When, in milliseconds since 1970.
-        key: The name of its key; None where there was none.
-        asked: The verb.
-        student: About whom; None for many or nobody.
-        group: About which class.
-        status: What it came to.
-    """
-
-    time: int
-    key: str | None
-    asked: str
-    student: str | None
-    group: str | None
-    status: int
-
-
 class EventLog:
     """The log of one service; nobody else writes to it, which ``tables.hold`` sees to.
 
@@ -78,7 +66,7 @@ class EventLog:
 
     def __init__(self, file: str | Path, synchronous: Synchronous = "FULL") -> None:
         self.file = Path(file)
-        self._engine = open_tables(self.file, synchronous)
+        self._engine = self.tables = open_tables(self.file, synchronous)
         self._writer = self._engine.connect()
         self._reader = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         last = self._rows(select(func.max(EVENTS.c.seq)))[0][0]
@@ -94,14 +82,14 @@ class EventLog:
         self,
         events: Sequence[Event],
         snapshots: Sequence[Snapshot] = (),
-        asked: Sequence[Asked] = (),
+        records: Sequence[Record] = (),
     ) -> None:
         """Write events and states, all or none of them; they are on the disk when this returns.
 
         Args:
             events: New events, the first of which has the place ``next_seq``.
             snapshots: States that take the place of those of the same student and network.
-            asked: What was asked, for the book.
+            records: What was asked, decided and done.
 
         Raises:
             Unwritable: They cannot be written.
@@ -117,10 +105,11 @@ class EventLog:
                     named = [{"group": group, "student": name} for group, name in sorted(members)]
                     self._writer.execute(member, named)
                 if snapshots:
-                    kept = insert(STATES).prefix_with("OR REPLACE")
-                    self._writer.execute(kept, [s._asdict() for s in snapshots])
-                if asked:
-                    self._writer.execute(insert(AUDIT), [a._asdict() for a in asked])
+                    anew = insert(STATES).prefix_with("OR REPLACE")
+                    self._writer.execute(anew, [s._asdict() for s in snapshots])
+                for kind, table in TABLES.items():
+                    if kept := [r._asdict() for r in records if isinstance(r, kind)]:
+                        self._writer.execute(insert(table), kept)
         except SQLAlchemyError as error:
             raise self._unwritable(error) from error
         if events:
@@ -142,7 +131,7 @@ class EventLog:
         try:
             with self._writer.begin():
                 for some in _parts(students):
-                    for table in (STATES, MEMBERS, AUDIT):
+                    for table in OF_STUDENTS:
                         self._writer.execute(delete(table).where(table.c.student.in_(some)))
                     mine = delete(EVENTS).where(EVENTS.c.student.in_(some))
                     gone += self._writer.execute(mine).rowcount

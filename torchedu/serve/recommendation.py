@@ -1,5 +1,7 @@
 """Courses recommended to students by what they have taken so far."""
 
+import json
+
 from torchedu.engine import RecommendationEngine
 from torchedu.errors import ConfigError, DataError
 from torchedu.schema import ITEM
@@ -23,7 +25,7 @@ class RecommendationFollower(Follower):
     kinds = frozenset({ENROLLED})
 
     def __init__(self, name: str, engine: RecommendationEngine, log: EventLog) -> None:
-        super().__init__(name, courses=self.courses)
+        super().__init__(name, engine.digest, courses=self.courses)
         net = engine.domain.net
         if net.knows_students:
             raise ConfigError(
@@ -43,7 +45,7 @@ class RecommendationFollower(Follower):
 
     def courses(self, student: str, count: int = 10) -> Answer:
         """Recommend courses to a student; see ``RecommendationEngine.recommend``."""
-        taken = [event.fields["course"] for event in self._log.events_of([student], ENROLLED)]
+        taken = self._taken(student)
         history = [course for course in dict.fromkeys(taken) if course in self._known]
         if not history:
             raise DataError(
@@ -57,3 +59,10 @@ class RecommendationFollower(Follower):
             "run": self.name, "student": student, "taken": taken,
             "courses": [course._asdict() for course in said],
         }  # fmt: skip
+
+    def reads(self, student: str) -> bytes:
+        """Return the courses that a student has taken."""
+        return json.dumps(self._taken(student)).encode()
+
+    def _taken(self, student: str) -> list[str]:
+        return [event.fields["course"] for event in self._log.events_of([student], ENROLLED)]

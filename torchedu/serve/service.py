@@ -14,20 +14,16 @@ from typing import Any, NamedTuple
 
 from torchedu.errors import TorcheduError, allowed
 from torchedu.serve.access import TEXTS, Access
-from torchedu.serve.events import AHEAD, Event, event_of
+from torchedu.serve.book import Book
+from torchedu.serve.duty import Duty
+from torchedu.serve.events import AHEAD, TRAINING, Event, event_of
 from torchedu.serve.follower import Answer, Follower
-from torchedu.serve.log import Asked, EventLog, Unwritable
+from torchedu.serve.log import EventLog, Unwritable
 from torchedu.serve.metrics import Metrics
 from torchedu.serve.problems import Problem
 
 Message = Mapping[str, Any]
 """What is asked: ``do``, a verb, and its arguments by name."""
-
-
-QUIET = ("health", "metrics")
-"""What stands in no book."""
-BOOK_SECONDS, BOOK_MOST = 1, 500
-"""How long, and up to how many, requests wait to be written into the book."""
 
 
 class Reply(NamedTuple):
@@ -50,6 +46,7 @@ class Service:
         log: Their log.
         clock: Returns the time in milliseconds since 1970.
         access: Says who may ask what; None where anybody may ask all.
+        decisions: Whether what is said of students is kept.
     """
 
     def __init__(
@@ -58,14 +55,15 @@ class Service:
         log: EventLog,
         clock: Callable[[], int] = now,
         access: Access | None = None,
+        decisions: bool = True,
     ) -> None:
         self.followers = followers
         self.log = log
         self.metrics = Metrics()
         self._clock = clock
         self._access = access
-        self._book: list[Asked] = []
-        self._written = clock()
+        self.book = Book(log, clock, decisions)
+        self._duty = Duty(log, self.book, clock)
 
     def handle(self, messages: Sequence[Message]) -> list[Reply]:
         """Answer a group of requests.
@@ -84,8 +82,8 @@ class Service:
             replies |= dict(zip(posts, written, strict=True))
         for i, message in enumerate(messages):
             if i not in replies:
-                replies[i] = self._answer(message)
-            self._enter(message, names.get(i), replies[i].status)
+                replies[i] = self._answer(message, names.get(i))
+            self.book.enter(message, names.get(i), *replies[i], self.followers)
         return [replies[i] for i in range(len(messages))]
 
     def _let_in(
@@ -100,27 +98,10 @@ class Service:
                 refused[i] = _refused(error)
         return names, refused
 
-    def _enter(self, message: Message, name: str | None, status: int) -> None:
-        """Put a request into the book, which is written with the next events, or once a second."""
-        if message["do"] in QUIET:
-            return
-        time = self._clock()
-        self._book.append(
-            Asked(time, name, message["do"], message.get("student"), message.get("group"), status)
-        )
-        if time - self._written >= BOOK_SECONDS * 1000 or len(self._book) >= BOOK_MOST:
-            try:
-                self.log.append([], (), self._book)
-            except Unwritable:  # it is tried again; what was asked is answered all the same
-                traceback.print_exc()
-                del self._book[:-BOOK_MOST]
-                return
-            self._book, self._written = [], time
-
     def close(self) -> None:
         """Keep what is in memory, so that the next start is quick; then let go of the log."""
         due = [s for follower in self.followers for s in follower.due(everything=True)]
-        self.log.append([], due, self._book)
+        self.log.append([], due, self.book.records)
         self.log.close()
 
     # Events
@@ -194,7 +175,7 @@ class Service:
             Problem: One is of a kind that nobody takes.
             TorcheduError: One cannot be.
         """
-        kinds = sorted({kind for follower in self.followers for kind in follower.kinds})
+        kinds = sorted({TRAINING}.union(*(follower.kinds for follower in self.followers)))
         for row, event in enumerate(events):
             if event.kind not in kinds:
                 raise _wrong(
@@ -223,13 +204,13 @@ class Service:
         due = [snapshot for follower in self.followers for snapshot in follower.due()]
         try:
             with self.metrics.commits.time():
-                self.log.append(events, due, self._book)
+                self.log.append(events, due, self.book.records)
         except Unwritable:
             self.metrics.failed.inc()
             for follower in self.followers:
                 follower.undo()
             return False
-        self._book, self._written = [], self._clock()
+        self.book.written()
         self.metrics.group.observe(len(events))
         self.metrics.events.inc(len(events))
         for follower in self.followers:
@@ -244,7 +225,7 @@ class Service:
 
     # Questions
 
-    def _answer(self, message: Message) -> Reply:
+    def _answer(self, message: Message, name: str | None) -> Reply:
         arguments = dict(message)
         verb = arguments.pop("do")
         arguments.pop("key", None)
@@ -258,6 +239,8 @@ class Service:
         own |= dict.fromkeys(TEXTS, dict)  # those who speak HTTP answer, once it is allowed
         self.metrics.questions.labels(verb).inc()
         try:
+            if verb in self._duty.verbs:
+                return Reply(HTTPStatus.OK, self._duty.verbs[verb](name, **arguments))
             if verb in own:
                 return Reply(HTTPStatus.OK, own[verb](**arguments))
             follower = self._follower(verb, arguments.pop("run", None))
@@ -296,7 +279,7 @@ class Service:
 
     def _forget(self, students: Sequence[str]) -> Answer:
         """Delete all that is known of students, in the file and in memory."""
-        self._book = [asked for asked in self._book if asked.student not in students]
+        self.book.forget(students)
         gone = self.log.forget(students)
         for follower in self.followers:
             follower.forget(students)

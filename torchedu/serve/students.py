@@ -50,6 +50,7 @@ class Students:
     """
 
     def __init__(self, engine: TracingEngine, log: EventLog, memory: int = MEMORY) -> None:
+        engine.alike = True  # the log alone says what a state is, to the last bit
         self.engine = engine
         self._log = log
         self._most = max(AT_ONCE, memory // max(1, engine.domain.net.state_bytes))
@@ -111,6 +112,7 @@ class Students:
             last: Of how many answers.
         """
         alone = TracingEngine(self.engine.domain)
+        alone.alike = True
         events = [e for e in self._log.events_of([student], ANSWERED) if self.reads(e)]
         before = max(0, len(events) - last)
         alone.answer_many([_row(event) for event in events[:before]])
