@@ -13,6 +13,7 @@ from torchedu.errors import ConfigError
 from torchedu.serve.access import Access, Keys, digest_of
 from torchedu.serve.app import create_app
 from torchedu.serve.log import EventLog
+from torchedu.serve.login import Issuer
 from torchedu.serve.service import Message, Reply, Service
 from torchedu.serve.tracing import TracingFollower
 
@@ -41,15 +42,22 @@ TEXTS: list[tuple[str, str, Any]] = [
 class Kept:
     """A service with keys, and what it keeps."""
 
-    def __init__(self, folder: Path, rate: float | None = None, decisions: bool = True) -> None:
+    def __init__(
+        self, folder: Path, rate: float | None = None, decisions: bool = True,
+        issuer: Issuer | None = None,
+    ) -> None:  # fmt: skip
         self.file = folder / "service.db"
         self.log = EventLog(self.file)
         self.keys = Keys(self.file)
         self.now = 0.0
-        access = Access(self.keys, self.log, rate, clock=lambda: self.now)
+        access = Access(self.keys, self.log, rate, lambda: self.now, issuer is not None)
         follower = TracingFollower("small", tracing_engine(), self.log)
         self.service = Service([follower], self.log, lambda: NOW, access, decisions)
-        self.client = TestClient(create_app(self.ask))
+        self.client = TestClient(create_app(self.ask, issuer=issuer))
+
+    def close(self) -> None:
+        self.service.close()
+        self.keys.close()
 
     async def ask(self, message: Message) -> Reply:
         (reply,) = self.service.handle([message])

@@ -1,6 +1,8 @@
 """The routes of a service: HTTP in, a message to the states, their answer out."""
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -23,6 +25,8 @@ from torchedu.serve.bodies import (
     refused,
 )
 from torchedu.serve.duty_routes import routes as duty_routes
+from torchedu.serve.forgetter import Forgetter
+from torchedu.serve.login import Issuer, is_token
 from torchedu.serve.problems import MEDIA_TYPE, Problem
 from torchedu.serve.service import Reply
 from torchedu.serve.text_bodies import Sentences, Texts, Wanted, plain
@@ -42,16 +46,37 @@ Run = Annotated[Name | None, Query(description="Which run is asked, where severa
 Count = Annotated[int, Query(ge=1, le=1000, description="How many.")]
 
 
-def create_app(ask: Ask, texts: TextRuns | None = None, limit: int = LIMIT) -> FastAPI:
+def create_app(
+    ask: Ask,
+    texts: TextRuns | None = None,
+    limit: int = LIMIT,
+    issuer: Issuer | None = None,
+    forgetter: Forgetter | None = None,
+    retain: int | None = None,
+) -> FastAPI:
     """Return the application.
 
     Args:
         ask: Puts a message to the service.
         texts: The runs that read texts; none where it is None.
         limit: Most bytes of a body.
+        issuer: Whose tokens are taken beside keys; nobody's where it is None.
+        forgetter: Forgets students beside the service's file too; the file alone where it is None.
+        retain: Milliseconds after a student's last event at which the student is forgotten.
     """
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        task = None
+        if forgetter is not None and retain is not None:
+            task = asyncio.create_task(forgetter.keep_retaining(retain))
+        yield
+        if task is not None:
+            task.cancel()
+
     app = FastAPI(
-        title="torchedu", version=__version__, summary="A service that knows each student now.",
+        title="torchedu", version=__version__, lifespan=lifespan,
+        summary="A service that knows each student now.",
         dependencies=[Depends(HTTPBearer(auto_error=False, description="A key, where the service "
                                          "has any."))],
         responses={422: {"description": "A problem document (RFC 9457) that names the field.",
@@ -59,9 +84,18 @@ def create_app(ask: Ask, texts: TextRuns | None = None, limit: int = LIMIT) -> F
     )  # fmt: skip
     app.add_middleware(_Limited, limit=limit)
 
-    async def asked(request: Request, do: str, **arguments: Any) -> Response:
+    async def caller(request: Request) -> dict[str, Any]:
+        key = _key(request)
+        if issuer is not None and key is not None and is_token(key):
+            return {"who": await asyncio.to_thread(issuer.who, key)}
+        return {"key": None if key is None else digest_of(key)}
+
+    async def put(request: Request, do: str, **arguments: Any) -> Reply:
         given = {name: value for name, value in arguments.items() if value is not None}
-        return _response(await ask({"do": do, "key": _key(request), **given}))
+        return await ask({"do": do, **await caller(request), **given})
+
+    async def asked(request: Request, do: str, **arguments: Any) -> Response:
+        return _response(await put(request, do, **arguments))
 
     events = {"content": {"application/json": {"schema": EITHER.json_schema(
         ref_template="#/components/schemas/{model}")}}, "required": True}  # fmt: skip
@@ -157,7 +191,7 @@ def create_app(ask: Ask, texts: TextRuns | None = None, limit: int = LIMIT) -> F
     runs = texts or TextRuns({})
 
     async def read(request: Request, do: str, run: str | None, given: dict[str, Any]) -> Response:
-        reply = await ask({"do": do, "key": _key(request)})
+        reply = await put(request, do)
         if reply.status != HTTPStatus.OK:
             return _response(reply)
         try:
@@ -180,8 +214,7 @@ def create_app(ask: Ask, texts: TextRuns | None = None, limit: int = LIMIT) -> F
         """Explain a problem, to a student whose mastery is looked up where one is named."""
         known: dict[str, float] = {}
         if wanted.student is not None:
-            about = {"do": "mastery", "student": wanted.student, "key": _key(request)}
-            reply = await ask(about)
+            reply = await put(request, "mastery", student=wanted.student)
             if reply.status != HTTPStatus.OK:
                 return _response(reply)
             known = reply.body["skills"]
@@ -191,8 +224,13 @@ def create_app(ask: Ask, texts: TextRuns | None = None, limit: int = LIMIT) -> F
 
     @app.post("/forget", tags=["service"])
     async def post_forget(request: Request, named: Students) -> Response:
-        """Delete all that is known of students, so that no byte of it is left in the file."""
-        return await asked(request, "forget", students=named.students)
+        """Delete all that is known of students, so that no byte of it is left in the file.
+
+        The answer is the certificate, which also names the networks that have learned from them.
+        """
+        if forgetter is None:
+            return await asked(request, "forget", students=named.students)
+        return _response(await forgetter.forget(await caller(request), named.students))
 
     @app.get("/health", tags=["service"])
     async def get_health(request: Request) -> Response:
@@ -202,7 +240,7 @@ def create_app(ask: Ask, texts: TextRuns | None = None, limit: int = LIMIT) -> F
     @app.get("/metrics", tags=["service"], response_class=PlainTextResponse)
     async def get_metrics(request: Request) -> Response:
         """Return counters for Prometheus."""
-        reply = await ask({"do": "metrics", "key": _key(request)})
+        reply = await put(request, "metrics")
         return PlainTextResponse(reply.body) if reply.status == HTTPStatus.OK else _response(reply)
 
     @app.exception_handler(Problem)
@@ -234,9 +272,9 @@ def create_app(ask: Ask, texts: TextRuns | None = None, limit: int = LIMIT) -> F
 
 
 def _key(request: Request) -> str | None:
-    """Return the digest of the key that a request sends; the key itself goes no further."""
+    """Return the key that a request sends, which itself goes no further than here."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    return digest_of(key.strip()) if scheme.lower() == "bearer" else None
+    return key.strip() if scheme.lower() == "bearer" else None
 
 
 def _response(reply: Reply) -> Response:

@@ -16,8 +16,8 @@ from torchedu.serve.records import Act, Asked, Decision, Override, Record
 
 QUIET = ("health", "metrics")
 """What stands in no book."""
-LOOKS = ("acts",)
-"""What those who rule only look at."""
+LOOKS = ("acts", "forgetting")
+"""What those who rule only ask for."""
 SECONDS, MOST = 1, 500
 """How long, and up to how many, records wait to be written."""
 RULES = {
@@ -29,7 +29,7 @@ RULES = {
     "overview": "What each run says of a student beside the others of a class.",
 }
 """What decides about students, and by which rule."""
-_NOT_ASKED = ("do", "key", "who", "run", "student", "history")
+_NOT_ASKED = ("do", "key", "who", "run", "student", "history", "before")
 
 
 class Book:

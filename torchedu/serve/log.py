@@ -153,6 +153,15 @@ class EventLog:
             "Look at the space left on its disk and at the rights to it.",
         )
 
+    def latest(self, students: Collection[str]) -> dict[str, int]:
+        """Return the time of the latest event of students, of those who have any."""
+        name, time = EVENTS.c.student, func.max(EVENTS.c.time)
+        return {
+            row[0]: row[1]
+            for some in _parts(students)
+            for row in self._rows(select(name, time).where(name.in_(some)).group_by(name))
+        }
+
     def digests(self, ids: Collection[str]) -> dict[str, bytes]:
         """Return the checksums of those events that are known already, by name."""
         asked = select(EVENTS.c.id, EVENTS.c.digest)

@@ -24,7 +24,9 @@ from torchedu.domains import Domain
 from torchedu.errors import ConfigError
 from torchedu.serve.access import Access, Keys
 from torchedu.serve.app import LIMIT, create_app
+from torchedu.serve.forgetter import Forgetter
 from torchedu.serve.log import EventLog
+from torchedu.serve.login import Issuer
 from torchedu.serve.opening import follow, open_runs, requirements
 from torchedu.serve.service import Service
 from torchedu.serve.tables import Synchronous, hold
@@ -32,6 +34,8 @@ from torchedu.serve.texts import TextRuns
 from torchedu.serve.wire import Asker, answer
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+FORGETTING = 3600.0
+"""Seconds for which a request to forget is waited for: a large file is written anew."""
 BACKLOG = 2048
 """Connections that wait to be taken."""
 AT_LEAST = 1.0
@@ -56,6 +60,10 @@ class Settings:
     body_limit: int = LIMIT
     rate: float | None = None
     prerequisites: str | None = None
+    decisions: bool = True
+    retain: int | None = None
+    derived: Sequence[str] = ()
+    issuer: Issuer | None = None
 
 
 def serve(settings: Settings, ready: Callable[[str], None] = print) -> int:
@@ -91,7 +99,9 @@ def serve(settings: Settings, ready: Callable[[str], None] = print) -> int:
         for number in range(settings.workers):
             watcher.start(
                 f"worker {number}",
-                lambda: _speak(settings, opened, door, path, watcher.parent_gone),
+                lambda first=not number: _speak(  # type: ignore[misc]
+                    settings, opened, door, path, watcher.parent_gone, first
+                ),
             )
         host, port = door.getsockname()[:2]
         ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
@@ -184,7 +194,9 @@ def _follow(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: those who speak HTTP end first
     log = EventLog(settings.store, settings.synchronous)
     keys = Keys(settings.store)
-    service = Service(follow(opened, log, more), log, access=Access(keys, log, settings.rate))
+    access = Access(keys, log, settings.rate, required=settings.issuer is not None)
+    followers = follow(opened, log, more)
+    service = Service(followers, log, access=access, decisions=settings.decisions)
     answer(states, service.handle, end, gone)
     service.close()
     keys.close()
@@ -196,16 +208,23 @@ def _speak(
     door: socket.socket,
     path: str,
     gone: socket.socket,
+    first: bool,
 ) -> None:
-    """Speak HTTP."""
+    """Speak HTTP; the first of those who do also looks whose time is over."""
 
     def end_with_parent() -> None:
         gone.recv(1)  # returns when it is gone
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=end_with_parent, daemon=True).start()
+    forgetter = Forgetter(
+        Asker(path, FORGETTING), Path(settings.store),
+        [Path(run) for run in settings.runs], [Path(folder) for folder in settings.derived],
+    )  # fmt: skip
+    retain = settings.retain if first else None
+    issuer = settings.issuer
     config = uvicorn.Config(
-        create_app(Asker(path), TextRuns(opened), settings.body_limit),
+        create_app(Asker(path), TextRuns(opened), settings.body_limit, issuer, forgetter, retain),
         access_log=False,  # addresses hold names
         log_level="warning",
         server_header=False,
@@ -218,11 +237,11 @@ def _check_keys(settings: Settings) -> None:
     """Refuse to be reached by others without keys."""
     keys = Keys(settings.store)
     try:
-        if settings.host not in LOOPBACK and not keys:
+        if settings.host not in LOOPBACK and not keys and settings.issuer is None:
             raise ConfigError(
                 f"⟦host⟧ is {settings.host!r}, which others reach, and {settings.store} has no "
                 "keys.",
-                f"Make one: torchedu keys add {settings.store} NAME.",
+                f"Make one: torchedu keys add {settings.store} NAME; or name an ⟦issuer⟧.",
             )
     finally:
         keys.close()

@@ -226,14 +226,14 @@ class Service:
     # Questions
 
     def _answer(self, message: Message, name: str | None) -> Reply:
-        arguments = dict(message)
-        verb = arguments.pop("do")
-        arguments.pop("key", None)
+        arguments = {k: v for k, v in message.items() if k not in ("do", "key", "who")}
+        verb = message["do"]
         own: dict[str, Callable[..., Any]]
         own = {
             "health": self._health,
             "metrics": self._metrics,
             "overview": self._overview,
+            "forgetting": dict,
             "forget": self._forget,
         }
         own |= dict.fromkeys(TEXTS, dict)  # those who speak HTTP answer, once it is allowed
@@ -277,8 +277,19 @@ class Service:
         runs = {follower.name: follower.overview(students, group) for follower in self.followers}
         return {"class": group, "students": students, "runs": runs}
 
-    def _forget(self, students: Sequence[str]) -> Answer:
-        """Delete all that is known of students, in the file and in memory."""
+    def _forget(
+        self, students: Sequence[str], certificate: str | None = None, before: int | None = None
+    ) -> Answer:
+        """Delete all that is known of students, in the file and in memory.
+
+        Args:
+            students: Their names.
+            certificate: What the certificate of it is called.
+            before: Only those of whom there is no event from this time on.
+        """
+        if before is not None:
+            latest = self.log.latest(students)
+            students = [name for name in students if latest.get(name, 0) < before]
         self.book.forget(students)
         gone = self.log.forget(students)
         for follower in self.followers:

@@ -141,7 +141,7 @@ DERIVED = Table(
     Column("student", Text),
     Column("time", _NUMBER, nullable=False),
 )
-OF_STUDENTS = (STATES, MEMBERS, AUDIT, DECISIONS, OVERRIDES)
+OF_STUDENTS = (STATES, MEMBERS, AUDIT, DECISIONS, OVERRIDES, DERIVED)
 """Tables beside the events whose rows are about students."""
 
 
