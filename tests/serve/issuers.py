@@ -45,37 +45,38 @@ class LoopbackIssuer:
         given = {k: v for k, v in told.items() if v is not None}
         return jwt.encode(given, key, "RS256", {"kid": kid or name})
 
-    def unsigned(self) -> str:
+    def _unsigned(self, claims: dict[str, Any]) -> str:
         """Return a token that says that it needs no signature."""
-        return jwt.encode(self._claims(), None, "none", {"kid": next(iter(self.keys))})
+        return jwt.encode(claims, None, "none", {"kid": next(iter(self.keys))})
 
-    def confused(self) -> str:
+    def _confused(self, claims: dict[str, Any]) -> str:
         """Return a token whose secret is the public key, as if that were one."""
         kid, key = next(iter(self.keys.items()))
         public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-        head = _part({"alg": "HS256", "typ": "JWT", "kid": kid}) + b"." + _part(self._claims())
+        head = _part({"alg": "HS256", "typ": "JWT", "kid": kid}) + b"." + _part(claims)
         signature = hmac.new(public, head, hashlib.sha256).digest()
         return (head + b"." + base64.urlsafe_b64encode(signature).rstrip(b"=")).decode()
 
-    def forged(self) -> str:
+    def _forged(self, claims: dict[str, Any]) -> str:
         """Return a token that somebody else has signed under a name of one of its keys."""
         other = generate_private_key(65537, 2048)
-        return jwt.encode(self._claims(), other, "RS256", {"kid": next(iter(self.keys))})
+        return jwt.encode(claims, other, "RS256", {"kid": next(iter(self.keys))})
 
-    def wrong(self) -> dict[str, str]:
-        """Return tokens none of which may be taken."""
-        past = int(time.time()) - 3600
-        return {
-            "another audience": self.token(aud="gradebook"), "no audience": self.token(aud=None),
-            "another issuer": self.token(iss="http://127.0.0.1:1"), "expired": self.token(exp=past),
-            "no end": self.token(exp=None), "not yet": self.token(nbf=past + 7200),
-            "nobody": self.token(sub=None), "unknown key": self.token(kid="other"),
-            "no signature": self.unsigned(), "a public key as secret": self.confused(),
-            "forged": self.forged(), "cut": self.token()[:-9], "no token": "abc",
+    def wrong(self, **given: Any) -> dict[str, str]:
+        """Return tokens none of which may be taken, with claims that all have."""
+        past, whole = int(time.time()) - 3600, self.token(**given)
+        changed: dict[str, dict[str, Any]] = {
+            "another audience": {"aud": "gradebook"}, "no audience": {"aud": None},
+            "another issuer": {"iss": "http://127.0.0.1:1"}, "expired": {"exp": past},
+            "no end": {"exp": None}, "not yet": {"nbf": past + 7200}, "nobody": {"sub": None},
+            "unknown key": {"kid": "other"},
         }  # fmt: skip
-
-    def _claims(self) -> dict[str, Any]:
-        return jwt.decode(self.token(), options={"verify_signature": False})
+        claims = jwt.decode(whole, options={"verify_signature": False})
+        return {
+            **{name: self.token(**{**given, **claim}) for name, claim in changed.items()},
+            "no signature": self._unsigned(claims), "forged": self._forged(claims),
+            "a public key as secret": self._confused(claims), "cut": whole[:-9], "no token": "abc",
+        }  # fmt: skip
 
     @contextmanager
     def served(self) -> Iterator[None]:

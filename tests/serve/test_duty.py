@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.serve.test_access import ANN, Kept
+from tests.serve.every_route import ANN
+from tests.serve.test_access import Kept
 from torchedu.engine.mastery import DEFINITION
 
 
@@ -15,8 +16,7 @@ from torchedu.engine.mastery import DEFINITION
 def kept(tmp_path: Path) -> Iterator[Kept]:
     kept = Kept(tmp_path)
     yield kept
-    kept.service.close()
-    kept.keys.close()
+    kept.close()
 
 
 def test_a_decision_is_told_and_overruled(kept: Kept) -> None:
@@ -48,8 +48,7 @@ def test_decisions_are_left_out_where_that_is_wanted(tmp_path: Path) -> None:
     kept = Kept(tmp_path, decisions=False)
     kept.status(None, "GET", "/mastery?student=ann", None)
     assert kept.json(None, "GET", "/decisions?student=ann")["decisions"] == []
-    kept.service.close()
-    kept.keys.close()
+    kept.close()
 
 
 def test_acts_are_kept_and_name_no_student(kept: Kept) -> None:

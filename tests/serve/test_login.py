@@ -5,14 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.serve.every_route import ANN
 from tests.serve.issuers import AUDIENCE, LoopbackIssuer
-from tests.serve.test_access import ANN, Kept
+from tests.serve.test_access import MASTERY, Kept
 from torchedu.errors import ConfigError
 from torchedu.serve import login
 from torchedu.serve.login import Issuer
 from torchedu.serve.problems import Problem
-
-MASTERY = ("GET", "/mastery?student=ann", None)
 
 
 @pytest.fixture(scope="module")

@@ -70,7 +70,8 @@ def replay(store: str, runs: list[str], *, prerequisites: str | None = None) -> 
             terminal.print(f"{outcome.decision:>7} {outcome.asked}: {outcome.differs}")
     equal = Counter(outcome.differs is None for outcome in outcomes)
     terminal.print(f"{equal[True]:,} of {len(outcomes):,} decisions are equal to the last bit")
-    raise SystemExit(int(equal[False] > 0))
+    if equal[False]:
+        raise SystemExit(1)
 
 
 def acts(store: str, *, last: int = 100) -> None:
@@ -159,7 +160,8 @@ def forget(
         terminal.print(f"trained     {run}: its network has learned from them; train it again")
     for place in cleaned.left:
         terminal.print(f"left        {place}")
-    raise SystemExit(int(bool(cleaned.left)))
+    if cleaned.left:
+        raise SystemExit(1)
 
 
 def _records(store: str) -> Any:
