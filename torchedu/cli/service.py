@@ -101,8 +101,8 @@ def export(store: str, out: str, *, student: str) -> None:
     from torchedu.serve.tables import open_tables
 
     tables = open_tables(_there(store))
-    told = held_of(Records(tables), student)
-    if not (told["events"] or told["asked"] or told["decisions"]):
+    held = held_of(Records(tables), student)
+    if not (held["events"] or held["asked"] or held["decisions"]):
         raise DataError(
             f"{store} holds nothing of {student!r}.", "Names are compared letter by letter."
         )
@@ -110,8 +110,8 @@ def export(store: str, out: str, *, student: str) -> None:
     with tables.begin() as connection:
         connection.execute(statement(Act(_now(), None, "export", "{}")))
     tables.dispose()
-    write_whole(Path(out), (json.dumps(told, ensure_ascii=False, indent=1) + "\n").encode())
-    Terminal().print(f"{len(told['events']):,} events, {len(told['decisions']):,} decisions: {out}")
+    write_whole(Path(out), (json.dumps(held, ensure_ascii=False, indent=1) + "\n").encode())
+    Terminal().print(f"{len(held['events']):,} events, {len(held['decisions']):,} decisions: {out}")
 
 
 def forget(

@@ -75,13 +75,13 @@ class Duty:
 
 def held_of(records: Records, student: str) -> dict[str, Any]:
     """Return all that a service holds of a student, in values of JSON; bytes in base 64."""
-    told = {
+    held = {
         name: [{k: _plain(v) for k, v in row.items()} for row in records.rows(table, student)]
         for name, table in TOLD.items()
     }
-    for event in told["events"]:
+    for event in held["events"]:
         event["fields"] = json.loads(event["fields"])
-    return {"student": student, **told, "decisions": records.decisions(student)}
+    return {"student": student, **held, "decisions": records.decisions(student)}
 
 
 def _plain(value: Any) -> Any:

@@ -84,8 +84,9 @@ def due(tables: Engine, before: int) -> list[str]:
         )
         for table in (DECISIONS, AUDIT)
     ]
-    told = union(events, *of_others).subquery()
-    asked = select(told.c.student).group_by(told.c.student).having(func.max(told.c.time) < before)
+    spoken = union(events, *of_others).subquery()
+    name, last = spoken.c.student, func.max(spoken.c.time)
+    asked = select(name).group_by(name).having(last < before)
     with tables.connect() as connection:
         return sorted(row.student for row in connection.execute(asked))
 

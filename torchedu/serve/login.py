@@ -57,9 +57,7 @@ class Issuer:
 
     def __post_init__(self) -> None:
         """Refuse an address that others on the way could change."""
-        parts = urlsplit(self.url)
-        local = parts.hostname in ("127.0.0.1", "::1", "localhost")
-        if parts.scheme != "https" and not (local and parts.scheme == "http"):
+        if not _is_safe(self.url):
             raise ConfigError(
                 f"⟦issuer⟧ is {self.url!r}.", "It is an address that begins with https://."
             )
@@ -123,17 +121,24 @@ class Issuer:
         place = f"{self.url.rstrip('/')}/.well-known/openid-configuration"
         try:
             with urlopen(place, timeout=TIMEOUT) as reply:  # https, or loopback
-                told: Mapping[str, Any] = json.loads(reply.read(2**20))
+                said: Mapping[str, Any] = json.loads(reply.read(2**20))
         except (OSError, ValueError) as error:
             raise _out_of_reach(self.url) from error
-        if told.get("issuer") != self.url or not told.get("jwks_uri"):
+        if said.get("issuer") != self.url or not _is_safe(str(said.get("jwks_uri"))):
             raise _out_of_reach(self.url)
-        return told
+        return said
 
     @cached_property
     def _keys(self) -> jwt.PyJWKClient:
         place = self.configuration["jwks_uri"]
         return jwt.PyJWKClient(place, timeout=TIMEOUT, cooldown_duration=AGAIN)
+
+
+def _is_safe(url: str) -> bool:
+    """Say whether nobody on the way to an address can change what comes from there."""
+    parts = urlsplit(url)
+    local = parts.hostname in ("127.0.0.1", "::1", "localhost")
+    return parts.scheme == "https" or (local and parts.scheme == "http")
 
 
 def _refused(why: str) -> Problem:
