@@ -1,4 +1,4 @@
-"""What a service owes: no answer to who may not ask, no byte of those forgotten, bits as they were."""
+"""What a service owes: no answer to who may not ask, no byte of the forgotten, the same bits."""
 
 import asyncio
 import json
@@ -42,7 +42,8 @@ def access(goal: str) -> tuple[list[Goal], Any]:
 
         def status(key: str | None, method: str, path: str, body: Any) -> int:
             data = None if body is None else json.dumps(body).encode()
-            headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+            headers = {"X-Experience-API-Version": "1.0.3", "Content-Type": "application/json"}
+            headers |= {} if key is None else {"Authorization": f"Bearer {key}"}
             asked = Request(server.address + path, data, headers, method=method)
             try:
                 with urlopen(asked, timeout=30) as reply:

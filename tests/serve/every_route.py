@@ -1,9 +1,10 @@
 """A request to each route that an application has, none forgotten, by those who may not ask."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -11,9 +12,19 @@ from fastapi.routing import APIRoute
 from tests.serve.issuers import LoopbackIssuer
 from torchedu.serve.access import SCOPES, Keys
 
+RECORD = {
+    "actor": {"account": {"homePage": "https://a.org", "name": "ann"}},
+    "verb": {"id": "http://adlnet.gov/expapi/verbs/answered"},
+    "object": {"id": "i1"},
+    "context": {"contextActivities": {"grouping": [{"id": "7b"}]}},
+}
+BY_AGENT = "/xAPI/statements?agent=" + quote(json.dumps(RECORD["actor"]))
 ANN = {"student": "ann", "item": "i1", "correct": 1, "class": "7b"}
-QUERY = {"student": "ann", "item": "i1", "class": "7b"}
-"""A value of each parameter that a route needs."""
+QUERY: Mapping[str, Any] = {
+    "student": "ann", "item": "i1", "class": "7b",
+    "PUT /xAPI/statements": {"statementId": "27b5c80a-0b4b-4b1c-9ab6-4b1f7a3c2d10"},
+}  # fmt: skip
+"""A value of each parameter that a route needs, or its whole query."""
 BODIES: Mapping[str, Any] = {
     "/events": [{**ANN, "id": "x"}],
     "/courses": {"course": "7b", "length": 9},
@@ -23,9 +34,13 @@ BODIES: Mapping[str, Any] = {
     "/tags": [{"sentence": "Why?"}],
     "/explanations": {"problem": "1 + 1", "student": "ann"},
     "/forget": {"students": ["ann"]},
+    "/xAPI/statements": RECORD,
+    "/versions": {"path": "runs/next"},
+    "/versions/promote": {},
+    "/versions/drop": {},
 }
 """What is sent to each route that takes a body."""
-OPEN = {"/health"}
+OPEN = {"/health", "/xAPI/about"}
 """Routes that need no key."""
 NOBODY = {"/grades", "/tags"}
 """Routes that are about nobody whom the service knows, and so about no class."""
@@ -37,11 +52,14 @@ Asked = tuple[str, str, Any]
 def requests(app: FastAPI) -> list[Asked]:
     """Return a request to each route; one that nobody has given an example here is an error."""
     return [
-        (method, f"{route.path}?{_query(route)}".rstrip("?"), BODIES.get(route.path))
+        (
+            method,
+            route.path + _query(method, route),
+            None if method == "GET" else BODIES[route.path],
+        )
         for route in _routes(app.routes)
         for method in sorted(route.methods)
-        if method == "GET" or BODIES[route.path] is not None
-    ]
+    ] + [("GET", BY_AGENT, None)]
 
 
 def _routes(routes: Any) -> Iterator[APIRoute]:
@@ -52,9 +70,14 @@ def _routes(routes: Any) -> Iterator[APIRoute]:
             yield from _routes(route.original_router.routes)
 
 
-def _query(route: APIRoute) -> str:
+def _body(method: str, route: APIRoute) -> Any:
+    return None if method == "GET" else BODIES[route.path]
+
+
+def _query(method: str, route: APIRoute) -> str:
     needed = [p.alias for p in route.dependant.query_params if p.field_info.is_required()]
-    return urlencode({name: QUERY[name] for name in needed})
+    given = QUERY.get(f"{method} {route.path}") or {name: QUERY[name] for name in needed}
+    return f"?{urlencode(given)}" if given else ""
 
 
 def path_of(asked: Asked) -> str:

@@ -1,14 +1,16 @@
 """Who may ask what: every route with no key, a wrong scope, another class, a key that is gone."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.serve.every_route import ANN, answered, path_of, requests
+from tests.serve.every_route import ANN, BY_AGENT, RECORD, answered, path_of, requests
 from tests.serve.issuers import AUDIENCE, LoopbackIssuer
 from tests.serve.services import NOW, tracing_engine
 from torchedu.errors import ConfigError
@@ -52,7 +54,8 @@ class Kept:
         return self.client.request(method, path, json=body, headers=headers).json()
 
     def status(self, key: str | None, method: str, path: str, body: Any) -> int:
-        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        headers = {"X-Experience-API-Version": "1.0.3"}
+        headers |= {} if key is None else {"Authorization": f"Bearer {key}"}
         return self.client.request(method, path, json=body, headers=headers).status_code
 
 
@@ -117,6 +120,27 @@ def test_a_key_of_a_class_knows_no_other(kept: Kept) -> None:
     for name, (event, status) in events.items():
         body = {"id": name, "item": "i1", "correct": 1, **event}
         assert kept.status(mine, "POST", "/events", body) == status, name
+        record = json.loads(json.dumps(RECORD).replace("ann", event["student"]))
+        record["context"]["contextActivities"]["grouping"] = [{"id": event.get("class", "7b")}]
+        assert kept.status(mine, "POST", "/xAPI/statements", record) == status, name
+    void = {"verb": {"id": "http://adlnet.gov/expapi/verbs/voided"},
+            "object": {"objectType": "StatementRef", "id": str(UUID(int=1))}}  # fmt: skip
+    assert kept.status(mine, "POST", "/xAPI/statements", RECORD | void) == 403
+    assert kept.status(mine, "GET", BY_AGENT.replace("ann", "bo"), None) == 200
+
+
+def test_a_record_store_is_told_a_name_and_the_key(kept: Kept) -> None:
+    key = kept.keys.add("moodle", ["write"])
+    route = ("/xAPI/statements", RECORD)
+    headers = {"X-Experience-API-Version": "1.0.3"}
+    for auth, status in ((("moodle", key), 200), (("", key), 200), (("moodle", "no"), 401)):
+        reply = kept.client.post(route[0], json=route[1], auth=auth, headers=headers)
+        assert reply.status_code == status
+    nobody = kept.client.post(route[0], json=route[1], headers=headers)
+    assert (nobody.status_code, nobody.headers["www-authenticate"]) == (401, "Basic")
+    for value in ("Basic ?", "Basic /w==", "Basic", "Basic " + "QQ=="):
+        sent = headers | {"Authorization": value}
+        assert kept.client.post(route[0], json=route[1], headers=sent).status_code == 401, value
 
 
 def test_keys_are_kept_as_digests(kept: Kept) -> None:

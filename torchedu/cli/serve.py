@@ -1,6 +1,6 @@
 """``torchedu serve``: trained networks as a service."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +24,7 @@ def serve(
     body_limit: int = 2**20,
     rate: float | None = None,
     prerequisites: str | None = None,
+    forward: str | None = None,
     decisions: bool = True,
     retain: str | None = None,
     derived: list[str] = [],  # noqa: B006 - never changed
@@ -45,6 +46,8 @@ def serve(
         body_limit: Most bytes of a request.
         prerequisites: A CSV file of pairs of skills, ``skill`` and ``requires``: no item comes next
             whose skills require one that is not mastered.
+        forward: A record store to which learning records are sent on; its login stands in
+            TORCHEDU_FORWARD_USER and TORCHEDU_FORWARD_PASSWORD.
         rate: Events and questions a second that a key may send on average; any number by default.
         decisions: Keep what is said of students, by which network and rule, to be made again.
         retain: How long after a student's last event the student is forgotten, such as 400d; never
@@ -77,12 +80,15 @@ def serve(
     span = None if retain is None else milliseconds(retain, "retain")
     known = None if issuer is None else Issuer(issuer, audience, scopes_claim, classes_claim)
     settings = Settings(
-        runs, store, host, port, workers, synchronous, body_limit, rate, prerequisites,
+        runs, store, host, port, workers, synchronous, body_limit, rate, prerequisites, forward,
         decisions, span, derived, known,
     )  # fmt: skip
     terminal = Terminal()
 
-    def ready(address: str) -> None:
+    def ready(address: str, at: Mapping[str, str]) -> None:
+        for name, path in at.items():
+            if path not in [str(Path(run).absolute()) for run in runs]:
+                terminal.print(f"{name} is answered by {path}, which has taken its place")
         terminal.print(f"{', '.join(runs)}: {address} ({address}/docs tells what to ask)")
 
     raise SystemExit(run(settings, ready))

@@ -59,9 +59,9 @@ def replay(store: str, runs: list[str], *, prerequisites: str | None = None) -> 
     """
     from torchedu.serve import replay as replaying
     from torchedu.serve.log import EventLog
-    from torchedu.serve.opening import open_runs, requirements
+    from torchedu.serve.opening import named, open_runs, requirements
 
-    opened, terminal = open_runs(runs), Terminal()
+    opened, terminal = open_runs(named(runs)), Terminal()
     log = EventLog(_there(store))
     outcomes = list(replaying.replay(log, opened, requirements(opened, prerequisites)))
     log.close()
@@ -97,7 +97,7 @@ def export(store: str, out: str, *, student: str) -> None:
     """
     from torchedu.serve.duty import held_of
     from torchedu.serve.forgetting import derive
-    from torchedu.serve.records import Act, Records, statement
+    from torchedu.serve.ledger import Act, Records, statement
     from torchedu.serve.tables import open_tables
 
     tables = open_tables(_there(store))
@@ -132,8 +132,9 @@ def forget(
         derived: Folders of stores and runs that were made of it, from which they go too.
     """
     from torchedu.serve import forgetting
+    from torchedu.serve.ledger import Act
     from torchedu.serve.log import EventLog
-    from torchedu.serve.records import Act
+    from torchedu.serve.statements import speaking_of
     from torchedu.serve.tables import hold
 
     file, terminal = _there(store), Terminal()
@@ -149,7 +150,7 @@ def forget(
         folders = [Path(folder) for folder in derived]
         cleaned = forgetting.clean(file, names, [Path(run) for run in runs], folders)
         number = forgetting.new_number()
-        said = {"students": len(names), "events": log.forget(names)}
+        said = {"students": len(names), "events": log.forget(names, speaking_of(log, names))}
         about = json.dumps({"certificate": number, "students": len(names)})
         log.append([], (), [Act(_now(), None, "forget", about)])
         log.close()
@@ -165,7 +166,7 @@ def forget(
 
 
 def _records(store: str) -> Any:
-    from torchedu.serve.records import Records
+    from torchedu.serve.ledger import Records
     from torchedu.serve.tables import open_tables
 
     return Records(open_tables(_there(store)))

@@ -13,9 +13,9 @@ from sqlalchemy import insert, select, update
 
 from torchedu.errors import ConfigError, allowed
 from torchedu.serve.events import event_of
+from torchedu.serve.ledger import Act, statement
 from torchedu.serve.log import EventLog
 from torchedu.serve.problems import Problem
-from torchedu.serve.records import Act, statement
 from torchedu.serve.tables import KEYS, open_tables
 
 WRITE, READ, OVERRULE, ADMIN = SCOPES = ("write", "read", "overrule", "admin")
@@ -26,9 +26,9 @@ MARK = "tedu_"
 TEXTS = ("grade", "tag", "explain")
 """Verbs that are about a text sent along, and so about nobody whom the service knows."""
 NEEDS = {
-    "post": WRITE, "overrule": OVERRULE, "metrics": ADMIN, "forgetting": ADMIN, "forget": ADMIN,
-    "export": ADMIN,
-    "acts": ADMIN, "health": None,
+    "post": WRITE, "record": WRITE, "overrule": OVERRULE, "metrics": ADMIN, "acts": ADMIN,
+    "forgetting": ADMIN, "forget": ADMIN, "export": ADMIN, "versions": ADMIN, "swap": ADMIN,
+    "promote": ADMIN, "drop": ADMIN, "drift": ADMIN, "health": None,
 }  # fmt: skip
 """The scope that a verb needs; any other asks about students."""
 

@@ -1,8 +1,9 @@
 """The routes of a service: HTTP in, a message to the states, their answer out."""
 
 import asyncio
+from base64 import b64decode
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from fastapi.security import HTTPBearer
 
 from torchedu import __version__
 from torchedu.errors import TorcheduError
+from torchedu.serve import xapi
 from torchedu.serve.access import digest_of
 from torchedu.serve.bodies import (
     EITHER,
@@ -26,11 +28,14 @@ from torchedu.serve.bodies import (
 )
 from torchedu.serve.duty_routes import routes as duty_routes
 from torchedu.serve.forgetter import Forgetter
+from torchedu.serve.json_bodies import StrictRoute
 from torchedu.serve.login import Issuer, is_token
 from torchedu.serve.problems import MEDIA_TYPE, Problem
+from torchedu.serve.records import DEFINITIONS
 from torchedu.serve.service import Reply
 from torchedu.serve.text_bodies import Sentences, Texts, Wanted, plain
 from torchedu.serve.texts import TextRuns
+from torchedu.serve.version_routes import add_versions
 from torchedu.serve.wire import Ask
 
 LIMIT = 2**20
@@ -82,6 +87,7 @@ def create_app(
         responses={422: {"description": "A problem document (RFC 9457) that names the field.",
                          "content": {MEDIA_TYPE: {"schema": {"type": "object"}}}}},
     )  # fmt: skip
+    app.router.route_class = StrictRoute
     app.add_middleware(_Limited, limit=limit)
 
     async def caller(request: Request) -> dict[str, Any]:
@@ -195,7 +201,7 @@ def create_app(
         if reply.status != HTTPStatus.OK:
             return _response(reply)
         try:
-            return JSONResponse(await runs.answer(do, run, given))
+            return JSONResponse(await runs.answer(do, run, given, reply.body.get("at")))
         except TorcheduError as error:
             raise Problem.of(error) from None
 
@@ -220,7 +226,9 @@ def create_app(
             known = reply.body["skills"]
         return await read(request, "explain", run, wanted.asked(known))
 
+    app.include_router(xapi.routes(put))
     app.include_router(duty_routes(asked))
+    add_versions(app, asked)
 
     @app.post("/forget", tags=["service"])
     async def post_forget(request: Request, named: Students) -> Response:
@@ -264,7 +272,7 @@ def create_app(
 
     def openapi() -> dict[str, Any]:
         whole = schema()
-        whole["components"]["schemas"].update(definitions)
+        whole["components"]["schemas"].update(definitions | DEFINITIONS)
         return whole
 
     app.openapi = openapi  # type: ignore[method-assign]
@@ -272,9 +280,15 @@ def create_app(
 
 
 def _key(request: Request) -> str | None:
-    """Return the key that a request sends, which itself goes no further than here."""
+    """Return the key that a request sends, which itself goes no further than here.
+
+    Record stores are told a name and a password (Basic), of which the password is the key.
+    """
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    return key.strip() if scheme.lower() == "bearer" else None
+    if scheme.lower() == "basic":
+        with suppress(ValueError):
+            key = b64decode(key.strip(), validate=True).decode().partition(":")[2]
+    return key.strip() if scheme.lower() in ("bearer", "basic") else None
 
 
 def _response(reply: Reply) -> Response:

@@ -11,12 +11,12 @@ from torchedu.engine.mastery import DEFINITION
 from torchedu.engine.next_items import RULE
 from torchedu.serve.access import ADMIN, NEEDS
 from torchedu.serve.follower import Follower
+from torchedu.serve.ledger import Act, Asked, Decision, Override, Record
 from torchedu.serve.log import EventLog, Unwritable
-from torchedu.serve.records import Act, Asked, Decision, Override, Record
 
 QUIET = ("health", "metrics")
 """What stands in no book."""
-LOOKS = ("acts", "forgetting")
+LOOKS = ("acts", "forgetting", "versions", "drift")
 """What those who rule only ask for."""
 SECONDS, MOST = 1, 500
 """How long, and up to how many, records wait to be written."""
@@ -29,7 +29,8 @@ RULES = {
     "overview": "What each run says of a student beside the others of a class.",
 }
 """What decides about students, and by which rule."""
-_NOT_ASKED = ("do", "key", "who", "run", "student", "history", "before")
+_WHO = ("do", "key", "who", "student", "before")
+_NOT_ASKED = (*_WHO, "run", "history")
 
 
 class Book:
@@ -102,7 +103,7 @@ class Book:
 
 def _about(message: Mapping[str, Any]) -> dict[str, Any]:
     """Return what an act is about: of students how many they are, since acts stay."""
-    about = {k: v for k, v in message.items() if k not in _NOT_ASKED}
+    about = {k: v for k, v in message.items() if k not in _WHO}
     students = about.pop("students", ())
     return {**about, **({"students": len(students)} if students else {})}
 
@@ -117,7 +118,7 @@ def _decided(
     if verb == "overview":
         said = body["runs"]
     else:
-        answer = {name: body[name] for name in body if name not in ("student", "history")}
+        answer = {name: body[name] for name in body if name not in ("run", "student", "history")}
         said[body["run"]] = {message["student"]: answer}
     for follower in followers:
         for student, answer in said.get(follower.name, {}).items():

@@ -7,9 +7,9 @@ from http import HTTPStatus
 from typing import Any
 
 from torchedu.serve.book import Book
+from torchedu.serve.ledger import Override, Records
 from torchedu.serve.log import EventLog
 from torchedu.serve.problems import Problem
-from torchedu.serve.records import Override, Records
 from torchedu.serve.tables import AUDIT, DERIVED, EVENTS, MEMBERS, STATES
 
 TOLD = {"events": EVENTS, "classes": MEMBERS, "states": STATES, "asked": AUDIT, "files": DERIVED}

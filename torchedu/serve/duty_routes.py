@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from torchedu.serve.bodies import Name, Overruled
+from torchedu.serve.json_bodies import StrictRoute
 
 Student = Annotated[Name, Query(description="The student's name.")]
 Last = Annotated[int, Query(ge=1, le=10_000, description="How many at most, the latest first.")]
@@ -17,7 +18,7 @@ def routes(asked: Callable[..., Awaitable[Response]]) -> APIRouter:
     Args:
         asked: Puts a request to the service: the request, a verb and arguments.
     """
-    router = APIRouter()
+    router = APIRouter(route_class=StrictRoute)
 
     @router.get("/decisions", tags=["students"])
     async def get_decisions(request: Request, student: Student, last: Last = 100) -> Response:

@@ -22,7 +22,7 @@ from torchedu.errors import CheckpointError, ConfigError, DataError, TorcheduErr
 from torchedu.files import whole, write_whole
 from torchedu.people import People
 from torchedu.run_folder import RunFolder
-from torchedu.serve.tables import AUDIT, DECISIONS, DERIVED, EVENTS, open_tables
+from torchedu.serve.tables import AUDIT, DECISIONS, DERIVED, EVENTS, VERSIONS, open_tables
 
 PEOPLE, MANIFEST = RunFolder.PEOPLE, "manifest.json"
 """Files by which runs and stores are known."""
@@ -119,9 +119,13 @@ def clean(
     """
     tables = open_tables(store)
     everybody, own = derived_of(tables, students)
+    with tables.connect() as connection:
+        versions = [Path(path) for path in connection.scalars(select(VERSIONS.c.path))]
     tables.dispose()
     cleaned, names = Cleaned(), frozenset(students)
-    learned = dict.fromkeys([*runs, *(people.parent for people in _below(folders, PEOPLE))])
+    learned = dict.fromkeys(
+        [*runs, *versions, *(people.parent for people in _below(folders, PEOPLE))]
+    )
     jobs: list[tuple[Path, Callable[[], int]]] = [
         *((file, partial(_removed, file)) for file in own),
         *((file, partial(_without, file, names)) for file in everybody),

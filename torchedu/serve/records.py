@@ -1,163 +1,210 @@
-"""What a service keeps of itself: what was asked, decided, overruled, and done by its rulers.
+"""Learning records as they are posted: what has to be in them, and what is kept of it."""
 
-What was asked and decided of a student goes when the student is forgotten. What those who rule did
-stays, and names no student; nothing but a tool of one's own changes or deletes it.
-"""
+from json import JSONDecodeError
+from typing import Annotated, Any, Literal
+from uuid import UUID, uuid4
 
-import json
-from typing import Any, NamedTuple
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
-from sqlalchemy import Engine, Select, Table, insert, select
+from torchedu.serve.bodies import MOST, Name, refused
+from torchedu.serve.json_bodies import parse
+from torchedu.serve.problems import Problem
+from torchedu.serve.statements import VOIDS, milliseconds
 
-from torchedu.serve.tables import ACTS, AUDIT, DECISIONS, OVERRIDES
-
-
-class Asked(NamedTuple):
-    """A request.
-
-    Attributes:
-        time: When, in milliseconds since 1970.
-        key: The name of its key; None where there was none.
-        asked: The verb.
-        student: About whom; None for many or nobody.
-        group: About which class.
-        status: What it came to.
-    """
-
-    time: int
-    key: str | None
-    asked: str
-    student: str | None
-    group: str | None
-    status: int
+VERSION = "1.0.0"
+"""The version that a record is of which says none."""
 
 
-class Decision(NamedTuple):
-    """What was said of a student, with all that it takes to say it again.
-
-    Attributes:
-        time: When, in milliseconds since 1970.
-        key: Who asked: the name of the key; None where there was none.
-        student: Of whom.
-        asked: The verb.
-        run: The run that answered.
-        network: The checksum of its network.
-        seq: The place in the log of the last event before it.
-        input: The checksum of what the network read.
-        arguments: What was asked beside, as JSON.
-        answer: What was said, as JSON.
-        rule: By which rule.
-    """
-
-    time: int
-    key: str | None
-    student: str
-    asked: str
-    run: str
-    network: str
-    seq: int
-    input: str
-    arguments: str
-    answer: str
-    rule: str
+def told_time(value: str) -> str:
+    """Refuse what is no time of ISO 8601."""
+    milliseconds(value)
+    return value
 
 
-class Override(NamedTuple):
-    """A decision overruled by a person.
-
-    Attributes:
-        decision: The decision's place.
-        student: Of whom it was.
-        time: When, in milliseconds since 1970.
-        key: By whom: the name of the key.
-        reason: Why.
-        instead: What holds in its place, as JSON; None where that is left open.
-    """
-
-    decision: int
-    student: str
-    time: int
-    key: str | None
-    reason: str
-    instead: str | None
+Timestamp = Annotated[str, AfterValidator(told_time)]
 
 
-class Act(NamedTuple):
-    """What somebody did who rules the service.
+class _Form(BaseModel):
+    """What has to be in a statement; whatever else it has is kept as it is."""
 
-    Attributes:
-        time: When, in milliseconds since 1970.
-        key: Who: the name of the key; None where a command did it.
-        act: What.
-        about: More of it, as JSON; never a student.
-    """
-
-    time: int
-    key: str | None
-    act: str
-    about: str
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
 
 
-Record = Asked | Decision | Override | Act
-TABLES: dict[type[Record], Table] = {
-    Asked: AUDIT, Decision: DECISIONS, Override: OVERRIDES, Act: ACTS,
-}  # fmt: skip
-"""Where each is kept."""
-_JSON = ("arguments", "answer", "instead", "about")
+class Account(_Form):
+    """An account at a home page."""
+
+    homePage: Name
+    name: Name
 
 
-def statement(record: Record) -> Any:
-    """Return the statement that keeps a record."""
-    return insert(TABLES[type(record)]).values(record._asdict())
+class Agent(_Form):
+    """Who did it: known by one of an account, an address, its checksum, or an OpenID."""
+
+    objectType: Literal["Agent", "Group"] = "Agent"
+    account: Account | None = None
+    mbox: Annotated[Name, Field(pattern="^mailto:[^@]+@[^@]+$")] | None = None
+    mbox_sha1sum: Annotated[str, Field(pattern="^[0-9a-fA-F]{40}$")] | None = None
+    openid: Name | None = None
+    member: list["Agent"] | None = None
+
+    @model_validator(mode="after")
+    def known(self) -> "Agent":
+        """Refuse who is not known by one of them, but for a group that has members."""
+        number = sum(
+            value is not None for value in (self.account, self.mbox, self.mbox_sha1sum, self.openid)
+        )
+        nameless = self.objectType == "Group" and self.member is not None
+        if number > 1 or not (number or nameless):
+            raise ValueError("it is known by one of account, mbox, mbox_sha1sum and openid")
+        return self
 
 
-class Records:
-    """Reads what is kept.
+class Verb(_Form):
+    """What was done."""
+
+    id: str = Field(min_length=1, pattern="^[A-Za-z][A-Za-z0-9+.-]*:")
+
+
+class Definition(_Form):
+    """What an activity is."""
+
+    type: str | None = None
+    extensions: dict[str, Any] | None = None
+
+
+class Activity(_Form):
+    """One of the activities around it."""
+
+    id: str = Field(min_length=1)
+    definition: Definition | None = None
+
+
+class Object(_Form):
+    """What it was done to."""
+
+    objectType: Literal["Activity", "Agent", "Group", "SubStatement", "StatementRef"] = "Activity"
+    id: str | None = Field(None, min_length=1)
+    definition: Definition | None = None
+
+    @model_validator(mode="after")
+    def there(self) -> "Object":
+        """Refuse an activity or a reference without a name."""
+        if self.objectType in ("Activity", "StatementRef") and self.id is None:
+            raise ValueError("an activity, or a reference to a statement, has an id")
+        return self
+
+
+class Score(_Form):
+    """The points."""
+
+    scaled: float | None = Field(None, ge=-1, le=1)
+    raw: float | None = None
+    min: float | None = None
+    max: float | None = None
+
+
+class Result(_Form):
+    """What came of it."""
+
+    score: Score | None = None
+    success: bool | None = None
+    duration: str | None = None
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, dict) else value
+
+
+Activities = Annotated[list[Activity], BeforeValidator(_listed)]
+
+
+class ContextActivities(_Form):
+    """The activities around it."""
+
+    parent: Activities | None = None
+    grouping: Activities | None = None
+    category: Activities | None = None
+    other: Activities | None = None
+
+
+class Context(_Form):
+    """Where it stands."""
+
+    registration: str | None = None
+    contextActivities: ContextActivities | None = None
+    extensions: dict[str, Any] | None = None
+
+
+class Record(_Form):
+    """A statement."""
+
+    id: Annotated[UUID, Field(strict=False)] | None = None
+    actor: Agent
+    verb: Verb
+    object: Object
+    result: Result | None = None
+    context: Context | None = None
+    timestamp: Timestamp | None = None
+    version: Annotated[str, Field(pattern=r"^1\.0(\.\d+)?$")] | None = None
+
+    @model_validator(mode="after")
+    def voids(self) -> "Record":
+        """Refuse to void what is no statement."""
+        if self.verb.id == VOIDS:
+            if self.object.objectType != "StatementRef":
+                raise ValueError("what is voided is named by a StatementRef")
+            UUID(str(self.object.id))
+        return self
+
+
+Records = Annotated[list[Record], Field(min_length=1, max_length=MOST)]
+_RECORDS: TypeAdapter[Any] = TypeAdapter(Records)
+EITHER: TypeAdapter[Any] = TypeAdapter(Record | Records)
+"""For the documentation alone."""
+SCHEMA: dict[str, Any] = EITHER.json_schema(ref_template="#/components/schemas/{model}")
+DEFINITIONS = SCHEMA.pop("$defs")
+"""The forms that the documentation of a body speaks of, by name."""
+
+
+def read_statements(body: bytes, name: str | None = None) -> list[dict[str, Any]]:
+    """Return the statements of a request as they are kept, one or a list of them.
+
+    Each has an ``id`` and a ``version`` from now on. What a store alone may say, ``stored`` and
+    ``authority``, is left out, and so are members that are null.
 
     Args:
-        tables: The service's file.
+        body: The body.
+        name: What is called so where it has no ``id``; drawn at random where it is None.
+
+    Raises:
+        Problem: It is no JSON, or no statement.
     """
-
-    def __init__(self, tables: Engine) -> None:
-        self._tables = tables
-
-    def decisions(
-        self, student: str | None = None, last: int | None = None
-    ) -> list[dict[str, Any]]:
-        """Return decisions, the latest first, each with what overruled it.
-
-        Args:
-            student: Of whom; of anybody where it is None.
-            last: How many at most; all where it is None.
-        """
-        asked = select(DECISIONS).order_by(DECISIONS.c.place.desc()).limit(last)
-        overruled = select(OVERRIDES).order_by(OVERRIDES.c.place)
-        if student is not None:
-            asked = asked.where(DECISIONS.c.student == student)
-            overruled = overruled.where(OVERRIDES.c.student == student)
-        overrides: dict[int, list[dict[str, Any]]] = {}
-        for row in self._rows(overruled):
-            row.pop("place"), row.pop("student")
-            overrides.setdefault(row.pop("decision"), []).append(row)
-        return [
-            {"decision": row.pop("place"), **row, "overrides": overrides.get(place, [])}
-            for row in self._rows(asked)
-            if (place := row["place"])
-        ]
-
-    def acts(self, last: int | None = None) -> list[dict[str, Any]]:
-        """Return what those who rule did, the latest first."""
-        rows = self._rows(select(ACTS).order_by(ACTS.c.place.desc()).limit(last))
-        return [{name: value for name, value in row.items() if name != "place"} for row in rows]
-
-    def rows(self, table: Table, student: str) -> list[dict[str, Any]]:
-        """Return the rows of a table that are about a student."""
-        return self._rows(select(table).where(table.c.student == student))
-
-    def _rows(self, asked: Select[Any]) -> list[dict[str, Any]]:
-        with self._tables.connect() as connection:
-            rows = connection.execute(asked).mappings().all()
-        return [
-            {name: json.loads(x) if name in _JSON and x is not None else x for name, x in r.items()}
-            for r in rows
-        ]
+    try:
+        given = parse(body)
+    except JSONDecodeError as error:
+        raise Problem(400, f"the body is no JSON: {error.msg}.", "Send JSON in UTF-8.") from None
+    several = isinstance(given, list)
+    listed = given if several else [given]
+    if several and not listed:
+        raise Problem(400, "the list holds no statements.", "Send one at least.")
+    try:
+        read = _RECORDS.validate_python(listed)
+    except ValidationError as error:
+        raise refused(error.errors(include_url=False)) from None
+    statements = []
+    for statement, record in zip(listed, read, strict=True):
+        kept = {"id": str(record.id or name or uuid4()), "version": record.version or VERSION}
+        for name, value in statement.items():
+            if value is not None and name not in ("stored", "authority"):
+                kept.setdefault(name, value)
+        statements.append(kept)
+    return statements

@@ -12,9 +12,9 @@ from torchedu.errors import TorcheduError
 from torchedu.serve.book import input_of
 from torchedu.serve.events import Event
 from torchedu.serve.follower import Follower
+from torchedu.serve.ledger import Records
 from torchedu.serve.log import EventLog
 from torchedu.serve.opening import follow
-from torchedu.serve.records import Records
 from torchedu.serve.risk import RiskFollower
 
 
@@ -86,9 +86,9 @@ def _outcome(decision: Mapping[str, Any], followers: Sequence[Follower]) -> Outc
 
 
 def _differs(decision: Mapping[str, Any], followers: Sequence[Follower]) -> str | None:
-    named = {follower.name: follower for follower in followers}
-    follower, student = named.get(decision["run"]), decision["student"]
-    if follower is None or follower.model != decision["network"]:
+    known = {follower.model: follower for follower in followers}
+    follower, student = known.get(decision["network"]), decision["student"]
+    if follower is None:
         return f"the network {decision['network'][:8]} of {decision['run']} is not here"
     try:
         if decision["asked"] == "overview":
