@@ -15,8 +15,12 @@ import torch
 from harness import ROOT, Goal, Job, main
 
 sys.path.insert(0, str(ROOT))  # services are made as the tests make them
+<<<<<<< HEAD
 from serve_fuzz import fuzz, own_kib
 from serve_linear import linear
+=======
+from serve_duty import access, forgotten, replayed
+>>>>>>> h19
 from serve_load import fill, kills, rate, served_run
 from serve_power import power
 from serve_records import records
@@ -133,6 +137,19 @@ def jobs() -> list[Job]:
         Job(
             ("serve.start_short", "serve.start_short_memory"),
             partial(start, "serve.start_short", 20_000),
+            short=True,
+        ),
+        Job(("serve.access",), partial(access, "serve.access")),
+        Job(("serve.access_short",), partial(access, "serve.access_short"), short=True),
+        Job(("serve.replay",), partial(replayed, "serve.replay", 1000)),
+        Job(("serve.replay_short",), partial(replayed, "serve.replay_short", 100), short=True),
+        Job(
+            ("serve.forget", "serve.forget_others"),
+            partial(forgotten, "serve.forget", 50, retain=True),
+        ),
+        Job(
+            ("serve.forget_short", "serve.forget_short_others"),
+            partial(forgotten, "serve.forget_short", 10, retain=False),
             short=True,
         ),
         Job(

@@ -21,6 +21,7 @@ COMMANDS = {
     "serve": "answer over HTTP what each student masters, risks and needs next, event by event",
     "versions": "see what a service answers by; swap, shadow, compare, promote and drop versions",
     "keys": "make, list and revoke keys of a service",
+    "service": "what a service said, made again, and did; a student exported or forgotten",
     "compare": "set runs side by side on the answers that all were scored on",
     "bench": "train many networks on data sets under equal conditions, and compare them",
     "data": "check, import and describe data, write an example, simulate a class, forget a student",
