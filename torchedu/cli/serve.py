@@ -24,6 +24,7 @@ def serve(
     body_limit: int = 2**20,
     rate: float | None = None,
     prerequisites: str | None = None,
+    forward: str | None = None,
 ) -> None:
     """Take events over HTTP, and answer what each student masters, risks and needs next.
 
@@ -38,6 +39,8 @@ def serve(
         body_limit: Most bytes of a request.
         prerequisites: A CSV file of pairs of skills, ``skill`` and ``requires``: no item comes next
             whose skills require one that is not mastered.
+        forward: A record store to which learning records are sent on; its login stands in
+            TORCHEDU_FORWARD_USER and TORCHEDU_FORWARD_PASSWORD.
         rate: Events and questions a second that a key may send on average; any number by default.
     """
     # torch is loaded only when there is something to serve, not for help.
@@ -53,7 +56,7 @@ def serve(
     if rate is not None and not rate > 0:
         raise ConfigError(f"⟦rate⟧ is {rate}.", "It is above 0; leave it out for any number.")
     settings = Settings(
-        runs, store, host, port, workers, synchronous, body_limit, rate, prerequisites
+        runs, store, host, port, workers, synchronous, body_limit, rate, prerequisites, forward
     )
     terminal = Terminal()
 

@@ -58,6 +58,10 @@ class Metrics:
             "torchedu_commit_events", "Events a commit", registry=registry,
             buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
         )  # fmt: skip
+        self.statements = Counter(
+            "torchedu_statements", "New statements, by what they came to", ["became"],
+            registry=registry,
+        )  # fmt: skip
         self.questions = Counter(
             "torchedu_questions", "Questions answered, by what was asked", ["asked"],
             registry=registry,

@@ -25,6 +25,7 @@ from torchedu.domains import Domain
 from torchedu.errors import ConfigError, TorcheduError
 from torchedu.serve.access import Access, Keys
 from torchedu.serve.app import LIMIT, create_app
+from torchedu.serve.forwarding import address_of, forward
 from torchedu.serve.log import EventLog
 from torchedu.serve.opening import follow, kind_of, named, open_runs, requirements
 from torchedu.serve.places import serving
@@ -61,6 +62,7 @@ class Settings:
     body_limit: int = LIMIT
     rate: float | None = None
     prerequisites: str | None = None
+    forward: str | None = None
 
 
 @dataclass
@@ -110,6 +112,8 @@ def serve(settings: Settings, ready: Callable[[str, Mapping[str, str]], None]) -
         ConfigError: The file or the port cannot be used, or a run cannot be served.
         CheckpointError: A run cannot be opened.
     """
+    if settings.forward is not None:
+        address_of(settings.forward)  # what is wrong is told now
     torch.set_num_threads(1)  # forks want one thread, and a request is too small for two
     given = named(settings.runs)
     at = serving(settings.store, given)
@@ -132,6 +136,11 @@ def serve(settings: Settings, ready: Callable[[str, Mapping[str, str]], None]) -
             watcher.start(
                 f"worker {number}",
                 lambda: _speak(settings, opened, door, path, watcher.parent_gone),
+            )
+        if settings.forward is not None:
+            watcher.start(
+                "forwarder",
+                lambda: _forward(settings.store, str(settings.forward), watcher.parent_gone),
             )
         host, port = door.getsockname()[:2]
         ready(f"http://{f'[{host}]' if ':' in host else host}:{port}", at)
@@ -259,6 +268,12 @@ def _speak(
         timeout_graceful_shutdown=10,
     )
     uvicorn.Server(config).run(sockets=[door])
+
+
+def _forward(store: str, url: str, gone: socket.socket) -> None:
+    """Send learning records on."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: it is told by SIGTERM
+    forward(store, url, gone)
 
 
 def _check_keys(settings: Settings) -> None:

@@ -150,6 +150,18 @@ class Versions:
         for candidate in self._candidates.values():
             candidate.end()
 
+    def undo(self, students: Sequence[str]) -> None:
+        """Be as the log is, in which events of students count no more."""
+        for run, candidate in [*self._candidates.items()]:
+            if candidate.at_work:
+                candidate.end()
+                self._candidates[run] = candidate.anew()
+        for run, shadow in self.shadows.items():
+            try:
+                shadow.forget(students)
+            except Exception as error:  # noqa: BLE001 - what answers goes on
+                self._candidates[run].fail(error)
+
     @contextmanager
     def forgetting(self, students: Sequence[str]) -> Iterator[None]:
         """Know nothing of students after a block that deletes them from the log."""
