@@ -191,7 +191,7 @@ def jobs() -> list[Job]:
         ),
         Job(
             ("serve.swap", "serve.swap_parity", "serve.swap_loop"),
-            partial(swap, "serve.swap", 20, 1000),
+            partial(swap, "serve.swap", 20, 300),
         ),
         Job(
             ("serve.swap_short", "serve.swap_short_parity", "serve.swap_short_loop"),
