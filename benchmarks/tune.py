@@ -16,6 +16,7 @@ import sys
 import time
 from collections import Counter
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,7 +24,8 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers share the machine's cores
 
 import harness
-from harness import Goal, Job, real_data, run, script
+from harness import Goal, Job, Skip, real_data, run, script
+from tune_ray import cluster, same
 from tune_workers import command, postgresql, workers
 
 MINUTES = 20.0
@@ -83,6 +85,18 @@ def together(trials: int, strategies: tuple[str, ...]) -> tuple[list[Goal], Any]
     return [Goal("tune.ddp", len(problems), must, not problems)], {"failures": problems, **raw}
 
 
+def on_ray() -> tuple[list[Goal], Any]:
+    """Count what is lost or differs where a cluster searches, and is killed."""
+    if find_spec("ray") is None:
+        raise Skip("needs the package ray")
+    with TemporaryDirectory(prefix="torchedu-tune-") as name, cluster() as variables:
+        problems, raw = same(Path(name), variables, 8, 6)
+    for problem in problems:
+        print(f"  {problem}", flush=True)
+    must = "0 trials of two nodes lost, or with other scores than in processes of one host"
+    return [Goal("tune.ray", len(problems), must, not problems)], {"failures": problems, **raw}
+
+
 def real(trials: int) -> tuple[list[Goal], Any]:
     """Search the early warning's options on OULAD, as a user does."""
     with TemporaryDirectory(prefix="torchedu-tune-") as name:
@@ -111,6 +125,7 @@ JOBS = [
     Job(("tune.workers",), partial(survived, 12, 5.0, 2, False), short=True),
     Job(("tune.ddp",), partial(together, 25, ("ddp", "fsdp"))),
     Job(("tune.ddp",), partial(together, 3, ("ddp",)), short=True),
+    Job(("tune.ray",), on_ray),
     Job(("tune.real",), partial(real, 24)),
 ]
 
