@@ -84,7 +84,7 @@ def attempt(study: Study, space: Space, trial: optuna.Trial) -> None:
     except Exception as error:  # noqa: BLE001 - whatever it is, the other trials go on
         failed(study, trial, error)
         return
-    _tell(study.study, study.goals, trial, measure, reached)
+    tell(study.study, study.goals, trial, reached, measure.steps, measure.stopped)
     RunFolder(folder).last.unlink(missing_ok=True)  # nobody goes on from it
 
 
@@ -97,20 +97,31 @@ def gaps_of_best(run: Run, goals: Goals) -> dict[str, float]:
     )
 
 
-def _tell(
+def tell(
     study: optuna.Study,
     goals: Goals,
     trial: optuna.Trial,
-    measure: Measure,
     reached: dict[str, float],
+    validations: int,
+    stopped: bool,
 ) -> None:
+    """Tell a study what a trial came to.
+
+    Args:
+        study: The study.
+        goals: What it is after.
+        trial: The trial.
+        reached: What its best network reached, by the names of the goals.
+        validations: How far it came.
+        stopped: Whether it was stopped early.
+    """
     trial.set_user_attr("reached", reached)
-    trial.set_user_attr("validations", measure.steps)
-    trial.set_user_attr("stopped", measure.stopped)
+    trial.set_user_attr("validations", validations)
+    trial.set_user_attr("stopped", stopped)
     for limit in goals.limits:
         trial.set_constraint(str(limit), limit.excess(reached[limit.name]))
     values = [reached[objective.name] for objective in goals.objectives]
-    if measure.stopped and len(values) == 1:
+    if stopped and len(values) == 1:
         study.tell(trial, state=TrialState.PRUNED)
     else:  # of several objectives, Optuna knows no trial that was stopped and has values
         study.tell(trial, values)
