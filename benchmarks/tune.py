@@ -5,8 +5,12 @@
 
 ``tune.workers`` is the number of failures: four processes work on 200 trials, once with the trials
 in a journal and once in PostgreSQL, and one of them is killed every 20 seconds. ``tune.ddp`` is the
-number of strategies under which trials of two ranks fail, hang or are never stopped. ``tune.real``
-is the minutes of one search of the early warning's accuracy and ABROCA on OULAD.
+number of strategies under which trials of two ranks fail, hang or are never stopped. ``tune.ray``
+counts what a search on two nodes of a Ray cluster loses where it is killed, or where it has other
+scores than one of processes. ``tune.pareto`` is by how much the front of accuracy and fairness is
+wider than those of unpruned TPE and NSGA-II, and not narrower than those of syne-tune and NePS, on
+a table of configurations trained once (``tune_table.py``). ``tune.real`` is the minutes of one
+search of the early warning's accuracy and ABROCA on OULAD.
 """
 
 import csv
@@ -25,6 +29,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers share the machine's cor
 
 import harness
 from harness import Goal, Job, Skip, real_data, run, script
+from tune_pareto import replayed
 from tune_ray import cluster, same
 from tune_workers import command, postgresql, workers
 
@@ -126,6 +131,7 @@ JOBS = [
     Job(("tune.ddp",), partial(together, 25, ("ddp", "fsdp"))),
     Job(("tune.ddp",), partial(together, 3, ("ddp",)), short=True),
     Job(("tune.ray",), on_ray),
+    Job(("tune.pareto",), replayed),
     Job(("tune.real",), partial(real, 24)),
 ]
 

@@ -1,8 +1,7 @@
 """Replays searches on a table of configurations trained once: which finds the widest front?
 
 What a method has is a front of configurations that it trained to their end, after as many epochs as
-20 whole trainings take. Its hypervolume is what lies between it and the middle configuration of the
-table by each objective, in parts of what lies between that and the best by each.
+20 whole trainings take; its hypervolume is compared.
 """
 
 import json
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from tune_table import EPOCHS, FILE, GRID, RUNGS, Known, key, read
 
 from torchedu.tune.objectives import Goals
+from torchedu.tune.ranking import front
 from torchedu.tune.rungs import Rungs
 from torchedu.tune.space import Space
 from torchedu.tune.study import Seeded
@@ -31,6 +31,8 @@ GOALS = Goals.parse("val/auc,val/abroca.support", "", "")
 BUDGET = 20 * EPOCHS
 SEEDS = range(20)
 MARGIN = 0.05
+BEYOND = 1.1
+"""Where the point of reference lies, in parts of the spans of the table's front."""
 OWN = "torchedu: TPE, MO-ASHA"
 UNPRUNED = {"TPE, unpruned": "tpe", "NSGA-II of 8, unpruned": "nsga2"}
 PEERS = {
@@ -88,15 +90,25 @@ def searched(table: Table, seed: int, sampler: str, pruner: str, budget: int) ->
         tell(study, GOALS, trial, dict(zip(GOALS.names, reached, strict=True)), here, stopped)
 
 
-def hypervolume(table: Table, ended: Evaluated, budget: int) -> float:
-    """Return the hypervolume of what was trained to its end within a budget."""
-    all_N2 = _costs([known.whole for known in table.values()])
-    worst, best = np.median(all_N2, 0), all_N2.min(0)
-    inside = _costs([reached[1:] for reached in ended if reached[0] <= budget])
-    points = np.clip((inside - best) / (worst - best), 0, 1)
-    volume, top = 0.0, 1.0
+def hypervolume(table: Table, ended: Evaluated) -> float:
+    """Return the hypervolume of what was trained to its end, in parts of that of the whole table.
+
+    Objectives count in parts of their spans over the table's front, and the point of reference is
+    a tenth beyond its worst (Ishibuchi et al. 2018, https://doi.org/10.1162/evco_a_00226).
+    """
+    whole = _costs([known.whole for known in table.values()])
+    best_N2 = whole[front(whole)]
+    low, span = best_N2.min(0), np.ptp(best_N2, 0)
+    return _volume((_costs([each[1:] for each in ended]) - low) / span) / _volume(
+        (best_N2 - low) / span
+    )
+
+
+def _volume(points: NDArray[np.float64]) -> float:
+    """Return the area that points dominate up to the point of reference."""
+    volume, top = 0.0, BEYOND
     for x, y in sorted(map(tuple, points.tolist())):
-        volume += (1 - x) * max(0.0, top - y)
+        volume += max(0.0, BEYOND - x) * max(0.0, top - y)
         top = min(top, y)
     return volume
 
@@ -163,9 +175,7 @@ def compared(
     }
     found = {name: [way(seed) for seed in seeds] for name, way in ways.items()}
     found |= peers(file, seeds, BUDGET) if others else {}
-    volumes = {
-        name: [hypervolume(table, ended, BUDGET) for ended in each] for name, each in found.items()
-    }
+    volumes = {name: [hypervolume(table, ended) for ended in each] for name, each in found.items()}
     return volumes, {
         name: more(volumes[OWN], theirs) for name, theirs in volumes.items() if name != OWN
     }

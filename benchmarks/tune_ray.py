@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from harness import Running
@@ -36,22 +37,24 @@ def cluster() -> Iterator[dict[str, str]]:
         The variables that name the cluster and its token.
     """
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    nodes = subprocess.Popen(
-        [sys.executable, "-c", NODES],
-        env={**os.environ, **token, "OMP_NUM_THREADS": "1"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        assert nodes.stdout is not None
-        said = next((line for line in nodes.stdout if line.startswith("address ")), "")
-        if not said:
-            raise RuntimeError(f"the nodes ended with {nodes.wait()}")
-        yield {**token, "RAY_ADDRESS": said.split()[1]}
-    finally:
-        nodes.communicate()  # they end where nobody holds their input any more
+    with TemporaryFile("w+") as errors:
+        nodes = subprocess.Popen(
+            [sys.executable, "-c", NODES],
+            env={**os.environ, **token, "OMP_NUM_THREADS": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+        try:
+            assert nodes.stdout is not None
+            said = next((line for line in nodes.stdout if line.startswith("address ")), "")
+            if not said:
+                errors.seek(0)
+                raise RuntimeError(f"the nodes ended with {nodes.wait()}: {errors.read()[-2000:]}")
+            yield {**token, "RAY_ADDRESS": said.split()[1]}
+        finally:
+            nodes.communicate()  # they end where nobody holds their input any more
 
 
 def same(

@@ -9,6 +9,7 @@ import optuna
 from optuna.trial import TrialState
 
 from torchedu.callbacks import advice
+from torchedu.checkpoints import LastCheckpoint
 from torchedu.errors import TorcheduError, TrainingError
 from torchedu.evaluation.judged import judged
 from torchedu.files import write_whole
@@ -53,6 +54,9 @@ def trained(given: Sequence[str], folder: Path, measure: Measure) -> Run:
     run = build(on_one_device(RunConfig([*given, *QUIET, *own])))
     callbacks: list[Any] = run.trainer.callbacks  # type: ignore[attr-defined]
     callbacks.insert(0, measure)  # before the checkpoint that it goes with
+    for callback in callbacks:
+        if isinstance(callback, LastCheckpoint):
+            callback.same_words = True
     return best_of(run)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -154,6 +155,12 @@ def ended_with_this(children: Mapping[int, BaseProcess]) -> Iterator[None]:
     """
 
     def stop(number: int, frame: FrameType | None) -> None:
+        name = signal.Signals(number).name
+        notice = TrainingError(
+            f"Stopped by {name}; trials go on from where they are saved.",
+            "To go on: the same words",
+        )
+        print(notice, file=sys.stderr, flush=True)
         raise SystemExit(STOPPED)
 
     before = signal.signal(signal.SIGTERM, stop)
