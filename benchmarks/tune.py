@@ -34,14 +34,7 @@ from tune_ray import cluster, same
 from tune_workers import command, postgresql, workers
 
 MINUTES = 20.0
-REAL = """
-model.lr: {float: [0.001, 0.02], log: true}
-model.weight_decay: {choice: [0.0, 0.01, 0.1, 0.3]}
-model.leaving_weight: {float: [0.0, 0.6]}
-model.parity_weight: {choice: [0.0, 0.02, 0.1, 0.5]}
-model.net.dim: {choice: [16, 32, 48]}
-model.net.dropout: {float: [0.0, 0.5]}
-"""
+REAL = harness.ROOT / "examples" / "early_warning_search" / "space.yaml"
 
 
 def survived(trials: int, every: float, kills: int, server: bool) -> tuple[list[Goal], Any]:
@@ -106,8 +99,7 @@ def real(trials: int) -> tuple[list[Goal], Any]:
     """Search the early warning's options on OULAD, as a user does."""
     with TemporaryDirectory(prefix="torchedu-tune-") as name:
         folder = Path(name)
-        (folder / "space.yaml").write_text(REAL)
-        words = ["tune", "--config", "at_risk", "--space", folder / "space.yaml"]
+        words = ["tune", "--config", "at_risk", "--space", REAL]
         words += ["--data.path", real_data() / "atrisk" / "oulad", "--data.fair_to", "disability"]
         words += ["--objectives", "val/auc,val/abroca.disability", "--trials", trials]
         words += ["--workers", 2, "--seeds", 1, "--study", folder / "study"]
