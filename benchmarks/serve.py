@@ -15,12 +15,9 @@ import torch
 from harness import ROOT, Goal, Job, main
 
 sys.path.insert(0, str(ROOT))  # services are made as the tests make them
-<<<<<<< HEAD
+from serve_duty import access, forgotten, replayed
 from serve_fuzz import fuzz, own_kib
 from serve_linear import linear
-=======
-from serve_duty import access, forgotten, replayed
->>>>>>> h19
 from serve_load import fill, kills, rate, served_run
 from serve_power import power
 from serve_records import records

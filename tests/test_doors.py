@@ -63,7 +63,7 @@ DOORS = {
     "bench": "evaluation prediction run tasks datamodules metrics leaks parsing bounded "
     "run_folder lightning numpy pyarrow",
     "tune": "report evaluation prediction run checkpoints callbacks tasks ranks ranges bounded "
-    "run_lock sections run_folder lightning numpy optuna torch",
+    "run_lock sections run_folder lightning numpy optuna ray torch torchedu",
     "export": "checkpoints tasks domains readers models batch permissions strict companions "
     "schema bounded onnxruntime onnxscript peft safetensors torch transformers",
     "serve": "people privacy engine domains metrics datasets companions schema run_folder fastapi "

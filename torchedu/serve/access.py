@@ -26,14 +26,9 @@ MARK = "tedu_"
 TEXTS = ("grade", "tag", "explain")
 """Verbs that are about a text sent along, and so about nobody whom the service knows."""
 NEEDS = {
-<<<<<<< HEAD
-    "post": WRITE, "record": WRITE, "metrics": ADMIN, "forget": ADMIN, "versions": ADMIN,
-    "swap": ADMIN, "promote": ADMIN, "drop": ADMIN, "drift": ADMIN, "health": None,
-=======
     "post": WRITE, "record": WRITE, "overrule": OVERRULE, "metrics": ADMIN, "acts": ADMIN,
     "forgetting": ADMIN, "forget": ADMIN, "export": ADMIN, "versions": ADMIN, "swap": ADMIN,
     "promote": ADMIN, "drop": ADMIN, "drift": ADMIN, "health": None,
->>>>>>> h19
 }  # fmt: skip
 """The scope that a verb needs; any other asks about students."""
 
