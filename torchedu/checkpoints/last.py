@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from lightning import LightningModule, Trainer
+from lightning.fabric.plugins.environments import SLURMEnvironment
 from lightning.pytorch.callbacks import Checkpoint, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
 
@@ -72,6 +73,9 @@ class LastCheckpoint(Checkpoint):
         self._signal = None
         # Until this listens, Lightning does, and its handler talks to other ranks at any moment.
         trainer._signal_connector._sigterm_notifier_fn = self._noted  # type: ignore[method-assign, assignment]
+        cluster = trainer._accelerator_connector.cluster_environment
+        if isinstance(cluster, SLURMEnvironment):
+            cluster.auto_requeue = False  # which saves in a handler, whatever step is being taken
 
     def _noted(self, number: int, frame: FrameType | None) -> None:
         self._signal = number

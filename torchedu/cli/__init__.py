@@ -13,6 +13,7 @@ from torchedu.permissions import Permissions, allowing
 
 COMMANDS = {
     "fit": "train a model, then score it on students it has not seen and write the report",
+    "launch": "train on a cluster: torchrun, SLURM, Kubernetes, Ray, a cloud; goes on after a stop",
     "tune": "search a recipe's options for accuracy, fairness and cost, in one process or many",
     "validate": "score a trained model on the validation part",
     "test": "score a trained model on the test part, beside the baselines, and write the report",

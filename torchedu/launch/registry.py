@@ -1,0 +1,10 @@
+"""Which launchers there are, by the name that the command line gives them."""
+
+from torchedu.launch.launcher import Launcher
+from torchedu.launch.slurm import Slurm
+from torchedu.launch.torchrun import Torchrun
+
+LAUNCHERS: dict[str, type[Launcher]] = {
+    "torchrun": Torchrun,
+    "slurm": Slurm,
+}
