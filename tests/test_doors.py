@@ -77,7 +77,7 @@ DOORS = {
     "domains leaks datasets parsing permissions schema bounded sections run_folder optuna rich",
     "people": "numpy",
     "job_status": "",
-    "launch": "job_status parsing bounded run_folder",
+    "launch": "job_status parsing bounded run_folder ray",
 }
 LONGEST = 400  # lines; a longer file gives its reason in a comment `# Long because ...` at its top
 

@@ -226,15 +226,16 @@ class LastCheckpoint(Checkpoint):
         self._saved_at = time.monotonic()
         if not self._stop:
             return
-        if not trainer.is_global_zero:
-            raise SystemExit(0)  # the first rank's code is the job's
+        if trainer.local_rank:
+            raise SystemExit(0)  # the first process's code is its node's
         name = "a signal" if self._signal is None else signal.Signals(self._signal).name
         run = RunFolder.of_checkpoint(self._file).path
         notice = TrainingError(
             f"Stopped by {name} after step {trainer.global_step:,}; saved in {self._file}.",
             f"To go on: the same words and ⟦run⟧ {run} ⟦resume⟧ auto",
         )
-        print(notice, file=sys.stderr, flush=True)
+        if trainer.is_global_zero:
+            print(notice, file=sys.stderr, flush=True)
         raise SystemExit(130 if self._signal == signal.SIGINT else STOPPED)
 
 

@@ -127,3 +127,42 @@ def asked(command: Sequence[str], scheduler: str, seconds: float = 60.0) -> str:
             f"That was {Path(command[0]).name}; see the options of the job.",
         )
     return done.stdout
+
+
+class Here(Started):
+    """A process of this machine.
+
+    Args:
+        process: It.
+    """
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        self._process = process
+        self.name = f"process {process.pid}"
+        self.cancel = f"kill -TERM {process.pid}"
+
+    def state(self) -> State:
+        """Return whether it runs."""
+        code = self._process.poll()
+        return State("running" if code is None else f"ended with {code}", code)
+
+
+def started_here(command: Sequence[str], job: Job, log: str) -> Here:
+    """Start a command on this machine, with its output among the logs of a job.
+
+    Args:
+        command: The program and its words.
+        job: The job.
+        log: The name of the log.
+    """
+    folder = job.folder / LOGS
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / log).open("ab") as output:
+        process = subprocess.Popen(
+            [*command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # Ctrl-C ends what follows it, not the training
+        )
+    return Here(process)

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from torchedu.errors import ConfigError, TorcheduError, command_line, read_by
+from torchedu.errors import ConfigError, TorcheduError, TrainingError, command_line, read_by
 from torchedu.launch.job import checksum, versions
 
 if os.name == "posix":
@@ -26,6 +26,10 @@ if os.name == "posix":
 
 CLOCK = 60.0
 """Seconds by which clocks may differ: above, locks and certificates of other nodes look stale."""
+PATIENCE = 900.0
+"""Seconds for which the first node may have no name yet, as where its image is still fetched."""
+APART = 70
+"""Exit code of a node that did not meet the first: that may be tried again."""
 ADDRESS, IS_FIRST = "{address}", "{is_first}"
 """Stand in a command for this node's address towards the first, and whether it is that one."""
 _SIOCGIFADDR = 0x8915
@@ -151,14 +155,20 @@ def toward(host: str) -> str:
     Args:
         host: Name or address of the other.
     """
+    end = time.monotonic() + PATIENCE
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:  # nothing is sent
-        try:
-            probe.connect((host, 1))
-        except OSError as error:
-            raise _refused(
-                f"the first node {host!r} cannot be reached ({error.strerror or error}).",
-                "See that every node knows its name, or give its address.",
-            ) from None
+        while True:
+            try:
+                probe.connect((host, 1))
+                break
+            except OSError as error:
+                if time.monotonic() > end:
+                    raise TrainingError(
+                        f"node {platform.node()}: the first node {host!r} cannot be reached "
+                        f"({error.strerror or error}).",
+                        "See that every node knows its name, or give its address.",
+                    ) from None
+            time.sleep(1.0)
         own = str(probe.getsockname()[0])
         if own.startswith("127.") and host != own:  # the first node's name of itself
             with suppress(OSError):
@@ -203,7 +213,7 @@ def main(words: Sequence[str]) -> int:
                 run(words[1], words[2:])
         except TorcheduError as error:
             print(error, file=sys.stderr)
-            return 2
+            return APART if isinstance(error, TrainingError) else 2
     return 0
 
 

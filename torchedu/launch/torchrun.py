@@ -5,12 +5,10 @@ that are left meet anew, in any order, and the run goes on from its last checkpo
 """
 
 import shlex
-import signal
-import subprocess
 
 from torchedu.errors import ConfigError
 from torchedu.launch.job import Job, program_here
-from torchedu.launch.launcher import LOGS, Launcher, Started, State
+from torchedu.launch.launcher import LOGS, Launcher, Started, started_here
 from torchedu.launch.node import ADDRESS, IS_FIRST
 from torchedu.launch.settings import Setting, exports, node_check, python_here
 
@@ -78,34 +76,7 @@ class Torchrun(Launcher):
 
     def start(self, job: Job) -> Started:
         """Start the part of this node, and say how the others join it."""
-        script, log = job.folder / SCRIPT, job.folder / LOGS / "node-here.log"
-        log.parent.mkdir(exist_ok=True)
+        script = str(job.folder / SCRIPT)
         if job.nodes > 1:
-            print(f"On each of the other {job.nodes - 1}: sh {shlex.quote(str(script))}")
-        with log.open("ab") as output:
-            process = subprocess.Popen(
-                ["sh", str(script)],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,  # Ctrl-C ends what follows it, not the training
-            )
-        return Here(process)
-
-
-class Here(Started):
-    """A process of this machine.
-
-    Args:
-        process: It.
-    """
-
-    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
-        self._process = process
-        self.name = f"process {process.pid}"
-        self.cancel = f"kill -{signal.SIGTERM.name[3:]} {process.pid}"
-
-    def state(self) -> State:
-        """Return whether it runs."""
-        code = self._process.poll()
-        return State("running" if code is None else f"ended with {code}", code)
+            print(f"On each of the other {job.nodes - 1}: sh {shlex.quote(script)}")
+        return started_here(["sh", script], job, "node-here.log")
