@@ -45,11 +45,12 @@ def paced(seconds: float) -> list[str]:
     return ["--trainer.callbacks+=launch_paced.Paced", f"--trainer.callbacks.seconds={seconds}"]
 
 
-def alone(store: Path, run: Path) -> str:
-    """Train on two ranks without a stop, and return what it came to."""
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+def alone(store: Path, run: Path, ranks: int = 2) -> str:
+    """Train on some ranks without a stop, and return what it came to."""
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)]
     program = str(Path(sys.executable).parent / "torchedu")
-    words = ["--run", str(run), "--data.path", str(store), *WORDS, "--trainer.devices", "2"]
+    words = ["--run", str(run), "--data.path", str(store), *WORDS]
+    words += ["--trainer.devices", str(ranks)]
     subprocess.run(
         [sys.executable, *torchrun, "--no-python", "--", program, "fit", *words],
         env={**os.environ, **variables()},

@@ -38,7 +38,7 @@ def train(job: Mapping[str, Any]) -> int:
     """
     import ray
     from ray.train import FailureConfig, RunConfig, ScalingConfig
-    from ray.train.data_parallel_trainer import DataParallelTrainer
+    from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
     _connect(job["address"])
     _look(job)
