@@ -72,7 +72,7 @@ def killed(folder: Path, times: int) -> tuple[int, bool]:
     store = class_of(folder)
     words = ["--data.path", str(store), *WORDS]
     whole = alone(store, folder / "whole")
-    before = os.getcwd()
+    before = Path.cwd()
     os.chdir(folder)
     options = ["--nodes", "2", "--first", ADDRESSES[0], "--restarts", str(times + 2)]
     save = ["--save.every_n_steps", "3"]

@@ -59,7 +59,7 @@ def as_alone(folder: Path) -> bool:
     store = class_of(folder)
     words = ["--data.path", str(store), *WORDS]
     whole = alone(store, folder / "whole")
-    before = os.getcwd()
+    before = Path.cwd()
     with cluster(Path("/tmp/torchedu-ray")) as own:
         os.environ.update(own)
         os.chdir(folder)

@@ -1,4 +1,4 @@
-"""Jobs of SLURM that are stopped: at a time limit, for others, by hand, in mid-save, twice at once."""
+"""Jobs of SLURM that are stopped: at a time limit, for others, by hand, in mid-save, twice."""
 
 import os
 import subprocess
@@ -36,9 +36,9 @@ class Job:
 
     def __init__(self, options: list[str], run: str, words: list[str]) -> None:
         training = ["--", "fit", "--run", f"runs/{run}", *words]
-        asked = ["launch", "slurm", *options, "--name", run, "--submit", "--detach", *training]
+        asked = ["launch", "slurm", *options, "--name", run, "--probe", "0", "--submit", "--detach"]
         known = _jobs()
-        assert main(asked) == 0
+        assert main([*asked, *training]) == 0
         [self.number] = _jobs() - known
         self.job = SlurmJob(self.number)
         self.folder = Path("jobs", run).absolute()
