@@ -18,7 +18,7 @@ from typing import Any
 import launch_elastic
 import launch_ray
 from harness import ROOT, Goal, Job, main
-from launch_jobs import WORDS, alone, class_of, variables
+from launch_jobs import LONG, WORDS, alone, class_of, variables
 from launch_requeue import Job as Submitted
 from launch_requeue import in_folder, requeued, same, stopped_twice
 from launch_slurm import slurm
@@ -65,9 +65,9 @@ def measure_slurm() -> tuple[list[Goal], Any]:
 def measure_requeue() -> tuple[list[Goal], Any]:
     with cluster() as folder:
         store = class_of(folder)
-        words = ["--data.path", str(store), *WORDS]
+        words = ["--data.path", str(store), *LONG]
         went_on, in_save, job = requeued(words, TIMES)
-        equal = same(job, alone(store, folder / "whole", ranks=1))
+        equal = same(job, alone(store, folder / "whole", 1, LONG))
         kept = {"state": job.job.state().said, "in a save": in_save, "curve equal": equal}
     figure = went_on if equal else 0
     must = f"{TIMES} of {TIMES} requeues go on, and the curve is that of a run that nobody stopped"

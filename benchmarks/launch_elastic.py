@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness import Skip
-from launch_jobs import WORDS, alone, class_of, outcome, paced, step_of, until, variables
+from launch_jobs import LONG, alone, class_of, outcome, paced, step_of, until, variables
 
 from torchedu.cli import main
 
@@ -70,8 +70,8 @@ def killed(folder: Path, times: int) -> tuple[int, bool]:
     """
     folder.mkdir(parents=True)
     store = class_of(folder)
-    words = ["--data.path", str(store), *WORDS]
-    whole = alone(store, folder / "whole")
+    words = ["--data.path", str(store), *LONG]
+    whole = alone(store, folder / "whole", training=LONG)
     before = Path.cwd()
     os.chdir(folder)
     options = ["--nodes", "2", "--first", ADDRESSES[0], "--restarts", str(times + 2)]

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness import ROOT
@@ -18,14 +18,15 @@ from torchedu.launch.slurm import SlurmJob
 from torchedu.run_folder import RunFolder
 
 CLASS = {"students": 80, "skills": 3, "items": 12, "answers": 15}
-EPOCHS = 10
 WORDS = (
     *("--model.net", "ItemDKT", "--model.net.dim", "8", "--model.net.dropout", "0.1"),
     *("--data.batch_size", "8", "--trainer.accelerator", "cpu", "--trainer.log_every_n_steps", "1"),
-    *("--trainer.max_epochs", str(EPOCHS), "--early_stopping.patience", "100"),
+    *("--trainer.max_epochs", "10", "--early_stopping.patience", "100"),
     *("--trainer.enable_progress_bar", "false"),
 )
-"""A training of two ranks whose every loss is in its log."""
+"""A training of 70 steps whose every loss is in its log."""
+LONG = (*WORDS, "--trainer.max_epochs", "32")
+"""The same of 224 steps, for many stops."""
 
 
 def variables() -> dict[str, str]:
@@ -45,11 +46,11 @@ def paced(seconds: float) -> list[str]:
     return ["--trainer.callbacks+=launch_paced.Paced", f"--trainer.callbacks.seconds={seconds}"]
 
 
-def alone(store: Path, run: Path, ranks: int = 2) -> str:
+def alone(store: Path, run: Path, ranks: int = 2, training: Sequence[str] = WORDS) -> str:
     """Train on some ranks without a stop, and return what it came to."""
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)]
     program = str(Path(sys.executable).parent / "torchedu")
-    words = ["--run", str(run), "--data.path", str(store), *WORDS]
+    words = ["--run", str(run), "--data.path", str(store), *training]
     words += ["--trainer.devices", str(ranks)]
     subprocess.run(
         [sys.executable, *torchrun, "--no-python", "--", program, "fit", *words],

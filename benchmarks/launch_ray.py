@@ -2,19 +2,20 @@
 
 import os
 import secrets
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 from harness import Skip
-from launch_jobs import WORDS, alone, class_of, outcome, variables
+from launch_jobs import WORDS, alone, class_of, outcome, until, variables
 
 from torchedu.cli import main
 
-PORT = 6399
 OTHER = "127.0.0.2"
 
 
@@ -37,20 +38,67 @@ def cluster(folder: Path) -> Iterator[dict[str, str]]:
         **variables(),
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(16),
-        "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+        "RAY_worker_niceness": "0",  # Ray's 15 gives them nothing where other work goes on
     }
     environment = {**os.environ, **own}
     ray = str(Path(sys.executable).parent / "ray")
-    each = ["--num-cpus=1", "--disable-usage-stats", "--object-store-memory=100000000"]
-    head = ["--head", f"--port={PORT}", "--include-dashboard=false", f"--temp-dir={folder}"]
-    try:
-        for words in (head, [f"--address=127.0.0.1:{PORT}", f"--node-ip-address={OTHER}"]):
-            subprocess.run(
-                [ray, "start", *words, *each], env=environment, check=True, capture_output=True
+    port = _free_port()
+    each = ["--num-cpus=1", "--disable-usage-stats", "--object-store-memory=100000000", "--block"]
+    head = ["--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={folder}"]
+    nodes: list[subprocess.Popen[bytes]] = []
+
+    def start(*words: str) -> None:
+        # A group of its own: `ray stop` would end the clusters of others here too.
+        nodes.append(
+            subprocess.Popen(
+                [ray, "start", *words, *each],
+                env=environment,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
             )
-        yield {**own, "RAY_ADDRESS": f"127.0.0.1:{PORT}"}
+        )
+
+    try:
+        start(*head)
+        _until_open(port)
+        start(f"--address=127.0.0.1:{port}", f"--node-ip-address={OTHER}")
+        yield {**own, "RAY_ADDRESS": f"127.0.0.1:{port}"}
     finally:
-        subprocess.run([ray, "stop"], env=environment, check=False, capture_output=True)
+        for node in reversed(nodes):
+            node.terminate()
+        for node in reversed(nodes):
+            with suppress(subprocess.TimeoutExpired):
+                node.wait(30)
+            with suppress(ProcessLookupError):
+                os.killpg(node.pid, signal.SIGKILL)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _until_open(port: int) -> None:
+    def is_open() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    until(is_open, 120, lambda: "Ray's head does not begin")
+
+
+def has_nodes(environment: dict[str, str], count: int) -> bool:
+    """Say whether a cluster has so many nodes."""
+    code = "import ray; ray.init(logging_level='ERROR'); print(len(ray.nodes()))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() == str(count)
 
 
 def as_alone(folder: Path) -> bool:
@@ -62,6 +110,7 @@ def as_alone(folder: Path) -> bool:
     before = Path.cwd()
     with cluster(Path("/tmp/torchedu-ray")) as own:
         os.environ.update(own)
+        until(lambda: has_nodes(own, 2), 240, lambda: "the second node does not come")
         os.chdir(folder)
         code = 0
         try:
