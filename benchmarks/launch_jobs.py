@@ -89,12 +89,25 @@ def until(holds: Callable[[], bool], seconds: float, why: Callable[[], str]) -> 
         time.sleep(0.1)
 
 
-def restarts(job: SlurmJob) -> int:
-    """Return how often a job has begun again."""
+def shown(job: SlurmJob, field: str) -> str:
+    """Return what SLURM shows of a job."""
     said = subprocess.run(
         ["scontrol", "show", "job", "--oneliner", job.name.rpartition(" ")[2]],
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    return int(said.partition("Restarts=")[2].split()[0])
+    return said.partition(f" {field}=")[2].split()[0]
+
+
+def restarts(job: SlurmJob) -> int:
+    """Return how often a job has begun again."""
+    return int(shown(job, "Restarts"))
+
+
+def limit(job: SlurmJob) -> None:
+    """Give a job a time limit that comes in one to two minutes; SLURM counts them whole."""
+    hours, minutes, _ = map(int, shown(job, "RunTime").rpartition("-")[2].split(":"))
+    number = job.name.rpartition(" ")[2]
+    soon = f"timelimit={60 * hours + minutes + 2}"
+    subprocess.run(["scontrol", "update", f"jobid={number}", soon], check=True)

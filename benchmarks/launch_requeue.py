@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from launch_jobs import outcome, paced, restarts, step_of, until
+from launch_jobs import limit, outcome, paced, restarts, step_of, until
 
 from torchedu.cli import main
 from torchedu.launch.slurm import SlurmJob
@@ -78,9 +78,7 @@ def stopped_twice(words: list[str], meanwhile: Callable[[], None]) -> Job:
     options = ["--nodes", "2", "--time", "60", "--warn", "100"]
     job = Job(options, "mine", [*words, *paced(0.3)])
     job.goes_on(5)
-    scontrol(
-        "update", f"jobid={job.number}", "timelimit=1"
-    )  # of which 100 s before its end are over
+    limit(job.job)  # of which the last 100 s have begun
     job.begins_again(1)
     scontrol("update", f"jobid={job.number}", "timelimit=60")
     job.goes_on(3)

@@ -84,7 +84,7 @@ def test_a_stopped_job_goes_on_as_if_nothing_had_been(
     whole = ["--run", str(Path("runs/whole").absolute()), *words, "--trainer.devices", "2"]
     alone = launch.start(fitted, whole, ranks=2)
     waited(lambda: jobs.step_of(folder) >= 5)
-    scontrol("update", f"jobid={number}", "timelimit=1")  # of which 100 s before the end are over
+    jobs.limit(job)  # of which the last 100 s have begun
     waited(lambda: jobs.restarts(job) == 1)
     scontrol("update", f"jobid={number}", "timelimit=60")
     stopped = jobs.step_of(folder)
