@@ -30,6 +30,15 @@ def test_a_job_is_written_and_nothing_is_started(
     ]
 
 
+def test_what_is_permitted_is_permitted_to_the_training_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = [*FIT, "--trust", "own_package", "--allow_download"]
+    assert main(["launch", "torchrun", "--dry_run", *words]) == 0
+    said = capsys.readouterr().out
+    assert " --trust own_package --allow_download --trainer.num_nodes 1" in said
+
+
 @pytest.mark.parametrize("word", ["--dry_run", "--dry-run"])
 def test_a_dry_run_prints_what_would_be_written_and_writes_nothing(
     word: str, here: Path, capsys: pytest.CaptureFixture[str]

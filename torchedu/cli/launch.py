@@ -1,5 +1,6 @@
 """``torchedu launch``: a training as a job of a cluster, written, started and followed."""
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from torchedu.launch.job import Job
 from torchedu.launch.launcher import Launcher, Started
 from torchedu.launch.registry import LAUNCHERS
 from torchedu.parsing import TwoLineErrors
+from torchedu.permissions import held
 
 END = "--"
 """What comes before the words of the training."""
@@ -53,15 +55,14 @@ def main(arguments: Sequence[str]) -> None:
         )
     check(TRAINING, words[1:], here=LAUNCHERS[name].shared)
     submit, dry, detach = (given.pop(option) for option in ("submit", "dry_run", "detach"))
-    job = Job(tuple(words[1:]), **_of(Job, given))
+    # What is permitted was taken off all words; the training is to have it too.
+    job = Job((*words[1:], *held().words()), **_of(Job, given))
     launcher = LAUNCHERS[name](**_of(LAUNCHERS[name], given))
     _launch(launcher, job, submit, dry, detach)
 
 
 def _of(kind: type, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of a class's own arguments."""
-    import inspect
-
     names = inspect.signature(kind).parameters
     return {name: value for name, value in given.items() if name in names}
 
