@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from torchedu.errors import ConfigError, TrainingError
+from torchedu.errors import ConfigError, LostRankError
 from torchedu.launch import node
 from torchedu.launch.job import Job
 
@@ -110,7 +110,7 @@ def test_a_first_node_that_nobody_knows_is_told(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(node, "PATIENCE", -1.0)
     monkeypatch.setattr(node.socket, "socket", type("S", (socket.socket,), {"connect": unknown}))
-    with pytest.raises(TrainingError, match="the first node 'nowhere' cannot be reached"):
+    with pytest.raises(LostRankError, match="the first node 'nowhere' cannot be reached"):
         node.toward("nowhere")
 
 

@@ -126,7 +126,7 @@ def _run(command: str, *words: str) -> int:
         import_module(f"torchedu.cli.{command}").main(words)
     except TorcheduError as error:
         print(error, file=sys.stderr)
-        return 2
+        return error.code
     except BrokenPipeError:
         raise
     except (RuntimeError, MemoryError, OSError) as error:
@@ -134,7 +134,7 @@ def _run(command: str, *words: str) -> int:
         advised = None if of_file else import_module("torchedu.callbacks").advice(error)
         if advised is not None:
             print(advised, file=sys.stderr)
-            return 2
+            return advised.code
         if not isinstance(error, OSError):
             raise
         # No right to write, a full disk, a file gone while it was read.

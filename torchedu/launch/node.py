@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from torchedu.errors import ConfigError, TorcheduError, TrainingError, command_line, read_by
+from torchedu.errors import ConfigError, LostRankError, TorcheduError, command_line, read_by
 from torchedu.launch.job import checksum, versions
 
 if os.name == "posix":
@@ -28,8 +28,6 @@ CLOCK = 60.0
 """Seconds by which clocks may differ: above, locks and certificates of other nodes look stale."""
 PATIENCE = 900.0
 """Seconds for which the first node may have no name yet, as where its image is still fetched."""
-APART = 70
-"""Exit code of a node that did not meet the first: that may be tried again."""
 ADDRESS, IS_FIRST = "{address}", "{is_first}"
 """Stand in a command for this node's address towards the first, and whether it is that one."""
 _SIOCGIFADDR = 0x8915
@@ -163,7 +161,7 @@ def toward(host: str) -> str:
                 break
             except OSError as error:
                 if time.monotonic() > end:
-                    raise TrainingError(
+                    raise LostRankError(
                         f"node {platform.node()}: the first node {host!r} cannot be reached "
                         f"({error.strerror or error}).",
                         "See that every node knows its name, or give its address.",
@@ -213,7 +211,7 @@ def main(words: Sequence[str]) -> int:
                 run(words[1], words[2:])
         except TorcheduError as error:
             print(error, file=sys.stderr)
-            return APART if isinstance(error, TrainingError) else 2
+            return error.code
     return 0
 
 

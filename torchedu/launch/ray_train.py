@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from torchedu.errors import ConfigError, TorcheduError, TrainingError, command_line, read_by
+from torchedu.errors import ConfigError, LostRankError, TorcheduError, command_line, read_by
 from torchedu.launch.launcher import LOGS
 from torchedu.launch.node import check
 
@@ -34,7 +34,7 @@ def train(job: Mapping[str, Any]) -> int:
 
     Raises:
         ConfigError: There is no such cluster, or it has not what the job asks for.
-        TrainingError: The training has failed more often than it may.
+        LostRankError: The training has failed more often than it may.
     """
     import ray
     from ray.train import FailureConfig, RunConfig, ScalingConfig
@@ -69,9 +69,9 @@ def train(job: Mapping[str, Any]) -> int:
     return int((result.metrics or {}).get("code", 1))
 
 
-def _failed(error: Exception) -> TrainingError:
+def _failed(error: Exception) -> LostRankError:
     said = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return TrainingError(
+    return LostRankError(
         f"the workers have failed more often than they may: {said[-1] if said else error!r}",
         "What they said stands in the job's logs; the same job goes on from what was saved.",
     )
@@ -232,7 +232,7 @@ def main(words: Sequence[str]) -> int:
             return train(json.loads(Path(words[0]).read_text("utf-8")))
         except TorcheduError as error:
             print(error, file=sys.stderr)
-            return MISTAKE if isinstance(error, ConfigError) else 70
+            return error.code
 
 
 if __name__ == "__main__":
