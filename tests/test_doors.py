@@ -48,7 +48,7 @@ DOORS = {
     "companions schema lightning numpy torch",
     "tasks": "people parallel checkpoints callbacks domains optimizers ranks permissions "
     "companions run_folder lightning torch",
-    "callbacks": "parallel domains ranks run_folder lightning numpy torch",
+    "callbacks": "job_status parallel domains ranks run_folder lightning numpy torch",
     "checkpoints": "ranks permissions strict companions bounded run_folder lightning "
     "lightning_utilities torch",
     "metrics_log": "run_lock run_folder lightning",
@@ -73,9 +73,11 @@ DOORS = {
     "torch",
     "privacy": "people report checkpoints tasks features datasets companions schema bounded "
     "run_folder numpy pyarrow",
-    "cli": "privacy report serve export tune bench prediction run checkpoints engine domains "
-    "leaks datasets parsing permissions schema bounded sections run_folder optuna rich",
+    "cli": "launch privacy report serve export tune bench prediction run checkpoints engine "
+    "domains leaks datasets parsing permissions schema bounded sections run_folder optuna rich",
     "people": "numpy",
+    "job_status": "",
+    "launch": "job_status parsing bounded run_folder ray",
 }
 LONGEST = 400  # lines; a longer file gives its reason in a comment `# Long because ...` at its top
 

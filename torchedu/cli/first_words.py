@@ -27,7 +27,7 @@ CONFIGS = ("--config", "-c")
 HELP = ("-h", "--help")
 
 
-def check(command: str, words: Sequence[str]) -> None:
+def check(command: str, words: Sequence[str], here: bool = True) -> None:
     """Refuse words that the command would refuse, as far as this can be told without training.
 
     Options, classes, recipes, and whether data, network and the run's folder are there or free.
@@ -36,6 +36,7 @@ def check(command: str, words: Sequence[str]) -> None:
     Args:
         command: The command.
         words: The words after it.
+        here: Whether it runs on this machine, where its data and the run's folder are.
 
     Raises:
         TorcheduError: A word is wrong.
@@ -57,9 +58,9 @@ def check(command: str, words: Sequence[str]) -> None:
         if name in CLASSES and classes and not (own or _is_class(value, classes)):
             raise unknown_class(name, value, classes)
     last = dict(given)
-    if command == "fit":
+    if command == "fit" and here:
         _check_places(last)
-    elif words and not words[0].startswith("-") and "://" not in words[0]:
+    elif command != "fit" and words and not words[0].startswith("-") and "://" not in words[0]:
         RunFolder.find(Path(words[0]))
 
 
