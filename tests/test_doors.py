@@ -57,7 +57,7 @@ DOORS = {
     "run": "report evaluation strategies metrics_log checkpoints callbacks tasks datamodules "
     "domains parsing ranges permissions strict bounded run_folder jsonargparse lightning torch",
     "prediction": "tasks datamodules engine metrics readers features datasets ranks batch "
-    "permissions schema run_folder lightning numpy pyarrow rich torch",
+    "permissions schema sections run_folder lightning numpy pyarrow rich torch",
     "evaluation": "prediction tasks datamodules metrics baselines features datasets companions "
     "schema sections run_folder lightning numpy",
     "bench": "evaluation prediction run tasks datamodules metrics leaks parsing bounded "

@@ -42,6 +42,7 @@ USUAL = {
     "test": _USED,
     "predict": {
         **_USED,
+        "--pages true": "a page a class and a page a student (a text, a lesson) as well",
         "--student NAME": "knowledge tracing: this student alone, and what to do next",
         "--questions FILE": "knowledge tracing: items to be asked of every student, a CSV file",
     },

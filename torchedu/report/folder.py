@@ -101,6 +101,9 @@ class Evaluation:
         use_for: What the task is for.
         not_for: What it must not be used for.
         lead: What the network reached, in a sentence.
+        surely: How surely that is known.
+        next: What to do next.
+        terms: What the words in headings mean.
         counts: What was scored, and what else there is, by noun.
         columns: The scores' titles by name.
         scores: The models: networks, baselines, others, bounds and oracles, the best first.
@@ -116,6 +119,9 @@ class Evaluation:
     use_for: str
     not_for: str
     lead: str
+    surely: str
+    next: str
+    terms: dict[str, str]
     counts: dict[str, int]
     columns: dict[str, str]
     scores: list[Score]
@@ -275,6 +281,9 @@ def _evaluation(text: str) -> Evaluation:
         use_for=clean_name(value.get("use_for", "")),
         not_for=clean_name(value.get("not_for", "")),
         lead=clean_name(value.get("lead", "")),
+        surely=clean_name(value.get("surely", "")),
+        next=clean_name(value.get("next", "")),
+        terms={clean_name(k): clean_name(v) for k, v in value.get("terms", {}).items()},
         counts={
             clean_name(noun): int(number)
             for noun, number in {**value["counts"], **value.get("facts", {})}.items()

@@ -289,6 +289,9 @@ def parser_of(command: str, words: Sequence[str] = ()) -> RunParser:
 
 def _add_asks(parser: LightningArgumentParser) -> None:
     """Add what is asked of a network that follows students; see ``prediction.any_task.Asks``."""
+    parser.add_argument(
+        "--pages", type=bool, default=False, help="write a page a class and a page a student too"
+    )
     for name, kind, default, said in (
         ("student", str | None, None, "this student alone: what to do next"),
         ("questions", str | None, None, "a CSV file of items to be asked of every student"),
