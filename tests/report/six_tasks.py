@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.encoders import write_encoder
+from torchedu.cli import main
 from torchedu.datasets.examples import write_example
 
 SHORT = ("--trainer.max_epochs", "2", "--trainer.accelerator", "cpu")
@@ -55,6 +57,28 @@ SHAPES = ("normal", "tiny", "flat", "one")
 """Of next year's data: like this year's, a few, all alike, and one alone."""
 
 
+@cache
+def scored(task: str, shape: str, folder: Path) -> Path:
+    """Return the folder of a task's scores on data of a shape; the normal one's holds the run.
+
+    Args:
+        task: One of ``TASKS``.
+        shape: One of ``SHAPES``.
+        folder: Where all of it goes.
+    """
+    suffix = "csv" if TASKS[task].person else "jsonl"
+    place = folder / task
+    place.mkdir(exist_ok=True)
+    file = write_shape(task, shape, place / f"{shape} data.{suffix}")
+    if shape == "normal":
+        words = ["fit", *words_for(task, folder)]
+    else:
+        words = ["test", str(scored(task, "normal", folder))]
+    out = place / shape
+    assert main([*words, "--data.path", str(file), "--run", str(out)]) == 0
+    return out
+
+
 def words_for(task: str, folder: Path) -> list[str]:
     """Return what training a task takes, beside its data and the run's folder."""
     words = [*TASKS[task].words, *SHORT]
@@ -73,7 +97,8 @@ def write_shape(task: str, shape: str, file: Path) -> Path:
     heading, *rows = file.read_text("utf-8").splitlines()
     if not kind.person:  # lines of JSON
         kept = {"tiny": rows[:4], "flat": [heading] * 8, "one": rows[:1]}[shape]
-        file.write_text("".join(f"{line}\n" for line in kept), "utf-8")
+        lines = (line.replace("What is", "Now, what is") for line in kept)
+        file.write_text("".join(f"{line}\n" for line in lines), "utf-8")
         return file
     columns = heading.split(",")
     write: Callable[[list[str]], Iterator[str]] = {

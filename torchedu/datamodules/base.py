@@ -15,6 +15,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from numpy.typing import NDArray
 
 from torchedu.companions import Companions
+from torchedu.datamodules.frames import Frame, Place, in_file
 from torchedu.datamodules.stored import stored
 from torchedu.datamodules.stream import Batches, BatchStream, EpochLoader, ranks_of
 from torchedu.datasets import AnswerStore, Store
@@ -54,7 +55,7 @@ class DataModule(Ranged, LightningDataModule, ABC):
         longest: The option that says how long a batch's rows are at most; none where none does.
 
     Args:
-        path: Where the data stands, if anywhere.
+        path: Where the data stands, if anywhere; or a table in memory, such as a DataFrame.
         seed: Another seed draws other parts and another order of training.
         num_workers: Processes that build batches; 0 builds them in the training process.
         seen: Whether those whom training has used are scored: ``drop`` leaves them out, ``refuse``
@@ -77,7 +78,9 @@ class DataModule(Ranged, LightningDataModule, ABC):
     name: str
     batch_size: int | None
 
-    def __init__(self, path: str | None, seed: int, num_workers: int, seen: Seen = "drop") -> None:
+    def __init__(
+        self, path: Place | None, seed: int, num_workers: int, seen: Seen = "drop"
+    ) -> None:
         super().__init__()
         if seen not in SEEN:
             raise ConfigError(
@@ -88,6 +91,8 @@ class DataModule(Ranged, LightningDataModule, ABC):
         self._looked_for: set[str] = set()
         self._learned: DataModule | None = None
         self.left_out: dict[str, int] = {}
+        if path is not None:
+            path = in_file(path, self) if isinstance(path, Frame) else str(path)
         self.path = path
         self.name = "" if path is None else Path(path).stem
         self.seed = seed

@@ -15,7 +15,7 @@ from torchedu.prediction.stream import Columns
 from torchedu.sections import Line, Lines, Section, Table
 from torchedu.tasks import AtRisk
 
-MOST_CALLED = 30
+MOST_CALLED = 100
 """Students of the lists whom a page shows."""
 
 

@@ -24,7 +24,7 @@ CONTENT = (
 """What of a checkpoint opens a network; what stands beside its weights comes to it."""
 EVALUATION = (
     *("task", "use_for", "not_for", "split", "counts", "columns", "scores", "origin", "lower"),
-    *("best", "lead"),
+    *("best", "lead", "surely", "sure", "next", "terms"),
 )
 """What is handed on of scores: numbers of the whole part alone."""
 LEFT_OUT = {

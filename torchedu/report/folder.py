@@ -3,6 +3,7 @@
 import csv
 import math
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,6 +155,17 @@ class Run:
     metrics: dict[str, dict[int, float]]
     evaluation: Evaluation | None
 
+    @property
+    def again(self) -> str:
+        """The words after ``torchedu`` that train the same again, from any folder.
+
+        A run that was packed for others says not which data it was, nor where it stood here.
+        """
+        data = _section(self.config, "data")
+        says_which = "path" in (data.get("init_args") or {"path": None})
+        folder = self.path.resolve() if says_which else Path(self.path.name)
+        return f"fit --config {shlex.quote(str(folder / RunFolder.CONFIG))}"
+
 
 def read_run(path: Path) -> Run:
     """Read what a run left in its folder.
@@ -213,6 +225,16 @@ def _number(value: Any) -> float:
     """Return a number, not-a-number where none is defined."""
     number = math.nan if value is None else float(value)
     return number if math.isfinite(number) else math.nan
+
+
+def _section(config: str | None, name: str) -> dict[str, Any]:
+    """Return a section of a configuration; one that is no YAML has none."""
+    try:
+        value = parse_yaml(config or "")
+    except ValueError:
+        return {}
+    section = value.get(name) if isinstance(value, dict) else None
+    return section if isinstance(section, dict) else {}
 
 
 def _seed(config: str | None) -> int | None:

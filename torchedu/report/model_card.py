@@ -6,12 +6,10 @@ than the run.
 """
 
 import math
-import shlex
 from typing import Any
 
 from torchedu.bounded import parse_yaml
 from torchedu.report.folder import Audit, Evaluation, Run, clean_name
-from torchedu.run_folder import RunFolder
 
 _ELSEWHERE = (
     "- The scores are those of the data above. Other schools, years and courses differ: score the "
@@ -51,7 +49,7 @@ def model_card(run: Run) -> str:
         f"- data: {_data(evaluation, config)}",
         f"- seed: {run.seed if run.seed is not None else 'not known'}",
         *[f"- epochs: {max(trained)}" for trained in [_epochs(run)] if trained],
-        f"- again: `torchedu fit --config {shlex.quote(run.path.name)}/{RunFolder.CONFIG}`",
+        f"- again: `torchedu {run.again}`",
         "",
         "## Scores",
         "",

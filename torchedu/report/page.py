@@ -128,7 +128,6 @@ def _render(run: Run, shown: list[Shown], drawn: dict[str, Picture]) -> str:
         monitored=monitored(run),
         pictures={name: (*picture.svg(), picture.alt) for name, picture in drawn.items()},
         left_out=left_out(run, drawn),
-        config_file=RunFolder.CONFIG,
         path=place,
     )
 

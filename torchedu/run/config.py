@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from jsonargparse import Namespace
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
@@ -38,6 +39,12 @@ _SECTION = record(
 """What a run's configuration says of its data."""
 
 
+OF_THE_RUN = {"run", "resume", "resume_with"}
+"""Options that belong to one run, and not to another of the same words."""
+PLACES = {"path", "out", "features", "encoder", "tokenizer", "source", "init_from"}
+"""Last names of options that may hold a path, relative to where the command was given."""
+
+
 class RunParser(TwoLineErrors, LightningArgumentParser):
     """The parser of the commands that build a run."""
 
@@ -59,7 +66,8 @@ class KeptConfig(SaveConfigCallback):
     changes: Sequence[str] = ()
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Save it."""
+        """Save it, so that it can be trained again from any folder: under a name of its own."""
+        self.config = _from_anywhere(self.config)
         file = RunFolder.of_trainer(trainer).config
         before = file.read_text("utf-8") if file.is_file() else ""
         super().setup(trainer, pl_module, stage)
@@ -67,6 +75,18 @@ class KeptConfig(SaveConfigCallback):
             now = file.read_text("utf-8")
             write_whole(file, _as_it_began(before or now, now, self.changes).encode())
             self.changes = ()  # the scoring after training comes here again
+
+
+def _from_anywhere(config: Namespace) -> Namespace:
+    """Return words without the run that they were of, and with whole paths of what is here."""
+    kept = config.clone()
+    for name in OF_THE_RUN & kept.keys():
+        kept[name] = None
+    for name, value in config.as_flat().__dict__.items():
+        is_place = name.rpartition(".")[2] in PLACES and isinstance(value, str)
+        if is_place and "://" not in value and Path(value).exists():
+            kept[name] = str(Path(value).resolve())
+    return kept
 
 
 def _as_it_began(before: str, now: str, changes: Sequence[str]) -> str:
@@ -112,6 +132,8 @@ class RunConfig(LightningCLI):
         start: What training begins with, where that alone names the task.
         names_path: Whether the words say where the data stands, and not a file beside a checkpoint.
         divides: Whether the words say how it is divided.
+        names_net: Whether they name a network.
+        names_patience: Whether they say how long training goes on without a better score.
 
     Raises:
         ConfigError: A word is wrong, or nothing says which data is meant.
@@ -130,6 +152,7 @@ class RunConfig(LightningCLI):
         self.names_path = True
         self.start: Checkpoint | None = None
         self.divides = self._words.divides
+        self.names_net, self.names_patience = self._words.names_net, self._words.names_patience
         if self.trains:
             if self._words.start and not self._words.names_task:
                 self.start = open_checkpoint(self._words.start)
