@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from torchedu.parsing import RECIPES, configuration, unknown_class, unknown_option
+from torchedu.parsing import RECIPES, check_log, configuration, unknown_class, unknown_option
 from torchedu.run_folder import RunFolder
 
 KNOWN = Path(__file__).parent / "known_words.json"
@@ -57,6 +57,8 @@ def check(command: str, words: Sequence[str]) -> None:
             raise unknown_class(name, value, classes)
     last = dict(given)
     if command == "fit":
+        if "--log" in last:
+            check_log(last["--log"])
         _check_places(last)
     elif words and not words[0].startswith("-") and "://" not in words[0]:
         RunFolder.find(Path(words[0]))

@@ -36,6 +36,7 @@ USUAL = {
         "--data.batch_size N": "windows or texts in a step, over all devices",
         "--trainer.max_epochs N": "passes over the training part",
         **_WHERE,
+        "--log PROGRAM": "log to wandb, mlflow or tensorboard too",
         "--resume auto": "go on with the run in --run, where it has begun",
         "--seed_everything N": "of weights and dropout; --data.seed N of parts and order",
     },

@@ -6,6 +6,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TypeVar, cast
 
@@ -112,6 +113,15 @@ class DataModule(Ranged, LightningDataModule, ABC):
     def companions(self) -> Companions:
         """What its batches belong to: its own, or what a trained network's weights do."""
         return self.own
+
+    def _repr_html_(self) -> str:
+        """Show in a notebook what it holds, and how much."""
+        rows = "".join(
+            f"<tr><td>{escape(kind)}</td><td>{len(list(self.store.vocabulary[kind])):,}</td></tr>"
+            for kind in self.store.vocabulary.kinds
+        )
+        said = f"<p><b>{escape(self.name)}</b>: {escape(self.store.summary)}</p>"
+        return f"{said}<table><tr><th>names of</th><th>number</th></tr>{rows}</table>"
 
     @property
     def vocabulary(self) -> Vocabulary:

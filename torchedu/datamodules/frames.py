@@ -25,7 +25,7 @@ class Frame(Protocol):
         """Return a stream of the table's rows."""
 
 
-# A command's words are texts: jsonargparse would read the file of a path as a description of a table.
+# Words of a command are texts: jsonargparse would read a path's file as what describes a table.
 if TYPE_CHECKING:
     Place = str | Frame
 else:

@@ -13,6 +13,7 @@ from torchedu.datamodules import DataModule
 from torchedu.errors import ConfigError
 from torchedu.evaluation.lead import Surely, best, lead, perfect, terms, too_few
 from torchedu.evaluation.leak_section import leaks
+from torchedu.evaluation.shown import Evaluation
 from torchedu.files import write_json
 from torchedu.metrics.paired import Estimate
 from torchedu.prediction.stream import predicted
@@ -72,7 +73,7 @@ def evaluate(
     content = findings(task, data, request)
     if not trainer.is_global_zero:
         return {}
-    kept = evaluation(task, data, part, **content)
+    kept = Evaluation(evaluation(task, data, part, **content))
     if request.folder is not None:
         write_json(RunFolder(request.folder).evaluation, kept)
     return kept

@@ -30,7 +30,7 @@ EVALUATION = (
 LEFT_OUT = {
     "data": ("path", "features", "columns", "groups", "options", "out"),
     "trainer": ("default_root_dir", "logger", "callbacks", "plugins", "profiler"),
-    "": ("run", "resume", "resume_with", "init_from", "config", "ckpt_path"),
+    "": ("run", "log", "resume", "resume_with", "init_from", "config", "ckpt_path"),
 }
 """Words of a configuration that say where things stand here, by section."""
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")

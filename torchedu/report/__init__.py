@@ -1,15 +1,17 @@
 """A run's folder to pictures and one page of HTML. Nothing here needs torch or the data."""
 
+from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchedu.report.extras import need_extras
+from torchedu.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from torchedu.report.people import Page
 
-__all__ = ["write_pages", "write_report"]
+__all__ = ["pictures_html", "write_pages", "write_report"]
 
 
 def write_report(run: str | Path) -> Path:
@@ -59,3 +61,17 @@ def write_pages(
     from torchedu.report.people import write
 
     return write(Path(folder), noun, classes, people)
+
+
+def pictures_html(run: str | Path) -> str:
+    """Return the pictures of a run's report as HTML for a notebook; nothing where it has none.
+
+    Args:
+        run: The run's folder.
+    """
+    files = sorted(RunFolder(Path(run)).pictures.glob("*.png"))
+    return "".join(
+        f'<img alt="{file.stem.replace("_", " ")}" style="max-width: 32rem" '
+        f'src="data:image/png;base64,{b64encode(file.read_bytes()).decode()}">'
+        for file in files
+    )

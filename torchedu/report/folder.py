@@ -156,6 +156,14 @@ class Run:
     evaluation: Evaluation | None
 
     @property
+    def epochs(self) -> int:
+        """Passes of which something was logged in training: a test's row is not one more."""
+        logged = (
+            values for name, values in self.metrics.items() if name.startswith(("train/", "val/"))
+        )
+        return max((max(values) for values in logged), default=0)
+
+    @property
     def again(self) -> str:
         """The words after ``torchedu`` that train the same again, from any folder.
 

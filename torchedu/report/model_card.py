@@ -48,7 +48,7 @@ def model_card(run: Run) -> str:
         f"- network: {network or 'not known'}",
         f"- data: {_data(evaluation, config)}",
         f"- seed: {run.seed if run.seed is not None else 'not known'}",
-        *[f"- epochs: {max(trained)}" for trained in [_epochs(run)] if trained],
+        *([f"- epochs: {run.epochs}"] if run.epochs else []),
         f"- again: `torchedu {run.again}`",
         "",
         "## Scores",
@@ -70,16 +70,6 @@ def model_card(run: Run) -> str:
         "",
     ]
     return "\n".join(lines)
-
-
-def _epochs(run: Run) -> set[int]:
-    """Return the epochs of which something was logged in training: a test's row is not one more."""
-    return {
-        epoch
-        for name, values in run.metrics.items()
-        if name.startswith(("train/", "val/"))
-        for epoch in values
-    }
 
 
 def _uses(evaluation: Evaluation | None) -> list[str]:

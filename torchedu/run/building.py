@@ -22,12 +22,13 @@ from torchedu.checkpoints import (
 from torchedu.datamodules.base import DataModule
 from torchedu.errors import ConfigError, worded
 from torchedu.metrics_log import metrics_log
-from torchedu.parsing import cause_of
+from torchedu.parsing import LOGGERS, cause_of, check_log
 from torchedu.ranges import COUNT, NOT_NEGATIVE, check_range
 from torchedu.run.asked import FEATURES, SameWords, asked_before, asked_of, go_on
 from torchedu.run.config import KeptConfig, RunConfig
+from torchedu.run.logs import log_of
 from torchedu.run.start import PATIENCE
-from torchedu.run.trainers import EPOCHS, MOST_EPOCHS, training_callbacks
+from torchedu.run.trainers import passes, training_callbacks
 from torchedu.run_folder import RunFolder
 from torchedu.strategies.ddp import keep_sums
 from torchedu.strategies.limits import check_batch, check_machine, check_memory, device_kind
@@ -90,6 +91,8 @@ def build(config: RunConfig, meta: bool = False) -> Run:
     """
     for name, allowed in ENOUGH.items() if config.trains else ():
         check_range(f"enough.{name}", config.config["enough"][name], allowed)
+    if config.trains and config.config.log is not None:
+        check_log(config.config.log)
     config._set_seed()
     asked, given = instantiated(config, meta), config.config
     data = asked["data"]
@@ -136,6 +139,9 @@ def instantiated(config: RunConfig, meta: bool = False) -> Namespace:
     try:
         return config.parser.instantiate(config.config, instantiators=on_meta)
     except (ValueError, TypeError, ArgumentError) as error:
+        for name, word in LOGGERS.items():  # whose package may be all that is missing
+            if name in str(error):
+                check_log(word)
         raise cause_of(error, config.parser.prog) from None
 
 
@@ -252,6 +258,8 @@ def _log(config: RunConfig, resume: Resume | None) -> dict[str, Any]:
     again = resume if resume and resume.same_run else None
     step, rows = (again.step, again.rows) if again else (None, None)
     log = metrics_log(given.run, step, given.resume == "auto", rows)
+    if given.log is not None:
+        return {"logger": [log, log_of(given.log, Path(log.log_dir))]}
     if asked["logger"] is not False:
         return {"logger": log}
     _ = log.experiment  # the folder without the log, of this run alone as well
@@ -267,13 +275,10 @@ def _epochs(config: RunConfig, data: DataModule, enough: int | None) -> int:
         enough: What the network says is enough, whatever the data's size.
     """
     asked = config.config["enough"]
-    if enough is not None and asked["epochs"] is None:
-        return enough
-    by_steps = min(-(-asked["steps"] // data.steps_per_epoch), MOST_EPOCHS)
-    epochs = max(asked["epochs"] or EPOCHS, by_steps)
+    epochs, patience = passes(data, enough, asked["epochs"], asked["steps"])
     if not config.names_patience:
         stop = config.config_init["early_stopping"]
-        stop.patience = max(stop.patience, epochs // 3)
+        stop.patience = max(stop.patience, patience)
     return epochs
 
 

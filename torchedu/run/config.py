@@ -16,10 +16,10 @@ from torchedu.datamodules.base import DataModule
 from torchedu.domains.building import check_arguments, class_by_path, class_path
 from torchedu.errors import CheckpointError, ConfigError
 from torchedu.files import write_whole
-from torchedu.parsing import TwoLineErrors
+from torchedu.parsing import LOGS, TwoLineErrors
 from torchedu.run.asked import is_free
-from torchedu.run.start import PATIENCE
-from torchedu.run.trainers import EPOCHS, MOST_EPOCHS, STEPS, quiet
+from torchedu.run.start import PATIENCE as START_TIMEOUT
+from torchedu.run.trainers import EPOCHS, MOST_EPOCHS, PATIENCE, STEPS, quiet
 from torchedu.run.words import DEFAULT_TASK, STRATEGY, Words, subclasses
 from torchedu.run_folder import RunFolder
 from torchedu.strategies.named import strategies_help
@@ -39,7 +39,7 @@ _SECTION = record(
 """What a run's configuration says of its data."""
 
 
-OF_THE_RUN = {"run", "resume", "resume_with"}
+OF_THE_RUN = {"run", "resume", "resume_with", "log"}
 """Options that belong to one run, and not to another of the same words."""
 PLACES = {"path", "out", "features", "encoder", "tokenizer", "source", "init_from"}
 """Last names of options that may hold a path, relative to where the command was given."""
@@ -80,7 +80,7 @@ class KeptConfig(SaveConfigCallback):
 def _from_anywhere(config: Namespace) -> Namespace:
     """Return words without the run that they were of, and with whole paths of what is here."""
     kept = config.clone()
-    for name in OF_THE_RUN & kept.keys():
+    for name in OF_THE_RUN.intersection(kept.keys()):
         kept[name] = None
     for name, value in config.as_flat().__dict__.items():
         is_place = name.rpartition(".")[2] in PLACES and isinstance(value, str)
@@ -205,7 +205,7 @@ class RunConfig(LightningCLI):
         parser.add_argument(
             "--start_timeout",
             type=float,
-            default=PATIENCE,
+            default=START_TIMEOUT,
             help="seconds that several processes wait for one another at the start",
         )
         if self.trains:
@@ -232,7 +232,7 @@ class RunConfig(LightningCLI):
             {
                 "early_stopping.monitor": self.task.monitor,
                 "early_stopping.mode": "max",
-                "early_stopping.patience": 5,
+                "early_stopping.patience": PATIENCE,
             }
         )
         parser.add_argument(
@@ -268,6 +268,11 @@ class RunConfig(LightningCLI):
             "--init_from",
             type=str | None,
             help="start from this network on other data; its vocabulary grows by the data's names",
+        )
+        parser.add_argument(
+            "--log",
+            type=str | None,
+            help=f"log to another program too: {', '.join(LOGS)}",
         )
         parser.add_argument(
             "--compile", type=bool, default=False, help="compile the network's blocks for training"
