@@ -45,7 +45,7 @@ DOORS = {
     "engine": "export domains metrics readers features models datasets batch companions schema "
     "numpy safetensors torch",
     "datamodules": "people parallel baselines readers features models leaks datasets batch ranges "
-    "companions schema lightning numpy torch",
+    "companions schema lightning numpy pyarrow torch",
     "tasks": "people parallel checkpoints callbacks domains optimizers ranks permissions "
     "companions run_folder lightning torch",
     "callbacks": "parallel domains ranks run_folder lightning numpy torch",
