@@ -17,6 +17,8 @@ from harness import ROOT, Goal, Job, main
 sys.path.insert(0, str(ROOT))  # services are made as the tests make them
 from serve_load import fill, kills, rate, served_run
 from serve_power import power
+from serve_records import records
+from serve_swap import swap
 
 from tests.engine.plain_rows import SMALL, networks
 from tests.serve.services import (
@@ -157,10 +159,21 @@ def jobs() -> list[Job]:
             partial(rate, "serve.rate_short", 2_000, 5.0),
             short=True,
         ),
+        Job(("serve.xapi",), partial(records, "serve.xapi", 300)),
+        Job(("serve.xapi_short",), partial(records, "serve.xapi_short", 12), short=True),
         Job(("serve.kills", "serve.kills_good"), partial(kills, "serve.kills", 60.0, 5.0)),
         Job(
             ("serve.kills_short", "serve.kills_short_good"),
             partial(kills, "serve.kills_short", 10.0, 2.0),
+            short=True,
+        ),
+        Job(
+            ("serve.swap", "serve.swap_parity", "serve.swap_loop"),
+            partial(swap, "serve.swap", 20, 1000),
+        ),
+        Job(
+            ("serve.swap_short", "serve.swap_short_parity", "serve.swap_short_loop"),
+            partial(swap, "serve.swap_short", 3, 100),
             short=True,
         ),
     ]

@@ -29,13 +29,14 @@ CONNECTIONS = 16
 FILE = "torchedu.db"
 
 
-def served_run(home: Path) -> Path:
-    """Train the network that is served, of 200 items."""
-    simulate(home / "class.store", students=200, skills=20, items=200, answers=30)
-    words = ["fit", "--data.path", "class.store", "--model.net", "ItemDKT", "--run", "runs/served"]
+def served_run(home: Path, name: str = "served", seed: int = 42) -> Path:
+    """Train a network that is served, of 200 items."""
+    if not (home / "class.store").exists():
+        simulate(home / "class.store", students=200, skills=20, items=200, answers=30)
+    words = ["fit", "--data.path", "class.store", "--model.net", "ItemDKT", "--run", f"runs/{name}"]
     words += ["--trainer.max_epochs", "1", "--trainer.accelerator", "cpu"]
-    run([script("torchedu"), *words], home)
-    return home / "runs" / "served"
+    run([script("torchedu"), *words, "--seed_everything", str(seed)], home)
+    return home / "runs" / name
 
 
 def items_of(run: Path) -> list[str]:
@@ -86,20 +87,27 @@ class Connection:
         Raises:
             OSError: The connection was lost.
         """
-        body = json.dumps(events).encode()
+        return (await self.send("POST", "/events", json.dumps(events).encode()))[0]
+
+    async def send(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+        """Send a request, and return the status and the body of the answer.
+
+        Raises:
+            OSError: The connection was lost.
+        """
         try:
             if self._writer is None:
                 self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
-            self._writer.write(
-                b"POST /events HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body) + body
-            )
-            head = await self._reader.readuntil(b"\r\n\r\n")
-            length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-            await self._reader.readexactly(length)
+            head = f"{method} {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n"
+            head += "Content-Type: application/json\r\n\r\n"
+            self._writer.write(head.encode() + body)
+            answer = await self._reader.readuntil(b"\r\n\r\n")
+            length = int(answer.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+            content = await self._reader.readexactly(length)
         except (OSError, asyncio.IncompleteReadError) as error:
             self.close()
             raise ConnectionError from error
-        return int(head.split(b" ", 2)[1])
+        return int(answer.split(b" ", 2)[1]), content
 
     def close(self) -> None:
         if self._writer is not None:

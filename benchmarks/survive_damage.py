@@ -159,9 +159,9 @@ def not_numbers(whole: Whole, wanted: random.Random) -> bytes:
 KINDS: dict[str, tuple[Damage, str]] = {
     "cuts": (cut, "cut short|its beginning is damaged"),
     "flips": (flip, "SHA-256 differs|cut short|its beginning is damaged"),
-    "missing keys": (missing_keys, "it lacks '"),
-    "wrong types": (wrong_types, r"(its '.*' is|its weights '.*' are) an? \w+ and no \w+"),
-    "swapped files": (swapped, "the two were swapped|it belongs to other items or skills"),
+    "missing keys": (missing_keys, "its content is without '"),
+    "wrong types": (wrong_types, r"its \S+( > \S+)* is .+ and not an? \w+"),
+    "swapped files": (swapped, "the two were swapped|belongs to other data than .* says: item '"),
     "old versions": (old_versions, r"wrote it in form \d+|its seal is not of a form|is a pickle"),
     "empty": (empty, "it is empty|its beginning is damaged"),
     "HTML": (html, "it is a web page"),

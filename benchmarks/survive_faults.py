@@ -53,9 +53,9 @@ class Fault(NamedTuple):
     def start(self, run: Path, ranks: int = 1, workers: int = 0, *more: str) -> runs.Start:
         return runs.fit(self.launches, self.store, run, ranks, workers, [*MORE, *more])
 
-    def goes_on(self, run: Path, ranks: int = 1) -> list[str]:
+    def goes_on(self, run: Path, ranks: int = 1, *more: str) -> list[str]:
         """Start a run again, and say what is not as in the uninterrupted one."""
-        start = self.start(run, ranks)
+        start = self.start(run, ranks, 0, *more)
         codes = start.launch.wait(300)
         if any(codes):
             return [f"could not be gone on from: {codes}, {start.launch.output()[-1000:]}"]
@@ -154,7 +154,12 @@ def nan_sample(fault: Fault, run: Path, ranks: int = 1) -> tuple[list[str], str]
     problems, told = _refused(start, ranks, f"student row {student} ", 2)
     if told.count("student row") != 1:
         problems.append(f"others are named too: {told}")
-    return problems + fault.goes_on(run, ranks), told
+    # The data is another one once it is mended, which a run accepts by name alone.
+    unsaid = fault.start(run, ranks)
+    refused, said = _refused(unsaid, ranks, "began with other data than now", 2)
+    if "--resume_with data" not in unsaid.launch.output():
+        refused.append(f"how to go on is not told: {said}")
+    return problems + refused + fault.goes_on(run, ranks, "--resume_with", "data"), told
 
 
 def dead_worker(fault: Fault, run: Path) -> tuple[list[str], str]:

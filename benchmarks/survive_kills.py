@@ -237,7 +237,9 @@ def _after(run: Path, told: Path, temporary: Path) -> list[str]:
     """Say what is wrong with what a killed writer left, once the next start has swept."""
     problems = []
     step = int.from_bytes(told.read_bytes(), "little")
-    metrics_log(str(run), step, again=True)  # what makes a run's folder also sweeps it
+    log = metrics_log(str(run), step, again=True)
+    _ = log.experiment  # whoever begins to write in a run's folder sweeps it
+    log.finalize("success")
     stray = [file.name for file in run.rglob("*") if file.suffix not in ("", ".ckpt", ".yaml")]
     stray += [file.name for file in temporary.iterdir()]
     if stray:

@@ -66,8 +66,8 @@ DOORS = {
     "run_lock sections run_folder lightning numpy optuna torch",
     "export": "checkpoints tasks domains readers models batch permissions strict companions "
     "schema bounded onnxruntime onnxscript peft safetensors torch transformers",
-    "serve": "engine domains datasets companions schema fastapi prometheus_client pydantic "
-    "sqlalchemy torch uvicorn",
+    "serve": "engine domains metrics datasets companions schema fastapi numpy prometheus_client "
+    "pydantic sqlalchemy torch uvicorn",
     "report": "bounded sections run_folder jinja2 matplotlib numpy",
     "testing": "datamodules domains models layers datasets batch companions schema numpy pyarrow "
     "torch",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from torchedu.errors import ConfigError
-from torchedu.files import alone, below, scratch, write_whole, writing_below
+from torchedu.files import alone, below, scratch, take_space, write_whole, writing_below
 
 
 def test_a_file_is_replaced_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
@@ -142,3 +142,13 @@ def test_only_below_the_folders_named_something_is_written(tmp_path: Path) -> No
             pass
     assert not list(outside.iterdir())
     write_whole(outside / "a", b"")
+
+
+def test_a_file_that_is_to_be_mapped_has_its_room_on_the_disk(tmp_path: Path) -> None:
+    for size in (3 * 2**20, 10, 0):
+        with (tmp_path / "file").open("ab") as file:
+            take_space(file, size)
+        there = (tmp_path / "file").stat()
+        assert there.st_size == size
+        if hasattr(os, "posix_fallocate"):
+            assert 512 * there.st_blocks >= size

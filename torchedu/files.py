@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from torchedu.errors import ConfigError
 
@@ -113,6 +113,23 @@ def write_whole(file: Path, content: bytes) -> None:
     """
     with whole(file) as part:
         part.write_bytes(content)
+
+
+def take_space(file: IO[bytes], size: int) -> None:
+    """Give a file its size, and have the disk keep room for all of it before it is mapped.
+
+    Who writes to a mapped file for which the disk has no room is ended by the system.
+
+    Args:
+        file: Open for writing.
+        size: Bytes.
+
+    Raises:
+        OSError: The disk has no room.
+    """
+    file.truncate(size)
+    if size and hasattr(os, "posix_fallocate"):  # not everywhere
+        os.posix_fallocate(file.fileno(), 0, size)
 
 
 def write_json(file: Path, value: Any) -> None:

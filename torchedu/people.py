@@ -9,6 +9,7 @@ it can try names. So it is as private as a list of students.
 import hashlib
 import io
 import secrets
+import unicodedata
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -60,11 +61,15 @@ class People(NamedTuple):
         key: Of the digests.
         train: The first.
         val: The second.
+        folded: Whether names are the same that differ in capitals and spaces alone, as those do
+            that people type. So they are where no two names of the data differ in nothing else:
+            short codes, whose capitals tell students apart, are kept as they stand.
     """
 
     key: bytes
     train: Known
     val: Known
+    folded: bool = False
 
     @classmethod
     def of(
@@ -79,11 +84,20 @@ class People(NamedTuple):
             before: Those of the network that training began with, who are kept.
         """
         key = before.key if before else secrets.token_bytes(16)
+        exact, folded = (
+            {part: _digests(key, names, fold) for part, (names, _) in parts.items()}
+            for fold in (False, True)
+        )
+        exact_count, folded_count = (
+            len(np.unique(np.concatenate([*digests.values()]))) for digests in (exact, folded)
+        )
+        fold = before.folded if before else exact_count == folded_count
         known = {}
-        for part, (names, stop) in parts.items():
-            some = [(_digests(key, names), stop), *([before._asdict()[part]] if before else [])]
+        for part, (_, stop) in parts.items():
+            digest = (folded if fold else exact)[part]
+            some = [(digest, stop), *([before._asdict()[part]] if before else [])]
             known[part] = Known.of(*(np.concatenate(column) for column in zip(*some, strict=True)))
-        return cls(key, known["train"], known["val"])
+        return cls(key, known["train"], known["val"], fold)
 
     def met(self, part: str, names: Iterable[str], first: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Say whom of a part that is scored the network was trained on or chosen by.
@@ -93,7 +107,7 @@ class People(NamedTuple):
             names: Their names.
             first: Position in each history from which on it is scored.
         """
-        digest = _digests(self.key, names)
+        digest = _digests(self.key, names, self.folded)
         met = self.train.has(digest, first)
         return met if part == "val" else met | self.val.has(digest, first)
 
@@ -105,7 +119,8 @@ class People(NamedTuple):
             for name, column in some._asdict().items()
         }
         whole = io.BytesIO()
-        np.savez(whole, key=np.frombuffer(self.key, np.uint8), **columns)
+        key = np.frombuffer(self.key, np.uint8)
+        np.savez(whole, key=key, folded=np.array(self.folded), **columns)
         file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(file, whole.getvalue())
 
@@ -121,7 +136,7 @@ class People(NamedTuple):
                 train, val = (
                     Known(kept[f"{part}_digest"], kept[f"{part}_stop"]) for part in ("train", "val")
                 )
-                key = kept["key"]
+                key, folded = kept["key"], kept["folded"]
             for known in (train, val):
                 if known.digest.shape != known.stop.shape or known.digest.ndim != 1:
                     raise ValueError("digests and positions are not as many")
@@ -129,7 +144,9 @@ class People(NamedTuple):
                     raise ValueError("digests or positions of another kind")
             if key.dtype != np.uint8 or not 0 < key.size <= 64:
                 raise ValueError("no key")
-            return cls(key.tobytes(), train, val)
+            if folded.dtype != np.bool_ or folded.ndim:
+                raise ValueError("not whether names are folded")
+            return cls(key.tobytes(), train, val, bool(folded))
         except (*_DAMAGE, zipfile.BadZipFile) as error:
             raise CheckpointError(
                 f"{file}, which tells whom the network was trained on, is damaged: {error}",
@@ -137,9 +154,18 @@ class People(NamedTuple):
             ) from None
 
 
-def _digests(key: bytes, names: Iterable[str]) -> NDArray[np.uint64]:
+def _digests(key: bytes, names: Iterable[str], folded: bool) -> NDArray[np.uint64]:
     digests = b"".join(
-        hashlib.blake2b(name.encode("utf-8", "replace"), key=key, digest_size=BYTES).digest()
+        hashlib.blake2b(
+            (_folded(name) if folded else name).encode("utf-8", "replace"),
+            key=key,
+            digest_size=BYTES,
+        ).digest()
         for name in names
     )
     return np.frombuffer(digests, np.uint64)
+
+
+def _folded(name: str) -> str:
+    """Return a name without what people vary when they type it."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())

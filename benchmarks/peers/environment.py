@@ -9,11 +9,12 @@ PEERS = Path(__file__).parent
 CONSTRAINTS = PEERS.parent.parent / "constraints.txt"
 
 
-def interpreter(peer: str) -> Path:
+def interpreter(peer: str, torch: bool = True) -> Path:
     """Return the Python of a peer's environment, which is made or made again where it has to be.
 
     Args:
         peer: The name in ``requirements-<peer>.txt``.
+        torch: Whether it needs torch, which then comes first.
 
     Returns:
         The interpreter of ``.venv-<peer>``.
@@ -33,7 +34,7 @@ def interpreter(peer: str) -> Path:
     pip = [str(python), "-m", "pip", "install", "--quiet"]
     steps = [
         [sys.executable, "-m", "venv", str(folder)],
-        [*pip, "--constraint", str(CONSTRAINTS), "torch"],
+        *([[*pip, "--constraint", str(CONSTRAINTS), "torch"]] if torch else []),
         [*pip, "--no-deps", "--requirement", str(requirements)],
     ]
     for step in steps:

@@ -104,6 +104,7 @@ def train(
     at: Break | None = None,
     validates: bool = True,
     seen: Seen | None = None,
+    max_epochs: int = 5,
     **trainer: Any,
 ) -> End:
     """Train in a run's folder, going on with what is there."""
@@ -120,7 +121,7 @@ def train(
     best = ModelCheckpoint(filename="best", monitor="val/auc", mode="max")
     stops = [EarlyStopping("val/auc", mode="max", patience=1), best] if validates else []
     stock = Trainer(
-        max_epochs=5,
+        max_epochs=max_epochs,
         accelerator="cpu",
         logger=metrics_log(str(run), step, True, rows),
         callbacks=[
@@ -305,6 +306,25 @@ def test_a_run_that_had_stopped_early_does_not_train_on(class_store: Path, tmp_p
     count = Break()
     assert_same(train(class_store, run, count), first)
     assert count.counts["on_train_batch_start"] == 0
+
+
+def test_the_last_is_the_end_of_training_also_where_only_the_best_was_saved(
+    class_store: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    whole = train(class_store, tmp_path / "whole", max_epochs=1)
+    with pytest.raises(Broken):  # the best of it is on the disk already, the last is not
+        train(class_store, run, Break("on_train_epoch_end", 1), max_epochs=1)
+    last = run / "checkpoints" / "last.ckpt"
+    assert read_checkpoint(last).content["global_step"] < whole.step
+    assert_same(train(class_store, run, max_epochs=1), whole)
+    kept = read_checkpoint(last).content
+    assert kept["global_step"] == whole.step
+    assert all(torch.equal(whole.weights[name], kept["state_dict"][name]) for name in whole.weights)
+    # What is the end already is left as it is.
+    before = last.stat().st_mtime_ns
+    train(class_store, run, max_epochs=1)
+    assert last.stat().st_mtime_ns == before
 
 
 def test_it_saves_by_the_clock_too(class_store: Path, tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ def test_the_words_known_are_those_of_the_parsers() -> None:
         ("fit --model AtRisk --model.net=GRU", "--model.net 'GRU' is not known", "EventGRU"),
         ("fit --data Interaction", "--data 'Interaction' is not known", "Interactions"),
         ("fit --data.path answer.csv", "no such file or folder", "answers.csv"),
+        ("fit --data.path=", "--data.path is empty", "Name a file or folder"),
         ("fit --run mine", "--run mine is in use", "--resume auto"),
         ("fit --run notes --resume auto", "--run notes is in use", "move that one"),
         ("test nothing", "holds no checkpoint (it does not exist)", "run's folder"),

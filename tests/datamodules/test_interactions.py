@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from lightning import Trainer
@@ -15,6 +16,7 @@ from torchedu.datamodules import Interactions, interactions
 from torchedu.datamodules.stream import BatchStream
 from torchedu.datasets import AnswerStore
 from torchedu.errors import ConfigError, DataError, command_line
+from torchedu.schema import ITEM, SKILL, Names, Vocabulary
 
 Key = tuple[int, int]
 
@@ -64,6 +66,21 @@ def test_each_loader_scores_its_part_once(class_store: Path, by: str) -> None:
     for name, loader in loaders.items():
         assert sorted(scored(loader)) == part_of(data, name)
         assert len(list(loader)) == len(loader)
+
+
+@pytest.mark.parametrize("by", ["student", "time"])
+def test_it_counts_the_training_answers_of_each_item(
+    class_store: Path, by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interactions, "COUNTED", 7)
+    data, store = small(class_store, split=by), AnswerStore(class_store)
+    begins = store.history_offsets
+    items = [int(store.item[begins[student] + at]) for student, at in part_of(data, "train")]
+    assert data.answered.tolist() == np.bincount(items, minlength=data.num_items).tolist()
+    turned = Names(list(store.vocabulary[ITEM])[:0:-1])  # the first is not known
+    data.use(data.own.to(Vocabulary({ITEM: turned, SKILL: store.vocabulary[SKILL]})))
+    ids = data.vocabulary[ITEM].ids(store.vocabulary[ITEM].name(item) for item in items)
+    assert data.answered.tolist() == np.bincount(ids, minlength=len(turned)).tolist()
 
 
 def test_predictions_are_of_everyone_or_of_a_part(class_store: Path) -> None:

@@ -116,3 +116,20 @@ def test_where_no_file_can_be_written_beside_the_run_the_temporary_folder_serves
     task, data = built(class_store)
     found = predicted(task, data, "val", trainer_in(file / "run"))
     assert len(found["student"]) == data.parts["val"].num_answers
+
+
+@pytest.mark.skipif(os.name != "posix", reason="files are limited as POSIX systems do")
+def test_a_disk_that_takes_no_more_is_told_and_no_row_is_lost(
+    class_store: Path, tmp_path: Path
+) -> None:
+    import resource
+
+    task, data = built(class_store)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, before[1]))  # less than any column takes
+    try:
+        with pytest.raises(OSError, match="too large"):
+            predicted(task, data, "val", trainer_in(tmp_path))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not [file for file in tmp_path.iterdir() if file.name.startswith(".predictions")]

@@ -39,6 +39,19 @@ def test_the_usual_network_is_named_right_after_its_task() -> None:
     assert not Words(words[:4]).names_net
 
 
+def test_options_of_a_class_follow_its_name_in_whatever_order_they_are_given() -> None:
+    net, dim, run = ["--model.net", "SAKT"], ["--model.net.dim", "8"], ["--run", "x"]
+    task = ["--model=KnowledgeTracing"]
+    in_order = [*run, *task, *net, *dim]
+    assert Words([*dim, *run, *net, *task]).for_network() == in_order
+    assert Words(in_order).for_network() == in_order
+    # A later name of the class begins anew; its options stay before it.
+    again = [*net, *dim, "--model.net=DKT"]
+    assert Words(again).for_network() == again
+    early = ["--model.init_args.net.init_args.dim=8", "--model.init_args.net", "SAKT"]
+    assert Words(early).for_network() == [*early[1:], early[0]]
+
+
 def test_a_configuration_imports_nothing_that_nobody_names(tmp_path: Path) -> None:
     file = tmp_path / "c.yaml"
     for content in (

@@ -1,9 +1,12 @@
 """Who may ask what: every route with no key, a wrong scope, another class, a key that is gone."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+from uuid import UUID
 
 import pytest
 from fastapi.testclient import TestClient
@@ -18,6 +21,13 @@ from torchedu.serve.tracing import TracingFollower
 
 ANN = {"student": "ann", "item": "i1", "correct": 1, "class": "7b"}
 COURSE = {"course": "7b", "length": 9}
+RECORD = {
+    "actor": {"account": {"homePage": "https://a.org", "name": "ann"}},
+    "verb": {"id": "http://adlnet.gov/expapi/verbs/answered"},
+    "object": {"id": "i1"},
+    "context": {"contextActivities": {"grouping": [{"id": "7b"}]}},
+}
+BY_AGENT = "/xAPI/statements?agent=" + quote(json.dumps(RECORD["actor"]))
 ROUTES: list[tuple[str, str, Any]] = [
     ("POST", "/events", [{**ANN, "id": "x"}]),
     ("POST", "/courses", COURSE),
@@ -29,7 +39,17 @@ ROUTES: list[tuple[str, str, Any]] = [
     ("GET", "/overview?class=7b", None),
     ("GET", "/metrics", None),
     ("POST", "/forget", {"students": ["ann"]}),
+    ("POST", "/xAPI/statements", RECORD),
+    ("PUT", "/xAPI/statements?statementId=27b5c80a-0b4b-4b1c-9ab6-4b1f7a3c2d10", RECORD),
+    ("GET", "/xAPI/statements", None),
+    ("GET", BY_AGENT, None),
+    ("GET", "/versions", None),
+    ("POST", "/versions", {"path": "runs/next"}),
+    ("POST", "/versions/promote", {}),
+    ("POST", "/versions/drop", {}),
+    ("GET", "/drift", None),
 ]
+RULES = ("/metrics", "/forget", "/versions", "/versions/promote", "/versions/drop", "/drift")
 TEXTS: list[tuple[str, str, Any]] = [
     ("POST", "/grades", [{"text": "My hat."}]),
     ("POST", "/tags", [{"sentence": "Why?"}]),
@@ -56,7 +76,8 @@ class Kept:
         return reply
 
     def status(self, key: str | None, method: str, path: str, body: Any) -> int:
-        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        headers = {"X-Experience-API-Version": "1.0.3"}
+        headers |= {} if key is None else {"Authorization": f"Bearer {key}"}
         return self.client.request(method, path, json=body, headers=headers).status_code
 
 
@@ -71,7 +92,7 @@ def kept(tmp_path: Path) -> Iterator[Kept]:
 def test_every_route_is_tried(kept: Kept) -> None:
     document = kept.client.get("/openapi.json").json()
     tried = {path.partition("?")[0] for _, path, _ in ROUTES + TEXTS}
-    assert set(document["paths"]) == tried | {"/health"}
+    assert set(document["paths"]) == tried | {"/health", "/xAPI/about"}
 
 
 def test_without_keys_all_is_open_and_with_one_nothing_is(kept: Kept) -> None:
@@ -92,9 +113,8 @@ def test_a_key_does_what_its_scopes_say(kept: Kept) -> None:
     for scope in ("write", "read", "admin"):
         key = kept.keys.add(scope, [scope])
         for method, path, body in ROUTES + TEXTS:
-            writes = path in ("/events", "/courses")
-            rules = path in ("/metrics", "/forget")
-            needed = "write" if writes else "admin" if rules else "read"
+            writes = path in ("/events", "/courses") or ("xAPI" in path and method != "GET")
+            needed = "write" if writes else "admin" if path in RULES else "read"
             status = kept.status(key, method, path, body)
             assert (status == 403) == (needed != scope), (scope, path)
     key = kept.keys.add("again", ["read"])
@@ -130,6 +150,27 @@ def test_a_key_of_a_class_knows_no_other(kept: Kept) -> None:
     for name, (event, status) in events.items():
         body = {"id": name, "item": "i1", "correct": 1, **event}
         assert kept.status(mine, "POST", "/events", body) == status, name
+        record = json.loads(json.dumps(RECORD).replace("ann", event["student"]))
+        record["context"]["contextActivities"]["grouping"] = [{"id": event.get("class", "7b")}]
+        assert kept.status(mine, "POST", "/xAPI/statements", record) == status, name
+    void = {"verb": {"id": "http://adlnet.gov/expapi/verbs/voided"},
+            "object": {"objectType": "StatementRef", "id": str(UUID(int=1))}}  # fmt: skip
+    assert kept.status(mine, "POST", "/xAPI/statements", RECORD | void) == 403
+    assert kept.status(mine, "GET", BY_AGENT.replace("ann", "bo"), None) == 200
+
+
+def test_a_record_store_is_told_a_name_and_the_key(kept: Kept) -> None:
+    key = kept.keys.add("moodle", ["write"])
+    route = ("/xAPI/statements", RECORD)
+    headers = {"X-Experience-API-Version": "1.0.3"}
+    for auth, status in ((("moodle", key), 200), (("", key), 200), (("moodle", "no"), 401)):
+        reply = kept.client.post(route[0], json=route[1], auth=auth, headers=headers)
+        assert reply.status_code == status
+    nobody = kept.client.post(route[0], json=route[1], headers=headers)
+    assert (nobody.status_code, nobody.headers["www-authenticate"]) == (401, "Basic")
+    for value in ("Basic ?", "Basic /w==", "Basic", "Basic " + "QQ=="):
+        sent = headers | {"Authorization": value}
+        assert kept.client.post(route[0], json=route[1], headers=sent).status_code == 401, value
 
 
 def test_keys_are_kept_as_digests(kept: Kept) -> None:

@@ -1,6 +1,8 @@
-"""The loop: what a service was told is trained on, and the new network is served in its place."""
+"""The loop: what a service was told is trained on, compared, and takes the old one's place."""
 
+import time
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -9,20 +11,29 @@ from tests.conftest import FAST
 from tests.serve.services import NOW, post
 from torchedu.cli import main
 from torchedu.datasets.answers import AnswerStore
+from torchedu.domains import Tracing
 from torchedu.engine import open_engine
 from torchedu.schema import ITEM, SKILL
 from torchedu.serve.log import EventLog
-from torchedu.serve.opening import follow, open_runs
+from torchedu.serve.opening import follow, named, open_runs
 from torchedu.serve.service import Service
+from torchedu.serve.versions import Serving, Versions
 
 
 def served(run: Path, folder: Path) -> Service:
-    log, opened = EventLog(folder / "service.db"), open_runs([run])
-    return Service(follow(opened, log, {name: {} for name in opened}), log, clock=lambda: NOW)
+    log, given = EventLog(folder / "service.db"), named([run])
+    opened = open_runs(given)
+    followers = follow(opened, log, {name: {} for name in opened})
+    what = Serving(dict.fromkeys(given, Tracing), given, given)
+    versions = Versions(followers, log, what, clock=lambda: NOW)
+    return Service(followers, log, clock=lambda: NOW, versions=versions)
 
 
 def test_a_network_goes_on_from_what_its_service_was_told(
-    trained_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained_run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     drawn = np.random.default_rng(0)
@@ -38,7 +49,6 @@ def test_a_network_goes_on_from_what_its_service_was_told(
     before = service.handle([{"do": "mastery", "student": "new 1"}])[0].body
     run = str(trained_run)
     assert main(["data", "from-service", "service.db", "answers.jsonl", "--run", run]) == 0
-    service.close()
     assert main(["data", "import", "jsonl", "answers.jsonl", "answers.store"]) == 0
     store = AnswerStore("answers.store")
     assert len(store.item) == 600
@@ -49,13 +59,27 @@ def test_a_network_goes_on_from_what_its_service_was_told(
     assert first.tolist() == [event["time"] for event in events if event["student"] == "new 0"]
     words = ["--data.path", "answers.store", "--data.batch_size", "16", "--init_from", run]
     assert main(["fit", *words, "--run", "runs/next", *FAST]) == 0
-    after = served(Path("runs/next"), tmp_path)
-    (reply,) = after.handle([{"do": "mastery", "student": "new 1"}])
+    copytree(trained_run, "runs/first")  # what it comes to on other data stands in its folder
+    divided = ["--data.split", "student"]
+    assert main(["test", "runs/first", "--data.path", "answers.store", *divided]) == 0
+    capsys.readouterr()
+    assert main(["compare", "runs/first/test-answers", "runs/next"]) == 0
+    assert "next" in capsys.readouterr().out
+    (reply,) = service.handle([{"do": "swap", "path": "runs/next"}])
+    assert reply.status == 200
+    while (about := service.handle([{"do": "versions"}])[0].body["runs"][0])["candidate"]:
+        assert about["candidate"]["state"] != "failed"
+        time.sleep(0.01)
+    assert about["path"] == str(tmp_path / "runs/next")
+    (reply,) = service.handle([{"do": "mastery", "student": "new 1"}])
     engine = open_engine("runs/next")
+    answered = engine.companions.answered  # of the students of the training part
+    assert answered is not None
+    assert 300 < answered.sum() < 600
     engine.answer_many([event for event in events if event["student"] == "new 1"])
     assert reply.body["skills"] == pytest.approx(engine.mastery("new 1"), abs=1e-5)
     assert reply.body["skills"] != before["skills"]
-    after.close()
+    service.close()
 
 
 def test_what_is_no_service_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

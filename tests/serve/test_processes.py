@@ -12,11 +12,14 @@ import time
 from collections.abc import Iterator
 from http.client import HTTPException
 from pathlib import Path
+from shutil import copytree, rmtree
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
+
+from torchedu.cli import main
 
 pytestmark = [pytest.mark.service, pytest.mark.timeout(300)]
 
@@ -32,9 +35,10 @@ class Server:
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
         )  # fmt: skip
         assert self.process.stdout
-        line = self.process.stdout.readline()
-        address = re.search(r"http://[\d.:]+", line)
-        assert address, line + self.process.stdout.read()
+        lines = [self.process.stdout.readline()]
+        while not (address := re.search(r"http://[\d.:]+", lines[-1])):
+            assert lines[-1], "".join(lines)
+            lines.append(self.process.stdout.readline())
         self.address = address[0]
 
     def ask(self, path: str, body: Any = None) -> tuple[int, Any]:
@@ -131,3 +135,35 @@ def test_after_the_whole_is_killed_it_begins_where_it_was(
     assert again.ask("/mastery?student=ann") == before
     assert len(in_file(tmp_path)) == 40
     assert again.end() == (0, "")
+
+
+def test_a_version_that_took_a_place_has_it_after_kills_and_starts(
+    server: Server, trained_run: Path, tmp_path: Path
+) -> None:
+    def answered_by(server: Server) -> str:
+        (about,) = server.ask("/versions")[1]["runs"]
+        assert about["candidate"] is None or about["candidate"]["state"] == "failed"
+        return str(about["path"])
+
+    item = server.ask("/next?student=ann")[1]["items"][0]["item"]
+    events = [{"id": str(n), "student": "ann", "item": item, "correct": 1} for n in range(40)]
+    assert server.ask("/events", events)[0] == 200
+    before = server.ask("/mastery?student=ann")
+    following = copytree(trained_run, tmp_path / "next")
+    assert main(["versions", "swap", str(following), "--service", server.address]) == 0
+    assert answered_by(server) == str(following)
+    for child in server.children():
+        os.kill(child, signal.SIGKILL)
+    assert server.ask("/mastery?student=ann") == before
+    assert answered_by(server) == str(following)
+    assert main(["versions", "swap", str(tmp_path / "none"), "--service", server.address]) == 2
+    assert answered_by(server) == str(following)
+    server.end()
+    again = Server(trained_run, tmp_path)
+    assert answered_by(again) == str(following)
+    assert again.ask("/mastery?student=ann") == before
+    rmtree(following)
+    for child in again.children():  # what cannot be opened any more is as the watcher opened it
+        os.kill(child, signal.SIGKILL)
+    assert again.ask("/mastery?student=ann") == before
+    again.end()

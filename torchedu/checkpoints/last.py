@@ -58,6 +58,7 @@ class LastCheckpoint(Checkpoint):
         self._saved_at = 0.0
         self._step = 0
         self._validates = False
+        self._saves = False  # whether the run's folder lacks what this training came to
         self._signal: int | None = None
         self._stop = False
         self._early_stop = False
@@ -69,6 +70,7 @@ class LastCheckpoint(Checkpoint):
             return
         self._trainer = trainer
         self._file = RunFolder.of_trainer(trainer).last
+        self._saves = False
         self._signal = None
         # Until this listens, Lightning does, and its handler talks to other ranks at any moment.
         trainer._signal_connector._sigterm_notifier_fn = self._noted  # type: ignore[method-assign, assignment]
@@ -94,7 +96,8 @@ class LastCheckpoint(Checkpoint):
 
         Lightning's forget the last score, and all where their folder has another name than it had.
         """
-        own = Path(str(trainer.ckpt_path)).parent.resolve()
+        file = Path(str(trainer.ckpt_path)).resolve()
+        self._saves, own = file != self._file.resolve(), file.parent
         for callback in trainer.checkpoint_callbacks:
             state = checkpoint["callbacks"].get(callback.state_key)
             if state and isinstance(callback, ModelCheckpoint):
@@ -179,6 +182,14 @@ class LastCheckpoint(Checkpoint):
         """Stop listening, and wait until all is on the disk."""
         self._end(trainer)
 
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save if there was nothing left to train, and what was gone on from was not the last.
+
+        So it is with the best of a run that was killed before it saved its last.
+        """
+        if self._trainer is not None and self._saves:
+            self._save(trainer)
+
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
@@ -219,6 +230,7 @@ class LastCheckpoint(Checkpoint):
         for logger in trainer.loggers:
             logger.save()  # the rows before the checkpoint are on the disk before it is
         trainer.save_checkpoint(self._file, weights_only=False)
+        self._saves = False
         self._saved_at = time.monotonic()
         if not self._stop:
             return

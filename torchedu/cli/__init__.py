@@ -19,6 +19,7 @@ COMMANDS = {
     "predict": "write what a network says: chances and mastery, courses, grades, tags, texts",
     "explain": "a tutoring session in the terminal with a trained language model",
     "serve": "answer over HTTP what each student masters, risks and needs next, event by event",
+    "versions": "see what a service answers by; swap, shadow, compare, promote and drop versions",
     "keys": "make, list and revoke keys of a service",
     "compare": "set runs side by side on the answers that all were scored on",
     "bench": "train many networks on data sets under equal conditions, and compare them",

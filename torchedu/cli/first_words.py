@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from torchedu.errors import ConfigError
 from torchedu.parsing import RECIPES, check_log, configuration, unknown_class, unknown_option
 from torchedu.run_folder import RunFolder
 
@@ -151,7 +152,9 @@ def _check_places(given: Mapping[str, str]) -> None:
     Raises:
         TorcheduError: That is so.
     """
-    data = given.get("--data.path", "")
+    data = given.get("--data.path")
+    if data == "":
+        raise ConfigError("⟦data.path⟧ is empty.", "Name a file or folder of data.")
     if data and "://" not in data and not Path(data).exists():
         # Where importers stand; what there is beside it is named.
         from torchedu.datasets.importers.reading.text import locate

@@ -1,6 +1,7 @@
 """``torchedu serve``: trained networks as a service."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Literal
 
 from torchedu.cli.terminal import Terminal
@@ -23,6 +24,7 @@ def serve(
     body_limit: int = 2**20,
     rate: float | None = None,
     prerequisites: str | None = None,
+    forward: str | None = None,
 ) -> None:
     """Take events over HTTP, and answer what each student masters, risks and needs next.
 
@@ -37,6 +39,8 @@ def serve(
         body_limit: Most bytes of a request.
         prerequisites: A CSV file of pairs of skills, ``skill`` and ``requires``: no item comes next
             whose skills require one that is not mastered.
+        forward: A record store to which learning records are sent on; its login stands in
+            TORCHEDU_FORWARD_USER and TORCHEDU_FORWARD_PASSWORD.
         rate: Events and questions a second that a key may send on average; any number by default.
     """
     # torch is loaded only when there is something to serve, not for help.
@@ -52,11 +56,14 @@ def serve(
     if rate is not None and not rate > 0:
         raise ConfigError(f"⟦rate⟧ is {rate}.", "It is above 0; leave it out for any number.")
     settings = Settings(
-        runs, store, host, port, workers, synchronous, body_limit, rate, prerequisites
+        runs, store, host, port, workers, synchronous, body_limit, rate, prerequisites, forward
     )
     terminal = Terminal()
 
-    def ready(address: str) -> None:
+    def ready(address: str, at: Mapping[str, str]) -> None:
+        for name, path in at.items():
+            if path not in [str(Path(run).absolute()) for run in runs]:
+                terminal.print(f"{name} is answered by {path}, which has taken its place")
         terminal.print(f"{', '.join(runs)}: {address} ({address}/docs tells what to ask)")
 
     raise SystemExit(run(settings, ready))

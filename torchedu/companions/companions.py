@@ -52,6 +52,8 @@ class Companions:
         thresholds: Thresholds of risks that were chosen after training, plain JSON; None where
             none were.
         base: Checksum of the model that low-rank additions were trained on; None without.
+        answered: How often each item was answered in what the network was last trained on; shape
+            (items,). Data that it is scored on has another mix, so it is not compared.
         reading: How raw rows were read, plain JSON: the model that reads texts, say, or after how
             many days marks are known. Rows that a network is asked about in use are read alike; it
             is not compared, since the same may stand elsewhere.
@@ -67,6 +69,7 @@ class Companions:
     tokenizer: Mapping[str, str] | None = None
     thresholds: Sequence[Mapping[str, Any]] | None = None
     base: str | None = None
+    answered: NDArray[Any] | None = field(default=None, compare=False, metadata={"rows": ITEM})
     reading: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __eq__(self, other: object) -> bool:

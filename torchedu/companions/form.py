@@ -62,6 +62,7 @@ _beside = record(
         "columns": table(listed(text())),
         "item_skills": _table(torch.int64, 2),
         "ranges": _table(torch.float32, 3),
+        "answered": _table(torch.float32, 1),
         "tokenizer": record({file: text(most=1 << 28) for file in TOKENIZER_FILES}),
         "thresholds": listed(table(json_value)),
         "base": text(r"[0-9a-f]{16}", 16, "a checksum"),
@@ -80,6 +81,7 @@ def companions(value: Any, look: Look) -> None:
     for name, (rows, values) in {
         "item_skills": ("item", "skill"),
         "ranges": ("prompt", ""),
+        "answered": ("item", ""),
     }.items():
         if name not in value:
             continue

@@ -109,6 +109,11 @@ class DataModule(Ranged, LightningDataModule, ABC):
         """What the data says of itself: its names, and what else weights may belong to."""
         return Companions(self.store.vocabulary)
 
+    @property
+    def answered(self) -> NDArray[np.float32] | None:
+        """How often each item was answered in the training part, by its id; None of other data."""
+        return None
+
     @cached_property
     def companions(self) -> Companions:
         """What its batches belong to: its own, or what a trained network's weights do."""

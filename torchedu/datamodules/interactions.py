@@ -33,6 +33,8 @@ from torchedu.schema import ITEM, SKILL, Vocabulary
 
 MOST_WINDOWS = 64
 """Windows in a batch whose size nobody said."""
+COUNTED = 50_000
+"""Students whose answers are counted at a time."""
 
 
 class Interactions(DataModule):
@@ -157,6 +159,20 @@ class Interactions(DataModule):
     def parts(self) -> Mapping[str, Part]:
         """The parts ``train``, ``val`` and ``test``."""
         return self._split(self.store)
+
+    @property
+    def answered(self) -> NDArray[np.float32]:
+        """How often each item was answered in the training part; shape (items,)."""
+        train, offsets = self.parts["train"], self.store.history_offsets
+        names = self.store.vocabulary[ITEM]
+        times = np.zeros(len(names), np.int64)
+        for first in range(0, len(train.student), COUNTED):
+            some = slice(first, first + COUNTED)
+            index, _ = stretch_index(offsets[train.student[some]], train.stop[some])
+            times += np.bincount(self.store.item[index], minlength=len(times))
+        mine = np.zeros(self.num_items, np.float32)
+        np.add.at(mine, names.translation(self.vocabulary[ITEM]), times)
+        return mine
 
     def suit(self, net: Network) -> None:
         """Carry what a network reads of an answer beside item, skills and mark.

@@ -12,6 +12,8 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from torchedu.files import take_space
+
 CHUNK_ROWS = 1 << 19
 """Rows held in memory at a time."""
 
@@ -122,10 +124,11 @@ class Grouping:
         self._flush()
         if not self.rows:
             return {name: np.zeros(0, dtype) for name, dtype in self._dtypes.items()}
-        target: dict[str, NDArray[Any]] = {
-            name: np.memmap(self._folder / f"{name}.grouped", dtype, "w+", shape=(self.rows,))
-            for name, dtype in self._dtypes.items()
-        }
+        target: dict[str, NDArray[Any]] = {}
+        for name, dtype in self._dtypes.items():
+            with (self._folder / f"{name}.grouped").open("w+b") as file:
+                take_space(file, self.rows * dtype.itemsize)
+                target[name] = np.memmap(file, dtype, "r+", shape=(self.rows,))
         spilled = {name: self._spill(name) for name in self._dtypes}
         students = self._spill("student")
         for start in range(0, self.rows, CHUNK_ROWS):

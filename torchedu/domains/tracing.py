@@ -1,7 +1,8 @@
 """Knowledge tracing: how likely is this student to answer the next question correctly?"""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from torch import Tensor
 from torch.nn import functional as F
@@ -85,6 +86,11 @@ class Tracing(Domain):
         self.net = self.built(net, KTModel, num_items, num_skills)
         self.num_items = num_items
         self.num_skills = num_skills
+
+    def take_facts(self, data: Any, fresh: bool) -> None:
+        """Keep how often each item was answered, against which use can be held."""
+        if self.companions is not None:
+            self.companions = replace(self.companions, answered=data.answered)
 
     def scoring(self) -> "Metric":
         """Return what the scores are computed by; see ``Domain.metrics``."""

@@ -31,7 +31,7 @@ from torch import distributed
 from torchedu.datasets.order import token_batches
 from torchedu.errors import ConfigError
 from torchedu.features.tokens import Tokens, text_keys, tokenize
-from torchedu.files import alone, below, write_whole
+from torchedu.files import alone, below, take_space, write_whole
 from torchedu.models.text_encoder import (
     Pooling,
     TextEncoder,
@@ -255,7 +255,7 @@ def _open(home: Path, keys: NDArray[np.bytes_], dim: int, precision: Precision) 
                 each.unlink(missing_ok=True)
         for each, size in sizes.items():
             with each.open("ab") as stream:
-                stream.truncate(size)
+                take_space(stream, size)
         write_whole(file, keys.tobytes())
     part = _mapped(file, row, "r+")
     assert part is not None, "its files have their sizes now"

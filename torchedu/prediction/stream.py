@@ -162,7 +162,7 @@ class _Shard(Callback):
                 self._open[name] = self._files.enter_context(file.open("wb"))
             if len(rows) or name not in self.columns:
                 self.columns[name] = Column(rows.dtype.str, rows.shape[1:])
-            rows.tofile(self._open[name])
+            self._open[name].write(rows.data)  # `tofile` says nothing of a disk that is full
 
     def close(self) -> None:
         """Complete the files."""
@@ -180,14 +180,13 @@ def _shard(folder: Path, name: str, rank: int) -> Path:
     return folder / f"{name}.{rank}"
 
 
-def _mapped(file: Path, column: Column, rows: int | None = None) -> NDArray[Any]:
-    """Map a column of a file, which is made with so many rows where these are said."""
+def _mapped(file: Path, column: Column) -> NDArray[Any]:
+    """Map a column of a file."""
     size = np.dtype(column.dtype).itemsize * int(np.prod(column.shape))
-    count = file.stat().st_size // size if rows is None else rows
+    count = file.stat().st_size // size
     if not count:  # nothing cannot be mapped
         return np.empty((0, *column.shape), column.dtype)
-    shape = count, *column.shape
-    return np.memmap(file, np.dtype(column.dtype), "r" if rows is None else "w+", shape=shape)
+    return np.memmap(file, np.dtype(column.dtype), "r", shape=(count, *column.shape))
 
 
 def _folder(stack: ExitStack, own: Path, trainer: Trainer) -> tuple[Path, list[bool]]:
@@ -243,9 +242,10 @@ def _ordered(folder: Path, whole: Columns, keys: Sequence[str]) -> Columns:
     order = np.lexsort([whole[name] for name in reversed(keys)])
     ordered: Columns = {}
     for name, column in whole.items():
-        kind = Column(column.dtype.str, column.shape[1:])
-        ordered[name] = _mapped(folder / f"{name}.ordered", kind, len(column))
-        for begin in range(0, len(order), ROWS):
-            ordered[name][begin : begin + ROWS] = column[order[begin : begin + ROWS]]
+        file = folder / f"{name}.ordered"
+        with file.open("wb") as rows:
+            for begin in range(0, len(order), ROWS):
+                rows.write(column[order[begin : begin + ROWS]].data)
+        ordered[name] = _mapped(file, Column(column.dtype.str, column.shape[1:]))
         (folder / name).unlink(missing_ok=True)
     return ordered

@@ -63,6 +63,7 @@ def quiet() -> None:
         ".*find_unused_parameters=True was specified.*",  # by us, for the order of sums
         ".*FSDP2-wrapped module .* returned a view tensor.*",  # no task changes it in place
         ".*will be overridden by .*configure_optimizers.*",  # --optimizer asks for just that
+        ".*`srun` command is available.*",  # a job that needs it is refused, others do without
     ):
         warnings.filterwarnings("ignore", message)
 

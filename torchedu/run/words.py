@@ -65,7 +65,7 @@ class Words:
         self.start = ""
         classes: list[str] = []  # that words name, or values in which they do
         waiting = ""  # the option whose value is the next word
-        for word in words:
+        for word in _classes_first(words):
             option, equals, value = (waiting, "=", word) if waiting else word.partition("=")
             if not waiting:
                 self._options.append(option)
@@ -157,6 +157,33 @@ class Words:
         if words and words[-1] != AUTO:
             last = max(i for i, option in enumerate(self._options) if option in FILE)
             self._pieces[last + 1].append(f"{STRATEGY}={words[-1]}")
+
+
+def _classes_first(words: Sequence[str]) -> list[str]:
+    """Return the words with the options of a class after the option that names it.
+
+    A parser reads them in turn, and would give them to the class that was meant before.
+    """
+    pieces: list[list[str]] = [[]]
+    for word in words:
+        if word.startswith("--") or word in FILE:
+            pieces.append([])
+        pieces[-1].append(word)
+    for name in sorted({_name(piece) for piece in pieces}):  # a class before those within it
+        names = [_name(piece) for piece in pieces]
+        first = names.index(name)
+        if name.rpartition(".")[2] in CLASSES:
+            early = [i for i in range(first) if names[i].startswith(f"{name}.")]
+            moved = [pieces[i] for i in (first, *early)]
+            before, after = pieces[:first], pieces[first + 1 :]
+            pieces = [piece for i, piece in enumerate(before) if i not in early] + moved + after
+    return [word for piece in pieces for word in piece]
+
+
+def _name(piece: Sequence[str]) -> str:
+    """Return the name of an option that stands with its value, without dashes."""
+    option = piece[0].partition("=")[0] if piece else ""
+    return option.lstrip("-").replace(".init_args", "")
 
 
 def check_classes(content: Any, named: Collection[str] = ()) -> None:

@@ -22,7 +22,10 @@ MARK = "tedu_"
 """Begins every key, so that one that leaked is found in texts."""
 TEXTS = ("grade", "tag", "explain")
 """Verbs that are about a text sent along, and so about nobody whom the service knows."""
-NEEDS = {"post": WRITE, "metrics": ADMIN, "forget": ADMIN, "health": None}
+NEEDS = {
+    "post": WRITE, "record": WRITE, "metrics": ADMIN, "forget": ADMIN, "versions": ADMIN,
+    "swap": ADMIN, "promote": ADMIN, "drop": ADMIN, "drift": ADMIN, "health": None,
+}  # fmt: skip
 """The scope that a verb needs; any other asks about students."""
 
 

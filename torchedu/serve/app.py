@@ -1,6 +1,8 @@
 """The routes of a service: HTTP in, a message to the states, their answer out."""
 
+from base64 import b64decode
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -11,12 +13,16 @@ from fastapi.security import HTTPBearer
 
 from torchedu import __version__
 from torchedu.errors import TorcheduError
+from torchedu.serve import xapi
 from torchedu.serve.access import digest_of
 from torchedu.serve.bodies import EITHER, Course, Name, Students, Time, read_events, refused
+from torchedu.serve.json_bodies import StrictRoute
 from torchedu.serve.problems import MEDIA_TYPE, Problem
+from torchedu.serve.records import DEFINITIONS
 from torchedu.serve.service import Reply
 from torchedu.serve.text_bodies import Sentences, Texts, Wanted, plain
 from torchedu.serve.texts import TextRuns
+from torchedu.serve.version_routes import add_versions
 from torchedu.serve.wire import Ask
 
 LIMIT = 2**20
@@ -47,11 +53,15 @@ def create_app(ask: Ask, texts: TextRuns | None = None, limit: int = LIMIT) -> F
         responses={422: {"description": "A problem document (RFC 9457) that names the field.",
                          "content": {MEDIA_TYPE: {"schema": {"type": "object"}}}}},
     )  # fmt: skip
+    app.router.route_class = StrictRoute
     app.add_middleware(_Limited, limit=limit)
 
-    async def asked(request: Request, do: str, **arguments: Any) -> Response:
+    async def put(request: Request, do: str, **arguments: Any) -> Reply:
         given = {name: value for name, value in arguments.items() if value is not None}
-        return _response(await ask({"do": do, "key": _key(request), **given}))
+        return await ask({"do": do, "key": _key(request), **given})
+
+    async def asked(request: Request, do: str, **arguments: Any) -> Response:
+        return _response(await put(request, do, **arguments))
 
     events = {"content": {"application/json": {"schema": EITHER.json_schema(
         ref_template="#/components/schemas/{model}")}}, "required": True}  # fmt: skip
@@ -140,11 +150,11 @@ def create_app(ask: Ask, texts: TextRuns | None = None, limit: int = LIMIT) -> F
     runs = texts or TextRuns({})
 
     async def read(request: Request, do: str, run: str | None, given: dict[str, Any]) -> Response:
-        reply = await ask({"do": do, "key": _key(request)})
+        reply = await put(request, do)
         if reply.status != HTTPStatus.OK:
             return _response(reply)
         try:
-            return JSONResponse(await runs.answer(do, run, given))
+            return JSONResponse(await runs.answer(do, run, given, reply.body.get("at")))
         except TorcheduError as error:
             raise Problem.of(error) from None
 
@@ -163,12 +173,14 @@ def create_app(ask: Ask, texts: TextRuns | None = None, limit: int = LIMIT) -> F
         """Explain a problem, to a student whose mastery is looked up where one is named."""
         known: dict[str, float] = {}
         if wanted.student is not None:
-            about = {"do": "mastery", "student": wanted.student, "key": _key(request)}
-            reply = await ask(about)
+            reply = await put(request, "mastery", student=wanted.student)
             if reply.status != HTTPStatus.OK:
                 return _response(reply)
             known = reply.body["skills"]
         return await read(request, "explain", run, wanted.asked(known))
+
+    app.include_router(xapi.routes(put))
+    add_versions(app, asked)
 
     @app.post("/forget", tags=["service"])
     async def post_forget(request: Request, named: Students) -> Response:
@@ -183,7 +195,7 @@ def create_app(ask: Ask, texts: TextRuns | None = None, limit: int = LIMIT) -> F
     @app.get("/metrics", tags=["service"], response_class=PlainTextResponse)
     async def get_metrics(request: Request) -> Response:
         """Return counters for Prometheus."""
-        reply = await ask({"do": "metrics", "key": _key(request)})
+        reply = await put(request, "metrics")
         return PlainTextResponse(reply.body) if reply.status == HTTPStatus.OK else _response(reply)
 
     @app.exception_handler(Problem)
@@ -207,7 +219,7 @@ def create_app(ask: Ask, texts: TextRuns | None = None, limit: int = LIMIT) -> F
 
     def openapi() -> dict[str, Any]:
         whole = schema()
-        whole["components"]["schemas"].update(definitions)
+        whole["components"]["schemas"].update(definitions | DEFINITIONS)
         return whole
 
     app.openapi = openapi  # type: ignore[method-assign]
@@ -215,9 +227,15 @@ def create_app(ask: Ask, texts: TextRuns | None = None, limit: int = LIMIT) -> F
 
 
 def _key(request: Request) -> str | None:
-    """Return the digest of the key that a request sends; the key itself goes no further."""
+    """Return the digest of the key that a request sends; the key itself goes no further.
+
+    Record stores are told a name and a password (Basic), of which the password is the key.
+    """
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    return digest_of(key.strip()) if scheme.lower() == "bearer" else None
+    if scheme.lower() == "basic":
+        with suppress(ValueError):
+            key = b64decode(key.strip(), validate=True).decode().partition(":")[2]
+    return digest_of(key.strip()) if scheme.lower() in ("bearer", "basic") else None
 
 
 def _response(reply: Reply) -> Response:

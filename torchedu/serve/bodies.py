@@ -1,6 +1,7 @@
 """What may be posted: the forms of events, read and checked at once."""
 
 from datetime import datetime
+from math import isfinite
 from typing import Annotated, Any, Literal, get_args
 from uuid import uuid4
 
@@ -89,7 +90,9 @@ class InCourse(_Event):
     event: Kind
     student: Name
     course: Name
-    day: Day = Field(description="The day; the course's first is 0.")
+    day: Day | None = Field(
+        None, description="The day; the course's first is 0. If left out, that of its `time`."
+    )
     work: Name | None = Field(None, description="What was handed in.")
     value: float | None = Field(
         None, description="The mark, how often it was clicked on that day, or whether it ended bad."
@@ -188,6 +191,7 @@ def refused(errors: Any) -> Problem:
     row = next((part for part in path if isinstance(part, int)), None)
     field = ".".join(str(part) for part in path if part is not row) or "event"
     value = first["input"] if isinstance(first["input"], str | int | float | bool) else None
+    value = None if isinstance(value, float) and not isfinite(value) else value
     more = f" ({len(errors) - 1} more are wrong)" if len(errors) > 1 else ""
     where = "" if row is None else f"row {row}: "
     text = first["msg"].removeprefix("Value error, ")

@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 ANSWERED, ENROLLED, COURSE, ABOUT = "answered", "enrolled", "course", "about"
 """Kinds of events beside those of ``engine.risk.Kind``: an answer to an item, a course taken, a
 course that begins, and what may be known of a student."""
+STATEMENT, VOIDED = "statement", "voided"
+"""Kinds that no run takes: a learning record as it came, and the mark that it is void. Events that
+count no more because their record is void are of their kind with ``VOIDED`` before it."""
 AHEAD = 300_000
 """Milliseconds by which a clock that tells an event's time may be ahead of the service's."""
 
@@ -51,7 +54,8 @@ def event_of(given: Mapping[str, Any], seq: int, now: int) -> Event:
     """
     fields = dict(given)
     id, kind = fields.pop("id"), fields.pop("event")
-    content = json.dumps([kind, fields], sort_keys=True, ensure_ascii=False).encode()
+    came = fields.get("statement", fields)  # a record is what came, not what was read of it
+    content = json.dumps([kind, came], sort_keys=True, ensure_ascii=False).encode()
     return Event(
         seq,
         id,

@@ -9,12 +9,12 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, delete, func, insert, or_, select
+from sqlalchemy import Select, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from torchedu.errors import TorcheduError
-from torchedu.serve.events import Event
+from torchedu.serve.events import VOIDED, Event
 from torchedu.serve.tables import AUDIT, EVENTS, MEMBERS, STATES, Synchronous, open_tables
 
 AT_ONCE = 500
@@ -78,11 +78,10 @@ class EventLog:
 
     def __init__(self, file: str | Path, synchronous: Synchronous = "FULL") -> None:
         self.file = Path(file)
-        self._engine = open_tables(self.file, synchronous)
+        self._engine = self.tables = open_tables(self.file, synchronous)
         self._writer = self._engine.connect()
         self._reader = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        last = self._rows(select(func.max(EVENTS.c.seq)))[0][0]
-        self.next_seq: int = (last or 0) + 1
+        self.next_seq: int = self.last_seq() + 1
 
     def close(self) -> None:
         """Close the file."""
@@ -95,13 +94,18 @@ class EventLog:
         events: Sequence[Event],
         snapshots: Sequence[Snapshot] = (),
         asked: Sequence[Asked] = (),
-    ) -> None:
+        voided: Collection[str] = (),
+    ) -> set[str]:
         """Write events and states, all or none of them; they are on the disk when this returns.
 
         Args:
             events: New events, the first of which has the place ``next_seq``.
             snapshots: States that take the place of those of the same student and network.
             asked: What was asked, for the book.
+            voided: Names of events, the new ones among them, that count no more.
+
+        Returns:
+            The students of whom events count no more; their states are to be made again.
 
         Raises:
             Unwritable: They cannot be written.
@@ -109,6 +113,7 @@ class EventLog:
         rows = [{**e._asdict(), "fields": json.dumps(e.fields, ensure_ascii=False)} for e in events]
         members = {(e.group, e.student) for e in events if e.group is not None and e.student}
         member = sqlite_insert(MEMBERS).on_conflict_do_nothing()
+        changed: set[str] = set()
         try:
             with self._writer.begin():
                 if rows:
@@ -121,16 +126,30 @@ class EventLog:
                     self._writer.execute(kept, [s._asdict() for s in snapshots])
                 if asked:
                     self._writer.execute(insert(AUDIT), [a._asdict() for a in asked])
+                for some in _parts(voided):
+                    changed |= self._void(some)
         except SQLAlchemyError as error:
             raise self._unwritable(error) from error
         if events:
             self.next_seq = events[-1].seq + 1
+        return changed
 
-    def forget(self, students: Collection[str]) -> int:
+    def _void(self, ids: list[str]) -> set[str]:
+        """Let events count no more, and drop the states of their students, whom it returns."""
+        still = EVENTS.c.id.in_(ids) & ~EVENTS.c.kind.startswith(VOIDED)
+        students = select(EVENTS.c.student).where(still).distinct()
+        changed = {row.student for row in self._writer.execute(students)}
+        self._writer.execute(delete(STATES).where(STATES.c.student.in_(changed)))
+        kind = f"{VOIDED} " + EVENTS.c.kind
+        self._writer.execute(update(EVENTS).where(still).values(kind=kind))
+        return changed
+
+    def forget(self, students: Collection[str], named: Collection[str] = ()) -> int:
         """Delete all that stands of students; no byte of it is left in the file when this returns.
 
         Args:
             students: Their names.
+            named: The names of events that speak of them beside their own.
 
         Returns:
             How many events went.
@@ -146,6 +165,9 @@ class EventLog:
                         self._writer.execute(delete(table).where(table.c.student.in_(some)))
                     mine = delete(EVENTS).where(EVENTS.c.student.in_(some))
                     gone += self._writer.execute(mine).rowcount
+                for some in _parts(named):
+                    others = delete(EVENTS).where(EVENTS.c.id.in_(some))
+                    gone += self._writer.execute(others).rowcount
             # Pages that were divided or joined keep old bytes until all is written anew.
             self._reader.exec_driver_sql("VACUUM")
             busy, *_ = self._reader.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
@@ -163,6 +185,10 @@ class EventLog:
             f"{self.file} cannot be written ({type(error).__name__}).",
             "Look at the space left on its disk and at the rights to it.",
         )
+
+    def last_seq(self) -> int:
+        """Return the place of the last event in the file; 0 where there is none."""
+        return self._rows(select(func.max(EVENTS.c.seq)))[0][0] or 0
 
     def digests(self, ids: Collection[str]) -> dict[str, bytes]:
         """Return the checksums of those events that are known already, by name."""
@@ -195,10 +221,83 @@ class EventLog:
         ]
         return sorted(events, key=lambda e: e.order)
 
-    def events_of_kinds(self, kinds: Collection[str]) -> Iterator[Event]:
-        """Yield all events of some kinds, as they came."""
-        asked = select(EVENTS).where(EVENTS.c.kind.in_(kinds)).order_by(EVENTS.c.seq)
-        yield from map(_event, self._reader.execute(asked).yield_per(1000))
+    def events_of_kinds(self, kinds: Collection[str], after: int = 0) -> Iterator[Event]:
+        """Yield all events of some kinds, as they came, from a place in the log on."""
+        asked = select(EVENTS).where(EVENTS.c.kind.in_(kinds), EVENTS.c.seq > after)
+        yield from map(_event, self._reader.execute(asked.order_by(EVENTS.c.seq)).yield_per(1000))
+
+    def busy_students(self, events: int, size: int) -> Iterator[list[str]]:
+        """Yield students of so many events or more, in the order of their names.
+
+        Args:
+            events: Of how many at least.
+            size: How many students at a time; nothing is held open in between.
+        """
+        name, last = EVENTS.c.student, ""
+        asked = select(name, func.count()).group_by(name).order_by(name).limit(AT_ONCE)
+        while rows := self._rows(asked.where(name > last)):
+            last = rows[-1][0]
+            many = [student for student, number in rows if number >= events]
+            for first in range(0, len(many), size):
+                yield many[first : first + size]
+
+    def students_since(self, seq: int) -> list[str]:
+        """Return the students of whom there are events from a place in the log on."""
+        asked = select(EVENTS.c.student).where(EVENTS.c.seq >= seq).distinct()
+        return [row.student for row in self._rows(asked)]
+
+    def drop_states(self, networks: Collection[str], most: int) -> int:
+        """Delete states of other networks than these, up to so many; return how many they were.
+
+        Raises:
+            Unwritable: They cannot be deleted.
+        """
+        others = select(STATES.c.student, STATES.c.network)
+        others = others.where(STATES.c.network.not_in(networks)).limit(most)
+        try:
+            with self._writer.begin():
+                rows = self._writer.execute(others).all()
+                for student, network in rows:
+                    mine = (STATES.c.student == student) & (STATES.c.network == network)
+                    self._writer.execute(delete(STATES).where(mine))
+        except SQLAlchemyError as error:
+            raise self._unwritable(error) from error
+        return len(rows)
+
+    def page(
+        self,
+        kind: str,
+        most: int,
+        *,
+        seqs: tuple[int, int] = (0, 2**62),
+        times: tuple[int, int] = (0, 2**62),
+        id: str | None = None,
+        student: str | None = None,
+        within: str | None = None,
+        newest_first: bool = False,
+    ) -> list[Event]:
+        """Return some events of a kind, as they came or the last first.
+
+        Args:
+            kind: The kind.
+            most: How many at most.
+            seqs: Between which places in the log, both left out.
+            times: From after which time, up to which.
+            id: What the only one is called.
+            student: Whose; anybody's where it is None.
+            within: Of what was told beside, a piece of the text.
+            newest_first: Whether the last comes first.
+        """
+        seq, time, fields = EVENTS.c.seq, EVENTS.c.time, EVENTS.c.fields
+        asked = select(EVENTS).where(EVENTS.c.kind == kind, seq > seqs[0], seq < seqs[1])
+        asked = asked.where(time > times[0], time <= times[1]).limit(most)
+        if id is not None:
+            asked = asked.where(EVENTS.c.id == id)
+        if student is not None:
+            asked = asked.where(EVENTS.c.student == student)
+        if within is not None:
+            asked = asked.where(func.replace(fields, within, "") != fields)  # minds upper case
+        return list(map(_event, self._rows(asked.order_by(seq.desc() if newest_first else seq))))
 
     def snapshots(self, students: Collection[str], network: str) -> dict[str, Snapshot]:
         """Return the states that are kept of students, by name."""

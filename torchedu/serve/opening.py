@@ -24,33 +24,65 @@ FOLLOWERS: dict[Any, Callable[..., Follower]] = {
 """What follows the log, by the task of its run."""
 
 
-def open_runs(runs: Sequence[str | Path]) -> dict[str, Domain]:
-    """Open the tasks of runs, and name each by its folder (or file).
+Kind = type[Domain]
+"""A task that a service knows."""
+
+
+def named(runs: Sequence[str | Path]) -> dict[str, str]:
+    """Return where runs stand, each by the name of its folder (or file).
 
     Args:
         runs: Runs' folders, checkpoints or exports.
 
     Raises:
-        ConfigError: Two have one name, or a task cannot be served.
-        CheckpointError: A run cannot be opened.
+        ConfigError: Two have one name.
     """
-    opened: dict[str, Domain] = {}
+    places: dict[str, str] = {}
     for run in runs:
-        name = Path(run).absolute().name
-        if name in opened:
+        path = Path(run).absolute()
+        if path.name in places:
             raise ConfigError(
-                f"⟦runs⟧ names two runs that are called {name!r}.",
+                f"⟦runs⟧ names two runs that are called {path.name!r}.",
                 "A service calls a run by the name of its folder: rename it.",
             )
-        domain = opened[name] = open_task(run)
-        if not isinstance(domain, (*FOLLOWERS, *VERBS)):
-            tasks = ", ".join(kind.__name__ for kind in (*FOLLOWERS, *VERBS))
-            raise ConfigError(
-                f"the run {run} is of the task {type(domain).__name__}, which a service does not "
-                "know.",
-                f"It serves {tasks}.",
-            )
+        places[path.name] = str(path)
+    return places
+
+
+def open_runs(places: Mapping[str, str]) -> dict[str, Domain]:
+    """Open the tasks of runs.
+
+    Args:
+        places: Where they stand, by what they are called; see ``named``.
+
+    Raises:
+        ConfigError: A task cannot be served.
+        CheckpointError: A run cannot be opened.
+    """
+    opened = {name: open_task(path) for name, path in places.items()}
+    for name, domain in opened.items():
+        kind_of(domain, places[name])
     return opened
+
+
+def kind_of(domain: Domain, path: str) -> Kind:
+    """Return which of the tasks that a service knows a task is.
+
+    Args:
+        domain: The task.
+        path: Where it stands.
+
+    Raises:
+        ConfigError: It is none of them.
+    """
+    known: list[Kind] = [*FOLLOWERS, *VERBS]
+    for kind in known:
+        if isinstance(domain, kind):
+            return kind
+    raise ConfigError(
+        f"the run {path} is of the task {type(domain).__name__}, which a service does not know.",
+        f"It serves {', '.join(kind.__name__ for kind in known)}.",
+    )
 
 
 def requirements(opened: Mapping[str, Domain], path: str | None) -> dict[str, dict[str, Any]]:
@@ -83,6 +115,5 @@ def follow(
     return [
         FOLLOWERS[kind](name, engine_of(domain), log, **more[name])
         for name, domain in opened.items()
-        for kind in FOLLOWERS
-        if isinstance(domain, kind)
+        if (kind := kind_of(domain, name)) in FOLLOWERS
     ]

@@ -12,7 +12,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,19 +22,24 @@ import torch
 import uvicorn
 
 from torchedu.domains import Domain
-from torchedu.errors import ConfigError
+from torchedu.errors import ConfigError, TorcheduError
 from torchedu.serve.access import Access, Keys
 from torchedu.serve.app import LIMIT, create_app
+from torchedu.serve.forwarding import address_of, forward
 from torchedu.serve.log import EventLog
-from torchedu.serve.opening import follow, open_runs, requirements
-from torchedu.serve.service import Service
+from torchedu.serve.opening import follow, kind_of, named, open_runs, requirements
+from torchedu.serve.places import serving
+from torchedu.serve.service import Service, now
 from torchedu.serve.tables import Synchronous, hold
 from torchedu.serve.texts import TextRuns
+from torchedu.serve.versions import Serving, Versions
 from torchedu.serve.wire import Asker, answer
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 BACKLOG = 2048
 """Connections that wait to be taken."""
+SWITCH = 0.0005
+"""Seconds after which who makes a candidate lets those go on who answer."""
 AT_LEAST = 1.0
 """Seconds after which a process that fails has not failed as it began."""
 STATES = "states"
@@ -56,14 +62,48 @@ class Settings:
     body_limit: int = LIMIT
     rate: float | None = None
     prerequisites: str | None = None
+    forward: str | None = None
 
 
-def serve(settings: Settings, ready: Callable[[str], None] = print) -> int:
+@dataclass
+class Opened:
+    """The runs as the watcher has opened them, which its forks share.
+
+    Attributes:
+        domains: Their tasks, by what they are called.
+        given: Where those stand that the service was started with.
+        at: Where those stand that were opened, which may have taken the places of the former.
+        more: Further arguments of those that follow the log.
+    """
+
+    domains: dict[str, Domain]
+    given: dict[str, str]
+    at: dict[str, str]
+    more: dict[str, dict[str, Any]]
+
+    def now(self, at: Mapping[str, str], prerequisites: str | None) -> "Opened":
+        """Return what is served since others took places; what cannot be opened is as it was."""
+        now = Opened(dict(self.domains), self.given, dict(self.at), dict(self.more))
+        for name, path in at.items():
+            if path != self.at[name]:
+                try:
+                    domains = open_runs({name: path})
+                    now.more |= requirements(domains, prerequisites)
+                except TorcheduError:
+                    traceback.print_exc()
+                    continue
+                now.domains |= domains
+                now.at[name] = path
+        return now
+
+
+def serve(settings: Settings, ready: Callable[[str, Mapping[str, str]], None]) -> int:
     """Serve until the process is told to end (SIGTERM, SIGINT).
 
     Args:
         settings: How.
-        ready: Called with the address once requests are taken.
+        ready: Called once requests are taken, with the address and where the runs stand that are
+            served.
 
     Returns:
         The exit code.
@@ -72,9 +112,13 @@ def serve(settings: Settings, ready: Callable[[str], None] = print) -> int:
         ConfigError: The file or the port cannot be used, or a run cannot be served.
         CheckpointError: A run cannot be opened.
     """
+    if settings.forward is not None:
+        address_of(settings.forward)  # what is wrong is told now
     torch.set_num_threads(1)  # forks want one thread, and a request is too small for two
-    opened = open_runs(settings.runs)
-    more = requirements(opened, settings.prerequisites)
+    given = named(settings.runs)
+    at = serving(settings.store, given)
+    domains = open_runs(at)
+    opened = Opened(domains, given, at, requirements(domains, settings.prerequisites))
     with (
         _bound(settings.host, settings.port) as door,
         hold(Path(settings.store)),
@@ -87,14 +131,19 @@ def serve(settings: Settings, ready: Callable[[str], None] = print) -> int:
         states.bind(path)
         states.listen(BACKLOG)
         watcher = _Watcher()
-        watcher.start(STATES, lambda: _follow(settings, opened, more, states, watcher.parent_gone))
+        watcher.start(STATES, lambda: _follow(settings, opened, states, watcher.parent_gone))
         for number in range(settings.workers):
             watcher.start(
                 f"worker {number}",
                 lambda: _speak(settings, opened, door, path, watcher.parent_gone),
             )
+        if settings.forward is not None:
+            watcher.start(
+                "forwarder",
+                lambda: _forward(settings.store, str(settings.forward), watcher.parent_gone),
+            )
         host, port = door.getsockname()[:2]
-        ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+        ready(f"http://{f'[{host}]' if ':' in host else host}:{port}", at)
         return watcher.watch()
 
 
@@ -171,12 +220,12 @@ class _Watcher:
 
 def _follow(
     settings: Settings,
-    opened: dict[str, Domain],
-    more: dict[str, dict[str, Any]],
+    opened: Opened,
     states: socket.socket,
     gone: socket.socket,
 ) -> None:
     """Have the states, and answer those who ask about them."""
+    sys.setswitchinterval(SWITCH)
     end, wake = socket.socketpair()
     wake.setblocking(False)
     signal.set_wakeup_fd(wake.fileno())
@@ -184,7 +233,14 @@ def _follow(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: those who speak HTTP end first
     log = EventLog(settings.store, settings.synchronous)
     keys = Keys(settings.store)
-    service = Service(follow(opened, log, more), log, access=Access(keys, log, settings.rate))
+    opened = opened.now(serving(settings.store, opened.given), settings.prerequisites)
+    followers = follow(opened.domains, log, opened.more)
+    kinds = {name: kind_of(domain, name) for name, domain in opened.domains.items()}
+    versions = Versions(
+        followers, log, Serving(kinds, opened.given, opened.at), settings.prerequisites, now
+    )
+    access = Access(keys, log, settings.rate)
+    service = Service(followers, log, access=access, versions=versions)
     answer(states, service.handle, end, gone)
     service.close()
     keys.close()
@@ -192,7 +248,7 @@ def _follow(
 
 def _speak(
     settings: Settings,
-    opened: dict[str, Domain],
+    opened: Opened,
     door: socket.socket,
     path: str,
     gone: socket.socket,
@@ -205,13 +261,19 @@ def _speak(
 
     threading.Thread(target=end_with_parent, daemon=True).start()
     config = uvicorn.Config(
-        create_app(Asker(path), TextRuns(opened), settings.body_limit),
+        create_app(Asker(path), TextRuns(opened.domains, opened.at), settings.body_limit),
         access_log=False,  # addresses hold names
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=10,
     )
     uvicorn.Server(config).run(sockets=[door])
+
+
+def _forward(store: str, url: str, gone: socket.socket) -> None:
+    """Send learning records on."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: it is told by SIGTERM
+    forward(store, url, gone)
 
 
 def _check_keys(settings: Settings) -> None:

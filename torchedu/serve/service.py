@@ -9,6 +9,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -19,11 +20,15 @@ from torchedu.serve.follower import Answer, Follower
 from torchedu.serve.log import Asked, EventLog, Unwritable
 from torchedu.serve.metrics import Metrics
 from torchedu.serve.problems import Problem
+from torchedu.serve.statements import find, mean, names_in, speaking_of
+from torchedu.serve.versions import Versions
 
 Message = Mapping[str, Any]
 """What is asked: ``do``, a verb, and its arguments by name."""
 
 
+POSTS = ("post", "record")
+"""What brings events: of the service's own form, or learning records."""
 QUIET = ("health", "metrics")
 """What stands in no book."""
 BOOK_SECONDS, BOOK_MOST = 1, 500
@@ -50,18 +55,23 @@ class Service:
         log: Their log.
         clock: Returns the time in milliseconds since 1970.
         access: Says who may ask what; None where anybody may ask all.
+        versions: What may take the place of ``followers``, of which it has the same list; None
+            where nothing may.
     """
 
     def __init__(
         self,
-        followers: Sequence[Follower],
+        followers: list[Follower],
         log: EventLog,
         clock: Callable[[], int] = now,
         access: Access | None = None,
+        versions: Versions | None = None,
     ) -> None:
         self.followers = followers
         self.log = log
+        self.versions = versions or Versions(followers, log)
         self.metrics = Metrics()
+        self.metrics.measure(self.versions.gauges)
         self._clock = clock
         self._access = access
         self._book: list[Asked] = []
@@ -71,13 +81,14 @@ class Service:
         """Answer a group of requests.
 
         Args:
-            messages: The requests; see ``Message``.
+            messages: The requests; see ``Message``. None where nobody asks anything now.
 
         Returns:
             One reply each. What an event's reply says is on the disk.
         """
+        self.versions.work()
         names, refused = self._let_in(messages)
-        posts = [i for i, m in enumerate(messages) if m["do"] == "post" and i not in refused]
+        posts = [i for i, m in enumerate(messages) if m["do"] in POSTS and i not in refused]
         replies = dict(refused)
         if posts:
             written = self._post([messages[i] for i in posts])
@@ -119,20 +130,26 @@ class Service:
 
     def close(self) -> None:
         """Keep what is in memory, so that the next start is quick; then let go of the log."""
+        self.versions.close()
         due = [s for follower in self.followers for s in follower.due(everything=True)]
-        self.log.append([], due, self._book)
+        self.log.append([], [*due, *self.versions.due(everything=True)], self._book)
         self.log.close()
 
     # Events
 
     def _post(self, messages: Sequence[Message]) -> list[Reply]:
-        known = self.log.digests({e["id"] for message in messages for e in message["events"]})
+        known = self.log.digests(set().union(*map(names_in, messages)))
         new: list[Event] = []
+        voided: list[str] = []
         replies = []
         for message in messages:
             try:
                 events, again = self._new(message["events"], known, self.log.next_seq + len(new))
-                self._check(events)
+                if message["do"] == "record":
+                    said = self._record(message, events, known, voided)
+                else:
+                    self._check(events)
+                    said = self._receipt([*again, *events], message)
             except Exception as error:  # noqa: BLE001 - see _refused
                 replies.append(_refused(error))
                 self.metrics.refused.inc()
@@ -140,8 +157,8 @@ class Service:
             known |= {event.id: event.digest for event in events}
             new += events
             self.metrics.repeated.inc(len(again))
-            replies.append(Reply(HTTPStatus.OK, self._receipt([*again, *events], message)))
-        if new and not self._write(new):
+            replies.append(Reply(HTTPStatus.OK, said))
+        if new and not self._write(new, voided):
             reply = _refused(
                 Problem(
                     HTTPStatus.SERVICE_UNAVAILABLE,
@@ -187,6 +204,23 @@ class Service:
                 )  # fmt: skip
         return new, again
 
+    def _record(
+        self, message: Message, events: list[Event], known: Mapping[str, bytes], voided: list[str]
+    ) -> Answer:
+        """Add to the events of new statements what they mean, and to what is void what they void.
+
+        Returns:
+            The names of those that are new.
+        """
+        new = [event.id for event in events]
+        kinds = frozenset(kind for follower in self.followers for kind in follower.kinds)
+        meant = mean(events, message, known, self._clock(), self._check, kinds)
+        for became in meant.became:
+            self.metrics.statements.labels(became).inc()
+        events += meant.events
+        voided += meant.voided
+        return {"new": new}
+
     def _check(self, events: Sequence[Event]) -> None:
         """Ask those who follow whether events can be.
 
@@ -218,12 +252,14 @@ class Service:
         notes = [{"id": id, "note": noted[id]} for id in ids if id in noted]
         return {"ids": ids, "notes": notes} if notes else {"ids": ids}
 
-    def _write(self, events: Sequence[Event]) -> bool:
-        """Write events and let them count; False where they cannot be written."""
+    def _write(self, events: Sequence[Event], voided: Sequence[str] = ()) -> bool:
+        """Write events and let them count, others no more; False where it cannot be written."""
+        said = self.versions.foresee(events)
         due = [snapshot for follower in self.followers for snapshot in follower.due()]
+        due += self.versions.due()
         try:
             with self.metrics.commits.time():
-                self.log.append(events, due, self._book)
+                changed = sorted(self.log.append(events, due, self._book, voided))
         except Unwritable:
             self.metrics.failed.inc()
             for follower in self.followers:
@@ -232,14 +268,21 @@ class Service:
         self._book, self._written = [], self._clock()
         self.metrics.group.observe(len(events))
         self.metrics.events.inc(len(events))
+        gone = frozenset(voided)
+        self.versions.kept()
+        self.versions.take([event for event in events if event.id not in gone], said)
+        if changed:
+            self.versions.undo(changed)
         for follower in self.followers:
             follower.kept()
-            mine = [event for event in events if event.kind in follower.kinds]
-            if mine:
-                try:
+            mine = [e for e in events if e.kind in follower.kinds and e.id not in gone]
+            try:
+                if changed:
+                    follower.forget(changed)
+                if mine:
                     follower.take(mine)
-                except Exception:  # noqa: BLE001 - the log has them, and they count from there
-                    traceback.print_exc()
+            except Exception:  # noqa: BLE001 - the log has them, and they count from there
+                traceback.print_exc()
         return True
 
     # Questions
@@ -254,8 +297,10 @@ class Service:
             "metrics": self._metrics,
             "overview": self._overview,
             "forget": self._forget,
+            "statements": partial(find, self.log),
         }
-        own |= dict.fromkeys(TEXTS, dict)  # those who speak HTTP answer, once it is allowed
+        own |= self.versions.verbs
+        own |= dict.fromkeys(TEXTS, self.versions.texts)  # those who speak HTTP answer then
         self.metrics.questions.labels(verb).inc()
         try:
             if verb in own:
@@ -297,7 +342,8 @@ class Service:
     def _forget(self, students: Sequence[str]) -> Answer:
         """Delete all that is known of students, in the file and in memory."""
         self._book = [asked for asked in self._book if asked.student not in students]
-        gone = self.log.forget(students)
+        with self.versions.forgetting(students):
+            gone = self.log.forget(students, speaking_of(self.log, students))
         for follower in self.followers:
             follower.forget(students)
         return {"students": len(students), "events": gone}

@@ -1,7 +1,7 @@
 """Students whom a network follows answer by answer, as many in memory as there is room for."""
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ MEMORY = 2**28
 """Bytes of states that are held in memory."""
 AT_ONCE = 256
 """Students who are made again at a time."""
+REBUILT_AT_ONCE = 64
+"""Students who are made again at a time beside the answering."""
 
 
 @dataclass
@@ -52,6 +54,7 @@ class Students:
     def __init__(self, engine: TracingEngine, log: EventLog, memory: int = MEMORY) -> None:
         self.engine = engine
         self._log = log
+        self._since = log.next_seq
         self._most = max(AT_ONCE, memory // max(1, engine.domain.net.state_bytes))
         self._held: OrderedDict[str, Held] = OrderedDict()
         self._due: dict[str, Snapshot] = {}
@@ -113,12 +116,28 @@ class Students:
         alone = TracingEngine(self.engine.domain)
         events = [e for e in self._log.events_of([student], ANSWERED) if self.reads(e)]
         before = max(0, len(events) - last)
-        alone.answer_many([_row(event) for event in events[:before]])
+        alone.answer_many([row_of(event) for event in events[:before]])
         steps = []
         for event in events[before:]:
-            alone.answer_many([_row(event)])
+            alone.answer_many([row_of(event)])
             steps.append((event, alone.mastery(student)))
         return steps
+
+    def rebuilt(self) -> Iterator[list[Snapshot]]:
+        """Make those again for whom it takes long, a few at a time, and yield their snapshots.
+
+        Others are made in a moment when they are met.
+        """
+        for some in self._log.busy_students(EVERY, REBUILT_AT_ONCE):
+            self.load(some)
+            yield self.due()
+            self.kept()
+
+    def go_on(self, log: EventLog) -> None:
+        """Keep equal to a log from now on; it may hold more than there was when this was made."""
+        for student in log.students_since(self._since):
+            self.drop(student)
+        self._log = log
 
     def drop(self, student: str) -> None:
         """Drop a student's state; it is made again when it is asked for."""
@@ -165,7 +184,7 @@ class Students:
     def _step(self, events: Sequence[Event]) -> None:
         """Go on with answers, those of each student in order and not before what is held."""
         fine = [event for event in events if self.reads(event)]
-        self.engine.answer_many([_row(event) for event in fine])
+        self.engine.answer_many([row_of(event) for event in fine])
         for event in events:
             held = self._held.setdefault(event.student, Held(0, event.time, 0))
             held.seq, held.time = max(held.seq, event.seq), event.time
@@ -196,5 +215,6 @@ class Students:
             self.engine.forget(student)
 
 
-def _row(event: Event) -> dict[str, Any]:
+def row_of(event: Event) -> dict[str, Any]:
+    """Return an answer as engines read it."""
     return {"student": event.student, "time": event.time, **event.fields}

@@ -68,6 +68,15 @@ STATES = Table(
     Column("answers", Integer, nullable=False),
     Column("state", LargeBinary, nullable=False),
 )
+VERSIONS = Table(
+    "versions",
+    _METADATA,
+    Column("run", Text, primary_key=True),
+    Column("role", Text, primary_key=True),
+    Column("path", Text, nullable=False),
+    Column("given", Text, nullable=False),
+    Column("since", _NUMBER, nullable=False),
+)
 KEYS = Table(
     "keys",
     _METADATA,

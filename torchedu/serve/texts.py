@@ -5,13 +5,15 @@ first asked: what a GPU holds does not outlive a fork.
 """
 
 import asyncio
+import traceback
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
 from torchedu.domains import Domain, Explanation, Grading, Lessons
 from torchedu.engine.engine import Engine, engine_of
-from torchedu.errors import allowed
+from torchedu.engine.opening import open_task
+from torchedu.errors import TorcheduError, allowed
 from torchedu.serve.problems import Problem
 
 VERBS: dict[type[Domain], str] = {Grading: "grade", Lessons: "tag", Explanation: "explain"}
@@ -44,20 +46,29 @@ class TextRuns:
 
     Args:
         domains: Their tasks, by the names of the runs.
+        at: Where each stands that was opened.
     """
 
-    def __init__(self, domains: Mapping[str, Domain]) -> None:
-        self._domains = domains
+    def __init__(self, domains: Mapping[str, Domain], at: Mapping[str, str] | None = None) -> None:
+        self._domains = dict(domains)
+        self._at = dict(at or {})
         self._engines: dict[str, Engine[Any]] = {}
         self._alone = asyncio.Lock()
 
-    async def answer(self, verb: str, run: str | None, asked: Mapping[str, Any]) -> Any:
+    async def answer(
+        self,
+        verb: str,
+        run: str | None,
+        asked: Mapping[str, Any],
+        at: Mapping[str, str] | None = None,
+    ) -> Any:
         """Answer a request, one at a time, beside what else the process does.
 
         Args:
             verb: What is asked; see ``VERBS``.
             run: The run; the first that can where it is None.
             asked: The arguments.
+            at: Where the runs stand that are to answer; those that were opened where it is None.
 
         Raises:
             Problem: No run here can.
@@ -77,9 +88,19 @@ class TextRuns:
         name = next(iter(able)) if run is None else run
         called, make = ANSWERS[verb]
         async with self._alone:
-            return {"run": name, called: await asyncio.to_thread(self._made, name, make, asked)}
+            made = await asyncio.to_thread(self._made, name, make, asked, (at or {}).get(name))
+            return {"run": name, called: made}
 
-    def _made(self, name: str, make: Callable[..., Any], asked: Mapping[str, Any]) -> Any:
+    def _made(
+        self, name: str, make: Callable[..., Any], asked: Mapping[str, Any], path: str | None
+    ) -> Any:
+        if path is not None and path != self._at.get(name):  # another has taken its place
+            self._at[name] = path
+            try:
+                self._domains[name] = open_task(path)
+                self._engines.pop(name, None)
+            except TorcheduError:  # it was opened elsewhere before it was put here; this one stays
+                traceback.print_exc()
         if name not in self._engines:
             self._engines[name] = engine_of(self._domains[name])
         return make(self._engines[name], **asked)

@@ -1,14 +1,16 @@
 """Students followed answer by answer, for as many as there are."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from torchedu.engine import TracingEngine
 from torchedu.errors import ConfigError
+from torchedu.schema import ITEM
 from torchedu.serve.events import ANSWERED, Event
-from torchedu.serve.follower import Answer, Follower
+from torchedu.serve.follower import Answer, Follower, Foreseen
 from torchedu.serve.log import EventLog, Snapshot
-from torchedu.serve.students import MEMORY, Students
+from torchedu.serve.students import MEMORY, Students, row_of
 
 REPLAYED = 2000
 """Answers of a student that a history goes through at most."""
@@ -37,6 +39,8 @@ class TracingFollower(Follower):
     ) -> None:
         super().__init__(name, mastery=self.mastery, chances=self.chances, next=self.next)
         self.engine = engine
+        self.network = engine.digest
+        self.learned = engine.companions.answered
         self._requires = requires
         self.students = Students(engine, log, memory)
 
@@ -48,6 +52,36 @@ class TracingFollower(Follower):
             f"{self.name} knows neither the item nor a skill of it: the answer is kept, and moves "
             "nothing before a network is served that knows them."
         )
+
+    def rebuilt(self) -> Iterator[list[Snapshot]]:
+        """Make the states of students again who have answered much; see ``Students.rebuilt``."""
+        yield from self.students.rebuilt()
+
+    def go_on(self, log: EventLog) -> None:
+        """Follow a log from now on; states that events have come for since are made again."""
+        self.students.go_on(log)
+
+    def foresee(self, events: Sequence[Event]) -> list[Foreseen]:
+        """Say how likely answers are right: of each student the first, where it is not late."""
+        first: dict[str, Event] = {}
+        for event in sorted(events, key=lambda event: event.order):
+            first.setdefault(event.student, event)
+        self.students.load(first)
+        last = {student: self.students.held(student) for student in first}
+        times = {student: held.time for student, held in last.items() if held}
+        asked = [e for student, e in first.items() if e.time >= times.get(student, e.time)]
+        known = [event for event in asked if self.students.reads(event)]
+        chances = self.engine.predict_many([row_of(event) for event in known]) if known else []
+        chance = {event.seq: chance for event, chance in zip(known, chances, strict=True)}
+        items = self.engine.companions.vocabulary[ITEM]
+        return [
+            Foreseen(
+                e.seq, e.student, chance.get(e.seq, math.nan), e.fields["correct"],
+                known=e.fields["item"] in items, new=e.student not in times,
+                id=items.id(e.fields["item"]),
+            )
+            for e in asked
+        ]  # fmt: skip
 
     def take(self, events: Sequence[Event]) -> None:
         """Take in answers that are in the log."""

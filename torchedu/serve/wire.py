@@ -18,6 +18,8 @@ from typing import Any
 from torchedu.serve.problems import Problem
 from torchedu.serve.service import Message, Reply
 
+IDLE = 0.1
+"""Seconds without a request after which there is time for other work."""
 PATIENCE = 5.0
 """Seconds for which a request is asked again of a process that is being replaced."""
 _LENGTH = 4
@@ -63,7 +65,7 @@ def answer(
 
     Args:
         listener: Where connections come in.
-        handle: Answers a group.
+        handle: Answers a group; an empty one where nothing has come for ``IDLE``.
         ends: Sockets that become readable when it is time to end.
     """
     with selectors.DefaultSelector() as selector:
@@ -87,7 +89,8 @@ def _answer(
 ) -> None:
     while True:
         group: list[tuple[_Peer, int, Message]] = []
-        for key, events in selector.select():
+        ready = selector.select(IDLE)
+        for key, events in ready:
             if key.fileobj in ends:
                 return
             if key.fileobj is listener:
@@ -102,6 +105,8 @@ def _answer(
             if events & selectors.EVENT_WRITE:
                 _send(selector, peer)
         if not group:
+            if not ready:
+                handle([])
             continue
         replies = handle([message for _, _, message in group])
         for (peer, number, _), reply in zip(group, replies, strict=True):

@@ -114,8 +114,10 @@ def locate(raw: str) -> Source:
 
     Raises:
         DataError: Nothing is there.
-        ConfigError: The URI's kind is not known.
+        ConfigError: Nothing is named, or the URI's kind is not known.
     """
+    if not raw:
+        raise ConfigError("the path of a file is empty.", "Name a file or a folder.")
     try:
         if "://" in raw:
             system, path = fs.FileSystem.from_uri(raw)

@@ -1,0 +1,50 @@
+"""Bodies read as JSON, alike on all routes: numbers that are some, and whole characters alone."""
+
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter, ValidationError
+
+_ANY: TypeAdapter[Any] = TypeAdapter(Any)
+
+
+def parse(body: bytes) -> Any:
+    """Return the value of a body.
+
+    Raises:
+        JSONDecodeError: It is none, or holds what no JSON can: a number beyond all, half a
+            character; or it is nested too deep.
+    """
+    try:
+        value = _ANY.validate_json(body)
+        json.dumps(value, allow_nan=False)
+    except ValidationError as error:
+        text = str(error.errors(include_url=False)[0]["ctx"]["error"])
+        raise json.JSONDecodeError(text, "", 0) from None
+    except ValueError:
+        raise json.JSONDecodeError("a number is out of range", "", 0) from None
+    return value
+
+
+class _Strict(Request):
+    """A request whose body is read by ``parse``."""
+
+    async def json(self) -> Any:
+        """Return the value of the body."""
+        return parse(await self.body())
+
+
+class StrictRoute(APIRoute):
+    """A route whose body is read by ``parse``."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return what answers a request."""
+        handle = super().get_route_handler()
+
+        async def strict(request: Request) -> Response:
+            return await handle(_Strict(request.scope, request.receive))
+
+        return strict
