@@ -52,11 +52,7 @@ Asked = tuple[str, str, Any]
 def requests(app: FastAPI) -> list[Asked]:
     """Return a request to each route; one that nobody has given an example here is an error."""
     return [
-        (
-            method,
-            route.path + _query(method, route),
-            None if method == "GET" else BODIES[route.path],
-        )
+        (method, route.path + _query(method, route), _body(method, route))
         for route in _routes(app.routes)
         for method in sorted(route.methods)
     ] + [("GET", BY_AGENT, None)]
@@ -75,9 +71,10 @@ def _body(method: str, route: APIRoute) -> Any:
 
 
 def _query(method: str, route: APIRoute) -> str:
-    needed = [p.alias for p in route.dependant.query_params if p.field_info.is_required()]
-    given = QUERY.get(f"{method} {route.path}") or {name: QUERY[name] for name in needed}
-    return f"?{urlencode(given)}" if given else ""
+    given = [p for p in route.dependant.query_params if p.alias != "_"]  # a whole query of a form
+    needed = [p.alias for p in given if p.field_info.is_required()]
+    query = QUERY.get(f"{method} {route.path}") or {name: QUERY[name] for name in needed}
+    return f"?{urlencode(query)}" if query else ""
 
 
 def path_of(asked: Asked) -> str:
