@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 
 from tests.serve.issuers import LoopbackIssuer
 from torchedu.serve.access import SCOPES, Keys
@@ -71,10 +72,18 @@ def _body(method: str, route: APIRoute) -> Any:
 
 
 def _query(method: str, route: APIRoute) -> str:
-    given = [p for p in route.dependant.query_params if p.alias != "_"]  # a whole query of a form
-    needed = [p.alias for p in given if p.field_info.is_required()]
+    needed = [
+        param.alias
+        for param in route.dependant.query_params
+        if param.field_info.is_required() and not _is_form(param.field_info.annotation)
+    ]
     query = QUERY.get(f"{method} {route.path}") or {name: QUERY[name] for name in needed}
     return f"?{urlencode(query)}" if query else ""
+
+
+def _is_form(kind: Any) -> bool:
+    """Say whether a parameter is a form that a whole query is read by."""
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
 def path_of(asked: Asked) -> str:
