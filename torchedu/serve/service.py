@@ -169,22 +169,22 @@ class Service:
                     row, "id", event.id, f"{times[event.id]} events are called {event.id!r}.",
                     "Each event has a name of its own.",
                 )  # fmt: skip
+            if event.id in known and known[event.id] != event.digest:
+                raise _wrong(
+                    row, "id", event.id, f"there is another event called {event.id!r}.",
+                    "An event is not changed; give a new one a name of its own.",
+                    HTTPStatus.CONFLICT,
+                )  # fmt: skip
+            if event.id in known:  # and was fine, whatever the clock says since
+                again.append(event)
+                continue
             if event.time > time + AHEAD:
                 raise _wrong(
                     row, "time", event.time,
                     f"the event is {(event.time - time) / 1000:.0f} seconds in the future.",
                     "Times are milliseconds since 1970; set the clock of the machine that told it.",
                 )  # fmt: skip
-            if event.id not in known:
-                new.append(event)
-            elif known[event.id] == event.digest:
-                again.append(event)
-            else:
-                raise _wrong(
-                    row, "id", event.id, f"there is another event called {event.id!r}.",
-                    "An event is not changed; give a new one a name of its own.",
-                    HTTPStatus.CONFLICT,
-                )  # fmt: skip
+            new.append(event)
         return new, again
 
     def _record(
