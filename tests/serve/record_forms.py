@@ -1,5 +1,6 @@
 """Learning records in the forms that Open edX, Moodle and H5P publish, of people made up here."""
 
+from copy import deepcopy
 from typing import Any
 from uuid import UUID
 
@@ -240,7 +241,7 @@ def made(form: Any, number: int, drawn: np.random.Generator) -> list[Statement]:
     """Return statements of a form, each with a name and a time, of twenty students."""
     statements = []
     for n in range(number):
-        said = form(drawn, f"s{drawn.integers(20)}")
+        said = deepcopy(form(drawn, f"s{drawn.integers(20)}"))  # forms share their parts
         id = str(UUID(bytes=drawn.bytes(16), version=4))
         since = np.timedelta64(int(drawn.integers(10**7)) * 1000 + n, "ms")
         moment = np.datetime64("2026-01-05T08:00:00", "ms") + since
