@@ -15,6 +15,7 @@ import torch
 from harness import ROOT, Goal, Job, main
 
 sys.path.insert(0, str(ROOT))  # services are made as the tests make them
+from serve_duty import access, forgotten, replayed
 from serve_fuzz import fuzz, own_kib
 from serve_linear import linear
 from serve_load import fill, kills, rate, served_run
@@ -135,6 +136,19 @@ def jobs() -> list[Job]:
             partial(start, "serve.start_short", 20_000),
             short=True,
         ),
+        Job(("serve.access",), partial(access, "serve.access")),
+        Job(("serve.access_short",), partial(access, "serve.access_short"), short=True),
+        Job(("serve.replay",), partial(replayed, "serve.replay", 1000)),
+        Job(("serve.replay_short",), partial(replayed, "serve.replay_short", 100), short=True),
+        Job(
+            ("serve.forget", "serve.forget_others"),
+            partial(forgotten, "serve.forget", 50, retain=True),
+        ),
+        Job(
+            ("serve.forget_short", "serve.forget_short_others"),
+            partial(forgotten, "serve.forget_short", 10, retain=False),
+            short=True,
+        ),
         Job(
             ("serve.power", "serve.power_off", "serve.power_order"),
             partial(power, "serve.power", 200, 400),
@@ -174,7 +188,7 @@ def jobs() -> list[Job]:
         ),
         Job(
             ("serve.swap", "serve.swap_parity", "serve.swap_loop"),
-            partial(swap, "serve.swap", 20, 1000),
+            partial(swap, "serve.swap", 20, 300),
         ),
         Job(
             ("serve.swap_short", "serve.swap_short_parity", "serve.swap_short_loop"),
