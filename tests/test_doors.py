@@ -45,10 +45,10 @@ DOORS = {
     "engine": "export domains metrics readers features models datasets batch companions schema "
     "numpy safetensors torch",
     "datamodules": "people parallel baselines readers features models leaks datasets batch ranges "
-    "companions schema lightning numpy torch",
+    "companions schema lightning numpy pyarrow torch",
     "tasks": "people parallel checkpoints callbacks domains optimizers ranks permissions "
     "companions run_folder lightning torch",
-    "callbacks": "parallel domains ranks run_folder lightning numpy torch",
+    "callbacks": "job_status parallel domains ranks run_folder lightning numpy torch",
     "checkpoints": "ranks permissions strict companions bounded run_folder lightning "
     "lightning_utilities torch",
     "metrics_log": "run_lock run_folder lightning",
@@ -57,25 +57,27 @@ DOORS = {
     "run": "report evaluation strategies metrics_log checkpoints callbacks tasks datamodules "
     "domains parsing ranges permissions strict bounded run_folder jsonargparse lightning torch",
     "prediction": "tasks datamodules engine metrics readers features datasets ranks batch "
-    "permissions schema run_folder lightning numpy pyarrow rich torch",
+    "permissions schema sections run_folder lightning numpy pyarrow rich torch",
     "evaluation": "prediction tasks datamodules metrics baselines features datasets companions "
     "schema sections run_folder lightning numpy",
     "bench": "evaluation prediction run tasks datamodules metrics leaks parsing bounded "
     "run_folder lightning numpy pyarrow",
     "tune": "report evaluation prediction run checkpoints callbacks tasks ranks ranges bounded "
-    "run_lock sections run_folder lightning numpy optuna torch",
+    "run_lock sections run_folder lightning numpy optuna ray torch torchedu",
     "export": "checkpoints tasks domains readers models batch permissions strict companions "
     "schema bounded onnxruntime onnxscript peft safetensors torch transformers",
-    "serve": "engine domains metrics datasets companions schema fastapi numpy prometheus_client "
-    "pydantic sqlalchemy torch uvicorn",
+    "serve": "people privacy engine domains metrics datasets companions schema run_folder fastapi "
+    "jwt numpy prometheus_client pydantic sqlalchemy torch uvicorn",
     "report": "bounded sections run_folder jinja2 matplotlib numpy",
     "testing": "datamodules domains models layers datasets batch companions schema numpy pyarrow "
     "torch",
     "privacy": "people report checkpoints tasks features datasets companions schema bounded "
     "run_folder numpy pyarrow",
-    "cli": "privacy report serve export tune bench prediction run checkpoints engine domains "
-    "leaks datasets parsing permissions schema bounded sections run_folder optuna rich",
+    "cli": "launch privacy report serve export tune bench prediction run checkpoints engine "
+    "domains leaks datasets parsing permissions schema bounded sections run_folder optuna rich",
     "people": "numpy",
+    "job_status": "",
+    "launch": "job_status parsing bounded run_folder ray",
 }
 LONGEST = 400  # lines; a longer file gives its reason in a comment `# Long because ...` at its top
 

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from torchedu.errors import ConfigError
-from torchedu.parsing import RECIPES, configuration, unknown_class, unknown_option
+from torchedu.parsing import RECIPES, check_log, configuration, unknown_class, unknown_option
 from torchedu.run_folder import RunFolder
 
 KNOWN = Path(__file__).parent / "known_words.json"
@@ -27,7 +27,7 @@ CONFIGS = ("--config", "-c")
 HELP = ("-h", "--help")
 
 
-def check(command: str, words: Sequence[str]) -> None:
+def check(command: str, words: Sequence[str], here: bool = True) -> None:
     """Refuse words that the command would refuse, as far as this can be told without training.
 
     Options, classes, recipes, and whether data, network and the run's folder are there or free.
@@ -36,6 +36,7 @@ def check(command: str, words: Sequence[str]) -> None:
     Args:
         command: The command.
         words: The words after it.
+        here: Whether it runs on this machine, where its data and the run's folder are.
 
     Raises:
         TorcheduError: A word is wrong.
@@ -58,7 +59,10 @@ def check(command: str, words: Sequence[str]) -> None:
             raise unknown_class(name, value, classes)
     last = dict(given)
     if command == "fit":
-        _check_places(last)
+        if "--log" in last:
+            check_log(last["--log"])
+        if here:
+            _check_places(last)
     elif words and not words[0].startswith("-") and "://" not in words[0]:
         RunFolder.find(Path(words[0]))
 

@@ -9,8 +9,9 @@ from lightning import Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.strategies import Strategy
 
-from torchedu.callbacks import AnswersProgressBar, CompanionsFiles
+from torchedu.callbacks import AnswersProgressBar, CompanionsFiles, JobProgress
 from torchedu.checkpoints import LastCheckpoint, VerifiedCheckpointIO
+from torchedu.datamodules.base import DataModule
 from torchedu.metrics_log import metrics_log
 from torchedu.run.asked import SameWords
 from torchedu.run.words import DEFAULT_TASK
@@ -27,6 +28,27 @@ MOST_EPOCHS = 100
 """Passes that are not exceeded for the sake of steps."""
 
 
+PATIENCE = 5
+"""Passes without a better score after which training ends, where there are few of them."""
+
+
+def passes(
+    data: DataModule, enough: int | None, epochs: int | None = None, steps: int = STEPS
+) -> tuple[int, int]:
+    """Return how many passes are enough where nobody says, and the patience with these.
+
+    Args:
+        data: The data: what is small has few steps in a pass, and gets more of them.
+        enough: What the network says is enough, whatever the data's size.
+        epochs: Passes that are enough where it does not say.
+        steps: Steps of the optimizer below which training goes on for more passes.
+    """
+    if enough is not None and epochs is None:
+        return enough, PATIENCE
+    most = max(epochs or EPOCHS, min(-(-steps // data.steps_per_epoch), MOST_EPOCHS))
+    return most, max(PATIENCE, most // 3)
+
+
 def quiet() -> None:
     """Silence what Lightning says that no user of torchedu can act on."""
     for name in ("lightning.pytorch", "lightning.fabric"):
@@ -37,6 +59,7 @@ def quiet() -> None:
         ".*smaller than the logging interval.*",  # what is logged is logged once an epoch
         ".*The dirpath has changed.*",  # a run that goes on in another folder finds its best anew
         ".*exists and is not empty.*",  # a run's folder is named by the user or by a new number
+        ".*srun.*is not used.*",  # on a cluster's head node, where a short run needs none
         ".*LeafSpec.*",  # Lightning's use of torch, not the user's
         ".*find_unused_parameters=True was specified.*",  # by us, for the order of sums
         ".*FSDP2-wrapped module .* returned a view tensor.*",  # no task changes it in place
@@ -49,7 +72,7 @@ def quiet() -> None:
 def trainer(
     run: str | None = None,
     max_epochs: int = EPOCHS,
-    patience: int = 5,
+    patience: int = PATIENCE,
     accelerator: str = "auto",
     devices: int | str = "auto",
     strategy: str | Strategy = "auto",
@@ -107,7 +130,10 @@ def trainer(
 
 
 def training_callbacks(monitor: str) -> list[Callback]:
-    """Return what keeps the best pass by a score, the names, whom it was trained on, and a bar."""
+    """Return what keeps the best pass by a score, the names, whom it was trained on, and a bar.
+
+    Where the process belongs to a job that wants to know, how far training is goes there too.
+    """
     best = ModelCheckpoint(
         filename=Path(RunFolder.BEST).stem,
         monitor=monitor,
@@ -115,7 +141,8 @@ def training_callbacks(monitor: str) -> list[Callback]:
         enable_version_counter=False,
         auto_insert_metric_name=False,
     )
-    return [best, CompanionsFiles(), AnswersProgressBar()]
+    progress = JobProgress()
+    return [best, CompanionsFiles(), AnswersProgressBar(), *[progress] * progress.is_asked]
 
 
 def _worth_saying(record: logging.LogRecord) -> bool:
