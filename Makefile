@@ -14,7 +14,7 @@ export TORCHEDU_DATA ?= $(abspath ../shared/data)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test test-gpu test-services lint bench bench-deps lock audit clean
+.PHONY: help install train test test-gpu test-services test-browser lint bench bench-deps lock audit clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -30,15 +30,24 @@ test: lint ## style, types and every test that needs neither a GPU nor a service
 test-gpu: install ## what needs a CUDA device; skipped with the reason where there is none
 	$(BIN)/python -m pytest -m gpu
 
-# DeepSpeed, bitsandbytes, psycopg and Horovod stay out of the lock: the first two are large and slow to
-# start, the third is for a service, the last is built for the torch there is. What reads manifests of
+# DeepSpeed, bitsandbytes, Ray, psycopg and Horovod stay out of the lock: the first three are large and slow to
+# start, the fourth is for a service, the last is built for the torch there is. What reads manifests of
 # Kubernetes stays out too; SLURM is Debian's, installed by its test, as root.
-test-services: install ## what needs services and builds: DeepSpeed, Horovod, two machines, SLURM, servers
-	$(BIN)/python -m pip install -qq -c constraints.txt "deepspeed>=0.19" "bitsandbytes>=0.50" "psycopg[binary]>=3.2" "kubeflow-trainer-api>=2.3" "kubernetes-validate>=1.37"
+test-services: install ## what needs services and builds: DeepSpeed, Horovod, Ray, SLURM, two machines, servers
+	$(BIN)/python -m pip install -qq -c constraints.txt "deepspeed>=0.19" "bitsandbytes>=0.50" "psycopg[binary]>=3.2" \
+		"ray[train,tune]>=2.52" "kubeflow-trainer-api>=2.3" "kubernetes-validate>=1.37"
 	scripts/build_horovod.sh
 	$(BIN)/python -m pytest --durations=5 tests/services tests/launch/test_kubernetes.py tests/test_job_status.py \
-		tests/serve/test_processes.py tests/strategies/test_deepspeed.py \
+		tests/serve/test_processes.py tests/serve/test_order.py tests/strategies/test_deepspeed.py \
 		tests/strategies/test_horovod.py tests/strategies/test_sync_batch_norm.py tests/models/test_low_rank.py
+
+# Debian's Chromium, driven by Playwright and looked at by axe; notebooks run in Jupyter's kernel. All of
+# it stays out of the lock: it is large, and only these tests need it.
+test-browser: install ## pages in Chromium (Debian's, which this installs) and notebooks
+	command -v chromium >/dev/null || { apt-get update -qq; apt-get install -y -qq chromium >/dev/null; }
+	$(BIN)/python -m pip install -qq -c constraints.txt "playwright>=1.50" "axe-playwright-python>=0.1.8" \
+		"nbclient>=0.10" "ipykernel>=6.29" "polars>=1.20"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=5 -m browser tests/report/test_browser.py tests/examples/test_notebooks.py
 
 lint: install ## style and types alone
 	$(BIN)/ruff check .

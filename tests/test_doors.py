@@ -45,7 +45,7 @@ DOORS = {
     "engine": "export domains metrics readers features models datasets batch companions schema "
     "numpy safetensors torch",
     "datamodules": "people parallel baselines readers features models leaks datasets batch ranges "
-    "companions schema lightning numpy torch",
+    "companions schema lightning numpy pyarrow torch",
     "tasks": "people parallel checkpoints callbacks domains optimizers ranks permissions "
     "companions run_folder lightning torch",
     "callbacks": "job_status parallel domains ranks run_folder lightning numpy torch",
@@ -57,17 +57,17 @@ DOORS = {
     "run": "report evaluation strategies metrics_log checkpoints callbacks tasks datamodules "
     "domains parsing ranges permissions strict bounded run_folder jsonargparse lightning torch",
     "prediction": "tasks datamodules engine metrics readers features datasets ranks batch "
-    "permissions schema run_folder lightning numpy pyarrow rich torch",
+    "permissions schema sections run_folder lightning numpy pyarrow rich torch",
     "evaluation": "prediction tasks datamodules metrics baselines features datasets companions "
     "schema sections run_folder lightning numpy",
     "bench": "evaluation prediction run tasks datamodules metrics leaks parsing bounded "
     "run_folder lightning numpy pyarrow",
     "tune": "report evaluation prediction run checkpoints callbacks tasks ranks ranges bounded "
-    "run_lock sections run_folder lightning numpy optuna torch",
+    "run_lock sections run_folder lightning numpy optuna ray torch torchedu",
     "export": "checkpoints tasks domains readers models batch permissions strict companions "
     "schema bounded onnxruntime onnxscript peft safetensors torch transformers",
-    "serve": "engine domains metrics datasets companions schema fastapi numpy prometheus_client "
-    "pydantic sqlalchemy torch uvicorn",
+    "serve": "people privacy engine domains metrics datasets companions schema run_folder fastapi "
+    "jwt numpy prometheus_client pydantic sqlalchemy torch uvicorn",
     "report": "bounded sections run_folder jinja2 matplotlib numpy",
     "testing": "datamodules domains models layers datasets batch companions schema numpy pyarrow "
     "torch",

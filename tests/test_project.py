@@ -1,11 +1,13 @@
 """The project around the code: what installs, what importing costs, what the pages promise."""
 
 import json
+import os
 import re
 import runpy
 import subprocess
 import sys
 import tomllib
+import zipfile
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -183,3 +185,27 @@ def test_a_campaign_in_pieces_keeps_what_it_did_not_measure() -> None:
     assert {one["goal"]: one["figure"] for one in kept["goals"]} == {"x.one": 3, "x.two": 2}
     assert kept["raw"] == {"x.one": 3, "x.two": 2}
     assert {goal: one["commit"] for goal, one in kept["earlier"].items()} == {"x.two": "b"}
+
+
+def test_a_wheel_holds_all_that_the_package_needs(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert f"dist/{wheel.name}[all]" in readme
+    with zipfile.ZipFile(wheel) as packed:
+        packed.extractall(tmp_path / "there")
+    tracked = subprocess.run(
+        ["git", "ls-files", "torchedu"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    missing = [name for name in tracked.stdout.split() if not (tmp_path / "there" / name).is_file()]
+    assert not missing
+    ours = {**os.environ, "PYTHONPATH": str(tmp_path / "there")}
+    words = [sys.executable, "-c", "from torchedu.cli import main; raise SystemExit(main())"]
+    for more in (
+        ["--version"],
+        ["fit", "--help"],
+        ["data", "example", "answers", "--out", "a.csv"],
+    ):
+        ended = subprocess.run([*words, *more], cwd=tmp_path, env=ours, capture_output=True)
+        assert ended.returncode == 0, ended.stderr

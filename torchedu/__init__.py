@@ -63,10 +63,10 @@ if TYPE_CHECKING:
         TwoTower,
     )
     from torchedu.permissions import allowing
-    from torchedu.prediction import predict
+    from torchedu.prediction import predict, predictions
     from torchedu.report import write_report
     from torchedu.run import RunConfig, build, trainer
-    from torchedu.run.training import train
+    from torchedu.run.training import fit, train
     from torchedu.tasks import (
         AtRisk,
         CourseRecommendation,
@@ -92,10 +92,10 @@ _HOMES = {
     "EventModel FrozenGrader GRU4Rec Grader ItemDKT KTModel LessonModel LessonTransformer "
     "LogisticDKT NeuMF Network ReKT Recommender SASRec SimpleKT TextGrader TurnContext TwoTower",
     "torchedu.permissions": "allowing",
-    "torchedu.prediction": "predict",
+    "torchedu.prediction": "predict predictions",
     "torchedu.report": "write_report",
     "torchedu.run": "RunConfig build trainer",
-    "torchedu.run.training": "train",
+    "torchedu.run.training": "fit train",
     "torchedu.tasks": "AtRisk CourseRecommendation EssayGrading KnowledgeTracing MathExplanation "
     "Task TranscriptTagging open_task",
     "torchedu.testing": "check_data check_importer check_network check_task",

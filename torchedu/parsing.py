@@ -7,12 +7,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser, auto_cli
 
-from torchedu.errors import ConfigError, TorcheduError, allowed
+from torchedu.errors import ConfigError, MissingExtraError, TorcheduError, allowed
 
 RECIPES = Path(__file__).parent / "recipes"
 THEIRS = {
@@ -27,6 +28,7 @@ THEIRS = {
     **dict.fromkeys(("resume_from", "resume_from_checkpoint"), "resume"),
     **dict.fromkeys(("amp", "fp16", "bf16"), "precision"),
     **dict.fromkeys(("data_dir", "data_path", "dataset", "train_file"), "path"),
+    "report_to": "log",
     "gradient_accumulation_steps": "accumulate_grad_batches",
     "max_grad_norm": "gradient_clip_val",
 }
@@ -331,3 +333,30 @@ def _plain(kind: str) -> list[str]:
 def _arguments(class_path: str) -> list[str]:
     module, _, name = class_path.rpartition(".")
     return list(inspect.signature(getattr(import_module(module), name)).parameters)
+
+
+LOGS = {
+    "wandb": ("wandb", "wandb"),
+    "mlflow": ("mlflow", "mlflow"),
+    "tensorboard": ("tensorboard", "track"),
+}
+"""By the word of another program that keeps logs, its package and the extra that installs it."""
+LOGGERS = {"WandbLogger": "wandb", "MLFlowLogger": "mlflow", "TensorBoardLogger": "tensorboard"}
+"""The words of Lightning's loggers."""
+
+
+def check_log(word: str) -> None:
+    """Refuse a log that is not known, or whose package is not here.
+
+    Args:
+        word: One of ``LOGS``.
+
+    Raises:
+        ConfigError: It is none.
+        MissingExtraError: Its package is not installed.
+    """
+    if word not in LOGS:
+        raise ConfigError(f"⟦log⟧ is {word!r}.", allowed(word, LOGS), option="log", value=word)
+    package, extra = LOGS[word]
+    if find_spec(package) is None:
+        raise MissingExtraError(f"A log of {word}", package, extra)

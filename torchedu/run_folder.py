@@ -43,6 +43,7 @@ class RunFolder:
     REPORT: ClassVar[str] = "report.html"
     CARD: ClassVar[str] = "model_card.md"
     PICTURES: ClassVar[str] = "pictures"
+    PAGES: ClassVar[str] = "pages"
     FORMS: ClassVar[tuple[str, ...]] = ("parquet", "csv", "json")
     PRIVACY: ClassVar[str] = "PRIVACY.txt"
     HPARAMS: ClassVar[str] = "hparams.yaml"
@@ -122,6 +123,8 @@ class RunFolder:
     """The model card."""
     pictures = _Inside(PICTURES)
     """The folder of the page's pictures."""
+    pages = _Inside(PAGES)
+    """The folder of a page a student."""
 
     def table(self, name: str = "predictions", form: str = "parquet") -> Path:
         """Return the file of a table that a task writes, such as its predictions."""
@@ -139,6 +142,7 @@ class RunFolder:
             self.PEOPLE: "digests of whom the network was trained on: as private as their names",
             self.EVALUATION: "scores; of lessons and conversations examples of what was said",
             f"{self.REPORT}, {self.PICTURES}": f"what {self.EVALUATION} holds",
+            self.PAGES: "what the tables hold, a page a class and a page a student",
             self.COMPANIONS: "the names of items, courses and skills, and of students' attributes",
             f"{self.CONFIG}, {self.HPARAMS}": "where data and models stand on this machine",
             self.CHECKPOINTS: f"what {self.COMPANIONS} and {self.CONFIG} hold, and the weights",

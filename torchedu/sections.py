@@ -33,6 +33,8 @@ class Table:
         columns: The headings, that of the rows' names first.
         rows: Of each its name, and what stands under the other headings.
         folded: What is said where the table opens at a click; always open where it is empty.
+        opens: Whether such a table is open at first.
+        bars: Columns of shares, which are drawn beside their numbers.
     """
 
     form: ClassVar[str] = "table"
@@ -40,6 +42,8 @@ class Table:
     columns: Sequence[str]
     rows: Sequence[Sequence[str | Number]]
     folded: str = ""
+    opens: bool = False
+    bars: Sequence[int] = ()
 
     def __post_init__(self) -> None:
         """Refuse rows of other lengths."""

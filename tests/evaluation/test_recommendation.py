@@ -11,6 +11,7 @@ from torchedu import CourseRecommendation, Enrolments, TwoTower, evaluate, train
 from torchedu.batch import EnrolmentBatch
 from torchedu.domains.recommendation import LOOKED_AT
 from torchedu.errors import DataError
+from torchedu.evaluation.recommendation import EXAMPLES
 from torchedu.leaks import Finding
 from torchedu.prediction import predict
 
@@ -86,7 +87,9 @@ def test_the_network_sees_each_held_out_course_once(
     monkeypatch.setattr(TwoTower, "forward", counting)
     with pytest.warns(UserWarning, match="drawn"):
         evaluate(task, data, run)
-    assert seen["cases"] == data.parts["test"].num_answers + data.parts["val"].num_answers
+    shown = EXAMPLES * (1 + LOOKED_AT)
+    scored = data.parts["test"].num_answers + data.parts["val"].num_answers
+    assert seen["cases"] == scored + shown
     seen["cases"] = 0
     predict(task, data, run, tmp_path / "predictions")
     assert seen["cases"] == data.store.num_students * (1 + LOOKED_AT)  # and without each of a few

@@ -160,8 +160,9 @@ def test_a_splits_column_is_no_attribute_to_compare(tmp_path: Path) -> None:
     assert set(found["by_group"]) == {"region"}
     assert "part" not in " ".join(found["fairness"]["words"])
     assert "Too small to judge: 4 students" in found["lead"]
-    low, high = found["auc_interval"]
-    assert low <= found["scores"][0]["auc"] <= high
+    sure = found["sure"]["score"]
+    assert sure["low"] <= sure["value"] <= sure["high"]
+    assert sure["value"] == pytest.approx(found["scores"][0]["auc"])
 
 
 def test_what_is_kept_is_what_was_found(class_store: Path, tmp_path: Path) -> None:

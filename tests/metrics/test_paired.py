@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from torchedu.metrics import paired
-from torchedu.metrics.paired import Estimate, clustered, holm
+from torchedu.metrics.paired import Estimate, auc, averaged, clustered, holm, without_each
 from torchedu.metrics.within import within
 
 
@@ -73,3 +73,22 @@ def test_holm_is_that_of_the_paper() -> None:
     assert corrected.pop("d") != corrected.get("d")
     assert corrected == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06})
     assert holm({"a": 0.6, "b": 0.7}) == {"a": 1.0, "b": 1.0}
+
+
+def test_leaving_each_person_out_tells_what_influence_functions_do() -> None:
+    p, y, who = drawn(80, noise=1.0)
+
+    def area(mine: np.ndarray) -> float:
+        return float(roc_auc_score(y[mine], p[mine]))
+
+    known, again = auc(p, y, who), without_each(area, who)
+    assert again.value == pytest.approx(known.value)
+    assert again.error == pytest.approx(known.error, rel=0.1)
+    mean, once_more = averaged(y, who), without_each(lambda mine: float(y[mine].mean()), who)
+    assert once_more.error == pytest.approx(mean.error, rel=0.1)
+
+
+def test_of_one_person_nothing_is_sure() -> None:
+    assert math.isnan(auc([0.2, 0.8], [0, 1], [3, 3]).error)
+    assert math.isnan(without_each(lambda mine: 0.5, [1, 1]).error)
+    assert math.isnan(without_each(lambda mine: None, [1, 2]).value)

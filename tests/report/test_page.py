@@ -64,7 +64,6 @@ def test_a_whole_run_makes_a_whole_page(write_run: Callable[..., Path]) -> None:
     page = page_of(run)
     assert page.headings == [
         "Scores",
-        "Learning curves",
         "Ranking and trust",
         "By length of history",
         "By student group",
@@ -73,6 +72,7 @@ def test_a_whole_run_makes_a_whole_page(write_run: Callable[..., Path]) -> None:
         "One lesson",
         "One risk",
         "What it says",
+        "Learning curves",
         "The same again",
         "Left out",
     ]

@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 import torch
+from lightning import seed_everything
 
 from tests.conftest import FAST
 from torchedu.checkpoints import seal
 from torchedu.cli import main
+from torchedu.datamodules import Interactions
 from torchedu.errors import ConfigError, MissingExtraError
 from torchedu.models import DKT
 from torchedu.run import RunConfig, build, training
-from torchedu.run.training import train
-from torchedu.tasks import open_task
+from torchedu.run.training import fit, train
+from torchedu.tasks import KnowledgeTracing, open_task
 
 
 def words(store: Path, run: Path, *more: str) -> list[str]:
@@ -100,6 +102,64 @@ def test_a_run_is_trained_from_python_as_the_command_does(
     for found in (result.evaluation, written):
         found["sections"][-1].pop("sentence")  # it names a student by a new pseudonym each time
     assert result.evaluation == written
+
+
+def test_a_program_gives_the_command_s_numbers(class_store: Path, tmp_path: Path) -> None:
+    run, program = tmp_path / "command", str(tmp_path / "program")
+    assert main(["fit", "--data.path", str(class_store), "--run", str(run), *FAST]) == 0
+    seed_everything(0, workers=True)
+    data = Interactions(str(class_store))
+    result = fit(KnowledgeTracing("LogisticDKT", data), data, program, 2, "cpu")  # type: ignore[call-arg,arg-type]
+    written = json.loads((run / "evaluation.json").read_text("utf-8"))
+    assert result.evaluation["scores"] == written["scores"]
+    shown = result._repr_html_()
+    assert "data:image/png;base64," in shown
+    assert "<table>" in shown
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("--trainer.limit_train_batches 0.01", "You requested to check 0.01"),
+        ("--trainer.limit_val_batches 0", "the validation part chooses the best epoch"),
+        ("--trainer.max_steps 1 --trainer.max_epochs -1", "end before the first of"),
+    ],
+)
+def test_what_training_cannot_do_is_told_in_two_lines(
+    class_store: Path, tmp_path: Path, more: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fit", *words(class_store, tmp_path / "run", *more.split())]) == 2
+    problem, remedy = capsys.readouterr().err.strip().splitlines()[-2:]
+    assert said in problem
+    assert remedy
+
+
+def test_what_is_asked_of_patience_and_logs_is_done(class_store: Path, tmp_path: Path) -> None:
+    asked = ("--early_stopping.patience", "2", "--trainer.log_every_n_steps", "0")
+    long = words(class_store, tmp_path / "a", *asked)[: -len(FAST) - len(asked)]
+    stop = build(RunConfig([*long, *asked])).trainer.early_stopping_callback
+    assert stop is not None
+    assert stop.patience == 2
+    other = build(RunConfig(long[:2] + long[4:])).trainer.early_stopping_callback
+    assert other is not None
+    assert other.patience > 2
+
+
+def test_a_run_can_be_trained_again_from_any_folder(
+    class_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(class_store.parent)
+    run = tmp_path / "run"
+    assert main(["fit", *words(Path(class_store.name), run)]) == 0
+    page = (run / "report.html").read_text("utf-8")
+    again = page.partition("<pre>torchedu ")[2].partition("</pre>")[0]
+    monkeypatch.chdir(tmp_path)
+    assert main([*again.split(), "--run", "other"]) == 0
+    first, second = (
+        json.loads((folder / "evaluation.json").read_text("utf-8"))["scores"]
+        for folder in (run, tmp_path / "other")
+    )
+    assert first == second
 
 
 def test_a_report_that_cannot_be_written_costs_no_scores(

@@ -18,7 +18,7 @@ from torchedu.tune.objectives import Goals
 from torchedu.tune.rungs import Rungs
 from torchedu.tune.space import Space
 from torchedu.tune.study import Asked, Study
-from torchedu.tune.workers import work
+from torchedu.tune.workers import gpus_of, work
 
 SECONDS = 400.0
 GOALS = Goals.parse("val/auc", "", "")
@@ -84,6 +84,19 @@ def test_a_killed_workers_trial_goes_on_as_if_it_had_not_been_killed(
     assert [trial.params for trial in study.trials()] == [t.params for t in same.trials()]
     for trial in study.trials():
         assert epochs(study, trial.number) == epochs(same, trial.number) == ["0", "1", "2"]
+
+
+def test_each_worker_has_gpus_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
+    assert [gpus_of(place, 1) for place in range(5)] == [("0",), ("1",), ("2",), ("3",), ("0",)]
+    assert [gpus_of(place, 2) for place in range(2)] == [("0", "1"), ("2", "3")]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-a,GPU-b")
+    assert [gpus_of(place, 1) for place in range(3)] == [("GPU-a",), ("GPU-b",), ("GPU-a",)]
+    assert gpus_of(0, 3) == ("GPU-a", "GPU-b")  # there are no more
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert gpus_of(1, 1) == ()
 
 
 @pytest.mark.timeout(SECONDS)

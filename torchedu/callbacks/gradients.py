@@ -116,7 +116,8 @@ class GradientGuard(Callback):
         if math.isfinite(total):
             self._in_a_row = 0
             self._alert(trainer.global_step + 1, each, total)
-            if (trainer.global_step + 1) % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+            every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
+            if every and (trainer.global_step + 1) % every == 0:
                 by_layer = {f"grad/{name}": n for name, n in zip(self._layers, each, strict=True)}
                 row = {"epoch": trainer.current_epoch, **by_layer}
                 # Not by the module's log, whose row would come after the step's checkpoint.

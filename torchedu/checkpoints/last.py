@@ -42,6 +42,7 @@ class LastCheckpoint(Checkpoint):
 
     Attributes:
         asked: What the run was asked for that its numbers depend on, which the checkpoint keeps.
+        same_words: Whether the words that began the run go on with it, as those of a search do.
 
     Raises:
         ConfigError: A value is not above 0.
@@ -54,6 +55,7 @@ class LastCheckpoint(Checkpoint):
         self.every_n_steps = every_n_steps
         self.minutes = minutes
         self.asked: dict[str, Any] = {}
+        self.same_words = False
         self._trainer: Trainer | None = None
         self._file = Path()
         self._saved_at = 0.0
@@ -244,7 +246,7 @@ class LastCheckpoint(Checkpoint):
         run = RunFolder.of_checkpoint(self._file).path
         notice = TrainingError(
             f"Stopped by {name} after step {trainer.global_step:,}; saved in {self._file}.",
-            f"To go on: the same words and ⟦run⟧ {run} ⟦resume⟧ auto",
+            "To go on: the same words" + (f" and ⟦run⟧ {run} ⟦resume⟧ auto", "")[self.same_words],
         )
         if trainer.is_global_zero:
             print(notice, file=sys.stderr, flush=True)

@@ -22,13 +22,16 @@ COMMANDS = {
     "serve": "answer over HTTP what each student masters, risks and needs next, event by event",
     "versions": "see what a service answers by; swap, shadow, compare, promote and drop versions",
     "keys": "make, list and revoke keys of a service",
+    "service": "what a service said, made again, and did; a student exported or forgotten",
     "compare": "set runs side by side on the answers that all were scored on",
     "bench": "train many networks on data sets under equal conditions, and compare them",
     "data": "check, import and describe data, write an example, simulate a class, forget a student",
     "report": "write the report of a run again",
+    "runs": "list runs with their networks, data, scores and states",
     "inspect": "say what a checkpoint, run or export is and needs; nothing of it is built",
     "share": "pack a run for others, without students' names, marks and this machine's paths",
     "export": "write a trained network for other programs, checked equal to its checkpoint",
+    "completion": "what bash, zsh or fish runs to complete torchedu's words",
 }
 """Commands and what each does; the module ``torchedu.cli.<command>`` has ``main(arguments)``."""
 

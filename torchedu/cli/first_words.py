@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from torchedu.errors import ConfigError
-from torchedu.parsing import RECIPES, configuration, unknown_class, unknown_option
+from torchedu.parsing import RECIPES, check_log, configuration, unknown_class, unknown_option
 from torchedu.run_folder import RunFolder
 
 KNOWN = Path(__file__).parent / "known_words.json"
@@ -58,9 +58,12 @@ def check(command: str, words: Sequence[str], here: bool = True) -> None:
         if name in CLASSES and classes and not (own or _is_class(value, classes)):
             raise unknown_class(name, value, classes)
     last = dict(given)
-    if command == "fit" and here:
-        _check_places(last)
-    elif command != "fit" and words and not words[0].startswith("-") and "://" not in words[0]:
+    if command == "fit":
+        if "--log" in last:
+            check_log(last["--log"])
+        if here:
+            _check_places(last)
+    elif words and not words[0].startswith("-") and "://" not in words[0]:
         RunFolder.find(Path(words[0]))
 
 

@@ -6,6 +6,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TypeVar, cast
 
@@ -15,6 +16,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from numpy.typing import NDArray
 
 from torchedu.companions import Companions
+from torchedu.datamodules.frames import Frame, Place, in_file
 from torchedu.datamodules.stored import stored
 from torchedu.datamodules.stream import Batches, BatchStream, EpochLoader, ranks_of
 from torchedu.datasets import AnswerStore, Store
@@ -54,7 +56,7 @@ class DataModule(Ranged, LightningDataModule, ABC):
         longest: The option that says how long a batch's rows are at most; none where none does.
 
     Args:
-        path: Where the data stands, if anywhere.
+        path: Where the data stands, if anywhere; or a table in memory, such as a DataFrame.
         seed: Another seed draws other parts and another order of training.
         num_workers: Processes that build batches; 0 builds them in the training process.
         seen: Whether those whom training has used are scored: ``drop`` leaves them out, ``refuse``
@@ -77,7 +79,9 @@ class DataModule(Ranged, LightningDataModule, ABC):
     name: str
     batch_size: int | None
 
-    def __init__(self, path: str | None, seed: int, num_workers: int, seen: Seen = "drop") -> None:
+    def __init__(
+        self, path: Place | None, seed: int, num_workers: int, seen: Seen = "drop"
+    ) -> None:
         super().__init__()
         if seen not in SEEN:
             raise ConfigError(
@@ -88,6 +92,8 @@ class DataModule(Ranged, LightningDataModule, ABC):
         self._looked_for: set[str] = set()
         self._learned: DataModule | None = None
         self.left_out: dict[str, int] = {}
+        if path is not None:
+            path = in_file(path, self) if isinstance(path, Frame) else str(path)
         self.path = path
         self.name = "" if path is None else Path(path).stem
         self.seed = seed
@@ -112,6 +118,15 @@ class DataModule(Ranged, LightningDataModule, ABC):
     def companions(self) -> Companions:
         """What its batches belong to: its own, or what a trained network's weights do."""
         return self.own
+
+    def _repr_html_(self) -> str:
+        """Show in a notebook what it holds, and how much."""
+        rows = "".join(
+            f"<tr><td>{escape(kind)}</td><td>{len(list(self.store.vocabulary[kind])):,}</td></tr>"
+            for kind in self.store.vocabulary.kinds
+        )
+        said = f"<p><b>{escape(self.name)}</b>: {escape(self.store.summary)}</p>"
+        return f"{said}<table><tr><th>names of</th><th>number</th></tr>{rows}</table>"
 
     @property
     def vocabulary(self) -> Vocabulary:

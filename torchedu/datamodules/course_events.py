@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, Options, Seen
+from torchedu.datamodules.frames import Place
 from torchedu.datamodules.stream import EpochLoader
 from torchedu.datasets.events import PRESENTATION, EventStore
 from torchedu.datasets.fair_weights import fair_weights
@@ -90,7 +91,7 @@ class CourseEvents(DataModule):
 
     def __init__(
         self,
-        path: str,
+        path: Place,
         format: str | None = None,
         columns: dict[str, str] | None = None,
         options: Options | None = None,

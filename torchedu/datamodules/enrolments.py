@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torchedu.batch import CourseFacts
 from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, Options, Seen
+from torchedu.datamodules.frames import Place
 from torchedu.datamodules.negatives import NegativeSampler
 from torchedu.datasets.enrolment_splits import split_enrolments
 from torchedu.datasets.enrolments import EnrolmentStore
@@ -83,7 +84,7 @@ class Enrolments(DataModule):
 
     def __init__(
         self,
-        path: str,
+        path: Place,
         format: str | None = None,
         columns: dict[str, str] | None = None,
         groups: list[str] | None = None,

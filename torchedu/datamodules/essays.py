@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torchedu.batch import EssayBatch
 from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, Options, Seen
+from torchedu.datamodules.frames import Place
 from torchedu.datasets.order import Order
 from torchedu.datasets.texts import TextStore, named_parts, split_texts
 from torchedu.errors import ConfigError, DataError, allowed
@@ -72,7 +73,7 @@ class Essays(DataModule):
 
     def __init__(
         self,
-        path: str,
+        path: Place,
         format: str | None = None,
         columns: dict[str, str] | None = None,
         groups: list[str] | None = None,

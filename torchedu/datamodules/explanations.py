@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, Options, Seen
+from torchedu.datamodules.frames import Place
 from torchedu.datasets.chats import ANSWERED_BY, ChatStore, Message, chat_parts
 from torchedu.datasets.order import Order
 from torchedu.datasets.splits import PARTS
@@ -70,7 +71,7 @@ class Explanations(DataModule):
 
     def __init__(
         self,
-        path: str,
+        path: Place,
         tokenizer: str | None = None,
         vocab_size: int = 2048,
         max_tokens: int = 512,

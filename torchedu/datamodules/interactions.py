@@ -17,6 +17,7 @@ from torchedu.baselines.streaming_lr import Weights
 from torchedu.batch import UNKNOWN_VALUES, TracingFacts
 from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, Options, Seen
+from torchedu.datamodules.frames import Place
 from torchedu.datasets import AnswerStore, splits
 from torchedu.datasets.answers import Answers, stretch_index
 from torchedu.datasets.order import Order, Windows, cut_windows
@@ -81,7 +82,7 @@ class Interactions(DataModule):
 
     def __init__(
         self,
-        path: str | None = None,
+        path: Place | None = None,
         format: str | None = None,
         columns: dict[str, str] | None = None,
         groups: list[str] | None = None,

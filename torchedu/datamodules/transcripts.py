@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, Options, Seen
+from torchedu.datamodules.frames import Place
 from torchedu.datasets.order import Order, Windows, cut_windows
 from torchedu.datasets.splits import PARTS, Part
 from torchedu.datasets.transcripts import TranscriptStore, split_transcripts
@@ -67,7 +68,7 @@ class Transcripts(DataModule):
 
     def __init__(
         self,
-        path: str,
+        path: Place,
         format: str | None = None,
         columns: dict[str, str] | None = None,
         options: Options | None = None,

@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_leaves
 
 from torchedu.companions import Companions
 from torchedu.domains.building import Net, builder, described
+from torchedu.domains.of_data import OfData
 from torchedu.domains.rows import finite_of
 from torchedu.errors import CheckpointError, ConfigError
 from torchedu.layers import VocabularyTable
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 Schedule = Literal["constant", "one_cycle"]
 
 
-class Domain(Ranged, nn.Module, ABC):
+class Domain(Ranged, nn.Module, ABC, metaclass=OfData):
     """A network with its loss, scores and predictions; no trainer is needed, and none imported.
 
     A subclass keeps every argument as an attribute of the same name, builds ``net`` and ``metrics``

@@ -1,6 +1,6 @@
 """One way to evaluate a trained network, whatever its task."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import singledispatch
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,24 +11,18 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torchedu.baselines import Baseline
 from torchedu.datamodules import DataModule
 from torchedu.errors import ConfigError
+from torchedu.evaluation.lead import Surely, best, lead, perfect, terms, too_few
 from torchedu.evaluation.leak_section import leaks
+from torchedu.evaluation.shown import Evaluation
 from torchedu.files import write_json
-from torchedu.metrics.intervals import FEW
+from torchedu.metrics.paired import Estimate
 from torchedu.prediction.stream import predicted
 from torchedu.run_folder import RunFolder
-from torchedu.sections import PERFECT, Section, is_perfect
+from torchedu.sections import Section, Table
 from torchedu.tasks import Task
 
 Baselines = bool | Sequence[Baseline[Any, Any] | type[Baseline[Any, Any]]]
 """Whether to fit a task's own baselines, or which others to fit beside these."""
-BESIDE = {
-    "baseline": "the best baseline, {}",
-    "human": "{}",
-    "bound": "the best that is reachable",
-}
-"""What the network's score is set beside, by kind of model."""
-LETTERS = "AEFHILMNORSX"
-"""Letters that are spoken with a vowel first: an HR@10, an MRR."""
 
 
 class Request(NamedTuple):
@@ -79,7 +73,7 @@ def evaluate(
     content = findings(task, data, request)
     if not trainer.is_global_zero:
         return {}
-    kept = evaluation(task, data, part, **content)
+    kept = Evaluation(evaluation(task, data, part, **content))
     if request.folder is not None:
         write_json(RunFolder(request.folder).evaluation, kept)
     return kept
@@ -172,6 +166,10 @@ def fitted(
     return every
 
 
+def _unknown(model: str) -> None:
+    """Say of no model what moves its score."""
+
+
 def evaluation(
     task: Task,
     data: LightningDataModule,
@@ -185,7 +183,8 @@ def evaluation(
     verb: str = "reaches",
     origin: float = 0.0,
     lower: bool = False,
-    caution: str = "",
+    estimate: Callable[[str], Estimate | None] = _unknown,
+    product: str = "",
     **more: Any,
 ) -> dict[str, Any]:
     """Return what ``evaluation.json`` holds, plain values only.
@@ -204,9 +203,21 @@ def evaluation(
         verb: How the network comes to its first score, as a sentence has it.
         origin: The first score of a model that knows nothing.
         lower: Whether the first score is the better the lower it is.
-        caution: How far the first score would move, told where what is scored is too little.
+        estimate: Gives the first score of a model by its name, with what each of those that are
+            scored moves of it.
+        product: What to do with a network that may be used, in a sentence.
         **more: What else is kept for other programs.
     """
+    surely = Surely(scores, columns, estimate, lower)
+    doubt = _leaky(data)
+    reached = "" if lower else perfect(scores, columns)
+    headings = [
+        heading
+        for section in sections
+        for form in section.forms
+        if isinstance(form, Table)
+        for heading in form.columns[1:]
+    ]
     return {
         "task": type(task).__name__,
         "use_for": task.use_for,
@@ -219,69 +230,20 @@ def evaluation(
         "scores": [dict(row) for row in scores],
         "origin": origin,
         "lower": lower,
-        "best": _best(scores, columns, lower),
-        "lead": _lead(scores, columns, verb, lower)
+        "best": best(scores, columns, lower),
+        "lead": lead(scores, columns, verb, lower)
         + _learnt_from(data)
         + _left_out(data, part)
-        + ("" if lower else _perfect(scores, columns))
-        + _too_few(counts, caution)
-        + _leaky(data),
+        + reached
+        + too_few(counts)
+        + doubt,
+        "surely": surely.words(next(iter(counts), "data")),
+        "sure": surely.plain(),
+        "next": surely.next_step(counts, bool(doubt or reached), product),
+        "terms": terms([*columns.values(), *headings]),
         "sections": [section.to_json() for section in (*sections, *leaks(data))],
         **more,
     }
-
-
-def _best(
-    scores: Sequence[Mapping[str, Any]], columns: Mapping[str, str], lower: bool
-) -> list[str]:
-    """Name the models whose first score is the best of what could be had: no bound, no oracle."""
-    name, sign = next(iter(columns), ""), -1 if lower else 1
-    had = {
-        row["name"]: sign * row[name]
-        for row in scores
-        if row["kind"] not in ("bound", "oracle") and row.get(name) is not None
-    }
-    return [model for model, value in had.items() if value == max(had.values())]
-
-
-def _lead(
-    scores: Sequence[Mapping[str, Any]], columns: Mapping[str, str], verb: str, lower: bool
-) -> str:
-    """Say in a sentence what the network reached, beside the best of each other kind.
-
-    Where a baseline is better, the sentence ends in its name: it is what to use instead.
-    """
-    if not columns or not scores:
-        return ""
-    name, title = next(iter(columns.items()))
-    sign = -1 if lower else 1
-    known = [row for row in scores if row.get(name) is not None and row[name] == row[name]]
-    best = {
-        kind: max(rows, key=lambda row: sign * row[name])
-        for kind in ("network", *BESIDE)
-        if (rows := [row for row in known if row["kind"] == kind])
-    }
-    if "network" not in best:
-        return f"The network's {title} is not defined on this part of the data."
-    value, network = (best["network"][column] for column in (name, "name"))
-    beside = [
-        f"{_distance(value, best[kind][name])} {words.format(best[kind]['name'])}"
-        for kind, words in BESIDE.items()
-        if kind in best
-    ]
-    article = "an" if title[0] in (LETTERS if title[:2].isupper() else "AEIOaeio") else "a"
-    *first, last = [f"{network} {verb} {article} {title} of {value:.3f}", *beside]
-    said = f"{', '.join(first)}, and {last}" if len(first) > 1 else ", ".join([*first, last])
-    baseline = best.get("baseline", best["network"])
-    loses = round(sign * value, 3) < round(sign * baseline[name], 3)
-    return f"{said}: use {baseline['name']} for data like these." if loses else f"{said}."
-
-
-def _perfect(scores: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> str:
-    """Doubt a network's first score that nobody reaches honestly."""
-    name = next(iter(columns), "")
-    reached = [row.get(name) for row in scores if row["kind"] == "network"]
-    return f" {PERFECT}." if any(is_perfect(value) for value in reached) else ""
 
 
 def _leaky(data: LightningDataModule) -> str:
@@ -291,13 +253,6 @@ def _leaky(data: LightningDataModule) -> str:
     first, *others = data.findings
     more = f", and {len(others)} more below" if others else ""
     return f" It may be too good: {first.sentence}{more}."
-
-
-def _too_few(counts: Mapping[str, int], moves: str) -> str:
-    """Say that there is too little to judge by, and how far the score would move."""
-    noun, count = next(iter(counts.items()), ("", FEW))
-    noun = noun.removesuffix("s") if count == 1 else noun
-    return f" Too small to judge: {count:,} {noun}{moves}." if count < FEW else ""
 
 
 def _learnt_from(data: LightningDataModule) -> str:
@@ -313,10 +268,3 @@ def _left_out(data: LightningDataModule, part: str) -> str:
         return ""
     count, whom = data.left_out.get(part, 0), data.whom
     return f" {count:,} {whom} that training has used are left out." if count else ""
-
-
-def _distance(value: float, other: float) -> str:
-    distance = round(value, 3) - round(other, 3)
-    if abs(distance) < 0.0005:
-        return "level with"
-    return f"{abs(distance):.3f} {'above' if distance > 0 else 'below'}"

@@ -43,6 +43,8 @@ def _(task: MathExplanation, data: Explanations, request: Request) -> dict[str, 
         "scores": rows(costs, lambda cost: {"cost": cost, "perplexity": float(np.exp(cost))}),
         "verb": "predicts what a tutor says with",
         "lower": True,
+        "product": "Let it explain beside a teacher: torchedu explain RUN, or torchedu predict RUN "
+        "for a table of answers checked by rules.",
         "sections": [_examples(task, data, request.part)],
     }
 

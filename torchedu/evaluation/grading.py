@@ -18,12 +18,14 @@ from torchedu.datamodules import Essays
 from torchedu.datasets.splits import attributes
 from torchedu.datasets.texts import Graded
 from torchedu.evaluation.any_task import Request, findings, fitted
+from torchedu.evaluation.grading_sections import given_and_predicted
 from torchedu.evaluation.sections import alike, lacking
 from torchedu.evaluation.side_by_side import Models, apart, audited, each, groups_of, rows
 from torchedu.metrics.above import above_mean
 from torchedu.metrics.agreement import agreement
 from torchedu.metrics.essay_scores import EssayScores, mean_of
-from torchedu.metrics.fairness import Attribute
+from torchedu.metrics.fairness import LEAST, Attribute
+from torchedu.metrics.paired import without_each
 from torchedu.prediction.stream import Columns, predicted
 from torchedu.prediction.tables import first_of_each
 from torchedu.schema import GROUP, LABEL, PART, PROMPT, RESERVED, SCORE
@@ -37,8 +39,6 @@ SCORE_COLUMNS = {
 LABEL_COLUMNS = {"macro_f1": "macro-F1", "mcc": "MCC", "accuracy": "accuracy"}
 MOST = 30
 """Rows of a picture."""
-LEAST = 20
-"""Texts of a group below which its agreement says nothing."""
 
 Values = NDArray[np.float64]
 Grades = tuple[Values, EssayScores]
@@ -138,7 +138,16 @@ def _(task: EssayGrading, data: Essays, request: Request) -> dict[str, Any]:
         "columns": columns,
         "scores": scores,
         "verb": "grades with",
-        "sections": [_origins(shown, title, network), alike(fairness)],
+        "estimate": lambda name: without_each(
+            lambda mine: scored(models[name][1], mine).get(measure), np.arange(len(target))
+        ),
+        "product": "Grade with it beside a person: torchedu predict RUN --data.path FILE "
+        "--pages true; what it gives wrongly by more than a step is shown below.",
+        "sections": [
+            *given_and_predicted(task, data, text, prompt, value),
+            _origins(shown, title, network),
+            alike(fairness),
+        ],
         "by_part": by_part,
         "essays_by_group": by_group,
         "fairness": fairness,

@@ -1,5 +1,7 @@
 """An honest tagger: macro-F1 of each role's tags beside that of simpler models, and one lesson."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,13 +10,14 @@ from numpy.typing import NDArray
 from torchedu.baselines.tag_svm import CommonestTag, Sentences, TfidfSVM
 from torchedu.datamodules import Transcripts
 from torchedu.evaluation.any_task import Baselines, Request, findings, fitted
-from torchedu.evaluation.sections import lacking
+from torchedu.evaluation.sections import confused, lacking
 from torchedu.evaluation.side_by_side import Models, rows
+from torchedu.metrics.paired import without_each
 from torchedu.metrics.tags import confusion, tag_f1, tag_scores
-from torchedu.prediction.lessons import sentences
+from torchedu.prediction.lessons import sentences, summaries
 from torchedu.prediction.stream import Columns, predicted
 from torchedu.schema import RESERVED, ROLES, TAG
-from torchedu.sections import Band, Dot, Dots, Section, Stripes
+from torchedu.sections import Band, Dot, Dots, Section, Stripes, Table
 from torchedu.tasks import TranscriptTagging
 
 Ids = NDArray[np.int64]
@@ -22,6 +25,8 @@ BASELINES = (CommonestTag, TfidfSVM)
 SCORES = {"macro_f1": "macro-F1", "mcc": "MCC"}
 NO_MOVE = ("none", "other", "no move")
 """Names of the tag that stands for no other."""
+LESSONS = 10
+"""Lessons of which it is told who talked how much."""
 LEAST_SHOWN = 100
 """Sentences that a lesson has at least that is drawn, if any is as long."""
 
@@ -40,6 +45,8 @@ def _(task: TranscriptTagging, data: Transcripts, request: Request) -> dict[str,
     network = type(task.net).__name__
     models: Models[dict[str, Any]] = {network: ("network", {})}  # how often which tag was given
     by_tag: dict[str, list[dict[str, Any]]] = {}
+    first: dict[str, Callable[[NDArray[np.bool_]], float | None]] = {}
+    lesson, confusions = np.empty(0), []
     for number, who in enumerate(ROLES):
         names, translation = _names(task, data, who)
         true = translation[np.where(role == number, tag, 0)]
@@ -54,8 +61,16 @@ def _(task: TranscriptTagging, data: Transcripts, request: Request) -> dict[str,
             tags = np.maximum(tags - RESERVED, 0)
             counted[name] = confusion(true[mine] - RESERVED, tags, len(names))
             models.setdefault(name, ("baseline", {}))[1][who] = counted[name]
+            if not by_tag and mine.any():
+                first[name] = partial(_macro_f1, true[mine] - RESERVED, tags, len(names))
+                lesson = known["lesson"][mine]
         if mine.any():
             by_tag[who] = _by_tag(names, counted)
+            said_tags = np.maximum(given[network] - RESERVED, 0)
+            confusions.append(
+                confused(true[mine] - RESERVED, said_tags, names, "people", "the network",
+                         f"{who}s' tags")
+            )  # fmt: skip
 
     def scored(tables: dict[str, Any]) -> dict[str, Any]:
         by_role = {who: tag_scores(table) for who, table in tables.items()}
@@ -75,9 +90,56 @@ def _(task: TranscriptTagging, data: Transcripts, request: Request) -> dict[str,
         },
         "scores": rows(models, scored),
         "verb": "tags with",
-        "sections": [_lesson(task, data, known), _tag_by_tag(by_tag, network)],
+        "estimate": lambda name: without_each(first[name], lesson) if name in first else None,
+        "product": "Tag with it: torchedu predict RUN --data.path FILE --pages true writes each "
+        "sentence's tag and who talked how much, a page a lesson.",
+        "sections": [
+            _lesson(task, data, known),
+            talk(task, data, known),
+            _tag_by_tag(by_tag, network),
+            _given(confusions),
+        ],
         "by_tag": by_tag,
     }
+
+
+def _macro_f1(true: Ids, given: Ids, size: int, mine: NDArray[np.bool_]) -> float | None:
+    return tag_scores(confusion(true[mine], given[mine], size))["macro_f1"]
+
+
+def _given(tables: list[Table]) -> Section:
+    """Show how often which tag was given to what people tagged so."""
+    title = "Given and predicted tags"
+    if not tables:
+        return lacking(title, "People tagged none of these sentences.")
+    return Section(
+        title,
+        "How many sentences people gave each tag (rows), and what the network gave them (columns).",
+        tables,
+    )
+
+
+def talk(task: TranscriptTagging, data: Transcripts, known: Columns) -> Section:
+    """Show who talked how much in each lesson, and the tags that the network gave most."""
+    assert task.vocabulary is not None
+    title = "Who talked how much"
+    summed = summaries(data, task.vocabulary, known)
+    if not summed:
+        return lacking(title, "This part holds no lesson.")
+    rows = []
+    for row, lesson in zip(np.unique(known["lesson"]).tolist(), summed[:LESSONS], strict=False):
+        for who in ROLES:
+            tags = sorted(lesson[who]["tags"].items(), key=lambda tag: -tag[1]["sentences"])
+            most = [f"{tag} {own['share']:.0%}" for tag, own in tags[:3] if own["sentences"]]
+            share = f"{lesson[who]['share_of_words']:.0%}"
+            rows.append([f"lesson row {row}", f"{who}s", share, ", ".join(most)])
+    cut = f" The first {LESSONS} of {len(summed):,} lessons." if len(summed) > LESSONS else ""
+    return Section(
+        title,
+        f"Of each lesson the share of its words, and the commonest tags of what was said.{cut}",
+        [Table(["lesson", "who", "share of words", "commonest tags"], rows)],
+        private=True,
+    )
 
 
 def _names(task: TranscriptTagging, data: Transcripts, who: str) -> tuple[list[str], Ids]:

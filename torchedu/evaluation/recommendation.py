@@ -25,12 +25,15 @@ from torchedu.datasets.enrolments import Enrolled
 from torchedu.datasets.order import cut_windows
 from torchedu.datasets.splits import attributes
 from torchedu.evaluation.any_task import Request, findings, fitted
+from torchedu.evaluation.sections import lacking
 from torchedu.evaluation.side_by_side import Models, apart, each, names_of, rows
-from torchedu.metrics.ranking import HITS, Ranks, list_scores, ranking_scores
-from torchedu.prediction.recommendation import log_chances
+from torchedu.metrics.fairness import LEAST
+from torchedu.metrics.paired import averaged
+from torchedu.metrics.ranking import HITS, TOP, Ranks, list_scores, ranking_scores
+from torchedu.prediction.recommendation import at_positions, log_chances
 from torchedu.prediction.stream import Columns, predicted
 from torchedu.schema import GROUP, ITEM, RESERVED
-from torchedu.sections import Dot, Dots, Section
+from torchedu.sections import Dot, Dots, Section, Table
 from torchedu.tasks import CourseRecommendation
 
 ROWS = 512
@@ -52,6 +55,10 @@ BASELINES = (Popularity, ItemKNN, IALS, EASE, RecentEASE, Markov, NextCourseRidg
 Recommender = Baseline[Enrolled, Scores]
 BEGINS = (0, 5, 10, 20, 50, 10**6)
 """Numbers of courses taken before at which the stretches of histories begin that are told apart."""
+EXAMPLES = 4
+"""Students whose recommendations a report shows."""
+SHOWN, LATEST = 5, 6
+"""Courses shown of each: recommended, and taken before."""
 BLENDED = (Popularity, EASE, RecentEASE, Markov, NextCourseRidge)
 
 
@@ -171,11 +178,73 @@ def _(task: CourseRecommendation, data: Enrolments, request: Request) -> dict[st
         | {f"{name}_sampled": f"{COLUMNS[name]} of {data.sampled} drawn" for name in sampled},
         "scores": rows(ranks, scored),
         "verb": "recommends with",
-        "sections": [_who_gets(by_history, by_group, cold, network, measure)],
+        "estimate": lambda name: averaged(_each(measure, ranks[name][1]), cases.student),
+        "product": "Recommend with it: torchedu predict RUN --pages true writes each student's ten "
+        "best courses with reasons, a page a student.",
+        "sections": [
+            _examples(task, data, known),
+            _who_gets(by_history, by_group, cold, network, measure),
+        ],
         "recommendation_by_group": by_group,
         "cold": cold,
         "recommendation_by_history": by_history,
     }
+
+
+def _each(measure: str, ranked: Ranks) -> NDArray[np.float64]:
+    """Return what each case adds to a mean that is the first score."""
+    rank = ranked.rank.numpy()
+    if measure.startswith("hr"):
+        return (rank < int(measure[2:])).astype(np.float64)
+    return np.where(rank < TOP, 1 / np.log2(rank + 2), 0.0)
+
+
+def _examples(task: CourseRecommendation, data: Enrolments, known: Columns) -> Section:
+    """Show what is recommended to some students, what each course leans on, and what was taken.
+
+    Those are taken who stand at even distances from the best served to the worst.
+    """
+    if not len(known["rank"]):
+        return lacking("What is recommended", "No course was held out.")
+    names, of = data.vocabulary[ITEM], data.store.vocabulary[ITEM]
+    order = np.argsort(known["rank"], kind="stable")
+    chosen = order[np.unique(np.linspace(0, len(order) - 1, EXAMPLES).astype(int))]
+    student, position = (known[name][chosen].astype(np.int64) for name in ("student", "position"))
+    said, tables = at_positions(task, data, student, position), []
+    for i, (row, stop) in enumerate(zip(student.tolist(), position.tolist(), strict=True)):
+        begin = int(data.store.history_offsets[row])
+        *before, came = map(of.name, data.store.item[begin : begin + stop + 1].tolist())
+        finite = np.isfinite(said["score"][i])
+        rows = [
+            [
+                str(place),
+                names.name(course),
+                "; ".join(names.name(id) for id in leaning if id),
+                "yes" if names.name(course) == came else "",
+            ]
+            for place, (course, leaning) in enumerate(
+                zip(
+                    said["top"][i][finite].tolist(), said["because"][i][finite].tolist(),
+                    strict=True,
+                ),
+                1,
+            )
+        ]  # fmt: skip
+        cut = f"{len(before) - LATEST} others, " if len(before) > LATEST else ""
+        title = (
+            f"Student row {row}, who took {cut}{', '.join(before[-LATEST:]) or 'nothing'} and then "
+            f"{came}: place {int(known['rank'][chosen[i]]) + 1}"
+        )
+        headings = ["place", "course", "because of", "taken next"]
+        tables.append(Table(headings, rows[:SHOWN], title, opens=True))
+    return Section(
+        "What is recommended",
+        f"The first {SHOWN} courses for some students, from those who were served best to those "
+        "who were served worst. Reasons are courses of their own without which the recommended "
+        "one would stand lower, where there are such.",
+        tables,
+        private=True,
+    )
 
 
 def _columns(cases: Cases) -> dict[str, str]:
@@ -208,13 +277,18 @@ def _who_gets(
     ]
     dots = [
         *(dot(*pair, "courses taken before") for pair in zip(lengths, by_history, strict=True)),
-        *(dot(row["group"], row, name) for name, rows in by_group.items() for row in rows),
+        *(
+            dot(row["group"], row, name)
+            for name, rows in by_group.items()
+            for row in rows
+            if row["cases"] >= LEAST
+        ),
         dot("nobody's in training", cold, "course"),
     ]
     return Section(
         "Who is served how well",
         "Dots are the network's, strokes the others'. Few cases (in brackets) score higher or "
-        "lower by chance alone.",
+        f"lower by chance alone; groups of fewer than {LEAST} are not drawn.",
         [Dots(f"{COLUMNS[measure]} (cases in brackets)", network, [d for d in dots if d.count])],
         private=True,
     )

@@ -25,6 +25,7 @@ from torchedu.features.course import WEEK
 from torchedu.features.course_view import module_of
 from torchedu.metrics import scores
 from torchedu.metrics.fairness import Attribute
+from torchedu.metrics.paired import auc
 from torchedu.metrics.thresholds import thresholds
 from torchedu.prediction.risk import listed
 from torchedu.prediction.stream import Columns, predicted
@@ -101,8 +102,13 @@ def _(task: AtRisk, data: CourseEvents, request: Request) -> dict[str, Any]:
         "scores": rows(models, scored),
         "verb": "tells who fails or leaves with",
         "origin": 0.5,
+        "estimate": lambda name: auc(
+            models[name][1][first], at_risk[first], known["enrolment"][first]
+        ),
+        "product": "Ask whom to call today: torchedu predict RUN --data.day DAY --pages true lists "
+        "them with reasons, a page a course and a page a student.",
         "sections": [
-            whom_to_call(data, known, calls, lists[0]),
+            whom_to_call(task, data, known, calls, lists[0], request.part),
             week_by_week(weeks),
             groups_alike(groups, risk[first], at_risk[first], fairness),
             one_students_risk(data, weekly),

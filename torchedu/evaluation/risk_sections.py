@@ -10,35 +10,47 @@ from torchedu.datamodules import CourseEvents
 from torchedu.evaluation.sections import Rows, alike, calibration, lacking, line, roc, table
 from torchedu.evaluation.side_by_side import apart, curves
 from torchedu.metrics.fairness import LEAST, Attribute
-from torchedu.prediction.risk import event_words
+from torchedu.prediction.risk import event_words, reasons
 from torchedu.prediction.stream import Columns
 from torchedu.sections import Line, Lines, Section, Table
+from torchedu.tasks import AtRisk
 
 MOST_CALLED = 100
 """Students of the lists whom a page shows."""
 
 
 def whom_to_call(
-    data: CourseEvents, known: Columns, calls: Rows, called: NDArray[np.int64]
+    task: AtRisk,
+    data: CourseEvents,
+    known: Columns,
+    calls: Rows,
+    called: NDArray[np.int64],
+    part: str,
 ) -> Section:
     """Show what the lists of whom to call would have been worth, and the first lists.
 
     Args:
+        task: The trained task.
         data: The courses.
         known: The columns of ``Risks``.
         calls: ``share``, ``capacity``, ``called``, ``precision`` and ``gain_over_chance`` of each
             moment.
         called: Who stands on the lists of the first moment, as rows of the columns.
+        part: What was scored.
     """
     title = "Whom to call"
     if not len(called):
         return lacking(title, "No student could be called.")
-    chosen = known["enrolment"][called[:MOST_CALLED]].tolist()
+    called, cut = called[:MOST_CALLED], len(called) > MOST_CALLED
+    chosen = known["enrolment"][called].astype(np.int64)
+    _, seen = data.moments(part)
+    why = reasons(task, data, seen, chosen, known["day"][called].astype(np.float64))
     courses = data.store.column("course")[chosen].tolist()
-    risks = known["probability"][called[:MOST_CALLED]].tolist()
     rows = [
-        (data.store.courses.name[course], f"enrolment row {row}", risk, _came(data, row))
-        for row, course, risk in zip(chosen, courses, risks, strict=True)
+        (data.store.courses.name[course], f"enrolment row {row}", risk, _came(data, row), reason)
+        for row, course, risk, reason in zip(
+            chosen.tolist(), courses, known["probability"][called].tolist(), why, strict=True
+        )
     ]
     first = calls[0]
     headings = {
@@ -47,10 +59,11 @@ def whom_to_call(
     }  # fmt: skip
     worth = table([{**row, "over": f"{100 * row['share']:.0f} %"} for row in calls], headings)
     lists = Table(
-        ["course", "student", "risk", "what came"],
+        ["course", "student", "risk", "what came", "what raised the risk"],
         rows,
         f"Whom to call when {100 * first['share']:.0f} % of the course is over"
-        + f", the first {MOST_CALLED}" * (len(called) > MOST_CALLED),
+        + f", the first {MOST_CALLED}" * cut,
+        opens=True,
     )
     return Section(
         title,

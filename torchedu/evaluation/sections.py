@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from torchedu.sections import Form, Line, Section, Table
 
 Rows = Sequence[Mapping[str, Any]]
@@ -40,6 +43,32 @@ def roc(name: str, points: Mapping[str, Any], kind: str = "", note: str = "") ->
 def calibration(name: str, points: Mapping[str, Any], kind: str = "") -> Line:
     """Return the line of what ``torchedu.metrics.calibration_points`` returned."""
     return Line(name, points["predicted"], points["observed"], kind)
+
+
+def confused(
+    given: NDArray[np.int64],
+    said: NDArray[np.int64],
+    names: Sequence[str],
+    giver: str,
+    sayer: str,
+    title: str = "",
+) -> Table:
+    """Return a table of how often which of some names was said where which was given.
+
+    Args:
+        given: Indices of names; shape (rows,).
+        said: Likewise.
+        names: The names; those that nobody gives or says are left out.
+        giver: Who gave, as the rows say.
+        sayer: Who said, as the columns say.
+        title: What is said above the table; nothing where it is empty.
+    """
+    counts = np.zeros((len(names), len(names)), np.int64)
+    np.add.at(counts, (given, said), 1)
+    kept = np.flatnonzero(counts.sum(0) + counts.sum(1)).tolist()
+    headings = [f"{giver} / {sayer}", *(names[i] for i in kept)]
+    rows = [[names[i], *counts[i, kept].tolist()] for i in kept]
+    return Table(headings, rows, title, opens=True)
 
 
 def lacking(title: str, why: str) -> Section:

@@ -25,10 +25,11 @@ from torchedu.evaluation.tracing_sections import (
     by_length,
     one_student,
     ranking_and_trust,
+    skill_by_skill,
     within_students,
 )
 from torchedu.metrics import scores, scores_by
-from torchedu.metrics.intervals import auc_interval
+from torchedu.metrics.paired import Estimate, auc
 from torchedu.metrics.within import Skills, Within, within
 from torchedu.prediction.stream import Columns, predicted
 from torchedu.prediction.tables import write_table
@@ -68,6 +69,7 @@ def _(task: KnowledgeTracing, data: Interactions, request: Request) -> dict[str,
     aucs: dict[str, list[list[float | None]]] = {"network": [], "baseline": []}
     # One after the other: all predictions of all models would not fit in memory.
     alone: dict[str, Within] = {}
+    estimates: dict[str, Estimate] = {}
     skills, later = _skills(store, known), known["position"] > 0
     for name, kind, probability in models(task, data, known, request):
         alone[name] = within(probability, correct, student)
@@ -83,6 +85,7 @@ def _(task: KnowledgeTracing, data: Interactions, request: Request) -> dict[str,
         )  # fmt: skip
         drawn[name] = curves(probability, correct)
         if kind in aucs:
+            estimates[name] = auc(probability, correct, student)
             inside = (_inside(known["position"], stretch) for stretch in stretches)
             aucs[kind].append([scores(probability[some], correct[some])["auc"] for some in inside])
     network = rows[0]["name"]
@@ -91,7 +94,6 @@ def _(task: KnowledgeTracing, data: Interactions, request: Request) -> dict[str,
     fairness = _whole(task, data, known).audit()
     if request.folder is not None:
         write_table(RunFolder(request.folder).table(), answers(data, known))
-    interval = auc_interval(known["probability"], correct, student)
     return {
         "counts": {"students": len(np.unique(student)), "answers": len(correct)},
         "first_answers": int((~later).sum()),
@@ -100,19 +102,21 @@ def _(task: KnowledgeTracing, data: Interactions, request: Request) -> dict[str,
         "scores": rows,
         "verb": "predicts the next answer with",
         "origin": 0.5,
-        "caution": _moves(interval),
+        "estimate": estimates.get,
+        "product": "Follow students with it: torchedu predict RUN --pages true writes each "
+        "answer's chance and each student's mastery, a page a student.",
         "sections": [
+            one_student(followed(task, data, known, request.part)),
+            skill_by_skill(_by_skill(store, known)),
             ranking_and_trust(rows, drawn),
             within_students(rows),
             by_length(by_history, rows, int((~later).sum())),
             by_groups(by_group, network, rows[0]["auc"]),
             alike(fairness),
-            one_student(followed(task, data, known, request.part)),
         ],
         "by_group": by_group,
         "fairness": fairness,
         "by_history": by_history,
-        "auc_interval": interval and list(interval),
     }
 
 
@@ -122,13 +126,6 @@ def _whole(task: KnowledgeTracing, data: Interactions, columns: Columns) -> Judg
     student = columns["student"]
     groups = groups_of(data.store, student)
     return Judged(columns["probability"], columns["correct"], student, groups)
-
-
-def _moves(interval: tuple[float, float] | None) -> str:
-    """Say how far the AUC would move with other students."""
-    return (
-        "" if interval is None else ": with others it would be {:.2f} to {:.2f}".format(*interval)
-    )
 
 
 def models(
@@ -211,6 +208,29 @@ def _skills(store: AnswerStore, known: Columns) -> Skills:
         return np.diff(offsets), store.skill[index]
 
     return skills
+
+
+def _by_skill(store: AnswerStore, known: Columns) -> list[dict[str, Any]]:
+    """Tell of each skill how many answers ask for it, how many are right, and what was predicted.
+
+    Answers of an item without skills are left out.
+    """
+    names = store.vocabulary[SKILL]
+    sums = np.zeros((3, len(names)))
+    skills, size = _skills(store, known), len(known["student"])
+    for begin in range(0, size, ANSWERS):
+        some = slice(begin, begin + ANSWERS)
+        counts, skill = skills(some)
+        columns = (np.ones(len(counts)), known["correct"][some], known["probability"][some])
+        for row, values in enumerate(columns):
+            sums[row] += np.bincount(skill, np.repeat(values, counts), len(names))
+    return [
+        {
+            "skill": names.name(id), "answers": int(sums[0, id]),
+            "right": sums[1, id] / sums[0, id], "predicted": sums[2, id] / sums[0, id],
+        }
+        for id in np.flatnonzero(sums[0]).tolist()
+    ]  # fmt: skip
 
 
 def _by_group(store: AnswerStore, known: Columns, alone: Within) -> dict[str, Any]:

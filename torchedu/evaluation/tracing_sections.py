@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from torchedu.evaluation.sections import Rows, calibration, lacking, line, roc, table
+from torchedu.metrics.fairness import LEAST
 from torchedu.sections import Dot, Dots, HeatMap, Lines, Section, Table
 
 MOST_CURVES = 5
@@ -54,6 +55,32 @@ def ranking_and_trust(rows: Rows, curves: Mapping[str, Mapping[str, Any]]) -> Se
         "the diagonal, the probabilities can be taken at their word. Its bars count the network's "
         "predictions.",
         forms,
+    )
+
+
+def skill_by_skill(skills: Rows) -> Section:
+    """Show how often answers on each skill are right, and how often they were to be.
+
+    Args:
+        skills: ``skill``, ``answers``, ``right`` and ``predicted`` of each.
+    """
+    title = "Skill by skill"
+    if not skills:
+        return lacking(title, "No answer asks for a skill.")
+    hardest = sorted(skills, key=lambda row: row["right"])
+    headings = {
+        "skill": "skill", "answers": "answers", "right": "share right",
+        "predicted": "chance predicted",
+    }  # fmt: skip
+    parts = [hardest[:MOST_SKILLS]]
+    folded = [""]
+    if len(hardest) > MOST_SKILLS:
+        parts.append(hardest[MOST_SKILLS:])
+        folded.append(f"The other {len(hardest) - MOST_SKILLS:,} skills")
+    return Section(
+        title,
+        "The hardest first. Where the two shares agree, the network can be taken at its word.",
+        [table(rows, headings, fold) for rows, fold in zip(parts, folded, strict=True)],
     )
 
 
@@ -134,13 +161,14 @@ def by_groups(by_group: Mapping[str, Rows], network: str, overall: float | None)
     """
     dots = []
     for attribute, groups in by_group.items():
-        largest = sorted(range(len(groups)), key=lambda i: -groups[i]["students"])[:MOST_GROUPS]
+        enough = [i for i, group in enumerate(groups) if group["students"] >= LEAST]
+        largest = sorted(enough, key=lambda i: -groups[i]["students"])[:MOST_GROUPS]
         dots += [
             Dot(groups[i]["group"], {network: groups[i]["auc"]}, groups[i]["students"], attribute)
             for i in sorted(largest)
         ]
     title = "By student group"
-    if overall is None or all(dot.scores[network] is None for dot in dots):
+    if overall is None or all(group["auc"] is None for rows in by_group.values() for group in rows):
         return lacking(title, "The data names no groups, or none with a defined AUC.")
     headings = {name: name for name in ("group", "students", "answers")}
     headings |= {**AUCS, "calibration_error": "calibration error"}
@@ -148,8 +176,8 @@ def by_groups(by_group: Mapping[str, Rows], network: str, overall: float | None)
         table(
             groups,
             headings,
-            f"{attribute}: {len(groups)} groups"
-            + (f", of which the {MOST_GROUPS} largest are drawn" * (len(groups) > MOST_GROUPS)),
+            f"{attribute}: {len(groups)} groups, drawn if they have {LEAST} students or more"
+            + f", the {MOST_GROUPS} largest" * (len(groups) > MOST_GROUPS),
         )
         for attribute, groups in by_group.items()
     ]
@@ -157,7 +185,7 @@ def by_groups(by_group: Mapping[str, Rows], network: str, overall: float | None)
     return Section(
         title,
         "Small groups differ by chance alone: read a gap beside its number of students (n).",
-        [picture, *tables],
+        [*([picture] if dots else ()), *tables],
         private=True,
     )
 

@@ -8,7 +8,7 @@ https://doi.org/10.2307/2533958).
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,8 @@ from torchedu.metrics.within import within
 
 WIDE = 1.959963984540054
 """Standard errors on each side of a score that 95 of 100 intervals reach to."""
+PIECES = 100
+"""Parts of the people, each of which is left out once to see what it moves."""
 LEAST = 1e-7
 """Chances are held as far from 0 and 1 where their log is taken."""
 Scores = dict[str, "Estimate"]
@@ -78,12 +80,17 @@ def clustered(probability: ArrayLike, correct: ArrayLike, student: ArrayLike) ->
     names, who = np.unique(student, return_inverse=True)
     known = p.clip(LEAST, 1 - LEAST)
     loss = -(y * np.log(known) + (1 - y) * np.log1p(-known))
-    mean = float(loss.mean()) if len(loss) else math.nan
     return {
         "auc": _auc(p, y >= 0.5, who, len(names)),
         "auc_within": _within(p, y, who),
-        "log_loss": Estimate(mean, _sums(loss - mean, who, len(names)) / max(1, len(loss))),
+        "log_loss": averaged(loss, who),
     }
+
+
+def auc(probability: ArrayLike, correct: ArrayLike, person: ArrayLike) -> Estimate:
+    """Return the AUC of predictions, with what each person moves; arguments as ``clustered``."""
+    names, who = np.unique(person, return_inverse=True)
+    return _auc(np.asarray(probability, np.float64), np.asarray(correct) >= 0.5, who, len(names))
 
 
 def _sums(values: NDArray[Any], who: NDArray[np.int64], students: int) -> NDArray[np.float64]:
@@ -118,6 +125,44 @@ def _within(p: NDArray[Any], y: NDArray[Any], who: NDArray[np.int64]) -> Estimat
     if auc is None:
         return Estimate(math.nan, np.zeros(len(counted.pairs)))
     return Estimate(auc, (counted.won / 2 - auc * counted.pairs) / pairs)
+
+
+def averaged(values: ArrayLike, person: ArrayLike) -> Estimate:
+    """Return the mean of numbers, with what each person moves of it.
+
+    Args:
+        values: Numbers, no NaN; shape (rows,).
+        person: Whose each is.
+    """
+    each = np.asarray(values, np.float64)
+    names, who = np.unique(person, return_inverse=True)
+    mean = float(each.mean()) if len(each) else math.nan
+    return Estimate(mean, _sums(each - mean, who, len(names)) / max(1, len(each)))
+
+
+def without_each(score: Callable[[NDArray[np.bool_]], float | None], person: ArrayLike) -> Estimate:
+    """Return any score of all rows, with what each of some parts of the people moves of it.
+
+    It is scored again without each part (the jackknife; Quenouille, Biometrika 43, 1956,
+    https://doi.org/10.1093/biomet/43.3-4.353), a part a person where they are few.
+
+    Args:
+        score: Gives the score of some rows, of a mask of shape (rows,).
+        person: Whose each row is; shape (rows,).
+
+    Returns:
+        The score; not defined where it is not without one of the parts.
+    """
+    names, who = np.unique(person, return_inverse=True)
+    parts = min(PIECES, len(names))
+    part = np.random.default_rng(0).permutation(len(names))[who] % max(parts, 1)
+    whole = score(np.ones(len(who), np.bool_))
+    others = [score(part != each) for each in range(parts)]
+    known = [value for value in others if value is not None]
+    if whole is None or len(known) < len(others) or parts < 2:
+        return Estimate(math.nan if whole is None else whole, np.zeros(1))
+    moved = (whole - np.array(known, np.float64)) * (parts - 1) / parts
+    return Estimate(whole, moved)
 
 
 def holm(p: Mapping[str, float]) -> dict[str, float]:

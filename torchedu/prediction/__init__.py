@@ -9,6 +9,6 @@ from torchedu.prediction import (  # noqa: F401 - each registers its task
     risk,
     tracing,
 )
-from torchedu.prediction.any_task import predict
+from torchedu.prediction.any_task import predict, predictions
 
-__all__ = ["predict"]
+__all__ = ["predict", "predictions"]

@@ -100,6 +100,31 @@ def predict(
     return written
 
 
+def predictions(
+    task: Task, data: DataModule, trainer: Trainer | None = None
+) -> dict[str, pa.Table]:
+    """Return what a network says as tables in memory, by the names of the files of ``predict``.
+
+    A table becomes a DataFrame by ``table.to_pandas()`` or ``polars.from_arrow(table)``.
+
+    Args:
+        task: The trained task.
+        data: The data.
+        trainer: Runs the network; one without logs where it is None.
+    """
+    if trainer is None:
+        trainer = Trainer(
+            logger=False, enable_checkpointing=False, enable_progress_bar=False,
+            enable_model_summary=False,
+        )  # fmt: skip
+    tables = {}
+    for name, _, rows in outputs(task, data, predicted(task, data, None, trainer)):
+        if isinstance(rows, list):
+            rows = pa.Table.from_pylist(rows)
+        tables[name] = rows if isinstance(rows, pa.Table) else pa.concat_tables([*rows])
+    return tables
+
+
 def _left_out(task: Task, data: DataModule, columns: Columns) -> str:
     """Say how many rows of the data nothing is said of, such as students who have left a course."""
     key = (task.keys or ("",))[0]

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from torchedu.datamodules import Enrolments
 from torchedu.datasets.enrolments import Enrolled
+from torchedu.datasets.order import Windows
 from torchedu.metrics.ranking import TOP
 from torchedu.prediction.any_task import Output, outputs
 from torchedu.prediction.stream import Columns
 from torchedu.prediction.tables import blocks, names_array, row_names
-from torchedu.schema import ITEM
+from torchedu.readers.enrolments import EnrolmentBatches
+from torchedu.schema import ITEM, PADDING
 from torchedu.tasks import CourseRecommendation
 
 STUDENTS = 25_000
@@ -56,6 +58,32 @@ def recommendations(data: Enrolments, columns: Columns) -> Iterator[pa.Table]:
                 "because": _joined(*(reasons.take(pa.array(because[:, i])) for i in (0, 1))),
             }
         )
+
+
+@torch.inference_mode()
+def at_positions(
+    task: CourseRecommendation,
+    data: Enrolments,
+    student: NDArray[np.int64],
+    position: NDArray[np.int64],
+) -> Columns:
+    """Recommend to some students what comes at a place of their histories, as if it were not known.
+
+    Args:
+        task: The trained task.
+        data: The enrolments.
+        student: Rows of the store; shape (cases,).
+        position: A place in each one's history, which is not looked at.
+
+    Returns:
+        The columns of ``Recommended``, reasons among them, in the order of the cases.
+    """
+    start = np.maximum(position - data.window + 1, 0)
+    windows = Windows(student, start, position, position + 1)
+    batch = EnrolmentBatches(data.store, windows, task.vocabulary, True)(np.arange(len(student)))
+    asked = batch._replace(item_BL=batch.item_BL.masked_fill(batch.scored_BL, PADDING))
+    said = task.cpu().eval().recommend(asked)
+    return {name: column.numpy() for name, column in said._asdict().items()}
 
 
 def log_chances(

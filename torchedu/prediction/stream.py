@@ -24,7 +24,7 @@ from torch import Tensor
 
 from torchedu.datamodules.base import DataModule
 from torchedu.datamodules.stream import EpochLoader
-from torchedu.errors import ConfigError
+from torchedu.errors import ConfigError, DataError
 from torchedu.files import scratch
 from torchedu.ranks import on_all, sent
 from torchedu.run_folder import RunFolder
@@ -69,6 +69,9 @@ def predicted(
 
     Returns:
         The columns by name, mapped from the disk; on ranks other than the first, without rows.
+
+    Raises:
+        DataError: There is nothing to predict.
     """
     _give_back_what_is_freed()
     if part is not None:  # it is to be scored
@@ -85,6 +88,12 @@ def predicted(
             trainer.callbacks.remove(shard)  # type: ignore[attr-defined]
             shard.close()
         columns, folder = shard.columns, shard.folder
+        if not columns:  # the same on all ranks: one without work repeats a batch
+            raise DataError(
+                f"{data.name} has nothing to predict"
+                + (f" in its {part} part." * bool(part) or "."),
+                "Give more of it; ⟦data.path⟧ with torchedu data check says what it holds.",
+            )
         _together(folder, shard.shared, list(columns), trainer)
         if not trainer.is_global_zero:
             return {

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,9 @@ def clean_results(folder: Path, name: str, texts: Sequence[str]) -> list[Path]:
     clean = {".parquet": _parquet, ".csv": _csv, ".json": _json}
     held = (*files.tables(), *filter(Path.is_file, [files.evaluation]))
     done = [file for file in held if clean[file.suffix](file, name, gone)]
+    if done and files.pages.is_dir():  # torchedu predict writes them again
+        shutil.rmtree(files.pages)
+        done.append(files.pages)
     if files.report.is_file() and (files.evaluation in done or _says(files.report, name)):
         done += _report_again(files)
     return done

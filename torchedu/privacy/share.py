@@ -24,13 +24,13 @@ CONTENT = (
 """What of a checkpoint opens a network; what stands beside its weights comes to it."""
 EVALUATION = (
     *("task", "use_for", "not_for", "split", "counts", "columns", "scores", "origin", "lower"),
-    *("best", "lead"),
+    *("best", "lead", "surely", "sure", "next", "terms"),
 )
 """What is handed on of scores: numbers of the whole part alone."""
 LEFT_OUT = {
     "data": ("path", "features", "columns", "groups", "options", "out"),
     "trainer": ("default_root_dir", "logger", "callbacks", "plugins", "profiler"),
-    "": ("run", "resume", "resume_with", "init_from", "config", "ckpt_path"),
+    "": ("run", "log", "resume", "resume_with", "init_from", "config", "ckpt_path"),
 }
 """Words of a configuration that say where things stand here, by section."""
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")

@@ -1,10 +1,17 @@
 """A run's folder to pictures and one page of HTML. Nothing here needs torch or the data."""
 
+from base64 import b64encode
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from torchedu.report.extras import need_extras
+from torchedu.run_folder import RunFolder
 
-__all__ = ["write_report"]
+if TYPE_CHECKING:
+    from torchedu.report.people import Page
+
+__all__ = ["pictures_html", "write_pages", "write_report"]
 
 
 def write_report(run: str | Path) -> Path:
@@ -30,3 +37,41 @@ def write_report(run: str | Path) -> Path:
     from torchedu.report.page import write
 
     return write(Path(run))
+
+
+def write_pages(
+    folder: str | Path, noun: str, classes: Mapping[str, "Page"], people: Mapping[str, "Page"]
+) -> Path:
+    """Write a page a class and a page a student: they link to one another and open offline.
+
+    Args:
+        folder: Where the tables of predictions stand; the pages go to ``pages/`` in it, in place
+            of those that were there.
+        noun: The heading of tables' columns that name those who have a page.
+        classes: The classes' pages, by name.
+        people: The students' pages, or those of texts, say, by name.
+
+    Returns:
+        The first page, ``pages/index.html``.
+
+    Raises:
+        MissingExtraError: jinja2 is not installed.
+    """
+    need_extras("A page a student")
+    from torchedu.report.people import write
+
+    return write(Path(folder), noun, classes, people)
+
+
+def pictures_html(run: str | Path) -> str:
+    """Return the pictures of a run's report as HTML for a notebook; nothing where it has none.
+
+    Args:
+        run: The run's folder.
+    """
+    files = sorted(RunFolder(Path(run)).pictures.glob("*.png"))
+    return "".join(
+        f'<img alt="{file.stem.replace("_", " ")}" style="max-width: 32rem" '
+        f'src="data:image/png;base64,{b64encode(file.read_bytes()).decode()}">'
+        for file in files
+    )

@@ -3,6 +3,7 @@
 import csv
 import math
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,6 +102,9 @@ class Evaluation:
         use_for: What the task is for.
         not_for: What it must not be used for.
         lead: What the network reached, in a sentence.
+        surely: How surely that is known.
+        next: What to do next.
+        terms: What the words in headings mean.
         counts: What was scored, and what else there is, by noun.
         columns: The scores' titles by name.
         scores: The models: networks, baselines, others, bounds and oracles, the best first.
@@ -116,6 +120,9 @@ class Evaluation:
     use_for: str
     not_for: str
     lead: str
+    surely: str
+    next: str
+    terms: dict[str, str]
     counts: dict[str, int]
     columns: dict[str, str]
     scores: list[Score]
@@ -147,6 +154,25 @@ class Run:
     seed: int | None
     metrics: dict[str, dict[int, float]]
     evaluation: Evaluation | None
+
+    @property
+    def epochs(self) -> int:
+        """Passes of which something was logged in training: a test's row is not one more."""
+        logged = (
+            values for name, values in self.metrics.items() if name.startswith(("train/", "val/"))
+        )
+        return max((max(values) for values in logged), default=0)
+
+    @property
+    def again(self) -> str:
+        """The words after ``torchedu`` that train the same again, from any folder.
+
+        A run that was packed for others says not which data it was, nor where it stood here.
+        """
+        data = _section(self.config, "data")
+        says_which = "path" in (data.get("init_args") or {"path": None})
+        folder = self.path.resolve() if says_which else Path(self.path.name)
+        return f"fit --config {shlex.quote(str(folder / RunFolder.CONFIG))}"
 
 
 def read_run(path: Path) -> Run:
@@ -207,6 +233,16 @@ def _number(value: Any) -> float:
     """Return a number, not-a-number where none is defined."""
     number = math.nan if value is None else float(value)
     return number if math.isfinite(number) else math.nan
+
+
+def _section(config: str | None, name: str) -> dict[str, Any]:
+    """Return a section of a configuration; one that is no YAML has none."""
+    try:
+        value = parse_yaml(config or "")
+    except ValueError:
+        return {}
+    section = value.get(name) if isinstance(value, dict) else None
+    return section if isinstance(section, dict) else {}
 
 
 def _seed(config: str | None) -> int | None:
@@ -275,6 +311,9 @@ def _evaluation(text: str) -> Evaluation:
         use_for=clean_name(value.get("use_for", "")),
         not_for=clean_name(value.get("not_for", "")),
         lead=clean_name(value.get("lead", "")),
+        surely=clean_name(value.get("surely", "")),
+        next=clean_name(value.get("next", "")),
+        terms={clean_name(k): clean_name(v) for k, v in value.get("terms", {}).items()},
         counts={
             clean_name(noun): int(number)
             for noun, number in {**value["counts"], **value.get("facts", {})}.items()

@@ -6,12 +6,10 @@ than the run.
 """
 
 import math
-import shlex
 from typing import Any
 
 from torchedu.bounded import parse_yaml
 from torchedu.report.folder import Audit, Evaluation, Run, clean_name
-from torchedu.run_folder import RunFolder
 
 _ELSEWHERE = (
     "- The scores are those of the data above. Other schools, years and courses differ: score the "
@@ -50,8 +48,8 @@ def model_card(run: Run) -> str:
         f"- network: {network or 'not known'}",
         f"- data: {_data(evaluation, config)}",
         f"- seed: {run.seed if run.seed is not None else 'not known'}",
-        *[f"- epochs: {max(trained)}" for trained in [_epochs(run)] if trained],
-        f"- again: `torchedu fit --config {shlex.quote(run.path.name)}/{RunFolder.CONFIG}`",
+        *([f"- epochs: {run.epochs}"] if run.epochs else []),
+        f"- again: `torchedu {run.again}`",
         "",
         "## Scores",
         "",
@@ -72,16 +70,6 @@ def model_card(run: Run) -> str:
         "",
     ]
     return "\n".join(lines)
-
-
-def _epochs(run: Run) -> set[int]:
-    """Return the epochs of which something was logged in training: a test's row is not one more."""
-    return {
-        epoch
-        for name, values in run.metrics.items()
-        if name.startswith(("train/", "val/"))
-        for epoch in values
-    }
 
 
 def _uses(evaluation: Evaluation | None) -> list[str]:

@@ -1,20 +1,18 @@
 """A run's page: the run's parts and their pictures put into one file of HTML."""
 
-import importlib.resources
 import math
 import re
 import shlex
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import jinja2
+from typing import NamedTuple
 
 from torchedu.files import below, write_whole
 from torchedu.report.curves import best_epoch, draw_gradients, draw_loss, draw_score, monitored
 from torchedu.report.folder import Evaluation, Run, clean_name, read_run
 from torchedu.report.forms import draw
+from torchedu.report.html import template
 from torchedu.report.model_card import model_card
-from torchedu.report.style import Picture, drawing, short
+from torchedu.report.style import Picture, drawing
 from torchedu.run_folder import RunFolder
 from torchedu.sections import Bar, Bars, Dots, Lines, Points, Section, Table, Text
 
@@ -121,12 +119,8 @@ def _shown(section: Section, taken: set[str]) -> Shown:
 
 
 def _render(run: Run, shown: list[Shown], drawn: dict[str, Picture]) -> str:
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters.update(score=_score, count=_count, name=_named)
-    source = importlib.resources.files("torchedu.report").joinpath("page.html.jinja")
-    return environment.from_string(source.read_text("utf-8")).render(
+    place = shlex.quote(run.path.name)
+    return template("page.html.jinja")(
         run=run,
         evaluation=run.evaluation,
         sections=shown,
@@ -134,8 +128,7 @@ def _render(run: Run, shown: list[Shown], drawn: dict[str, Picture]) -> str:
         monitored=monitored(run),
         pictures={name: (*picture.svg(), picture.alt) for name, picture in drawn.items()},
         left_out=left_out(run, drawn),
-        config_file=RunFolder.CONFIG,
-        path=shlex.quote(run.path.name),
+        path=place,
     )
 
 
@@ -156,20 +149,3 @@ def left_out(run: Run, drawn: dict[str, Picture]) -> list[str]:
     if run.config is None:
         lines.append(f"Configuration: the run has no {RunFolder.CONFIG}.")
     return lines
-
-
-def _score(value: Any) -> str:
-    """Return a cell of a table: a score, a count, or words as they are."""
-    if value is None or value != value:
-        return "–"
-    if isinstance(value, str):
-        return _named(value)
-    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
-
-
-def _named(name: str) -> str:
-    return short(clean_name(name), 80)
-
-
-def _count(value: int) -> str:
-    return f"{value:,}"

@@ -15,6 +15,7 @@ from torchedu.tasks import Task
 
 # Where and how often, which the numbers of a run do not depend on.
 _FREE = (
+    "log",
     *("run", "start_timeout", "resume", "init_from", "config", "compile", "lr_find", "enough."),
     *("save.", "hung_rank.", "gradients.", "data.path", "data.out", "data.num_workers"),
     *("data.class_path",),

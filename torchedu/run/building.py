@@ -22,12 +22,13 @@ from torchedu.checkpoints import (
 from torchedu.datamodules.base import DataModule
 from torchedu.errors import ConfigError, worded
 from torchedu.metrics_log import metrics_log
-from torchedu.parsing import cause_of
+from torchedu.parsing import LOGGERS, cause_of, check_log
 from torchedu.ranges import COUNT, NOT_NEGATIVE, check_range
-from torchedu.run.asked import FEATURES, SameWords, asked_of, go_on
+from torchedu.run.asked import FEATURES, SameWords, asked_before, asked_of, go_on
 from torchedu.run.config import KeptConfig, RunConfig
+from torchedu.run.logs import log_of
 from torchedu.run.start import PATIENCE
-from torchedu.run.trainers import EPOCHS, MOST_EPOCHS, training_callbacks
+from torchedu.run.trainers import passes, training_callbacks
 from torchedu.run_folder import RunFolder
 from torchedu.strategies.ddp import keep_sums
 from torchedu.strategies.limits import check_batch, check_machine, check_memory, device_kind
@@ -90,6 +91,8 @@ def build(config: RunConfig, meta: bool = False) -> Run:
     """
     for name, allowed in ENOUGH.items() if config.trains else ():
         check_range(f"enough.{name}", config.config["enough"][name], allowed)
+    if config.trains and config.config.log is not None:
+        check_log(config.config.log)
     config._set_seed()
     asked, given = instantiated(config, meta), config.config
     data = asked["data"]
@@ -100,7 +103,8 @@ def build(config: RunConfig, meta: bool = False) -> Run:
     else:
         task, file = asked["model"], None
         if given.init_from is not None:
-            task = _grown(task, config.start or open_checkpoint(given.init_from), data)
+            start = config.start or open_checkpoint(given.init_from)
+            task = _grown(task, start, data, config.names_net)
         data.suit(task.net)
         resume = resume_from(given.resume, given.run, task)
         if resume is not None:
@@ -135,6 +139,9 @@ def instantiated(config: RunConfig, meta: bool = False) -> Namespace:
     try:
         return config.parser.instantiate(config.config, instantiators=on_meta)
     except (ValueError, TypeError, ArgumentError) as error:
+        for name, word in LOGGERS.items():  # whose package may be all that is missing
+            if name in str(error):
+                check_log(word)
         raise cause_of(error, config.parser.prog) from None
 
 
@@ -178,6 +185,8 @@ def _trainer(
         ) from None
     if config.trains:
         check_batch(data.batch_size, trainer)
+        _check_scored(data, trainer)
+        _keep_patience(config, resume)
     keep_sums(trainer)
     callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
     if config.trains and given.compile:
@@ -185,6 +194,38 @@ def _trainer(
     # It saves what the others have come to, the best score among it.
     callbacks.sort(key=lambda callback: isinstance(callback, LastCheckpoint))
     return trainer
+
+
+def _check_scored(data: DataModule, trainer: Trainer) -> None:
+    """Refuse training that ends before anything has told which epoch is the best.
+
+    Raises:
+        ConfigError: It does.
+    """
+    if trainer.fast_dev_run:  # type: ignore[attr-defined]
+        return
+    if trainer.limit_val_batches == 0:
+        raise ConfigError(
+            "⟦trainer.limit_val_batches⟧ is 0, and the validation part chooses the best epoch.",
+            "Leave it out; ⟦trainer.fast_dev_run⟧ true tries a run without scores.",
+        )
+    steps, whole = trainer.max_steps, trainer.val_check_interval == 1.0
+    if 0 < steps < data.steps_per_epoch and whole and trainer.limit_train_batches == 1.0:
+        raise ConfigError(
+            f"⟦trainer.max_steps⟧ of {steps} end before the first of {data.steps_per_epoch} steps' "
+            "epochs, after which the network is scored.",
+            f"Give {data.steps_per_epoch} at least, or score it sooner: "
+            f"⟦trainer.val_check_interval⟧ {steps}.",
+        )
+
+
+def _keep_patience(config: RunConfig, resume: Resume | None) -> None:
+    """Let the words say the patience that holds: what a run began with, where none is named."""
+    stop, given = config.config_init["early_stopping"], config.config["early_stopping"]
+    before = None if resume is None else asked_before(resume.checkpoint)
+    if before and not config.names_patience:
+        stop.patience = before.get("early_stopping.patience", stop.patience)
+    given["patience"] = stop.patience
 
 
 def _keep_words(
@@ -217,6 +258,8 @@ def _log(config: RunConfig, resume: Resume | None) -> dict[str, Any]:
     again = resume if resume and resume.same_run else None
     step, rows = (again.step, again.rows) if again else (None, None)
     log = metrics_log(given.run, step, given.resume == "auto", rows)
+    if given.log is not None:
+        return {"logger": [log, log_of(given.log, Path(log.log_dir))]}
     if asked["logger"] is not False:
         return {"logger": log}
     _ = log.experiment  # the folder without the log, of this run alone as well
@@ -232,19 +275,27 @@ def _epochs(config: RunConfig, data: DataModule, enough: int | None) -> int:
         enough: What the network says is enough, whatever the data's size.
     """
     asked = config.config["enough"]
-    if enough is not None and asked["epochs"] is None:
-        return enough
-    by_steps = min(-(-asked["steps"] // data.steps_per_epoch), MOST_EPOCHS)
-    epochs = max(asked["epochs"] or EPOCHS, by_steps)
-    stop = config.config_init["early_stopping"]
-    stop.patience = max(stop.patience, epochs // 3)
+    epochs, patience = passes(data, enough, asked["epochs"], asked["steps"])
+    if not config.names_patience:
+        stop = config.config_init["early_stopping"]
+        stop.patience = max(stop.patience, patience)
     return epochs
 
 
-def _grown(given: Task, checkpoint: Checkpoint, data: DataModule) -> Task:
-    """Return a checkpoint's network with rows for the names of this run's data."""
+def _grown(given: Task, checkpoint: Checkpoint, data: DataModule, names_net: bool) -> Task:
+    """Return a checkpoint's network with rows for the names of this run's data.
+
+    Raises:
+        ConfigError: The words name another network than the checkpoint's.
+    """
     start = open_task(checkpoint)
     net = start.arguments()["net"]
+    if names_net and type(given.net) is not type(start.net):
+        raise ConfigError(
+            f"⟦model.net⟧ is {type(given.net).__name__}, and {checkpoint.file} holds a "
+            f"{type(start.net).__name__}.",
+            "Leave it out, or train anew without ⟦init_from⟧.",
+        )
     if net != given.arguments()["net"]:
         rank_zero_info(worded(f"The network is the checkpoint's: {net}"))
     grown: Task = start.grown(data.vocabulary)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from jsonargparse import Namespace
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
@@ -15,10 +16,10 @@ from torchedu.datamodules.base import DataModule
 from torchedu.domains.building import check_arguments, class_by_path, class_path
 from torchedu.errors import CheckpointError, ConfigError
 from torchedu.files import write_whole
-from torchedu.parsing import TwoLineErrors
+from torchedu.parsing import LOGS, TwoLineErrors
 from torchedu.run.asked import is_free
-from torchedu.run.start import PATIENCE
-from torchedu.run.trainers import EPOCHS, MOST_EPOCHS, STEPS, quiet
+from torchedu.run.start import PATIENCE as START_TIMEOUT
+from torchedu.run.trainers import EPOCHS, MOST_EPOCHS, PATIENCE, STEPS, quiet
 from torchedu.run.words import DEFAULT_TASK, STRATEGY, Words, subclasses
 from torchedu.run_folder import RunFolder
 from torchedu.strategies.named import strategies_help
@@ -36,6 +37,12 @@ _SECTION = record(
     ("class_path",),
 )
 """What a run's configuration says of its data."""
+
+
+OF_THE_RUN = {"run", "resume", "resume_with", "log"}
+"""Options that belong to one run, and not to another of the same words."""
+PLACES = {"path", "out", "features", "encoder", "tokenizer", "source", "init_from"}
+"""Last names of options that may hold a path, relative to where the command was given."""
 
 
 class RunParser(TwoLineErrors, LightningArgumentParser):
@@ -59,7 +66,8 @@ class KeptConfig(SaveConfigCallback):
     changes: Sequence[str] = ()
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Save it."""
+        """Save it, so that it can be trained again from any folder: under a name of its own."""
+        self.config = _from_anywhere(self.config)
         file = RunFolder.of_trainer(trainer).config
         before = file.read_text("utf-8") if file.is_file() else ""
         super().setup(trainer, pl_module, stage)
@@ -67,6 +75,18 @@ class KeptConfig(SaveConfigCallback):
             now = file.read_text("utf-8")
             write_whole(file, _as_it_began(before or now, now, self.changes).encode())
             self.changes = ()  # the scoring after training comes here again
+
+
+def _from_anywhere(config: Namespace) -> Namespace:
+    """Return words without the run that they were of, and with whole paths of what is here."""
+    kept = config.clone()
+    for name in OF_THE_RUN.intersection(kept.keys()):
+        kept[name] = None
+    for name, value in config.as_flat().__dict__.items():
+        is_place = name.rpartition(".")[2] in PLACES and isinstance(value, str)
+        if is_place and "://" not in value and Path(value).exists():
+            kept[name] = str(Path(value).resolve())
+    return kept
 
 
 def _as_it_began(before: str, now: str, changes: Sequence[str]) -> str:
@@ -112,6 +132,8 @@ class RunConfig(LightningCLI):
         start: What training begins with, where that alone names the task.
         names_path: Whether the words say where the data stands, and not a file beside a checkpoint.
         divides: Whether the words say how it is divided.
+        names_net: Whether they name a network.
+        names_patience: Whether they say how long training goes on without a better score.
 
     Raises:
         ConfigError: A word is wrong, or nothing says which data is meant.
@@ -130,6 +152,7 @@ class RunConfig(LightningCLI):
         self.names_path = True
         self.start: Checkpoint | None = None
         self.divides = self._words.divides
+        self.names_net, self.names_patience = self._words.names_net, self._words.names_patience
         if self.trains:
             if self._words.start and not self._words.names_task:
                 self.start = open_checkpoint(self._words.start)
@@ -182,7 +205,7 @@ class RunConfig(LightningCLI):
         parser.add_argument(
             "--start_timeout",
             type=float,
-            default=PATIENCE,
+            default=START_TIMEOUT,
             help="seconds that several processes wait for one another at the start",
         )
         if self.trains:
@@ -209,7 +232,7 @@ class RunConfig(LightningCLI):
             {
                 "early_stopping.monitor": self.task.monitor,
                 "early_stopping.mode": "max",
-                "early_stopping.patience": 5,
+                "early_stopping.patience": PATIENCE,
             }
         )
         parser.add_argument(
@@ -245,6 +268,11 @@ class RunConfig(LightningCLI):
             "--init_from",
             type=str | None,
             help="start from this network on other data; its vocabulary grows by the data's names",
+        )
+        parser.add_argument(
+            "--log",
+            type=str | None,
+            help=f"log to another program too: {', '.join(LOGS)}",
         )
         parser.add_argument(
             "--compile", type=bool, default=False, help="compile the network's blocks for training"
@@ -289,6 +317,9 @@ def parser_of(command: str, words: Sequence[str] = ()) -> RunParser:
 
 def _add_asks(parser: LightningArgumentParser) -> None:
     """Add what is asked of a network that follows students; see ``prediction.any_task.Asks``."""
+    parser.add_argument(
+        "--pages", type=bool, default=False, help="write a page a class and a page a student too"
+    )
     for name, kind, default, said in (
         ("student", str | None, None, "this student alone: what to do next"),
         ("questions", str | None, None, "a CSV file of items to be asked of every student"),

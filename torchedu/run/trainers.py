@@ -11,6 +11,7 @@ from lightning.pytorch.strategies import Strategy
 
 from torchedu.callbacks import AnswersProgressBar, CompanionsFiles, JobProgress
 from torchedu.checkpoints import LastCheckpoint, VerifiedCheckpointIO
+from torchedu.datamodules.base import DataModule
 from torchedu.metrics_log import metrics_log
 from torchedu.run.asked import SameWords
 from torchedu.run.words import DEFAULT_TASK
@@ -25,6 +26,27 @@ STEPS = 600
 """Steps of the optimizer below which training goes on for more of them."""
 MOST_EPOCHS = 100
 """Passes that are not exceeded for the sake of steps."""
+
+
+PATIENCE = 5
+"""Passes without a better score after which training ends, where there are few of them."""
+
+
+def passes(
+    data: DataModule, enough: int | None, epochs: int | None = None, steps: int = STEPS
+) -> tuple[int, int]:
+    """Return how many passes are enough where nobody says, and the patience with these.
+
+    Args:
+        data: The data: what is small has few steps in a pass, and gets more of them.
+        enough: What the network says is enough, whatever the data's size.
+        epochs: Passes that are enough where it does not say.
+        steps: Steps of the optimizer below which training goes on for more passes.
+    """
+    if enough is not None and epochs is None:
+        return enough, PATIENCE
+    most = max(epochs or EPOCHS, min(-(-steps // data.steps_per_epoch), MOST_EPOCHS))
+    return most, max(PATIENCE, most // 3)
 
 
 def quiet() -> None:
@@ -50,7 +72,7 @@ def quiet() -> None:
 def trainer(
     run: str | None = None,
     max_epochs: int = EPOCHS,
-    patience: int = 5,
+    patience: int = PATIENCE,
     accelerator: str = "auto",
     devices: int | str = "auto",
     strategy: str | Strategy = "auto",

@@ -11,11 +11,14 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from torchedu.callbacks import advice
 from torchedu.checkpoints import open_checkpoint
+from torchedu.datamodules.base import DataModule
 from torchedu.errors import CheckpointError, ConfigError, allowed
 from torchedu.evaluation import evaluate
-from torchedu.report import write_report
+from torchedu.evaluation.shown import shown_html
+from torchedu.report import pictures_html, write_report
 from torchedu.run.building import Run
 from torchedu.run.start import meeting
+from torchedu.run.trainers import PATIENCE, passes, trainer
 from torchedu.tasks import Task, open_task
 
 
@@ -36,6 +39,11 @@ class Result(NamedTuple):
     folder: Path
     checkpoint: Path | None = None
     report: Path | Exception | None = None
+
+    def _repr_html_(self) -> str:
+        """Show the scores and the pictures of the report in a notebook."""
+        shown = shown_html(self.evaluation) if self.evaluation else ""
+        return shown + pictures_html(self.folder)
 
 
 def train(run: Run) -> Result:
@@ -59,6 +67,36 @@ def train(run: Run) -> Result:
     if run.trainer.fast_dev_run:  # type: ignore[attr-defined]
         return Result(run.task, {}, run.folder)
     return score(trained, run.folder)
+
+
+def fit(
+    task: Task,
+    data: DataModule,
+    run: str | None = None,
+    max_epochs: int | None = None,
+    accelerator: str = "auto",
+) -> Result:
+    """Train a task on data, score its best network beside the baselines, and write the report.
+
+    It is what ``torchedu fit`` does, with its numbers: after ``lightning.seed_everything(0,
+    workers=True)``, data and then task built, the one as the other (see ``domains.of_data``).
+
+    Args:
+        task: The task.
+        data: The data.
+        run: The run's folder; a new number under ``runs/`` where it is None.
+        max_epochs: Most passes over the training part; as many as are enough where it is None.
+        accelerator: ``cpu``, ``gpu`` or ``auto``, as Lightning has it.
+
+    Returns:
+        What came of it, which a notebook shows.
+    """
+    data.suit(task.net)
+    epochs, patience = passes(data, task.net.epochs)
+    patience = patience if max_epochs is None else PATIENCE
+    most = epochs if max_epochs is None else max_epochs
+    built = trainer(run, most, patience, accelerator, monitor=task.monitor)
+    return train(Run(task, data, built))
 
 
 def best_of(run: Run) -> Run:
@@ -159,4 +197,8 @@ def _mistake(error: Exception, task: Task) -> Exception:
         )
     if "positive integer total_steps" in said:
         return ConfigError("there is nothing to train.", "Raise ⟦trainer.max_epochs⟧.")
+    if isinstance(error, MisconfigurationException):
+        words = re.sub(r"`(limit_\w+|val_check_interval|max_\w+)`", r"⟦trainer.\1⟧", said)
+        problem, _, remedy = " ".join(words.split()).partition(". ")
+        return ConfigError(f"{problem}.", remedy or "Options: torchedu fit --help trainer")
     return error

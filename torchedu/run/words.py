@@ -47,6 +47,7 @@ class Words:
         names_task: Whether they name one.
         start: The checkpoint that training starts from, where one is named.
         names_net: Whether they name its network.
+        names_patience: Whether they say how long training goes on without a better score.
         names_data: Whether they may say which data is meant.
         names_path: Whether they may say where it stands.
         divides: Whether they say how it is divided.
@@ -94,6 +95,9 @@ class Words:
         self.task = _task([*in_files, *tasks])
         chosen = any("net" in _init_args(model) for model in self._sections("model"))
         self.names_net = chosen or "--model.net" in self._options
+        self.names_patience = "--early_stopping.patience" in self._options or any(
+            "patience" in stop for stop in self._sections("early_stopping")
+        )
         about = ("--data", "--config", "-c", "-h", "--help")
         self.names_data = any(option.startswith(about) for option in self._options)
         paths = ("--data.path", "--data.init_args.path", "--data", *FILE)

@@ -137,9 +137,10 @@ class Study:
             )
         return token
 
-    def again(self) -> "Study":
-        """Return the study for a process that was forked: a connection is one process's own."""
-        return Study(self.folder, self.asked, self.goals, self.storage, self.most)
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """What another process makes the study of: a connection is one process's own."""
+        return self.folder, self.asked, self.goals, self.storage, self.most
 
     def trials(self) -> list[FrozenTrial]:
         """Return all trials that were begun, in the order of their numbers."""
