@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from torchedu.metrics.paired import FEW
 from torchedu.metrics.scores import scores
 from torchedu.serve.follower import Foreseen
 from torchedu.serve.metrics import Gauge
@@ -17,8 +18,6 @@ MOST = 50_000
 """The latest events that are kept to be compared."""
 ENOUGH = 200
 """Events below which nothing is judged."""
-FEW = 30
-"""Students below whom a score is no judgement."""
 TOO_FEW = "too few to judge"
 NORMAL = 1.96
 """Standard errors to both sides of a mean between which 95 of 100 lie."""
