@@ -16,6 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from torchedu.metrics.within import within
 
+FEW = 30
+"""Students, texts or lessons below whom a score is no judgement."""
 WIDE = 1.959963984540054
 """Standard errors on each side of a score that 95 of 100 intervals reach to."""
 PIECES = 100
