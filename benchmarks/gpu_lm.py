@@ -26,6 +26,7 @@ from torch.utils.data import DataLoader
 
 from torchedu.batch import TokenBatch
 from torchedu.callbacks import Compile
+from torchedu.companions import Companions
 from torchedu.models import CausalLM
 from torchedu.run import quiet
 from torchedu.tasks import MathExplanation
@@ -117,6 +118,7 @@ def rate(
     seed_everything(0, verbose=False)
     net = partial(CausalLM, config=shape, attention=attention)
     task = MathExplanation(net, TOKENS)
+    task.companions = Companions()  # its texts are drawn, and of no data
     noted = Steps()
     trainer = Trainer(
         max_steps=WARM + steps, max_epochs=-1, accelerator=accelerator, devices=1,

@@ -15,6 +15,9 @@ import torch
 from harness import ROOT, Goal, Job, main
 
 sys.path.insert(0, str(ROOT))  # services are made as the tests make them
+from serve_duty import access, forgotten, replayed
+from serve_fuzz import fuzz, own_kib
+from serve_linear import linear
 from serve_load import fill, kills, rate, served_run
 from serve_power import power
 from serve_records import records
@@ -109,7 +112,7 @@ def start(goal: str, number: int) -> tuple[list[Goal], Any]:
         status, body = server.ask(f"/mastery?student=s{number // 3}")
         seconds = time.perf_counter() - began
         processes = [server.process.pid, *server.children()]
-        mib = sum(_own_kib(process) for process in processes) / 1024
+        mib = sum(own_kib(process) for process in processes) / 1024
         server.end(signal.SIGTERM)
     assert (status, body["answers"]) == (200, 1), body
     must = f"seconds from the start to an answer, {number:,} students in the store; below 10"
@@ -118,14 +121,6 @@ def start(goal: str, number: int) -> tuple[list[Goal], Any]:
         Goal(goal, seconds, must, seconds < 10),
         Goal(f"{goal}_memory", mib, less, mib < 1024),
     ], {}
-
-
-def _own_kib(process: int) -> int:
-    """Return the memory of a process, what it shares counted in parts."""
-    for line in Path(f"/proc/{process}/smaps_rollup").read_text("ascii").splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1])
-    return 0
 
 
 def jobs() -> list[Job]:
@@ -139,6 +134,19 @@ def jobs() -> list[Job]:
         Job(
             ("serve.start_short", "serve.start_short_memory"),
             partial(start, "serve.start_short", 20_000),
+            short=True,
+        ),
+        Job(("serve.access",), partial(access, "serve.access")),
+        Job(("serve.access_short",), partial(access, "serve.access_short"), short=True),
+        Job(("serve.replay",), partial(replayed, "serve.replay", 1000)),
+        Job(("serve.replay_short",), partial(replayed, "serve.replay_short", 100), short=True),
+        Job(
+            ("serve.forget", "serve.forget_others"),
+            partial(forgotten, "serve.forget", 50, retain=True),
+        ),
+        Job(
+            ("serve.forget_short", "serve.forget_short_others"),
+            partial(forgotten, "serve.forget_short", 10, retain=False),
             short=True,
         ),
         Job(
@@ -159,6 +167,17 @@ def jobs() -> list[Job]:
             partial(rate, "serve.rate_short", 2_000, 5.0),
             short=True,
         ),
+        Job(
+            ("serve.fuzz", "serve.fuzz_memory", "serve.fuzz_document"),
+            partial(fuzz, "serve.fuzz", 20_000, 200),
+        ),
+        Job(
+            ("serve.fuzz_short", "serve.fuzz_short_memory", "serve.fuzz_short_document"),
+            partial(fuzz, "serve.fuzz_short", 1_000, 10),
+            short=True,
+        ),
+        Job(("serve.linear",), partial(linear, "serve.linear", 60.0, 3.0)),
+        Job(("serve.linear_short",), partial(linear, "serve.linear_short", 8.0, 2.0), short=True),
         Job(("serve.xapi",), partial(records, "serve.xapi", 300)),
         Job(("serve.xapi_short",), partial(records, "serve.xapi_short", 12), short=True),
         Job(("serve.kills", "serve.kills_good"), partial(kills, "serve.kills", 60.0, 5.0)),
@@ -169,7 +188,7 @@ def jobs() -> list[Job]:
         ),
         Job(
             ("serve.swap", "serve.swap_parity", "serve.swap_loop"),
-            partial(swap, "serve.swap", 20, 1000),
+            partial(swap, "serve.swap", 20, 300),
         ),
         Job(
             ("serve.swap_short", "serve.swap_short_parity", "serve.swap_short_loop"),

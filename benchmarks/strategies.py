@@ -36,6 +36,7 @@ from torch.utils.data import DataLoader
 from torchedu import SAKT, KnowledgeTracing
 from torchedu.batch import AnswerBatch
 from torchedu.checkpoints import VerifiedCheckpointIO
+from torchedu.companions import Companions
 from torchedu.parallel.stages import rows_of
 from torchedu.run import quiet
 from torchedu.strategies.named import AUTO, STRATEGIES, strategy_class
@@ -159,6 +160,7 @@ def network(dim: int) -> Callable[[int, int], SAKT]:
 
 def fit(task: KnowledgeTracing, data: Any, strategy: str, steps: int, callback: Callback) -> None:
     """Train without anything that is not needed."""
+    task.companions = Companions()  # its batches are drawn, and of no data
     Trainer(
         max_steps=steps,
         max_epochs=-1,

@@ -106,6 +106,7 @@ def measure(turns: int) -> None:
         for turn in range(turns):
             for side in sides:
                 task = torchedu.KnowledgeTracing(models.DKT, data.num_items, data.num_skills)
+                task.agree(data, training=True)  # it is given loaders alone
                 loader = Loader(data.train_dataloader())
                 if side == "bare loop":
                     bare(task, loader)

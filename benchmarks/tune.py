@@ -5,8 +5,12 @@
 
 ``tune.workers`` is the number of failures: four processes work on 200 trials, once with the trials
 in a journal and once in PostgreSQL, and one of them is killed every 20 seconds. ``tune.ddp`` is the
-number of strategies under which trials of two ranks fail, hang or are never stopped. ``tune.real``
-is the minutes of one search of the early warning's accuracy and ABROCA on OULAD.
+number of strategies under which trials of two ranks fail, hang or are never stopped. ``tune.ray``
+counts what a search on two nodes of a Ray cluster loses where it is killed, or where it has other
+scores than one of processes. ``tune.pareto`` is by how much the front of accuracy and fairness is
+wider than those of unpruned TPE and NSGA-II, and not narrower than those of syne-tune and NePS, on
+a table of configurations trained once (``tune_table.py``). ``tune.real`` is the minutes of one
+search of the early warning's accuracy and ABROCA on OULAD.
 """
 
 import csv
@@ -16,6 +20,7 @@ import sys
 import time
 from collections import Counter
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,18 +28,13 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers share the machine's cores
 
 import harness
-from harness import Goal, Job, real_data, run, script
+from harness import Goal, Job, Skip, real_data, run, script
+from tune_pareto import replayed
+from tune_ray import cluster, same
 from tune_workers import command, postgresql, workers
 
 MINUTES = 20.0
-REAL = """
-model.lr: {float: [0.001, 0.02], log: true}
-model.weight_decay: {choice: [0.0, 0.01, 0.1, 0.3]}
-model.leaving_weight: {float: [0.0, 0.6]}
-model.parity_weight: {choice: [0.0, 0.02, 0.1, 0.5]}
-model.net.dim: {choice: [16, 32, 48]}
-model.net.dropout: {float: [0.0, 0.5]}
-"""
+REAL = harness.ROOT / "examples" / "early_warning_search" / "space.yaml"
 
 
 def survived(trials: int, every: float, kills: int, server: bool) -> tuple[list[Goal], Any]:
@@ -83,12 +83,23 @@ def together(trials: int, strategies: tuple[str, ...]) -> tuple[list[Goal], Any]
     return [Goal("tune.ddp", len(problems), must, not problems)], {"failures": problems, **raw}
 
 
+def on_ray() -> tuple[list[Goal], Any]:
+    """Count what is lost or differs where a cluster searches, and is killed."""
+    if find_spec("ray") is None:
+        raise Skip("needs the package ray")
+    with TemporaryDirectory(prefix="torchedu-tune-") as name, cluster() as variables:
+        problems, raw = same(Path(name), variables, 8, 6)
+    for problem in problems:
+        print(f"  {problem}", flush=True)
+    must = "0 trials of two nodes lost, or with other scores than in processes of one host"
+    return [Goal("tune.ray", len(problems), must, not problems)], {"failures": problems, **raw}
+
+
 def real(trials: int) -> tuple[list[Goal], Any]:
     """Search the early warning's options on OULAD, as a user does."""
     with TemporaryDirectory(prefix="torchedu-tune-") as name:
         folder = Path(name)
-        (folder / "space.yaml").write_text(REAL)
-        words = ["tune", "--config", "at_risk", "--space", folder / "space.yaml"]
+        words = ["tune", "--config", "at_risk", "--space", REAL]
         words += ["--data.path", real_data() / "atrisk" / "oulad", "--data.fair_to", "disability"]
         words += ["--objectives", "val/auc,val/abroca.disability", "--trials", trials]
         words += ["--workers", 2, "--seeds", 1, "--study", folder / "study"]
@@ -111,6 +122,8 @@ JOBS = [
     Job(("tune.workers",), partial(survived, 12, 5.0, 2, False), short=True),
     Job(("tune.ddp",), partial(together, 25, ("ddp", "fsdp"))),
     Job(("tune.ddp",), partial(together, 3, ("ddp",)), short=True),
+    Job(("tune.ray",), on_ray),
+    Job(("tune.pareto",), replayed),
     Job(("tune.real",), partial(real, 24)),
 ]
 

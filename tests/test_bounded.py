@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from torchedu.bounded import DEPTH, NODES, parse_json, parse_yaml
+from torchedu.bounded import DEPTH, NODES, parse_json, parse_yaml, yaml_text
 from torchedu.cli import main
 from torchedu.datasets.importers.reading import text
 
@@ -102,3 +102,10 @@ def test_a_file_that_is_read_as_a_whole_has_a_size(
     file.write_text("[" + " " * 5000 + "]")
     assert main(["data", "import", "mathdial", str(file), str(tmp_path / "out")]) == 2
     assert "is read as a whole" in capsys.readouterr().err
+
+
+def test_a_text_of_many_lines_is_written_as_it_stands() -> None:
+    value = {"script": "a b\n  $c: #\n", "name": "x: y"}
+    text = yaml_text(value)
+    assert text == "script: |\n  a b\n    $c: #\nname: 'x: y'\n"
+    assert parse_yaml(text) == value

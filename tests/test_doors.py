@@ -48,7 +48,7 @@ DOORS = {
     "companions schema lightning numpy pyarrow torch",
     "tasks": "people parallel checkpoints callbacks domains optimizers ranks permissions "
     "companions run_folder lightning torch",
-    "callbacks": "parallel domains ranks run_folder lightning numpy torch",
+    "callbacks": "job_status parallel domains ranks run_folder lightning numpy torch",
     "checkpoints": "ranks permissions strict companions bounded run_folder lightning "
     "lightning_utilities torch",
     "metrics_log": "run_lock run_folder lightning",
@@ -63,19 +63,22 @@ DOORS = {
     "bench": "evaluation prediction run tasks datamodules metrics leaks parsing bounded "
     "run_folder lightning numpy pyarrow",
     "tune": "report evaluation prediction run checkpoints callbacks tasks ranks ranges bounded "
-    "run_lock sections run_folder lightning numpy optuna torch",
+    "run_lock sections run_folder lightning numpy optuna ray torch torchedu",
     "export": "checkpoints tasks domains readers models batch permissions strict companions "
     "schema bounded onnxruntime onnxscript peft safetensors torch transformers",
-    "serve": "engine domains metrics datasets companions schema fastapi numpy prometheus_client "
-    "pydantic sqlalchemy torch uvicorn",
+    "serve": "people privacy engine domains metrics datasets companions schema run_folder fastapi "
+    "jwt numpy prometheus_client pydantic sqlalchemy torch uvicorn",
     "report": "bounded sections run_folder jinja2 matplotlib numpy",
     "testing": "datamodules domains models layers datasets batch companions schema numpy pyarrow "
     "torch",
     "privacy": "people report checkpoints tasks features datasets companions schema bounded "
     "run_folder numpy pyarrow",
-    "cli": "privacy report serve export tune bench prediction run checkpoints engine domains "
-    "leaks datasets parsing permissions schema bounded sections run_folder optuna rich",
+    "cli": "launch job_status privacy report serve export tune bench prediction run checkpoints "
+    "engine domains leaks datasets parsing permissions schema bounded sections run_folder optuna "
+    "rich",
     "people": "numpy",
+    "job_status": "",
+    "launch": "job_status parsing bounded run_folder ray",
 }
 LONGEST = 400  # lines; a longer file gives its reason in a comment `# Long because ...` at its top
 

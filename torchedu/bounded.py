@@ -54,8 +54,19 @@ def parse_yaml(text: str) -> Any:
 
 
 def yaml_text(value: Any) -> str:
-    """Return plain values as a text of YAML, in their order."""
-    return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True))
+    """Return plain values as a text of YAML, in their order, with texts of many lines as such."""
+    return str(yaml.dump(value, Dumper=_Readable, sort_keys=False, allow_unicode=True))
+
+
+class _Readable(yaml.SafeDumper):
+    """Writes texts of many lines as they stand."""
+
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        style = "|" if "\n" in data else None
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+
+_Readable.add_representer(str, _Readable.represent_str)
 
 
 class _Bounded(yaml.SafeLoader):

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 _OPTION = re.compile(r"⟦(\w+(?:\.\w+)*)⟧")  # brackets that no heading and no path has
 _SECTIONS = re.compile(
@@ -16,7 +16,7 @@ _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u20
 
 
 class TorcheduError(Exception):
-    """Something a user can put right; the command line prints it in two lines and exits with 2.
+    """Something a user can put right; the command line prints it in two lines, and exits with 2.
 
     In both texts an option stands in white brackets under its dotted name, such as
     ``⟦data.columns⟧`` or ``⟦on_bad_row⟧``. It is spelled for who reads it: in Python as an
@@ -29,7 +29,12 @@ class TorcheduError(Exception):
             the problem names.
         value: What was given for it.
         allowed: What may be given, where that can be listed.
+
+    Attributes:
+        code: What the command exits with.
     """
+
+    code: ClassVar[int] = 2
 
     def __init__(
         self,
@@ -134,6 +139,12 @@ class CheckpointError(TorcheduError):
 
 class TrainingError(TorcheduError):
     """Training cannot go on as it is: a loss that is not finite, too little memory, a lost rank."""
+
+
+class LostRankError(TrainingError):
+    """Another process of a run is gone: what it has saved goes on if all begin again (70)."""
+
+    code = 70  # EX_SOFTWARE of sysexits.h: who began the run may begin it again
 
 
 class MissingExtraError(TorcheduError):

@@ -28,6 +28,11 @@ class Permissions(NamedTuple):
     sealed_only: bool = False
     plain_csv: bool = False
 
+    def words(self) -> list[str]:
+        """Return the words of a command that allow as much."""
+        trust = ["--trust", ",".join(sorted(self.trust))] if self.trust else []
+        return [*trust, *(f"--{name}" for name, given in self._asdict().items() if given is True)]
+
 
 _held = Permissions()
 

@@ -52,6 +52,7 @@ def test_it_says_what_to_change(error: BaseException, problem: str, remedy: str)
     assert told is not None
     assert problem in told.problem
     assert remedy in told.render(command_line)
+    assert told.code == (70 if "rank" in problem else 2)
 
 
 def test_of_what_is_not_known_nothing_is_said() -> None:

@@ -38,6 +38,8 @@ def test_words_are_the_searchs_or_the_recipes() -> None:
         (LR, ["--storage", "sqlite:////no/such/a.db"], ["--storage", "cannot be reached"]),
         (LR, ["--trials", "0"], ["--trials is 0"]),
         (LR, ["--workers", "0"], ["--workers is 0"]),
+        (LR, ["--engine", "rya"], ["--engine is 'rya'", "ray"]),
+        (LR, ["--trainer.devices", "[0]", "--workers", "2"], ["--trainer.devices is [0]"]),
         (LR, ["--run", "x"], ["--run is given"]),
         (LR, ["--trails", "3"], ["--trails", "--trials"]),
         (LR, ["--objective=val/auc"], ["--objective", "--objectives"]),

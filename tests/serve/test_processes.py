@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.client import HTTPException
 from pathlib import Path
 from shutil import copytree, rmtree
@@ -27,9 +27,9 @@ pytestmark = [pytest.mark.service, pytest.mark.timeout(300)]
 class Server:
     """A service that runs in processes of its own."""
 
-    def __init__(self, run: Path, folder: Path, *words: str) -> None:
+    def __init__(self, run: Path, folder: Path, *words: str, before: Sequence[str] = ()) -> None:
         code = "import sys; from torchedu.cli import main; sys.exit(main(sys.argv[1:]))"
-        command = [sys.executable, "-c", code, "serve", str(run), "--port", "0", *words]
+        command = [*before, sys.executable, "-c", code, "serve", str(run), "--port", "0", *words]
         self.process = subprocess.Popen(
             command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
@@ -53,8 +53,8 @@ class Server:
         task = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return [int(child) for child in task.read_text().split()]
 
-    def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
-        self.process.send_signal(number)
+    def end(self, number: int = signal.SIGTERM, process: int | None = None) -> tuple[int, str]:
+        os.kill(process or self.process.pid, number)
         output, _ = self.process.communicate(timeout=60)
         return self.process.returncode, output
 

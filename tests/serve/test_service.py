@@ -54,6 +54,15 @@ def test_requests_of_one_group_see_each_other(service: Service) -> None:
     assert service.log.next_seq == 2
 
 
+def test_what_is_known_is_known_when_the_clock_is_set_back(tmp_path: Path) -> None:
+    made, now = service_of(tracing_engine(), tmp_path), [NOW]
+    service = Service(made.followers, made.log, clock=lambda: now[0])
+    first = post(service, [{**EVENT, "time": NOW}])
+    now[0] = NOW - 2 * AHEAD
+    assert first.status == 200
+    assert post(service, [{**EVENT, "time": NOW}]) == first  # a sender that had no answer
+
+
 def test_the_future_is_refused_and_a_clock_may_be_a_little_ahead(service: Service) -> None:
     late = post(service, [{**EVENT, "time": NOW + AHEAD + 1}])
     assert (late.status, late.body["field"]) == (422, "time")

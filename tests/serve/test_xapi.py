@@ -150,6 +150,8 @@ def test_what_a_statement_means_cannot_be_taken_by_others(client: TestClient) ->
     assert client.post(PATH, json=said).status_code == 200
     assert answers(client)[0] == 0
     assert 'statements_total{became="refused"} 1.0' in client.get("/metrics").text
+    above = answered("i1", True, 2, result={"score": {"scaled": 1.2}, "success": True})
+    assert client.post(PATH, json=above).status_code == 200
     ahead = answered("i1", True, 1, timestamp="2999-01-01T00:00:00Z")
     assert client.post(PATH, json=ahead).status_code == 200
     assert answers(client)[0] == 0
@@ -170,7 +172,7 @@ BAD: dict[str, tuple[Any, int]] = {
     "no address": ({"verb": {"id": "answered"}}, 422),
     "no object": ({"object": {"id": ""}}, 422),
     "no time": ({"timestamp": "soon"}, 422),
-    "no points": ({"result": {"score": {"scaled": 7}}}, 422),
+    "no points": ({"result": {"score": {"scaled": "7"}}}, 422),
     "no name": ({"id": "7"}, 422),
     "another version": ({"version": "2.0.0"}, 422),
     "nothing to void": ({"verb": voiding("x")["verb"]}, 422),

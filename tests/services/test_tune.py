@@ -1,4 +1,4 @@
-"""A search whose trials are in PostgreSQL, joined by processes of which one is killed."""
+"""Searches with trials in PostgreSQL or on a Ray cluster, of which processes are killed."""
 
 import contextlib
 import csv
@@ -68,3 +68,24 @@ def test_trials_in_postgresql_outlive_a_worker(
         rows = list(csv.DictReader(file))
     assert [(row["trial"], row["state"]) for row in rows] == [(n, "whole") for n in "0123"]
     assert not (study / "journal.log").exists()
+
+
+def test_a_search_on_a_cluster_that_is_killed_goes_on_and_is_the_one_of_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ray", reason="needs the package ray")
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from harness import Running
+    from tune_ray import cluster, same
+    from tune_workers import command
+
+    with cluster() as variables:
+        words = [*command(tmp_path, 2, 1, []), "--engine", "ray"]
+        stranger = {**variables, "RAY_AUTH_TOKEN": "0" * 64}
+        with pytest.raises(RuntimeError, match=r"--engine ray: no cluster at .*\n.*RAY_AUTH_TOKEN"):
+            Running(words, environment=stranger).finish()
+        assert not (tmp_path / "study").exists()
+        problems, facts = same(tmp_path, variables, trials=4, epochs=3)
+    assert not problems
+    assert facts["taken_up"]
+    assert facts["epochs_compared"] >= 4

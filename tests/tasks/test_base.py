@@ -83,7 +83,7 @@ def test_a_task_refuses_loaders_without_the_data_that_they_are_of(
     loaders = [data.val_dataloader()] * (2 if stage == "fit" else 1)
     with pytest.raises(ConfigError, match="is given loaders alone") as told:
         getattr(trainer, stage)(task, *loaders)
-    assert "datamodule=data" in told.value.remedy
+    assert f"trainer.{stage}(task, datamodule=data)" in told.value.remedy
     assert "torchedu.datamodules.Interactions" in told.value.remedy
 
 

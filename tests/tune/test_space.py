@@ -1,5 +1,7 @@
 """A space is read, refused in two lines, and drawn from; choices bring options along."""
 
+from pathlib import Path
+
 import pytest
 
 from torchedu.errors import ConfigError
@@ -116,3 +118,14 @@ def test_what_is_no_space_is_told(text: str, problem: str, remedy: str) -> None:
         Space.parse(text)
     assert remedy in error.value.remedy
     assert str(error.value).count("\n") == 1
+
+
+def test_spaces_of_examples_name_options_of_a_training() -> None:
+    from torchedu.cli.first_words import words_known
+
+    files = sorted((Path(__file__).parents[2] / "examples").glob("*/space.yaml"))
+    assert files
+    known = words_known("fit")["options"]
+    for file in files:
+        for dimension in Space.parse(file.read_text("utf-8")).every():
+            assert dimension.option in known or ".net." in dimension.option, dimension.option

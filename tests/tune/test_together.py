@@ -11,7 +11,7 @@ from tests.tune.conftest import SHORT
 from torchedu.errors import ConfigError
 from torchedu.testing.launch import LaunchServer
 from torchedu.tune import together
-from torchedu.tune.check import ranks_of
+from torchedu.tune.check import devices_of
 from torchedu.tune.measure import Measure
 from torchedu.tune.objectives import Goals
 from torchedu.tune.space import Space
@@ -33,7 +33,7 @@ def searched_on_two_ranks(
 ) -> list[tuple[object, ...]]:
     """Search on two ranks, the second of which is lost at the first step where that is asked."""
     study = Study(folder, asked(data, strategy), Goals.parse("parameters,val/auc", "", ""))
-    assert ranks_of(study.asked) == 2
+    assert devices_of(study.asked, True).ranks == 2
     if lost:
         together.GRACE = 0.0
 
@@ -73,7 +73,7 @@ def test_a_trial_that_loses_a_rank_has_failed(
 
 
 def test_a_trial_has_one_host_and_one_device_unless_more_are_named() -> None:
-    assert ranks_of(Asked(("--trainer.accelerator", "cpu"), SPACE)) == 1
-    assert ranks_of(Asked(("--trainer.devices", "3"), SPACE)) == 3
+    assert devices_of(Asked(("--trainer.accelerator", "cpu"), SPACE), True).ranks == 1
+    assert devices_of(Asked(("--trainer.devices", "3"), SPACE), True).ranks == 3
     with pytest.raises(ConfigError, match=r"num_nodes is 2, and a trial has one host"):
-        ranks_of(Asked(("--trainer.num_nodes", "2"), SPACE))
+        devices_of(Asked(("--trainer.num_nodes", "2"), SPACE), True)

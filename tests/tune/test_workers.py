@@ -13,12 +13,13 @@ import pytest
 pytest.importorskip("optuna", reason="needs the package optuna")
 
 from tests.tune.conftest import SHORT, WORDS
+from torchedu.checkpoints import STOPPED
 from torchedu.testing.launch import LaunchServer
 from torchedu.tune.objectives import Goals
 from torchedu.tune.rungs import Rungs
 from torchedu.tune.space import Space
 from torchedu.tune.study import Asked, Study
-from torchedu.tune.workers import work
+from torchedu.tune.workers import gpus_of, work
 
 SECONDS = 400.0
 GOALS = Goals.parse("val/auc", "", "")
@@ -86,6 +87,19 @@ def test_a_killed_workers_trial_goes_on_as_if_it_had_not_been_killed(
         assert epochs(study, trial.number) == epochs(same, trial.number) == ["0", "1", "2"]
 
 
+def test_each_worker_has_gpus_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
+    assert [gpus_of(place, 1) for place in range(5)] == [("0",), ("1",), ("2",), ("3",), ("0",)]
+    assert [gpus_of(place, 2) for place in range(2)] == [("0", "1"), ("2", "3")]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-a,GPU-b")
+    assert [gpus_of(place, 1) for place in range(3)] == [("GPU-a",), ("GPU-b",), ("GPU-a",)]
+    assert gpus_of(0, 3) == ("GPU-a", "GPU-b")  # there are no more
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert gpus_of(1, 1) == ()
+
+
 @pytest.mark.timeout(SECONDS)
 def test_workers_that_are_killed_are_replaced(
     launch: LaunchServer, class_store: Path, tmp_path: Path
@@ -108,3 +122,22 @@ def test_workers_that_are_killed_are_replaced(
         table = list(csv.DictReader(rows))
     assert [(row["trial"], row["state"]) for row in table] == [(n, "whole") for n in "01234"]
     assert len({row["model.lr"] for row in table}) == 5
+
+
+@pytest.mark.timeout(SECONDS)
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_search_that_is_stopped_says_how_it_goes_on(
+    launch: LaunchServer, class_store: Path, tmp_path: Path, workers: str
+) -> None:
+    (tmp_path / "space.yaml").write_text(SPACE, "utf-8")
+    folder = tmp_path / "study"
+    words = ["tune", "--space", str(tmp_path / "space.yaml"), "--study", str(folder)]
+    words += ["--workers", workers, "--trials", "9", "--pruner", "none", *WORDS, *SHORT]
+    words += ["--trainer.max_epochs", "400", "--data.path", str(class_store)]
+    started = launch.start(searched_by_processes, words)
+    until(folder / "trials" / "0000" / "metrics.csv")
+    started.kill(signal.SIGTERM)
+    assert started.wait(SECONDS) == [STOPPED], started.output()
+    assert "To go on: the same words\n" in started.output()
+    assert "--run" not in started.output()
+    assert (folder / "trials" / "0000" / "checkpoints" / "last.ckpt").is_file()

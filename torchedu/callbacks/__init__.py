@@ -5,6 +5,7 @@ from torchedu.callbacks.companions import CompanionsFiles
 from torchedu.callbacks.compile import Compile
 from torchedu.callbacks.gradients import GradientGuard
 from torchedu.callbacks.hung_rank import HungRank
+from torchedu.callbacks.job_progress import JobProgress
 from torchedu.callbacks.progress import AnswersProgressBar
 from torchedu.callbacks.random_state import RandomState
 
@@ -15,6 +16,7 @@ __all__ = [
     "Compile",
     "GradientGuard",
     "HungRank",
+    "JobProgress",
     "RandomState",
     "advice",
 ]

@@ -6,7 +6,7 @@ import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
-from torchedu.errors import TrainingError
+from torchedu.errors import LostRankError, TrainingError
 
 GO_ON = "then go on with ⟦run⟧ FOLDER ⟦resume⟧ auto."
 
@@ -61,7 +61,7 @@ def advice(error: BaseException) -> TrainingError | None:
             f"process with ⟦data.num_workers⟧ 0; {GO_ON}",
         )
     if re.search(r"Connection (closed|reset) by peer|Broken pipe|remote process exited", said):
-        return TrainingError(
+        return LostRankError(
             "another rank has died or was killed: this one lost its connection to it.",
             f"Look for the first error among the ranks; {GO_ON}",
         )

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from lightning import LightningModule, Trainer
+from lightning.fabric.plugins.environments import SLURMEnvironment
 from lightning.pytorch.callbacks import Checkpoint, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
 
@@ -41,6 +42,7 @@ class LastCheckpoint(Checkpoint):
 
     Attributes:
         asked: What the run was asked for that its numbers depend on, which the checkpoint keeps.
+        same_words: Whether the words that began the run go on with it, as those of a search do.
 
     Raises:
         ConfigError: A value is not above 0.
@@ -53,6 +55,7 @@ class LastCheckpoint(Checkpoint):
         self.every_n_steps = every_n_steps
         self.minutes = minutes
         self.asked: dict[str, Any] = {}
+        self.same_words = False
         self._trainer: Trainer | None = None
         self._file = Path()
         self._saved_at = 0.0
@@ -74,6 +77,9 @@ class LastCheckpoint(Checkpoint):
         self._signal = None
         # Until this listens, Lightning does, and its handler talks to other ranks at any moment.
         trainer._signal_connector._sigterm_notifier_fn = self._noted  # type: ignore[method-assign, assignment]
+        cluster = trainer._accelerator_connector.cluster_environment
+        if isinstance(cluster, SLURMEnvironment):
+            cluster.auto_requeue = False  # which saves in a handler, whatever step is being taken
 
     def _noted(self, number: int, frame: FrameType | None) -> None:
         self._signal = number
@@ -234,15 +240,16 @@ class LastCheckpoint(Checkpoint):
         self._saved_at = time.monotonic()
         if not self._stop:
             return
-        if not trainer.is_global_zero:
-            raise SystemExit(0)  # the first rank's code is the job's
+        if trainer.local_rank:
+            raise SystemExit(0)  # the first process's code is its node's
         name = "a signal" if self._signal is None else signal.Signals(self._signal).name
         run = RunFolder.of_checkpoint(self._file).path
         notice = TrainingError(
             f"Stopped by {name} after step {trainer.global_step:,}; saved in {self._file}.",
-            f"To go on: the same words and ⟦run⟧ {run} ⟦resume⟧ auto",
+            "To go on: the same words" + (f" and ⟦run⟧ {run} ⟦resume⟧ auto", "")[self.same_words],
         )
-        print(notice, file=sys.stderr, flush=True)
+        if trainer.is_global_zero:
+            print(notice, file=sys.stderr, flush=True)
         raise SystemExit(130 if self._signal == signal.SIGINT else STOPPED)
 
 

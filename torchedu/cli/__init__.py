@@ -13,6 +13,7 @@ from torchedu.permissions import Permissions, allowing
 
 COMMANDS = {
     "fit": "train a model, then score it on students it has not seen and write the report",
+    "launch": "train on a cluster: torchrun, SLURM, Kubernetes, Ray, a cloud; goes on after a stop",
     "tune": "search a recipe's options for accuracy, fairness and cost, in one process or many",
     "validate": "score a trained model on the validation part",
     "test": "score a trained model on the test part, beside the baselines, and write the report",
@@ -21,6 +22,7 @@ COMMANDS = {
     "serve": "answer over HTTP what each student masters, risks and needs next, event by event",
     "versions": "see what a service answers by; swap, shadow, compare, promote and drop versions",
     "keys": "make, list and revoke keys of a service",
+    "service": "what a service said, made again, and did; a student exported or forgotten",
     "compare": "set runs side by side on the answers that all were scored on",
     "bench": "train many networks on data sets under equal conditions, and compare them",
     "data": "check, import and describe data, write an example, simulate a class, forget a student",
@@ -127,7 +129,7 @@ def _run(command: str, *words: str) -> int:
         import_module(f"torchedu.cli.{command}").main(words)
     except TorcheduError as error:
         print(error, file=sys.stderr)
-        return 2
+        return error.code
     except BrokenPipeError:
         raise
     except (RuntimeError, MemoryError, OSError) as error:
@@ -135,7 +137,7 @@ def _run(command: str, *words: str) -> int:
         advised = None if of_file else import_module("torchedu.callbacks").advice(error)
         if advised is not None:
             print(advised, file=sys.stderr)
-            return 2
+            return advised.code
         if not isinstance(error, OSError):
             raise
         # No right to write, a full disk, a file gone while it was read.

@@ -27,7 +27,7 @@ CONFIGS = ("--config", "-c")
 HELP = ("-h", "--help")
 
 
-def check(command: str, words: Sequence[str]) -> None:
+def check(command: str, words: Sequence[str], here: bool = True) -> None:
     """Refuse words that the command would refuse, as far as this can be told without training.
 
     Options, classes, recipes, and whether data, network and the run's folder are there or free.
@@ -36,6 +36,7 @@ def check(command: str, words: Sequence[str]) -> None:
     Args:
         command: The command.
         words: The words after it.
+        here: Whether it runs on this machine, where its data and the run's folder are.
 
     Raises:
         TorcheduError: A word is wrong.
@@ -60,7 +61,8 @@ def check(command: str, words: Sequence[str]) -> None:
     if command == "fit":
         if "--log" in last:
             check_log(last["--log"])
-        _check_places(last)
+        if here:
+            _check_places(last)
     elif words and not words[0].startswith("-") and "://" not in words[0]:
         RunFolder.find(Path(words[0]))
 

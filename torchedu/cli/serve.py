@@ -25,6 +25,13 @@ def serve(
     rate: float | None = None,
     prerequisites: str | None = None,
     forward: str | None = None,
+    decisions: bool = True,
+    retain: str | None = None,
+    derived: list[str] = [],  # noqa: B006 - never changed
+    issuer: str | None = None,
+    audience: str = "",
+    scopes_claim: str = "scope",
+    classes_claim: str | None = None,
 ) -> None:
     """Take events over HTTP, and answer what each student masters, risks and needs next.
 
@@ -42,9 +49,21 @@ def serve(
         forward: A record store to which learning records are sent on; its login stands in
             TORCHEDU_FORWARD_USER and TORCHEDU_FORWARD_PASSWORD.
         rate: Events and questions a second that a key may send on average; any number by default.
+        decisions: Keep what is said of students, by which network and rule, to be made again.
+        retain: How long after a student's last event the student is forgotten, such as 400d; never
+            by default.
+        derived: Folders in which stores and runs stand that were made of the file: who is
+            forgotten goes from there too.
+        issuer: Whose tokens are taken beside keys: an issuer of OpenID Connect, such as
+            https://login.example.org.
+        audience: For whom its tokens have to be: this service, as the issuer knows it.
+        scopes_claim: The claim of a token that has its scopes.
+        classes_claim: The claim of a token that has its classes; all classes by default.
     """
     # torch is loaded only when there is something to serve, not for help.
     try:
+        from torchedu.serve.forgetting import milliseconds
+        from torchedu.serve.login import Issuer
         from torchedu.serve.processes import Settings
         from torchedu.serve.processes import serve as run
     except ModuleNotFoundError as error:
@@ -55,9 +74,15 @@ def serve(
         )
     if rate is not None and not rate > 0:
         raise ConfigError(f"⟦rate⟧ is {rate}.", "It is above 0; leave it out for any number.")
+    for folder in derived:
+        if not Path(folder).is_dir():
+            raise ConfigError(f"⟦derived⟧ {folder} is no folder.", "Name folders that exist.")
+    span = None if retain is None else milliseconds(retain, "retain")
+    known = None if issuer is None else Issuer(issuer, audience, scopes_claim, classes_claim)
     settings = Settings(
-        runs, store, host, port, workers, synchronous, body_limit, rate, prerequisites, forward
-    )
+        runs, store, host, port, workers, synchronous, body_limit, rate, prerequisites, forward,
+        decisions, span, derived, known,
+    )  # fmt: skip
     terminal = Terminal()
 
     def ready(address: str, at: Mapping[str, str]) -> None:

@@ -67,12 +67,13 @@ def tune(
     limits: str = "",
     sampler: str = "tpe",
     pruner: str = "asha",
-    first_rung: int = 1,
-    workers: int = 1,
+    first_rung: int | None = None,
+    workers: int | None = None,
     storage: str = "",
     seed: int = 0,
     seeds: int = 3,
     earlier: str | None = None,
+    engine: str = "optuna",
 ) -> None:
     """Search a recipe's options, and report what is best.
 
@@ -86,13 +87,15 @@ def tune(
         limits: What has to be kept, such as val/abroca<=0.05.
         sampler: How trials are chosen: tpe, random, nsga2 or qmc.
         pruner: How trials are stopped early: asha, or none; of one objective median or hyperband.
-        first_rung: Validations before a trial may be stopped.
-        workers: Processes that work on the study here.
+        first_rung: Validations before a trial may be stopped; 1 by default, 3 where gaps matter.
+        workers: Processes that work on the study here, 1 by default; of a Ray cluster trials at
+            once, by default as many as it has room for.
         storage: Where its trials are kept: sqlite:///FILE or postgresql+psycopg://...; a file
             in the study's folder by default.
         seed: Of what the search draws.
         seeds: How many seeds the best trial is trained anew by.
         earlier: Folder of a study whose front is tried first, after the recipe's own values.
+        engine: What runs the trials: optuna, in processes of this host; or ray, on a Ray cluster.
     """
     # Optuna and torch are loaded only when there is something to search, not for help.
     try:
@@ -110,7 +113,7 @@ def tune(
     past = None if earlier is None else Path(earlier)
     terminal = Terminal()
     show = Progress(terminal, trials)
-    now, final = search(asked, Path(study), trials, workers, storage, seeds, past, show)
+    now, final = search(asked, Path(study), trials, workers, storage, seeds, past, engine, show)
     show.end()
     _show(terminal, now, final, Path(study))
 

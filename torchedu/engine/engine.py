@@ -2,12 +2,15 @@
 
 import inspect
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 
 from torchedu.companions import Companions
 from torchedu.domains import Domain
+from torchedu.domains.building import class_path
+from torchedu.engine.states import digest_of
 from torchedu.errors import CheckpointError, ConfigError
 from torchedu.readers.rows import Rows
 from torchedu.schema import RESERVED
@@ -47,6 +50,14 @@ class Engine(Generic[D]):
             )
         self.domain = domain.eval().requires_grad_(False)
         self.companions: Companions = domain.companions
+
+    @cached_property
+    def digest(self) -> str:
+        """The checksum of the network and of what its ids mean."""
+        names, net = self.companions.vocabulary, self.domain.net
+        about = [class_path(type(net)), repr(sorted(net.arguments().items()))]
+        about += [f"{kind} {list(names[kind])}" for kind in sorted(names.kinds)]
+        return digest_of(about, sorted(net.state_dict().items()))
 
     @property
     def verbs(self) -> tuple[str, ...]:

@@ -13,6 +13,9 @@ DEFINITION = (
     "Mastery of a skill is the chance, after the answers so far, of answering correctly a question "
     "on that skill alone that nobody has seen before."
 )
+TOGETHER = 32
+"""Rows of which a multiple is computed at once: each then comes out the same to the last bit
+whatever stands beside it, since kernels treat a single row and the rest of a vector otherwise."""
 ASKED_BYTES = 2**26
 """Copies of states that are asked about at once hold so much, or are those of one question."""
 
@@ -57,12 +60,15 @@ def chances(net: KTModel, state: State, row_P: Tensor, asked: Asked, question_P:
     Returns:
         chance_P: In 0..1.
     """
-    asked, most = as_read(asked, net.reads), max(1, ASKED_BYTES // net.state_bytes)
+    asked, size = as_read(asked, net.reads), len(row_P)
+    most = TOGETHER * max(1, ASKED_BYTES // (TOGETHER * net.state_bytes))
+    filled = torch.arange(size + -size % TOGETHER, device=row_P.device).clamp(max=max(0, size - 1))
+    row_P, question_P = row_P[filled], question_P[filled]
     logits = [state[0].new_zeros(0)]
     for row_B, question_B in zip(row_P.split(most), question_P.split(most), strict=True):
         put = Asked(*(None if x is None else x[question_B] for x in asked))  # type: ignore[arg-type]
         logits.append(net.predict(tuple(x[row_B] for x in state), put).float())
-    return torch.cat(logits).sigmoid()
+    return torch.cat(logits).sigmoid()[:size]
 
 
 @torch.inference_mode()

@@ -1,7 +1,6 @@
 """Students followed answer by answer: what they get right, what they master, what comes next."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,11 +11,10 @@ from torch import Tensor
 from torchedu.batch import Answered, Question
 from torchedu.datasets.prerequisites import Prerequisites
 from torchedu.domains import Tracing
-from torchedu.domains.building import class_path
 from torchedu.engine.engine import Engine
-from torchedu.engine.mastery import mastery
+from torchedu.engine.mastery import TOGETHER, mastery
 from torchedu.engine.next_items import NextItems, latest, nothing_practised
-from torchedu.engine.states import States, digest_of
+from torchedu.engine.states import States
 from torchedu.errors import DataError
 from torchedu.models.kt_model import State
 from torchedu.readers.answers import AnswerRows
@@ -27,6 +25,8 @@ ANSWER = ("student", "item", "correct")
 QUESTION = ("student", "item")
 AT_ONCE = 4096
 """Students whose states are in memory twice at a time."""
+ALONE = 2**16
+"""Bytes of a state from which on students are stepped one by one, where steps are to be alike."""
 
 
 class Suggestion(NamedTuple):
@@ -37,7 +37,14 @@ class Suggestion(NamedTuple):
 
 
 class TracingEngine(Engine[Tracing], serves=Tracing):
-    """Follows students by their own names."""
+    """Follows students by their own names.
+
+    Attributes:
+        alike: Whether what is known of a student comes out the same to the last bit whoever else
+            answers at the same time; an answer alone costs up to twice as much then.
+    """
+
+    alike = False
 
     def __init__(self, domain: Tracing) -> None:
         super().__init__(domain)
@@ -47,14 +54,6 @@ class TracingEngine(Engine[Tracing], serves=Tracing):
         # What the network keeps of a student, and the items of the latest answers.
         initial = (*self._net.initial_state(1), nothing_practised(1))
         self._states = States(initial, self.digest, type(self._net).__name__)
-
-    @cached_property
-    def digest(self) -> str:
-        """The checksum of the network and of what its ids mean, which states belong to."""
-        names = self.companions.vocabulary
-        about = [class_path(type(self._net)), repr(sorted(self._net.arguments().items()))]
-        about += [f"{kind} {list(names[kind])}" for kind in (ITEM, SKILL)]
-        return digest_of(about, sorted(self._net.state_dict().items()))
 
     @property
     def students(self) -> Iterator[str]:
@@ -245,8 +244,20 @@ class TracingEngine(Engine[Tracing], serves=Tracing):
     def _after(self, state: State, answers: Answered) -> State:
         """Return what is kept after one answer of each student."""
         *known, recent_BR = state
-        stepped = self._net.step(tuple(known), answers)
+        stepped = self._stepped(tuple(known), answers)
         return (*stepped, latest(recent_BR, answers.item_B))
+
+    def _stepped(self, state: State, answers: Answered) -> State:
+        """Return what the network knows after one answer of each student; see ``alike``."""
+        size, step = len(answers.item_B), self._net.step
+        if not self.alike:
+            return step(state, answers)
+        rows = torch.arange(size)
+        if self._net.state_bytes > ALONE:
+            alone = [step(tuple(x[i] for x in state), _some(answers, i)) for i in rows.split(1)]
+            return tuple(torch.cat(parts) for parts in zip(*alone, strict=True))
+        filled = torch.arange(size + -size % TOGETHER).clamp(max=size - 1)
+        return tuple(x[rows] for x in step(tuple(x[filled] for x in state), _some(answers, filled)))
 
     @staticmethod
     def _later(

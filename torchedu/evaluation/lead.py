@@ -195,12 +195,12 @@ class Surely:
         if self.perfect:
             return "Look for what gives the answer away: nobody scores so honestly."
         if self.network is None and compares:
-            return f"Score it on data that has {compares}: torchedu test RUN --data.path FILE."
+            return f"Score it on data that has {compares}: torchedu test RUN, with its file."
         behind = self.ahead is not None and self.ahead < 0
         if self.network is None or count < FEW:
             safer = f", until then with {self.beside}" * behind
             return (
-                f"Score it on more {noun}{safer}: torchedu test RUN --data.path FILE, those of "
+                f"Score it on more {noun}{safer}: torchedu test RUN with a file, those of "
                 "next year, say."
             )
         if self.beside is not None and (self.chance or self.ahead == 0):

@@ -86,6 +86,20 @@ def forget(store: str | Path, student: str, runs: Sequence[str | Path] = ("runs"
     )
 
 
+def forget_in_runs(student: str, runs: Sequence[str | Path]) -> list[Path]:
+    """Take a student out of what runs say, where no store holds the student.
+
+    Args:
+        student: The student's name.
+        runs: Folders of runs, or that hold such.
+
+    Returns:
+        The files that were written again or removed.
+    """
+    folders = [folder for root in map(Path, runs) for folder in _folders(root)]
+    return [file for folder in folders for file in clean_results(folder, student, ())]
+
+
 def _folders(root: Path) -> Iterator[Path]:
     """Yield a folder and those inside of it that a run or a command on its network wrote."""
     inside = (

@@ -9,7 +9,7 @@ from lightning import Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.strategies import Strategy
 
-from torchedu.callbacks import AnswersProgressBar, CompanionsFiles
+from torchedu.callbacks import AnswersProgressBar, CompanionsFiles, JobProgress
 from torchedu.checkpoints import LastCheckpoint, VerifiedCheckpointIO
 from torchedu.datamodules.base import DataModule
 from torchedu.metrics_log import metrics_log
@@ -59,6 +59,7 @@ def quiet() -> None:
         ".*smaller than the logging interval.*",  # what is logged is logged once an epoch
         ".*The dirpath has changed.*",  # a run that goes on in another folder finds its best anew
         ".*exists and is not empty.*",  # a run's folder is named by the user or by a new number
+        ".*srun.*is not used.*",  # on a cluster's head node, where a short run needs none
         ".*LeafSpec.*",  # Lightning's use of torch, not the user's
         ".*find_unused_parameters=True was specified.*",  # by us, for the order of sums
         ".*FSDP2-wrapped module .* returned a view tensor.*",  # no task changes it in place
@@ -129,7 +130,10 @@ def trainer(
 
 
 def training_callbacks(monitor: str) -> list[Callback]:
-    """Return what keeps the best pass by a score, the names, whom it was trained on, and a bar."""
+    """Return what keeps the best pass by a score, the names, whom it was trained on, and a bar.
+
+    Where the process belongs to a job that wants to know, how far training is goes there too.
+    """
     best = ModelCheckpoint(
         filename=Path(RunFolder.BEST).stem,
         monitor=monitor,
@@ -137,7 +141,8 @@ def training_callbacks(monitor: str) -> list[Callback]:
         enable_version_counter=False,
         auto_insert_metric_name=False,
     )
-    return [best, CompanionsFiles(), AnswersProgressBar()]
+    progress = JobProgress()
+    return [best, CompanionsFiles(), AnswersProgressBar(), *[progress] * progress.is_asked]
 
 
 def _worth_saying(record: logging.LogRecord) -> bool:

@@ -1,9 +1,10 @@
 """Who may ask what: keys with scopes, kept as digests, and a book of what they asked."""
 
 import hashlib
+import json
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,19 +13,22 @@ from sqlalchemy import insert, select, update
 
 from torchedu.errors import ConfigError, allowed
 from torchedu.serve.events import event_of
+from torchedu.serve.ledger import Act, statement
 from torchedu.serve.log import EventLog
 from torchedu.serve.problems import Problem
 from torchedu.serve.tables import KEYS, open_tables
 
-WRITE, READ, ADMIN = SCOPES = ("write", "read", "admin")
-"""Post events; ask about students and classes; read counters and forget students."""
+WRITE, READ, OVERRULE, ADMIN = SCOPES = ("write", "read", "overrule", "admin")
+"""Post events; ask about students and classes; overrule what was said of them; read counters and
+what was done, export and forget students."""
 MARK = "tedu_"
 """Begins every key, so that one that leaked is found in texts."""
 TEXTS = ("grade", "tag", "explain")
 """Verbs that are about a text sent along, and so about nobody whom the service knows."""
 NEEDS = {
-    "post": WRITE, "record": WRITE, "metrics": ADMIN, "forget": ADMIN, "versions": ADMIN,
-    "swap": ADMIN, "promote": ADMIN, "drop": ADMIN, "drift": ADMIN, "health": None,
+    "post": WRITE, "record": WRITE, "overrule": OVERRULE, "metrics": ADMIN, "acts": ADMIN,
+    "forgetting": ADMIN, "forget": ADMIN, "export": ADMIN, "versions": ADMIN, "swap": ADMIN,
+    "promote": ADMIN, "drop": ADMIN, "drift": ADMIN, "health": None,
 }  # fmt: skip
 """The scope that a verb needs; any other asks about students."""
 
@@ -52,6 +56,20 @@ class Key(NamedTuple):
 def digest_of(key: str) -> str:
     """Return the checksum of a key; keys are random, so that no salt is needed."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class Who(NamedTuple):
+    """Who asks.
+
+    Attributes:
+        name: The name of the key, or of whoever logged in.
+        scopes: What it may do.
+        groups: The classes that it is for; None for all.
+    """
+
+    name: str
+    scopes: Collection[str]
+    groups: Collection[str] | None
 
 
 class Keys:
@@ -92,8 +110,10 @@ class Keys:
             )
         key = MARK + secrets.token_urlsafe(32)
         row = Key(name, digest_of(key), " ".join(scopes), group, _now(), None)
+        about = json.dumps({"name": name, "scopes": row.scopes, "group": group}, ensure_ascii=False)
         with self._engine.begin() as connection:
             connection.execute(insert(KEYS).values(row._asdict()))
+            connection.execute(statement(Act(row.made, None, "key made", about)))
         return key
 
     def revoke(self, name: str) -> None:
@@ -105,6 +125,9 @@ class Keys:
         named = (KEYS.c.name == name) & KEYS.c.revoked.is_(None)
         with self._engine.begin() as connection:
             changed = connection.execute(update(KEYS).where(named).values(revoked=_now()))
+            if changed.rowcount:
+                about = json.dumps({"name": name}, ensure_ascii=False)
+                connection.execute(statement(Act(_now(), None, "key revoked", about)))
         if not changed.rowcount:
             known = [key.name for key in self.all() if key.revoked is None]
             raise ConfigError(f"⟦name⟧ is {name!r}, and no key is called so.", allowed(name, known))
@@ -138,12 +161,14 @@ class Access:
         log: The log, which knows who is in which class.
         rate: Events and questions a second that a key may send on average; None for any number.
         clock: Returns seconds that never run backwards.
+        required: Whether it is asked who asks though there is no key.
     """
 
     def __init__(
         self, keys: Keys, log: EventLog, rate: float | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.monotonic, required: bool = False,
     ) -> None:  # fmt: skip
+        self._required = required
         self._keys = keys
         self._log = log
         self._rate = rate
@@ -154,7 +179,8 @@ class Access:
         """Refuse a request that its key may not ask.
 
         Args:
-            message: The request, with the digest of its key as ``key``.
+            message: The request, with the digest of its key as ``key``, or with ``who`` asks, where
+                those who speak HTTP have found that out.
 
         Returns:
             The name of the key; None where none is needed.
@@ -166,33 +192,38 @@ class Access:
         scope = NEEDS.get(message["do"], READ)
         if scope is None:
             return None
-        key = self._key(message.get("key"))
-        if key is not None and scope not in key.scopes.split():
+        who = self._who(message)
+        if who is not None and scope not in who.scopes:
             raise Problem(
-                HTTPStatus.FORBIDDEN, f"the key {key.name!r} has no scope {scope!r}.",
-                f"It has {key.scopes}.",
+                HTTPStatus.FORBIDDEN, f"the key {who.name!r} has no scope {scope!r}.",
+                f"It has {' '.join(who.scopes) or 'none'}.",
             )  # fmt: skip
-        of_class = key is not None and key.group is not None and message["do"] not in TEXTS
-        if key is not None and of_class and not self._inside(str(key.group), message):
+        of_classes = who is not None and who.groups is not None and message["do"] not in TEXTS
+        if who is not None and of_classes and not self._inside(who.groups or (), message):
             raise Problem(
-                HTTPStatus.FORBIDDEN, f"the key {key.name!r} is for one class alone.",
-                "Ask about that class and its students, and name it in each event.",
+                HTTPStatus.FORBIDDEN, f"the key {who.name!r} is for its own classes alone.",
+                "Ask about these and their students, and name the class in each event.",
             )  # fmt: skip
-        name = key and key.name
+        name = who and who.name
         self._spend(name, len(message.get("events", ())) or 1)
         return name
 
-    def _key(self, digest: str | None) -> Key | None:
+    def _who(self, message: Mapping[str, Any]) -> Who | None:
+        if "who" in message:
+            return Who(**message["who"])
+        digest = message.get("key")
         key = None if digest is None else self._keys.of(digest)
-        if key is None and (digest is not None or self._keys):
+        if key is not None:
+            return Who(key.name, key.scopes.split(), None if key.group is None else [key.group])
+        if digest is not None or self._required or self._keys:
             raise Problem(
                 HTTPStatus.UNAUTHORIZED, "the request has no key that holds.",
                 "Send one: Authorization: Bearer KEY.",
             )  # fmt: skip
-        return key
+        return None
 
-    def _inside(self, group: str, message: Mapping[str, Any]) -> bool:
-        """Say whether a request is about one class alone.
+    def _inside(self, groups: Collection[str], message: Mapping[str, Any]) -> bool:
+        """Say whether a request is about some classes alone.
 
         A student whom the log knows is not taken into the class by an event that says so: who may
         write would else read about anybody.
@@ -200,16 +231,16 @@ class Access:
         if "events" in message:
             events = [event_of(fields, 0, 0) for fields in message["events"]]
             students = {event.student for event in events if event.student}
-            mine = all(event.group == group for event in events)
+            mine = all(event.group in groups for event in events)
             return mine and all(
-                self._is_in(student, group) or not self._log.knows(student) for student in students
+                self._is_in(student, groups) or not self._log.knows(student) for student in students
             )
         if "group" in message:
-            return bool(message["group"] == group)
-        return "student" in message and self._is_in(message["student"], group)
+            return message["group"] in groups
+        return "student" in message and self._is_in(message["student"], groups)
 
-    def _is_in(self, student: str, group: str) -> bool:
-        return group in self._log.groups_of(student)
+    def _is_in(self, student: str, groups: Collection[str]) -> bool:
+        return not self._log.groups_of(student).isdisjoint(groups)
 
     def _spend(self, name: str | None, number: int) -> None:
         """Refuse what goes beyond the rate; two seconds' worth may come at once."""

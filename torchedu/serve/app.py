@@ -1,8 +1,9 @@
 """The routes of a service: HTTP in, a message to the states, their answer out."""
 
+import asyncio
 from base64 import b64decode
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -15,8 +16,20 @@ from torchedu import __version__
 from torchedu.errors import TorcheduError
 from torchedu.serve import xapi
 from torchedu.serve.access import digest_of
-from torchedu.serve.bodies import EITHER, Course, Name, Students, Time, read_events, refused
+from torchedu.serve.bodies import (
+    EITHER,
+    Course,
+    Name,
+    Students,
+    Time,
+    Training,
+    read_events,
+    refused,
+)
+from torchedu.serve.duty_routes import routes as duty_routes
+from torchedu.serve.forgetter import Forgetter
 from torchedu.serve.json_bodies import StrictRoute
+from torchedu.serve.login import Issuer, is_token
 from torchedu.serve.problems import MEDIA_TYPE, Problem
 from torchedu.serve.records import DEFINITIONS
 from torchedu.serve.service import Reply
@@ -38,16 +51,37 @@ Run = Annotated[Name | None, Query(description="Which run is asked, where severa
 Count = Annotated[int, Query(ge=1, le=1000, description="How many.")]
 
 
-def create_app(ask: Ask, texts: TextRuns | None = None, limit: int = LIMIT) -> FastAPI:
+def create_app(
+    ask: Ask,
+    texts: TextRuns | None = None,
+    limit: int = LIMIT,
+    issuer: Issuer | None = None,
+    forgetter: Forgetter | None = None,
+    retain: int | None = None,
+) -> FastAPI:
     """Return the application.
 
     Args:
         ask: Puts a message to the service.
         texts: The runs that read texts; none where it is None.
         limit: Most bytes of a body.
+        issuer: Whose tokens are taken beside keys; nobody's where it is None.
+        forgetter: Forgets students beside the service's file too; the file alone where it is None.
+        retain: Milliseconds after a student's last event at which the student is forgotten.
     """
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        task = None
+        if forgetter is not None and retain is not None:
+            task = asyncio.create_task(forgetter.keep_retaining(retain))
+        yield
+        if task is not None:
+            task.cancel()
+
     app = FastAPI(
-        title="torchedu", version=__version__, summary="A service that knows each student now.",
+        title="torchedu", version=__version__, lifespan=lifespan,
+        summary="A service that knows each student now.",
         dependencies=[Depends(HTTPBearer(auto_error=False, description="A key, where the service "
                                          "has any."))],
         responses={422: {"description": "A problem document (RFC 9457) that names the field.",
@@ -56,9 +90,15 @@ def create_app(ask: Ask, texts: TextRuns | None = None, limit: int = LIMIT) -> F
     app.router.route_class = StrictRoute
     app.add_middleware(_Limited, limit=limit)
 
+    async def caller(request: Request) -> dict[str, Any]:
+        key = _key(request)
+        if issuer is not None and key is not None and is_token(key):
+            return {"who": await asyncio.to_thread(issuer.who, key)}
+        return {"key": None if key is None else digest_of(key)}
+
     async def put(request: Request, do: str, **arguments: Any) -> Reply:
         given = {name: value for name, value in arguments.items() if value is not None}
-        return await ask({"do": do, "key": _key(request), **given})
+        return await ask({"do": do, **await caller(request), **given})
 
     async def asked(request: Request, do: str, **arguments: Any) -> Response:
         return _response(await put(request, do, **arguments))
@@ -80,6 +120,13 @@ def create_app(ask: Ask, texts: TextRuns | None = None, limit: int = LIMIT) -> F
     async def post_course(request: Request, course: Course) -> Response:
         """Begin a course, whose students are then followed event by event."""
         return await asked(request, "post", events=[course.event()])
+
+    @app.post("/training", tags=["events"])
+    async def post_training(request: Request, training: Training) -> Response:
+        """Say whether networks may be trained on what a student does; the latest counts."""
+        return await asked(
+            request, "post", events=[training.model_dump(by_alias=True, exclude_none=True)]
+        )
 
     @app.get("/mastery", tags=["students"])
     async def get_mastery(
@@ -180,12 +227,18 @@ def create_app(ask: Ask, texts: TextRuns | None = None, limit: int = LIMIT) -> F
         return await read(request, "explain", run, wanted.asked(known))
 
     app.include_router(xapi.routes(put))
+    app.include_router(duty_routes(asked))
     add_versions(app, asked)
 
     @app.post("/forget", tags=["service"])
     async def post_forget(request: Request, named: Students) -> Response:
-        """Delete all that is known of students, so that no byte of it is left in the file."""
-        return await asked(request, "forget", students=named.students)
+        """Delete all that is known of students, so that no byte of it is left in the file.
+
+        The answer is the certificate, which also names the networks that have learned from them.
+        """
+        if forgetter is None:
+            return await asked(request, "forget", students=named.students)
+        return _response(await forgetter.forget(await caller(request), named.students))
 
     @app.get("/health", tags=["service"])
     async def get_health(request: Request) -> Response:
@@ -227,7 +280,7 @@ def create_app(ask: Ask, texts: TextRuns | None = None, limit: int = LIMIT) -> F
 
 
 def _key(request: Request) -> str | None:
-    """Return the digest of the key that a request sends; the key itself goes no further.
+    """Return the key that a request sends, which itself goes no further than here.
 
     Record stores are told a name and a password (Basic), of which the password is the key.
     """
@@ -235,7 +288,7 @@ def _key(request: Request) -> str | None:
     if scheme.lower() == "basic":
         with suppress(ValueError):
             key = b64decode(key.strip(), validate=True).decode().partition(":")[2]
-    return digest_of(key.strip()) if scheme.lower() in ("bearer", "basic") else None
+    return key.strip() if scheme.lower() in ("bearer", "basic") else None
 
 
 def _response(reply: Reply) -> Response:

@@ -11,6 +11,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    JsonValue,
     Tag,
     TypeAdapter,
     ValidationError,
@@ -22,6 +23,7 @@ from torchedu.serve.problems import Problem
 MOST = 1000
 """Events of one request."""
 _IN_COURSE = get_args(Kind)
+_OWN = ("answered", "enrolled", "about", "training")
 COURSES = "course: "
 """What the name of the event by which a course begins has before the course's."""
 
@@ -110,6 +112,25 @@ class About(_Event):
     class_: Name | None = Field(None, alias="class", description="The student's class.")
 
 
+class Training(_Event):
+    """Whether networks may be trained on what a student does; the latest counts."""
+
+    event: Literal["training"] = "training"
+    student: Name
+    allowed: bool
+    time: Time | None = None
+    class_: Name | None = Field(None, alias="class", description="The student's class.")
+
+
+class Overruled(Body):
+    """A decision that a person overrules."""
+
+    student: Name
+    decision: int = Field(ge=1, le=2**53, description="Which; see `GET /decisions`.")
+    reason: str = Field(min_length=1, max_length=10_000, description="Why.")
+    instead: JsonValue = Field(None, description="What holds in its place.")
+
+
 class Work(Body):
     """A piece of work of a course."""
 
@@ -150,10 +171,11 @@ Event = Annotated[
     Annotated[Answered, Tag("answered")]
     | Annotated[Enrolled, Tag("enrolled")]
     | Annotated[InCourse, Tag("in_course")]
-    | Annotated[About, Tag("about")],
+    | Annotated[About, Tag("about")]
+    | Annotated[Training, Tag("training")],
     Discriminator(
         _kind, custom_error_type="kind",
-        custom_error_message=f"it is none of answered, enrolled, about, {', '.join(_IN_COURSE)}",
+        custom_error_message=f"it is none of {', '.join([*_OWN, *_IN_COURSE])}",
     ),
 ]  # fmt: skip
 Events = Annotated[list[Event], Field(min_length=1, max_length=MOST)]
@@ -201,4 +223,4 @@ def refused(errors: Any) -> Problem:
     )  # fmt: skip
 
 
-_TAGS = ("answered", "enrolled", "in_course", "about")
+_TAGS = (*_OWN, "in_course")

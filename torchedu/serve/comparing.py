@@ -1,6 +1,5 @@
 """Two versions of a run beside each other, by what each said of the same events before."""
 
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -11,10 +10,11 @@ from torchedu.metrics.intervals import FEW
 from torchedu.metrics.scores import scores
 from torchedu.serve.follower import Foreseen
 from torchedu.serve.metrics import Gauge
+from torchedu.serve.recent import Recent
 
 Floats = NDArray[np.float64]
 
-MOST = 100_000
+MOST = 50_000
 """The latest events that are kept to be compared."""
 ENOUGH = 200
 """Events below which nothing is judged."""
@@ -74,13 +74,6 @@ def enough(student: NDArray[Any]) -> bool:
     return len(student) >= ENOUGH and len(np.unique(student)) >= FEW
 
 
-class _Pair(NamedTuple):
-    student: str
-    served: float
-    other: float
-    came: float
-
-
 class Comparison:
     """What the version that answers and another one said of the same events.
 
@@ -90,7 +83,7 @@ class Comparison:
 
     def __init__(self, loss: str) -> None:
         self._loss = loss
-        self._pairs: deque[_Pair] = deque(maxlen=MOST)
+        self._recent = Recent(3, MOST)  # what both said, and what came
 
     def add(self, served: Iterable[Foreseen], other: Iterable[Foreseen]) -> None:
         """Add events of which both said something."""
@@ -98,13 +91,11 @@ class Comparison:
         for mine in served:
             yours = theirs.get(mine.seq)
             if yours is not None and mine.chance == mine.chance and yours.chance == yours.chance:
-                self._pairs.append(_Pair(mine.student, mine.chance, yours.chance, mine.came))
+                self._recent.add(mine.student, mine.chance, yours.chance, mine.came)
 
     def forget(self, students: Collection[str]) -> None:
         """Forget what students did."""
-        gone = set(students)
-        kept = [pair for pair in self._pairs if pair.student not in gone]
-        self._pairs = deque(kept, maxlen=MOST)
+        self._recent.forget(students)
 
     def scores(self) -> dict[str, Any]:
         """Return how good both were, by the same events.
@@ -114,8 +105,8 @@ class Comparison:
             ``other``, ``auc`` of both where there is one; ``difference``, by how much the other's
             loss is higher, and its ``interval``. None where a score is not defined.
         """
-        columns = zip(*self._pairs, strict=True) if self._pairs else [()] * len(_Pair._fields)
-        student, served, other, came = (np.array(column) for column in columns)
+        rows, student = self._recent.rows()
+        served, other, came = rows.T
         sides = {"served": served, "other": other}
         summary: dict[str, Any] = {"events": len(student), "students": len(np.unique(student))}
         if not len(student):

@@ -1,6 +1,5 @@
 """How far what comes is from what a network knows, and from what it foresaw."""
 
-from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
@@ -11,6 +10,7 @@ from torchedu.schema import RESERVED, UNKNOWN
 from torchedu.serve.comparing import TOO_FEW, Mean, enough, mean_of
 from torchedu.serve.follower import Answer, Follower, Foreseen
 from torchedu.serve.metrics import Gauge
+from torchedu.serve.recent import Recent
 
 MOST = 20_000
 """The latest events that are looked at."""
@@ -18,7 +18,7 @@ FIRST = 2_000
 """Events with which later ones are compared, where a network does not tell what it learned from."""
 GROUPS = 10
 """Groups of items, each with a like part of the answers, between which a mix is summary apart."""
-DRAWS = 200
+DRAWS = 100
 """How often students are drawn again."""
 UNKNOWN_ITEMS, GAP, PSI = 0.05, 0.03, 0.1
 """What is too much: the share of events on what the network does not know, how far marks are from
@@ -35,19 +35,19 @@ class Watch:
 
     def __init__(self, follower: Follower) -> None:
         self._learned = follower.learned
-        self._latest: deque[Foreseen] = deque(maxlen=MOST)
+        self._recent = Recent(5, MOST)  # chance, what came, known, new, the item's id
 
     def add(self, foreseen: Iterable[Foreseen]) -> None:
         """Add events, with what was said of them before they came."""
-        self._latest.extend(foreseen)
-        if self._learned is None and len(self._latest) >= 2 * FIRST:
-            first = [self._latest.popleft() for _ in range(FIRST)]
-            self._learned = np.bincount([f.id for f in first]).astype(np.float64)
+        for f in foreseen:
+            self._recent.add(f.student, f.chance, f.came, f.known, f.new, f.id)
+        if self._learned is None and len(self._recent) >= 2 * FIRST:
+            first = self._recent.drop_first(FIRST)[:, -1].astype(np.int64)
+            self._learned = np.bincount(first).astype(np.float64)
 
     def forget(self, students: Collection[str]) -> None:
         """Forget what students did."""
-        gone = set(students)
-        self._latest = deque((f for f in self._latest if f.student not in gone), maxlen=MOST)
+        self._recent.forget(students)
 
     def summary(self) -> Answer:
         """Return what is seen of the latest events.
@@ -59,22 +59,18 @@ class Watch:
             is above what was foreseen; ``items``, how far the mix of items is from that which the
             network has learned from. Each has a value, what it may be by chance, and a verdict.
         """
-        events = list(self._latest)
-        student = np.array([f.student for f in events])
-        summary: dict[str, Any] = {"events": len(events), "students": len(np.unique(student))}
-        if not events:
+        rows, student = self._recent.rows()
+        summary: dict[str, Any] = {"events": len(rows), "students": len(np.unique(student))}
+        if not len(rows):
             return summary
-        chance = np.array([f.chance for f in events])
-        came = np.array([f.came for f in events])
+        chance, came, known, new, id = rows.T
         foreseen = ~np.isnan(chance)
-        unknown = np.array([not f.known for f in events], np.float64)
-        new = np.array([f.new for f in events], np.float64)
         gap = (came - chance)[foreseen]
-        summary["unknown"] = _mean(unknown, student, -np.inf, UNKNOWN_ITEMS)
+        summary["unknown"] = _mean(1 - known, student, -np.inf, UNKNOWN_ITEMS)
         summary["new"] = _mean(new, student)
         summary["mark"] = _mean(came, student)
         summary["gap"] = _mean(gap, student[foreseen], -GAP, GAP)
-        summary["items"] = _mix(np.array([f.id for f in events]), student, self._learned)
+        summary["items"] = _mix(id.astype(np.int64), student, self._learned)
         return {name: value for name, value in summary.items() if value is not None}
 
     def gauges(self, run: str) -> Iterator[Gauge]:

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 ANSWERED, ENROLLED, COURSE, ABOUT = "answered", "enrolled", "course", "about"
 """Kinds of events beside those of ``engine.risk.Kind``: an answer to an item, a course taken, a
 course that begins, and what may be known of a student."""
+TRAINING = "training"
+"""The kind of event that says whether networks may be trained on a student's answers."""
 STATEMENT, VOIDED = "statement", "voided"
 """Kinds that no run takes: a learning record as it came, and the mark that it is void. Events that
 count no more because their record is void are of their kind with ``VOIDED`` before it."""

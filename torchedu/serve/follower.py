@@ -45,6 +45,7 @@ class Follower:
         name: What the run is called.
         kinds: The kinds of events that it takes.
         verbs: Questions that it answers, each by a method.
+        model: The checksum of its network and of what its ids mean.
         loss: By which loss it is compared with another; see ``comparing.LOSSES``.
         network: The checksum of the network by which states are kept; empty where none are.
         learned: How many answers of each item, by its id, the network has learned from; None where
@@ -56,8 +57,9 @@ class Follower:
     network = ""
     learned: NDArray[np.float64] | None = None
 
-    def __init__(self, name: str, **verbs: Callable[..., Answer]) -> None:
+    def __init__(self, name: str, model: str, **verbs: Callable[..., Answer]) -> None:
         self.name = name
+        self.model = model
         self.verbs = verbs
 
     def rebuilt(self) -> Iterator[list[Snapshot]]:
@@ -97,6 +99,10 @@ class Follower:
 
     def kept(self) -> None:
         """Say that what ``due`` returned is on the disk."""
+
+    def reads(self, student: str) -> bytes:
+        """Return what its network reads of a student now, by which answers are found again."""
+        return b""
 
     def overview(self, students: Sequence[str], group: str) -> Answer:
         """Say of each of some students what a class's teacher looks at first, by name."""

@@ -9,14 +9,19 @@ from torchedu.companions import Companions
 from torchedu.errors import ConfigError
 from torchedu.files import whole
 from torchedu.schema import ITEM, SKILL, UNKNOWN
-from torchedu.serve.events import ANSWERED, Event
+from torchedu.serve.events import ANSWERED, TRAINING, Event
+from torchedu.serve.forgetting import derive
 from torchedu.serve.log import EventLog
+from torchedu.serve.service import now
 
 FIELDS = ("item", "correct", "response_time", "attempt")
 
 
 def write_answers(store: str | Path, out: str | Path, known: Companions | None = None) -> int:
     """Write the answers that a service has taken in, as JSON lines that every command reads.
+
+    Those of students who may not be trained on are left out. The service remembers the file, and
+    takes those out of it who are forgotten.
 
     Args:
         store: The service's file; the service may run meanwhile.
@@ -33,9 +38,14 @@ def write_answers(store: str | Path, out: str | Path, known: Companions | None =
     if not Path(store).is_file():
         raise ConfigError(f"⟦store⟧ {store} does not exist.", "Name the file of a service.")
     log, number = EventLog(store), 0
+    said = sorted(log.events_of_kinds({TRAINING}), key=lambda event: event.order)
+    allowed = {event.student: event.fields["allowed"] for event in said}
     try:
+        derive(log.tables, Path(out), now())
         with whole(Path(out)) as part, part.open("w", encoding="utf-8") as file:
             for event in log.events_of_kinds({ANSWERED}):
+                if not allowed.get(event.student, True):
+                    continue
                 file.write(json.dumps(_row(event, known), ensure_ascii=False) + "\n")
                 number += 1
             if not number:

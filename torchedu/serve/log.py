@@ -9,16 +9,27 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, delete, func, insert, or_, select, update
+from sqlalchemy import Select, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from torchedu.errors import TorcheduError
 from torchedu.serve.events import VOIDED, Event
-from torchedu.serve.tables import AUDIT, EVENTS, MEMBERS, STATES, Synchronous, open_tables
+from torchedu.serve.ledger import TABLES, Record
+from torchedu.serve.tables import (
+    EVENTS,
+    MEMBERS,
+    OF_STUDENTS,
+    STATES,
+    Synchronous,
+    open_tables,
+)
 
 AT_ONCE = 500
 """Names in one question to the database."""
+_DIGESTS = select(EVENTS.c.id, EVENTS.c.digest).where(
+    EVENTS.c.id.in_(bindparam("ids", expanding=True))
+)  # built once, as every post asks it
 
 
 class Unwritable(TorcheduError):
@@ -43,26 +54,6 @@ class Snapshot(NamedTuple):
     time: int
     answers: int
     state: bytes
-
-
-class Asked(NamedTuple):
-    """A request, as the book has it.
-
-    Attributes:
-        time: When, in milliseconds since 1970.
-        key: The name of its key; None where there was none.
-        asked: The verb.
-        student: About whom; None for many or nobody.
-        group: About which class.
-        status: What it came to.
-    """
-
-    time: int
-    key: str | None
-    asked: str
-    student: str | None
-    group: str | None
-    status: int
 
 
 class EventLog:
@@ -93,7 +84,7 @@ class EventLog:
         self,
         events: Sequence[Event],
         snapshots: Sequence[Snapshot] = (),
-        asked: Sequence[Asked] = (),
+        records: Sequence[Record] = (),
         voided: Collection[str] = (),
     ) -> set[str]:
         """Write events and states, all or none of them; they are on the disk when this returns.
@@ -101,7 +92,7 @@ class EventLog:
         Args:
             events: New events, the first of which has the place ``next_seq``.
             snapshots: States that take the place of those of the same student and network.
-            asked: What was asked, for the book.
+            records: What was asked, decided and done.
             voided: Names of events, the new ones among them, that count no more.
 
         Returns:
@@ -122,10 +113,11 @@ class EventLog:
                     named = [{"group": group, "student": name} for group, name in sorted(members)]
                     self._writer.execute(member, named)
                 if snapshots:
-                    kept = insert(STATES).prefix_with("OR REPLACE")
-                    self._writer.execute(kept, [s._asdict() for s in snapshots])
-                if asked:
-                    self._writer.execute(insert(AUDIT), [a._asdict() for a in asked])
+                    anew = insert(STATES).prefix_with("OR REPLACE")
+                    self._writer.execute(anew, [s._asdict() for s in snapshots])
+                for kind, table in TABLES.items():
+                    if kept := [r._asdict() for r in records if isinstance(r, kind)]:
+                        self._writer.execute(insert(table), kept)
                 for some in _parts(voided):
                     changed |= self._void(some)
         except SQLAlchemyError as error:
@@ -161,7 +153,7 @@ class EventLog:
         try:
             with self._writer.begin():
                 for some in _parts(students):
-                    for table in (STATES, MEMBERS, AUDIT):
+                    for table in OF_STUDENTS:
                         self._writer.execute(delete(table).where(table.c.student.in_(some)))
                     mine = delete(EVENTS).where(EVENTS.c.student.in_(some))
                     gone += self._writer.execute(mine).rowcount
@@ -186,17 +178,25 @@ class EventLog:
             "Look at the space left on its disk and at the rights to it.",
         )
 
+    def latest(self, students: Collection[str]) -> dict[str, int]:
+        """Return the time of the latest event of students, of those who have any."""
+        name, time = EVENTS.c.student, func.max(EVENTS.c.time)
+        return {
+            row[0]: row[1]
+            for some in _parts(students)
+            for row in self._rows(select(name, time).where(name.in_(some)).group_by(name))
+        }
+
     def last_seq(self) -> int:
         """Return the place of the last event in the file; 0 where there is none."""
         return self._rows(select(func.max(EVENTS.c.seq)))[0][0] or 0
 
     def digests(self, ids: Collection[str]) -> dict[str, bytes]:
         """Return the checksums of those events that are known already, by name."""
-        asked = select(EVENTS.c.id, EVENTS.c.digest)
         return {
             row.id: row.digest
             for some in _parts(ids)
-            for row in self._rows(asked.where(EVENTS.c.id.in_(some)))
+            for row in self._reader.execute(_DIGESTS, {"ids": some})
         }
 
     def events_of(

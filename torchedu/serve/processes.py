@@ -25,8 +25,10 @@ from torchedu.domains import Domain
 from torchedu.errors import ConfigError, TorcheduError
 from torchedu.serve.access import Access, Keys
 from torchedu.serve.app import LIMIT, create_app
+from torchedu.serve.forgetter import Forgetter
 from torchedu.serve.forwarding import address_of, forward
 from torchedu.serve.log import EventLog
+from torchedu.serve.login import Issuer
 from torchedu.serve.opening import follow, kind_of, named, open_runs, requirements
 from torchedu.serve.places import serving
 from torchedu.serve.service import Service, now
@@ -36,6 +38,8 @@ from torchedu.serve.versions import Serving, Versions
 from torchedu.serve.wire import Asker, answer
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+FORGETTING = 3600.0
+"""Seconds for which a request to forget is waited for: a large file is written anew."""
 BACKLOG = 2048
 """Connections that wait to be taken."""
 SWITCH = 0.0005
@@ -63,6 +67,10 @@ class Settings:
     rate: float | None = None
     prerequisites: str | None = None
     forward: str | None = None
+    decisions: bool = True
+    retain: int | None = None
+    derived: Sequence[str] = ()
+    issuer: Issuer | None = None
 
 
 @dataclass
@@ -135,7 +143,9 @@ def serve(settings: Settings, ready: Callable[[str, Mapping[str, str]], None]) -
         for number in range(settings.workers):
             watcher.start(
                 f"worker {number}",
-                lambda: _speak(settings, opened, door, path, watcher.parent_gone),
+                lambda first=not number: _speak(  # type: ignore[misc]
+                    settings, opened, door, path, watcher.parent_gone, first
+                ),
             )
         if settings.forward is not None:
             watcher.start(
@@ -239,8 +249,10 @@ def _follow(
     versions = Versions(
         followers, log, Serving(kinds, opened.given, opened.at), settings.prerequisites, now
     )
-    access = Access(keys, log, settings.rate)
-    service = Service(followers, log, access=access, versions=versions)
+    access = Access(keys, log, settings.rate, required=settings.issuer is not None)
+    service = Service(
+        followers, log, access=access, versions=versions, decisions=settings.decisions
+    )
     answer(states, service.handle, end, gone)
     service.close()
     keys.close()
@@ -252,16 +264,30 @@ def _speak(
     door: socket.socket,
     path: str,
     gone: socket.socket,
+    first: bool,
 ) -> None:
-    """Speak HTTP."""
+    """Speak HTTP; the first of those who do also looks whose time is over."""
 
     def end_with_parent() -> None:
         gone.recv(1)  # returns when it is gone
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=end_with_parent, daemon=True).start()
+    forgetter = Forgetter(
+        Asker(path, FORGETTING), Path(settings.store),
+        [Path(run) for run in settings.runs], [Path(folder) for folder in settings.derived],
+    )  # fmt: skip
+    retain = settings.retain if first else None
+    issuer = settings.issuer
     config = uvicorn.Config(
-        create_app(Asker(path), TextRuns(opened.domains, opened.at), settings.body_limit),
+        create_app(
+            Asker(path),
+            TextRuns(opened.domains, opened.at),
+            settings.body_limit,
+            issuer,
+            forgetter,
+            retain,
+        ),
         access_log=False,  # addresses hold names
         log_level="warning",
         server_header=False,
@@ -280,11 +306,11 @@ def _check_keys(settings: Settings) -> None:
     """Refuse to be reached by others without keys."""
     keys = Keys(settings.store)
     try:
-        if settings.host not in LOOPBACK and not keys:
+        if settings.host not in LOOPBACK and not keys and settings.issuer is None:
             raise ConfigError(
                 f"⟦host⟧ is {settings.host!r}, which others reach, and {settings.store} has no "
                 "keys.",
-                f"Make one: torchedu keys add {settings.store} NAME.",
+                f"Make one: torchedu keys add {settings.store} NAME; or name an ⟦issuer⟧.",
             )
     finally:
         keys.close()

@@ -1,5 +1,6 @@
 """Courses recommended to students by what they have taken so far."""
 
+import json
 import math
 from collections.abc import Sequence
 
@@ -29,7 +30,7 @@ class RecommendationFollower(Follower):
     loss = "misses"
 
     def __init__(self, name: str, engine: RecommendationEngine, log: EventLog) -> None:
-        super().__init__(name, courses=self.courses)
+        super().__init__(name, engine.digest, courses=self.courses)
         net = engine.domain.net
         if net.knows_students:
             raise ConfigError(
@@ -83,6 +84,10 @@ class RecommendationFollower(Follower):
             "run": self.name, "student": student, "taken": taken,
             "courses": [course._asdict() for course in said],
         }  # fmt: skip
+
+    def reads(self, student: str) -> bytes:
+        """Return the courses that a student has taken."""
+        return json.dumps(self._taken(student)).encode()
 
     def _taken(self, student: str) -> tuple[list[str], list[str]]:
         """Return the courses that a student has taken, and those of them that are known."""

@@ -104,9 +104,9 @@ class Object(_Form):
 
 
 class Score(_Form):
-    """The points."""
+    """The points; what is above the highest is kept, and no mark."""
 
-    scaled: float | None = Field(None, ge=-1, le=1)
+    scaled: float | None = None
     raw: float | None = None
     min: float | None = None
     max: float | None = None

@@ -30,7 +30,7 @@ class RiskFollower(Follower):
     kinds = frozenset({ABOUT, COURSE, *get_args(Kind)})
 
     def __init__(self, name: str, engine: RiskEngine, log: EventLog) -> None:
-        super().__init__(name, risk=self.risk)
+        super().__init__(name, engine.digest, risk=self.risk)
         self._domain = engine.domain
         self._log = log
         self.undo()
@@ -106,6 +106,15 @@ class RiskFollower(Follower):
         """Say how likely a student is to fail courses, or to leave; see ``RiskEngine.risk``."""
         risks = [risk._asdict() for risk in self.engine.risk(student, course, day)]
         return {"run": self.name, "student": student, "risks": risks}
+
+    def reads(self, student: str) -> bytes:
+        """Return what is known of a student in each course on its last day."""
+        try:
+            risks = self.engine.risk(student)
+        except TorcheduError:  # in a class, but in no course
+            return b""
+        batches = [self.engine.batch(student, risk.course, [risk.day]) for risk in risks]
+        return b"".join(x.numpy().tobytes() for batch in batches for x in batch)
 
     def overview(self, students: Sequence[str], group: str) -> Answer:
         """Say how likely each student of a course is to fail it."""

@@ -15,9 +15,11 @@ from typing import Any, NamedTuple
 
 from torchedu.errors import TorcheduError, allowed
 from torchedu.serve.access import TEXTS, Access
-from torchedu.serve.events import AHEAD, Event, event_of
+from torchedu.serve.book import Book
+from torchedu.serve.duty import Duty
+from torchedu.serve.events import AHEAD, TRAINING, Event, event_of
 from torchedu.serve.follower import Answer, Follower
-from torchedu.serve.log import Asked, EventLog, Unwritable
+from torchedu.serve.log import EventLog, Unwritable
 from torchedu.serve.metrics import Metrics
 from torchedu.serve.problems import Problem
 from torchedu.serve.statements import find, mean, names_in, speaking_of
@@ -29,10 +31,6 @@ Message = Mapping[str, Any]
 
 POSTS = ("post", "record")
 """What brings events: of the service's own form, or learning records."""
-QUIET = ("health", "metrics")
-"""What stands in no book."""
-BOOK_SECONDS, BOOK_MOST = 1, 500
-"""How long, and up to how many, requests wait to be written into the book."""
 
 
 class Reply(NamedTuple):
@@ -57,6 +55,7 @@ class Service:
         access: Says who may ask what; None where anybody may ask all.
         versions: What may take the place of ``followers``, of which it has the same list; None
             where nothing may.
+        decisions: Whether what is said of students is kept.
     """
 
     def __init__(
@@ -66,6 +65,7 @@ class Service:
         clock: Callable[[], int] = now,
         access: Access | None = None,
         versions: Versions | None = None,
+        decisions: bool = True,
     ) -> None:
         self.followers = followers
         self.log = log
@@ -74,8 +74,8 @@ class Service:
         self.metrics.measure(self.versions.gauges)
         self._clock = clock
         self._access = access
-        self._book: list[Asked] = []
-        self._written = clock()
+        self.book = Book(log, clock, decisions)
+        self._duty = Duty(log, self.book, clock)
 
     def handle(self, messages: Sequence[Message]) -> list[Reply]:
         """Answer a group of requests.
@@ -95,8 +95,8 @@ class Service:
             replies |= dict(zip(posts, written, strict=True))
         for i, message in enumerate(messages):
             if i not in replies:
-                replies[i] = self._answer(message)
-            self._enter(message, names.get(i), replies[i].status)
+                replies[i] = self._answer(message, names.get(i))
+            self.book.enter(message, names.get(i), *replies[i], self.followers)
         return [replies[i] for i in range(len(messages))]
 
     def _let_in(
@@ -111,28 +111,11 @@ class Service:
                 refused[i] = _refused(error)
         return names, refused
 
-    def _enter(self, message: Message, name: str | None, status: int) -> None:
-        """Put a request into the book, which is written with the next events, or once a second."""
-        if message["do"] in QUIET:
-            return
-        time = self._clock()
-        self._book.append(
-            Asked(time, name, message["do"], message.get("student"), message.get("group"), status)
-        )
-        if time - self._written >= BOOK_SECONDS * 1000 or len(self._book) >= BOOK_MOST:
-            try:
-                self.log.append([], (), self._book)
-            except Unwritable:  # it is tried again; what was asked is answered all the same
-                traceback.print_exc()
-                del self._book[:-BOOK_MOST]
-                return
-            self._book, self._written = [], time
-
     def close(self) -> None:
         """Keep what is in memory, so that the next start is quick; then let go of the log."""
         self.versions.close()
         due = [s for follower in self.followers for s in follower.due(everything=True)]
-        self.log.append([], [*due, *self.versions.due(everything=True)], self._book)
+        self.log.append([], [*due, *self.versions.due(everything=True)], self.book.records)
         self.log.close()
 
     # Events
@@ -186,22 +169,22 @@ class Service:
                     row, "id", event.id, f"{times[event.id]} events are called {event.id!r}.",
                     "Each event has a name of its own.",
                 )  # fmt: skip
+            if event.id in known and known[event.id] != event.digest:
+                raise _wrong(
+                    row, "id", event.id, f"there is another event called {event.id!r}.",
+                    "An event is not changed; give a new one a name of its own.",
+                    HTTPStatus.CONFLICT,
+                )  # fmt: skip
+            if event.id in known:  # and was fine, whatever the clock says since
+                again.append(event)
+                continue
             if event.time > time + AHEAD:
                 raise _wrong(
                     row, "time", event.time,
                     f"the event is {(event.time - time) / 1000:.0f} seconds in the future.",
                     "Times are milliseconds since 1970; set the clock of the machine that told it.",
                 )  # fmt: skip
-            if event.id not in known:
-                new.append(event)
-            elif known[event.id] == event.digest:
-                again.append(event)
-            else:
-                raise _wrong(
-                    row, "id", event.id, f"there is another event called {event.id!r}.",
-                    "An event is not changed; give a new one a name of its own.",
-                    HTTPStatus.CONFLICT,
-                )  # fmt: skip
+            new.append(event)
         return new, again
 
     def _record(
@@ -228,7 +211,7 @@ class Service:
             Problem: One is of a kind that nobody takes.
             TorcheduError: One cannot be.
         """
-        kinds = sorted({kind for follower in self.followers for kind in follower.kinds})
+        kinds = sorted({TRAINING}.union(*(follower.kinds for follower in self.followers)))
         for row, event in enumerate(events):
             if event.kind not in kinds:
                 raise _wrong(
@@ -259,13 +242,13 @@ class Service:
         due += self.versions.due()
         try:
             with self.metrics.commits.time():
-                changed = sorted(self.log.append(events, due, self._book, voided))
+                changed = sorted(self.log.append(events, due, self.book.records, voided))
         except Unwritable:
             self.metrics.failed.inc()
             for follower in self.followers:
                 follower.undo()
             return False
-        self._book, self._written = [], self._clock()
+        self.book.written()
         self.metrics.group.observe(len(events))
         self.metrics.events.inc(len(events))
         gone = frozenset(voided)
@@ -287,15 +270,15 @@ class Service:
 
     # Questions
 
-    def _answer(self, message: Message) -> Reply:
-        arguments = dict(message)
-        verb = arguments.pop("do")
-        arguments.pop("key", None)
+    def _answer(self, message: Message, name: str | None) -> Reply:
+        arguments = {k: v for k, v in message.items() if k not in ("do", "key", "who")}
+        verb = message["do"]
         own: dict[str, Callable[..., Any]]
         own = {
             "health": self._health,
             "metrics": self._metrics,
             "overview": self._overview,
+            "forgetting": dict,
             "forget": self._forget,
             "statements": partial(find, self.log),
         }
@@ -303,6 +286,8 @@ class Service:
         own |= dict.fromkeys(TEXTS, self.versions.texts)  # those who speak HTTP answer then
         self.metrics.questions.labels(verb).inc()
         try:
+            if verb in self._duty.verbs:
+                return Reply(HTTPStatus.OK, self._duty.verbs[verb](name, **arguments))
             if verb in own:
                 return Reply(HTTPStatus.OK, own[verb](**arguments))
             follower = self._follower(verb, arguments.pop("run", None))
@@ -339,9 +324,20 @@ class Service:
         runs = {follower.name: follower.overview(students, group) for follower in self.followers}
         return {"class": group, "students": students, "runs": runs}
 
-    def _forget(self, students: Sequence[str]) -> Answer:
-        """Delete all that is known of students, in the file and in memory."""
-        self._book = [asked for asked in self._book if asked.student not in students]
+    def _forget(
+        self, students: Sequence[str], certificate: str | None = None, before: int | None = None
+    ) -> Answer:
+        """Delete all that is known of students, in the file and in memory.
+
+        Args:
+            students: Their names.
+            certificate: What the certificate of it is called.
+            before: Only those of whom there is no event from this time on.
+        """
+        if before is not None:
+            latest = self.log.latest(students)
+            students = [name for name in students if latest.get(name, 0) < before]
+        self.book.forget(students)
         with self.versions.forgetting(students):
             gone = self.log.forget(students, speaking_of(self.log, students))
         for follower in self.followers:

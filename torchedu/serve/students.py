@@ -52,6 +52,7 @@ class Students:
     """
 
     def __init__(self, engine: TracingEngine, log: EventLog, memory: int = MEMORY) -> None:
+        engine.alike = True  # the log alone says what a state is, to the last bit
         self.engine = engine
         self._log = log
         self._since = log.next_seq
@@ -114,6 +115,7 @@ class Students:
             last: Of how many answers.
         """
         alone = TracingEngine(self.engine.domain)
+        alone.alike = True
         events = [e for e in self._log.events_of([student], ANSWERED) if self.reads(e)]
         before = max(0, len(events) - last)
         alone.answer_many([row_of(event) for event in events[:before]])

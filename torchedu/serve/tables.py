@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Column,
     Engine,
@@ -99,6 +100,58 @@ AUDIT = Table(
     Column("status", Integer, nullable=False),
     Index("audits_of_students", "student"),
 )
+
+DECISIONS = Table(
+    "decisions",
+    _METADATA,
+    Column("place", Integer, primary_key=True),
+    Column("time", _NUMBER, nullable=False),
+    Column("key", Text),
+    Column("student", Text, nullable=False),
+    Column("asked", Text, nullable=False),
+    Column("run", Text, nullable=False),
+    Column("network", Text, nullable=False),
+    Column("seq", _NUMBER, nullable=False),
+    Column("input", Text, nullable=False),
+    Column("arguments", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Index("decisions_of_students", "student"),
+)
+OVERRIDES = Table(
+    "overrides",
+    _METADATA,
+    Column("place", Integer, primary_key=True),
+    Column("decision", Integer, nullable=False),
+    Column("student", Text, nullable=False),
+    Column("time", _NUMBER, nullable=False),
+    Column("key", Text),
+    Column("reason", Text, nullable=False),
+    Column("instead", Text),
+    Index("overrides_of_students", "student"),
+)
+ACTS = Table(
+    "acts",
+    _METADATA,
+    Column("place", Integer, primary_key=True),
+    Column("time", _NUMBER, nullable=False),
+    Column("key", Text),
+    Column("act", Text, nullable=False),
+    Column("about", Text, nullable=False),
+)
+for _change in ("UPDATE", "DELETE"):
+    _refused = f"BEFORE {_change} ON acts BEGIN SELECT RAISE(ABORT, 'acts are kept'); END"
+    _trigger = DDL(f"CREATE TRIGGER acts_{_change} {_refused}")  # type: ignore[no-untyped-call]
+    event.listen(ACTS, "after_create", _trigger.execute_if(dialect="sqlite"))
+DERIVED = Table(
+    "derived",
+    _METADATA,
+    Column("path", Text, primary_key=True),
+    Column("student", Text),
+    Column("time", _NUMBER, nullable=False),
+)
+OF_STUDENTS = (STATES, MEMBERS, AUDIT, DECISIONS, OVERRIDES, DERIVED)
+"""Tables beside the events whose rows are about students."""
 
 
 def open_tables(file: Path, synchronous: Synchronous = "FULL") -> Engine:

@@ -37,7 +37,9 @@ class TracingFollower(Follower):
         memory: int = MEMORY,
         requires: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        super().__init__(name, mastery=self.mastery, chances=self.chances, next=self.next)
+        super().__init__(
+            name, engine.digest, mastery=self.mastery, chances=self.chances, next=self.next
+        )
         self.engine = engine
         self.network = engine.digest
         self.learned = engine.companions.answered
@@ -149,6 +151,11 @@ class TracingFollower(Follower):
         suggested = self.engine.next(student, requires=self._requires, **wanted)
         about["items"] = [item._asdict() for item in suggested]
         return about
+
+    def reads(self, student: str) -> bytes:
+        """Return the state of a student; see ``TracingEngine.state``."""
+        self.students.load([student])
+        return self.engine.state(student)
 
     def overview(self, students: Sequence[str], group: str) -> Answer:
         """Say how well each student masters each skill."""

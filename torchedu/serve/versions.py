@@ -30,7 +30,8 @@ PIECES = 4
 CLEANED = 200
 """States of networks that nobody serves any more that are deleted between two groups."""
 SHARE, FREE = 0.02, 0.1
-"""The part of the time, and seconds from the start, that go into watching what answers."""
+"""The part of the time that goes into watching what answers, and how many seconds of it may be
+saved for later."""
 
 Said = Mapping[str, tuple[Sequence[Foreseen], Sequence[Foreseen]]]
 """What each run, and its shadow, said of events before they came."""
@@ -81,7 +82,7 @@ class Versions:
         self._places = Places(log.tables, serving.given)
         self._prerequisites = prerequisites
         self._clock = clock
-        self._share, self._spent, self._began = share, 0.0, time.monotonic()
+        self._share, self._left, self._since = share, FREE, time.monotonic()
         self._watches = {follower.name: Watch(follower) for follower in followers}
         self._failed: dict[str, Candidate] = {}
         self._before: set[str] = set()
@@ -188,7 +189,8 @@ class Versions:
         All where there is a shadow to compare with; else of as many as there is time for.
         """
         begin, shadows, said = time.monotonic(), self.shadows, {}
-        watching = self._spent <= FREE + self._share * (begin - self._began)
+        self._left = min(FREE, self._left + self._share * (begin - self._since))
+        self._since, watching = begin, self._left > 0
         for follower in self._followers:
             shadow = shadows.get(follower.name)
             mine = [event for event in events if event.kind in follower.kinds]
@@ -201,7 +203,7 @@ class Versions:
                 continue
             said[follower.name] = served, self._foreseen_by(shadow, mine)
         if not shadows:
-            self._spent += time.monotonic() - begin
+            self._left -= time.monotonic() - begin
         return said
 
     def _foreseen_by(self, shadow: Follower | None, events: Sequence[Event]) -> list[Foreseen]:

@@ -177,7 +177,7 @@ def routes(put: Put) -> APIRouter:
                 "Call it alike in both places.", field="statementId",
             )  # fmt: skip
         reply = await record(request, [statement])
-        return Response(status_code=204) if reply.status == HTTPStatus.OK else _problem(reply)
+        return _nothing() if reply.status == HTTPStatus.OK else _problem(reply)
 
     @router.post("/statements", openapi_extra={"requestBody": bodies})
     async def post_statements(request: Request, _: Annotated[Unasked, Query()]) -> Response:
@@ -191,7 +191,7 @@ def routes(put: Put) -> APIRouter:
         if reply.status != HTTPStatus.OK:
             return _problem(reply)
         if not reply.body["new"]:
-            return Response(status_code=HTTPStatus.NO_CONTENT)
+            return _nothing()
         return JSONResponse([statement["id"] for statement in statements])
 
     @router.get("/statements")
@@ -214,6 +214,11 @@ def routes(put: Put) -> APIRouter:
         return JSONResponse(statements[0], headers=through)
 
     return router
+
+
+def _nothing() -> Response:
+    """Return an answer without a body, with the type that other stores give it."""
+    return Response(status_code=HTTPStatus.NO_CONTENT, media_type="application/json")
 
 
 def _problem(reply: Reply) -> Response:

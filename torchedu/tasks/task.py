@@ -76,8 +76,8 @@ class Task(Domain, LightningModule):
             raise ConfigError(
                 f"{type(self).__name__} is given {given}: neither names nor what it learns of the "
                 "data before training are known.",
-                f"Pass a data module: trainer.{stage}(task, datamodule=data), with data such as a "
-                f"{self.usual.get('data', 'torchedu.datamodules.DataModule')}.",
+                f"Pass a data module: trainer.{TrainerFn(stage).value}(task, datamodule=data), "
+                f"with data such as a {self.usual.get('data', 'torchedu.datamodules.DataModule')}.",
             )
         self.save_hyperparameters(self.arguments())
         _ = self.metrics  # built before a strategy divides the network, so that they go with it

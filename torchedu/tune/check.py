@@ -31,14 +31,28 @@ class Checked(NamedTuple):
     recipe: dict[str, Any]
 
 
-def ranks_of(asked: Asked) -> int:
-    """Return how many processes a trial has, from its words alone.
+class Devices(NamedTuple):
+    """What a trial runs on.
+
+    Attributes:
+        ranks: Its processes, each with a device.
+        accelerator: Lightning's name of these, such as ``auto``.
+    """
+
+    ranks: int
+    accelerator: str
+
+
+def devices_of(asked: Asked, alone: bool) -> Devices:
+    """Return what a trial runs on, from its words alone.
 
     Args:
         asked: What the study is asked for.
+        alone: Whether no other trial runs beside it.
 
     Raises:
-        ConfigError: A word is wrong, or a trial is to have several hosts.
+        ConfigError: A word is wrong, a trial is to have several hosts, or all are to have the same
+            devices at once.
     """
     trainer = on_one_device(RunConfig([*asked.words, *QUIET])).config["trainer"]
     if trainer["num_nodes"] > 1:
@@ -46,10 +60,15 @@ def ranks_of(asked: Asked) -> int:
             f"⟦trainer.num_nodes⟧ is {trainer['num_nodes']}, and a trial has one host.",
             "Leave it out; the same command on each host joins the study.",
         )
-    devices = trainer["devices"]
-    if isinstance(devices, list):
-        return len(devices)
-    return max(1, int(devices)) if str(devices).isdigit() else 1
+    devices, accelerator = trainer["devices"], str(trainer["accelerator"])
+    if not isinstance(devices, list):
+        return Devices(max(1, int(devices)) if str(devices).isdigit() else 1, accelerator)
+    if not alone:
+        raise ConfigError(
+            f"⟦trainer.devices⟧ is {devices}, which all trials would have at once.",
+            "Give their number; CUDA_VISIBLE_DEVICES names the devices that trials share.",
+        )
+    return Devices(len(devices), accelerator)
 
 
 def checked(asked: Asked, space: Space) -> Checked:

@@ -1,7 +1,11 @@
 """Processes forked from this one, which has imported everything."""
 
 import multiprocessing
+import os
+import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -10,6 +14,8 @@ from torchedu.errors import ConfigError, TorcheduError, TrainingError
 
 INTERRUPTED = 130
 """Exit code of a process that was ended by Ctrl-C, as a shell has it."""
+LOOK = 1.0
+"""Seconds between two looks at other processes."""
 
 
 def forked(function: Callable[..., Any], *arguments: Any) -> BaseProcess:
@@ -66,3 +72,18 @@ def in_process(function: Callable[..., Any], *arguments: Any) -> Any:
         _, problem, remedy = answer
         raise ConfigError(problem, remedy)
     return answer
+
+
+def end_with(parent: int) -> None:
+    """End this process when its parent is gone, whose trial another one then takes up.
+
+    Args:
+        parent: The parent's number, as it is now.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOK)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()

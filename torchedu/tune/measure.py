@@ -128,7 +128,7 @@ class Measure(Callback):
         elif COST in self.reached:
             self.reached[COST] = measured[COST]  # later epochs were paid for as well
         going_on = not trainer.is_global_zero or self._decide(self.steps, measured)
-        if not all(on_all(going_on)):
+        if not all(on_all(going_on)) and not _is_at_its_end(trainer):
             self.stopped = trainer.should_stop = True
 
     def _measured(self, trainer: Trainer, task: Task) -> dict[str, float]:
@@ -208,6 +208,13 @@ def gaps_of(audit: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
     groups = [group for each in audit["attributes"].values() for group in each["groups"]]
     pooled = [group["gaps"]["abroca"] for group in groups if "gaps" in group]
     return [gap["within"] if audit["stratum"] is not None else gap for gap in pooled]
+
+
+def _is_at_its_end(trainer: Trainer) -> bool:
+    """Say whether nothing of a training is left, so that it is whole where it ends now."""
+    epochs, steps = trainer.max_epochs or -1, trainer.max_steps
+    is_last_epoch = trainer.is_last_batch and 0 < epochs <= trainer.current_epoch + 1
+    return is_last_epoch or 0 < steps <= trainer.global_step
 
 
 def _cpu() -> float:

@@ -46,7 +46,7 @@ class Asked:
         limits: What has to be kept.
         sampler: One of ``SAMPLERS``.
         pruner: One of ``tune.rungs.PRUNERS``.
-        first_rung: Validations before a trial may be stopped.
+        first_rung: As ``tune.rungs.first_rung`` has it.
         seed: Of what is drawn.
     """
 
@@ -56,7 +56,7 @@ class Asked:
     limits: str = ""
     sampler: str = "tpe"
     pruner: str = "asha"
-    first_rung: int = 1
+    first_rung: int | None = None
     seed: int = 0
 
 
@@ -137,9 +137,10 @@ class Study:
             )
         return token
 
-    def again(self) -> "Study":
-        """Return the study for a process that was forked: a connection is one process's own."""
-        return Study(self.folder, self.asked, self.goals, self.storage, self.most)
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """What another process makes the study of: a connection is one process's own."""
+        return self.folder, self.asked, self.goals, self.storage, self.most
 
     def trials(self) -> list[FrozenTrial]:
         """Return all trials that were begun, in the order of their numbers."""

@@ -2,10 +2,8 @@
 
 import multiprocessing.connection
 import os
-import signal
 import socket
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Sequence
@@ -15,7 +13,7 @@ from optuna.trial import TrialState
 
 from torchedu.checkpoints import STOPPED
 from torchedu.errors import TrainingError
-from torchedu.tune.forks import INTERRUPTED, forked
+from torchedu.tune.forks import INTERRUPTED, LOOK, end_with, forked
 from torchedu.tune.measure import Measure
 from torchedu.tune.rungs import Rungs
 from torchedu.tune.space import Space
@@ -24,7 +22,6 @@ from torchedu.tune.trial import attempt, failed, gaps_of_best, trained, trial_wo
 
 GRACE = 60.0
 """Seconds that ranks have to end by themselves once one of them has."""
-LOOK = 1.0
 
 
 def attempt_together(study: Study, space: Space, trial: optuna.Trial, ranks: int) -> None:
@@ -81,7 +78,7 @@ def _rank(
     words: Sequence[str],
 ) -> None:
     """Be a rank, as torchrun would have started it."""
-    _end_with(os.getppid())
+    end_with(os.getppid())
     os.environ |= {
         "RANK": str(rank), "LOCAL_RANK": str(rank), "GROUP_RANK": "0",
         "WORLD_SIZE": str(ranks), "LOCAL_WORLD_SIZE": str(ranks),
@@ -89,7 +86,7 @@ def _rank(
         "TORCHELASTIC_RUN_ID": "none",
     }  # fmt: skip
     if rank == 0:
-        own = study.again()
+        own = Study(*study.parts)
         attempt(own, space, optuna.Trial(own.study, trial_id))
         return
     rungs = Rungs(study.study, study.goals, study.asked.pruner, study.asked.first_rung)
@@ -99,14 +96,3 @@ def _rank(
     except Exception:  # noqa: BLE001 - the first rank tells of it, where it is not this one's alone
         traceback.print_exc()
         sys.exit(1)
-
-
-def _end_with(parent: int) -> None:
-    """End this process when its parent is gone, whose trial another one then takes up."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(LOOK)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    threading.Thread(target=watch, name="parent", daemon=True).start()

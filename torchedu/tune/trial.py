@@ -9,6 +9,7 @@ import optuna
 from optuna.trial import TrialState
 
 from torchedu.callbacks import advice
+from torchedu.checkpoints import LastCheckpoint
 from torchedu.errors import TorcheduError, TrainingError
 from torchedu.evaluation.judged import judged
 from torchedu.files import write_whole
@@ -53,6 +54,9 @@ def trained(given: Sequence[str], folder: Path, measure: Measure) -> Run:
     run = build(on_one_device(RunConfig([*given, *QUIET, *own])))
     callbacks: list[Any] = run.trainer.callbacks  # type: ignore[attr-defined]
     callbacks.insert(0, measure)  # before the checkpoint that it goes with
+    for callback in callbacks:
+        if isinstance(callback, LastCheckpoint):
+            callback.same_words = True
     return best_of(run)
 
 
@@ -84,7 +88,7 @@ def attempt(study: Study, space: Space, trial: optuna.Trial) -> None:
     except Exception as error:  # noqa: BLE001 - whatever it is, the other trials go on
         failed(study, trial, error)
         return
-    _tell(study.study, study.goals, trial, measure, reached)
+    tell(study.study, study.goals, trial, reached, measure.steps, measure.stopped)
     RunFolder(folder).last.unlink(missing_ok=True)  # nobody goes on from it
 
 
@@ -97,20 +101,31 @@ def gaps_of_best(run: Run, goals: Goals) -> dict[str, float]:
     )
 
 
-def _tell(
+def tell(
     study: optuna.Study,
     goals: Goals,
     trial: optuna.Trial,
-    measure: Measure,
     reached: dict[str, float],
+    validations: int,
+    stopped: bool,
 ) -> None:
+    """Tell a study what a trial came to.
+
+    Args:
+        study: The study.
+        goals: What it is after.
+        trial: The trial.
+        reached: What its best network reached, by the names of the goals.
+        validations: How far it came.
+        stopped: Whether it was stopped early.
+    """
     trial.set_user_attr("reached", reached)
-    trial.set_user_attr("validations", measure.steps)
-    trial.set_user_attr("stopped", measure.stopped)
+    trial.set_user_attr("validations", validations)
+    trial.set_user_attr("stopped", stopped)
     for limit in goals.limits:
         trial.set_constraint(str(limit), limit.excess(reached[limit.name]))
     values = [reached[objective.name] for objective in goals.objectives]
-    if measure.stopped and len(values) == 1:
+    if stopped and len(values) == 1:
         study.tell(trial, state=TrialState.PRUNED)
     else:  # of several objectives, Optuna knows no trial that was stopped and has values
         study.tell(trial, values)

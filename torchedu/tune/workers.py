@@ -2,8 +2,9 @@
 
 import os
 import signal
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -29,7 +30,8 @@ def work(
     most: int,
     ranks: int = 1,
     show: Callable[[], None] = lambda: None,
-) -> None:
+    once: bool = False,
+) -> int | None:
     """Work on a study until all its trials have ended.
 
     Where all are begun, it waits for those of other processes: if one of these ends, its trial is
@@ -41,12 +43,16 @@ def work(
         most: Trials of the whole study.
         ranks: Processes of a trial.
         show: Called after each trial, and while waiting.
+        once: Whether to end after a trial.
+
+    Returns:
+        The number of that trial; None where all have ended.
     """
     while True:
         trial = study.claim(most)
         if trial is None:
             if not study.are_others_at_work():
-                return
+                return None
             time.sleep(LOOK)
             show()
             continue
@@ -58,6 +64,8 @@ def work(
         finally:
             study.let_go(trial.number)
         show()
+        if once:
+            return trial.number
 
 
 def work_in_processes(
@@ -73,22 +81,23 @@ def work_in_processes(
         ranks: Processes of a trial, which are a worker's own.
         show: Called again and again meanwhile.
     """
-    children: list[BaseProcess] = []
+    children: dict[int, BaseProcess] = {}
 
-    def begin() -> BaseProcess:
-        return forked(_worker, study, space, most, workers, ranks)
+    def begin(place: int) -> None:
+        children[place] = forked(_worker, study, space, most, workers, ranks, place)
 
-    with _ended_with_this(children):
-        children.extend(begin() for _ in range(workers))
+    with ended_with_this(children):
+        for place in range(workers):
+            begin(place)
         while children:
             time.sleep(LOOK)
             show()
-            for child in list(children):
+            for place, child in list(children.items()):
                 if child.is_alive():
                     continue
-                children.remove(child)
+                del children[place]
                 if child.exitcode is not None and child.exitcode < 0:
-                    children.append(begin())  # killed: its trial is taken up by whoever is free
+                    begin(place)  # killed: its trial is taken up by whoever is free
                 elif child.exitcode not in (0, STOPPED, INTERRUPTED):
                     raise TrainingError(
                         f"a worker of the study has failed (exit code {child.exitcode}).",
@@ -96,16 +105,41 @@ def work_in_processes(
                     )
 
 
-def _worker(study: Study, space: Space, most: int, workers: int, ranks: int) -> None:
-    log = _log(study.folder, os.getpid())
+def _worker(study: Study, space: Space, most: int, workers: int, ranks: int, place: int) -> None:
+    speak_apart(study.folder)
+    gpus = gpus_of(place, ranks)
+    if workers > 1 and gpus:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
+    work(Study(*study.parts), space, most, ranks)
+
+
+def speak_apart(folder: Path) -> None:
+    """Let this process write into a file of its own: the terminal is the first process's.
+
+    Args:
+        folder: The study's folder.
+    """
+    log = _log(folder, os.getpid())
     log.parent.mkdir(exist_ok=True)
-    with log.open("ab", 0) as file:  # the terminal is the first process's
+    with log.open("ab", 0) as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
-    work(study.again(), space, most, ranks)
+
+
+def gpus_of(place: int, ranks: int) -> Sequence[str]:
+    """Return the GPUs that are a worker's own, as far as there are enough for all.
+
+    Args:
+        place: Which of the workers it is.
+        ranks: How many it needs.
+    """
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    known = str(named).split(",") if named else list(map(str, range(torch.cuda.device_count())))
+    own = (known[(place * ranks + rank) % len(known)] for rank in range(ranks) if known)
+    return tuple(dict.fromkeys(own))
 
 
 def _log(folder: Path, process: int | None) -> Path:
@@ -113,10 +147,20 @@ def _log(folder: Path, process: int | None) -> Path:
 
 
 @contextmanager
-def _ended_with_this(children: list[BaseProcess]) -> Iterator[None]:
-    """End processes where this one is asked to end; each saves what it has first."""
+def ended_with_this(children: Mapping[int, BaseProcess]) -> Iterator[None]:
+    """End processes where this one is asked to end; each saves what it has first.
+
+    Args:
+        children: The processes, as they are then.
+    """
 
     def stop(number: int, frame: FrameType | None) -> None:
+        name = signal.Signals(number).name
+        notice = TrainingError(
+            f"Stopped by {name}; trials go on from where they are saved.",
+            "To go on: the same words",
+        )
+        print(notice, file=sys.stderr, flush=True)
         raise SystemExit(STOPPED)
 
     before = signal.signal(signal.SIGTERM, stop)
@@ -124,7 +168,7 @@ def _ended_with_this(children: list[BaseProcess]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-        for child in children:
+        for child in children.values():
             child.terminate()
-        for child in children:
+        for child in children.values():
             child.join()

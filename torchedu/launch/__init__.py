@@ -1,0 +1,1 @@
+"""Jobs that train anywhere: written for a scheduler, started there, and followed."""
