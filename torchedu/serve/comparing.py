@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from torchedu.metrics.intervals import FEW
+from torchedu.metrics.paired import FEW
 from torchedu.metrics.scores import scores
 from torchedu.serve.follower import Foreseen
 from torchedu.serve.metrics import Gauge
