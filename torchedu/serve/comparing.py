@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from torchedu.metrics.intervals import FEW
 from torchedu.metrics.scores import scores
 from torchedu.serve.follower import Foreseen
 from torchedu.serve.metrics import Gauge
@@ -16,8 +15,8 @@ Floats = NDArray[np.float64]
 
 MOST = 50_000
 """The latest events that are kept to be compared."""
-ENOUGH = 200
-"""Events below which nothing is judged."""
+ENOUGH, FEW = 200, 30
+"""Events, and students whose they are, below which nothing is judged."""
 TOO_FEW = "too few to judge"
 NORMAL = 1.96
 """Standard errors to both sides of a mean between which 95 of 100 lie."""
