@@ -73,8 +73,9 @@ DOORS = {
     "torch",
     "privacy": "people report checkpoints tasks features datasets companions schema bounded "
     "run_folder numpy pyarrow",
-    "cli": "launch privacy report serve export tune bench prediction run checkpoints engine "
-    "domains leaks datasets parsing permissions schema bounded sections run_folder optuna rich",
+    "cli": "launch job_status privacy report serve export tune bench prediction run checkpoints "
+    "engine domains leaks datasets parsing permissions schema bounded sections run_folder optuna "
+    "rich",
     "people": "numpy",
     "job_status": "",
     "launch": "job_status parsing bounded run_folder ray",

@@ -8,7 +8,7 @@ from torchedu.launch.launcher import Started, State
 
 
 def test_what_several_ranks_say_comes_once_and_half_lines_wait(tmp_path: Path) -> None:
-    gathered = Gathered(tmp_path / "logs")
+    gathered = Gathered(tmp_path)
     assert list(gathered.lines()) == []
     (tmp_path / "logs").mkdir()
     first, other = (tmp_path / "logs" / f"rank-{rank}.log" for rank in (0, 10))
@@ -23,8 +23,13 @@ def test_what_several_ranks_say_comes_once_and_half_lines_wait(tmp_path: Path) -
 
 
 def test_lines_that_torchrun_marks_are_those_of_its_ranks(tmp_path: Path) -> None:
-    (tmp_path / "node-a.log").write_text("[rank 0] x\n[rank 1] x\n[rank 1] y\nagent\n", "utf-8")
-    assert list(Gathered(tmp_path).lines()) == ["[rank 0] x", "[rank 1] y", "agent"]
+    log = tmp_path / "logs" / "node-a.log"
+    log.parent.mkdir()
+    log.write_text("[rank 0] of before\n", "utf-8")
+    gathered = Gathered(tmp_path)
+    with log.open("a", encoding="utf-8") as more:
+        more.write("[rank 0] x\n[rank 1] x\n[rank 1] y\nagent\n")
+    assert list(gathered.lines()) == ["[rank 0] x", "[rank 1] y", "agent"]
 
 
 class Ends(Started):
@@ -49,7 +54,8 @@ def test_a_job_is_followed_to_its_end(tmp_path: Path) -> None:
     said: list[str] = []
     shown: list[str] = []
     JobStatus(42, 125, 3, 100, {"val/auc": 0.75}).write(tmp_path / JobStatus.FILE)
-    assert follow(Ends(tmp_path / "logs" / "rank-0.log"), tmp_path, said.append, shown.append) == 70
+    job, gathered = Ends(tmp_path / "logs" / "rank-0.log"), Gathered(tmp_path)
+    assert follow(job, tmp_path, gathered, said.append, shown.append) == 70
     assert said == ["[rank 0] one", "[rank 0] last"]
     status = "42 %, epoch 3, 2 min left | val/auc 0.7500"
     assert shown == [f"job 3: RUNNING | {status}", f"job 3: FAILED | {status}"]

@@ -66,6 +66,11 @@ def test_an_array_has_a_folder_for_each(
     assert all(text in str(error.value) for text in said)
 
 
+def test_options_of_sbatch_are_words_of_shell() -> None:
+    with pytest.raises(ConfigError, match="No closing quotation"):
+        Slurm(sbatch='--comment="x')
+
+
 @pytest.mark.parametrize("options", [{"warn": 0}, {"probe": -1}])
 def test_seconds_are_counted(options: dict[str, int]) -> None:
     with pytest.raises(ConfigError, match="at least 1"):

@@ -8,7 +8,8 @@ from torchedu.cli.first_words import check
 from torchedu.cli.terminal import Terminal
 from torchedu.errors import ConfigError, allowed
 from torchedu.files import write_whole
-from torchedu.launch.follow import follow
+from torchedu.job_status import JobStatus
+from torchedu.launch.follow import Gathered, follow
 from torchedu.launch.job import Job
 from torchedu.launch.launcher import Launcher, Started
 from torchedu.launch.registry import LAUNCHERS
@@ -83,17 +84,19 @@ def _launch(launcher: Launcher, job: Job, submit: bool, dry: bool, detach: bool)
         terminal.print(f"written: {job.folder / name}")
     if not submit:
         return
+    (job.folder / JobStatus.FILE).unlink(missing_ok=True)  # of the same job, begun before
+    gathered = Gathered(job.folder)
     started = launcher.start(job)
     terminal.print(f"{started.name} has begun; to end it: {started.cancel}")
     if not detach:
-        raise SystemExit(_followed(started, job, terminal))
+        raise SystemExit(_followed(started, job, gathered, terminal))
 
 
-def _followed(started: Started, job: Job, terminal: Terminal) -> int:
+def _followed(started: Started, job: Job, gathered: Gathered, terminal: Terminal) -> int:
     if not terminal.is_terminal:
-        return follow(started, job.folder, terminal.print, Changes(terminal))
+        return follow(started, job.folder, gathered, terminal.print, Changes(terminal))
     with terminal.status("") as status:
-        return follow(started, job.folder, terminal.print, status.update)
+        return follow(started, job.folder, gathered, terminal.print, status.update)
 
 
 class Changes:

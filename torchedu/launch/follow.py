@@ -18,12 +18,12 @@ class Gathered:
     """The logs of a job's ranks as one text: what several say is printed once.
 
     Args:
-        folder: The folder of the logs, which may come later.
+        job: The folder of the job, whose logs may come later; what they hold already is past.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._read: dict[Path, int] = {}
+    def __init__(self, job: Path) -> None:
+        self._folder = job / LOGS
+        self._read = {file: file.stat().st_size for file in self._folder.glob("*.log")}
         self._said: dict[str, int] = {}
 
     def lines(self) -> Iterator[str]:
@@ -56,20 +56,24 @@ def _order(file: Path) -> tuple[int, str]:
 
 
 def follow(
-    started: Started, folder: Path, say: Callable[[str], None], show: Callable[[str], None]
+    started: Started,
+    folder: Path,
+    gathered: Gathered,
+    say: Callable[[str], None],
+    show: Callable[[str], None],
 ) -> int:
     """Print what a job's ranks say until it ends.
 
     Args:
         started: The job.
         folder: Its folder.
+        gathered: Its logs, as they stood before it was started.
         say: Prints a line of a log.
         show: Shows how far it is, in the place of what it showed before.
 
     Returns:
         Its exit code.
     """
-    gathered = Gathered(folder / LOGS)
     while True:
         state = started.state()  # before the logs: what it said last is read after its end
         for line in gathered.lines():

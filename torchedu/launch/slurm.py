@@ -67,7 +67,12 @@ class Slurm(Launcher):
             "qos": qos,
             "constraint": constraint,
         }
-        self._more = shlex.split(sbatch)
+        try:
+            self._more = shlex.split(sbatch)
+        except ValueError as error:
+            raise ConfigError(
+                f"⟦sbatch⟧ is {sbatch!r} ({error}).", "Such as --sbatch='--exclusive --mem=0'."
+            ) from None
 
     def files(self, job: Job) -> dict[str, str]:
         """Return the batch script, and what it looks at every node with."""
