@@ -34,7 +34,7 @@ CASES: dict[str, tuple[str, ...]] = {
     ),
     "A17 eight students": (
         "tests/evaluation/test_any_task.py::test_what_is_too_little_is_said",
-        "tests/metrics/test_intervals.py",
+        "tests/evaluation/test_lead.py",
     ),
     "A20 lone quotes": ("tests/datasets/importers/reading/test_quotes.py",),
     "C3 a blend below its best part": (

@@ -30,6 +30,7 @@ from serve_load import FILE, items_of, served_run
 
 from tests.serve.test_processes import Server
 from torchedu import open_engine
+from torchedu.engine import TracingEngine
 from torchedu.serve.events import ANSWERED, Event
 from torchedu.serve.log import EventLog
 from torchedu.serve.students import row_of
@@ -151,10 +152,12 @@ def check(run: Path, events: list[Event], posts: list[Post], readings: list[Read
         for id in post.ids
         if (id in places) != (post.status == 200)
     ]
+    engine = open_engine(run)
+    assert isinstance(engine, TracingEngine)
     sent = {id: post for post in posts for id in post.ids}
     for student, mine in of_students.items():
         asked = sorted(r for r in readings if r.student == student)
-        wrong += _states(run, student, mine, asked)
+        wrong += _states(engine, student, mine, asked)
         order = {event.id: n + 1 for n, event in enumerate(mine)}
         for reading in asked:
             least = max((n for id, n in order.items() if sent[id].ended < reading.began), default=0)
@@ -165,29 +168,24 @@ def check(run: Path, events: list[Event], posts: list[Post], readings: list[Read
     return wrong
 
 
-def _states(run: Path, student: str, mine: list[Event], asked: list[Reading]) -> list[str]:
+def _states(engine: TracingEngine, student: str, mine: list[Event], asked: list[Reading]) -> Any:
     """Return which readings are not the states of the first events of a student."""
     wanted: dict[int, list[Reading]] = defaultdict(list)
     for reading in asked:
         wanted[reading.answers].append(reading)
-    engine, last, wrong = open_engine(run), None, []
-    for number in range(len(mine) + 1):
-        if number:
-            event = mine[number - 1]
-            if last is not None and event.order < last:
-                engine.forget(student)
-                engine.answer_many([row_of(e) for e in sorted(mine[:number], key=_order)])
-            else:
-                engine.answer_many([row_of(event)])
-                last = event.order
-        if number in wanted:
-            skills = engine.mastery(student)
-            wrong += [
-                f"{student}: {number} answers give another state"
-                for reading in wanted.pop(number)
-                if reading.skills != skills
-            ]
-    return wrong + [f"{student}: nobody told {number} answers" for number in wanted]
+    known = [number for number in wanted if number <= len(mine)]
+    engine.answer_many([
+        {**row_of(event), "student": f"{student} {number}"}
+        for number in known
+        for event in sorted(mine[:number], key=_order)
+    ])  # fmt: skip
+    skills = {number: engine.mastery(f"{student} {number}") for number in known}
+    return [
+        f"{student}: {number} answers give another state, or there are none"
+        for number, readings in wanted.items()
+        for reading in readings
+        if reading.skills != skills.get(number)
+    ]
 
 
 def _order(event: Event) -> tuple[int, int]:

@@ -74,7 +74,16 @@ def test_of_costs_the_lower_one_leads() -> None:
 def test_an_undefined_score_asks_for_more() -> None:
     sure = Surely(rows(None, 0.7), COLUMNS, lambda model: None)
     assert sure.next_step(MANY, False, "PRODUCT").startswith("Score it on more students")
+    said = sure.next_step(MANY, False, "PRODUCT", "right and wrong answers")
+    assert said.startswith("Score it on data that has right and wrong answers")
     assert sure.plain() == {"score": None, "against": "Best-LR", "lead": None}
+
+
+def test_a_perfect_score_and_a_handful_say_nothing_of_others() -> None:
+    sure = surely(1.0, 0.7, 0.1)
+    assert sure.next_step(MANY, False, "PRODUCT").startswith("Look for what gives the answer away")
+    few = {name: Estimate(0.8, np.full(4, 0.1)) for name in ("DKT", "Best-LR")}
+    assert Surely(rows(0.8, 0.7), COLUMNS, few.get).words("lessons") == ""
 
 
 def test_words_of_headings_are_explained_once() -> None:

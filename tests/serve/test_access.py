@@ -37,7 +37,7 @@ class Kept:
         self.now = 0.0
         access = Access(self.keys, self.log, rate, lambda: self.now, issuer is not None)
         follower = TracingFollower("small", tracing_engine(), self.log)
-        self.service = Service([follower], self.log, lambda: NOW, access, decisions)
+        self.service = Service([follower], self.log, lambda: NOW, access, decisions=decisions)
         self.app = create_app(self.ask, issuer=issuer)
         self.client = TestClient(self.app)
 

@@ -52,7 +52,7 @@ def forgetter(service: Service, **given: Any) -> Forgetter:
     async def ask(message: Message) -> Reply:
         return service.handle([message])[0]
 
-    return Forgetter(ask, service.log.file, **given)
+    return Forgetter(ask, service.log.file, apart=asyncio.to_thread, **given)
 
 
 def test_they_go_from_all_that_was_made_and_a_certificate_stays(

@@ -74,9 +74,10 @@ def on_ranks(answers: Path, folder: Path) -> Any:
     return measured(answers, folder, *more)
 
 
+@pytest.mark.timeout(400)
 def test_two_ranks_measure_one_gap(launch: LaunchServer, answers: Path, tmp_path: Path) -> None:
     started = launch.start(on_ranks, answers, tmp_path / "run", ranks=2)
-    assert started.wait(300) == [0, 0], started.output()
+    assert started.wait(380) == [0, 0], started.output()
     reached, gap, _ = started.result()
     assert reached[f"{FAIRNESS}.gender"] == gap > 0.1
 

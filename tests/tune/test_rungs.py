@@ -11,6 +11,7 @@ from torchedu.tune.rungs import (  # noqa: E402
     Rungs,
     among_best,
     came_to,
+    first_rung,
     is_rung,
     optuna_pruner,
     rung_of,
@@ -22,6 +23,15 @@ BOTH = Goals.parse("val/auc,val/abroca", "", "")
 def test_rungs_lie_three_times_as_far_each() -> None:
     assert [step for step in range(1, 30) if is_rung(step, 1)] == [1, 3, 9, 27]
     assert [step for step in range(1, 30) if is_rung(step, 2)] == [2, 6, 18]
+
+
+def test_nobody_is_stopped_for_a_gap_before_it_can_be_seen() -> None:
+    auc, limited = Goals.parse("val/auc", "", ""), Goals.parse("val/auc", "val/abroca<=0.1", "")
+    assert [first_rung(None, goals) for goals in (auc, BOTH, limited)] == [1, 3, 3]
+    assert [first_rung(2, goals) for goals in (auc, BOTH)] == [2, 2]
+    study = optuna.create_study(directions=["maximize", "minimize"])
+    judged = [step for step in range(1, 10) if Rungs(study, BOTH).judges(step)]
+    assert judged == [3, 9]
 
 
 def reached(auc: float, gap: float) -> dict[str, float]:
@@ -53,7 +63,7 @@ def test_a_trial_is_held_against_those_before_it(objectives: str) -> None:
     goals = Goals.parse(objectives, "", "")
     lower = ["minimize" if each.lower else "maximize" for each in goals.objectives]
     study = optuna.create_study(directions=lower)
-    rungs = Rungs(study, goals)
+    rungs = Rungs(study, goals, first=1)
     first, worse = study.ask(), study.ask()
     assert rungs.keeps(first, 1, reached(0.8, 0.0))
     assert rungs.keeps(first, 2, reached(0.8, 0.0))

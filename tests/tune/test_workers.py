@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("optuna", reason="needs the package optuna")
 
 from tests.tune.conftest import SHORT, WORDS
+from torchedu.checkpoints import STOPPED
 from torchedu.testing.launch import LaunchServer
 from torchedu.tune.objectives import Goals
 from torchedu.tune.rungs import Rungs
@@ -121,3 +122,22 @@ def test_workers_that_are_killed_are_replaced(
         table = list(csv.DictReader(rows))
     assert [(row["trial"], row["state"]) for row in table] == [(n, "whole") for n in "01234"]
     assert len({row["model.lr"] for row in table}) == 5
+
+
+@pytest.mark.timeout(SECONDS)
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_search_that_is_stopped_says_how_it_goes_on(
+    launch: LaunchServer, class_store: Path, tmp_path: Path, workers: str
+) -> None:
+    (tmp_path / "space.yaml").write_text(SPACE, "utf-8")
+    folder = tmp_path / "study"
+    words = ["tune", "--space", str(tmp_path / "space.yaml"), "--study", str(folder)]
+    words += ["--workers", workers, "--trials", "9", "--pruner", "none", *WORDS, *SHORT]
+    words += ["--trainer.max_epochs", "400", "--data.path", str(class_store)]
+    started = launch.start(searched_by_processes, words)
+    until(folder / "trials" / "0000" / "metrics.csv")
+    started.kill(signal.SIGTERM)
+    assert started.wait(SECONDS) == [STOPPED], started.output()
+    assert "To go on: the same words\n" in started.output()
+    assert "--run" not in started.output()
+    assert (folder / "trials" / "0000" / "checkpoints" / "last.ckpt").is_file()

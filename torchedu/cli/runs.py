@@ -17,7 +17,8 @@ COLUMNS = ("run", "network", "data", "score", "best baseline", "epochs", "last c
 
 def main(arguments: Sequence[str]) -> None:
     """Run the command with the words after ``torchedu runs``."""
-    run_functions(runs, arguments, "runs")
+    named = bool(arguments) and not arguments[0].startswith("-")
+    run_functions(runs, ["--folder", *arguments] if named else arguments, "runs")
 
 
 def runs(folder: str = "runs") -> None:

@@ -67,7 +67,7 @@ def tune(
     limits: str = "",
     sampler: str = "tpe",
     pruner: str = "asha",
-    first_rung: int = 1,
+    first_rung: int | None = None,
     workers: int | None = None,
     storage: str = "",
     seed: int = 0,
@@ -87,7 +87,7 @@ def tune(
         limits: What has to be kept, such as val/abroca<=0.05.
         sampler: How trials are chosen: tpe, random, nsga2 or qmc.
         pruner: How trials are stopped early: asha, or none; of one objective median or hyperband.
-        first_rung: Validations before a trial may be stopped.
+        first_rung: Validations before a trial may be stopped; 1 by default, 3 where gaps matter.
         workers: Processes that work on the study here, 1 by default; of a Ray cluster trials at
             once, by default as many as it has room for.
         storage: Where its trials are kept: sqlite:///FILE or postgresql+psycopg://...; a file

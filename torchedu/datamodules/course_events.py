@@ -394,8 +394,6 @@ class CourseEvents(DataModule):
 def _take(moments: Moments, seen: View, kept: NDArray[np.bool_]) -> tuple[Moments, View]:
     """Return some of the moments, all of the events."""
     return Moments(moments.enrolment[kept], moments.day[kept]), seen._replace(
-        moment=seen.moment[kept],
-        seen=seen.seen[kept],
-        registered=seen.registered[kept],
-        leaving=seen.leaving[kept],
-    )
+        moment=seen.moment[kept], seen=seen.seen[kept],
+        registered=seen.registered[kept], leaving=seen.leaving[kept],
+    )  # fmt: skip

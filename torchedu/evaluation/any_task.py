@@ -239,7 +239,7 @@ def evaluation(
         + doubt,
         "surely": surely.words(next(iter(counts), "data")),
         "sure": surely.plain(),
-        "next": surely.next_step(counts, bool(doubt or reached), product),
+        "next": surely.next_step(counts, bool(doubt), product, task.compares),
         "terms": terms([*columns.values(), *headings]),
         "sections": [section.to_json() for section in (*sections, *leaks(data))],
         **more,

@@ -141,8 +141,8 @@ def _(task: EssayGrading, data: Essays, request: Request) -> dict[str, Any]:
         "estimate": lambda name: without_each(
             lambda mine: scored(models[name][1], mine).get(measure), np.arange(len(target))
         ),
-        "product": "Grade with it beside a person: torchedu predict RUN --data.path FILE "
-        "--pages true; what it gives wrongly by more than a step is shown below.",
+        "product": "Grade with it beside a person: torchedu predict RUN --pages true, with a file "
+        "of texts; what it gives wrongly by more than a step is shown below.",
         "sections": [
             *given_and_predicted(task, data, text, prompt, value),
             _origins(shown, title, network),

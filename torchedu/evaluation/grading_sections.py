@@ -78,8 +78,8 @@ def given_and_predicted(
     texts = data.store.all_texts
     rows = [
         [
-            _cut(texts[text[i]]),
             prompts.name(int(prompt[i])),
+            _cut(texts[text[i]]),
             by_people[i],
             by_network[i],
         ]
@@ -88,7 +88,7 @@ def given_and_predicted(
     examples = Section(
         "Graded texts",
         "Some texts with both grades; the first are those where the network is farthest off.",
-        [Table(["text", "prompt", "people", "the network"], rows)],
+        [Table(["prompt", "text", "people", "the network"], rows)],
         private=True,
     )
     return [counted, examples]

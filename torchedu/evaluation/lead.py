@@ -9,6 +9,8 @@ from torchedu.sections import PERFECT, is_perfect
 
 FEW = 30
 """Students, texts or lessons below whom a score is no judgement."""
+LEAST = 5
+"""Of them below whom nothing is said of others."""
 BESIDE = {
     "baseline": "the best baseline, {}",
     "human": "{}",
@@ -24,7 +26,7 @@ TERMS = {
     "log loss": "what mistakes cost, sure ones most; lower is better",
     "calibration error": "how far chances lie from what came true; 0 is best",
     "HR@": "how often the next course was among so many recommended (a hit rate); 1 is always",
-    "NDCG@10": "the same of ten, more the higher it stood; 1 is always first",
+    "NDCG@10": "how high the next course stood among ten recommended; 1 is always first",
     "MRR": "one divided by the place of the next course, on average; 1 is always first",
     "coverage": "the share of all courses that is recommended to anybody",
     "novelty": "how rare the recommended courses are; higher is rarer",
@@ -127,6 +129,7 @@ class Surely:
     ) -> None:
         self.title = next(iter(columns.values()), "")
         tops = _tops(scores, next(iter(columns), ""), lower)
+        self.perfect = not lower and bool(perfect(scores, columns))
         names = {kind: str(tops[kind]["name"]) for kind in ("network", "baseline") if kind in tops}
         self.network, self.beside = names.get("network"), names.get("baseline")
         mine, other = (name and estimate(name) for name in (self.network, self.beside))
@@ -155,7 +158,7 @@ class Surely:
         Args:
             whom: What was drawn by chance, such as students.
         """
-        if self.score is None:
+        if self.score is None or len(self.score.moved_S) < LEAST:
             return ""
         low, high = (min(max(end, 0.0), 1.0) for end in _ends(self.score))
         if self.score.value > 1:  # a cost has no highest value
@@ -175,22 +178,29 @@ class Surely:
             "lead": self.lead and self.lead.plain(),
         }
 
-    def next_step(self, counts: Mapping[str, int], doubted: bool, product: str) -> str:
+    def next_step(
+        self, counts: Mapping[str, int], leaky: bool, product: str, compares: str = ""
+    ) -> str:
         """Say what to do next.
 
         Args:
             counts: What was scored, by noun.
-            doubted: Whether the score may be too good.
+            leaky: Whether something in the data may make the score too good.
             product: What to do with a network that may be used.
+            compares: What a score needs, such as right and wrong answers.
         """
         noun, count = next(iter(counts.items()), ("rows", FEW))
-        if doubted:
+        if leaky:
             return "First look at what may make the scores too good; it is listed below."
+        if self.perfect:
+            return "Look for what gives the answer away: nobody scores so honestly."
+        if self.network is None and compares:
+            return f"Score it on data that has {compares}: torchedu test RUN, with its file."
         behind = self.ahead is not None and self.ahead < 0
         if self.network is None or count < FEW:
             safer = f", until then with {self.beside}" * behind
             return (
-                f"Score it on more {noun}{safer}: torchedu test RUN --data.path FILE, those of "
+                f"Score it on more {noun}{safer}: torchedu test RUN with a file, those of "
                 "next year, say."
             )
         if self.beside is not None and (self.chance or self.ahead == 0):

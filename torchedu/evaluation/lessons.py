@@ -91,8 +91,8 @@ def _(task: TranscriptTagging, data: Transcripts, request: Request) -> dict[str,
         "scores": rows(models, scored),
         "verb": "tags with",
         "estimate": lambda name: without_each(first[name], lesson) if name in first else None,
-        "product": "Tag with it: torchedu predict RUN --data.path FILE --pages true writes each "
-        "sentence's tag and who talked how much, a page a lesson.",
+        "product": "Tag with it: torchedu predict RUN --pages true, with a file of lessons, writes "
+        "each sentence's tag and who talked how much, a page a lesson.",
         "sections": [
             _lesson(task, data, known),
             talk(task, data, known),

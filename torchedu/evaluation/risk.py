@@ -105,7 +105,7 @@ def _(task: AtRisk, data: CourseEvents, request: Request) -> dict[str, Any]:
         "estimate": lambda name: auc(
             models[name][1][first], at_risk[first], known["enrolment"][first]
         ),
-        "product": "Ask whom to call today: torchedu predict RUN --data.day DAY --pages true lists "
+        "product": "Ask whom to call today: torchedu predict RUN --pages true, with the day, lists "
         "them with reasons, a page a course and a page a student.",
         "sections": [
             whom_to_call(task, data, known, calls, lists[0], request.part),

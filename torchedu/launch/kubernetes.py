@@ -341,8 +341,8 @@ def state_of(shown: Mapping[str, Any]) -> State:
     """Return how a job stands that kubectl shows."""
     status = shown.get("status", {})
     conditions = [each["type"] for each in status.get("conditions", []) if each["status"] == "True"]
-    told = status.get("trainerStatus", {})
-    percent = told.get("progressPercentage")
+    progress = status.get("trainerStatus", {})
+    percent = progress.get("progressPercentage")
     far = "" if percent is None else f", {percent} %"
     if "Failed" in conditions:
         reasons = [each for each in status["conditions"] if each["type"] == "Failed"]

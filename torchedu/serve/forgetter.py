@@ -2,7 +2,7 @@
 
 import asyncio
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -23,6 +23,15 @@ FIRST = SPANS["m"]
 RETENTION: Mapping[str, Any] = {"who": {"name": "--retain", "scopes": [ADMIN], "groups": None}}
 
 
+async def apart(job: Callable[..., Any], *arguments: Any) -> Any:
+    """Do a job in a process that ends with it, and takes with it all that the job has loaded."""
+    pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+    try:
+        return await asyncio.get_running_loop().run_in_executor(pool, job, *arguments)
+    finally:
+        pool.shutdown(wait=False)
+
+
 @dataclass
 class Forgetter:
     """Forgets students in a service's file and in what was made of it.
@@ -32,12 +41,14 @@ class Forgetter:
         store: Its file.
         runs: The runs that it serves.
         folders: Folders in which stores and runs stand that were made of it.
+        apart: Does a job that reads stores; by default in a process that ends with it.
     """
 
     ask: Ask
     store: Path
     runs: Sequence[Path] = ()
     folders: Sequence[Path] = ()
+    apart: Callable[..., Awaitable[Any]] = apart
 
     async def forget(
         self, caller: Mapping[str, Any], students: Sequence[str], before: int | None = None
@@ -52,7 +63,8 @@ class Forgetter:
         reply = await self.ask({"do": "forgetting", **caller})
         if reply.status != HTTPStatus.OK:
             return reply
-        cleaned = await self._away(clean, self.store, students, self.runs, self.folders)
+        away = self.apart if self.folders else asyncio.to_thread
+        cleaned = await away(clean, self.store, students, self.runs, self.folders)
         number = new_number()
         given = {} if before is None else {"before": before}
         message = {"do": "forget", **caller, "students": students, "certificate": number, **given}
@@ -92,10 +104,3 @@ class Forgetter:
             return due(tables, before)
         finally:
             tables.dispose()
-
-    async def _away(self, job: Any, *arguments: Any) -> Any:
-        """Do a job in a thread, or where stores are read in a process that ends with it."""
-        if not self.folders:
-            return await asyncio.to_thread(job, *arguments)
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            return await asyncio.get_running_loop().run_in_executor(pool, job, *arguments)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, delete, func, insert, or_, select, update
+from sqlalchemy import Select, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -27,6 +27,9 @@ from torchedu.serve.tables import (
 
 AT_ONCE = 500
 """Names in one question to the database."""
+_DIGESTS = select(EVENTS.c.id, EVENTS.c.digest).where(
+    EVENTS.c.id.in_(bindparam("ids", expanding=True))
+)  # built once, as every post asks it
 
 
 class Unwritable(TorcheduError):
@@ -190,11 +193,10 @@ class EventLog:
 
     def digests(self, ids: Collection[str]) -> dict[str, bytes]:
         """Return the checksums of those events that are known already, by name."""
-        asked = select(EVENTS.c.id, EVENTS.c.digest)
         return {
             row.id: row.digest
             for some in _parts(ids)
-            for row in self._rows(asked.where(EVENTS.c.id.in_(some)))
+            for row in self._reader.execute(_DIGESTS, {"ids": some})
         }
 
     def events_of(

@@ -30,13 +30,14 @@ class Rungs:
         study: The study.
         goals: What it is after.
         pruner: One of ``PRUNERS``.
-        first: The first rung.
+        first: The first rung; see ``first_rung``.
     """
 
     def __init__(
-        self, study: optuna.Study, goals: Goals, pruner: str = "asha", first: int = 1
+        self, study: optuna.Study, goals: Goals, pruner: str = "asha", first: int | None = None
     ) -> None:
-        self.study, self.goals, self.pruner, self.first = study, goals, pruner, first
+        self.study, self.goals, self.pruner = study, goals, pruner
+        self.first = first_rung(first, goals)
 
     def judges(self, step: int) -> bool:
         """Say whether trials are held against one another after so many validations."""
@@ -68,6 +69,18 @@ class Rungs:
         return among_best(came, measured, self.goals)
 
 
+def first_rung(named: int | None, goals: Goals) -> int:
+    """Return after how many validations trials may first be stopped.
+
+    Args:
+        named: How many are asked for, if any are.
+        goals: What the study is after: where gaps between groups matter, nobody is stopped after
+            the first validation. A network that has hardly learned treats all alike, so that there
+            the slowest learners would seem the fairest.
+    """
+    return named or (ETA if goals.fairness else 1)
+
+
 def is_rung(step: int, first: int) -> bool:
     """Say whether a rung is after so many validations."""
     while step > first and step % ETA == 0:
@@ -91,13 +104,15 @@ def among_best(
     return place < -(-len(every) // ETA)
 
 
-def optuna_pruner(name: str, goals: Goals, first: int, most: int) -> optuna.pruners.BasePruner:
+def optuna_pruner(
+    name: str, goals: Goals, first: int | None, most: int
+) -> optuna.pruners.BasePruner:
     """Return the pruner of a study, where Optuna has it.
 
     Args:
         name: One of ``PRUNERS``.
         goals: What the study is after.
-        first: Validations before the first trial may be stopped.
+        first: The first rung; see ``first_rung``.
         most: Validations of a whole trial.
 
     Raises:
@@ -112,6 +127,7 @@ def optuna_pruner(name: str, goals: Goals, first: int, most: int) -> optuna.prun
             f"⟦pruner⟧ {name} compares trials by one objective without limits.",
             "Several objectives and limits go with: asha, none.",
         )
+    first = first_rung(first, goals)
     if name == "median":
         return optuna.pruners.MedianPruner(n_warmup_steps=first - 1)
     return optuna.pruners.HyperbandPruner(first, max(most, first), ETA)

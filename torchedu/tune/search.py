@@ -54,7 +54,7 @@ def search(
     here = 1 if workers is None else workers
     for name, value, values in (
         ("trials", trials, COUNT), ("workers", here, COUNT), ("seeds", seeds, NOT_NEGATIVE),
-        ("first_rung", asked.first_rung, COUNT),
+        ("first_rung", 1 if asked.first_rung is None else asked.first_rung, COUNT),
     ):  # fmt: skip
         check_range(name, value, values)
     if engine not in ENGINES:

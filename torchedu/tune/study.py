@@ -46,7 +46,7 @@ class Asked:
         limits: What has to be kept.
         sampler: One of ``SAMPLERS``.
         pruner: One of ``tune.rungs.PRUNERS``.
-        first_rung: Validations before a trial may be stopped.
+        first_rung: As ``tune.rungs.first_rung`` has it.
         seed: Of what is drawn.
     """
 
@@ -56,7 +56,7 @@ class Asked:
     limits: str = ""
     sampler: str = "tpe"
     pruner: str = "asha"
-    first_rung: int = 1
+    first_rung: int | None = None
     seed: int = 0
 
 
