@@ -50,6 +50,14 @@ def test_the_file_holds_no_names_and_each_run_has_a_key_of_its_own(tmp_path: Pat
     assert not np.isin(people().train.digest, kept.train.digest).any()
 
 
+def test_a_file_of_a_run_before_names_were_folded_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "people.npz"
+    people().write(file)
+    with np.load(file) as kept:
+        np.savez(file, **{name: kept[name] for name in kept if name != "folded"})
+    assert not People.read(file).folded
+
+
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"nothing", b"\x93NUMPY"])
 def test_a_damaged_file_is_told(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "people.npz").write_bytes(content)

@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 MOST = 50_000
 """The latest events that are kept to be compared."""
 ENOUGH = 200
-"""Events, and students whose they are, below which nothing is judged."""
+"""Events below which nothing is judged, of ``FEW`` students at least."""
 TOO_FEW = "too few to judge"
 
 
