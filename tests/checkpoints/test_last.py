@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 from lightning import Trainer, seed_everything
+from lightning.fabric.plugins.environments import SLURMEnvironment
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.demos.boring_classes import BoringModel
 
 from torchedu import Interactions, ItemDKT, KnowledgeTracing
 from torchedu.batch import AnswerBatch
@@ -355,3 +357,28 @@ def test_it_saves_by_the_clock_too(class_store: Path, tmp_path: Path) -> None:
 def test_a_value_that_cannot_work_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         LastCheckpoint(**wrong)
+
+
+def test_lightnings_own_requeue_which_saves_in_a_handler_is_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = ("NTASKS", "NTASKS_PER_NODE", "NNODES", "JOB_ID")
+    for name in (*one, "PROCID", "LOCALID", "NODEID"):
+        monkeypatch.setenv(f"SLURM_{name}", str(int(name in one)))
+    trainer = Trainer(
+        accelerator="cpu",
+        devices=1,
+        max_steps=1,
+        callbacks=[LastCheckpoint()],
+        logger=False,
+        default_root_dir=tmp_path,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    cluster = trainer._accelerator_connector.cluster_environment
+    assert isinstance(cluster, SLURMEnvironment)
+    assert cluster.auto_requeue
+    before = signal.getsignal(signal.SIGUSR1)
+    LastCheckpoint().setup(trainer, BoringModel(), "fit")
+    assert not cluster.auto_requeue
+    assert signal.getsignal(signal.SIGUSR1) is before

@@ -21,6 +21,8 @@ from torchedu.launch.node import check
 
 MISTAKE = 2
 """Exit code of a run whose words are wrong: it does not begin again."""
+ENDED = "ended"
+"""File of the job's folder with the exit code of its training."""
 PATIENCE = 60.0
 """Seconds for which a node may take to be looked at."""
 _PDEATHSIG = 1
@@ -58,15 +60,17 @@ def train(job: Mapping[str, Any]) -> int:
             failure_config=FailureConfig(max_failures=job["restarts"]),
         ),
     )
+    ended = Path(job["folder"]) / ENDED
+    ended.unlink(missing_ok=True)
     try:
-        result = trainer.fit()
+        trainer.fit()
     except ray.exceptions.RayError as error:
         raise _failed(error) from None
     except Exception as error:  # Ray Train's own, which stand in no one place
         if "ray" not in type(error).__module__:
             raise
         raise _failed(error) from None
-    return int((result.metrics or {}).get("code", 1))
+    return int(ended.read_text("ascii"))
 
 
 def _failed(error: Exception) -> LostRankError:
@@ -193,7 +197,8 @@ def work(job: Mapping[str, Any]) -> None:
     code = _ended([*run, *job["words"]], variables, job, rank)
     if code not in (0, MISTAKE):
         raise RuntimeError(f"rank {rank} ended with {code}")
-    session.report({"code": code})
+    if rank == 0:  # Ray keeps what workers report beside checkpoints of its own alone
+        (Path(job["folder"]) / ENDED).write_text(str(code), "ascii")
 
 
 def _ended(
