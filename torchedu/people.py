@@ -136,7 +136,9 @@ class People(NamedTuple):
                 train, val = (
                     Known(kept[f"{part}_digest"], kept[f"{part}_stop"]) for part in ("train", "val")
                 )
-                key, folded = kept["key"], kept["folded"]
+                key = kept["key"]
+                # Runs before names were folded do not say so.
+                folded = kept["folded"] if "folded" in kept else np.array(False)
             for known in (train, val):
                 if known.digest.shape != known.stop.shape or known.digest.ndim != 1:
                     raise ValueError("digests and positions are not as many")

@@ -3,8 +3,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from torchedu.evaluation.lead import FEW, Surely, terms, too_few
-from torchedu.metrics.paired import Estimate, averaged
+from torchedu.evaluation.lead import Surely, terms, too_few
+from torchedu.metrics.paired import FEW, Estimate, averaged
 
 COLUMNS = {"auc": "AUC", "accuracy": "accuracy"}
 MANY = {"students": 400}

@@ -15,7 +15,7 @@ SHARES = np.arange(1, ITEMS + 1) / np.arange(1, ITEMS + 1).sum()
 
 
 def watch(learned: bool = True) -> Watch:
-    follower = Follower("small")
+    follower = Follower("small", "a network")
     if learned:
         follower.learned = np.concatenate([np.zeros(RESERVED), 1e4 * SHARES])
     return Watch(follower)

@@ -1,6 +1,8 @@
 """The log: whole groups, and files that are not one."""
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,4 +79,24 @@ def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
     log.append(events_of("a"))
     for file in tmp_path.iterdir():
         assert file.stat().st_mode & 0o077 == 0, file
+    log.close()
+
+
+def test_another_process_that_opens_and_closes_the_file_takes_nothing_away(tmp_path: Path) -> None:
+    file = tmp_path / "service.db"
+    log = EventLog(file)
+    log.append(events_of("a"))
+    EventLog(file).close()  # as keys and candidates do, in the process that has the log
+    journal = file.with_name("service.db-wal")
+    before = journal.stat().st_ino
+    code = (
+        f"import sqlite3; c = sqlite3.connect({str(file)!r}); print(*c.execute(ASKED)); c.close()"
+    )
+    code = code.replace("ASKED", "'SELECT count(*) FROM events'")
+    for number in (1, 2):
+        counted = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+        assert counted.stdout == f"({number},)\n".encode()
+        assert journal.stat().st_ino == before  # it is in use, and stays
+        if number == 1:
+            log.append(events_of("b", first=2))
     log.close()

@@ -89,3 +89,12 @@ def test_a_search_on_a_cluster_that_is_killed_goes_on_and_is_the_one_of_processe
     assert not problems
     assert facts["taken_up"]
     assert facts["epochs_compared"] >= 4
+
+
+def test_a_cluster_that_is_not_there_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ray", reason="needs the package ray")
+    from torchedu.tune.on_ray import cluster
+
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    with pytest.raises(ConfigError, match="no cluster at 127.0.0.1:1: "), cluster():
+        pass

@@ -25,7 +25,8 @@ def add(
     Args:
         store: The service's file, which is made where there is none.
         name: Whose the key is.
-        scopes: write: post events; read: ask about students and classes; admin: read counters.
+        scopes: write: post events; read: ask about students and classes; overrule:
+            overrule decisions; admin: read counters, export and forget students, swap networks.
         group: The class (or course) that the key is for; all where it is not named.
     """
     keys = _keys(store)

@@ -71,7 +71,11 @@ class Book:
         if done:
             self.records.append(Act(time, key, verb, json.dumps(_about(message))))
         if self._decisions and status == HTTPStatus.OK and verb in RULES:
-            self.records += _decided(message, key, body, followers, time, self._log.next_seq - 1)
+            seq = self._log.next_seq - 1
+            try:
+                self.records += _decided(message, key, body, followers, time, seq)
+            except Exception:  # noqa: BLE001 - nobody's answer is lost by what is kept of it
+                traceback.print_exc()
         if done or time - self._written >= SECONDS * 1000 or len(self.records) >= MOST:
             try:
                 self.write()

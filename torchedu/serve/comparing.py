@@ -1,12 +1,13 @@
 """Two versions of a run beside each other, by what each said of the same events before."""
 
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from torchedu.metrics.intervals import FEW
+from torchedu.metrics.paired import FEW, LEAST, WIDE, averaged
 from torchedu.metrics.scores import scores
 from torchedu.serve.follower import Foreseen
 from torchedu.serve.metrics import Gauge
@@ -17,14 +18,12 @@ Floats = NDArray[np.float64]
 MOST = 50_000
 """The latest events that are kept to be compared."""
 ENOUGH = 200
-"""Events below which nothing is judged."""
+"""Events, and students whose they are, below which nothing is judged."""
 TOO_FEW = "too few to judge"
-NORMAL = 1.96
-"""Standard errors to both sides of a mean between which 95 of 100 lie."""
 
 
 def _log_loss(chance: Floats, came: Floats) -> Floats:
-    sure = np.clip(chance, 1e-7, 1 - 1e-7)
+    sure = np.clip(chance, LEAST, 1 - LEAST)
     return -(came * np.log(sure) + (1 - came) * np.log(1 - sure))
 
 
@@ -60,13 +59,11 @@ def mean_of(values: Floats, student: NDArray[Any]) -> Mean | None:
     Returns:
         None of fewer than two students.
     """
-    names, who = np.unique(student, return_inverse=True)
-    if len(names) < 2:
+    mean = averaged(values, student)
+    if math.isnan(mean.error):
         return None
-    mean = float(values.mean())
-    apart = np.bincount(who, values - mean)  # of each student, from what the mean makes of them
-    error = np.sqrt((apart**2).sum() * len(names) / (len(names) - 1)) / len(values)
-    return Mean(mean, mean - NORMAL * float(error), mean + NORMAL * float(error))
+    reach = WIDE * mean.error
+    return Mean(mean.value, mean.value - reach, mean.value + reach)
 
 
 def enough(student: NDArray[Any]) -> bool:

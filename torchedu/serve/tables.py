@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -165,7 +165,8 @@ def open_tables(file: Path, synchronous: Synchronous = "FULL") -> Engine:
         ConfigError: It is a file of another kind or version, or cannot be made.
     """
     _check_folder(file)
-    os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))  # its owner's alone
+    with suppress(FileExistsError):  # closing a handle on it would free the locks of SQLite on it
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))  # its owner's alone
     engine = create_engine(f"sqlite:///{file}")
 
     @event.listens_for(engine, "connect")
