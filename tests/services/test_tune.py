@@ -96,5 +96,5 @@ def test_a_cluster_that_is_not_there_is_told_at_once(monkeypatch: pytest.MonkeyP
     from torchedu.tune.on_ray import cluster
 
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
-    with pytest.raises(ConfigError, match="no cluster at 127.0.0.1:1: "), cluster():
+    with pytest.raises(ConfigError, match=r"no cluster at 127\.0\.0\.1:1: "), cluster():
         pass
