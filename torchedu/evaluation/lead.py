@@ -4,11 +4,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from torchedu.metrics.paired import WIDE, Estimate
+from torchedu.metrics.paired import FEW, WIDE, Estimate
 from torchedu.sections import PERFECT, is_perfect
 
-FEW = 30
-"""Students, texts or lessons below whom a score is no judgement."""
 LEAST = 5
 """Of them below whom nothing is said of others."""
 BESIDE = {

@@ -18,6 +18,8 @@ from torchedu.metrics.within import within
 
 WIDE = 1.959963984540054
 """Standard errors on each side of a score that 95 of 100 intervals reach to."""
+FEW = 30
+"""Students, texts or lessons below whom a score is no judgement."""
 PIECES = 100
 """Parts of the people, each of which is left out once to see what it moves."""
 LEAST = 1e-7

@@ -93,7 +93,7 @@ class InCourse(_Event):
     student: Name
     course: Name
     day: Day | None = Field(
-        None, description="The day; the course's first is 0. If left out, that of its `time`."
+        None, description="The day; the course's first is 0. If left out, that of its time."
     )
     work: Name | None = Field(None, description="What was handed in.")
     value: float | None = Field(
@@ -126,7 +126,7 @@ class Overruled(Body):
     """A decision that a person overrules."""
 
     student: Name
-    decision: int = Field(ge=1, le=2**53, description="Which; see `GET /decisions`.")
+    decision: int = Field(ge=1, le=2**53, description="Which; see GET /decisions.")
     reason: str = Field(min_length=1, max_length=10_000, description="Why.")
     instead: JsonValue = Field(None, description="What holds in its place.")
 

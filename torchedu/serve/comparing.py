@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from torchedu.metrics.paired import LEAST, WIDE, averaged
+from torchedu.metrics.paired import FEW, LEAST, WIDE, averaged
 from torchedu.metrics.scores import scores
 from torchedu.serve.follower import Foreseen
 from torchedu.serve.metrics import Gauge
@@ -17,8 +17,8 @@ Floats = NDArray[np.float64]
 
 MOST = 50_000
 """The latest events that are kept to be compared."""
-ENOUGH, FEW = 200, 30
-"""Events, and students whose they are, below which nothing is judged."""
+ENOUGH = 200
+"""Events below which nothing is judged."""
 TOO_FEW = "too few to judge"
 
 
