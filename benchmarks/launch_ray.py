@@ -72,6 +72,7 @@ def cluster(folder: Path) -> Iterator[dict[str, str]]:
                 node.wait(30)
             with suppress(ProcessLookupError):
                 os.killpg(node.pid, signal.SIGKILL)
+            node.wait()
 
 
 def _free_port() -> int:

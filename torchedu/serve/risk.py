@@ -93,7 +93,7 @@ class RiskFollower(Follower):
         if not self._begins.get(course):
             raise DataError(
                 f"the event says no day, and nobody said when the course {course!r} begins.",
-                "Say the day, or begin the course with its `begins` first.",
+                "Say the day, or say first when the course begins: its field 'begins'.",
                 option="day",
             )
         return event.time / MILLISECONDS - self._begins[course]
