@@ -63,7 +63,7 @@ DOORS = {
     "bench": "evaluation prediction run tasks datamodules metrics leaks parsing bounded "
     "run_folder lightning numpy pyarrow",
     "tune": "report evaluation prediction run checkpoints callbacks tasks ranks ranges bounded "
-    "run_lock sections run_folder lightning numpy optuna ray torch torchedu",
+    "run_lock sections run_folder ray_address lightning numpy optuna ray torch torchedu",
     "export": "checkpoints tasks domains readers models batch permissions strict companions "
     "schema bounded onnxruntime onnxscript peft safetensors torch transformers",
     "serve": "people privacy engine domains metrics datasets companions schema run_folder fastapi "
@@ -78,7 +78,8 @@ DOORS = {
     "rich",
     "people": "numpy",
     "job_status": "",
-    "launch": "job_status parsing bounded run_folder ray",
+    "ray_address": "",
+    "launch": "job_status ray_address parsing bounded run_folder ray",
 }
 LONGEST = 400  # lines; a longer file gives its reason in a comment `# Long because ...` at its top
 

@@ -18,6 +18,7 @@ from typing import Any
 from torchedu.errors import ConfigError, LostRankError, TorcheduError, command_line, read_by
 from torchedu.launch.launcher import LOGS
 from torchedu.launch.node import check
+from torchedu.ray_address import meet
 
 MISTAKE = 2
 """Exit code of a run whose words are wrong: it does not begin again."""
@@ -90,8 +91,9 @@ def _connect(address: str) -> None:
     import ray
 
     try:
+        meet(os.environ.get("RAY_ADDRESS", "") if address == "auto" else address)
         ray.init(address=address, logging_level="WARNING", log_to_driver=False)
-    except (ray.exceptions.RayError, ConnectionError, RuntimeError, ValueError) as error:
+    except (ray.exceptions.RayError, OSError, RuntimeError, ValueError) as error:
         first = " ".join(str(error).split())[:300]
         raise ConfigError(
             f"there is no Ray cluster at {address} that this user may use ({first}).",

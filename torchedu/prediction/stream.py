@@ -181,12 +181,12 @@ def _shard(folder: Path, name: str, rank: int) -> Path:
 
 
 def _mapped(file: Path, column: Column) -> NDArray[Any]:
-    """Map a column of a file."""
+    """Map a column of a file; torch takes only what can be written, which the file never is."""
     size = np.dtype(column.dtype).itemsize * int(np.prod(column.shape))
     count = file.stat().st_size // size
     if not count:  # nothing cannot be mapped
         return np.empty((0, *column.shape), column.dtype)
-    return np.memmap(file, np.dtype(column.dtype), "r", shape=(count, *column.shape))
+    return np.memmap(file, np.dtype(column.dtype), "c", shape=(count, *column.shape))
 
 
 def _folder(stack: ExitStack, own: Path, trainer: Trainer) -> tuple[Path, list[bool]]:

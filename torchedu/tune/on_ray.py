@@ -7,7 +7,6 @@ the process is gone, or begins one.
 
 import multiprocessing
 import os
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 import torchedu
 from torchedu.errors import ConfigError, TrainingError
+from torchedu.ray_address import meet
 from torchedu.tune.check import Devices
 from torchedu.tune.forks import end_with
 from torchedu.tune.results import WHOLE, standing
@@ -29,8 +29,6 @@ from torchedu.tune.space import Space
 from torchedu.tune.study import LIVES, Study
 from torchedu.tune.workers import LOOK, ended_with_this, speak_apart, work
 
-MEETING = 10.0
-"""Seconds that a cluster's address has to answer."""
 PATIENCE = 60.0
 """Seconds that each node has to say what it sees of the study."""
 
@@ -44,7 +42,7 @@ def cluster() -> Iterator[None]:
     """
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the other one speaks whatever it is told
     try:
-        _meet(os.environ.get("RAY_ADDRESS", ""))
+        meet(os.environ.get("RAY_ADDRESS", ""))
         ray.init(log_to_driver=False, logging_level="ERROR", include_dashboard=False)
     except (ConnectionError, OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         said = " ".join(str(error).split()) or type(error).__name__
@@ -57,13 +55,6 @@ def cluster() -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
-
-
-def _meet(address: str) -> None:
-    """Refuse at once an address where nobody listens; Ray itself tries for minutes."""
-    host, _, port = address.rpartition("://")[2].rpartition(":")
-    if port.isdigit():
-        socket.create_connection((host, int(port)), MEETING).close()
 
 
 def work_on_ray(
