@@ -50,7 +50,7 @@ def test_requests_of_one_group_see_each_other(service: Service) -> None:
     replies = service.handle(requests)
     assert [reply.status for reply in replies] == [200, 200, 200, 409, 422, 422, 404]
     assert replies[0].body["answers"] == 1  # what was asked beside it knows of it
-    assert replies[5].body["allowed"] == ["answered"]
+    assert replies[5].body["allowed"] == ["answered", "training"]
     assert service.log.next_seq == 2
 
 

@@ -61,7 +61,7 @@ class Search(Unasked):
     until: Timestamp | None = None
     limit: int = Field(0, ge=0, description=f"How many at most; 0 for {PAGE}, which is the most.")
     ascending: bool = False
-    place: int | None = Field(None, ge=0, description="Where `more` goes on.")
+    place: int | None = Field(None, ge=0, description="Where the next page goes on.")
     format: Literal["exact"] = "exact"
     attachments: Literal[False, "false"] = False
     related_agents: Literal[False, "false"] = False
