@@ -31,7 +31,7 @@ class Table:
             try:
                 for batch in table.iter_batches(BATCH_ROWS, columns=headings, use_threads=False):
                     named = pa.RecordBatch.from_arrays(
-                        [batch.column(heading) for heading in matched.taken.values()],
+                        [_plain(batch.column(heading)) for heading in matched.taken.values()],
                         names=list(matched.taken),
                     )
                     rows = row + np.arange(batch.num_rows, dtype=np.int64)
@@ -43,6 +43,11 @@ class Table:
                 raise self.source.fault(problem, remedy, row) from None
         if row == 1:
             raise self.source.fault(*EMPTY)
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    """Return texts as most of Arrow's functions take them; polars keeps them as views."""
+    return column.cast(pa.string()) if pa.types.is_string_view(column.type) else column
 
 
 def _open(source: Source) -> arrow_parquet.ParquetFile:
