@@ -152,7 +152,7 @@ def test_nothing_is_written_by_a_mistake(class_store: Path, tmp_path: Path) -> N
         (["validate", "nowhere"], "nowhere holds no checkpoint", "runs/version_0"),
         (["fti"], "torchedu has no command 'fti'", "Did you mean fit?"),
         (["data", "imprt"], "'imprt'", "torchedu data --help"),
-        (["report"], "required: run", "torchedu report --help"),
+        (["report"], "torchedu report needs run, which is not given", "torchedu report --help"),
     ],
 )
 def test_a_mistake_in_another_command(words: list[str], wrong: str, right: str) -> None:
@@ -188,13 +188,26 @@ def test_a_plain_function_becomes_a_command(capsys: pytest.CaptureFixture[str]) 
         (["Ada", "--tims", "2"], r"--tims is not known.*\nDid you mean --times\?"),
         (["Ada", "--time", "2"], r"--time is not known"),
         (["Ada", "--times", "many"], r"--times is 'many'.\nAllowed: a whole number."),
-        ([], "required: name"),
+        ([], "greet needs name, which is not given"),
         (["Ada", "Bo"], "'Bo' is one word too many"),
     ],
 )
 def test_a_plain_function_s_mistakes(words: list[str], told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         run_functions(greet, words, "greet")
+
+
+def test_what_a_function_needs_by_option_is_told_as_one() -> None:
+    def meet(*, first: str, second: str) -> None:
+        """Meet.
+
+        Args:
+            first: Who comes first.
+            second: And who next.
+        """
+
+    with pytest.raises(ConfigError, match="meet needs --first and --second, which are not given"):
+        run_functions(meet, [], "meet")
 
 
 def test_help_of_a_function_is_its_docstring(capsys: pytest.CaptureFixture[str]) -> None:

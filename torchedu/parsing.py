@@ -199,6 +199,11 @@ def explain(
         if not unknown[1].startswith("-"):
             return ConfigError(f"{name!r} is one word too many.", more)
         return unknown_option(name, known, prog)
+    needed = re.match(r"the following arguments are required: (.+)", message)
+    if needed:
+        names = [f"--{name}" if name in options else name for name in needed[1].split(", ")]
+        given = "which is not given" if len(names) == 1 else "which are not given"
+        return ConfigError(f"{prog} needs {' and '.join(names)}, {given}.", more)
     key = re.search(r'Parser key "([^"]+)"', message)
     if key is None:
         # A configuration file's words, not the command line's.
