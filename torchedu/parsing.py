@@ -202,8 +202,8 @@ def explain(
     needed = re.match(r"the following arguments are required: (.+)", message)
     if needed:
         names = [f"--{name}" if name in options else name for name in needed[1].split(", ")]
-        given = "which is not given" if len(names) == 1 else "which are not given"
-        return ConfigError(f"{prog} needs {' and '.join(names)}, {given}.", more)
+        missed = "which is not given" if len(names) == 1 else "which are not given"
+        return ConfigError(f"{prog} needs {' and '.join(names)}, {missed}.", more)
     key = re.search(r'Parser key "([^"]+)"', message)
     if key is None:
         # A configuration file's words, not the command line's.
