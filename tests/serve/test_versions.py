@@ -16,6 +16,7 @@ from torchedu.errors import CheckpointError
 from torchedu.models import ItemDKT
 from torchedu.serve import candidates, students
 from torchedu.serve.candidates import Candidate
+from torchedu.serve.events import event_of
 from torchedu.serve.follower import Follower
 from torchedu.serve.log import EventLog, Snapshot
 from torchedu.serve.places import serving
@@ -285,6 +286,25 @@ def test_a_shadow_is_dropped_and_leaves_nothing(
     post(service, [{**events[0], "id": "more"}])  # what is due goes with the next events
     assert log.snapshots(names, runs["/runs/small"].digest)
     assert problem(service, "drop")["status"] == 404
+
+
+@pytest.mark.parametrize("ready", [True, False])
+def test_what_counts_no_more_counts_for_no_version(
+    opens: Opens, runs: dict[str, TracingEngine], ready: bool
+) -> None:
+    service, events = opens(), histories(20, 20, np.random.default_rng(6))
+    post(service, events[:-1])
+    ask(service, "swap", path="/runs/1", shadow=True)
+    if ready:
+        settled(service)
+    last, (gone, *_) = events[-1], [e for e in events if e["student"] == events[-1]["student"]]
+    new = event_of(last, service.log.next_seq, NOW)
+    assert service._write([new], [gone["id"]])
+    left = [event for event in events if event["id"] != gone["id"]]
+    check(service, runs["/runs/small"], left)
+    settled(service)
+    ask(service, "promote")
+    check(service, runs["/runs/1"], left)
 
 
 def test_a_shadow_that_fails_at_an_event_is_given_up(

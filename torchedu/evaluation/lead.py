@@ -201,6 +201,8 @@ class Surely:
                 f"Score it on more {noun}{safer}: torchedu test RUN with a file, those of "
                 "next year, say."
             )
+        if behind and self.chance:
+            return f"{self.beside} is simpler; more {noun} would tell whether it is better too."
         if self.beside is not None and (self.chance or self.ahead == 0):
             return f"{self.beside} may do as well and is simpler; more {noun} would tell."
         if behind:
