@@ -20,6 +20,12 @@ GRACE = 120
 PREFIX = Setting(
     "TORCHELASTIC_LOG_LINE_PREFIX_TEMPLATE", "[rank ${rank}] ", "whose line of a node's log it is"
 )
+OWN_STORE = Setting(
+    "TORCH_DISABLE_SHARE_RDZV_TCP_STORE",
+    "1",
+    "after a restart workers would find the addresses of those before them in a shared one",
+)
+"""PyTorch means to make a store for every restart, and keeps the first (torch 2.13)."""
 
 
 class Torchrun(Launcher):
@@ -49,7 +55,7 @@ class Torchrun(Launcher):
             f"# The part of each node in {job.called}: run it on all {job.nodes}, in any order.",
             "set -u",
             f"cd {shlex.quote(str(job.here))} || exit 2",
-            *exports(job),
+            *exports(job, [OWN_STORE]),
             f"export {PREFIX.name}='{PREFIX.value}'  # {PREFIX.reason}",
             *node_check(job, python_here(), shared=True),
             f"exec {limit}{python} -m torchedu.launch.node run {shlex.quote(first)} \\",
