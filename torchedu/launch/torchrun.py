@@ -4,6 +4,7 @@ Its static rendezvous does not survive a killed worker; the one used here (c10d)
 that are left meet anew, in any order, and the run goes on from its last checkpoint.
 """
 
+import re
 import shlex
 
 from torchedu.errors import ConfigError
@@ -75,7 +76,14 @@ class Torchrun(Launcher):
                 f"{job.nodes} nodes meet at the first of them, and ⟦first⟧ names none.",
                 "Give its name or address, and a port if you like: ⟦first⟧ node-1:29400.",
             )
-        return self.first if ":" in self.first else f"{self.first}:{PORT}"
+        whole = self.first if ":" in self.first else f"{self.first}:{PORT}"
+        known = re.fullmatch(r"[\w.-]+:(\d{1,5})", whole, re.ASCII)
+        if known is None or not 0 < int(known[1]) < 2**16:
+            raise ConfigError(
+                f"⟦first⟧ is {self.first!r}.",
+                "A name or an address of IPv4, and a port if you like: node-1:29400.",
+            )
+        return whole
 
     def check(self, job: Job) -> None:
         """Refuse nothing: every node looks at itself before it begins."""
