@@ -1,6 +1,7 @@
 """``torchedu serve``: trained networks as a service."""
 
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Literal
 
@@ -32,6 +33,9 @@ def serve(
     audience: str = "",
     scopes_claim: str = "scope",
     classes_claim: str | None = None,
+    require_key: bool = False,
+    write: Literal["systemd", "container", "kubernetes"] | None = None,
+    image: str = "torchedu-serve",
 ) -> None:
     """Take events over HTTP, and answer what each student masters, risks and needs next.
 
@@ -59,9 +63,15 @@ def serve(
         audience: For whom its tokens have to be: this service, as the issuer knows it.
         scopes_claim: The claim of a token that has its scopes.
         classes_claim: The claim of a token that has its classes; all classes by default.
+        require_key: Answer nobody without a key, though there is none yet; as behind a proxy.
+        write: Serve nothing, and print what starts the service with these options: a unit of
+            systemd, a file of which an image is built, or manifests of Kubernetes.
+        image: The image that the manifests name.
     """
+    given = locals()
     # torch is loaded only when there is something to serve, not for help.
     try:
+        from torchedu.serve.deployment import deployment
         from torchedu.serve.forgetting import milliseconds
         from torchedu.serve.login import Issuer
         from torchedu.serve.processes import Settings
@@ -79,9 +89,15 @@ def serve(
             raise ConfigError(f"⟦derived⟧ {folder} is no folder.", "Name folders that exist.")
     span = None if retain is None else milliseconds(retain, "retain")
     known = None if issuer is None else Issuer(issuer, audience, scopes_claim, classes_claim)
+    if write is not None:
+        parameters = signature(serve).parameters.values()
+        options = {p.name: given[p.name] for p in parameters if given[p.name] != p.default}
+        written = {name: options.pop(name) for name in ("write", "image") if name in options}
+        print(deployment(written.pop("write"), options, **written), end="")
+        return
     settings = Settings(
         runs, store, host, port, workers, synchronous, body_limit, rate, prerequisites, forward,
-        decisions, span, derived, known,
+        decisions, span, derived, known, require_key,
     )  # fmt: skip
     terminal = Terminal()
 

@@ -71,6 +71,12 @@ class Settings:
     retain: int | None = None
     derived: Sequence[str] = ()
     issuer: Issuer | None = None
+    require_key: bool = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether nobody is answered before there is a key."""
+        return self.require_key or self.issuer is not None
 
 
 @dataclass
@@ -249,7 +255,7 @@ def _follow(
     versions = Versions(
         followers, log, Serving(kinds, opened.given, opened.at), settings.prerequisites, now
     )
-    access = Access(keys, log, settings.rate, required=settings.issuer is not None)
+    access = Access(keys, log, settings.rate, required=settings.closed)
     service = Service(
         followers, log, access=access, versions=versions, decisions=settings.decisions
     )
@@ -306,7 +312,7 @@ def _check_keys(settings: Settings) -> None:
     """Refuse to be reached by others without keys."""
     keys = Keys(settings.store)
     try:
-        if settings.host not in LOOPBACK and not keys and settings.issuer is None:
+        if settings.host not in LOOPBACK and not keys and not settings.closed:
             raise ConfigError(
                 f"⟦host⟧ is {settings.host!r}, which others reach, and {settings.store} has no "
                 "keys.",
