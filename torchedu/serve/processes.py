@@ -25,6 +25,7 @@ from torchedu.domains import Domain
 from torchedu.errors import ConfigError, TorcheduError
 from torchedu.serve.access import Access, Keys
 from torchedu.serve.app import LIMIT, create_app
+from torchedu.serve.browser_login import Login
 from torchedu.serve.forgetter import Forgetter
 from torchedu.serve.forwarding import address_of, forward
 from torchedu.serve.log import EventLog
@@ -71,6 +72,7 @@ class Settings:
     retain: int | None = None
     derived: Sequence[str] = ()
     issuer: Issuer | None = None
+    login: Login | None = None
     require_key: bool = False
 
     @property
@@ -284,15 +286,15 @@ def _speak(
         [Path(run) for run in settings.runs], [Path(folder) for folder in settings.derived],
     )  # fmt: skip
     retain = settings.retain if first else None
-    issuer = settings.issuer
     config = uvicorn.Config(
         create_app(
             Asker(path),
             TextRuns(opened.domains, opened.at),
             settings.body_limit,
-            issuer,
+            settings.issuer,
             forgetter,
             retain,
+            settings.login,
         ),
         access_log=False,  # addresses hold names
         log_level="warning",
