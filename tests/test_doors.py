@@ -62,12 +62,12 @@ DOORS = {
     "schema sections run_folder lightning numpy",
     "bench": "evaluation prediction run tasks datamodules metrics leaks parsing bounded "
     "run_folder lightning numpy pyarrow",
-    "tune": "report evaluation prediction run checkpoints callbacks tasks ranks ranges bounded "
-    "run_lock sections run_folder ray_address lightning numpy optuna ray torch torchedu",
+    "tune": "ray_address report evaluation prediction run checkpoints callbacks tasks ranks "
+    "ranges bounded run_lock sections run_folder lightning numpy optuna ray torch torchedu",
     "export": "checkpoints tasks domains readers models batch permissions strict companions "
     "schema bounded onnxruntime onnxscript peft safetensors torch transformers",
-    "serve": "people privacy engine domains metrics datasets companions schema run_folder fastapi "
-    "jwt numpy prometheus_client pydantic sqlalchemy torch uvicorn",
+    "serve": "people privacy engine domains metrics datasets companions schema bounded run_folder "
+    "fastapi jwt numpy prometheus_client pydantic sqlalchemy torch uvicorn",
     "report": "bounded sections run_folder jinja2 matplotlib numpy",
     "testing": "datamodules domains models layers datasets batch companions schema numpy pyarrow "
     "torch",
@@ -79,7 +79,7 @@ DOORS = {
     "people": "numpy",
     "job_status": "",
     "ray_address": "",
-    "launch": "job_status ray_address parsing bounded run_folder ray",
+    "launch": "ray_address job_status parsing bounded run_folder ray",
 }
 LONGEST = 400  # lines; a longer file gives its reason in a comment `# Long because ...` at its top
 
