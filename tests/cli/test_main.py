@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import torchedu
-from torchedu.cli import COMMANDS, PERMISSIONS, main
+from torchedu.cli import COMMANDS, PERMISSIONS, THREADS, main
 from torchedu.permissions import Permissions, held
 
 
@@ -30,7 +30,7 @@ def test_help_lists_every_command_with_its_purpose(capsys: pytest.CaptureFixture
     said = capsys.readouterr().out
     title, _, usage, _, *rows, _, hint = said.splitlines()
     rows, options = rows[: len(COMMANDS)], rows[len(COMMANDS) + 2 :]
-    assert [row.split("  ")[1] for row in options] == list(PERMISSIONS)
+    assert [row.split("  ")[1] for row in options] == list(PERMISSIONS | THREADS)
     assert title == "torchedu: models of learners on PyTorch Lightning"
     assert usage.startswith("usage: torchedu COMMAND [OPTIONS]")
     assert [re.split(r"  +", row.strip(), maxsplit=1) for row in rows] == [

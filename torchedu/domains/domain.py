@@ -376,7 +376,7 @@ class Domain(Ranged, nn.Module, ABC, metaclass=OfData):
         for name, value in weights.items():
             if name in families:  # where one kind has grown, the rows of the next ones have moved
                 rows = known.family_rows(vocabulary, families[name])
-                state[name][rows] = value
+                state[name][rows] = value[: len(rows)]  # a table of no names has a row too
             else:
                 state[name][tuple(slice(size) for size in value.shape)] = value
         return new

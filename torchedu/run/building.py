@@ -35,6 +35,7 @@ from torchedu.strategies.limits import check_batch, check_machine, check_memory,
 from torchedu.strategies.named import Checks, named_strategy
 from torchedu.strategies.sync_batch_norm import SyncBatchNorm
 from torchedu.tasks import Task, open_task
+from torchedu.threads import share
 
 ENOUGH = {"epochs": COUNT, "steps": NOT_NEGATIVE}
 """What says how long training goes on where the trainer is not told."""
@@ -188,6 +189,7 @@ def _trainer(
         _check_scored(data, trainer)
         _keep_patience(config, resume)
     keep_sums(trainer)
+    share(trainer.num_devices)
     callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
     if config.trains and given.compile:
         callbacks.append(Compile())

@@ -37,6 +37,7 @@ from torchedu.serve.tables import Synchronous, hold
 from torchedu.serve.texts import TextRuns
 from torchedu.serve.versions import Serving, Versions
 from torchedu.serve.wire import Asker, answer
+from torchedu.threads import share
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 FORGETTING = 3600.0
@@ -130,7 +131,7 @@ def serve(settings: Settings, ready: Callable[[str, Mapping[str, str]], None]) -
     """
     if settings.forward is not None:
         address_of(settings.forward)  # what is wrong is told now
-    torch.set_num_threads(1)  # forks want one thread, and a request is too small for two
+    torch.set_num_threads(1)  # until all are forked: a pool of threads does not live on in a fork
     given = named(settings.runs)
     at = serving(settings.store, given)
     domains = open_runs(at)
@@ -146,7 +147,7 @@ def serve(settings: Settings, ready: Callable[[str, Mapping[str, str]], None]) -
         path = f"{folder}/states"
         states.bind(path)
         states.listen(BACKLOG)
-        watcher = _Watcher()
+        watcher = _Watcher(settings.workers + 1)
         watcher.start(STATES, lambda: _follow(settings, opened, states, watcher.parent_gone))
         for number in range(settings.workers):
             watcher.start(
@@ -166,9 +167,14 @@ def serve(settings: Settings, ready: Callable[[str, Mapping[str, str]], None]) -
 
 
 class _Watcher:
-    """Starts processes, and starts them again when they die."""
+    """Starts processes, and starts them again when they die.
 
-    def __init__(self) -> None:
+    Args:
+        processes: How many of them compute.
+    """
+
+    def __init__(self, processes: int) -> None:
+        self._processes = processes
         self._jobs: dict[str, Callable[[], None]] = {}
         self._running: dict[int, tuple[str, float]] = {}
         self.parent_gone, self._alive = socket.socketpair()  # the first reads its end when we die
@@ -190,6 +196,7 @@ class _Watcher:
         code = 1
         try:
             self._alive.close()
+            share(self._processes)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
             job()
             code = 0
