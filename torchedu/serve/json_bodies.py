@@ -45,7 +45,8 @@ class StrictRoute(APIRoute):
     """A route whose body is JSON, read by ``parse``, whatever its sender calls it.
 
     What a page of another site has a browser send, without a key, is refused: a browser asks before
-    it sends what is called JSON, and it would not ask here.
+    it sends what is called JSON, and it would not ask here. The service's own pages are those of
+    its host, and of ``app.state.origin`` where people log in to it behind a proxy.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -59,6 +60,7 @@ class StrictRoute(APIRoute):
                 and "authorization" not in request.headers
                 and origin
                 and urlsplit(origin).netloc != host
+                and origin.lower() != request.app.state.origin
             ):
                 raise Problem(
                     HTTPStatus.FORBIDDEN,
