@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from torchedu.cli.first_words import words_known
+from torchedu.cli.first_words import check, words_known
 from torchedu.cli.terminal import Terminal
 from torchedu.errors import ConfigError, MissingExtraError, worded
 from torchedu.parsing import TwoLineErrors, unknown_option
@@ -33,7 +33,9 @@ def main(arguments: Sequence[str]) -> None:
         name = word.partition("=")[0].removeprefix("--")
         if word.startswith("--") and "." not in name and name not in known:
             raise unknown_option(name, known, "torchedu tune")
-    tune(recipe, **vars(parser.parse_args(own)))
+    given = vars(parser.parse_args(own))
+    check("fit", recipe)
+    tune(recipe, **given)
 
 
 def divided(arguments: Sequence[str], names: Collection[str]) -> tuple[list[str], list[str]]:
