@@ -40,7 +40,7 @@ test-services: install ## what needs services and builds: DeepSpeed, Horovod, Ra
 	$(BIN)/python -m pip install -qq -c constraints.txt "deepspeed>=0.19" "bitsandbytes>=0.50" "psycopg[binary]>=3.2" \
 		"ray[train,tune]>=2.52" "kubeflow-trainer-api>=2.3" "kubernetes-validate>=1.37"
 	scripts/build_horovod.sh
-	$(BIN)/python -m pytest --durations=5 tests/services tests/launch/test_kubernetes.py tests/test_job_status.py \
+	$(BIN)/python -m pytest --durations=5 tests/services tests/launch/test_kubernetes.py tests/serve/test_deployment.py tests/test_job_status.py \
 		tests/serve/test_processes.py tests/serve/test_order.py tests/strategies/test_deepspeed.py \
 		tests/strategies/test_horovod.py tests/strategies/test_sync_batch_norm.py tests/models/test_low_rank.py
 

@@ -67,8 +67,8 @@ DOORS = {
     "ranks ranges bounded run_lock sections run_folder lightning numpy optuna ray torch torchedu",
     "export": "checkpoints tasks domains readers models batch permissions strict companions "
     "schema bounded onnxruntime onnxscript peft safetensors torch transformers",
-    "serve": "threads people privacy engine domains metrics datasets companions schema run_folder "
-    "fastapi jwt numpy prometheus_client pydantic sqlalchemy torch uvicorn",
+    "serve": "threads people privacy engine domains metrics datasets companions schema bounded "
+    "run_folder fastapi jwt numpy prometheus_client pydantic sqlalchemy torch uvicorn",
     "report": "bounded sections run_folder jinja2 matplotlib numpy",
     "testing": "datamodules domains models layers datasets batch companions schema numpy pyarrow "
     "torch",

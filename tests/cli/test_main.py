@@ -95,7 +95,7 @@ def test_what_every_command_takes_is_of_its_words_alone(monkeypatch: pytest.Monk
     monkeypatch.setattr("torchedu.cli.report.main", lambda words: met.append((words, held())))
     words = ["report", "--trust", "a,b.c", "x", "--trust=d", "--sealed_only", "--allow_download"]
     assert main(words) == 0
-    assert met == [(("x",), Permissions(frozenset({"a", "b.c", "d"}), True, True, False))]
+    assert met == [(["x"], Permissions(frozenset({"a", "b.c", "d"}), True, True, False))]
     assert held() == Permissions()
     assert main(["report", "--trust"]) == 2
     assert main(["report", "x", "--trust", "../mine"]) == 2

@@ -35,6 +35,11 @@ def main(arguments: Sequence[str]) -> None:
     name, *options = own
     if name not in LAUNCHERS:
         raise ConfigError(f"torchedu launch knows no {name!r}.", allowed(name, LAUNCHERS))
+    if END not in arguments and TRAINING in options:
+        raise ConfigError(
+            f"no {END} stands before {TRAINING}: its words would be the job's.",
+            f"torchedu launch {name} [OPTIONS] {END} {TRAINING} --config ... --run FOLDER",
+        )
     parser = TwoLineErrors(
         prog=f"torchedu launch {name}",
         description=f"usage: torchedu launch {name} [OPTIONS] -- fit --config ... --run FOLDER. "

@@ -156,6 +156,8 @@ def _outcome(row: "Row") -> str:
 
 
 def _show(terminal: Terminal, now: "Standing", final: "Final", folder: Path) -> None:
+    from torchedu.tune.tested import overlooked
+
     counts = [(state, now.count(state)) for state in ("whole", "stopped", "failed")]
     states = ", ".join(f"{number} {state}" for state, number in counts if number)
     table = Table(title=f"{len(now.rows)} trials: {states}; the best", title_justify="left")
@@ -176,6 +178,9 @@ def _show(terminal: Terminal, now: "Standing", final: "Final", folder: Path) -> 
     terminal.print_whole(table)
     if not now.keeps:
         terminal.print(f"No trial keeps {', '.join(map(str, now.goals.limits))}.")
+    for number, at in final.tested.items():
+        if said := overlooked(number, rows[number].reached, at):
+            terminal.print(said)
     for seed, at in final.seeds.items():
         scores = ", ".join(f"{name[4:]} {_interval(*score)}" for name, score in at.items())
         terminal.print(f"best, seed {seed}, test part: {scores}")

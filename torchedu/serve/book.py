@@ -127,7 +127,7 @@ def _decided(
     for follower in followers:
         for student, answer in said.get(follower.name, {}).items():
             yield Decision(
-                time, key, student, verb, follower.name, follower.model, seq,
+                time, key, student, verb, follower.name, follower.network, seq,
                 input_of(follower, student), json.dumps(asked, ensure_ascii=False),
                 json.dumps(answer, ensure_ascii=False), RULES[verb],
             )  # fmt: skip

@@ -25,6 +25,7 @@ from torchedu.domains import Domain
 from torchedu.errors import ConfigError, TorcheduError
 from torchedu.serve.access import Access, Keys
 from torchedu.serve.app import LIMIT, create_app
+from torchedu.serve.browser_login import Login
 from torchedu.serve.forgetter import Forgetter
 from torchedu.serve.forwarding import address_of, forward
 from torchedu.serve.log import EventLog
@@ -72,6 +73,13 @@ class Settings:
     retain: int | None = None
     derived: Sequence[str] = ()
     issuer: Issuer | None = None
+    login: Login | None = None
+    require_key: bool = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether nobody is answered before there is a key."""
+        return self.require_key or self.issuer is not None
 
 
 @dataclass
@@ -256,7 +264,7 @@ def _follow(
     versions = Versions(
         followers, log, Serving(kinds, opened.given, opened.at), settings.prerequisites, now
     )
-    access = Access(keys, log, settings.rate, required=settings.issuer is not None)
+    access = Access(keys, log, settings.rate, required=settings.closed)
     service = Service(
         followers, log, access=access, versions=versions, decisions=settings.decisions
     )
@@ -285,15 +293,15 @@ def _speak(
         [Path(run) for run in settings.runs], [Path(folder) for folder in settings.derived],
     )  # fmt: skip
     retain = settings.retain if first else None
-    issuer = settings.issuer
     config = uvicorn.Config(
         create_app(
             Asker(path),
             TextRuns(opened.domains, opened.at),
             settings.body_limit,
-            issuer,
+            settings.issuer,
             forgetter,
             retain,
+            settings.login,
         ),
         access_log=False,  # addresses hold names
         log_level="warning",
@@ -313,7 +321,7 @@ def _check_keys(settings: Settings) -> None:
     """Refuse to be reached by others without keys."""
     keys = Keys(settings.store)
     try:
-        if settings.host not in LOOPBACK and not keys and settings.issuer is None:
+        if settings.host not in LOOPBACK and not keys and not settings.closed:
             raise ConfigError(
                 f"⟦host⟧ is {settings.host!r}, which others reach, and {settings.store} has no "
                 "keys.",

@@ -248,7 +248,7 @@ class Versions:
         for run, kind in self._kinds.items():
             about: dict[str, Any] = {
                 "run": run, "task": kind.__name__, "path": self._at[run],
-                "network": networks.get(run) or None, "since": since.get(run),
+                "network": networks.get(run), "since": since.get(run),
             }  # fmt: skip
             about["candidate"] = self._candidate(run)
             runs.append(about)
@@ -263,7 +263,7 @@ class Versions:
             "since": candidate.place.since, "students": candidate.students,
         }  # fmt: skip
         if candidate.follower is not None:
-            said["network"] = candidate.follower.network or None
+            said["network"] = candidate.follower.network
         if candidate.problem is not None:
             said["problem"] = Problem.of(candidate.problem).to_json()
         if candidate.comparison is not None:
