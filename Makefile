@@ -14,7 +14,7 @@ export TORCHEDU_DATA ?= $(abspath ../shared/data)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test test-gpu test-services test-browser lint bench bench-deps lock audit clean
+.PHONY: help install train test test-gpu gpu-campaign test-services test-browser lint bench bench-deps lock audit clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -29,6 +29,9 @@ test: lint ## style, types and every test that needs neither a GPU nor a service
 
 test-gpu: install ## what needs a CUDA device; skipped with the reason where there is none
 	$(BIN)/python -m pytest -m gpu
+
+gpu-campaign: install ## all that one GPU can tell in eight minutes, kept in benchmarks/results/gpu.json
+	$(BIN)/python benchmarks/gpu_campaign.py
 
 # DeepSpeed, bitsandbytes, Ray, psycopg and Horovod stay out of the lock: the first three are large and slow to
 # start, the fourth is for a service, the last is built for the torch there is. What reads manifests of
