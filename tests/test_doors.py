@@ -78,7 +78,7 @@ DOORS = {
     "rich",
     "people": "numpy",
     "job_status": "",
-    "ray_address": "",
+    "ray_address": "ray",
     "launch": "job_status ray_address parsing bounded run_folder ray",
 }
 LONGEST = 400  # lines; a longer file gives its reason in a comment `# Long because ...` at its top
