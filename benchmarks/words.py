@@ -4,8 +4,8 @@
     python benchmarks/words.py --short    # two: words.typo and words.help alone
 
 ``words.typo`` makes 60 mistakes in a command that is right: an option, a class, a recipe, a path, a
-run. Each is told by a process of its own, whose processor time is measured and which says whether
-it imported torch; and the second line of each has to offer the word that was meant.
+column, a run. Each is told by a process of its own, whose processor time is measured and which says
+whether it imported torch; and the second line of each has to offer the word that was meant.
 ``words.help`` counts lines of help. ``words.again`` trains twelve runs, of all six tasks, and the
 command of each report's "The same again" from another folder; every score has to be the same.
 Pages and notebooks (``words.pages``, ``words.notebook``) are tests: ``make test-browser``.
@@ -33,7 +33,8 @@ from torchedu.parsing import RECIPES
 CPU_SECONDS = 0.7
 LINES, LINES_OF_A_RECIPE = 30, 60
 RIGHT = (
-    "fit --data.path answers.csv",
+    "fit --data.path marks.csv --data.columns.student who --data.columns.correct mark",
+    "fit --data.path answers.csv --init_from runs/old",
     "fit --data.path answers.csv --model.net SAKT --model.net.dim 32 --model.lr 0.01",
     "fit --config akt --data.path answers.csv --trainer.max_epochs 3 --data.batch_size 8",
     "fit --data.path answers.csv --data.window 100 --early_stopping.patience 3 --run runs/new",
@@ -41,6 +42,8 @@ RIGHT = (
     "predict runs/old --data.path answers.csv --format csv",
 )
 """Commands; each word of theirs that is ours is misspelt in turn."""
+PLACES = ("answers.csv", "marks.csv", "runs/old", "who", "mark")
+"""What is there: files, a run, and headings."""
 WAYS = (
     lambda word: word[:-2] + word[-1] + word[-2],  # two letters change places
     lambda word: word[:-1],  # one is missing
@@ -64,7 +67,7 @@ def mistakes() -> list[tuple[list[str], list[str], int]]:
             for place, word in enumerate(words[1:], 1):
                 before = words[place - 1]
                 ours = word.startswith("--") or before in ("--config", "--model.net")
-                path = word in ("answers.csv", "runs/old")
+                path = word in PLACES
                 if not (ours or path) or word in ("--config", "--format"):
                     continue
                 wrong = [*words[:place], way(word), *words[place + 1 :]]
@@ -78,6 +81,7 @@ def typo() -> tuple[list[Goal], Any]:
     with TemporaryDirectory() as folder:
         place = Path(folder)
         (place / "answers.csv").write_text("student,item,skill,correct\nann,q1,k,1\n")
+        (place / "marks.csv").write_text("who,item,skill,mark\nann,q1,k,1\n")
         old = place / "runs" / "old" / "checkpoints"
         old.mkdir(parents=True)
         (old / "best.ckpt").write_bytes(b"")

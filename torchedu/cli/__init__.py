@@ -10,6 +10,7 @@ from importlib import import_module
 from torchedu import __version__
 from torchedu.errors import ConfigError, TorcheduError, allowed, command_line, read_by
 from torchedu.permissions import Permissions, allowing
+from torchedu.threads import choose, taken
 
 COMMANDS = {
     "fit": "train a model, then score it on students it has not seen and write the report",
@@ -42,6 +43,14 @@ PERMISSIONS = {
     "--plain_csv": "write CSV without an apostrophe before what a spreadsheet would compute",
 }
 """What every command takes, from its words alone and never from a file."""
+
+COMPUTES = {
+    **dict.fromkeys(("fit", "tune", "bench", "validate", "test", "predict", "explain"), None),
+    "export": None,
+    "serve": 1,  # forks want one thread, and a request is too small for two
+}
+"""Commands that compute, and in how many threads, where that does not depend on free cores."""
+THREADS = {"--threads N": "how many threads a command computes with; as many as cores are free"}
 
 LEFT = 128 + 13
 """Exit code of a command whose output nobody reads any more: a shell's for SIGPIPE."""
@@ -122,11 +131,17 @@ def _run(command: str, *words: str) -> int:
             known = THEIRS.get(command, command)
             every = allowed(known, COMMANDS, len(COMMANDS))
             raise ConfigError(f"torchedu has no command {command!r}.", every)
-        if text := import_module("torchedu.cli.manual").manual(command, words):
+        asked, rest = taken(words) if command in COMPUTES else (None, [*words])
+        if text := import_module("torchedu.cli.manual").manual(command, rest):
             print(text)
             return 0
-        import_module("torchedu.cli.first_words").check(command, words)
-        import_module(f"torchedu.cli.{command}").main(words)
+        import_module("torchedu.cli.first_words").check(command, rest)
+        if command in COMPUTES and not {"-h", "--help"}.intersection(rest):
+            # Before anything is imported that computes, and reads it once.
+            notice = choose(asked, COMPUTES[command])
+            if notice is not None:
+                print(notice, file=sys.stderr, flush=True)
+        import_module(f"torchedu.cli.{command}").main(rest)
     except TorcheduError as error:
         print(error, file=sys.stderr)
         return error.code
@@ -157,7 +172,7 @@ def _run(command: str, *words: str) -> int:
 def _help() -> str:
     commands, permissions = (
         [f"  {name:{max(map(len, table))}}  {purpose}" for name, purpose in table.items()]
-        for table in (COMMANDS, PERMISSIONS)
+        for table in (COMMANDS, PERMISSIONS | THREADS)
     )
     return "\n".join(
         [

@@ -4,20 +4,30 @@ A split never depends on the order of rows in a file: students are drawn by a ha
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from torchedu.datasets.answers import AnswerStore
-from torchedu.datasets.store import Store
+from torchedu.datasets.store import Store, row_blocks
 from torchedu.errors import ConfigError, allowed
 from torchedu.schema import GROUP, Vocabulary
+
+Rows = NDArray[np.signedinteger]
+"""Rows of a store, or positions in a history: 32 bits hold any, and half the memory of 64."""
 
 PARTS = ("train", "val", "test")
 KINDS = ("student", "time", "fold", "column")
 MORE = "Use more data, larger shares, or another split."
 """What a user can do about an empty part."""
+CHUNK = 1 << 16
+"""Letters of names, or times, looked at at once: what is made of them stays near the processor."""
+_SHORT = 256
+"""Letters of a name whose share of its hash is looked up; those beyond are computed."""
+_CELLS = 1 << 16
+"""Cells in which times are counted, each time in those of the cell that holds what is sought."""
 
 
 class Part(NamedTuple):
@@ -29,14 +39,14 @@ class Part(NamedTuple):
         stop: Position after the last; no answer from here on is seen.
     """
 
-    student: NDArray[np.int64]
-    first: NDArray[np.int64]
-    stop: NDArray[np.int64]
+    student: Rows
+    first: Rows
+    stop: Rows
 
     @property
     def num_answers(self) -> int:
         """How many answers are scored."""
-        return int((self.stop - self.first).sum())
+        return int(self.stop.sum() - self.first.sum())
 
 
 def split(
@@ -79,7 +89,7 @@ def split(
         parts = _by_time(store, val, test)
     else:
         parts = {
-            name: _whole(store, np.flatnonzero(where))
+            name: whole_histories(store.history_offsets, where)
             for name, where in _students(store, by, val, test, seed, folds, fold, column).items()
         }
     for name, part in parts.items():
@@ -162,10 +172,11 @@ def drawn(
     place: NDArray[np.int64], in_test: NDArray[np.bool_], val: float
 ) -> dict[str, NDArray[np.bool_]]:
     """Return who is in which part, the first ``val`` of those not in the test in the validation."""
-    num = len(place)
-    rest = np.argsort(np.where(in_test, num, place), kind="stable")[: num - in_test.sum()]
-    in_val = np.zeros(num, bool)
-    in_val[rest[: max(1, round(len(rest) * val))]] = True
+    in_val, rest = ~in_test, place[~in_test]
+    if len(rest):
+        last = min(max(1, round(len(rest) * val)), len(rest)) - 1
+        rest.partition(last)
+        in_val &= place <= rest[last]
     return {"train": ~in_test & ~in_val, "val": in_val, "test": in_test}
 
 
@@ -185,9 +196,18 @@ def _column(store: AnswerStore, column: str | None) -> tuple[NDArray[np.bool_], 
     return value == names.id("test"), value == names.id("val")
 
 
-def _whole(store: AnswerStore, students: NDArray[np.int64]) -> Part:
-    lengths = np.diff(store.history_offsets)[students]
-    return Part(students, np.zeros_like(lengths), lengths)
+def whole_histories(
+    offsets: NDArray[np.int64], some: NDArray[np.bool_] | slice = slice(None)
+) -> Part:
+    """Return all that some students answered as a part.
+
+    Args:
+        offsets: Where each history begins; shape (students + 1,).
+        some: Which students; all where it is not said.
+    """
+    lengths = np.diff(offsets).astype(np.int32)[some]
+    students = np.arange(len(offsets) - 1, dtype=np.int32)[some]
+    return Part(students, np.broadcast_to(np.int32(0), lengths.shape), lengths)
 
 
 def _by_time(store: AnswerStore, val: float, test: float) -> dict[str, Part]:
@@ -203,19 +223,55 @@ def by_time(
     time: NDArray[np.int64], offsets: NDArray[np.int64], val: float, test: float
 ) -> dict[str, Part]:
     """Return stretches of time as parts, given histories one after the other in order of time."""
-    cuts = np.quantile(time, [1 - val - test, 1 - test], method="higher")
+    cuts = _quantiles(time, [1 - val - test, 1 - test])
     # Histories are in order of time: the number of a student's answers before a cut is its place.
-    counts = [
-        np.add.reduceat(np.append(time < cut, False).astype(np.int64), offsets[:-1])
-        * (np.diff(offsets) > 0)
-        for cut in cuts
-    ]
-    return between([np.zeros(len(offsets) - 1, np.int64), *counts, np.diff(offsets)])
+    counts = np.zeros((len(cuts), len(offsets) - 1), np.int32)
+    for rows in row_blocks(offsets, CHUNK):
+        bounds = offsets[rows.start : rows.stop + 1]
+        some, begins = time[bounds[0] : bounds[-1]], bounds[:-1] - bounds[0]
+        for count, cut in zip(counts, cuts, strict=True):
+            before = np.append(0, np.cumsum(some < cut, dtype=np.int32))
+            count[rows] = before[bounds[1:] - bounds[0]] - before[begins]
+    lengths = np.diff(offsets).astype(np.int32)
+    return between([np.broadcast_to(np.int32(0), lengths.shape), *counts, lengths])
 
 
-def between(bounds: Sequence[NDArray[np.int64]]) -> dict[str, Part]:
+def _quantiles(time: NDArray[np.int64], shares: Sequence[float]) -> list[np.int64]:
+    """Return the times that so large shares of all do not exceed, as ``numpy.quantile`` has them.
+
+    That sorts a copy; here times are counted in cells, then those of one cell in finer ones, a
+    block of them in memory at a time.
+    """
+    blocks = [slice(begin, begin + CHUNK) for begin in range(0, len(time), CHUNK)]
+    if not blocks:
+        return [np.int64(0)] * len(shares)
+    # Unsigned distances: from the first time to the last it may be more than a signed one holds.
+    lowest = np.int64(min(time[some].min() for some in blocks))
+    highest = np.int64(max(time[some].max() for some in blocks))
+    span = int(highest) - int(lowest)
+    places = [int(np.ceil((len(time) - 1) * share)) for share in shares]
+    begins, width = [0] * len(shares), max(span.bit_length() - _CELLS.bit_length() + 1, 0)
+    while True:
+        counts = {begin: np.zeros(_CELLS, np.int64) for begin in begins}
+        for some in blocks:
+            since = np.asarray(time[some], np.int64).view(np.uint64) - lowest.view(np.uint64)
+            for begin, count in counts.items():
+                inside = since - np.uint64(begin)
+                inside = inside[inside <= np.uint64((_CELLS << width) - 1)] >> np.uint64(width)
+                count += np.bincount(inside.view(np.int64), minlength=_CELLS)
+        for i, begin in enumerate(begins):
+            ends = np.cumsum(counts[begin])
+            cell = int(np.searchsorted(ends, places[i], "right"))
+            places[i] -= int(ends[cell] - counts[begin][cell])
+            begins[i] = begin + (cell << width)
+        if not width:
+            return [np.int64(int(lowest) + begin) for begin in begins]
+        width = max(width - _CELLS.bit_length() + 1, 0)
+
+
+def between(bounds: Sequence[Rows]) -> dict[str, Part]:
     """Return the parts between four positions in each student's history; shape (students,) each."""
-    students, parts = np.arange(len(bounds[0])), {}
+    students, parts = np.arange(len(bounds[0]), dtype=np.int32), {}
     for name, first, stop in zip(PARTS, bounds[:-1], bounds[1:], strict=True):
         some = stop > first
         parts[name] = Part(students[some], first[some], stop[some])
@@ -264,16 +320,43 @@ def random_places(
     """
     offsets = store.offsets(table, column)
     data = store.values(table, f"{column}.utf8")
-    position = np.arange(len(data), dtype=np.uint64) - np.repeat(
-        offsets[:-1].astype(np.uint64), np.diff(offsets)
-    )
+    hashes = np.empty(len(offsets) - 1, np.uint64)
     with np.errstate(over="ignore"):  # arithmetic modulo 2**64
-        letters = _mix((data.astype(np.uint64) + np.uint64(1)) ^ _mix(position + np.uint64(seed)))
-        sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(letters, dtype=np.uint64)])
-        hashes = _mix(sums[offsets[1:]] - sums[offsets[:-1]])
-    place = np.empty(len(hashes), np.int64)
-    place[np.argsort(hashes, kind="stable")] = np.arange(len(hashes))
+        for rows in row_blocks(offsets, CHUNK):
+            bounds = offsets[rows.start : rows.stop + 1]
+            hashes[rows] = _hashes(data[bounds[0] : bounds[-1]], bounds - bounds[0], seed)
+    order = np.argsort(hashes, kind="stable")
+    del hashes
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
     return place
+
+
+def _hashes(data: NDArray[np.uint8], offsets: NDArray[np.int64], seed: int) -> NDArray[np.uint64]:
+    """Return a hash of each of some names, given their letters one name after the other."""
+    position = np.arange(len(data)) - np.repeat(offsets[:-1], np.diff(offsets))
+    short = position < _SHORT
+    letters = _letters(seed).take(np.where(short, position, 0) * 256 + data)
+    if not short.all():
+        far = ~short
+        letters[far] = _letter_hashes(data[far], position[far], seed)
+    sums = np.zeros(len(data) + 1, np.uint64)
+    np.cumsum(letters, out=sums[1:])
+    return _mix(sums[offsets[1:]] - sums[offsets[:-1]])
+
+
+@lru_cache(maxsize=2)
+def _letters(seed: int) -> NDArray[np.uint64]:
+    """Return the share of each letter at each of the first places; shape (_SHORT * 256,)."""
+    place, letter = np.divmod(np.arange(_SHORT * 256), 256)
+    return _letter_hashes(letter, place, seed)
+
+
+def _letter_hashes(
+    letter: NDArray[np.integer], position: NDArray[np.int64], seed: int
+) -> NDArray[np.uint64]:
+    place = _mix(position.astype(np.uint64) + np.uint64(seed))
+    return _mix((letter.astype(np.uint64) + np.uint64(1)) ^ place)
 
 
 def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -26,6 +26,7 @@ from torchedu.domains import Domain
 from torchedu.errors import ConfigError, TorcheduError
 from torchedu.serve.access import Access, Keys
 from torchedu.serve.app import LIMIT, create_app
+from torchedu.serve.browser_login import Login
 from torchedu.serve.forgetter import Forgetter
 from torchedu.serve.forwarding import address_of, forward
 from torchedu.serve.log import EventLog, Unwritable
@@ -79,6 +80,13 @@ class Settings:
     retain: int | None = None
     derived: Sequence[str] = ()
     issuer: Issuer | None = None
+    login: Login | None = None
+    require_key: bool = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether nobody is answered before there is a key."""
+        return self.require_key or self.issuer is not None
 
 
 @dataclass
@@ -130,7 +138,7 @@ def serve(settings: Settings, ready: Callable[[str, Mapping[str, str]], None]) -
     """
     if settings.forward is not None:
         address_of(settings.forward)  # what is wrong is told now
-    torch.set_num_threads(1)  # forks want one thread, and a request is too small for two
+    torch.set_num_threads(1)  # until all are forked: a pool of threads does not live on in a fork
     opened = opened_for(settings)
     with (
         _bound(settings.host, settings.port) as door,
@@ -143,7 +151,7 @@ def serve(settings: Settings, ready: Callable[[str, Mapping[str, str]], None]) -
         check_keys(settings)
         askable = [Shard(store, f"{folder}/{store.shard}") for store in stores]
         listeners = [stack.enter_context(shard.listening()) for shard in askable]
-        watcher = Watcher(STATES)
+        watcher = Watcher(STATES, len(stores) + settings.workers)
         for shard, listener in zip(askable, listeners, strict=True):
             watcher.start(
                 f"{STATES}{shard.store.shard}",
@@ -305,15 +313,15 @@ def _speak(
         [Path(run) for run in settings.runs], [Path(folder) for folder in settings.derived],
     )  # fmt: skip
     retain = settings.retain if first else None
-    issuer = settings.issuer
     config = uvicorn.Config(
         create_app(
             asking(shards, settings.rate is not None),
             TextRuns(opened.domains, opened.at),
             settings.body_limit,
-            issuer,
+            settings.issuer,
             forgetter,
             retain,
+            settings.login,
         ),
         access_log=False,  # addresses hold names
         log_level="warning",
@@ -333,7 +341,7 @@ def check_keys(settings: Settings) -> None:
     """Refuse to be reached by others without keys."""
     keys = Keys(settings.store)
     try:
-        if settings.host not in LOOPBACK and not keys and settings.issuer is None:
+        if settings.host not in LOOPBACK and not keys and not settings.closed:
             raise ConfigError(
                 f"⟦host⟧ is {settings.host!r}, which others reach, and the service has no keys.",
                 "Make one: torchedu keys add STORE NAME; or name an ⟦issuer⟧.",

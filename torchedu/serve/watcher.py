@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from typing import NoReturn
 
+from torchedu.threads import share
+
 AT_LEAST = 1.0
 """Seconds after which a process that fails has not failed as it began."""
 WATCHED = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
@@ -21,10 +23,11 @@ class Watcher:
 
     Args:
         last: Begins the names of those that end after the others.
+        processes: How many of them compute.
     """
 
-    def __init__(self, last: str) -> None:
-        self._last = last
+    def __init__(self, last: str, processes: int) -> None:
+        self._last, self._processes = last, processes
         self._jobs: dict[str, Callable[[], None]] = {}
         self._running: dict[int, tuple[str, float]] = {}
         self.parent_gone, self._alive = socket.socketpair()  # the first reads its end when we die
@@ -46,6 +49,7 @@ class Watcher:
         code = 1
         try:
             self._alive.close()
+            share(self._processes)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
             job()
             code = 0

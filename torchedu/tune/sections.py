@@ -17,7 +17,7 @@ from torchedu.sections import (
 )
 from torchedu.tune.results import FAILED, STOPPED, WHOLE, Row, Standing, importances
 from torchedu.tune.study import Study
-from torchedu.tune.tested import OnTest
+from torchedu.tune.tested import OnTest, overlooked
 
 Tested = dict[int, dict[str, OnTest]]
 
@@ -55,6 +55,7 @@ def _front(now: Standing, tested: Tested) -> Section:
         "is. On the test part, which no choice looked at, they reach what the table tells; in "
         "brackets where that lies in 95 of 100 draws of other people."
     )
+    words += filter(None, (overlooked(n, rows[n].reached, at) for n, at in tested.items()))
     columns = ["trial", *goals.names]
     columns += [f"{_plain(name)}, test" for name in goals.names if name in _any(tested)]
     cells: list[list[str | Number]] = []
@@ -63,7 +64,7 @@ def _front(now: Standing, tested: Tested) -> Section:
         cells.append(
             [
                 f"{number}{' (the best)' if number == now.best.number else ''}",
-                *(_cell(reached[name]) for name in goals.names),
+                *(_reached(reached[name]) for name in goals.names),
                 *(_interval(scores.get(name)) for name in goals.names if name in _any(tested)),
             ]
         )
@@ -146,7 +147,7 @@ def _all(now: Standing) -> Section:
     columns = ["trial", "state", *now.goals.names, "validations", *options, "why it failed"]
     cells: list[list[str | Number]] = [
         [
-            str(row.number), row.state, *(_cell(row.reached.get(n)) for n in now.goals.names),
+            str(row.number), row.state, *(_reached(row.reached.get(n)) for n in now.goals.names),
             row.validations, *(_cell(row.options.get(n)) for n in options), row.error[:120],
         ]
         for row in now.rows
@@ -182,6 +183,10 @@ def _cell(value: object) -> str:
     if value is None:
         return "–"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _reached(value: float | None) -> str:
+    return f"{value:.4f}" if value is not None and abs(value) < 10 else _cell(value)
 
 
 def _interval(score: OnTest | None) -> str:
