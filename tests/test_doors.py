@@ -76,7 +76,7 @@ DOORS = {
     "run_folder numpy pyarrow",
     "cli": "launch threads job_status privacy report serve export tune bench prediction run "
     "checkpoints engine domains leaks datasets parsing permissions schema bounded sections "
-    "run_folder optuna rich",
+    "run_folder optuna pyarrow rich",
     "people": "numpy",
     "job_status": "",
     "ray_address": "ray",

@@ -48,7 +48,9 @@ def test_figures_are_kept_stage_by_stage_and_a_cut_keeps_what_is_done(
     told = json.dumps({"benchmark": "x", "goals": [{"goal": "g", "figure": 1, "must": "m"}]})
     stages = {
         "quick": campaign.Stage(("-c", f"print({told!r})"), 60, "says"),
-        "slow": campaign.Stage(("-c", "print('begun', flush=True); raise SystemExit(3)"), 60, "breaks off"),
+        "slow": campaign.Stage(
+            ("-c", "print('begun', flush=True); raise SystemExit(3)"), 60, "breaks off"
+        ),
     }
     monkeypatch.setattr(campaign, "STAGES", stages)
     monkeypatch.setattr(campaign, "GONE", {name: stage.words for name, stage in stages.items()})
