@@ -79,7 +79,7 @@ DOORS = {
     "run_folder optuna pyarrow rich",
     "people": "numpy",
     "job_status": "",
-    "ray_address": "",
+    "ray_address": "ray",
     "threads": "",
     "launch": "ray_address job_status parsing bounded run_folder ray",
 }
