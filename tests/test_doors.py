@@ -29,7 +29,8 @@ DOORS = {
     "parsing": "jsonargparse",
     "batch": "schema torch",
     "ranks": "torch",
-    "datasets": "schema bounded defusedxml numpy openpyxl phonenumbers pyarrow rich scipy",
+    "datasets": "ranges schema bounded defusedxml numpy openpyxl phonenumbers pyarrow rich scipy "
+    "soundfile soxr",
     "leaks": "datasets schema numpy",
     "layers": "schema torch",
     "models": "layers batch ranges permissions strict schema bounded bitsandbytes huggingface_hub "
