@@ -29,7 +29,8 @@ DOORS = {
     "parsing": "jsonargparse",
     "batch": "schema torch",
     "ranks": "torch",
-    "datasets": "schema bounded defusedxml numpy openpyxl phonenumbers pyarrow rich scipy",
+    "datasets": "ranges schema bounded defusedxml numpy openpyxl phonenumbers pyarrow rich scipy "
+    "soundfile soxr",
     "leaks": "datasets schema numpy",
     "layers": "schema torch",
     "models": "layers batch ranges permissions strict schema bounded bitsandbytes huggingface_hub "
@@ -76,10 +77,10 @@ DOORS = {
     "run_folder numpy pyarrow",
     "cli": "launch threads job_status privacy report serve export tune bench prediction run "
     "checkpoints engine domains leaks datasets parsing permissions schema bounded sections "
-    "run_folder optuna rich",
+    "run_folder optuna pyarrow rich",
     "people": "numpy",
     "job_status": "",
-    "ray_address": "",
+    "ray_address": "ray",
     "threads": "",
     "launch": "ray_address job_status parsing bounded run_folder ray",
 }
