@@ -98,8 +98,8 @@ class _Bounded(yaml.SafeLoader):
         self._depth -= 1
         return node
 
-    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
-        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
         names = set[str]()
         for name, _ in node.value:
             if isinstance(name, yaml.ScalarNode) and name.value in names:
