@@ -93,3 +93,16 @@ def test_a_new_value_of_an_attribute_is_no_obstacle(tmp_path: Path) -> None:
     assert grown.num_groups == second.num_groups
     grown.agree(second, training=True)
     assert grown.popularity[2:].min() > 0
+
+
+def test_counts_beside_the_network_keep_their_type_in_half_precision() -> None:
+    domain = Recommendation(TwoTower, 14, 16, 6, 5)
+    domain.popularity.copy_(torch.arange(14) + 1000.3)
+    wanted = domain.popularity.clone()
+    domain.metrics.to("cpu")
+    domain.to(torch.bfloat16)
+    assert {x.dtype for x in domain.net.parameters()} == {torch.bfloat16}
+    assert torch.equal(domain.popularity, wanted)
+    domain.to("meta")
+    assert domain.popularity.is_meta
+    assert domain.popularity.dtype == torch.float32
