@@ -1,6 +1,6 @@
 """Answers typed and spoken graded together, by a network small enough to begin from nothing."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -48,7 +48,7 @@ class SpokenGrader(Network):
     """
 
     sizes = ("num_scores", "num_places", "num_bands", "text_dim")
-    limits = {"hidden": DROPPED, "varied": SHARE}  # noqa: RUF012
+    limits: ClassVar = {"hidden": DROPPED, "varied": SHARE}
 
     def __init__(
         self,

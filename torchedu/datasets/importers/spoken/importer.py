@@ -258,7 +258,10 @@ class _Rows:
             )
         if self.how.deidentify:
             notes += self._mask()
-        kinds, shown = {}, {"recording": np.array(self._recording), "part": np.array(self._part)}
+        kinds: dict[str, Names] = {}
+        shown: dict[str, Any] = {
+            "recording": np.array(self._recording), "part": np.array(self._part),
+        }  # fmt: skip
         for name, column in self._groups.items():
             known = sorted({value for value in column if value is not None})
             kinds[name] = Names([known[i] for i in natural_order(known).tolist()])
