@@ -39,7 +39,7 @@ def _named(task: AnswerGrading, data: SpokenAnswers, heard: Columns) -> pa.Table
         chance = {key: heard[key][:, y].astype(np.float64) for key in ("chance", "typed", "spoken")}
         ends = interval(chance["chance"], int(places[y]))
 
-        def scaled(value: Values, y: int = y) -> Values:
+        def scaled(value: NDArray[Any], y: int = y) -> Values:
             rounded: Values = np.round(low[y] + value * (high[y] - low[y]), 4)
             return rounded
 
