@@ -10,6 +10,7 @@ from importlib import import_module
 from torchedu import __version__
 from torchedu.errors import ConfigError, TorcheduError, allowed, command_line, read_by
 from torchedu.permissions import Permissions, allowing
+from torchedu.stages import stage
 
 COMMANDS = {
     "fit": "train a model, then score it on students it has not seen and write the report",
@@ -125,9 +126,13 @@ def _run(command: str, *words: str) -> int:
         if text := import_module("torchedu.cli.manual").manual(command, words):
             print(text)
             return 0
-        import_module("torchedu.cli.first_words").check(command, words)
+        first_words = import_module("torchedu.cli.first_words")
+        first_words.check(command, words)
+        if command in first_words.CHECKED:
+            stage(f"{command}: importing torch")
         import_module(f"torchedu.cli.{command}").main(words)
     except TorcheduError as error:
+        stage()
         print(error, file=sys.stderr)
         return error.code
     except BrokenPipeError:

@@ -19,6 +19,7 @@ from torchedu.metrics.paired import Estimate
 from torchedu.prediction.stream import predicted
 from torchedu.run_folder import RunFolder
 from torchedu.sections import Section, Table
+from torchedu.stages import stage
 from torchedu.tasks import Task
 
 Baselines = bool | Sequence[Baseline[Any, Any] | type[Baseline[Any, Any]]]
@@ -155,7 +156,9 @@ def fitted(
     if twice is not None:
         raise ConfigError(f"two baselines are called {twice!r}.", "Give each a name of its own.")
     for baseline in (*own, *given):
+        stage(f"fitting the baseline {baseline.name}")
         baseline.fit(data)
+    stage()
     words = [
         f"{baseline.name} {', '.join(f'{key} {value:g}' for key, value in baseline.chosen.items())}"
         for baseline in every
