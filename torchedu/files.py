@@ -132,6 +132,20 @@ def take_space(file: IO[bytes], size: int) -> None:
         os.posix_fallocate(file.fileno(), 0, size)
 
 
+def named_too(file: Path, place: Path) -> None:
+    """Give a file another name on its disk: beside its own where the disk can, else instead.
+
+    Args:
+        file: It.
+        place: The other name; what stood there is replaced.
+    """
+    place.unlink(missing_ok=True)
+    try:
+        os.link(file, place)
+    except OSError:
+        file.replace(place)
+
+
 def write_json(file: Path, value: Any) -> None:
     """Write plain values as JSON, in a folder that need not exist; see ``whole``."""
     file.parent.mkdir(parents=True, exist_ok=True)

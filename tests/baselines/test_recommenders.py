@@ -16,9 +16,10 @@ from torchedu.baselines import (
     NextCourseRidge,
     Popularity,
     RecentEASE,
+    recommendation,
 )
 from torchedu.baselines.ease import PENALTIES
-from torchedu.baselines.recommendation import HeldOut, hold_out_last, ndcg, recent
+from torchedu.baselines.recommendation import HeldOut, TooLarge, hold_out_last, ndcg, recent
 from torchedu.datasets.enrolments import Enrolled
 from torchedu.errors import ConfigError, DataError
 
@@ -235,3 +236,13 @@ def test_where_few_choose_every_place_counts() -> None:
     far[1, 7] = -40  # the course that is looked for falls to the end of its list
     assert held.loss(scores, few=True) == pytest.approx(1 - (5 / 7 + 5 / 8) / 2)
     assert held.loss(far, few=True) == pytest.approx(1 - (5 / 7 + 5 / 30) / 2)
+
+
+@pytest.mark.parametrize("kind", [ItemKNN, EASE, RecentEASE, Markov, NextCourseRidge])
+def test_more_courses_than_memory_holds_are_refused_beforehand(
+    kind: type[Baseline[Enrolled, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrolled = histories([2, 3, 4], [3, 2])._replace(num_items=50_000)
+    monkeypatch.setattr(recommendation, "memory", lambda: 16 * 2**30)
+    with pytest.raises(TooLarge, match=r"GiB of memory for 50,000 courses; .* 16\.0\.\nLeave"):
+        kind().fit(enrolled)

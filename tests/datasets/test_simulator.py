@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from torchedu.cli import data as data_commands
-from torchedu.datasets import AnswerStore
-from torchedu.datasets.simulator import BLOCK, simulate
+from torchedu.datasets import AnswerStore, simulator
+from torchedu.datasets.simulator import BLOCK, TOGETHER, _letters, _names, simulate
 from torchedu.datasets.world import GROUPS, Laws, World
 from torchedu.errors import ConfigError
 from torchedu.schema import ITEM, SKILL
@@ -39,6 +39,54 @@ def test_a_smaller_class_is_the_beginning_of_a_larger(
     for attribute in GROUPS:
         np.testing.assert_array_equal(part.group(attribute), store.group(attribute)[:students])
     assert part.student_names([0, students - 1]) == store.student_names([0, students - 1])
+
+
+def test_several_processes_write_the_same(tmp_path: Path) -> None:
+    size = {"students": BLOCK * TOGETHER + 7, "answers": 1}
+    two = simulate(tmp_path / "two.store", **size, processes=2)
+    assert two.manifest["files"] == simulate(tmp_path / "one.store", **size).manifest["files"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["one.store", "two.store"]
+
+
+def test_a_class_goes_on_from_what_a_call_that_was_ended_has_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulator, "TOGETHER", 1)
+    size = {"students": 3 * BLOCK + 5, "answers": 2}
+    whole = simulate(tmp_path / "whole.store", **size)
+    made, make = [], simulator._Making.__call__
+
+    def ended(self: simulator._Making, part: int) -> Any:
+        made.append(part)
+        if made == [0, 1]:
+            raise KeyboardInterrupt
+        return make(self, part)
+
+    monkeypatch.setattr(simulator._Making, "__call__", ended)
+    with pytest.raises(KeyboardInterrupt):
+        simulate(tmp_path / "class.store", **size)
+    assert [file.name for file in tmp_path.glob("*class*")] == [".class.store.simulating"]
+    store = simulate(tmp_path / "class.store", **size)
+    assert made == [0, 1, 1, 2, 3]
+    assert store.manifest["files"] == whole.manifest["files"]
+    store.verify()
+
+
+def test_names_have_seven_digits_or_as_many_as_they_need() -> None:
+    numbers = np.array([1, 42, 9_999_999, 10_000_000, 123_456_789])
+    letters, lengths = _names(numbers)
+    assert letters.tobytes().decode() == "".join(f"s{number:07d}" for number in numbers)
+    assert lengths.tolist() == [8, 8, 8, 9, 10]
+    for students in (1, 9_999_999, 10_000_003, 100_000_001):
+        assert _letters(students) == sum(
+            (digits + 1) * (min(students, 10**digits - 1) - max(0, first))
+            for digits, first in [(7, 0), (8, 10**7 - 1), (9, 10**8 - 1)]
+            if students > first
+        )
+
+
+def test_the_hidden_state_is_kept_where_it_is_asked_for(tmp_path: Path) -> None:
+    assert not simulate(tmp_path / "a.store", students=5, truth=False).has("truth")
 
 
 def test_another_seed_is_another_class_of_the_same_kind(store: AnswerStore, tmp_path: Path) -> None:

@@ -1,11 +1,11 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from torchedu.datasets import AnswerStore, AnswerWriter
-from torchedu.datasets.splits import PARTS, Part, split
+from torchedu.datasets import AnswerStore, AnswerWriter, draws, splits
+from torchedu.datasets.splits import PARTS, Part, by_time, split
 from torchedu.errors import ConfigError, DataError, TorcheduError
 from torchedu.schema import ITEM, Names, Vocabulary
 
@@ -201,3 +201,26 @@ def test_a_class_too_small_for_three_parts_is_told(tmp_path: Path) -> None:
 def test_five_students_are_enough(tmp_path: Path) -> None:
     parts = split(write(tmp_path / "a.store", [3] * 5))
     assert [len(parts[name].student) for name in PARTS] == [3, 1, 1]
+
+
+@pytest.mark.parametrize("span", [3, 10**6, 2**40, 2**63 - 1])
+def test_times_are_cut_where_sorting_all_of_them_would(
+    span: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for room in (draws, splits):
+        monkeypatch.setattr(room, "CHUNK", 64)
+    draw = np.random.default_rng(span)
+    for num in (1, 2, 63, 500):
+        times = draw.integers(-span - 1, span, num, endpoint=True)
+        offsets = np.arange(num + 1)
+        parts = by_time(times, offsets, 0.1, 0.2)
+        cuts = np.quantile(times, [1 - 0.1 - 0.2, 1 - 0.2], method="higher")
+        assert parts["train"].student.tolist() == np.flatnonzero(times < cuts[0]).tolist()
+        assert parts["test"].student.tolist() == np.flatnonzero(times >= cuts[1]).tolist()
+
+
+def test_times_are_in_memory_a_block_at_a_time(
+    grown: Callable[[Callable[[], object]], int],
+) -> None:
+    times, offsets = np.sort(np.arange(2_000_000) * 7 % 1000), np.arange(0, 2_000_001, 100)
+    assert grown(lambda: by_time(times, offsets, 0.1, 0.2)) < 8 << 20

@@ -4,12 +4,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from torchedu import DKT, Interactions, KnowledgeTracing
+from torchedu.baselines import EASE, Popularity, recommendation
+from torchedu.baselines.recommendation import TooLarge
+from torchedu.datasets.enrolments import Enrolled
 from torchedu.evaluation import any_task, evaluate
-from torchedu.evaluation.any_task import evaluation
+from torchedu.evaluation.any_task import evaluation, fitted
 from torchedu.prediction import any_task as any_prediction
 from torchedu.prediction import predict
 from torchedu.report import write_report
@@ -144,3 +148,15 @@ def test_what_is_too_little_is_said(class_store: Path, trained_run: Path) -> Non
     assert re.match(said, kept["surely"]), kept["surely"]
     assert kept["next"].startswith("Score it on more students, until then with ")
     assert {"AUC", "accuracy", "log loss", "calibration error"} <= set(kept["terms"])
+
+
+def test_a_baseline_that_memory_does_not_hold_is_left_out_unless_it_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    enrolled = Enrolled(np.array([0, 3, 5]), np.array([2, 3, 4, 3, 2], np.int32), 6)
+    monkeypatch.setattr(recommendation, "memory", lambda: 100)
+    with pytest.warns(UserWarning, match="Left out: the baseline EASE needs"):
+        names = [baseline.name for baseline in fitted([Popularity(), EASE()], True, enrolled)]
+    assert names == [Popularity().name]
+    with pytest.raises(TooLarge):
+        fitted([], [EASE], enrolled)

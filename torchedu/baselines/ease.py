@@ -48,7 +48,7 @@ class EASE(Tuned[Enrolled, Scores]):
 
     def fit(self, enrolled: Enrolled) -> Self:
         """Choose, and solve for the weights; see ``Baseline.fit``."""
-        refuse_nothing(enrolled, self.name)
+        refuse_nothing(enrolled, self.name, matrices=5)
 
         def learn(rest: Enrolled, asked: Enrolled) -> Callable[..., Scores]:
             solved = lru_cache(1)(partial(_ease, together(rest)))
@@ -92,7 +92,7 @@ class ItemKNN(Tuned[Enrolled, Scores]):
 
     def fit(self, enrolled: Enrolled) -> Self:
         """Choose, and find each course's neighbours; see ``Baseline.fit``."""
-        refuse_nothing(enrolled, self.name)
+        refuse_nothing(enrolled, self.name, matrices=4)
 
         def learn(rest: Enrolled, asked: Enrolled) -> Callable[..., Scores]:
             alike, taken = lru_cache(1)(partial(_alike, together(rest))), bags(asked)

@@ -44,7 +44,7 @@ class Markov(Tuned[Enrolled, Scores]):
 
     def fit(self, enrolled: Enrolled) -> Self:
         """Choose, and count transitions; see ``Baseline.fit``."""
-        refuse_nothing(enrolled, self.name)
+        refuse_nothing(enrolled, self.name, matrices=3)
 
         def learn(rest: Enrolled, asked: Enrolled) -> Callable[..., Scores]:
             counted, last = lru_cache(1)(partial(_transitions, rest)), _last(asked)
@@ -89,7 +89,7 @@ class NextCourseRidge(Tuned[Enrolled, Scores]):
 
     def fit(self, enrolled: Enrolled) -> Self:
         """Choose, and solve the regression; see ``Baseline.fit``."""
-        refuse_nothing(enrolled, self.name)
+        refuse_nothing(enrolled, self.name, matrices=5)
 
         def learn(rest: Enrolled, asked: Enrolled) -> Callable[..., Scores]:
             sums, bag = self._sums(rest), recent(asked, self.weights_of_lags)

@@ -1,5 +1,6 @@
 """Enrolments as baselines of recommendation take them: bags, lags, weights, and some held out."""
 
+import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ from scipy import sparse
 from torchedu.baselines.baseline import Ladders, middle, settle
 from torchedu.datasets.answers import ragged_index
 from torchedu.datasets.enrolments import Enrolled
-from torchedu.errors import DataError
+from torchedu.errors import ConfigError, DataError
 from torchedu.schema import RESERVED
 
 Scores = NDArray[np.float32]
@@ -24,6 +25,12 @@ FEW = 1000
 """Students below whom NDCG@10 of what is held out is chance for the most part."""
 NEAR = 5
 """Places from the top at which a course counts half, where few choose."""
+SHARE = 0.5
+"""Share of a machine's memory that the matrices of a baseline may take."""
+
+
+class TooLarge(ConfigError):
+    """A baseline would take more memory than there is."""
 
 
 class HeldOut(NamedTuple):
@@ -217,14 +224,35 @@ def recent(histories: Enrolled, weights: NDArray[np.float32]) -> sparse.csr_arra
     return sparse.csr_array((weights[lag], histories.item[at], bounds), shape=shape)
 
 
-def refuse_nothing(enrolled: Enrolled, name: str) -> None:
-    """Refuse to learn from no enrolments.
+def refuse_nothing(enrolled: Enrolled, name: str, matrices: int = 0) -> None:
+    """Refuse to learn from no enrolments, and of more courses than fit in memory.
+
+    Args:
+        enrolled: What is to be learned from.
+        name: What the baseline is called.
+        matrices: How many numbers it holds at once for each pair of courses, in 64 bits.
 
     Raises:
-        DataError: There are none.
+        DataError: There are no enrolments.
+        TooLarge: There are too many courses.
     """
+    needed, there = 8 * matrices * enrolled.num_items**2, memory()
+    if needed > SHARE * there:
+        raise TooLarge(
+            f"the baseline {name} needs {needed / 2**30:,.1f} GiB of memory for "
+            f"{enrolled.num_items:,} courses; the machine has {there / 2**30:,.1f}.",
+            "Leave it out, or the courses that few take.",
+        )
     if not (enrolled.item >= RESERVED).any():
         raise DataError(
             f"The baseline {name} got no enrolments to learn from.",
             "Check that the training part of the split holds students with courses.",
         )
+
+
+def memory() -> int:
+    """Return the bytes of memory of this machine; what no machine has where it does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 2**62

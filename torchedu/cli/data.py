@@ -137,6 +137,8 @@ def simulate(
     growth: float = 0.3,
     forgetting: float = 0.05,
     seed: int = 0,
+    truth: bool = True,
+    processes: int = 1,
 ) -> None:
     """Simulate a class whose best reachable score is known, and write its answers as a store.
 
@@ -151,6 +153,8 @@ def simulate(
         growth: Mean probability of rising a level in a skill after an answer on it.
         forgetting: Probability of falling a level in a skill during an answer on another skill.
         seed: Decides everything that is drawn.
+        truth: Whether what the hidden state says of each answer is kept, for the oracle's score.
+        processes: How many processes simulate; what they write does not depend on it.
     """
     from torchedu.datasets.simulator import simulate as write
 
@@ -166,6 +170,8 @@ def simulate(
         growth=growth,
         forgetting=forgetting,
         seed=seed,
+        truth=truth,
+        processes=processes,
     )
     print_import(Terminal(), store, f"{store.path}: ", time.perf_counter() - begin)
 

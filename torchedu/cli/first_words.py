@@ -54,7 +54,7 @@ def check(command: str, words: Sequence[str], here: bool = True) -> None:
         name = option.lstrip("-").rstrip("+").replace(".init_args", "")
         passes = own or name in known["sizes"] or _is_known(name, known["options"])
         if option.startswith("--") and not passes:
-            raise unknown_option(name, [*known["options"], *CLASSES], usage)
+            raise unknown_option(name, [*known["options"], *CLASSES, "threads"], usage)
         classes = known.get(f"{name} of {task}", known.get(name))
         if name in CLASSES and classes and not (own or _is_class(value, classes)):
             raise unknown_class(name, value, classes)

@@ -22,6 +22,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
     workers: int = 1,
+    shards: int | None = None,
     synchronous: Literal["FULL", "NORMAL"] = "FULL",
     body_limit: int = 2**20,
     rate: float | None = None,
@@ -48,6 +49,8 @@ def serve(
         host: The address to listen at.
         port: The port; 0 takes any that is free.
         workers: Processes that speak HTTP.
+        shards: Processes that have the states, each of the students whose names fall to it and with
+            a file of its own; one of a new store, and as many as a known one has.
         synchronous: FULL: what is acknowledged is on the disk. NORMAL is faster; what was
             acknowledged last is lost where the machine loses its power.
         body_limit: Most bytes of a request.
@@ -85,10 +88,9 @@ def serve(
         from torchedu.serve.processes import serve as run
     except ModuleNotFoundError as error:
         raise MissingExtraError("torchedu serve", str(error.name), "serve") from None
-    if workers < 1 or body_limit < 1:
-        raise ConfigError(
-            f"⟦workers⟧ is {workers} and ⟦body_limit⟧ {body_limit}.", "Each is at least 1."
-        )
+    if workers < 1 or body_limit < 1 or (shards is not None and shards < 1):
+        given = f"⟦workers⟧ is {workers}, ⟦shards⟧ {shards} and ⟦body_limit⟧ {body_limit}."
+        raise ConfigError(given, "Each is at least 1.")
     if rate is not None and not rate > 0:
         raise ConfigError(f"⟦rate⟧ is {rate}.", "It is above 0; leave it out for any number.")
     for folder in derived:
@@ -112,8 +114,8 @@ def serve(
         print(deployment(written.pop("write"), options, **written), end="")
         return
     settings = Settings(
-        runs, store, host, port, workers, synchronous, body_limit, rate, prerequisites, forward,
-        decisions, span, derived, known, login, require_key,
+        runs, store, host, port, workers, shards, synchronous, body_limit, rate, prerequisites,
+        forward, decisions, span, derived, known, login, require_key,
     )  # fmt: skip
     terminal = Terminal()
 

@@ -268,9 +268,8 @@ class Interactions(DataModule):
 
     @property
     def _everyone(self) -> Part:
-        lengths = np.diff(self.store.history_offsets)
-        students = np.flatnonzero(lengths)
-        return Part(students, np.zeros_like(students), lengths[students].astype(np.int64))
+        offsets = self.store.history_offsets
+        return splits.whole_histories(offsets, np.diff(offsets) > 0)
 
     def _simulated(self) -> AnswerStore:
         remove_left(Path(gettempdir()), "torchedu")

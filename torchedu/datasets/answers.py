@@ -236,6 +236,19 @@ class AnswerWriter(StoreWriter):
             ragged["question"] = questions or ([0] * len(names), {"item": [], "after": []})
         self._students.append(len(names), flat, ragged)
 
+    def take(self, folder: Path, students: int, letters: int, answers: int) -> None:
+        """Take the files of all students, which were written elsewhere on the same disk.
+
+        Args:
+            folder: Where they are, under the names that they have in a store.
+            students: How many students they hold.
+            letters: How many bytes their names have together.
+            answers: How many answers they gave.
+        """
+        sizes = dict.fromkeys(self._groups, students) | {"name.utf8": letters}
+        of_answers = {f"answer.{name}": answers for name in self._dtypes}
+        self._students.take(folder, students, sizes | of_answers)
+
     def _finish(self) -> None:
         if self._without:
             notes = [*self.about.get("notes", ()), _without_skill(self._without)]

@@ -4,15 +4,20 @@ A split never depends on the order of rows in a file: students are drawn by a ha
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from torchedu.datasets.answers import AnswerStore
-from torchedu.datasets.store import Store
+from torchedu.datasets.draws import CHUNK, at_places, name_keys
+from torchedu.datasets.mapped import empty, mapped
+from torchedu.datasets.store import Store, row_blocks
 from torchedu.errors import ConfigError, allowed
 from torchedu.schema import GROUP, Vocabulary
+
+Rows = NDArray[np.signedinteger]
+"""Rows of a store, or positions in a history: 32 bits hold any, and half the memory of 64."""
 
 PARTS = ("train", "val", "test")
 KINDS = ("student", "time", "fold", "column")
@@ -29,14 +34,14 @@ class Part(NamedTuple):
         stop: Position after the last; no answer from here on is seen.
     """
 
-    student: NDArray[np.int64]
-    first: NDArray[np.int64]
-    stop: NDArray[np.int64]
+    student: Rows
+    first: Rows
+    stop: Rows
 
     @property
     def num_answers(self) -> int:
         """How many answers are scored."""
-        return int((self.stop - self.first).sum())
+        return int(self.stop.sum() - self.first.sum())
 
 
 def split(
@@ -79,7 +84,7 @@ def split(
         parts = _by_time(store, val, test)
     else:
         parts = {
-            name: _whole(store, np.flatnonzero(where))
+            name: whole_histories(store.history_offsets, where)
             for name, where in _students(store, by, val, test, seed, folds, fold, column).items()
         }
     for name, part in parts.items():
@@ -143,7 +148,7 @@ def _students(
     fold: int,
     column: str | None,
 ) -> dict[str, NDArray[np.bool_]]:
-    place = random_places(store, seed)
+    keys = name_keys(store, seed)
     num = store.num_students
     if by == "column":
         in_test, in_val = _column(store, column)
@@ -151,22 +156,41 @@ def _students(
             return {"train": ~in_test & ~in_val, "val": in_val, "test": in_test}
     elif by == "fold":
         check_fold(fold, folds)
-        in_test = place * folds // max(num, 1) == fold
+        in_test = in_fold(keys, fold, folds)
     else:
-        in_test = place < round(num * test)
+        in_test = _before(keys, round(num * test))
         val = val / (1 - test)  # the share is of all students here, of the rest below
-    return drawn(place, in_test, val)
+    return drawn(keys, in_test, val)
 
 
 def drawn(
-    place: NDArray[np.int64], in_test: NDArray[np.bool_], val: float
+    keys: NDArray[np.uint64], in_test: NDArray[np.bool_], val: float
 ) -> dict[str, NDArray[np.bool_]]:
-    """Return who is in which part, the first ``val`` of those not in the test in the validation."""
-    num = len(place)
-    rest = np.argsort(np.where(in_test, num, place), kind="stable")[: num - in_test.sum()]
-    in_val = np.zeros(num, bool)
-    in_val[rest[: max(1, round(len(rest) * val))]] = True
-    return {"train": ~in_test & ~in_val, "val": in_val, "test": in_test}
+    """Return who is in which part, the first ``val`` of those not in the test in the validation.
+
+    Args:
+        keys: What students are drawn by; see ``name_keys``.
+        in_test: Who is in the test part.
+        val: Share of the others.
+    """
+    rest = ~in_test
+    num = int(rest.sum())
+    in_val = rest.copy()
+    in_val[rest] = _before(keys[rest], min(max(1, round(num * val)), num))
+    return {"train": rest & ~in_val, "val": in_val, "test": in_test}
+
+
+def in_fold(keys: NDArray[np.uint64], fold: int, folds: int) -> NDArray[np.bool_]:
+    """Say who is in a fold: whose place among all, times ``folds``, is that far."""
+    first, after = (-(-number * len(keys) // folds) for number in (fold, fold + 1))
+    return _before(keys, after) & ~_before(keys, first)
+
+
+def _before(keys: NDArray[np.uint64], count: int) -> NDArray[np.bool_]:
+    """Say whose keys are the first so many."""
+    if count >= len(keys):
+        return np.ones(len(keys), bool)
+    return np.asarray(keys < at_places(keys, [count])[0])
 
 
 def _column(store: AnswerStore, column: str | None) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -185,9 +209,21 @@ def _column(store: AnswerStore, column: str | None) -> tuple[NDArray[np.bool_], 
     return value == names.id("test"), value == names.id("val")
 
 
-def _whole(store: AnswerStore, students: NDArray[np.int64]) -> Part:
-    lengths = np.diff(store.history_offsets)[students]
-    return Part(students, np.zeros_like(lengths), lengths)
+def whole_histories(
+    offsets: NDArray[np.int64], some: NDArray[np.bool_] | slice = slice(None)
+) -> Part:
+    """Return all that some students answered as a part.
+
+    Args:
+        offsets: Where each history begins; shape (students + 1,).
+        some: Which students; all where it is not said.
+    """
+    rows = np.arange(len(offsets) - 1, dtype=np.int32)[some]
+    students, lengths = mapped(rows), empty(len(rows), np.int32)
+    for begin in range(0, len(rows), CHUNK):
+        few = students[begin : begin + CHUNK]
+        lengths[begin : begin + CHUNK] = offsets[few + 1] - offsets[few]
+    return Part(students, np.broadcast_to(np.int32(0), lengths.shape), lengths)
 
 
 def _by_time(store: AnswerStore, val: float, test: float) -> dict[str, Part]:
@@ -203,22 +239,33 @@ def by_time(
     time: NDArray[np.int64], offsets: NDArray[np.int64], val: float, test: float
 ) -> dict[str, Part]:
     """Return stretches of time as parts, given histories one after the other in order of time."""
-    cuts = np.quantile(time, [1 - val - test, 1 - test], method="higher")
+    cuts = _quantiles(time, [1 - val - test, 1 - test])
     # Histories are in order of time: the number of a student's answers before a cut is its place.
-    counts = [
-        np.add.reduceat(np.append(time < cut, False).astype(np.int64), offsets[:-1])
-        * (np.diff(offsets) > 0)
-        for cut in cuts
-    ]
-    return between([np.zeros(len(offsets) - 1, np.int64), *counts, np.diff(offsets)])
+    counts = [empty(len(offsets) - 1, np.int32) for _ in (*cuts, "all")]
+    for rows in row_blocks(offsets, CHUNK):
+        bounds = offsets[rows.start : rows.stop + 1]
+        some, begins = time[bounds[0] : bounds[-1]], bounds[:-1] - bounds[0]
+        for count, cut in zip(counts[:-1], cuts, strict=True):
+            before = np.append(0, np.cumsum(some < cut, dtype=np.int32))
+            count[rows] = before[bounds[1:] - bounds[0]] - before[begins]
+        counts[-1][rows] = np.diff(bounds)
+    return between([np.broadcast_to(np.int32(0), counts[0].shape), *counts])
 
 
-def between(bounds: Sequence[NDArray[np.int64]]) -> dict[str, Part]:
+def _quantiles(time: NDArray[np.int64], shares: Sequence[float]) -> list[Any]:
+    """Return the times that so large shares of all do not exceed, as ``numpy.quantile`` has it."""
+    last = len(time) - 1
+    return (
+        at_places(time, [int(np.ceil(last * share)) for share in shares]) if len(time) else [0, 0]
+    )
+
+
+def between(bounds: Sequence[Rows]) -> dict[str, Part]:
     """Return the parts between four positions in each student's history; shape (students,) each."""
-    students, parts = np.arange(len(bounds[0])), {}
+    students, parts = np.arange(len(bounds[0]), dtype=np.int32), {}
     for name, first, stop in zip(PARTS, bounds[:-1], bounds[1:], strict=True):
         some = stop > first
-        parts[name] = Part(students[some], first[some], stop[some])
+        parts[name] = Part(*(mapped(column[some]) for column in (students, first, stop)))
     return parts
 
 
@@ -249,36 +296,3 @@ def part_sizes(part: NDArray[np.uint8 | np.int8]) -> dict[str, int]:
     """Return how often each of ``PARTS`` stands among numbers of parts, where one does."""
     counts = {name: int((part == number).sum()) for number, name in enumerate(PARTS)}
     return {name: count for name, count in counts.items() if count}
-
-
-def random_places(
-    store: Store, seed: int, table: str = "students", column: str = "name"
-) -> NDArray[np.int64]:
-    """Return each student's place in a random order that their names and the seed alone decide.
-
-    Args:
-        store: The store.
-        seed: Another seed gives another order.
-        table: The table whose rows are put in order.
-        column: The texts that decide, instead of students' names.
-    """
-    offsets = store.offsets(table, column)
-    data = store.values(table, f"{column}.utf8")
-    position = np.arange(len(data), dtype=np.uint64) - np.repeat(
-        offsets[:-1].astype(np.uint64), np.diff(offsets)
-    )
-    with np.errstate(over="ignore"):  # arithmetic modulo 2**64
-        letters = _mix((data.astype(np.uint64) + np.uint64(1)) ^ _mix(position + np.uint64(seed)))
-        sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(letters, dtype=np.uint64)])
-        hashes = _mix(sums[offsets[1:]] - sums[offsets[:-1]])
-    place = np.empty(len(hashes), np.int64)
-    place[np.argsort(hashes, kind="stable")] = np.arange(len(hashes))
-    return place
-
-
-def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Spread the bits of integers (the finaliser of splitmix64, Steele et al., OOPSLA 2014)."""
-    x = x + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))

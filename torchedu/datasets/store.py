@@ -15,7 +15,7 @@ Layout::
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -211,6 +211,24 @@ class Store:
             return np.memmap(file, dtype, mode="r", shape=(size,))
         except (OSError, ValueError):
             raise _damaged("the file is missing or cut.", file) from None
+
+
+def row_blocks(offsets: NDArray[np.int64], values: int) -> Iterator[slice]:
+    """Cut the rows of a ragged family into blocks that fit into memory.
+
+    Args:
+        offsets: Where each row begins; shape (rows + 1,).
+        values: Values of a block at most; a row of more is a block of its own.
+
+    Yields:
+        Rows, one block after the other.
+    """
+    first, size = 0, len(offsets) - 1
+    while first < size:
+        after = int(np.searchsorted(offsets, offsets[first] + values, "right")) - 1
+        after = min(max(after, first + 1), first + values, size)
+        yield slice(first, after)
+        first = after
 
 
 def _damaged(problem: str, file: Path) -> DataError:

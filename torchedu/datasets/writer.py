@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from torchedu.datasets.memory import Column, Memory
 from torchedu.datasets.store import FORMAT, MANIFEST, VERSION, VOCABULARY, seen
 from torchedu.errors import ConfigError
-from torchedu.files import scratch, to_disk, write_whole
+from torchedu.files import named_too, scratch, to_disk, write_whole
 from torchedu.schema import Vocabulary
 
 
@@ -73,6 +73,21 @@ class TableWriter:
                 self._write(f"{family}.{name}", values, total)
             self._ends[family] += total
         self.rows += rows
+
+    def take(self, folder: Path, rows: int, sizes: Mapping[str, int]) -> None:
+        """Take files that were written elsewhere on the same disk as all of the table.
+
+        Args:
+            folder: Where they are, under the names that they have in a store.
+            rows: How many rows they hold.
+            sizes: How many values of each column.
+        """
+        for name, file in self._files.items():
+            place = Path(file.name)
+            file.close()
+            named_too(folder / place.name, place)
+            self._files[name] = place.open("ab")
+        self.rows, self._sizes = rows, dict(sizes)
 
     def close(self) -> dict[str, Any]:
         """Bring everything to disk and return the table's part of the manifest."""

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lightning import LightningDataModule, Trainer
-from lightning.pytorch.utilities.rank_zero import rank_zero_info
+from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 
 from torchedu.baselines import Baseline
+from torchedu.baselines.recommendation import TooLarge
 from torchedu.datamodules import DataModule
-from torchedu.errors import ConfigError
+from torchedu.errors import ConfigError, worded
 from torchedu.evaluation.lead import Surely, best, lead, perfect, terms, too_few
 from torchedu.evaluation.leak_section import leaks
 from torchedu.evaluation.shown import Evaluation
@@ -137,6 +138,8 @@ def fitted(
 ) -> list[Baseline[Any, Any]]:
     """Return the baselines that are asked for, fitted, and say what they chose.
 
+    Of the task's own those are left out, with a warning, that memory does not hold.
+
     Args:
         own: The task's own.
         baselines: As ``evaluate`` has it.
@@ -144,7 +147,8 @@ def fitted(
         ready: More of the task's own, which have learnt from it already.
 
     Raises:
-        ConfigError: Two have the same name, by which reports tell them apart.
+        ConfigError: Two have the same name, by which reports tell them apart; or memory does not
+            hold one that is asked for.
     """
     if not baselines:
         return []
@@ -155,10 +159,18 @@ def fitted(
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise ConfigError(f"two baselines are called {twice!r}.", "Give each a name of its own.")
+    left_out = []
     for baseline in (*own, *given):
         stage(f"fitting the baseline {baseline.name}")
-        baseline.fit(data)
+        try:
+            baseline.fit(data)
+        except TooLarge as error:
+            if baseline in given:
+                raise
+            rank_zero_warn(f"Left out: {worded(error.problem)}")
+            left_out.append(baseline)
     stage()
+    every = [baseline for baseline in every if baseline not in left_out]
     words = [
         f"{baseline.name} {', '.join(f'{key} {value:g}' for key, value in baseline.chosen.items())}"
         for baseline in every

@@ -132,7 +132,7 @@ def _(task: CourseRecommendation, data: Enrolments, request: Request) -> dict[st
     if request.baselines or sampled:
         every = fitted((kind() for kind in BASELINES), request.baselines, enrolled)
         linear = [baseline for baseline in every if type(baseline) in BLENDED]
-        blends = _blends(learned, linear, task, chosen_on) if blended else {}
+        blends = _blends(learned, linear, task, chosen_on) if blended and linear else {}
         beside = _beside(data, cases, every, blends, task, known if same else {})
         _, again = beside.pop(network, ranks[network])
         ranks = {network: ("network", own._replace(sampled=again.sampled)), **beside}

@@ -92,6 +92,7 @@ def create_app(
                          "content": {MEDIA_TYPE: {"schema": {"type": "object"}}}}},
     )  # fmt: skip
     app.router.route_class = StrictRoute
+    app.state.origin = "" if login is None else login.origin
     app.add_middleware(_Limited, limit=limit)
 
     async def caller(request: Request) -> dict[str, Any]:

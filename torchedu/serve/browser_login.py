@@ -82,7 +82,8 @@ class Login:
         return urlsplit(self.address).scheme == "https"
 
     @property
-    def _origin(self) -> str:
+    def origin(self) -> str:
+        """The origin of its pages, as browsers name it."""
         return self.address.rstrip("/").lower()
 
     @property
@@ -95,7 +96,7 @@ class Login:
 
     def token_of(self, request: Request) -> str | None:
         """Return the token of who is logged in; None where nobody is, or another site asks."""
-        own = request.headers.get("origin", "").lower() == self._origin
+        own = request.headers.get("origin", "").lower() == self.origin
         if request.method in READING or own:
             return request.cookies.get(self.session)
         return None

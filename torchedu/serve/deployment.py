@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from torchedu.bounded import yaml_text
 from torchedu.errors import ConfigError
+from torchedu.serve.postgresql import is_server
 
 Kind = Literal["systemd", "container", "kubernetes"]
 NAME = "torchedu"
@@ -70,14 +71,15 @@ def _unit(options: Mapping[str, Any]) -> str:
     here = {
         **options,
         "runs": [_absolute(run) for run in options["runs"]],
-        "store": str(STATE / options.get("store", f"{NAME}.db")),
+        "store": _kept(options),
     }
     if "prerequisites" in options:
         here["prerequisites"] = _absolute(options["prerequisites"])
     if "derived" in options:
         here["derived"] = [_absolute(folder) for folder in options["derived"]]
     store = PurePosixPath(here["store"])
-    written = [] if store.is_relative_to(STATE) else [str(store.parent)]
+    apart = not store.is_relative_to(STATE) and not is_server(here["store"])
+    written = [str(store.parent)] if apart else []
     written += here.get("derived", [])
     writable = "".join(f"ReadWritePaths={_quoted(folder)}\n" for folder in written)
     right = "CAP_NET_BIND_SERVICE" if options.get("port", PORT) < FREE_PORTS else ""
@@ -168,13 +170,19 @@ def _inside(options: Mapping[str, Any]) -> dict[str, Any]:
                 f"⟦{name}⟧ {place} does not stand below this folder, of which the image is made.",
                 "Go to a folder above it, and name it from there.",
             )
-    store = PurePosixPath(options.get("store", f"{NAME}.db"))
-    if ".." in store.parts or not (STATE / store).is_relative_to(STATE):
+    store = PurePosixPath(_kept(options))
+    if not is_server(_kept(options)) and (".." in store.parts or not store.is_relative_to(STATE)):
         raise ConfigError(
             f"⟦store⟧ {store} is inside the container, and goes with it.",
             f"Name a file without a folder: it stands in {STATE}, which is a volume.",
         )
-    return {**options, "store": str(STATE / store), "host": ANY}
+    return {**options, "store": _kept(options), "host": ANY}
+
+
+def _kept(options: Mapping[str, Any]) -> str:
+    """Return the store: a file below the service's own folder, or a database as it is called."""
+    store = str(options.get("store", f"{NAME}.db"))
+    return store if is_server(store) else str(STATE / store)
 
 
 def _prerequisites(options: Mapping[str, Any]) -> list[str]:
@@ -230,7 +238,10 @@ def _manifests(options: Mapping[str, Any], image: str) -> list[dict[str, Any]]:
         "livenessProbe": {**health, "periodSeconds": 20, "failureThreshold": 6},
         "readinessProbe": {**health, "periodSeconds": 5},
         "resources": {
-            "requests": {"cpu": str(1 + options.get("workers", 1)), "memory": "1Gi"},
+            "requests": {
+                "cpu": str(options.get("shards", 1) + options.get("workers", 1)),
+                "memory": "1Gi",
+            },
             "limits": {"memory": "4Gi"},
         },
         "securityContext": {
