@@ -45,7 +45,8 @@ class Answers(NamedTuple):
     def where(self, mask: NDArray[np.bool_]) -> "Answers":
         """Return some of the answers."""
         text = list(compress(self.text, mask.tolist()))
-        return Answers(text, *(column[mask] for column in self[1:]))
+        columns = {name: column[mask] for name, column in self._asdict().items() if name != "text"}
+        return Answers(text, **columns)
 
 
 @dataclass(eq=False)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from torchedu.datasets.draws import random_places
 from torchedu.datasets.memory import Memory
 from torchedu.datasets.splits import (
     MORE,
@@ -15,7 +16,6 @@ from torchedu.datasets.splits import (
     check_fold,
     check_split,
     part_sizes,
-    random_places,
 )
 from torchedu.datasets.store import Store, kept
 from torchedu.datasets.texts import EDGES

@@ -143,7 +143,7 @@ def _by_group(
     for name, attribute in groups_of(data.store, answer).items():
         by_group[name] = []
         for number, group in enumerate(attribute.names):
-            mine = attribute.ids == number
+            mine = np.equal(attribute.ids, number)
             if mine.sum() >= LEAST:
                 own = {model: scored(said, mine).get(first) for model, (_, said) in models.items()}
                 by_group[name].append({"name": group, "answers": int(mine.sum()), first: own})

@@ -106,7 +106,7 @@ class SpokenGrader(Network):
         text_BUD, seen_BU = self._first(text_BUD, seen_BU, has_BC, 0)
         sound_BID, seen_BI = self._first(sound_BID, seen_BI, has_BC, 1)
         out_BO = self.join(text_BUD, seen_BU, sound_BID, seen_BI, has_BC)
-        return out_BO.unflatten(1, (self.num_scores, self.num_places))  # type: ignore[no-any-return]
+        return out_BO.unflatten(1, (self.num_scores, self.num_places))
 
     def example(self, rows: int, steps: int, width: int) -> SpokenBatch:
         """Draw answers of ``width`` windows of ``steps`` frames; see ``Network.example``."""

@@ -9,7 +9,7 @@ the device.
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal, Self
 from unittest.mock import patch
@@ -73,21 +73,21 @@ class Pretended(TorchDispatchMode):
         self.inside = 0
         self._there: set[StorageWeakRef] = set()
         self._api = _Api(self)
-        self._around: Any = None
+        self._around = ExitStack()
 
     def __enter__(self) -> Self:
         """Begin to pretend."""
-        self._around = _in_place(self.kind, self.deterministic)
-        self._around.__enter__()
-        self._api.__enter__()
-        super().__enter__()
+        with ExitStack() as around:
+            around.enter_context(_in_place(self.kind, self.deterministic))
+            around.enter_context(self._api)
+            super().__enter__()  # type: ignore[no-untyped-call]
+            self._around = around.pop_all()
         return self
 
     def __exit__(self, *error: Any) -> None:
         """Leave tensors as they are: a CPU's."""
-        super().__exit__(*error)
-        self._api.__exit__(*error)
-        self._around.__exit__(*error)
+        super().__exit__(*error)  # type: ignore[no-untyped-call]
+        self._around.close()
 
     def holds(self, tensor: object) -> bool:
         """Say whether something is a tensor that is on the device."""
@@ -246,7 +246,8 @@ def _in_place(kind: Kind, deterministic: bool) -> Iterator[None]:
 
     class Generator(torch.Generator):
         def __new__(cls, device: Any = "cpu") -> Any:
-            return super().__new__(cls, "cpu")
+            made: Any = super().__new__
+            return made(cls, "cpu")
 
     class Event:
         """What is over as soon as it is asked for."""

@@ -107,7 +107,7 @@ class _Rows:
         self._groups: dict[str, list[str | None]] = {}
         self._recording: list[int] = []
         self._part: list[int] = []
-        self._part_of: dict[str, int] = {}
+        self._part_of: dict[str, str] = {}
         self._names: set[str] = set()
 
     def take(self, piece: Piece) -> None:
@@ -189,9 +189,9 @@ class _Rows:
         for i, (who, part) in enumerate(zip(column["speaker"], column["part"], strict=True)):
             if who and part:
                 wrong[i] = self._part_of.setdefault(who, part.lower()) != part.lower()
-        who = next((column["speaker"][i] for i in np.flatnonzero(wrong).tolist()), None)
+        first = next((column["speaker"][i] for i in np.flatnonzero(wrong).tolist()), None)
         sieve.refuse(
-            "the speaker is in another part too", wrong, value=who, always=True,
+            "the speaker is in another part too", wrong, value=first, always=True,
             remedy="Put all of a speaker in one part: what is tested must not be learnt from.",
         )  # fmt: skip
 

@@ -66,7 +66,7 @@ class SpeechOcean(SpokenImporter):
             DataError: Scores, speakers or recordings are not there.
         """
         root = locate(raw)
-        found = {}
+        found: dict[str, list[Source]] = {}
         sources = tree(root) if is_folder(root) else []
         for source in sources:
             found.setdefault(source.base, []).append(source)
@@ -78,7 +78,7 @@ class SpeechOcean(SpokenImporter):
             )
         sounds = {source.base.rpartition(".")[0]: source for source in sources
                   if source.base.lower().endswith(".wav")}  # fmt: skip
-        speaker, part = {}, {}
+        speaker, part = dict[str, str](), dict[str, str]()
         for source in found["utt2spk"]:
             own = _pairs(source)
             speaker |= own
@@ -156,7 +156,7 @@ def _scores(source: Source) -> dict[str, Mapping[str, Any]]:
     try:
         if source.base.endswith(".tsv"):
             lines = (line.split("\t", 1) for line in text.splitlines() if line.strip())
-            given = {name: parse_json(said) for name, said in lines}
+            given: Any = {name: parse_json(said) for name, said in lines}
         else:
             given = parse_json(text)
         if not (isinstance(given, dict) and all(isinstance(x, dict) for x in given.values())):
