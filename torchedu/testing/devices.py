@@ -65,7 +65,7 @@ class Pretended(TorchDispatchMode):
     """
 
     def __init__(self, kind: Kind = "cuda", deterministic: bool = False) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.kind = kind
         self.deterministic = deterministic
         self.name = torch.device(kind, 0)
@@ -128,8 +128,8 @@ class Pretended(TorchDispatchMode):
                 f"Expected all tensors to be on the same device, but {func} is given some of "
                 f"{self.name} and one of shape {tuple(wide[0].shape)} of the CPU ({_caller()})."
             )
-        strict = self.deterministic and self.kind == "cuda"
-        if strict and _NOT_DETERMINISTIC.get(name, _never)(*args):
+        forbids = _NOT_DETERMINISTIC.get(name) if self.deterministic else None
+        if self.kind == "cuda" and forbids is not None and forbids(*args):
             raise RuntimeError(f"{func} has no deterministic form on CUDA ({_caller()}).")
         masked = name in MIXES and any(
             x.dtype in (torch.bool, torch.uint8)
@@ -284,10 +284,6 @@ def _is_torchs(frame: Any) -> bool:
     """Say whether code is torch's own, and not what moves a module for its user."""
     file = Path(frame.f_code.co_filename)
     return Path(torch.__file__).parent in file.parents and file.name != "module.py"
-
-
-def _never(*args: Any) -> bool:
-    return False
 
 
 def _floats(x: Tensor, *args: Any) -> bool:
