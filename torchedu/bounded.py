@@ -99,7 +99,7 @@ class _Bounded(yaml.SafeLoader):
         return node
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        node = super().compose_mapping_node(anchor)
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
         names = set[str]()
         for name, _ in node.value:
             if isinstance(name, yaml.ScalarNode) and name.value in names:

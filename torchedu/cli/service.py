@@ -3,7 +3,8 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -39,7 +40,8 @@ def decisions(store: str, *, student: str | None = None, last: int = 20) -> None
         last: How many at most.
     """
     terminal = Terminal()
-    every = chain.from_iterable(r.decisions(student, last) for r in _records(store))
+    with _records(store) as shards:
+        every = list(chain.from_iterable(shard.decisions(student, last) for shard in shards))
     for row in sorted(every, key=lambda row: -row["time"])[:last]:
         asked = " ".join(f"{name}={value}" for name, value in row["arguments"].items())
         terminal.print(
@@ -90,7 +92,8 @@ def acts(store: str, *, last: int = 100) -> None:
         last: How many at most.
     """
     terminal = Terminal()
-    every = chain.from_iterable(records.acts(last) for records in _records(store))
+    with _records(store) as shards:
+        every = list(chain.from_iterable(shard.acts(last) for shard in shards))
     for row in sorted(every, key=lambda row: -row["time"])[:last]:
         about = ", ".join(f"{name} {value}" for name, value in row["about"].items())
         terminal.print(f"{_when(row['time'])} {row['key'] or 'a command'}: {row['act']}, {about}")
@@ -106,16 +109,17 @@ def export(store: str, out: str, *, student: str) -> None:
     """
     from torchedu.serve.duty import held_of
     from torchedu.serve.forgetting import derive
-    from torchedu.serve.ledger import Act, Records, statement
+    from torchedu.serve.ledger import Act, statement
     from torchedu.serve.stores import open_tables, shard_of
 
-    shards = _there(store)
-    tables = open_tables(shards[0])
-    held = held_of(Records(open_tables(shards[shard_of(student, len(shards))])), student)
+    first = _there(store)[0]
+    with _records(store) as shards:
+        held = held_of(shards[shard_of(student, len(shards))], student)
     if not any(held[kind] for kind in KINDS):
         raise DataError(
-            f"{store} holds nothing of {student!r}.", "Names are compared letter by letter."
+            f"{first} holds nothing of {student!r}.", "Names are compared letter by letter."
         )
+    tables = open_tables(first)
     derive(tables, Path(out), _now(), student)
     with tables.begin() as connection:
         connection.execute(statement(Act(_now(), None, "export", "{}")))
@@ -197,15 +201,21 @@ def divide(store: str, new: str, *, shards: int) -> None:
     from torchedu.serve import dividing
 
     events = dividing.divide(_there(store), new, shards)
-    Terminal().print(f"{events:,} events in {shards} shards: {new}")
+    Terminal().print(f"{events:,} events in {shards} shards: {_there(new)[0]}")
 
 
-def _records(store: str) -> list[Any]:
-    """Return what reads each shard of a service."""
+@contextmanager
+def _records(store: str) -> Iterator[list[Any]]:
+    """Give what reads each shard of a service."""
     from torchedu.serve.ledger import Records
     from torchedu.serve.stores import open_tables
 
-    return [Records(open_tables(shard)) for shard in _there(store)]
+    tables = [open_tables(shard) for shard in _there(store)]
+    try:
+        yield [Records(shard) for shard in tables]
+    finally:
+        for shard in tables:
+            shard.dispose()
 
 
 def _there(store: str) -> list[Any]:

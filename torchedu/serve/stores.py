@@ -23,6 +23,7 @@ from torchedu.serve.postgresql import (
     names_held,
     own,
     schema_of,
+    shown,
     url_of,
 )
 from torchedu.serve.tables import ABOUT, EVENTS, METADATA, SHARDS, VERSION
@@ -59,7 +60,8 @@ class Store:
         """Return how it is named where a person reads it, without its password."""
         if not self.on_server:
             return str(self.file)
-        return f"{url_of(self.address).render_as_string()} ({schema_of(self.shard)})"
+        schema = f" ({schema_of(self.shard)})" if self.shard else ""
+        return shown(self.address) + schema
 
     @property
     def on_server(self) -> bool:
