@@ -56,6 +56,8 @@ def divided(arguments: Sequence[str], names: Collection[str]) -> tuple[list[str]
             waiting = not equals
         else:
             waiting = False
+            if into is own and word.startswith("-"):  # -val/loss is a value, and no option
+                word = f"{into.pop()}={word}"
         into.append(word)
     return own, rest
 
