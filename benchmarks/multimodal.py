@@ -46,7 +46,7 @@ TASK = [
 EDITED = [
     *(f"{room}/__init__.py" for room in ("domains", "tasks", "models", "datamodules", "engine")),
     *("prediction/__init__.py", "evaluation/__init__.py", "evaluation/lead.py", "leaks/check.py"),
-    *("__init__.py", "batch.py", "schema.py", "cli/first_look.py"),
+    *("__init__.py", "batch.py", "schema.py", "run_folder.py", "cli/first_look.py"),
 ]
 """Files that name the task, or what it reads."""
 

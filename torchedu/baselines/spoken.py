@@ -45,7 +45,7 @@ class Answers(NamedTuple):
     def where(self, mask: NDArray[np.bool_]) -> "Answers":
         """Return some of the answers."""
         text = list(compress(self.text, mask.tolist()))
-        return Answers(text, *(column[mask] for column in self[1:]))
+        return Answers(text, self.sound[mask], self.pace[mask], self.target[mask], self.owner[mask])
 
 
 @dataclass(eq=False)

@@ -10,13 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from torchedu.datasets.draws import random_places
 from torchedu.datasets.memory import Memory
-from torchedu.datasets.splits import (
-    MORE,
-    PARTS,
-    check_fold,
-    check_split,
-    part_sizes,
-)
+from torchedu.datasets.splits import MORE, PARTS, check_fold, check_split, part_sizes
 from torchedu.datasets.store import Store, kept
 from torchedu.datasets.texts import EDGES
 from torchedu.datasets.writer import StoreWriter, encode_texts

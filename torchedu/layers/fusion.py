@@ -42,7 +42,7 @@ class Agreement(nn.Module):
         both_B1 = has_BC.all(1, keepdim=True)
         text_BD = normed(self.norm_text, text_BD.unsqueeze(1), both_B1).squeeze(1)
         sound_BD = normed(self.norm_sound, sound_BD.unsqueeze(1), both_B1).squeeze(1)
-        return self.text(text_BD) * self.sound(sound_BD)  # type: ignore[no-any-return]
+        return self.text(text_BD) * self.sound(sound_BD)
 
 
 class Fusion(nn.Module, ABC):
@@ -139,7 +139,7 @@ class Gated(Fusion):
             gate_BD * self.text(text_BD).tanh() + (1 - gate_BD) * self.sound(sound_BD).tanh()
         )
         agree_BO = self.agreeing(self.agree(text_BD, sound_BD, has_BC))
-        return self.head(joined_BD) + agree_BO  # type: ignore[no-any-return]
+        return self.head(joined_BD) + agree_BO
 
 
 class Cross(Fusion):
@@ -164,7 +164,7 @@ class Cross(Fusion):
         agree_BO = self.agreeing(self.agree(text_BD, sound_BD, has_BC))
         text_BD = pooled(self.into_sound(text_BUD, sound_BID, seen_BI), seen_BU)
         sound_BD = pooled(self.into_text(sound_BID, text_BUD, seen_BU), seen_BI)
-        return self.head(torch.cat([text_BD, sound_BD], 1)) + agree_BO  # type: ignore[no-any-return]
+        return self.head(torch.cat([text_BD, sound_BD], 1)) + agree_BO
 
 
 FUSIONS: dict[str, type[Fusion]] = {"late": Late, "gated": Gated, "cross": Cross}

@@ -1,6 +1,6 @@
 """Answers typed and spoken graded together, by a network small enough to begin from nothing."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -48,7 +48,7 @@ class SpokenGrader(Network):
     """
 
     sizes = ("num_scores", "num_places", "num_bands", "text_dim")
-    limits = {"hidden": DROPPED, "varied": SHARE}  # noqa: RUF012
+    limits: ClassVar = {"hidden": DROPPED, "varied": SHARE}
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class SpokenGrader(Network):
         text_BUD, seen_BU = self._first(text_BUD, seen_BU, has_BC, 0)
         sound_BID, seen_BI = self._first(sound_BID, seen_BI, has_BC, 1)
         out_BO = self.join(text_BUD, seen_BU, sound_BID, seen_BI, has_BC)
-        return out_BO.unflatten(1, (self.num_scores, self.num_places))  # type: ignore[no-any-return]
+        return out_BO.unflatten(1, (self.num_scores, self.num_places))
 
     def example(self, rows: int, steps: int, width: int) -> SpokenBatch:
         """Draw answers of ``width`` windows of ``steps`` frames; see ``Network.example``."""

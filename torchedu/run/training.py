@@ -21,6 +21,7 @@ from torchedu.run.building import Run
 from torchedu.run.options import WRONG_HERE
 from torchedu.run.start import meeting
 from torchedu.run.trainers import PATIENCE, passes, trainer
+from torchedu.stages import stage
 from torchedu.tasks import Task, open_task
 
 
@@ -143,10 +144,12 @@ def score(run: Run, folder: Path, part: str = "test") -> Result:
         evaluation = evaluate(run.task, run.data, run.trainer, part, folder)
     report: Path | Exception | None = None
     if run.trainer.is_global_zero:
+        stage("writing the report")
         try:
             report = write_report(folder)
         except Exception as error:  # noqa: BLE001 - whatever it is, the scores are told first
             report = error
+        stage()
     return Result(run.task, evaluation, folder, run.checkpoint, report)
 
 

@@ -251,8 +251,8 @@ def find(
             statements.append({"timestamp": stored, **statement, "stored": stored})
             places.append(event.seq)
     through = not page or (last == page[-1].seq and len(page) < most)
-    found = {"statements": statements, "more": None if through else last}
-    return found | ({"places": places, "through": timestamp(looked)} if placed else {})
+    said = {"statements": statements, "more": None if through else last}
+    return said | ({"places": places, "through": timestamp(looked)} if placed else {})
 
 
 def speaking_of(log: EventLog, students: Sequence[str]) -> list[str]:

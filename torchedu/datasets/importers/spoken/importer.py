@@ -107,7 +107,7 @@ class _Rows:
         self._groups: dict[str, list[str | None]] = {}
         self._recording: list[int] = []
         self._part: list[int] = []
-        self._part_of: dict[str, int] = {}
+        self._part_of: dict[str, str] = {}
         self._names: set[str] = set()
 
     def take(self, piece: Piece) -> None:
@@ -189,9 +189,9 @@ class _Rows:
         for i, (who, part) in enumerate(zip(column["speaker"], column["part"], strict=True)):
             if who and part:
                 wrong[i] = self._part_of.setdefault(who, part.lower()) != part.lower()
-        who = next((column["speaker"][i] for i in np.flatnonzero(wrong).tolist()), None)
+        first = next((column["speaker"][i] for i in np.flatnonzero(wrong).tolist()), None)
         sieve.refuse(
-            "the speaker is in another part too", wrong, value=who, always=True,
+            "the speaker is in another part too", wrong, value=first, always=True,
             remedy="Put all of a speaker in one part: what is tested must not be learnt from.",
         )  # fmt: skip
 
@@ -258,7 +258,10 @@ class _Rows:
             )
         if self.how.deidentify:
             notes += self._mask()
-        kinds, shown = {}, {"recording": np.array(self._recording), "part": np.array(self._part)}
+        kinds: dict[str, Names] = {}
+        shown: dict[str, Any] = {
+            "recording": np.array(self._recording), "part": np.array(self._part),
+        }  # fmt: skip
         for name, column in self._groups.items():
             known = sorted({value for value in column if value is not None})
             kinds[name] = Names([known[i] for i in natural_order(known).tolist()])
