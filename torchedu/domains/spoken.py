@@ -12,6 +12,7 @@ from torchedu.batch import SpokenBatch
 from torchedu.domains.domain import Domain, Schedule
 from torchedu.layers import at_least_single
 from torchedu.models.spoken_grader import SpokenGrader
+from torchedu.ranges import NOT_NEGATIVE
 from torchedu.schema import ENCODER, PROMPT, RESERVED, SCORE
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ class Spoken(Domain):
         "data": "torchedu.datamodules.SpokenAnswers",
     }
     places_Y: Tensor
+
+    limits: ClassVar = {"text_dim": NOT_NEGATIVE}
 
     def __init__(
         self,
