@@ -6,8 +6,8 @@ import shlex
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Callable
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +25,10 @@ from torchedu.run import RunConfig, build
 
 SMALL = "--model.net DKT --model.net.dim 4 --trainer.accelerator cpu --trainer.max_epochs 1"
 """Words of a short training."""
+
+
+HERE = "import sys; from torchedu.cli import main; sys.exit(main(sys.argv[1:]))"
+"""A program that is the command, in a process of its own."""
 
 
 class Ended(NamedTuple):
@@ -94,7 +98,8 @@ def same_again_works_elsewhere() -> bool:
     """O2: the command on the page, from another folder."""
     page = (Path("first") / "report.html").read_text("utf-8")
     command = page.partition("<pre>torchedu ")[2].partition("</pre>")[0].replace("&#39;", "'")
-    with elsewhere("other"):
+    Path("other").mkdir()
+    with chdir("other"):
         said = torchedu(f"{command} --run again")
         again = Path("again/evaluation.json").read_text("utf-8") if not said.code else "{}"
     before = json.loads(Path("first/evaluation.json").read_text("utf-8"))
@@ -109,8 +114,9 @@ def limits_and_precisions_work() -> bool:
         said = torchedu(f"fit --data.path answers.csv --run limit{number} {SMALL} {option}")
         if said.code and not said.refused("--trainer."):
             return False
-    closed = f"{sys.executable} -m torchedu fit --data.path answers.csv --run closed {SMALL}"
-    ended = subprocess.run(["sh", "-c", f"{closed} >&-"], capture_output=True, check=False)
+    program = shlex.join([sys.executable, "-c", HERE])
+    closed = f"{program} fit --data.path answers.csv --run closed {SMALL} >&-"
+    ended = subprocess.run(["sh", "-c", closed], capture_output=True, check=False)
     return ended.returncode == 0 and b"Traceback" not in ended.stderr
 
 
@@ -168,8 +174,7 @@ def texts_are_printed_as_they_are() -> bool:
     file.write_text(Path("answers.csv").read_text("utf-8"), "utf-8")
     said = torchedu(f"fit --data.path '{file}' --run 'runs[/red]' {SMALL}")
     whole = " ".join(said.out.split())
-    bare = ("import sys; sys.modules['matplotlib'] = None\nfrom torchedu.cli import main\n"
-            "sys.exit(main(sys.argv[1:]))")  # fmt: skip
+    bare = f"import sys; sys.modules['jinja2'] = None; {HERE}"
     words = shlex.split(f"fit --data.path answers.csv --run bare {SMALL}")
     without = subprocess.run(
         [sys.executable, "-c", bare, *words], capture_output=True, text=True, check=False
@@ -193,8 +198,10 @@ def pages_say_what_came_out() -> bool:
     base.mkdir()
     for task in TASKS:
         for shape in SHAPES:
+            if (task, shape) == ("recommendation", "flat"):  # nobody took a second course
+                continue
             page = (scored(task, shape, base) / "report.html").read_text("utf-8")
-            first = page.partition('<p class="said">')[2].partition("</p>")[0]
+            first = page.partition('<p class="lead">')[2].partition("</p>")[0]
             if not first.rstrip().endswith((".", "</a>")) or "nan" in first:
                 return False
     return True
@@ -220,16 +227,6 @@ def readme_is_seeded() -> bool:
         result = fit(task, data, run=f"python{number}", max_epochs=2, accelerator="cpu")
         scores.append(result.evaluation["scores"])
     return bool(np.all(scores[0] == scores[1]))
-
-
-@contextmanager
-def elsewhere(folder: str) -> Iterator[None]:
-    """Stand in a folder of its own while a block runs."""
-    import contextlib
-
-    Path(folder).mkdir(exist_ok=True)
-    with contextlib.chdir(folder):
-        yield
 
 
 CASES: dict[str, Callable[[], bool]] = {
@@ -258,7 +255,7 @@ def left(names: list[str] | None = None) -> dict[str, str]:
         names: Those that are run; all where it is None.
     """
     wrong = {}
-    with TemporaryDirectory() as folder, elsewhere(folder):
+    with TemporaryDirectory() as folder, chdir(folder):
         write_example("answers", Path("answers.csv"))
         assert torchedu(f"fit --data.path answers.csv --run first {SMALL}").code == 0
         for name, case in CASES.items():

@@ -1,6 +1,6 @@
 """Are mistakes told at once, is help short, and is the same again the same?
 
-    python benchmarks/words.py            # ten minutes
+    python benchmarks/words.py            # twenty minutes
     python benchmarks/words.py --short    # two: words.typo and words.help alone
 
 ``words.typo`` makes 60 mistakes in a command that is right: an option, a class, a recipe, a path, a
@@ -8,6 +8,7 @@ column, a run. Each is told by a process of its own, whose processor time is mea
 whether it imported torch; and the second line of each has to offer the word that was meant.
 ``words.help`` counts lines of help. ``words.again`` trains twelve runs, of all six tasks, and the
 command of each report's "The same again" from another folder; every score has to be the same.
+``words.cases`` runs what once failed a newcomer, case by case (``word_cases.py``).
 Pages and notebooks (``words.pages``, ``words.notebook``) are tests: ``make test-browser``.
 """
 
@@ -22,6 +23,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import harness
+import word_cases
 from harness import ROOT, Goal, Job
 
 sys.path.insert(0, str(ROOT))
@@ -154,12 +156,19 @@ def again() -> tuple[list[Goal], Any]:
     return [goal], {"differ": other}
 
 
+def cases() -> tuple[list[Goal], Any]:
+    """Run each case of a newcomer that once failed."""
+    wrong = word_cases.left()
+    return [Goal("words.cases", len(wrong), f"0 of {len(word_cases.CASES)}", not wrong)], wrong
+
+
 JOBS = [
     Job(("words.typo",), typo, short=True),
     Job(("words.typo",), typo),
     Job(("words.help",), helps, short=True),
     Job(("words.help",), helps),
     Job(("words.again",), again),
+    Job(("words.cases",), cases),
 ]
 
 if __name__ == "__main__":

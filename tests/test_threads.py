@@ -1,5 +1,6 @@
 """How many threads a command computes with."""
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -168,12 +169,29 @@ def test_a_command_that_computes_says_it_once_and_others_do_not_look(
     monkeypatch.delenv(threads.VARIABLE)
     assert main(["export", "run", "--threads", "2"]) == 0
     assert main(["runs"]) == 0
+    assert main(["--threads", "2", "runs"]) == 0  # as every option of all commands
     assert capsys.readouterr().err == ""
-    assert seen == [["run"], ["run"], ["run"], []]
+    assert seen == [["run"], ["run"], ["run"], [], []]
+
+
+def test_options_alone_ask_for_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["--threads", "2"], ["--sealed_only"]):
+        assert main(words) == 0
+        assert "usage: torchedu COMMAND" in capsys.readouterr().out
+
+
+def test_a_job_has_the_number_that_it_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[str]] = []
+    monkeypatch.setattr("torchedu.cli.launch.main", lambda words: seen.append([*words]))
+    words = ["launch", "torchrun", "--", "fit", "--data.path", "x.csv"]
+    assert main([*words, "--threads", "3"]) == 0
+    assert main(words) == 0
+    assert seen == [[*words[1:], "--threads=3"], words[1:]]
 
 
 def test_in_python_threads_are_as_they_are() -> None:
-    choosing = [file for file in sources() if "threads import choose" in file.read_text("utf-8")]
+    pattern = re.compile(r"torchedu\.threads import .*\bchoose\b")
+    choosing = [file for file in sources() if pattern.search(file.read_text("utf-8"))]
     assert {room_of(file) for file in choosing} == {"cli"}
     threads.share(2)  # nothing was chosen
     assert threads.VARIABLE not in threads.os.environ

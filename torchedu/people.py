@@ -157,14 +157,10 @@ class People(NamedTuple):
 
 
 def _digests(key: bytes, names: Iterable[str], folded: bool) -> NDArray[np.uint64]:
-    digests = b"".join(
-        hashlib.blake2b(
-            (_folded(name) if folded else name).encode("utf-8", "replace"),
-            key=key,
-            digest_size=BYTES,
-        ).digest()
-        for name in names
-    )
+    digests = bytearray()  # of millions of names a list would take many times as much
+    for name in names:
+        text = (_folded(name) if folded else name).encode("utf-8", "replace")
+        digests += hashlib.blake2b(text, key=key, digest_size=BYTES).digest()
     return np.frombuffer(digests, np.uint64)
 
 

@@ -1,12 +1,11 @@
-import tracemalloc
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from torchedu.datasets import AnswerStore, AnswerWriter, splits
-from torchedu.datasets.splits import PARTS, Part, by_time, random_places, split
+from torchedu.datasets import AnswerStore, AnswerWriter, draws, splits
+from torchedu.datasets.splits import PARTS, Part, by_time, split
 from torchedu.errors import ConfigError, DataError, TorcheduError
 from torchedu.schema import ITEM, Names, Vocabulary
 
@@ -204,58 +203,12 @@ def test_five_students_are_enough(tmp_path: Path) -> None:
     assert [len(parts[name].student) for name in PARTS] == [3, 1, 1]
 
 
-def grown(work: Callable[[], object]) -> int:
-    """Return the most bytes that work holds at once."""
-    tracemalloc.start()
-    try:
-        work()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
-
-def test_the_letters_of_names_are_in_memory_a_block_at_a_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    vocabulary = Vocabulary({ITEM: Names(["q"])})
-    with AnswerWriter(tmp_path / "a.store", vocabulary, ([0, 0, 0], [])) as writer:
-        names = [f"{i:036d}" for i in range(30_000)]
-        writer.append(names, [1] * 30_000, {"item": [2] * 30_000, "correct": [1] * 30_000})
-    store = AnswerStore(tmp_path / "a.store")
-    whole = random_places(store, 3)
-    monkeypatch.setattr(splits, "CHUNK", 1000)
-    assert (random_places(store, 3) == whole).all()
-    # A hash and two numbers of a place each: the letters alone would be 288 bytes a student.
-    assert grown(lambda: random_places(store, 3)) < 40 * 30_000 + (1 << 20)
-
-
-def test_names_of_any_length_and_letters_are_drawn_as_one_formula_has_it(tmp_path: Path) -> None:
-    names = ["", "é" * 9, "x" * 255, "x" * 256, "x" * 257, "long " * 100, *map(str, range(50))]
-    num = len(names)
-    with AnswerWriter(tmp_path / "a.store", Vocabulary(), ([0, 0], [])) as writer:
-        writer.append(names, [0] * num, {"item": [], "correct": []})
-    whole = 2**64 - 1
-
-    def mixed(x: int) -> int:
-        x = (x + 0x9E3779B97F4A7C15) & whole
-        x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & whole
-        x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & whole
-        return x ^ (x >> 31)
-
-    def hashed(name: str) -> int:
-        letters = enumerate(name.encode())
-        return mixed(sum(mixed((c + 1) ^ mixed(i + 7)) for i, c in letters) & whole)
-
-    hashes = [hashed(name) for name in names]
-    wanted = [sorted(hashes).index(each) for each in hashes]
-    assert random_places(AnswerStore(tmp_path / "a.store"), 7).tolist() == wanted
-
-
 @pytest.mark.parametrize("span", [3, 10**6, 2**40, 2**63 - 1])
 def test_times_are_cut_where_sorting_all_of_them_would(
     span: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(splits, "CHUNK", 64)
+    for room in (draws, splits):
+        monkeypatch.setattr(room, "CHUNK", 64)
     draw = np.random.default_rng(span)
     for num in (1, 2, 63, 500):
         times = draw.integers(-span - 1, span, num, endpoint=True)
@@ -266,6 +219,8 @@ def test_times_are_cut_where_sorting_all_of_them_would(
         assert parts["test"].student.tolist() == np.flatnonzero(times >= cuts[1]).tolist()
 
 
-def test_times_are_in_memory_a_block_at_a_time() -> None:
+def test_times_are_in_memory_a_block_at_a_time(
+    grown: Callable[[Callable[[], object]], int],
+) -> None:
     times, offsets = np.sort(np.arange(2_000_000) * 7 % 1000), np.arange(0, 2_000_001, 100)
     assert grown(lambda: by_time(times, offsets, 0.1, 0.2)) < 8 << 20

@@ -72,7 +72,7 @@ def test_names_of_a_family_keep_their_rows_when_an_earlier_kind_grows() -> None:
 
 def test_every_domain_says_what_it_binds() -> None:
     kinds = [kind for kind in Domain.__subclasses__() if kind.__module__.startswith("torchedu.dom")]
-    assert len(kinds) == 6
+    assert len(kinds) == 7
     for kind in kinds:
         assert set(filter(None, kind.binds.values())) <= set(kind.sizes)
         assert kind.nets.sizes

@@ -17,7 +17,7 @@ REFUSED: dict[str, tuple[str, ...]] = {
     "devices": ("0", "-2", "1.5", "[]", "many"),
     "num_nodes": ("0", "-1"),
     "precision": ("16-mixed", "16-true", "64-true", "transformer-engine", "8"),
-    "callbacks": ("nothing", "RichProgressBar"),
+    "callbacks": ("nothing", "BackboneFinetuning"),
     "fast_dev_run": ("-1", "1.5"),
     "max_epochs": ("0", "-2", "1.5"),
     "min_epochs": ("-1",),
@@ -41,7 +41,6 @@ REFUSED: dict[str, tuple[str, ...]] = {
     "profiler": ("xla", "fast"),
     "barebones": ("true",),
     "reload_dataloaders_every_n_epochs": ("-1",),
-    "model_registry": ("mine",),
 }
 """Values that no run can have, by option; ``benchmarks/devices_options.py`` tries all others."""
 

@@ -83,6 +83,15 @@ def test_what_is_published_is_taken_once(client: TestClient, form: Any) -> None:
     assert kept[-1] == {"version": "1.0.0", "stored": kept[-1]["stored"], **some[0]}
 
 
+def test_statements_of_a_list_are_named_where_they_have_no_name(client: TestClient) -> None:
+    said = [answered("i1", True, n) for n in range(3)]
+    nameless = [{name: v for name, v in each.items() if name != "id"} for each in said]
+    names = client.post(PATH, json=nameless).json()
+    assert len({UUID(name) for name in names}) == 3
+    assert client.post(PATH, json=nameless[:2]).status_code == 200  # others, of names of their own
+    assert answers(client)[0] == 5
+
+
 def test_what_a_store_says_itself_makes_no_other_statement(client: TestClient) -> None:
     said = answered("i1", True)
     del said["timestamp"]

@@ -10,7 +10,8 @@ from importlib import import_module
 from torchedu import __version__
 from torchedu.errors import ConfigError, TorcheduError, allowed, command_line, read_by
 from torchedu.permissions import Permissions, allowing
-from torchedu.threads import choose, taken
+from torchedu.stages import stage
+from torchedu.threads import OPTION, choose, taken
 
 COMMANDS = {
     "fit": "train a model, then score it on students it has not seen and write the report",
@@ -50,6 +51,8 @@ COMPUTES = {
     "serve": 1,  # forks want one thread, and a request is too small for two
 }
 """Commands that compute, and in how many threads, where that does not depend on free cores."""
+STARTS = {"launch"}
+"""Commands whose own words end in those of a training, which may have a number of threads."""
 THREADS = {"--threads N": "how many threads a command computes with; as many as cores are free"}
 
 LEFT = 128 + 13
@@ -91,14 +94,18 @@ def _main(words: list[str]) -> int:
     with read_by(command_line):
         try:
             words, permitted = _permissions(words)
+            asked, words = taken(words)
         except ConfigError as error:
             print(error, file=sys.stderr)
             return 2
+        if not words:
+            print(_help())
+            return 0
         if not permitted.allow_download:
             # For what of other libraries asks the hub by itself; ours asks `permissions`.
             os.environ.setdefault("HF_HUB_OFFLINE", "1")
         with allowing(**permitted._asdict()):
-            return _run(*words)
+            return _run(asked, *words)
 
 
 def _permissions(words: Sequence[str]) -> tuple[list[str], Permissions]:
@@ -125,24 +132,29 @@ def _permissions(words: Sequence[str]) -> tuple[list[str], Permissions]:
     return rest, Permissions(frozenset(trust), **dict.fromkeys(given, True))
 
 
-def _run(command: str, *words: str) -> int:
+def _run(asked: int | None, command: str, *words: str) -> int:
     try:
         if command not in COMMANDS:
             known = THEIRS.get(command, command)
             every = allowed(known, COMMANDS, len(COMMANDS))
             raise ConfigError(f"torchedu has no command {command!r}.", every)
-        asked, rest = taken(words) if command in COMPUTES else (None, [*words])
-        if text := import_module("torchedu.cli.manual").manual(command, rest):
+        if text := import_module("torchedu.cli.manual").manual(command, words):
             print(text)
             return 0
-        import_module("torchedu.cli.first_words").check(command, rest)
-        if command in COMPUTES and not {"-h", "--help"}.intersection(rest):
+        first_words = import_module("torchedu.cli.first_words")
+        first_words.check(command, words)
+        if command in COMPUTES and not {"-h", "--help"}.intersection(words):
             # Before anything is imported that computes, and reads it once.
             notice = choose(asked, COMPUTES[command])
             if notice is not None:
                 print(notice, file=sys.stderr, flush=True)
-        import_module(f"torchedu.cli.{command}").main(rest)
+        if command in STARTS and asked is not None:
+            words = (*words, f"{OPTION}={asked}")  # it is for what is started
+        if command in first_words.CHECKED:
+            stage(f"{command}: importing torch")
+        import_module(f"torchedu.cli.{command}").main([*words])
     except TorcheduError as error:
+        stage()
         print(error, file=sys.stderr)
         return error.code
     except BrokenPipeError:

@@ -90,8 +90,10 @@ def serve(
     except ModuleNotFoundError as error:
         raise MissingExtraError("torchedu serve", str(error.name), "serve") from None
     if workers < 1 or body_limit < 1 or (shards is not None and shards < 1):
-        given = f"⟦workers⟧ is {workers}, ⟦shards⟧ {shards} and ⟦body_limit⟧ {body_limit}."
-        raise ConfigError(given, "Each is at least 1.")
+        raise ConfigError(
+            f"⟦workers⟧ is {workers}, ⟦shards⟧ {shards} and ⟦body_limit⟧ {body_limit}.",
+            "Each is at least 1.",
+        )
     if rate is not None and not rate > 0:
         raise ConfigError(f"⟦rate⟧ is {rate}.", "It is above 0; leave it out for any number.")
     for folder in derived:

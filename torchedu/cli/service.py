@@ -15,6 +15,9 @@ from torchedu.errors import DataError, MissingExtraError
 from torchedu.files import write_whole
 from torchedu.parsing import run_functions
 
+KINDS = ("events", "asked", "decisions")
+"""What a service may hold of a student, by which it is known whether it holds anything."""
+
 
 def main(arguments: Sequence[str]) -> None:
     """Run the command with the words after ``torchedu service``."""
@@ -112,7 +115,7 @@ def export(store: str, out: str, *, student: str) -> None:
     first = _there(store)[0]
     with _records(store) as shards:
         held = held_of(shards[shard_of(student, len(shards))], student)
-    if not (held["events"] or held["asked"] or held["decisions"]):
+    if not any(held[kind] for kind in KINDS):
         raise DataError(
             f"{first} holds nothing of {student!r}.", "Names are compared letter by letter."
         )
@@ -143,31 +146,40 @@ def forget(
         derived: Folders of stores and runs that were made of it, from which they go too.
     """
     from torchedu.serve import forgetting
-    from torchedu.serve.ledger import Act
+    from torchedu.serve.duty import held_of
+    from torchedu.serve.ledger import Act, Records
     from torchedu.serve.log import EventLog
     from torchedu.serve.statements import speaking_of
-    from torchedu.serve.stores import hold
+    from torchedu.serve.stores import hold, shard_of
 
     shards, terminal = _there(store), Terminal()
     with hold(shards[0]):
         logs = [EventLog(shard) for shard in shards]
-        names = list(students)
+        names = list(dict.fromkeys(students))
         if older_than is not None:
             before = _now() - forgetting.milliseconds(older_than, "older_than")
-            names += chain.from_iterable(forgetting.due(log.tables, before) for log in logs)
+            over = chain.from_iterable(forgetting.due(log.tables, before) for log in logs)
+            names = list(dict.fromkeys([*names, *over]))
         if not names:
             terminal.print("nobody is to be forgotten")
             return
+        records = [Records(log.tables) for log in logs]
+        strangers = [
+            name for name in names
+            if not any(held_of(records[shard_of(name, len(logs))], name)[kind] for kind in KINDS)
+        ]  # fmt: skip
         folders = [Path(folder) for folder in derived]
         cleaned = forgetting.clean(shards[0], names, [Path(run) for run in runs], folders)
         number = forgetting.new_number()
         events = sum(log.forget(names, speaking_of(log, names)) for log in logs)
-        said = {"students": len(names), "events": events}
-        about = json.dumps({"certificate": number, "students": len(names)})
+        said = {"students": len(names) - len(strangers), "events": events}
+        about = json.dumps({"certificate": number, "students": said["students"]})
         logs[0].append([], (), [Act(_now(), None, "forget", about)])
         for log in logs:
             log.close()
     forgetting.certify(shards[0], number, said, cleaned)
+    for name in strangers:
+        terminal.print(f"nothing was held of {name!r}: names are compared letter by letter")
     terminal.print(f"{said['students']:,} students and {said['events']:,} events forgotten")
     terminal.print(f"certificate {forgetting.certificate_of(shards[0], number)}")
     for run in cleaned.trained:

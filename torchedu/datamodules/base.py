@@ -4,7 +4,7 @@ import hashlib
 import inspect
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -37,9 +37,33 @@ MOST_WORKERS = 256
 """Processes beyond which no machine builds batches faster."""
 SEEN = ("drop", "refuse", "keep")
 
+NAMES = 50_000
+"""Names that are in memory at once."""
 LOOKED_AT = 1_000_000
 """Answers, of whole students, among which leaks are looked for before training and scoring: so it
 takes no more memory than that."""
+
+
+class Known:
+    """The names by which rows are recognised, some of which are in memory at a time.
+
+    Args:
+        store: The data.
+        rows: Which rows.
+    """
+
+    def __init__(self, store: Store, rows: NDArray[Any]) -> None:
+        self._store, self._rows = store, rows
+        self._named = bool(store.known_as(rows[:1]))
+
+    def __len__(self) -> int:
+        """Return how many there are: none where the data has no names."""
+        return len(self._rows) if self._named else 0
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield them in order."""
+        for begin in range(0, len(self), NAMES):
+            yield from self._store.known_as(self._rows[begin : begin + NAMES])
 
 
 class DataModule(Ranged, LightningDataModule, ABC):
@@ -258,10 +282,10 @@ class DataModule(Ranged, LightningDataModule, ABC):
                 )
         self._looked_for.add("leaks")
 
-    def names_of(self, part: str) -> list[str]:
+    def names_of(self, part: str) -> "Known":
         """Return by what names those of a part are recognised, in its order."""
         whole = self.parts.get(part, np.empty(0, np.int64))
-        return self.store.known_as(whole.student if isinstance(whole, Part) else whole)
+        return Known(self.store, whole.student if isinstance(whole, Part) else whole)
 
     def people(self, before: People | None) -> People | None:
         """Return whom training uses; None where they have no names.
@@ -284,9 +308,9 @@ class DataModule(Ranged, LightningDataModule, ABC):
         Raises:
             ConfigError: There are some, and ``seen`` refuses them; or nobody would be left.
         """
-        names = [] if people is None or part in self._looked_for else self.names_of(part)
+        met_before = part in self._looked_for
         self._looked_for.add(part)
-        if people is None or not names:
+        if people is None or met_before or not (names := self.names_of(part)):
             return
         met = people.met(part, names, self._span(part)[0])
         if not met.any():
@@ -312,7 +336,7 @@ class DataModule(Ranged, LightningDataModule, ABC):
         """Return where the histories of a part are scored from, and to; 0 and 1 without any."""
         whole = self.parts[part]
         if isinstance(whole, Part):
-            return np.asarray(whole.first), np.asarray(whole.stop)
+            return np.asarray(whole.first, np.int64), np.asarray(whole.stop, np.int64)
         return np.zeros(len(whole), np.int64), np.ones(len(whole), np.int64)
 
     def __str__(self) -> str:

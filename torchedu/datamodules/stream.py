@@ -3,18 +3,17 @@
 import multiprocessing
 import os
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from lightning import Trainer
 from lightning.pytorch.callbacks import GradientAccumulationScheduler
-from numpy.typing import NDArray
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from torchedu.datasets.order import Order, Windows, divided
+from torchedu.datasets.splits import Rows
 from torchedu.errors import ConfigError
 from torchedu.parallel import traits_of
 
@@ -28,7 +27,7 @@ class Batches(Protocol):
 
     windows: Windows
 
-    def __call__(self, index: NDArray[np.int64], scored: bool = True) -> Any:
+    def __call__(self, index: Rows, scored: bool = True) -> Any:
         """Build the batch of some windows; without ``scored``, one in which nothing counts."""
 
 
@@ -71,7 +70,7 @@ class BatchStream(IterableDataset[Any]):
         self.epoch = 0
         self.first = 0  # global batches of this epoch that are done already
         self._planned = -1
-        self._plan: list[NDArray[np.int64]] = []
+        self._plan: Sequence[Rows] = []
 
     def __len__(self) -> int:
         """Return the number of batches that this rank gets."""
@@ -92,7 +91,7 @@ class BatchStream(IterableDataset[Any]):
                 left = j < len(plan)
                 yield self.batches(plan[j if left else 0], left and self.counts)
 
-    def plan(self) -> list[NDArray[np.int64]]:
+    def plan(self) -> Sequence[Rows]:
         """Return the windows of each global batch of the epoch.
 
         It is drawn once an epoch: workers that are forked after that share its memory.
@@ -101,7 +100,7 @@ class BatchStream(IterableDataset[Any]):
             self._plan, self._planned = self.order.epoch(self.epoch), self.epoch
         return self._plan
 
-    def _part(self, step: NDArray[np.int64], turn: int) -> Any:
+    def _part(self, step: Rows, turn: int) -> Any:
         """Return what this rank takes of a global batch at a turn."""
         parts = self.world_size * self.accumulate
         mine = divided(step, turn * self.world_size + self.rank, parts)

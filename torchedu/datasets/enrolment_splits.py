@@ -3,8 +3,9 @@
 import numpy as np
 
 from torchedu.datasets import splits
+from torchedu.datasets.draws import name_keys
 from torchedu.datasets.enrolments import EnrolmentStore
-from torchedu.datasets.splits import MORE, Part, between, by_time, drawn, random_places
+from torchedu.datasets.splits import MORE, Part, between, by_time, drawn, in_fold
 
 KINDS = ("last", "time", "fold")
 CHOOSERS = 1000
@@ -51,7 +52,7 @@ def split_enrolments(
     students = np.arange(store.num_students)
     if by == "last":
         last = np.maximum(lengths - 1, np.minimum(lengths, 1))
-        order = np.argsort(random_places(store, seed))
+        order = np.argsort(name_keys(store, seed), kind="stable")
         able = order[lengths[order] > 2]
         choose = able[: max(CHOOSERS, round(len(able) * val))]
         before = last.copy()
@@ -66,9 +67,8 @@ def split_enrolments(
             )
         parts = by_time(time, store.history_offsets, val, test)
     else:
-        place = random_places(store, seed)
-        parts, in_test = {}, place * folds // max(len(place), 1) == fold
-        for name, where in drawn(place, in_test, val).items():
+        keys, parts = name_keys(store, seed), {}
+        for name, where in drawn(keys, in_fold(keys, fold, folds), val).items():
             some = where & (lengths > (0 if name == "train" else 1))
             first = np.zeros_like(lengths) if name == "train" else lengths - 1
             parts[name] = Part(students[some], first[some], lengths[some])

@@ -5,13 +5,17 @@ divided among ranks and accumulated batches; the order is the same on any number
 loader workers.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from torchedu.datasets.splits import Part
+from torchedu.datasets.mapped import empty, mapped
+from torchedu.datasets.splits import Part, Rows
 
+STUDENTS = 1 << 16
+"""Students whose windows are cut, and windows that are put in order, at once."""
 POOL = 50
 """Batches whose windows are sorted by length together: padding falls, randomness stays."""
 
@@ -26,19 +30,19 @@ class Windows(NamedTuple):
         stop: Position after the last.
     """
 
-    student: NDArray[np.int64]
-    start: NDArray[np.int64]
-    first: NDArray[np.int64]
-    stop: NDArray[np.int64]
+    student: Rows
+    start: Rows
+    first: Rows
+    stop: Rows
 
     @property
-    def length(self) -> NDArray[np.int64]:
+    def length(self) -> Rows:
         """Answers in each window."""
-        return self.stop - self.start
+        return mapped(self.stop - self.start)
 
-    def take(self, index: NDArray[np.int64]) -> "Windows":
-        """Return some of the windows."""
-        return Windows(*(column[index] for column in self))
+    def take(self, index: Rows) -> "Windows":
+        """Return some of the windows, in 64 bits, as positions in a store need them."""
+        return Windows(*(column[index].astype(np.int64) for column in self))
 
 
 def cut_windows(part: Part, length: int, context: int = 0) -> Windows:
@@ -53,23 +57,70 @@ def cut_windows(part: Part, length: int, context: int = 0) -> Windows:
     Returns:
         The windows, student by student, in the order of each history.
     """
-    before = np.minimum(part.first, context)
-    scored = part.stop - part.first
-    # The first window of a student scores up to length - before answers, the others a step each.
-    head = np.minimum(scored, length - before)
-    step = length - context
-    more = -(-(scored - head) // step)
-    num = np.where(scored > 0, 1 + more, 0)
-    ends = np.cumsum(num)
-    place = np.arange(int(ends[-1]) if len(ends) else 0) - np.repeat(ends - num, num)
-    first = np.repeat(part.first, num) + np.where(
-        place == 0, 0, np.repeat(head, num) + (place - 1) * step
-    )
-    stop = np.minimum(
-        np.repeat(part.stop, num), first + np.where(place == 0, np.repeat(head, num), step)
-    )
-    start = np.maximum(first - context, 0)
-    return Windows(np.repeat(part.student, num), start, first, stop)
+    step, size = length - context, len(part.student)
+    blocks = [slice(begin, begin + STUDENTS) for begin in range(0, size, STUDENTS)]
+    total = sum(int(_cuts_of(part, some, length, context)[0].sum()) for some in blocks)
+    windows = Windows(*(empty(total, np.int32) for _ in Windows._fields))
+    done = 0
+    for some in blocks:
+        num, head = _cuts_of(part, some, length, context)
+        each = slice(done, done := done + int(num.sum()))
+        place = np.arange(each.stop - each.start) - np.repeat(np.cumsum(num) - num, num)
+        begin, scored = (np.repeat(column, num) for column in (part.first[some], head))
+        first = begin + np.where(place == 0, 0, scored + (place - 1) * step)
+        windows.student[each] = np.repeat(part.student[some], num)
+        windows.first[each] = first
+        windows.start[each] = np.maximum(first - context, 0)
+        windows.stop[each] = np.minimum(
+            np.repeat(part.stop[some], num), first + np.where(place == 0, scored, step)
+        )
+    return windows
+
+
+def _cuts_of(part: Part, some: slice, length: int, context: int) -> tuple[Rows, Rows]:
+    """Return how many windows some students have, and how many answers the first one scores.
+
+    It scores up to ``length`` less what is seen before them, the others ``length - context`` each.
+    """
+    first = part.first[some]
+    scored = part.stop[some] - first
+    head = np.minimum(scored, length - np.minimum(first, context))
+    more = -(-(scored - head) // (length - context))
+    return np.where(scored > 0, 1 + more, 0).astype(np.int32), head.astype(np.int32)
+
+
+class Cut(Sequence[Rows]):
+    """Batches as stretches of one line of windows.
+
+    Args:
+        line: The windows.
+        cuts: Where a batch ends and the next begins; shape (batches - 1,).
+        order: Which batch comes when; in the order of the line where it is None.
+    """
+
+    def __init__(
+        self, line: Rows, cuts: NDArray[np.int64], order: NDArray[np.int64] | None = None
+    ) -> None:
+        self._line = line
+        self._bounds = np.concatenate([[0], cuts, [len(line)]])
+        self._order = order
+
+    def __len__(self) -> int:
+        """Return the number of batches."""
+        return len(self._bounds) - 1 if len(self._line) else 0
+
+    @overload
+    def __getitem__(self, index: int) -> Rows: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Rows]: ...
+    def __getitem__(self, index: int | slice) -> Rows | list[Rows]:
+        """Return the windows of a batch, or of several."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        place = range(len(self))[index]
+        if self._order is not None:
+            place = int(self._order[place])
+        return self._line[self._bounds[place] : self._bounds[place + 1]]
 
 
 class Order:
@@ -84,9 +135,7 @@ class Order:
             are batched once, longest first, and every epoch is the same.
     """
 
-    def __init__(
-        self, lengths: NDArray[np.int64], batch_size: int, seed: int = 0, shuffle: bool = True
-    ) -> None:
+    def __init__(self, lengths: Rows, batch_size: int, seed: int = 0, shuffle: bool = True) -> None:
         self.lengths = lengths
         self.batch_size = batch_size
         self.seed = seed
@@ -96,7 +145,7 @@ class Order:
         """Return the number of global batches in an epoch."""
         return -(-len(self.lengths) // self.batch_size)
 
-    def epoch(self, epoch: int) -> list[NDArray[np.int64]]:
+    def epoch(self, epoch: int) -> Sequence[Rows]:
         """Return the windows of each global batch of an epoch, in order.
 
         Args:
@@ -105,23 +154,29 @@ class Order:
         Returns:
             For each batch the indices of its windows.
         """
+        size = self.batch_size
         if not self.shuffle:
-            order = np.argsort(-self.lengths, kind="stable")
-            return [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
+            order = mapped(np.argsort(-self.lengths, kind="stable").astype(np.int32))
+            return Cut(order, np.arange(0, len(order), size)[1:])
         random = np.random.default_rng([self.seed, epoch])
-        order = random.permutation(len(self.lengths))
-        pool = np.arange(len(order)) // (POOL * self.batch_size)
-        order = order[np.lexsort((self.lengths[order], pool))]
-        batches = np.split(order, self._cuts(self.lengths[order]))
-        return [batches[i] for i in random.permutation(len(batches))]
+        order = random.permutation(np.arange(len(self.lengths), dtype=np.int32))
+        lengths = self.lengths[order]
+        together = max(1, STUDENTS // (POOL * size)) * POOL * size
+        for begin in range(0, len(order), together):
+            some = slice(begin, begin + together)
+            pool = np.arange(len(order[some])) // (POOL * size)
+            place = np.lexsort((lengths[some], pool))
+            order[some], lengths[some] = order[some][place], lengths[some][place]
+        cuts = self._cuts(lengths)
+        return Cut(mapped(order), cuts, random.permutation(len(cuts) + 1))
 
-    def _cuts(self, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _cuts(self, lengths: Rows) -> NDArray[np.int64]:
         """Return where to cut sorted windows into batches of like numbers of answers.
 
         A step of training goes by the mean over its batch: were these of like numbers of windows,
         an answer among short windows would count many times as much as one among long ones.
         """
-        num, answers = len(self), np.cumsum(lengths)
+        num, answers = len(self), mapped(np.cumsum(lengths))
         share = np.arange(1, num)
         cuts = np.searchsorted(answers, answers[-1:] * share / num) + 1
         # No batch is empty: each cut comes after the one before, and leaves enough for the rest.
@@ -169,7 +224,7 @@ class BalancedOrder(Order):
         self._groups = [np.flatnonzero(group == name) for name in names]
         self._unknown = np.flatnonzero(group < 0)
 
-    def epoch(self, epoch: int) -> list[NDArray[np.int64]]:
+    def epoch(self, epoch: int) -> Sequence[Rows]:
         """Return the windows of each global batch of an epoch; see ``Order.epoch``."""
         random = np.random.default_rng([self.seed, epoch])
         known = len(self.lengths) - len(self._unknown)
@@ -187,6 +242,6 @@ class BalancedOrder(Order):
         return np.array_split(line, len(self))
 
 
-def divided(batch: NDArray[np.int64], part: int, parts: int) -> NDArray[np.int64]:
+def divided(batch: Rows, part: int, parts: int) -> Rows:
     """Return one of the parts that a global batch is divided into: every so many-th window."""
     return batch[part::parts]

@@ -4,13 +4,14 @@ A split never depends on the order of rows in a file: students are drawn by a ha
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from torchedu.datasets.answers import AnswerStore
+from torchedu.datasets.draws import CHUNK, at_places, name_keys
+from torchedu.datasets.mapped import empty, mapped
 from torchedu.datasets.store import Store, row_blocks
 from torchedu.errors import ConfigError, allowed
 from torchedu.schema import GROUP, Vocabulary
@@ -22,12 +23,6 @@ PARTS = ("train", "val", "test")
 KINDS = ("student", "time", "fold", "column")
 MORE = "Use more data, larger shares, or another split."
 """What a user can do about an empty part."""
-CHUNK = 1 << 16
-"""Letters of names, or times, looked at at once: what is made of them stays near the processor."""
-_SHORT = 256
-"""Letters of a name whose share of its hash is looked up; those beyond are computed."""
-_CELLS = 1 << 16
-"""Cells in which times are counted, each time in those of the cell that holds what is sought."""
 
 
 class Part(NamedTuple):
@@ -153,7 +148,7 @@ def _students(
     fold: int,
     column: str | None,
 ) -> dict[str, NDArray[np.bool_]]:
-    place = random_places(store, seed)
+    keys = name_keys(store, seed)
     num = store.num_students
     if by == "column":
         in_test, in_val = _column(store, column)
@@ -161,23 +156,41 @@ def _students(
             return {"train": ~in_test & ~in_val, "val": in_val, "test": in_test}
     elif by == "fold":
         check_fold(fold, folds)
-        in_test = place * folds // max(num, 1) == fold
+        in_test = in_fold(keys, fold, folds)
     else:
-        in_test = place < round(num * test)
+        in_test = _before(keys, round(num * test))
         val = val / (1 - test)  # the share is of all students here, of the rest below
-    return drawn(place, in_test, val)
+    return drawn(keys, in_test, val)
 
 
 def drawn(
-    place: NDArray[np.int64], in_test: NDArray[np.bool_], val: float
+    keys: NDArray[np.uint64], in_test: NDArray[np.bool_], val: float
 ) -> dict[str, NDArray[np.bool_]]:
-    """Return who is in which part, the first ``val`` of those not in the test in the validation."""
-    in_val, rest = ~in_test, place[~in_test]
-    if len(rest):
-        last = min(max(1, round(len(rest) * val)), len(rest)) - 1
-        rest.partition(last)
-        in_val &= place <= rest[last]
-    return {"train": ~in_test & ~in_val, "val": in_val, "test": in_test}
+    """Return who is in which part, the first ``val`` of those not in the test in the validation.
+
+    Args:
+        keys: What students are drawn by; see ``name_keys``.
+        in_test: Who is in the test part.
+        val: Share of the others.
+    """
+    rest = ~in_test
+    num = int(rest.sum())
+    in_val = rest.copy()
+    in_val[rest] = _before(keys[rest], min(max(1, round(num * val)), num))
+    return {"train": rest & ~in_val, "val": in_val, "test": in_test}
+
+
+def in_fold(keys: NDArray[np.uint64], fold: int, folds: int) -> NDArray[np.bool_]:
+    """Say who is in a fold: whose place among all, times ``folds``, is that far."""
+    first, after = (-(-number * len(keys) // folds) for number in (fold, fold + 1))
+    return _before(keys, after) & ~_before(keys, first)
+
+
+def _before(keys: NDArray[np.uint64], count: int) -> NDArray[np.bool_]:
+    """Say whose keys are the first so many."""
+    if count >= len(keys):
+        return np.ones(len(keys), bool)
+    return np.asarray(keys < at_places(keys, [count])[0])
 
 
 def _column(store: AnswerStore, column: str | None) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -205,8 +218,11 @@ def whole_histories(
         offsets: Where each history begins; shape (students + 1,).
         some: Which students; all where it is not said.
     """
-    lengths = np.diff(offsets).astype(np.int32)[some]
-    students = np.arange(len(offsets) - 1, dtype=np.int32)[some]
+    rows = np.arange(len(offsets) - 1, dtype=np.int32)[some]
+    students, lengths = mapped(rows), empty(len(rows), np.int32)
+    for begin in range(0, len(rows), CHUNK):
+        few = students[begin : begin + CHUNK]
+        lengths[begin : begin + CHUNK] = offsets[few + 1] - offsets[few]
     return Part(students, np.broadcast_to(np.int32(0), lengths.shape), lengths)
 
 
@@ -225,48 +241,23 @@ def by_time(
     """Return stretches of time as parts, given histories one after the other in order of time."""
     cuts = _quantiles(time, [1 - val - test, 1 - test])
     # Histories are in order of time: the number of a student's answers before a cut is its place.
-    counts = np.zeros((len(cuts), len(offsets) - 1), np.int32)
+    counts = [empty(len(offsets) - 1, np.int32) for _ in (*cuts, "all")]
     for rows in row_blocks(offsets, CHUNK):
         bounds = offsets[rows.start : rows.stop + 1]
         some, begins = time[bounds[0] : bounds[-1]], bounds[:-1] - bounds[0]
-        for count, cut in zip(counts, cuts, strict=True):
+        for count, cut in zip(counts[:-1], cuts, strict=True):
             before = np.append(0, np.cumsum(some < cut, dtype=np.int32))
             count[rows] = before[bounds[1:] - bounds[0]] - before[begins]
-    lengths = np.diff(offsets).astype(np.int32)
-    return between([np.broadcast_to(np.int32(0), lengths.shape), *counts, lengths])
+        counts[-1][rows] = np.diff(bounds)
+    return between([np.broadcast_to(np.int32(0), counts[0].shape), *counts])
 
 
-def _quantiles(time: NDArray[np.int64], shares: Sequence[float]) -> list[np.int64]:
-    """Return the times that so large shares of all do not exceed, as ``numpy.quantile`` has them.
-
-    That sorts a copy; here times are counted in cells, then those of one cell in finer ones, a
-    block of them in memory at a time.
-    """
-    blocks = [slice(begin, begin + CHUNK) for begin in range(0, len(time), CHUNK)]
-    if not blocks:
-        return [np.int64(0)] * len(shares)
-    # Unsigned distances: from the first time to the last it may be more than a signed one holds.
-    lowest = np.int64(min(time[some].min() for some in blocks))
-    highest = np.int64(max(time[some].max() for some in blocks))
-    span = int(highest) - int(lowest)
-    places = [int(np.ceil((len(time) - 1) * share)) for share in shares]
-    begins, width = [0] * len(shares), max(span.bit_length() - _CELLS.bit_length() + 1, 0)
-    while True:
-        counts = {begin: np.zeros(_CELLS, np.int64) for begin in begins}
-        for some in blocks:
-            since = np.asarray(time[some], np.int64).view(np.uint64) - lowest.view(np.uint64)
-            for begin, count in counts.items():
-                inside = since - np.uint64(begin)
-                inside = inside[inside <= np.uint64((_CELLS << width) - 1)] >> np.uint64(width)
-                count += np.bincount(inside.view(np.int64), minlength=_CELLS)
-        for i, begin in enumerate(begins):
-            ends = np.cumsum(counts[begin])
-            cell = int(np.searchsorted(ends, places[i], "right"))
-            places[i] -= int(ends[cell] - counts[begin][cell])
-            begins[i] = begin + (cell << width)
-        if not width:
-            return [np.int64(int(lowest) + begin) for begin in begins]
-        width = max(width - _CELLS.bit_length() + 1, 0)
+def _quantiles(time: NDArray[np.int64], shares: Sequence[float]) -> list[Any]:
+    """Return the times that so large shares of all do not exceed, as ``numpy.quantile`` has it."""
+    last = len(time) - 1
+    return (
+        at_places(time, [int(np.ceil(last * share)) for share in shares]) if len(time) else [0, 0]
+    )
 
 
 def between(bounds: Sequence[Rows]) -> dict[str, Part]:
@@ -274,7 +265,7 @@ def between(bounds: Sequence[Rows]) -> dict[str, Part]:
     students, parts = np.arange(len(bounds[0]), dtype=np.int32), {}
     for name, first, stop in zip(PARTS, bounds[:-1], bounds[1:], strict=True):
         some = stop > first
-        parts[name] = Part(students[some], first[some], stop[some])
+        parts[name] = Part(*(mapped(column[some]) for column in (students, first, stop)))
     return parts
 
 
@@ -305,63 +296,3 @@ def part_sizes(part: NDArray[np.uint8 | np.int8]) -> dict[str, int]:
     """Return how often each of ``PARTS`` stands among numbers of parts, where one does."""
     counts = {name: int((part == number).sum()) for number, name in enumerate(PARTS)}
     return {name: count for name, count in counts.items() if count}
-
-
-def random_places(
-    store: Store, seed: int, table: str = "students", column: str = "name"
-) -> NDArray[np.int64]:
-    """Return each student's place in a random order that their names and the seed alone decide.
-
-    Args:
-        store: The store.
-        seed: Another seed gives another order.
-        table: The table whose rows are put in order.
-        column: The texts that decide, instead of students' names.
-    """
-    offsets = store.offsets(table, column)
-    data = store.values(table, f"{column}.utf8")
-    hashes = np.empty(len(offsets) - 1, np.uint64)
-    with np.errstate(over="ignore"):  # arithmetic modulo 2**64
-        for rows in row_blocks(offsets, CHUNK):
-            bounds = offsets[rows.start : rows.stop + 1]
-            hashes[rows] = _hashes(data[bounds[0] : bounds[-1]], bounds - bounds[0], seed)
-    order = np.argsort(hashes, kind="stable")
-    del hashes
-    place = np.empty(len(order), np.int64)
-    place[order] = np.arange(len(order))
-    return place
-
-
-def _hashes(data: NDArray[np.uint8], offsets: NDArray[np.int64], seed: int) -> NDArray[np.uint64]:
-    """Return a hash of each of some names, given their letters one name after the other."""
-    position = np.arange(len(data)) - np.repeat(offsets[:-1], np.diff(offsets))
-    short = position < _SHORT
-    letters = _letters(seed).take(np.where(short, position, 0) * 256 + data)
-    if not short.all():
-        far = ~short
-        letters[far] = _letter_hashes(data[far], position[far], seed)
-    sums = np.zeros(len(data) + 1, np.uint64)
-    np.cumsum(letters, out=sums[1:])
-    return _mix(sums[offsets[1:]] - sums[offsets[:-1]])
-
-
-@lru_cache(maxsize=2)
-def _letters(seed: int) -> NDArray[np.uint64]:
-    """Return the share of each letter at each of the first places; shape (_SHORT * 256,)."""
-    place, letter = np.divmod(np.arange(_SHORT * 256), 256)
-    return _letter_hashes(letter, place, seed)
-
-
-def _letter_hashes(
-    letter: NDArray[np.integer], position: NDArray[np.int64], seed: int
-) -> NDArray[np.uint64]:
-    place = _mix(position.astype(np.uint64) + np.uint64(seed))
-    return _mix((letter.astype(np.uint64) + np.uint64(1)) ^ place)
-
-
-def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Spread the bits of integers (the finaliser of splitmix64, Steele et al., OOPSLA 2014)."""
-    x = x + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))

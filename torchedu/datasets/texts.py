@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from torchedu.datasets.draws import random_places
 from torchedu.datasets.memory import Memory
-from torchedu.datasets.splits import MORE, check_split, random_places
+from torchedu.datasets.splits import MORE, check_split
 from torchedu.datasets.store import Store, kept
 from torchedu.datasets.writer import StoreWriter, encode_texts
 from torchedu.errors import ConfigError

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from torchedu.datasets.draws import random_places
 from torchedu.datasets.memory import Memory
-from torchedu.datasets.splits import PARTS, Part, check_fold, check_split, part_sizes, random_places
+from torchedu.datasets.splits import PARTS, Part, check_fold, check_split, part_sizes
 from torchedu.datasets.store import Store, kept
 from torchedu.datasets.writer import StoreWriter, encode_texts
 from torchedu.schema import ROLES, Vocabulary

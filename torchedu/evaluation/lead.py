@@ -30,6 +30,9 @@ TERMS = {
     "novelty": "how rare the recommended courses are; higher is rarer",
     "QWK": "how far grades agree with people's, large misses counting most (quadratic weighted "
     "kappa); 0 is chance, 1 is always",
+    "PCC": "how far grades rise and fall with people's (Pearson's correlation); 0 is chance, 1 is "
+    "always",
+    "MAE": "how many steps of the scale grades are off, on average; 0 is best",
     "exact agreement": "the share of grades that are people's own",
     "within a step": "the share of grades at most one step from people's",
     "macro-F1": "how many of a tag or label are found, and found rightly, each counting alike; "

@@ -4,8 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from torchedu.datasets.answers import AnswerStore, ragged_index
+from torchedu.datasets.draws import at_places
+from torchedu.datasets.mapped import empty
 from torchedu.leaks.copies import CHUNK, Ids, Rows, copies, mixed
 from torchedu.leaks.finding import Finding
 from torchedu.leaks.people import told_by_people
@@ -88,17 +91,35 @@ def _sample(store: AnswerStore, most: int) -> tuple[Ids, _Answers]:
     """
     students = np.arange(store.num_students)
     if store.num_answers > most:
-        offsets = np.asarray(store.history_offsets)
-        place = offsets[:-1, None] + np.arange(BEGINNING)
-        there = place < offsets[1:, None]
+        begins, offsets = _beginnings(store), np.asarray(store.history_offsets)
+        # Only those can be drawn whose beginnings come first: the rest need no order.
+        some, size = students, -(-store.num_students * most // store.num_answers)
+        while (size := 2 * size) < len(begins):
+            first = np.flatnonzero(begins <= at_places(begins, [size])[0])
+            if (offsets[first + 1] - offsets[first]).sum() > most:
+                some = first
+                break
+        chance = np.random.default_rng(0).permutation(students)
+        drawn = some[np.lexsort((chance[some], begins[some]))]
+        lengths = offsets[drawn + 1] - offsets[drawn]
+        students = np.sort(drawn[np.cumsum(lengths) <= most])
+    return students, _Answers(store, students)
+
+
+def _beginnings(store: AnswerStore) -> NDArray[np.uint64]:
+    """Return a hash of how each history begins; shape (students,)."""
+    offsets = store.history_offsets
+    begins = empty(store.num_students, np.uint64)
+    for first in range(0, store.num_students, CHUNK // BEGINNING // 8):
+        some = slice(first, min(first + CHUNK // BEGINNING // 8, store.num_students))
+        place = offsets[some][:, None] + np.arange(BEGINNING)
+        there = place < offsets[some.start + 1 : some.stop + 1][:, None]
         place = np.minimum(place, store.num_answers - 1)
         token = 2 * store.item[place].astype(np.uint64) + (store.correct[place] >= 0.5)
         with np.errstate(over="ignore"):  # arithmetic modulo 2**64
-            begins = (mixed(token) * mixed(np.arange(BEGINNING, dtype=np.uint64)) * there).sum(1)
-        drawn = np.lexsort((np.random.default_rng(0).permutation(students), mixed(begins)))
-        lengths = np.diff(offsets)[drawn]
-        students = np.sort(drawn[np.cumsum(lengths) <= most])
-    return students, _Answers(store, students)
+            powers = mixed(np.arange(BEGINNING, dtype=np.uint64))
+            begins[some] = mixed((mixed(token) * powers * there).sum(1))
+    return begins
 
 
 def _twins(store: AnswerStore, students: Ids, data: _Answers) -> Any:

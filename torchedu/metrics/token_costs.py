@@ -30,7 +30,9 @@ class TokenCosts:
         Args:
             network: Called with a ``TokenBatch``, returns what each of its tokens costs.
         """
-        handle = network.register_forward_hook(lambda _, given, cost_BL: self._add(*given, cost_BL))
+        handle = network.register_forward_hook(
+            lambda _, given, cost_BL: self._add(given[0], cost_BL)
+        )
         try:
             yield
         finally:

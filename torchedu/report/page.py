@@ -119,7 +119,8 @@ def _shown(section: Section, taken: set[str]) -> Shown:
 
 
 def _render(run: Run, shown: list[Shown], drawn: dict[str, Picture]) -> str:
-    place = shlex.quote(run.path.name)
+    holds = RunFolder(run.path).checkpoints.is_dir()  # scores alone are of a run elsewhere
+    place = shlex.quote(run.path.name) if holds else "RUN"
     return template("page.html.jinja")(
         run=run,
         evaluation=run.evaluation,

@@ -28,6 +28,8 @@ NEEDED = {
 """Values with which no run can be scored, and why."""
 WRONG_HERE = (ValueError, TypeError, RuntimeError, AttributeError, LookupError, ArithmeticError)
 """What Lightning raises of options that do not go together, beside its own error."""
+ELSEWHERE = {"profiler": ("xla", "only TPUs are looked at by it")}
+"""Values that torchedu has no use for, and why."""
 NOTHING = ("max_epochs", "max_steps", "limit_train_batches")
 """Options that leave nothing to train where they are 0."""
 
@@ -44,6 +46,9 @@ def check_options(asked: Mapping[str, Any], trains: bool) -> None:
     """
     for name, numbers in RANGES.items():
         check_range(f"trainer.{name}", asked[name], numbers)
+    for name, (word, reason) in ELSEWHERE.items():
+        if asked[name] == word:
+            raise ConfigError(f"⟦trainer.{name}⟧ is {word}, and {reason}.", "Leave it out.")
     if not trains:
         return
     for name in NOTHING:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, get_args
 from uuid import uuid4
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -156,10 +157,16 @@ class Course(Body):
                 "about": about}  # fmt: skip
 
 
+def _each_once(names: list[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
 class Students(Body):
     """Students who are to be forgotten."""
 
-    students: list[Name] = Field(min_length=1, max_length=MOST)
+    students: Annotated[list[Name], AfterValidator(_each_once)] = Field(
+        min_length=1, max_length=MOST
+    )
 
 
 def _kind(value: Any) -> str | None:

@@ -9,7 +9,7 @@ the device.
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal, Self
 from unittest.mock import patch
@@ -65,7 +65,7 @@ class Pretended(TorchDispatchMode):
     """
 
     def __init__(self, kind: Kind = "cuda", deterministic: bool = False) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.kind = kind
         self.deterministic = deterministic
         self.name = torch.device(kind, 0)
@@ -73,21 +73,21 @@ class Pretended(TorchDispatchMode):
         self.inside = 0
         self._there: set[StorageWeakRef] = set()
         self._api = _Api(self)
-        self._around: Any = None
+        self._around = ExitStack()
 
     def __enter__(self) -> Self:
         """Begin to pretend."""
-        self._around = _in_place(self.kind, self.deterministic)
-        self._around.__enter__()
-        self._api.__enter__()
-        super().__enter__()
+        with ExitStack() as around:
+            around.enter_context(_in_place(self.kind, self.deterministic))
+            around.enter_context(self._api)
+            super().__enter__()  # type: ignore[no-untyped-call]
+            self._around = around.pop_all()
         return self
 
     def __exit__(self, *error: Any) -> None:
         """Leave tensors as they are: a CPU's."""
-        super().__exit__(*error)
-        self._api.__exit__(*error)
-        self._around.__exit__(*error)
+        super().__exit__(*error)  # type: ignore[no-untyped-call]
+        self._around.close()
 
     def holds(self, tensor: object) -> bool:
         """Say whether something is a tensor that is on the device."""
@@ -128,8 +128,8 @@ class Pretended(TorchDispatchMode):
                 f"Expected all tensors to be on the same device, but {func} is given some of "
                 f"{self.name} and one of shape {tuple(wide[0].shape)} of the CPU ({_caller()})."
             )
-        strict = self.deterministic and self.kind == "cuda"
-        if strict and _NOT_DETERMINISTIC.get(name, _never)(*args):
+        forbids = _NOT_DETERMINISTIC.get(name) if self.deterministic else None
+        if self.kind == "cuda" and forbids is not None and forbids(*args):
             raise RuntimeError(f"{func} has no deterministic form on CUDA ({_caller()}).")
         masked = name in MIXES and any(
             x.dtype in (torch.bool, torch.uint8)
@@ -246,7 +246,8 @@ def _in_place(kind: Kind, deterministic: bool) -> Iterator[None]:
 
     class Generator(torch.Generator):
         def __new__(cls, device: Any = "cpu") -> Any:
-            return super().__new__(cls, "cpu")
+            made: Any = super().__new__
+            return made(cls, "cpu")
 
     class Event:
         """What is over as soon as it is asked for."""
@@ -283,10 +284,6 @@ def _is_torchs(frame: Any) -> bool:
     """Say whether code is torch's own, and not what moves a module for its user."""
     file = Path(frame.f_code.co_filename)
     return Path(torch.__file__).parent in file.parents and file.name != "module.py"
-
-
-def _never(*args: Any) -> bool:
-    return False
 
 
 def _floats(x: Tensor, *args: Any) -> bool:

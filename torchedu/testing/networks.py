@@ -32,9 +32,9 @@ def check_network(
 
     Args:
         net: A subclass of ``KTModel``, ``Recommender``, ``EventModel``, ``Grader``,
-            ``LessonModel`` or ``CausalLM``, or of a class whose ``Kind`` a package of one's own
-            tells; or a ``functools.partial`` of one; or, with ``kind``, anything that gives the
-            network when it is called with the sizes.
+            ``LessonModel``, ``SpokenGrader`` or ``CausalLM``, or of a class whose ``Kind`` a
+            package of one's own tells; or a ``functools.partial`` of one; or, with ``kind``,
+            anything that gives the network when it is called with the sizes.
         sizes: Sizes to build it for, by name, where they are not the usual ones of its kind.
         kind: What it is shown, where its class does not say.
 
@@ -236,8 +236,8 @@ NETWORK_CONTRACTS = named(
     rows_apart,
     padding,
     low_precision,
-    other_device,
     state_dict,
     gradients,
+    other_device,
 )
 """What networks of every kind keep, in the order in which it is checked."""

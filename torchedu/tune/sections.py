@@ -19,6 +19,8 @@ from torchedu.tune.results import FAILED, STOPPED, WHOLE, Row, Standing, importa
 from torchedu.tune.study import Study
 from torchedu.tune.tested import OnTest, overlooked
 
+TITLE = "The search: "
+"""Begins the title of each section."""
 Tested = dict[int, dict[str, OnTest]]
 
 
@@ -72,7 +74,7 @@ def _front(now: Standing, tested: Tested) -> Section:
     names = [*goals.names][:2]
     if len(names) == 2:
         forms.insert(0, _points(now, *names))
-    return Section("The search: the best trials", "\n".join(words), forms)
+    return Section(f"{TITLE}the best trials", "\n".join(words), forms)
 
 
 def _points(now: Standing, y: str, x: str) -> Points:
@@ -112,14 +114,14 @@ def _again(now: Standing, seeds: Tested) -> Section | None:
         [str(seed), *(_interval(scores.get(n)) for n in names)] for seed, scores in seeds.items()
     ]
     return Section(
-        "The search: the best one by other seeds", sentence,
+        f"{TITLE}the best one by other seeds", sentence,
         [Table(["seed", *(f"{_plain(name)}, test" for name in names)], rows)],
     )  # fmt: skip
 
 
 def _mattered(study: Study, now: Standing) -> Section:
     """Tell which options mattered."""
-    title = "The search: what mattered"
+    title = f"{TITLE}what mattered"
     forms = []
     for name in now.goals.names:
         shares = importances(study, name)
@@ -157,7 +159,7 @@ def _all(now: Standing) -> Section:
         "A line a trial, over its options and what it reached on the validation part; the front "
         "stands out. A line has a gap where an option did not apply."
     )
-    return Section("The search: all trials", sentence, [Parallels(axes, marked), table])
+    return Section(f"{TITLE}all trials", sentence, [Parallels(axes, marked), table])
 
 
 def _axis(name: str, values: Sequence[object]) -> Upright:
