@@ -90,7 +90,7 @@ class Spoken(Domain):
         num_places: int,
         num_bands: int,
         text_dim: int = 0,
-        lr: float = 2e-3,
+        lr: float = 3e-3,
         weight_decay: float = 0.05,
         schedule: Schedule = "one_cycle",
     ) -> None:

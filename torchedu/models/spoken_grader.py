@@ -56,7 +56,7 @@ class SpokenGrader(Network):
         num_places: int,
         num_bands: int,
         text_dim: int,
-        dim: int = 96,
+        dim: int = 64,
         heads: int = 4,
         blocks: int = 2,
         text_blocks: int = 1,
