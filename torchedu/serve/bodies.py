@@ -40,6 +40,13 @@ def _milliseconds(value: object) -> object:
     return round(moment.timestamp() * 1000)
 
 
+def _no_seconds(value: int) -> int:
+    """Refuse one of today in seconds, or a date in digits: who is taken to be of 1970 is forgotten."""
+    if 10**7 <= value < 10**11:
+        raise ValueError("that many milliseconds end by 1973, as seconds do not: give milliseconds")
+    return value
+
+
 Name = Annotated[
     str,
     StringConstraints(
@@ -51,7 +58,9 @@ Name = Annotated[
 Blanks around it are no part of it, as where data is imported: who is forgotten here is called so
 in the stores that were made of the service's file.
 """
-Time = Annotated[int, BeforeValidator(_milliseconds), Field(ge=0, le=2**53)]
+Time = Annotated[
+    int, BeforeValidator(_milliseconds), AfterValidator(_no_seconds), Field(ge=0, le=2**53)
+]
 """Milliseconds since 1970, or ISO 8601 with a zone."""
 Seconds = Annotated[float, Field(ge=0, le=1e9)]
 Day = Annotated[float, Field(ge=-1e5, le=1e5)]
