@@ -41,7 +41,7 @@ def _milliseconds(value: object) -> object:
 
 
 def _no_seconds(value: int) -> int:
-    """Refuse one of today in seconds, or a date in digits: who is taken to be of 1970 is forgotten."""
+    """Refuse seconds of today, or a date in digits: who is taken to be of 1970 is forgotten."""
     if 10**7 <= value < 10**11:
         raise ValueError("that many milliseconds end by 1973, as seconds do not: give milliseconds")
     return value
