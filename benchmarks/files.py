@@ -90,7 +90,7 @@ def rows(number: int) -> tuple[list[Goal], Any]:
 def speed(number: int) -> tuple[list[Goal], Any]:
     with TemporaryDirectory() as folder:
         raw = Path(folder) / "answers.csv"
-        _write(raw, number)
+        write_answers(raw, number)
         out = Path(folder) / "out"
         done = harness.run([harness.script("torchedu"), "data", "import", "csv", raw, out])
         alone = harness.run([sys.executable, "-c", IMPORT, str(raw), str(out)]).cpu_seconds
@@ -103,7 +103,7 @@ def speed(number: int) -> tuple[list[Goal], Any]:
     return [goal], kept
 
 
-def _write(file: Path, number: int, block: int = 500_000, each: int = 150) -> None:
+def write_answers(file: Path, number: int, block: int = 500_000, each: int = 150) -> None:
     """Write answers of students one after the other, of about 150 answers each."""
     draw, time, first = np.random.default_rng(0), 1_600_000_000, 0
     with file.open("wb") as stream:

@@ -105,6 +105,11 @@ class Running:
         )
 
     @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self._process.pid
+
+    @property
     def ended(self) -> bool:
         """Whether it has ended, well or not."""
         options = os.WEXITED | os.WNOHANG | os.WNOWAIT

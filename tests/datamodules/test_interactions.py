@@ -11,11 +11,15 @@ from lightning import Trainer
 from lightning.pytorch.callbacks import GradientAccumulationScheduler
 
 from tests.datasets.importers.fake import answers, write_csv
+from torchedu.baselines import StreamingLR
 from torchedu.batch import AnswerBatch
 from torchedu.datamodules import Interactions, interactions
 from torchedu.datamodules.stream import BatchStream
 from torchedu.datasets import AnswerStore
+from torchedu.datasets.answers import stretch_index
 from torchedu.errors import ConfigError, DataError, command_line
+from torchedu.models import LogisticDKT
+from torchedu.readers.histories import Past
 from torchedu.schema import ITEM, SKILL, Names, Vocabulary
 
 Key = tuple[int, int]
@@ -252,3 +256,47 @@ def test_a_division_that_changes_is_refused(class_store: Path) -> None:
     )
     with pytest.raises(ConfigError, match="GradientAccumulationScheduler"):
         data.train_dataloader()
+
+
+def learned(path: Path, **other: object) -> Interactions:
+    """Return data whose batches carry what the default network learns beforehand and reads."""
+    data = small(path, **other)
+    net = LogisticDKT(data.num_items, data.num_skills, dim=4)
+    data.suit(net)
+    assert data.facts(net) is not None
+    return data
+
+
+def test_what_came_before_is_the_same_found_for_all_or_batch_by_batch(
+    class_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for split in ("student", "time"):
+        held = learned(class_store, split=split)
+        monkeypatch.setattr(interactions, "HELD", 0)
+        found = learned(class_store, split=split)
+        assert same(held.train_dataloader(), found.train_dataloader())
+        assert same(held.test_dataloader(), found.test_dataloader())
+        assert isinstance(found._past, Past)
+        monkeypatch.undo()
+
+
+def test_only_students_who_taught_the_regression_have_moved_its_weights(
+    class_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = StreamingLR.__init__
+    few = {"most_answers": 300, "most_to_choose": 300}
+    monkeypatch.setattr(StreamingLR, "__init__", lambda self, **given: usual(self, **few | given))
+    data, whole = learned(class_store), small(class_store)
+    train = whole.parts["train"]
+    answers = whole.store.answers(train.student, train.stop)
+    model = StreamingLR().fit(answers)  # draws the same students itself
+    np.testing.assert_array_equal(model.weights.item, data.regression.weights.item)
+    moved = np.zeros(whole.store.num_answers, np.float32)
+    offsets = whole.store.history_offsets
+    moved[stretch_index(offsets[train.student], train.stop)[0]] = model.moved(answers)
+    for batch in data.train_dataloader():
+        row, step = batch.scored_BL.nonzero(as_tuple=True)
+        place = offsets[batch.student_B[row].numpy()] + (batch.start_B[row] + step).numpy()
+        assert batch.moved_BL is not None
+        np.testing.assert_array_equal(batch.moved_BL[row, step].numpy(), moved[place])
+    assert 0 < np.count_nonzero(moved) < 400

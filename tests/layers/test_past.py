@@ -16,7 +16,7 @@ from torchedu.layers.past import (
     remember,
 )
 from torchedu.readers.answers import AnswerBatches
-from torchedu.readers.histories import past_of
+from torchedu.readers.histories import Past
 from torchedu.schema import ITEM, RECENT_ANSWERS, RESERVED, SKILL, Names, Vocabulary
 
 ITEMS, SKILLS = 150, 6
@@ -48,7 +48,9 @@ def whole(store: AnswerStore, known: Vocabulary) -> AnswerBatch:
     lengths = np.diff(store.history_offsets)
     zero = np.zeros_like(lengths)
     windows = Windows(np.arange(len(lengths)), zero, zero, lengths)
-    return AnswerBatches(store, windows, known, past=past_of(store, known))(np.arange(len(lengths)))
+    return AnswerBatches(store, windows, known, past=Past(store, known).of_all())(
+        np.arange(len(lengths))
+    )
 
 
 def test_a_store_a_window_and_a_state_tell_the_same(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ class StreamingLR(HistoryRegression):
         Returns:
             0 where students were drawn and this one was not; shape (answers,).
         """
-        students = drawn(answers, self.most_answers, self.seed)
+        students = drawn(np.diff(answers.offsets), self.most_answers, self.seed)
         index, bounds = ragged_index(answers.offsets, students)
         moved = np.zeros(len(answers.item), np.float32)
         item = answers.item[index].astype(np.int64)

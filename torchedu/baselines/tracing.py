@@ -158,13 +158,15 @@ def thinned(answers: Answers, most: int, seed: int) -> Answers:
     """
     if len(answers.item) <= most:
         return answers
-    return histories(answers, drawn(answers, most, seed))
+    return histories(answers, drawn(np.diff(answers.offsets), most, seed))
 
 
-def drawn(answers: Answers, most: int, seed: int) -> NDArray[np.int64]:
-    """Return the rows of the students that ``thinned`` keeps, ascending."""
-    lengths = np.diff(answers.offsets)
-    if len(answers.item) <= most:
+def drawn(lengths: NDArray[np.signedinteger], most: int, seed: int) -> NDArray[np.int64]:
+    """Return the rows of the students that ``thinned`` keeps, ascending, by their answers' number.
+
+    It asks for no answers: so those of the others need not be read.
+    """
+    if int(lengths.sum()) <= most:
         return np.arange(len(lengths))
     order = np.random.default_rng(seed).permutation(len(lengths))
     enough = int(np.searchsorted(np.cumsum(lengths[order]), most)) + 1

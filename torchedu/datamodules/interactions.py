@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from torchedu.baselines import StreamingLR
 from torchedu.baselines.streaming_lr import Weights
+from torchedu.baselines.tracing import drawn
 from torchedu.batch import UNKNOWN_VALUES, TracingFacts
 from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, Options, Seen
@@ -27,12 +28,14 @@ from torchedu.errors import ConfigError, DataError, allowed
 from torchedu.files import remove_left
 from torchedu.models import KTModel, Network
 from torchedu.models.kt_model import BuildsOnRegression
-from torchedu.readers.answers import AnswerBatches, pad_lists
-from torchedu.readers.histories import answers_in, past_of
+from torchedu.readers.answers import AnswerBatches, Moved, pad_lists
+from torchedu.readers.histories import Past, answers_in
 from torchedu.schema import ITEM, SKILL, Vocabulary
 
 MOST_WINDOWS = 64
 """Windows in a batch whose size nobody said."""
+HELD = 1 << 30
+"""Bytes that what came before all answers may take; of more it is found for each batch."""
 COUNTED = 50_000
 """Students whose answers are counted at a time."""
 
@@ -78,7 +81,7 @@ class Interactions(DataModule):
     reads: tuple[str, ...] = ()
     past = False
     _asks = False
-    _moved: NDArray[np.float32] | None = None  # once a network has asked for a regression
+    _moved: Moved | None = None  # once a network has asked for a regression
 
     def __init__(
         self,
@@ -196,25 +199,23 @@ class Interactions(DataModule):
         """
         if not isinstance(net, BuildsOnRegression):
             return None
-        train, known = self.parts["train"], None
+        taught, known = self._taught, None
         if net.regression is not None:
             item, skill, shared = (x.detach().double().cpu().numpy() for x in net.regression[:3])
             known = Weights(item, skill, shared[:-1], float(shared[-1]))
         if known is None and self.companions is self.own:
-            learned, model = self.store.answers(train.student, train.stop), self.regression
+            learned, model = self.store.answers(taught.student, taught.stop), self.regression
         else:
-            learned = answers_in(self.store, self.vocabulary, train)
-            model = StreamingLR(known=known).fit(learned)
-        weights, moved = model.weights, np.zeros(self.store.num_answers, np.float32)
-        moved[stretch_index(self.store.history_offsets[train.student], train.stop)[0]] = (
-            model.moved(learned)
-        )
-        self._moved = moved
+            learned = answers_in(self.store, self.vocabulary, taught)
+            model = StreamingLR(known=known, most_answers=int(taught.stop.sum())).fit(learned)
+        weights, order = model.weights, np.argsort(taught.student)
+        begins = np.cumsum(taught.stop) - taught.stop
+        self._moved = Moved(taught.student[order], begins[order], model.moved(learned))
         return TracingFacts(
             torch.from_numpy(weights.item).float(),
             torch.from_numpy(weights.skill).float(),
             torch.from_numpy(np.append(weights.shared, weights.bias)).float(),
-            int(train.stop.sum()),
+            int(self.parts["train"].stop.sum()),
         )
 
     def answers(self, vocabulary: Vocabulary, part: Part) -> Answers:
@@ -224,13 +225,24 @@ class Interactions(DataModule):
     @cached_property
     def regression(self) -> StreamingLR:
         """The baseline that networks build on, fitted once to the training part, in its own ids."""
-        train = self.parts["train"]
-        return StreamingLR().fit(self.store.answers(train.student, train.stop))
+        taught = self._taught
+        learned = self.store.answers(taught.student, taught.stop)
+        return StreamingLR(most_answers=len(learned.item)).fit(learned)
 
     @cached_property
-    def _past(self) -> NDArray[np.float16] | None:
-        """What came before each answer, in the order of the store; None where nobody reads it."""
-        return past_of(self.store, self.vocabulary) if self.past else None
+    def _taught(self) -> Part:
+        """The training students whom the regression is fitted to; see ``StreamingLR``."""
+        train, usual = self.parts["train"], StreamingLR()
+        some = drawn(train.stop, usual.most_answers, usual.seed)
+        return Part(*(column[some] for column in train))
+
+    @cached_property
+    def _past(self) -> NDArray[np.float16] | Past | None:
+        """What came before each answer, or of more than fit what finds it; None where none asks."""
+        if not self.past:
+            return None
+        past = Past(self.store, self.vocabulary)
+        return past.of_all() if past.bytes <= HELD else past
 
     def use(self, companions: Companions) -> None:
         """Give batches in the ids of a trained network; see ``DataModule.use``."""
@@ -262,7 +274,7 @@ class Interactions(DataModule):
         order = Order(windows.length, self.batch_size or MOST_WINDOWS, shuffle=False)
         return self._batches(windows), order
 
-    def _batches(self, windows: Windows, moved: NDArray[np.float32] | None = None) -> AnswerBatches:
+    def _batches(self, windows: Windows, moved: Moved | None = None) -> AnswerBatches:
         known = self.store, windows, self.vocabulary, self.reads, self._past
         return AnswerBatches(*known, moved)
 

@@ -86,7 +86,7 @@ def describe_spoken(store: SpokenStore) -> dict[str, Any]:
     return {
         **store.counts,
         "words_per_text": spread(_words(store, "answers", "text")),
-        "seconds_per_recording": spread(np.ceil(seconds[spoken]).astype(np.int64)),
+        "seconds_per_recording": spread(seconds[spoken]),
         "answers_per_speaker": spread(np.array(list(speakers.values()))),
         "groups": {"part": store.parts, **by_attribute(store)},
         "unit": "answers",

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -12,9 +12,40 @@ from torch import Tensor
 from torchedu.batch import UNKNOWN_VALUES, AnswerBatch, Answered, Asked
 from torchedu.datasets import AnswerStore
 from torchedu.datasets.order import Windows
-from torchedu.readers.histories import translated
+from torchedu.readers.histories import Past, translated
 from torchedu.readers.rows import Columns, counts, marks, numbers, refuse_name, times
 from torchedu.schema import ITEM, SKILL, UNKNOWN, Vocabulary
+
+
+class Moved(NamedTuple):
+    """How far students have moved the weights of the items that they answered; others have not.
+
+    Attributes:
+        student: Their rows in the store, ascending; shape (students,).
+        begin: Where the answers of each begin in ``value``; shape (students,).
+        value: Of each of their answers; shape (answers,), float32.
+    """
+
+    student: NDArray[np.signedinteger]
+    begin: NDArray[np.int64]
+    value: NDArray[np.float32]
+
+    def of(
+        self, student: NDArray[np.int64], start: NDArray[np.int64], seen_BL: NDArray[np.bool_]
+    ) -> Tensor:
+        """Return it for stretches of histories, 0 in padded slots.
+
+        Args:
+            student: Whose each is; shape (B,).
+            start: Where in the history it begins; shape (B,).
+            seen_BL: Which slots are filled.
+        """
+        if not len(self.value):
+            return torch.zeros(seen_BL.shape)
+        place = np.searchsorted(self.student, student).clip(max=len(self.student) - 1)
+        known_B1 = (self.student[place] == student)[:, None]
+        place_BL = (self.begin[place] + start)[:, None] + np.arange(seen_BL.shape[1])
+        return torch.from_numpy(self.value.take(place_BL, mode="clip") * (seen_BL & known_B1))
 
 
 class AnswerBatches:
@@ -27,10 +58,9 @@ class AnswerBatches:
             it lacks become the unknown id.
         reads: What answers carry beside item, skills and mark; see ``KTModel``. Where the store has
             no such column, nothing is known of it.
-        past: What came before each answer of the store, from ``past_of``; None where batches carry
-            none.
-        moved: How far each answer's student has moved the weight of its item; None where batches
-            do not say it.
+        past: What came before each answer of the store, or what finds it for a batch; None where
+            batches carry none.
+        moved: How far students have moved the weights of items; None where batches do not say it.
     """
 
     def __init__(
@@ -39,8 +69,8 @@ class AnswerBatches:
         windows: Windows,
         vocabulary: Vocabulary | None = None,
         reads: tuple[str, ...] = (),
-        past: NDArray[np.float16] | None = None,
-        moved: NDArray[np.float32] | None = None,
+        past: NDArray[np.float16] | Past | None = None,
+        moved: Moved | None = None,
     ) -> None:
         self.store = store
         self.windows = windows
@@ -79,9 +109,28 @@ class AnswerBatches:
             torch.from_numpy(np.asarray(start)),
             torch.full((len(index),), float(max(1, scored_BL.sum()))),
             **{f"{column}_BL": self._read(column, place_BL, seen_BL) for column in self.reads},
-            past_BLF=_seen(self.past, place_BL, seen_BL[..., None]),
-            moved_BL=_seen(self.moved, place_BL, seen_BL),
+            past_BLF=self._before(student, start, stop, seen_BL),
+            moved_BL=None if self.moved is None else self.moved.of(student, start, seen_BL),
         )
+
+    def _before(
+        self,
+        student: NDArray[np.int64],
+        start: NDArray[np.int64],
+        stop: NDArray[np.int64],
+        seen_BL: NDArray[np.bool_],
+    ) -> Tensor | None:
+        """Return what came before each answer, 0 in padded slots; None where nobody asks."""
+        if self.past is None:
+            return None
+        if isinstance(self.past, Past):
+            table, begin = self.past.of(student, stop), np.cumsum(stop) - stop
+        else:
+            table, begin = self.past, self.store.history_offsets[student]
+        place_BL = (begin + start)[:, None] + np.arange(seen_BL.shape[1])
+        taken = table.take(place_BL, axis=0, mode="clip")
+        taken *= seen_BL[..., None]
+        return torch.from_numpy(taken)
 
     def _read(self, column: str, place_BL: NDArray[np.int64], seen_BL: NDArray[np.bool_]) -> Tensor:
         """Return a column of answers, and where nothing is known of it what stands for that."""
@@ -90,17 +139,6 @@ class AnswerBatches:
             return torch.full(seen_BL.shape, unknown, dtype=dtype)
         known_BL = torch.from_numpy(self.store.answer_column(column).take(place_BL, mode="clip"))
         return known_BL.to(dtype).masked_fill_(torch.from_numpy(~seen_BL), unknown)
-
-
-def _seen(
-    numbers: NDArray[Any] | None, place_BL: NDArray[np.int64], seen: NDArray[np.bool_]
-) -> Tensor | None:
-    """Return what is known of answers, 0 in padded slots; None where nobody asks."""
-    if numbers is None:
-        return None
-    taken = numbers.take(place_BL, axis=0, mode="clip")
-    taken *= seen
-    return torch.from_numpy(taken)
 
 
 def pad_lists(offsets: NDArray[np.int64], values: NDArray[Any]) -> NDArray[np.int64]:

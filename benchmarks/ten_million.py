@@ -1,0 +1,307 @@
+"""Ten million students, a billion answers, on one machine: what each step costs.
+
+    python benchmarks/ten_million.py                       # hours: goal by goal, --only GOAL --keep
+    python benchmarks/ten_million.py --short               # a hundredth of it, in minutes
+
+``ten.simulate`` writes the class; the others go on with it, in the folder that ``TORCHEDU_TEN``
+names (``torchedu-ten-million`` among temporary files; 14 GB), which stays until you remove it.
+``ten.split`` draws every kind of split of as many names of 36 letters, in two orders of rows.
+``ten.import`` reads a CSV file of 20 million answers, after an import that was killed half-way.
+``ten.epoch`` trains DKT on three parts of one epoch's order, each in a process that goes on with
+the weights of the one before, and computes the epoch from their mean. ``ten.linear`` holds the cost
+of an answer there against that on a class of a hundred thousand. Seconds are of processors: the
+clock's stand beside them. Memory is anonymous memory, of the process that holds most, and of all
+together.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import files
+import harness
+import numpy as np
+import ten_million_split
+from harness import Goal, Job
+
+ANSWERS_EACH, CORES = 84, 2
+CLASS = ("--answers", str(ANSWERS_EACH), "--truth", "false", "--processes", str(CORES))
+STEP = 20_000
+"""Answers of a step of training."""
+RATE = 1.5e6
+
+
+class Size(NamedTuple):
+    """How large a campaign is.
+
+    Attributes:
+        students: Of the class.
+        rows: Of the CSV file.
+        part: Answers of each part of an epoch.
+        suffix: Of its goals.
+    """
+
+    students: int
+    rows: int
+    part: int
+    suffix: str = ""
+
+    @property
+    def store(self) -> Path:
+        """The class."""
+        return folder() / f"{self.students}.store"
+
+
+WHOLE = Size(10_000_000, 20_000_000, 100_000_000)
+SHORT = Size(100_000, 1_000_000, 1_000_000, "_short")
+
+
+def folder() -> Path:
+    """Return where the class stands between calls."""
+    named = os.environ.get("TORCHEDU_TEN")
+    place = Path(named) if named else Path(tempfile.gettempdir()) / "torchedu-ten-million"
+    place.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+class Watched(NamedTuple):
+    """A command that has ended, and the memory that it took.
+
+    Attributes:
+        done: It.
+        most: MiB of anonymous memory of the process that held most.
+        together: Of all processes at one moment.
+    """
+
+    done: harness.Finished
+    most: float
+    together: float
+
+    @property
+    def told(self) -> dict[str, float]:
+        """What is kept of it."""
+        return {
+            "cpu_seconds": round(self.done.cpu_seconds, 1), "seconds": round(self.done.seconds, 1),
+            "mib_of_a_process": round(self.most), "mib_together": round(self.together),
+        }  # fmt: skip
+
+
+def watched(command: Sequence[str | Path], kill_after: float | None = None) -> Watched:
+    """Run a command and look at its memory; kill it after so many seconds of processor time."""
+    running = harness.Running(command)
+    peaks = [0.0, 0.0]
+    killed = False
+    while not running.ended:
+        each = [_anonymous(process) for process in _family(running.pid)]
+        peaks = [max(peaks[0], max(each, default=0)), max(peaks[1], sum(each))]
+        if kill_after is not None and _seconds(running.pid) > kill_after:
+            running.kill()
+            killed = True
+            break
+        time.sleep(0.05)
+    try:
+        done = running.finish()
+    except RuntimeError:
+        if not killed:
+            raise
+        done = harness.Finished(0, 0, 0, "")
+    return Watched(done, *peaks)
+
+
+def _family(process: int) -> list[int]:
+    """Return a process and all below it."""
+    family = [process]
+    with suppress(OSError):
+        for children in Path(f"/proc/{process}/task").glob("*/children"):
+            for child in children.read_text().split():
+                family += _family(int(child))
+    return family
+
+
+def _anonymous(process: int) -> float:
+    with suppress(OSError, IndexError):
+        status = Path(f"/proc/{process}/status").read_text()
+        return int(status.partition("RssAnon:")[2].split()[0]) / 1024
+    return 0.0
+
+
+def _seconds(process: int) -> float:
+    with suppress(OSError):
+        numbers = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        return (int(numbers[11]) + int(numbers[12])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
+
+def simulated(size: Size) -> tuple[list[Goal], Any]:
+    """Write the class."""
+    command = [harness.script("torchedu"), "data", "simulate", size.store]
+    ran = watched([*command, "--students", str(size.students), *CLASS])
+    most = CORES * 180 * size.students / WHOLE.students + 5  # an interpreter begins in 5 at most
+    must = f"at most {most:g} CPU-seconds on {CORES} cores and 1,024 MiB, by all processes together"
+    holds = ran.done.cpu_seconds <= most and ran.together <= 1024
+    figure = round(ran.done.cpu_seconds, 1)
+    return [Goal(f"ten.simulate{size.suffix}", figure, must, holds)], ran.told
+
+
+def split(size: Size) -> tuple[list[Goal], Any]:
+    """Draw every kind of split, each in a process of its own."""
+    from torchedu.datasets import AnswerStore
+
+    if not size.store.exists():
+        simulated(size)
+    seen = AnswerStore(size.store)
+    stores = ten_million_split.stores(folder(), seen)
+    raw: dict[str, Any] = {}
+    for kind, (store, by) in ten_million_split.kinds(stores, size.store).items():
+        ran = watched([sys.executable, ten_million_split.__file__, store, by])
+        raw[kind] = {**ran.told, **json.loads(ran.done.output.splitlines()[-1])}
+        print(f"  {kind}: {raw[kind]}", flush=True)
+    ten_million_split.remove(folder())
+    same = all(
+        raw[f"{by}, names"]["parts"] == raw[f"{by}, other order"]["parts"]
+        for by in ten_million_split.BY_NAME
+    )
+    memory = max(told["mib_of_a_process"] for told in raw.values())
+    figure = max(told["cpu_seconds"] for told in raw.values())
+    must = "at most 60 CPU-seconds and 512 MiB a kind, the same parts in any order of rows"
+    holds = figure <= 60 and memory <= 512 and same
+    return [Goal(f"ten.split{size.suffix}", figure, must, holds)], {"kinds": raw, "same": same}
+
+
+def imported(size: Size) -> tuple[list[Goal], Any]:
+    """Read a CSV file of answers, after an import that was killed half-way."""
+    raw, out = folder() / "answers.csv", folder() / "answers.store"
+    files.write_answers(raw, size.rows)
+    command = [harness.script("torchedu"), "data", "import", "csv", raw, out]
+    watched(command, kill_after=size.rows / RATE / 2)
+    left = [file.name for file in folder().iterdir() if file.name.startswith(".answers")]
+    ran = watched(command)
+    clean = not [file for file in folder().iterdir() if file.name.startswith(".answers")]
+    rate = size.rows / ran.done.cpu_seconds
+    raw.unlink()
+    must = (
+        f"at least {RATE:,.0f} rows a CPU-second, under 512 MiB, "
+        "after a kill whose leavings are removed"
+    )
+    least = RATE if size is WHOLE else 0
+    holds = rate >= least and ran.most <= 512 and bool(left) and clean
+    kept = {**ran.told, "left_by_the_kill": len(left), "clean": clean}
+    return [Goal(f"ten.import{size.suffix}", round(rate), must, holds)], kept
+
+
+def train(store: str, run: str, place: float, answers: int) -> None:
+    """Train a part of an epoch, going on with the last part's weights; print what it took."""
+    import torch
+
+    import torchedu
+    from torchedu import models
+
+    torch.set_num_threads(1)
+    warnings.filterwarnings("ignore")
+    begin = time.process_time()
+    data = torchedu.Interactions(store, batch_size=1, context=0, val=0.001, test=0.001)
+    data.batch_size = max(1, round(STEP / data.store.num_answers * data.steps_per_epoch))
+    task = torchedu.KnowledgeTracing(models.DKT, data.num_items, data.num_skills)
+    task.agree(data, training=True)
+    weights = Path(run) / "weights.pt"
+    if weights.exists():
+        task.load_state_dict(torch.load(weights, weights_only=True))
+    loader = data.train_dataloader()
+    steps = max(2, round(answers / STEP))
+    first = int(place * max(0, len(loader) - steps))
+    loader.load_state_dict({**loader.state_dict(), "batches": first})
+    task.train()
+    optimizer = task.configure_optimizers()
+    ready, trained, clock = time.process_time(), 0, time.perf_counter()
+    for number, batch in enumerate(loader):
+        if number == steps:
+            break
+        optimizer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = task.training_step(batch, number)
+        loss.backward()
+        optimizer.step()
+        trained += int(batch.scored_BL.sum())
+    cpu, seconds = time.process_time() - ready, time.perf_counter() - clock
+    torch.save(task.state_dict(), weights)
+    told = {
+        "first_step": first, "steps": steps, "of": len(loader), "answers": trained,
+        "ready_cpu_seconds": round(ready - begin, 1), "cpu_seconds": round(cpu, 1),
+        "seconds": round(seconds, 1), "answers_a_cpu_second": round(trained / cpu),
+        "loss": round(float(loss), 4),
+    }  # fmt: skip
+    print(json.dumps(told))
+
+
+def _trained(size: Size, store: Path, run: Path, place: float, answers: int) -> dict[str, Any]:
+    run.mkdir(exist_ok=True)
+    words = f"{str(store)!r}, {str(run)!r}, {place}, {answers}"
+    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import ten_million; "
+    ran = watched([sys.executable, "-c", f"{code}ten_million.train({words})"])
+    told = {**json.loads(ran.done.output.splitlines()[-1]), "mib": round(ran.most)}
+    print(f"  {told}", flush=True)
+    return told
+
+
+def epoch(size: Size) -> tuple[list[Goal], Any]:
+    """Train the first, a middle and the last part of an epoch."""
+    from torchedu.datasets import AnswerStore
+
+    if not size.store.exists():
+        simulated(size)
+    with tempfile.TemporaryDirectory() as scratch:
+        run = Path(scratch) / "run"
+        parts = [_trained(size, size.store, run, place, size.part) for place in (0.0, 0.5, 1.0)]
+    rates = [part["answers_a_cpu_second"] for part in parts]
+    answers = AnswerStore(size.store).num_answers
+    hours = answers / float(np.mean(rates)) / 3600 / CORES
+    apart = max(rates) / min(rates) - 1
+    must = (
+        f"at most 3 hours an epoch of {CORES} cores at full use, computed of three parts of "
+        f"{size.part:,} answers whose rates differ by less than 5 %"
+    )
+    memory = max(part["mib"] for part in parts)
+    goals = [
+        Goal(f"ten.epoch{size.suffix}", round(hours, 2), must, hours <= 3 and apart < 0.05),
+        Goal(f"ten.memory{size.suffix}", memory, "at most 512 MiB in training", memory <= 512),
+    ]
+    return goals, {"parts": parts, "rates_apart": round(apart, 4), "answers": answers}
+
+
+def linear(size: Size) -> tuple[list[Goal], Any]:
+    """Compare the cost of an answer with that on a hundred thousand students, in turns."""
+    small = folder() / "small.store"
+    command = [harness.script("torchedu"), "data", "simulate", small, "--students"]
+    harness.run([*command, str(min(100_000, size.students // 10)), *CLASS])
+    rates: dict[str, list[int]] = {"large": [], "small": []}
+    for _ in range(3):
+        for name, store in (("large", size.store), ("small", small)):
+            with tempfile.TemporaryDirectory() as scratch:
+                part = _trained(size, store, Path(scratch) / "run", 0.5, size.part // 50)
+            rates[name].append(part["answers_a_cpu_second"])
+    more = float(np.median(rates["small"]) / np.median(rates["large"])) - 1
+    must = "an answer costs at most 10 % more than of a hundredth of the students"
+    return [Goal(f"ten.linear{size.suffix}", round(more, 4), must, more <= 0.1)], {"rates": rates}
+
+
+JOBS = [
+    Job(
+        tuple(f"ten.{goal}{size.suffix}" for goal in goals), partial(measure, size), size is SHORT
+    )
+    for size in (WHOLE, SHORT)
+    for goals, measure in (
+        (("simulate",), simulated), (("split",), split), (("import",), imported),
+        (("epoch", "memory"), epoch), (("linear",), linear),
+    )
+]  # fmt: skip
+
+if __name__ == "__main__":
+    sys.exit(harness.main("ten_million", JOBS, __doc__.splitlines()[0]))
