@@ -14,7 +14,7 @@ export TORCHEDU_DATA ?= $(abspath ../shared/data)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test test-gpu test-services test-browser lint bench bench-deps lock audit clean
+.PHONY: help install train test test-gpu gpu-campaign test-services test-browser lint bench bench-deps lock audit clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -30,6 +30,9 @@ test: lint ## style, types and every test that needs neither a GPU nor a service
 test-gpu: install ## what needs a CUDA device; skipped with the reason where there is none
 	$(BIN)/python -m pytest -m gpu
 
+gpu-campaign: install ## all that one GPU can tell in eight minutes, kept in benchmarks/results/gpu.json
+	$(BIN)/python benchmarks/gpu_campaign.py
+
 # DeepSpeed, bitsandbytes, Ray, psycopg and Horovod stay out of the lock: the first three are large and slow to
 # start, the fourth is for a service, the last is built for the torch there is. What reads manifests of
 # Kubernetes stays out too; SLURM is Debian's, installed by its test, as root.
@@ -37,8 +40,9 @@ test-services: install ## what needs services and builds: DeepSpeed, Horovod, Ra
 	$(BIN)/python -m pip install -qq -c constraints.txt "deepspeed>=0.19" "bitsandbytes>=0.50" "psycopg[binary]>=3.2" \
 		"ray[train,tune]>=2.52" "kubeflow-trainer-api>=2.3" "kubernetes-validate>=1.37"
 	scripts/build_horovod.sh
-	$(BIN)/python -m pytest --durations=5 tests/services tests/launch/test_kubernetes.py tests/test_job_status.py \
-		tests/serve/test_processes.py tests/serve/test_order.py tests/strategies/test_deepspeed.py \
+	$(BIN)/python -m pytest --durations=5 tests/services tests/launch/test_kubernetes.py tests/serve/test_deployment.py tests/test_job_status.py \
+		tests/serve/test_processes.py tests/serve/test_order.py tests/serve/test_log.py tests/serve/test_shards.py \
+		tests/serve/test_postgresql.py tests/strategies/test_deepspeed.py \
 		tests/strategies/test_horovod.py tests/strategies/test_sync_batch_norm.py tests/models/test_low_rank.py
 
 # Debian's Chromium, driven by Playwright and looked at by axe; notebooks run in Jupyter's kernel. All of
@@ -73,7 +77,7 @@ TORCH_ONLY := torch triton cuda-bindings cuda-pathfinder cuda-toolkit \
 
 lock: install ## lock the development environment again, with hashes
 	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile $(UPGRADE) --quiet --generate-hashes \
-		--extra dev --extra plots --extra track --extra tune --extra language --extra privacy --extra spreadsheets --extra onnx --extra serve --constraint constraints.txt --strip-extras \
+		--extra dev --extra plots --extra track --extra tune --extra language --extra privacy --extra audio --extra spreadsheets --extra onnx --extra serve --constraint constraints.txt --strip-extras \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
 		$(TORCH_ONLY:%=--unsafe-package %) --output-file requirements/dev.txt pyproject.toml
 	sed -i '/^# WARNING: The following packages were not pinned/,$$d' requirements/dev.txt

@@ -54,17 +54,17 @@ class Clock(Callback):
 
     def on_train_epoch_start(self, trainer: Trainer, *given: Any) -> None:
         trainer.strategy.barrier()
-        _await()
+        await_device()
         self._begin = time.perf_counter(), time.process_time()
 
     def on_validation_start(self, trainer: Trainer, *given: Any) -> None:
         if not trainer.sanity_checking:
-            _await()
+            await_device()
             wall, cpu = self._begin
             self.each.append((time.perf_counter() - wall, time.process_time() - cpu))
 
 
-def _await() -> None:
+def await_device() -> None:
     """Wait for what a GPU still has to do."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()

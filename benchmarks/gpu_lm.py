@@ -11,6 +11,7 @@ longest of a random batch; counted are tokens that are no padding.
 """
 
 import json
+import os
 import statistics
 import sys
 import time
@@ -31,6 +32,10 @@ from torchedu.models import CausalLM
 from torchedu.run import quiet
 from torchedu.tasks import MathExplanation
 
+SMALL = "TORCHEDU_SMALL" in os.environ
+"""Whether it only has to run, on whatever there is: for a try before minutes of a GPU are spent."""
+ON_GPU = torch.cuda.is_available()
+WHERE = "gpu" if ON_GPU else "cpu"
 TOKENS = 32_000
 SHAPE: dict[str, Any] = {
     "model_type": "llama",
@@ -46,6 +51,12 @@ LONG = 2048
 ROWS = 8
 LEAST, PACKED = 0.45, 1.6
 WARM, STEPS = 6, 20
+if SMALL:
+    TOKENS, LONG, ROWS, WARM = 64, 128, 2, 1
+    SHAPE |= {
+        "hidden_size": 32, "intermediate_size": 32, "num_attention_heads": 2,
+        "num_key_value_heads": 1, "max_position_embeddings": 128,
+    }  # fmt: skip
 PEAK = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "A10": 125e12}
 """Operations a second in bfloat16 without sparsity, as the maker states them, by the GPU's name."""
 
@@ -137,13 +148,13 @@ def rate(
 
 def utilisation(goal: str, layers: int, steps: int) -> tuple[list[Goal], Any]:
     """Compare the operations of training with the GPU's peak."""
-    name = torch.cuda.get_device_name()
+    name = torch.cuda.get_device_name() if ON_GPU else "H100, for a try"
     peak = next((value for key, value in PEAK.items() if key in name), None)
     if peak is None:
         raise Skip(f"the peak of {name} is not known to this benchmark")
     shape = {**SHAPE, "num_hidden_layers": layers}
     batches = [padded([LONG] * ROWS) for _ in range(4)]
-    tokens, parameters = rate(batches, shape, "sdpa", steps, "gpu")
+    tokens, parameters = rate(batches, shape, "sdpa", steps, WHERE)
     operations = 6 * parameters + 6 * layers * shape["hidden_size"] * LONG
     share = tokens * operations / peak
     must = f"at least {LEAST} of the peak of {name}"
@@ -159,8 +170,8 @@ def packing(goal: str, layers: int, steps: int) -> tuple[list[Goal], Any]:
     rows = packed(lengths)
     several = [together(rows[i : i + ROWS]) for i in range(0, len(rows) - ROWS + 1, ROWS)]
     told = {
-        "padded": rate(alone, shape, "sdpa", steps, "gpu")[0],
-        "packed": rate(several, shape, "flex_attention", steps, "gpu")[0],
+        "padded": rate(alone, shape, "sdpa", steps, WHERE)[0],
+        "packed": rate(several, shape, "flex_attention", steps, WHERE)[0],
     }
     ratio = told["packed"] / told["padded"]
     must = f"packed at least {PACKED} times the tokens a second of padded"
@@ -175,7 +186,7 @@ JOBS = [
 ]
 
 if __name__ == "__main__":
-    if not torch.cuda.is_available():
+    if not (ON_GPU or SMALL):
         print("There is no GPU here: nothing is measured.")
         print(json.dumps({"benchmark": "gpu_lm", "goals": []}))
         sys.exit(0)

@@ -52,12 +52,15 @@ def alone(store: Path, run: Path, ranks: int = 2, training: Sequence[str] = WORD
     program = str(Path(sys.executable).parent / "torchedu")
     words = ["--run", str(run), "--data.path", str(store), *training]
     words += ["--trainer.devices", str(ranks)]
-    subprocess.run(
+    done = subprocess.run(
         [sys.executable, *torchrun, "--no-python", "--", program, "fit", *words],
         env={**os.environ, **variables()},
-        check=True,
+        check=False,
         capture_output=True,
+        text=True,
     )
+    if done.returncode:
+        raise RuntimeError(done.stdout[-1000:] + done.stderr[-3000:])
     return outcome(run)
 
 

@@ -162,7 +162,9 @@ def cut_power(synchronous: str, number: int, groups: int) -> dict[str, Any]:
             try:
                 log = EventLog(folder / FILE)
                 there = log.digests(acknowledged)
-                damaged += log.pragma("integrity_check") != "ok"
+                with log.tables.connect() as connection:
+                    found_right = connection.exec_driver_sql("PRAGMA integrity_check").scalar()
+                damaged += found_right != "ok"
                 log.close()
             except (TorcheduError, SQLAlchemyError):
                 damaged += 1

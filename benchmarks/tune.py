@@ -3,14 +3,14 @@
     python benchmarks/tune.py            # an hour on 2 cores
     python benchmarks/tune.py --short    # fewer trials and kills, within 5 minutes
 
-``tune.workers`` is the number of failures: four processes work on 200 trials, once with the trials
-in a journal and once in PostgreSQL, and one of them is killed every 20 seconds. ``tune.ddp`` is the
-number of strategies under which trials of two ranks fail, hang or are never stopped. ``tune.ray``
-counts what a search on two nodes of a Ray cluster loses where it is killed, or where it has other
-scores than one of processes. ``tune.pareto`` is by how much the front of accuracy and fairness is
-wider than those of unpruned TPE and NSGA-II, and not narrower than those of syne-tune and NePS, on
-a table of configurations trained once (``tune_table.py``). ``tune.real`` is the minutes of one
-search of the early warning's accuracy and ABROCA on OULAD.
+``tune.workers`` is the number of failures: four processes work on 200 trials, which stand in a
+journal, and in PostgreSQL for ``tune.workers_postgresql``; one of them is killed every 20 seconds.
+``tune.ddp`` is the number of strategies under which trials of two ranks fail, hang or are never
+stopped. ``tune.ray`` counts what a search on two nodes of a Ray cluster loses where it is killed,
+or where it has other scores than one of processes. ``tune.pareto`` is by how much the front of
+accuracy and fairness is wider than those of unpruned TPE and NSGA-II, and not narrower than those
+of syne-tune and NePS, on a table of configurations trained once (``tune_table.py``). ``tune.real``
+is the minutes of one search of the early warning's accuracy and ABROCA on OULAD.
 """
 
 import csv
@@ -19,6 +19,7 @@ import os
 import sys
 import time
 from collections import Counter
+from contextlib import ExitStack
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,27 +38,19 @@ MINUTES = 20.0
 REAL = harness.ROOT / "examples" / "early_warning_search" / "space.yaml"
 
 
-def survived(trials: int, every: float, kills: int, server: bool) -> tuple[list[Goal], Any]:
+def survived(
+    goal: str, trials: int, every: float, kills: int, server: bool = False
+) -> tuple[list[Goal], Any]:
     """Count what is lost or doubled where workers are killed."""
-    problems: list[str] = []
-    raw: dict[str, Any] = {}
-    with TemporaryDirectory(prefix="torchedu-tune-") as name:
-        folder = Path(name)
-        (folder / "journal").mkdir()
-        lost, raw["journal"] = workers(folder / "journal", "", trials, every, kills)
-        problems += [f"journal: {problem}" for problem in lost]
-        if server:
-            (folder / "data base").mkdir()
-            with postgresql() as storage:
-                lost, raw["postgresql"] = workers(
-                    folder / "data base", storage, trials, every, kills
-                )
-            problems += [f"PostgreSQL: {problem}" for problem in lost]
+    with ExitStack() as ends:
+        folder = Path(ends.enter_context(TemporaryDirectory(prefix="torchedu-tune-")))
+        storage = ends.enter_context(postgresql()) if server else ""
+        problems, raw = workers(folder, storage, trials, every, kills)
     for problem in problems:
         print(f"  {problem}", flush=True)
-    must = f"0 of {trials} trials lost or doubled, at {kills} kills or more"
-    goal = Goal("tune.workers", len(problems), must, not problems)
-    return [goal], {"failures": problems, **raw}
+    where = "PostgreSQL" if server else "a journal"
+    must = f"0 of {trials} trials in {where} lost or doubled, at {kills} kills or more"
+    return [Goal(goal, len(problems), must, not problems)], {"failures": problems, **raw}
 
 
 def together(trials: int, strategies: tuple[str, ...]) -> tuple[list[Goal], Any]:
@@ -118,8 +111,12 @@ def real(trials: int) -> tuple[list[Goal], Any]:
 
 
 JOBS = [
-    Job(("tune.workers",), partial(survived, 200, 20.0, 20, True)),
-    Job(("tune.workers",), partial(survived, 12, 5.0, 2, False), short=True),
+    Job(("tune.workers",), partial(survived, "tune.workers", 200, 20.0, 20)),
+    Job(
+        ("tune.workers_postgresql",),
+        partial(survived, "tune.workers_postgresql", 200, 20.0, 20, server=True),
+    ),
+    Job(("tune.workers",), partial(survived, "tune.workers", 12, 5.0, 2), short=True),
     Job(("tune.ddp",), partial(together, 25, ("ddp", "fsdp"))),
     Job(("tune.ddp",), partial(together, 3, ("ddp",)), short=True),
     Job(("tune.ray",), on_ray),

@@ -144,7 +144,7 @@ def curve(log: Path, options: dict[str, Any]) -> dict[str, float]:
     return {
         **{f"auc {step}": each[auc] for step, each in enumerate(seen, 1)},
         **rungs,
-        "gap of the best": of_best[gap],
+        "gap of the best": of_best[gap].value,
     }
 
 

@@ -1,13 +1,14 @@
 """Are mistakes told at once, is help short, and is the same again the same?
 
-    python benchmarks/words.py            # ten minutes
+    python benchmarks/words.py            # twenty minutes
     python benchmarks/words.py --short    # two: words.typo and words.help alone
 
 ``words.typo`` makes 60 mistakes in a command that is right: an option, a class, a recipe, a path, a
-run. Each is told by a process of its own, whose processor time is measured and which says whether
-it imported torch; and the second line of each has to offer the word that was meant.
+column, a run. Each is told by a process of its own, whose processor time is measured and which says
+whether it imported torch; and the second line of each has to offer the word that was meant.
 ``words.help`` counts lines of help. ``words.again`` trains twelve runs, of all six tasks, and the
 command of each report's "The same again" from another folder; every score has to be the same.
+``words.cases`` runs what once failed a newcomer, case by case (``word_cases.py``).
 Pages and notebooks (``words.pages``, ``words.notebook``) are tests: ``make test-browser``.
 """
 
@@ -22,6 +23,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import harness
+import word_cases
 from harness import ROOT, Goal, Job
 
 sys.path.insert(0, str(ROOT))
@@ -33,7 +35,8 @@ from torchedu.parsing import RECIPES
 CPU_SECONDS = 0.7
 LINES, LINES_OF_A_RECIPE = 30, 60
 RIGHT = (
-    "fit --data.path answers.csv",
+    "fit --data.path marks.csv --data.columns.student who --data.columns.correct mark",
+    "fit --data.path answers.csv --init_from runs/old",
     "fit --data.path answers.csv --model.net SAKT --model.net.dim 32 --model.lr 0.01",
     "fit --config akt --data.path answers.csv --trainer.max_epochs 3 --data.batch_size 8",
     "fit --data.path answers.csv --data.window 100 --early_stopping.patience 3 --run runs/new",
@@ -41,6 +44,8 @@ RIGHT = (
     "predict runs/old --data.path answers.csv --format csv",
 )
 """Commands; each word of theirs that is ours is misspelt in turn."""
+PLACES = ("answers.csv", "marks.csv", "runs/old", "who", "mark")
+"""What is there: files, a run, and headings."""
 WAYS = (
     lambda word: word[:-2] + word[-1] + word[-2],  # two letters change places
     lambda word: word[:-1],  # one is missing
@@ -64,7 +69,7 @@ def mistakes() -> list[tuple[list[str], list[str], int]]:
             for place, word in enumerate(words[1:], 1):
                 before = words[place - 1]
                 ours = word.startswith("--") or before in ("--config", "--model.net")
-                path = word in ("answers.csv", "runs/old")
+                path = word in PLACES
                 if not (ours or path) or word in ("--config", "--format"):
                     continue
                 wrong = [*words[:place], way(word), *words[place + 1 :]]
@@ -78,6 +83,7 @@ def typo() -> tuple[list[Goal], Any]:
     with TemporaryDirectory() as folder:
         place = Path(folder)
         (place / "answers.csv").write_text("student,item,skill,correct\nann,q1,k,1\n")
+        (place / "marks.csv").write_text("who,item,skill,mark\nann,q1,k,1\n")
         old = place / "runs" / "old" / "checkpoints"
         old.mkdir(parents=True)
         (old / "best.ckpt").write_bytes(b"")
@@ -150,12 +156,19 @@ def again() -> tuple[list[Goal], Any]:
     return [goal], {"differ": other}
 
 
+def cases() -> tuple[list[Goal], Any]:
+    """Run each case of a newcomer that once failed."""
+    wrong = word_cases.left()
+    return [Goal("words.cases", len(wrong), f"0 of {len(word_cases.CASES)}", not wrong)], wrong
+
+
 JOBS = [
     Job(("words.typo",), typo, short=True),
     Job(("words.typo",), typo),
     Job(("words.help",), helps, short=True),
     Job(("words.help",), helps),
     Job(("words.again",), again),
+    Job(("words.cases",), cases),
 ]
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "data.md"
 BEGIN, END = "<!-- formats -->", "<!-- end of formats -->"
 REAL = {
     *("ednet", "tsv", "dkt_synthetic", "user_lists", "oulad", "asap", "semeval2013", "talkmoves"),
-    *("gsm8k", "mathdial", "bridge"),
+    *("gsm8k", "mathdial", "bridge", "fsdd", "speechocean762"),
 }
 """Formats of which published files were read; all are tested on generated ones."""
 

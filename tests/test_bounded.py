@@ -58,6 +58,13 @@ def test_yaml_beyond_the_bounds_is_an_error(content: str) -> None:
         parse_yaml(content)
 
 
+def test_a_value_that_is_named_twice_is_an_error() -> None:
+    with pytest.raises(ValueError, match="names 'lr' twice"):
+        parse_yaml("model:\n  lr: 0.1\n  dim: 3\n  lr: 0.2")
+    merged = "a: &a {lr: 0.1, dim: 3}\nb: {<<: *a, lr: 0.2}"  # which is meant to hide the other
+    assert parse_yaml(merged)["b"] == {"lr": 0.2, "dim": 3}
+
+
 def test_what_is_within_them_is_read() -> None:
     value = {"a": [[1, 2.5, None, True, "]]]["]] * 50, "b": {"c": "x"}}
     assert parse_json(json.dumps(value)) == value

@@ -29,7 +29,8 @@ DOORS = {
     "parsing": "jsonargparse",
     "batch": "schema torch",
     "ranks": "torch",
-    "datasets": "schema bounded defusedxml numpy openpyxl phonenumbers pyarrow rich scipy",
+    "datasets": "ranges schema bounded defusedxml numpy openpyxl phonenumbers pyarrow rich scipy "
+    "soundfile soxr",
     "leaks": "datasets schema numpy",
     "layers": "schema torch",
     "models": "layers batch ranges permissions strict schema bounded bitsandbytes huggingface_hub "
@@ -54,32 +55,34 @@ DOORS = {
     "metrics_log": "run_lock run_folder lightning",
     "parallel": "layers lightning_utilities torch",
     "strategies": "parallel models layers ranks deepspeed horovod lightning torch",
-    "run": "report evaluation strategies metrics_log checkpoints callbacks tasks datamodules "
-    "domains parsing ranges permissions strict bounded run_folder jsonargparse lightning torch",
+    "run": "threads report evaluation strategies metrics_log checkpoints callbacks tasks "
+    "datamodules domains parsing ranges permissions strict bounded run_folder jsonargparse "
+    "lightning torch",
     "prediction": "tasks datamodules engine metrics readers features datasets ranks batch "
     "permissions schema sections run_folder lightning numpy pyarrow rich torch",
     "evaluation": "prediction tasks datamodules metrics baselines features datasets companions "
     "schema sections run_folder lightning numpy",
     "bench": "evaluation prediction run tasks datamodules metrics leaks parsing bounded "
     "run_folder lightning numpy pyarrow",
-    "tune": "report evaluation prediction run checkpoints callbacks tasks ranks ranges bounded "
-    "run_lock sections run_folder ray_address lightning numpy optuna ray torch torchedu",
+    "tune": "threads ray_address report evaluation prediction run checkpoints callbacks tasks "
+    "ranks ranges bounded run_lock sections run_folder lightning numpy optuna ray torch torchedu",
     "export": "checkpoints tasks domains readers models batch permissions strict companions "
     "schema bounded onnxruntime onnxscript peft safetensors torch transformers",
-    "serve": "people privacy engine domains metrics datasets companions schema run_folder fastapi "
-    "jwt numpy prometheus_client pydantic sqlalchemy torch uvicorn",
+    "serve": "threads people privacy engine domains metrics datasets companions schema bounded "
+    "run_folder fastapi jwt numpy prometheus_client pydantic sqlalchemy torch uvicorn",
     "report": "bounded sections run_folder jinja2 matplotlib numpy",
     "testing": "datamodules domains models layers datasets batch companions schema numpy pyarrow "
     "torch",
     "privacy": "people report checkpoints tasks features datasets companions schema bounded "
     "run_folder numpy pyarrow",
-    "cli": "launch job_status privacy report serve export tune bench prediction run checkpoints "
-    "engine domains leaks datasets parsing permissions schema bounded sections run_folder optuna "
-    "rich",
+    "cli": "launch threads job_status privacy report serve export tune bench prediction run "
+    "checkpoints engine domains leaks datasets parsing permissions schema bounded sections "
+    "run_folder optuna pyarrow rich",
     "people": "numpy",
     "job_status": "",
-    "ray_address": "",
-    "launch": "job_status ray_address parsing bounded run_folder ray",
+    "ray_address": "ray",
+    "threads": "",
+    "launch": "ray_address job_status parsing bounded run_folder ray",
 }
 LONGEST = 400  # lines; a longer file gives its reason in a comment `# Long because ...` at its top
 

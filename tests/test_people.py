@@ -50,6 +50,13 @@ def test_the_file_holds_no_names_and_each_run_has_a_key_of_its_own(tmp_path: Pat
     assert not np.isin(people().train.digest, kept.train.digest).any()
 
 
+@pytest.mark.parametrize("kind", [np.int32, np.int64])
+def test_positions_of_any_size_are_read_again(kind: type, tmp_path: Path) -> None:
+    parts = {"train": (["ann"], np.array([3], kind)), "val": ([], np.array([], kind))}
+    People.of(parts).write(tmp_path / "people.npz")
+    assert People.read(tmp_path / "people.npz").train.stop.tolist() == [3]
+
+
 def test_a_file_of_a_run_before_names_were_folded_is_read(tmp_path: Path) -> None:
     file = tmp_path / "people.npz"
     people().write(file)

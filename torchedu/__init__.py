@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Essays,
         Explanations,
         Interactions,
+        SpokenAnswers,
         Transcripts,
     )
     from torchedu.datasets import Store
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
         ReKT,
         SASRec,
         SimpleKT,
+        SpokenGrader,
         TextGrader,
         TurnContext,
         TwoTower,
@@ -68,6 +70,7 @@ if TYPE_CHECKING:
     from torchedu.run import RunConfig, build, trainer
     from torchedu.run.training import fit, train
     from torchedu.tasks import (
+        AnswerGrading,
         AtRisk,
         CourseRecommendation,
         EssayGrading,
@@ -83,21 +86,22 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "torchedu.datamodules": "CourseEvents DataModule Enrolments Essays Explanations Interactions "
-    "Transcripts",
+    "SpokenAnswers Transcripts",
     "torchedu.datasets": "Store",
     "torchedu.engine": "open_engine",
     "torchedu.errors": "CheckpointError ConfigError DataError TorcheduError TrainingError",
     "torchedu.evaluation": "evaluate",
     "torchedu.models": "AKT BKT DKT DKVMN GMF IRT MF MLP PFA SAKT CausalLM DotProduct EventGRU "
     "EventModel FrozenGrader GRU4Rec Grader ItemDKT KTModel LessonModel LessonTransformer "
-    "LogisticDKT NeuMF Network ReKT Recommender SASRec SimpleKT TextGrader TurnContext TwoTower",
+    "LogisticDKT NeuMF Network ReKT Recommender SASRec SimpleKT SpokenGrader TextGrader "
+    "TurnContext TwoTower",
     "torchedu.permissions": "allowing",
     "torchedu.prediction": "predict predictions",
     "torchedu.report": "write_report",
     "torchedu.run": "RunConfig build trainer",
     "torchedu.run.training": "fit train",
-    "torchedu.tasks": "AtRisk CourseRecommendation EssayGrading KnowledgeTracing MathExplanation "
-    "Task TranscriptTagging open_task",
+    "torchedu.tasks": "AnswerGrading AtRisk CourseRecommendation EssayGrading KnowledgeTracing "
+    "MathExplanation Task TranscriptTagging open_task",
     "torchedu.testing": "check_data check_importer check_network check_task",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -23,6 +23,9 @@ W      windows of a text
 Y      scores of a text: the overall one, then traits
 R      roles of a text in a pair: the answer, what it is held against
 T      tags of a role's sentences
+U      bytes of a text
+I      frames of a recording
+C      channels of an answer: what was typed, what was spoken
 ====== ==========================================
 """
 
@@ -279,6 +282,32 @@ class EssayBatch(NamedTuple):
     target_BY: Tensor
     scored_BY: Tensor
     text_B: Tensor
+    mean_over_B: Tensor
+
+
+class SpokenBatch(NamedTuple):
+    """Answers typed and spoken.
+
+    Attributes:
+        byte_BU: Each text's bytes in UTF-8, plus 1, int64; 0 in padded slots.
+        vector_BD: A frozen encoder's vector of each text, float32; D is 0 where bytes are read.
+        frame_BWIF: What is heard in each frame of each window of a recording, float32.
+        heard_BWI: Which of them are no padding, bool.
+        has_BC: Whether there is a text, and a recording, bool.
+        target_BY: Scores in 0..1 of their ranges, float32; 0 where missing.
+        scored_BY: Which scores count in loss and metrics, bool.
+        answer_B: Row of the answer in the store, int64.
+        mean_over_B: As ``AnswerBatch`` has it, of scores.
+    """
+
+    byte_BU: Tensor
+    vector_BD: Tensor
+    frame_BWIF: Tensor
+    heard_BWI: Tensor
+    has_BC: Tensor
+    target_BY: Tensor
+    scored_BY: Tensor
+    answer_B: Tensor
     mean_over_B: Tensor
 
 

@@ -45,7 +45,7 @@ def parse_yaml(text: str) -> Any:
 
     Raises:
         ValueError: It is none, is nested more than ``DEPTH`` deep, or holds more than ``NODES``
-            values, counting what aliases repeat.
+            values, counting what aliases repeat, or names one twice: the last would count alone.
     """
     try:
         return yaml.load(text, _Bounded)  # a kind of SafeLoader
@@ -96,6 +96,15 @@ class _Bounded(yaml.SafeLoader):
         if not is_alias:
             self._sizes[id(node)] = self._nodes - before
         self._depth -= 1
+        return node
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        names = set[str]()
+        for name, _ in node.value:
+            if isinstance(name, yaml.ScalarNode) and name.value in names:
+                raise ValueError(f"it names {name.value[:40]!r} twice in one place")
+            names.add(str(name.value))
         return node
 
 

@@ -13,7 +13,7 @@ import unicodedata
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,12 +39,12 @@ class Known(NamedTuple):
     stop: NDArray[np.int64]
 
     @classmethod
-    def of(cls, digest: NDArray[np.uint64], stop: NDArray[np.int64]) -> Self:
+    def of(cls, digest: NDArray[np.uint64], stop: NDArray[np.integer[Any]]) -> Self:
         """Return them in order, each once, with its last position."""
         order = np.lexsort((stop, digest))
         last = np.diff(digest[order], append=np.uint64(0)) != 0
         last[-1:] = True
-        return cls(digest[order][last], stop[order][last])
+        return cls(digest[order][last], stop[order][last].astype(np.int64))
 
     def has(self, digest: NDArray[np.uint64], first: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Say who of others was used from the position at which their scored histories begin."""
@@ -74,7 +74,7 @@ class People(NamedTuple):
     @classmethod
     def of(
         cls,
-        parts: Mapping[str, tuple[Iterable[str], NDArray[np.int64]]],
+        parts: Mapping[str, tuple[Iterable[str], NDArray[np.integer[Any]]]],
         before: "People | None" = None,
     ) -> Self:
         """Return the people of data.

@@ -239,6 +239,34 @@ TEXT_COLUMNS = (
 )
 """The columns of graded texts, a row a text; further ones may be traits and student attributes."""
 
+SPOKEN_COLUMNS = (
+    Column(
+        "audio",
+        True,
+        "the path of a recording, beside the table; empty where an answer is typed alone",
+        (
+            *("recording", "audio_file", "audio_path", "wav", "wav_path", "sound", "voice"),
+            *("aufnahme", "enregistrement", "grabación", "registrazione", "gravação", "录音"),
+        ),
+    ),
+    Column("text", False, "what was typed, or read aloud", (
+        "answer", "typed", "transcript", "sentence", "response", "student_answer", "antwort",
+    )),
+    Column("id", False, "a name", ("answer_id", "utterance", "utt_id", "utterance_id")),
+    Column("score", False, "a number", (
+        *("total", "grade", "mark", "points", "overall", "correct", "punkte", "bewertung"),
+        *("puntos", "nota", "得分", "分数"),
+    )),
+    Column("speaker", False, "a name", (
+        *("speaker_id", "student", "student_id", "learner", "learner_id", "pupil", "user"),
+        *("user_id", "sprecher", "schüler", "locuteur", "hablante"),
+    )),
+    Column("conversation", False, "a name", ("conversation_id", "session", "session_id")),
+    Column("part", False, "train, val or test; the same for all of a speaker", ("split",)),
+)  # fmt: skip
+"""The columns of answers typed and spoken, a row an answer; further ones may be traits, which are
+further scores, and attributes of the speakers."""
+
 SURFACE_NUMBERS = (
     "words", "root_words", "fourth_root_words", "log_words", "characters", "sentences",
     "paragraphs", "word_length", "word_length_spread", "sentence_length", "sentence_length_spread",

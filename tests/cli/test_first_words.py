@@ -23,6 +23,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for file in ("mine/config.yaml", "mine/checkpoints/best.ckpt", "notes/a.txt", "answers.csv"):
         Path(file).parent.mkdir(parents=True, exist_ok=True)
         Path(file).touch()
+    Path("answers.csv").write_text("uid,q,correct\nann,q1,1\n", "utf-8")
     return tmp_path
 
 
@@ -68,7 +69,7 @@ def test_a_mistake_is_told(here: Path, words: str, problem: str, remedy: str) ->
     "words",
     [
         "fit",
-        "fit --data.path answers.csv --run new --trainer.max_epochs 3 --model.lr -1",
+        "fit --data.path answers.csv --data.columns.item q --run new --model.lr -1",
         "fit --run mine --resume auto",
         "fit --data.columns.student uid --data.columns {item:q}",
         "fit --model.net.init_args.dim 3 --data.init_args.window 4",

@@ -55,6 +55,7 @@ def test_a_dry_run_prints_what_would_be_written_and_writes_nothing(
         (["slrum", *FIT], ["no 'slrum'", "Did you mean slurm?"]),
         (["slurm"], ["what is to be trained is not said", "-- fit"]),
         (["slurm", "--", "tune"], ["but 'tune'"]),
+        (["slurm", "--nodes", "2", *FIT[1:]], ["no -- stands before fit", "-- fit"]),
         (["slurm", "--node", "2", *FIT], ["--node is not known", "--nodes"]),
         (["slurm", "--nodes", "two", *FIT], ["--nodes is 'two'", "whole number"]),
         (["slurm", "--nodes", "0", *FIT], ["--nodes is 0"]),

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import torchedu
-from torchedu.cli import COMMANDS, PERMISSIONS, main
+from torchedu.cli import COMMANDS, PERMISSIONS, THREADS, main
 from torchedu.permissions import Permissions, held
 
 
@@ -30,7 +30,7 @@ def test_help_lists_every_command_with_its_purpose(capsys: pytest.CaptureFixture
     said = capsys.readouterr().out
     title, _, usage, _, *rows, _, hint = said.splitlines()
     rows, options = rows[: len(COMMANDS)], rows[len(COMMANDS) + 2 :]
-    assert [row.split("  ")[1] for row in options] == list(PERMISSIONS)
+    assert [row.split("  ")[1] for row in options] == list(PERMISSIONS | THREADS)
     assert title == "torchedu: models of learners on PyTorch Lightning"
     assert usage.startswith("usage: torchedu COMMAND [OPTIONS]")
     assert [re.split(r"  +", row.strip(), maxsplit=1) for row in rows] == [
@@ -95,7 +95,7 @@ def test_what_every_command_takes_is_of_its_words_alone(monkeypatch: pytest.Monk
     monkeypatch.setattr("torchedu.cli.report.main", lambda words: met.append((words, held())))
     words = ["report", "--trust", "a,b.c", "x", "--trust=d", "--sealed_only", "--allow_download"]
     assert main(words) == 0
-    assert met == [(("x",), Permissions(frozenset({"a", "b.c", "d"}), True, True, False))]
+    assert met == [(["x"], Permissions(frozenset({"a", "b.c", "d"}), True, True, False))]
     assert held() == Permissions()
     assert main(["report", "--trust"]) == 2
     assert main(["report", "x", "--trust", "../mine"]) == 2

@@ -7,7 +7,7 @@ import pytest
 
 from torchedu.cli import main
 from torchedu.serve import opening
-from torchedu.serve.tables import hold
+from torchedu.serve.stores import hold
 
 
 def test_a_store_in_use_and_a_port_in_use_are_told(

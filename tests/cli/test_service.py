@@ -8,7 +8,7 @@ from tests.serve.test_learning import served
 from torchedu.cli import main
 from torchedu.engine import open_engine
 from torchedu.schema import ITEM
-from torchedu.serve.tables import hold
+from torchedu.serve.stores import hold
 
 
 @pytest.fixture

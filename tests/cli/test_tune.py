@@ -74,6 +74,20 @@ def test_a_space_that_is_no_file_is_told(
     assert "space" in capsys.readouterr().err
 
 
+def test_a_wrong_word_of_the_recipe_is_told_before_torch_is_imported(tmp_path: Path) -> None:
+    (tmp_path / "space.yaml").write_text(LR, "utf-8")
+    code = (
+        "import sys; from torchedu.cli import main\n"
+        "code = main(['tune', '--space', 'space.yaml', '--data.fair_too', 'x'])\n"
+        "sys.exit(code if 'torch' not in sys.modules else 9)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert "--data.fair_to?" in done.stderr
+
+
 def test_help_needs_neither_optuna_nor_torch() -> None:
     code = (
         "import sys; from torchedu.cli import main\n"

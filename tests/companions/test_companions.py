@@ -20,10 +20,19 @@ from torchedu.domains import (
     Lessons,
     Recommendation,
     Risk,
+    Spoken,
     Tracing,
 )
 from torchedu.errors import CheckpointError, TorcheduError
-from torchedu.models import CausalLM, EventGRU, FrozenGrader, ItemDKT, TurnContext, TwoTower
+from torchedu.models import (
+    CausalLM,
+    EventGRU,
+    FrozenGrader,
+    ItemDKT,
+    SpokenGrader,
+    TurnContext,
+    TwoTower,
+)
 from torchedu.schema import ENCODER, ITEM, PROMPT, ROLE, SCORE, SKILL, TAG, Names, Vocabulary
 
 __all__ = ["examples"]  # the fixture
@@ -36,6 +45,7 @@ DATA: dict[type[Domain], tuple[str, Any]] = {
     Risk: ("CourseEvents", partial(EventGRU, dim=4, members=1)),
     Grading: ("Essays", partial(FrozenGrader, hidden=4, members=1)),
     Lessons: ("Transcripts", partial(TurnContext, dim=6)),
+    Spoken: ("SpokenAnswers", partial(SpokenGrader, dim=8, heads=2, blocks=1)),
     Explanation: ("Explanations", partial(CausalLM, config=LLAMA)),
 }
 
@@ -126,6 +136,7 @@ WAYS: dict[type[Domain], list[Any]] = {
         partial(changed_names, kind=f"{TAG}student"),
         partial(other_fixed, ROLE),
     ],
+    Spoken: [other_range, partial(other_fixed, ENCODER), partial(other_fixed, SCORE)],
     Explanation: [other_tokenizer],
 }  # fmt: skip
 

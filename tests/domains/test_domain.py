@@ -72,7 +72,7 @@ def test_names_of_a_family_keep_their_rows_when_an_earlier_kind_grows() -> None:
 
 def test_every_domain_says_what_it_binds() -> None:
     kinds = [kind for kind in Domain.__subclasses__() if kind.__module__.startswith("torchedu.dom")]
-    assert len(kinds) == 6
+    assert len(kinds) == 7
     for kind in kinds:
         assert set(filter(None, kind.binds.values())) <= set(kind.sizes)
         assert kind.nets.sizes
@@ -93,3 +93,16 @@ def test_a_new_value_of_an_attribute_is_no_obstacle(tmp_path: Path) -> None:
     assert grown.num_groups == second.num_groups
     grown.agree(second, training=True)
     assert grown.popularity[2:].min() > 0
+
+
+def test_counts_beside_the_network_keep_their_type_in_half_precision() -> None:
+    domain = Recommendation(TwoTower, 14, 16, 6, 5)
+    domain.popularity.copy_(torch.arange(14) + 1000.3)
+    wanted = domain.popularity.clone()
+    domain.metrics.to("cpu")
+    domain.to(torch.bfloat16)
+    assert {x.dtype for x in domain.net.parameters()} == {torch.bfloat16}
+    assert torch.equal(domain.popularity, wanted)
+    domain.to("meta")
+    assert domain.popularity.is_meta
+    assert domain.popularity.dtype == torch.float32

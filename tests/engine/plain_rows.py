@@ -13,9 +13,10 @@ from tests.datasets.lesson_files import write_lessons
 from tests.encoders import write_encoder
 from tests.essays import write_answers, write_essays
 from tests.features.courses_at_random import BEGINS, LENGTH, MODULES, courses_at_random
+from tests.spoken_files import write_answers as write_spoken
 from torchedu import domains, models
 from torchedu.companions import Companions
-from torchedu.datamodules import Essays, Explanations, Transcripts
+from torchedu.datamodules import Essays, Explanations, SpokenAnswers, Transcripts
 from torchedu.datasets.answers import AnswerStore, AnswerWriter, item_skill_lists
 from torchedu.datasets.chats import Chat, Message, write_chats
 from torchedu.datasets.enrolments import EnrolmentStore, write_enrolments
@@ -376,9 +377,34 @@ def explanation(domain: type[Domain], net: type[Network], number: int, folder: P
     return float(wrong)
 
 
+@torch.inference_mode()
+def spoken(domain: type[Domain], net: type[Network], number: int, folder: Path) -> float:
+    """Compare the chances of places, of answers that are typed, spoken, or both."""
+    raw = write_spoken(folder / "spoken", num=number)
+    data = SpokenAnswers(str(raw), traits=["length"], bands=12, window=1.0)
+    sizes = {name: getattr(data, name) for name in domain.sizes}
+    engine = built(domain, net, data.own.bound(tuple(domain.binds), domain.fixed), **sizes)
+    engine.domain.agree(data, training=True)
+    batches, order = data.evaluation(None)
+    whole = np.zeros((number, data.num_scores, data.num_places))
+    for index in order.epoch(0):
+        batch = batches(index)
+        whole[batch.answer_B] = engine.domain.chances(batch)
+    store, largest = data.store, 0.0
+    for some in np.array_split(np.arange(number), max(1, number // 7)):
+        rows = [
+            {"text": store.all_texts[i], "audio": None if store.recording[i] < 0 else
+             (store.sound(i), store.rate)}
+            for i in some.tolist()
+        ]  # fmt: skip
+        found = engine.domain.chances(engine.batch(rows))
+        largest = max(largest, apart(found, whole[some]))
+    return largest
+
+
 COMPARED: dict[str, Callable[[type[Domain], type[Network], int, Path], float]] = {
     "Tracing": tracing, "Recommendation": recommendation, "Risk": risk, "Grading": grading,
-    "Lessons": lessons, "Explanation": explanation,
+    "Lessons": lessons, "Explanation": explanation, "Spoken": spoken,
 }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tests.export.networks import Deciding, Gated, Remembering, task_of
-from torchedu.domains import Domain, Grading, Lessons, Recommendation, Risk, Tracing
+from torchedu.domains import Domain, Grading, Lessons, Recommendation, Risk, Spoken, Tracing
 from torchedu.export import onnx, torch_export
 from torchedu.export.capture import capture
 from torchedu.export.check import check
@@ -36,6 +36,7 @@ from torchedu.models import (
     Recommender,
     ReKT,
     SASRec,
+    SpokenGrader,
     TurnContext,
     TwoTower,
 )
@@ -129,6 +130,7 @@ OTHERS: dict[str, Callable[[], Domain]] = {
         Grading, partial(FrozenGrader, hidden=4, members=2), 5, 2, 0, 6, 1, 8, "an encoder"
     ),
     "lessons": partial(Lessons, partial(TurnContext, dim=8), 5, 4, 8),
+    "spoken": partial(Spoken, partial(SpokenGrader, dim=8, heads=2, blocks=1), 2, 5, 6),
     "recommendation": partial(Recommendation, partial(GRU4Rec, dim=8), 14, 16, 6),
 }
 

@@ -6,6 +6,7 @@ export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}  # more threads than cores collapse
 export PYTHONUNBUFFERED=${PYTHONUNBUFFERED:-1}  # logs are followed as they are written
 export NCCL_DEBUG=${NCCL_DEBUG:-WARN}  # NCCL then says why nodes do not meet, and else nothing
 export TORCHEDU_STATUS=${TORCHEDU_STATUS:-HERE/jobs/x/status.json}  # how far it is, for who follows it
+export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=${TORCH_DISABLE_SHARE_RDZV_TCP_STORE:-1}  # after a restart workers would find the addresses of those before them in a shared one
 export TORCHELASTIC_LOG_LINE_PREFIX_TEMPLATE='[rank ${rank}] '  # whose line of a node's log it is
 PYTHON -c 'import torchedu' 2>/dev/null || {
   echo "node $(hostname): torchedu is not installed for PYTHON." >&2

@@ -127,6 +127,7 @@ def script_of(manifest: dict[str, Any]) -> str:
         ({"claim": ""}, WORDS, ["are both needed"]),
         ({"mount": "work"}, WORDS, ["mount is 'work'"]),
         ({"memory": "much"}, WORDS, ["memory is 'much'", "16Gi"]),
+        ({"image": "my image"}, WORDS, ["image is 'my image'"]),
         ({"queue": "-"}, WORDS, ["queue is '-'"]),
         ({}, ("--run", "runs/{task}"), ["in an array"]),
     ],

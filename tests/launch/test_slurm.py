@@ -66,6 +66,17 @@ def test_an_array_has_a_folder_for_each(
     assert all(text in str(error.value) for text in said)
 
 
+@pytest.mark.parametrize("word", ["--nodes=5", "-N 5", "-N5", "--no-requeue", "-t 1:00", "--qos=x"])
+def test_options_that_the_job_gives_are_not_given_twice(word: str) -> None:
+    with pytest.raises(ConfigError, match="which the job gives by itself"):
+        Slurm(sbatch=f"--exclusive {word}").files(Job(CPU))
+
+
+def test_an_option_with_a_blank_stays_one_word(tmp_path: Path) -> None:
+    text = Slurm(sbatch="--comment='a b' --mem=0").files(Job(CPU, here=tmp_path))[SCRIPT]
+    assert "#SBATCH '--comment=a b'\n#SBATCH --mem=0\n" in text
+
+
 def test_options_of_sbatch_are_words_of_shell() -> None:
     with pytest.raises(ConfigError, match="No closing quotation"):
         Slurm(sbatch='--comment="x')

@@ -49,6 +49,9 @@ def test_words_reach_the_training_as_they_were_given(tmp_path: Path) -> None:
 def test_several_nodes_need_to_know_where_they_meet() -> None:
     with pytest.raises(ConfigError, match="2 nodes meet at the first of them"):
         Torchrun().files(Job(CPU, nodes=2))
+    for first in ("node-1:abc", "node-1:0", "node-1:70000", "node 1", "::1", ":29400"):
+        with pytest.raises(ConfigError, match="A name or an address"):
+            Torchrun(first=first).files(Job(CPU, nodes=2))
     with pytest.raises(ConfigError, match="in an array"):
         Torchrun().files(Job(("--run", "runs/{task}")))
 

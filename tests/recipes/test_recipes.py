@@ -9,6 +9,7 @@ import yaml
 from tests.datasets.oulad_files import write_oulad
 from tests.encoders import write_encoder
 from tests.essays import write_answers, write_essays
+from tests.spoken_files import write_answers as write_spoken
 from torchedu.cli import main
 from torchedu.parsing import RECIPES
 from torchedu.tasks import open_task
@@ -39,6 +40,7 @@ def data(
         "Enrolments": enrolment_store,
         "Essays": write_essays(folder / "essays.csv"),
         "Transcripts": lesson_store,
+        "SpokenAnswers": write_spoken(folder / "spoken"),
         "answers": write_answers(folder / "answers"),
         "encoder": write_encoder(folder / "encoder", layers=3),
         "Explanations": chat_store,

@@ -11,6 +11,7 @@ import pytest
 
 from torchedu.errors import DataError
 from torchedu.report import write_report
+from torchedu.sections import Point, Points, Section, Table
 
 VOID = {"meta", "img", "source", "br"}
 HOSTILE = [
@@ -210,6 +211,24 @@ def test_a_report_needs_neither_torch_nor_pyplot(write_run: Callable[..., Path])
     )
     command = [sys.executable, "-W", "error", "-c", code, str(write_run())]
     assert subprocess.run(command, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("columns", "beside"), [(3, True), (5, False)])
+def test_a_wide_table_stands_below_its_picture(
+    columns: int, beside: bool, write_run: Callable[..., Path], evaluation: dict[str, Any]
+) -> None:
+    points = Points("gap", "auc", [Point("1", 0.1, 0.7, "best")], (None, None))
+    cells = ["1", *["0.7302 [0.7082, 0.7522]"] * (columns - 1)]
+    table = Table([f"score {n}" for n in range(columns)], [cells])
+    section = Section("The search", "Trials.", [points, table]).to_json()
+    run = write_run()
+    (run / "evaluation.json").write_text(json.dumps({**evaluation, "sections": [section]}), "utf-8")
+    text = write_report(run).read_text("utf-8")
+    part = text[text.index('id="h-the-search"') :].partition("</section>")[0]
+    assert part.count('class="name figures"') == columns - 1  # broken between numbers alone
+    inside, rest = part.split('<div class="pair">')[1].split("</figure>")
+    assert inside.startswith("\n<figure")
+    assert rest.lstrip().startswith("<div>" if beside else "</div>")
 
 
 def test_a_task_without_sections_has_its_scores(write_run: Callable[..., Path]) -> None:

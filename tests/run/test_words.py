@@ -4,6 +4,7 @@ import pytest
 
 from torchedu.errors import ConfigError
 from torchedu.permissions import allowing
+from torchedu.run import RunConfig
 from torchedu.run.words import Words
 from torchedu.tasks import CourseRecommendation, KnowledgeTracing
 
@@ -50,6 +51,17 @@ def test_options_of_a_class_follow_its_name_in_whatever_order_they_are_given() -
     assert Words(again).for_network() == again
     early = ["--model.init_args.net.init_args.dim=8", "--model.init_args.net", "SAKT"]
     assert Words(early).for_network() == [*early[1:], early[0]]
+
+
+def test_a_file_undoes_no_option_that_stands_before_it(tmp_path: Path) -> None:
+    own = ["--config", "own.yaml"]
+    (tmp_path / "own.yaml").write_text("data: {init_args: {path: theirs.csv}}\n", "utf-8")
+    own[1] = str(tmp_path / "own.yaml")
+    path = ["--data.path", "mine.csv"]
+    assert Words([*path, *own]).for_network() == [*own, *path]
+    assert Words([*path, f"-c={own[1]}", *own]).for_network() == [f"-c={own[1]}", *own, *path]
+    config = RunConfig([*path, "--config", "two_tower", "--run", str(tmp_path / "run")])
+    assert config.config.data.init_args.path == "mine.csv"
 
 
 def test_a_configuration_imports_nothing_that_nobody_names(tmp_path: Path) -> None:

@@ -5,11 +5,12 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
+from urllib.parse import parse_qsl, unquote_plus
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
@@ -25,16 +26,47 @@ class LoopbackIssuer:
     Attributes:
         url: Where it stands.
         fetched: How often its keys were asked for.
+        codes: By code, what a browser was sent with and the token that the code is good for.
+        secret: What a client has to know; None where anybody may be it.
     """
 
     def __init__(self) -> None:
         self.keys: dict[str, RSAPrivateKey] = {}
+        self.codes: dict[str, tuple[Mapping[str, str], str]] = {}
+        self.secret: str | None = None
         self.fetched = 0
         self.rotate("first")
 
     def rotate(self, kid: str) -> None:
         """Sign by another key from now on; the one before is no longer published."""
         self.keys = {kid: generate_private_key(65537, 2048)}
+
+    def log_in(self, asked: Mapping[str, str], token: str) -> str:
+        """Return a code for a token, as of somebody who has logged in.
+
+        Args:
+            asked: The query with which a browser came.
+            token: The token.
+        """
+        code = f"code {len(self.codes)}"
+        self.codes[code] = asked, token
+        return code
+
+    def _exchanged(self, form: Mapping[str, str], login: str) -> dict[str, Any] | None:
+        """Return what a client is given that sends a form; None where it is refused."""
+        asked, token = self.codes.pop(form["code"], ({}, ""))
+        digest = hashlib.sha256(form["code_verifier"].encode()).digest()
+        pair = base64.b64decode(login.removeprefix("Basic ")).decode().partition(":")
+        known = unquote_plus(pair[0]), unquote_plus(pair[2])
+        right = (
+            form["grant_type"] == "authorization_code"
+            and asked.get("code_challenge_method") == "S256"
+            and base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == asked["code_challenge"]
+            and form["redirect_uri"] == asked["redirect_uri"]
+            and form["client_id"] == asked["client_id"]
+            and (self.secret is None or known == (form["client_id"], self.secret))
+        )
+        return {"id_token": token, "token_type": "Bearer"} if right else None
 
     def token(self, kid: str | None = None, **claims: Any) -> str:
         """Return a token that holds, but for what claims say; those that are None are left out."""
@@ -85,12 +117,26 @@ class LoopbackIssuer:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                told: dict[str, Any] = {"issuer": issuer.url, "jwks_uri": f"{issuer.url}/keys"}
+                told: dict[str, Any] = {
+                    "issuer": issuer.url, "jwks_uri": f"{issuer.url}/keys",
+                    "authorization_endpoint": f"{issuer.url}/authorize?prompt=login",
+                    "token_endpoint": f"{issuer.url}/token",
+                }  # fmt: skip
                 if self.path == "/keys":
                     issuer.fetched += 1
                     told = {"keys": [_public(kid, key) for kid, key in issuer.keys.items()]}
+                self._answer(200, told)
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                given = issuer._exchanged(
+                    dict(parse_qsl(body)), self.headers.get("Authorization", "")
+                )
+                self._answer(400 if given is None else 200, given or {"error": "invalid_grant"})
+
+            def _answer(self, status: int, told: Any) -> None:
                 body = json.dumps(told).encode()
-                self.send_response(200)
+                self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)

@@ -134,3 +134,20 @@ def test_the_document_tells_the_events(client: TestClient) -> None:
     text = json.dumps(document)
     for reference in {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}:
         assert reference in names
+
+
+@pytest.mark.parametrize("called", ["", "text/plain", "application/x-www-form-urlencoded"])
+def test_a_body_is_json_whatever_it_is_called(client: TestClient, called: str) -> None:
+    client.post("/events", json={**ANSWER, "student": "bea", "id": f"of {called}"})
+    headers = {"Content-Type": called} if called else {}
+    reply = client.post("/forget", content=b'{"students": ["bea"]}', headers=headers)
+    assert (reply.status_code, reply.json()["events"]) == (200, 1)
+
+
+def test_a_page_of_another_site_sends_nothing_without_a_key(client: TestClient) -> None:
+    for route, body in (("/events", {**ANSWER, "id": "one"}), ("/forget", {"students": ["ann"]})):
+        headers = {"Origin": "https://games.example.org", "Content-Type": "text/plain"}
+        reply = client.post(route, content=json.dumps(body), headers=headers)
+        assert (reply.status_code, reply.json()["field"]) == (403, "Origin")
+    own = {"Origin": "http://testserver"}
+    assert client.post("/events", json={**ANSWER, "id": "own"}, headers=own).status_code == 200

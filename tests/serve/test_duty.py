@@ -30,7 +30,7 @@ def test_a_decision_is_told_and_overruled(kept: Kept) -> None:
     )  # fmt: skip
     assert decision["answer"]["skills"] == said["skills"]
     assert (decision["seq"], decision["run"], decision["overrides"]) == (1, "small", [])
-    assert decision["network"] == kept.service.followers[0].model
+    assert decision["network"] == kept.service.followers[0].network
     body = {"student": "ann", "decision": decision["decision"], "reason": "She was ill.",
             "instead": {"k1": 0.9}}  # fmt: skip
     assert kept.status(other, "POST", "/decisions/overrule", body) == 403

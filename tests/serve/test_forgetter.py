@@ -52,7 +52,7 @@ def forgetter(service: Service, **given: Any) -> Forgetter:
     async def ask(message: Message) -> Reply:
         return service.handle([message])[0]
 
-    return Forgetter(ask, service.log.file, apart=asyncio.to_thread, **given)
+    return Forgetter(ask, [service.log.store], apart=asyncio.to_thread, **given)
 
 
 def test_they_go_from_all_that_was_made_and_a_certificate_stays(
@@ -61,7 +61,7 @@ def test_they_go_from_all_that_was_made_and_a_certificate_stays(
     monkeypatch.chdir(tmp_path)
     service, made = served(tmp_path), tmp_path / "made"
     made.mkdir()
-    store = service.log.file
+    store = service.log.store.file
     write_answers(store, made / "answers.jsonl")
     rest = (made / "answers.jsonl").read_text("utf-8").splitlines()
     assert main(["data", "import", "jsonl", "made/answers.jsonl", "made/answers.store"]) == 0
@@ -99,7 +99,7 @@ def test_what_cannot_be_cleaned_is_told(tmp_path: Path) -> None:
     derive(service.log.tables, tmp_path / "broken.jsonl", NOW)
     (tmp_path / "derived" / "a.store").mkdir(parents=True)
     (tmp_path / "derived" / "a.store" / "manifest.json").write_text("{", "utf-8")
-    cleaned = clean(service.log.file, GONE, [], [tmp_path / "derived"])
+    cleaned = clean(service.log.store.file, GONE, [], [tmp_path / "derived"])
     assert [place.split(": ")[0] for place in cleaned.left] == [str(tmp_path / "broken.jsonl")]
     service.log.close()
 

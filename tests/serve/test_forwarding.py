@@ -91,7 +91,7 @@ def test_all_arrives_once_and_in_order(store: Store, service: Service) -> None:
     again.step()
     assert store.ids == ids + more
     assert store.headers[-1]["Authorization"] is None
-    assert "s1" not in service.log.file.with_name("service.db.forwarded").read_text()
+    assert "s1" not in service.log.store.file.with_name("service.db.forwarded").read_text()
     elsewhere = Forwarder(service.log, store.address + "/v2")  # which has none yet
     elsewhere.step()
     assert store.ids[-AT_ONCE:] == ids[:AT_ONCE]
@@ -136,7 +136,7 @@ def test_it_goes_on_until_it_is_told(
     store.answers = [503, 500]
     ids = recorded(service, 2)
     gone, end = socket.socketpair()
-    running = Thread(target=forward, args=(service.log.file, store.address, gone))
+    running = Thread(target=forward, args=(service.log.store.file, store.address, gone))
     running.start()
     while len(store.ids) < 2:
         running.join(0.01)
@@ -155,7 +155,7 @@ def test_it_goes_on_until_it_is_told(
 def test_a_new_log_begins_anew(store: Store, service: Service, tmp_path: Path) -> None:
     note = {"address": address_of(store.address), "seq": 1000}
     for text in (json.dumps(note), "{", "[]"):
-        service.log.file.with_name("service.db.forwarded").write_text(text)
+        service.log.store.file.with_name("service.db.forwarded").write_text(text)
         store.came.clear()
         ids = recorded(service, 2, len(text))
         Forwarder(service.log, store.address).step()

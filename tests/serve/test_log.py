@@ -6,20 +6,23 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import DatabaseError
 
 from torchedu.errors import ConfigError
 from torchedu.serve.events import event_of
+from torchedu.serve.ledger import Act, Asked, Records
 from torchedu.serve.log import EventLog, Snapshot, Unwritable
-from torchedu.serve.tables import hold
+from torchedu.serve.stores import hold
+
+ANSWER = {"event": "answered", "student": "ann", "item": "q", "correct": 1.0, "class": "7b"}
 
 
 def events_of(*ids: str, first: int = 1) -> list:
-    given = {"event": "answered", "student": "ann", "item": "q", "correct": 1.0, "class": "7b"}
-    return [event_of({**given, "id": id}, first + i, 1000 - i) for i, id in enumerate(ids)]
+    return [event_of({**ANSWER, "id": id}, first + i, 1000 - i) for i, id in enumerate(ids)]
 
 
-def test_a_group_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    log = EventLog(tmp_path / "log.db")
+def test_a_group_is_written_whole_or_not_at_all(place: str) -> None:
+    log = EventLog(place)
     log.append(events_of("a", "b"))
     with pytest.raises(Unwritable):
         log.append(events_of("c", "a", first=3))
@@ -27,7 +30,7 @@ def test_a_group_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert log.next_seq == 3
     log.append(events_of("c", first=3))
     log.close()
-    again = EventLog(tmp_path / "log.db")
+    again = EventLog(place)
     assert again.next_seq == 4
     assert [event.id for event in again.events_of(["ann"], "answered")] == ["b", "a", "c"]
     assert [event.id for event in again.events_of_kinds({"answered"})] == ["a", "b", "c"]
@@ -36,8 +39,8 @@ def test_a_group_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     again.close()
 
 
-def test_what_a_snapshot_holds_is_not_read_again(tmp_path: Path) -> None:
-    log = EventLog(tmp_path / "log.db")
+def test_what_a_snapshot_holds_is_not_read_again(place: str) -> None:
+    log = EventLog(place)
     log.append(events_of("a", "b"), [Snapshot("ann", "net", 1, 1000, 1, b"x")])
     assert [event.id for event in log.events_of(["ann"], "answered", after="net")] == ["b"]
     assert len(log.events_of(["ann"], "answered", after="other")) == 2
@@ -47,12 +50,53 @@ def test_what_a_snapshot_holds_is_not_read_again(tmp_path: Path) -> None:
     log.close()
 
 
+def test_what_is_written_late_stands_where_its_time_says(place: str) -> None:
+    log = EventLog(place)
+    late = event_of({**ANSWER, "id": "late", "time": 5}, 3, 0)
+    log.append(events_of("a", "b"), [Snapshot("ann", "net", 2, 1000, 2, b"x")])
+    log.append([late])
+    assert [event.id for event in log.events_of(["ann"], "answered")] == ["late", "b", "a"]
+    assert [event.id for event in log.events_of(["ann"], "answered", after="net")] == ["late"]
+    assert log.latest(["ann", "bo"]) == {"ann": 1000}
+    assert [event.id for event in log.page("answered", 2, newest_first=True)] == ["late", "b"]
+    assert list(log.busy_students(3, 10)) == [["ann"]]
+    log.close()
+
+
+def test_what_is_void_or_forgotten_counts_no_more(place: str) -> None:
+    log = EventLog(place)
+    other = event_of({**ANSWER, "id": "c", "student": "bo"}, 3, 7)
+    log.append([*events_of("a", "b"), other], [Snapshot("ann", "net", 2, 1000, 2, b"x")])
+    assert log.append([], voided=["a", "none"]) == {"ann"}
+    assert [event.id for event in log.events_of(["ann"], "answered")] == ["b"]
+    assert log.snapshots(["ann"], "net") == {}
+    assert log.forget(["ann"], ["none"]) == 2
+    assert (log.knows("ann"), log.knows("bo"), log.students_of("7b")) == (False, True, ["bo"])
+    log.close()
+
+
+def test_what_those_who_rule_did_stays(place: str) -> None:
+    log = EventLog(place)
+    log.append(
+        [], records=[Act(1, "school", "swap", "{}"), Asked(1, None, "next", "ann", None, 200)]
+    )
+    (act,) = Records(log.tables).acts()
+    assert (act["key"], act["act"]) == ("school", "swap")
+    for change in ("UPDATE acts SET act = 'none'", "DELETE FROM acts"):
+        with pytest.raises(DatabaseError, match="acts are kept"), log.tables.begin() as connection:
+            connection.exec_driver_sql(change)
+    log.close()
+
+
 def test_what_is_acknowledged_waits_for_the_disk_unless_it_need_not(tmp_path: Path) -> None:
     for name, level in (("FULL", 2), ("NORMAL", 1)):
         log = EventLog(tmp_path / f"{name}.db", name)  # type: ignore[arg-type]
-        assert log.pragma("synchronous") == level
-        assert log.pragma("journal_mode") == "wal"
-        assert log.pragma("secure_delete") == 1
+        with log.tables.connect() as connection:
+            set_to = [
+                connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+                for name in ("synchronous", "journal_mode", "secure_delete")
+            ]
+        assert set_to == [level, "wal", 1]
         log.close()
 
 

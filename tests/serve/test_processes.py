@@ -27,9 +27,13 @@ pytestmark = [pytest.mark.service, pytest.mark.timeout(300)]
 class Server:
     """A service that runs in processes of its own."""
 
-    def __init__(self, run: Path, folder: Path, *words: str, before: Sequence[str] = ()) -> None:
+    def __init__(
+        self, runs: Path | Sequence[Path], folder: Path, *words: str, before: Sequence[str] = ()
+    ) -> None:
         code = "import sys; from torchedu.cli import main; sys.exit(main(sys.argv[1:]))"
-        command = [*before, sys.executable, "-c", code, "serve", str(run), "--port", "0", *words]
+        served = [runs] if isinstance(runs, Path) else runs
+        command = [*before, sys.executable, "-c", code, "serve", *map(str, served), "--port", "0"]
+        command += words
         self.process = subprocess.Popen(
             command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},

@@ -348,7 +348,7 @@ def test_whom_it_forgets_no_version_knows(
     assert not ask(service, "mastery", student="s4")["known"]
     for network in (runs["/runs/1"], runs["/runs/small"]):
         assert not service.log.snapshots(["s4"], network.digest)
-    content = (service.log.file).read_bytes()
+    content = (service.log.store.file).read_bytes()
     assert b"s4" not in content
 
 

@@ -93,7 +93,7 @@ def test_a_search_on_a_cluster_that_is_killed_goes_on_and_is_the_one_of_processe
 
 def test_a_cluster_that_is_not_there_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ray", reason="needs the package ray")
-    from torchedu.tune.on_ray import cluster
+    from torchedu.ray_address import cluster
 
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     with pytest.raises(ConfigError, match=r"no cluster at 127\.0\.0\.1:1: "), cluster():

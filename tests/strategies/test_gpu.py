@@ -1,15 +1,22 @@
-"""Every strategy and precision on CUDA devices, beside one device of the same precision."""
+"""Every strategy, network and precision on CUDA devices; none of it has met one yet."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from lightning import Trainer, seed_everything
 
+from tests.networks import KNOWN, built, data_for
 from tests.strategies.runs import Run, losses_apart, train_each
 from tests.strategies.test_equal import WAYS, Way, there
+from tests.strategies.test_precisions import ACTIONS, HalfWay, act
+from tests.testing.examples import Examples, examples
+from torchedu.checkpoints import VerifiedCheckpointIO
 from torchedu.strategies.named import AUTO, STRATEGIES
 from torchedu.testing.launch import LaunchServer
 
+__all__ = ["examples"]
 pytestmark = [pytest.mark.gpu, pytest.mark.timeout(300)]
 
 SECONDS = 200.0
@@ -49,3 +56,39 @@ def test_a_strategy_trains_on_gpus_in_every_precision(
         found.append(started.result())
     for precision, wanted, seen in zip(precisions, *found, strict=True):
         assert losses_apart(seen.losses, wanted.losses) <= PRECISIONS[precision], precision
+
+
+@pytest.mark.parametrize("precision", [name for name in PRECISIONS if name != "16-true"])
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_network_does_all_that_is_asked_on_a_gpu(
+    name: str, precision: str, examples: Examples, tmp_path: Path
+) -> None:
+    data = data_for(name, examples)
+    task = built(name, data)
+    for action in ACTIONS:
+        task = act(action, name, precision, data, task, tmp_path, "gpu")
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_run_that_goes_on_is_equal_to_the_last_bit(
+    name: str, examples: Examples, tmp_path: Path
+) -> None:
+    data = data_for(name, examples)
+    weights = []
+    for stops in (False, True):
+        seed_everything(0, verbose=False)
+        task = built(name, data)
+        file = tmp_path / "stopped.ckpt"
+        quiet = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
+        whole: dict[str, Any] = {**dict.fromkeys(quiet, False), "deterministic": True}
+        whole |= {"accelerator": "gpu", "devices": 1, "max_epochs": 2}
+        first = Trainer(**whole, callbacks=[HalfWay()] * stops, plugins=[VerifiedCheckpointIO()])
+        first.fit(task, data)
+        if stops:
+            first.save_checkpoint(file)
+            task = built(name, data)
+            Trainer(**whole, plugins=[VerifiedCheckpointIO()]).fit(task, data, ckpt_path=file)
+        weights.append({key: value.cpu() for key, value in task.state_dict().items()})
+    torch.use_deterministic_algorithms(False)
+    for key, value in weights[0].items():
+        assert torch.equal(value, weights[1][key]), key

@@ -286,6 +286,11 @@ class NoRoomForItsLongest(Small):
         return super().forward(batch)[:, :19]
 
 
+class StaysOnTheHost(Small):
+    def forward(self, batch: AnswerBatch) -> Tensor:
+        return super().forward(batch) + 0 * torch.arange(batch.item_BL.shape[1])
+
+
 BROKEN_ANSWERS = {
     SeesItsOwnMark: "causal",
     SeesTheNextItem: "causal",
@@ -322,5 +327,6 @@ BROKEN_ANSWERS = {
     KeepsTheBatch: "batch_untouched",
     RoundsToNothing: "low_precision",
     NoRoomForItsLongest: "output",
+    StaysOnTheHost: "other_device",
 }
 """Networks of answers, each with the contract that it breaks."""

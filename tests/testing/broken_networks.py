@@ -9,6 +9,7 @@ from torchedu.batch import (
     EssayBatch,
     LessonBatch,
     RiskBatch,
+    SpokenBatch,
     TokenBatch,
 )
 from torchedu.models import (
@@ -16,6 +17,7 @@ from torchedu.models import (
     EventGRU,
     FrozenGrader,
     GRU4Rec,
+    SpokenGrader,
     TurnContext,
 )
 from torchedu.models.kt_model import State
@@ -205,6 +207,21 @@ class ReadsOnIntoTheNext(Says):
         return super().forward(batch._replace(place_BL=batch.place_BL[:, :0]))
 
 
+class HearsWhatIsNotThere(SpokenGrader):
+    """A grader of spoken answers that listens to recordings which are said to be missing."""
+
+    def __init__(self, num_scores: int, num_places: int, num_bands: int, text_dim: int) -> None:
+        super().__init__(num_scores, num_places, num_bands, text_dim, dim=8, heads=2, blocks=1)
+
+    def arguments(self) -> dict[str, Any]:
+        return {}
+
+    def forward(self, batch: SpokenBatch) -> Tensor:
+        heard_BWI1 = batch.heard_BWI.unsqueeze(-1)
+        loud_B = (batch.frame_BWIF * heard_BWI1).sum((1, 2, 3)) / heard_BWI1.sum((1, 2, 3))
+        return super().forward(batch) + 0.1 * loud_B[:, None, None]
+
+
 BROKEN_OTHERS = {
     SeesTheCourse: "causal",
     KnowsWho: "rows_apart",
@@ -225,6 +242,7 @@ BROKEN_OTHERS = {
     TagsTheReserved: "tags",
     KnowsWhoSpeaks: "speakers",
     CountsTurns: "turns",
+    HearsWhatIsNotThere: "missing",
     SeesTheNextToken: "causal",
     CostsTheOthersToo: "scored",
     SaysTwoThings: "logits",

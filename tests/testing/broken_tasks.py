@@ -5,6 +5,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from torchmetrics import Metric
 
 from torchedu.batch import AnswerBatch
@@ -173,7 +174,16 @@ class ForgetsWhatItKnew(Tracing):
         return new
 
 
+class CostsAsCudaForbids(Tracing):
+    def loss(self, batch: AnswerBatch) -> tuple[Tensor, Tensor]:
+        _, count_B = super().loss(batch)
+        chance_BL = self(batch).float().sigmoid()
+        each_BL = F.binary_cross_entropy(chance_BL, batch.correct_BL, reduction="none")
+        return (each_BL * batch.scored_BL).sum(1), count_B
+
+
 BROKEN: dict[type[Domain], str] = {
+    CostsAsCudaForbids: "other_device",
     Boxed: "arguments",
     Forgetful: "arguments",
     WatchesTraining: "declared",

@@ -10,6 +10,7 @@ import pytest
 
 from tests.datasets.oulad_files import write_oulad
 from tests.essays import write_essays
+from tests.spoken_files import write_answers
 from torchedu.companions import Companions
 from torchedu.datamodules import (
     CourseEvents,
@@ -17,9 +18,10 @@ from torchedu.datamodules import (
     Essays,
     Explanations,
     Interactions,
+    SpokenAnswers,
     Transcripts,
 )
-from torchedu.models import CausalLM, FrozenGrader
+from torchedu.models import CausalLM, FrozenGrader, SpokenGrader
 from torchedu.schema import PROMPT, Names, Vocabulary
 
 LLAMA = {
@@ -45,6 +47,7 @@ class Examples:
                 self._path("lesson_store"), encoder=self._path("encoder_folder"), tokens=32,
                 precision="32", features=str(folder / "sentences"), batch_size=4, window=40,
             ),
+            "SpokenAnswers": self._spoken,
             "Explanations": lambda: Explanations(
                 self._path("chat_store"), vocab_size=400, max_tokens=128, batch_tokens=500
             ),
@@ -67,6 +70,11 @@ class Examples:
         path = file if file.exists() else write_essays(file, num=60)
         return Essays(str(path), encoder=self._path("encoder_folder"), window=32, batch_size=16)
 
+    def _spoken(self) -> SpokenAnswers:
+        folder = self._folder / "spoken"
+        path = folder / "answers.csv" if folder.exists() else write_answers(folder)
+        return SpokenAnswers(str(path), groups=["sex"], traits=["length"], batch_size=8, bands=12)
+
     def companions(self, name: str) -> Companions | None:
         """Return what a network with other names brings, where names alone do not say it."""
         data = self(name)
@@ -77,6 +85,8 @@ class Examples:
             turned = Vocabulary({PROMPT: Names(names)})
             names = Vocabulary(data.vocabulary._kinds | turned._kinds)
             return replace(data.own, vocabulary=names, ranges=ranges)
+        if name == "SpokenAnswers":  # its scores are fixed, and there is one scale of each
+            return data.own
         if name == "Explanations":
             return Companions(tokenizer=dict(data.tokenizer.files))
         return None
@@ -86,6 +96,8 @@ NETS: dict[str, Any] = {
     "Explanation": {"net": partial(CausalLM, config=LLAMA), "max_new_tokens": 4},
     "MathExplanation": {"net": partial(CausalLM, config=LLAMA), "max_new_tokens": 4},
     "Grading": {"net": partial(FrozenGrader, hidden=8)},
+    "Spoken": {"net": partial(SpokenGrader, dim=8, heads=2, blocks=1)},
+    "AnswerGrading": {"net": partial(SpokenGrader, dim=8, heads=2, blocks=1)},
     "EssayGrading": {"net": partial(FrozenGrader, hidden=8)},
 }
 """What a task is built with that does not go by its usual network here, which is too large."""

@@ -23,6 +23,8 @@ from tests.datasets.importers.fake import (
 from tests.datasets.lesson_files import write_lessons, write_release
 from tests.datasets.oulad_files import write_oulad
 from tests.essays import write_answers, write_essays
+from tests.spoken_files import write_answers as write_spoken
+from tests.spoken_files import write_corpus, write_digits
 from torchedu.datasets.importers.texts.table import ELLIPSE_TRAITS
 
 
@@ -156,6 +158,9 @@ RAW: dict[str, Callable[[Path], Any]] = {
     "persuade": lambda folder: texts(folder, **PERSUADE),
     "asap": lambda folder: asap(folder / "asap"),
     "semeval2013": lambda folder: write_answers(folder / "semeval"),
+    "spoken": lambda folder: write_spoken(folder / "spoken", num=8).parent,
+    "fsdd": lambda folder: write_digits(folder / "recordings"),
+    "speechocean762": lambda folder: write_corpus(folder / "corpus"),
     "transcripts": lambda folder: write_lessons(folder / "l.csv", 3),
     "talkmoves": lambda folder: write_release(folder / "talkmoves"),
 }

@@ -15,7 +15,7 @@ from torchedu.errors import ConfigError
 from torchedu.models import ItemDKT, Network
 from torchedu.testing import ContractError, Kind, check_network
 from torchedu.testing.contract import Contract
-from torchedu.testing.kinds import Answers, Courses, Events, Sentences, Texts, Tokens
+from torchedu.testing.kinds import Answers, Courses, Events, Sentences, Speech, Texts, Tokens
 from torchedu.testing.networks import NETWORK_CONTRACTS
 
 BROKEN = BROKEN_ANSWERS | BROKEN_OTHERS
@@ -60,7 +60,7 @@ def test_what_is_no_network_of_a_kind_is_caught() -> None:
 
 def contracts() -> dict[str, Contract[Any]]:
     known = dict(NETWORK_CONTRACTS)
-    for kind in (Answers, Courses, Events, Texts, Sentences, Tokens):
+    for kind in (Answers, Courses, Events, Texts, Sentences, Speech, Tokens):
         known |= kind.contracts
     return known
 

@@ -56,8 +56,9 @@ def measured(data: Path, folder: Path, *more: str) -> tuple[dict[str, float], fl
         return {}, 0.0, 0
     of = judged(run.task, run.data, columns)
     assert of is not None
-    gap = gaps(of, GOALS)[f"{FAIRNESS}.gender"]
+    gap = gaps(of, GOALS)[f"{FAIRNESS}.gender"].value
     assert of.scores()["auc"]["value"] == pytest.approx(measure.reached["val/auc"], abs=1e-5)
+    assert 0 < measure.floors[f"{FAIRNESS}.gender"] < gap  # what chance alone makes is less
     return measure.measured, gap, measure.steps
 
 

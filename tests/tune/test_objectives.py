@@ -61,6 +61,13 @@ def test_an_objective_that_nobody_measures_is_told_with_the_nearest() -> None:
     check_logged(Goals.parse("val/auc,latency,val/abroca", "", ""), logged, [FAIRNESS], groups)
 
 
+def test_an_attribute_may_have_a_name_of_several_words() -> None:
+    goals = Goals.parse(
+        "val/auc, val/abroca.langue maternelle ", "val/abroca.Muttersprache 1 <= 0.1", ""
+    )
+    assert goals.names == ("val/auc", "val/abroca.langue maternelle", "val/abroca.Muttersprache 1")
+
+
 def test_groups_of_one_attribute_may_be_meant() -> None:
     goals = Goals.parse("val/auc,val/abroca.gender,cost", "val/abroca<=0.1", "")
     assert goals.fairness == ("val/abroca.gender", FAIRNESS)

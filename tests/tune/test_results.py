@@ -10,9 +10,10 @@ pytest.importorskip("optuna", reason="needs the package optuna")
 from optuna.trial import TrialState
 
 from torchedu.tune.objectives import Goals
-from torchedu.tune.results import importances, none_whole, standing
+from torchedu.tune.results import front_of, importances, none_whole, standing, write_table
 from torchedu.tune.space import Space
 from torchedu.tune.study import Asked, Study
+from torchedu.tune.trial import tell
 
 SPACE = Space.parse("lr: {float: [0.1, 1]}\nwidth: {choice: [8, 16]}")
 TRIALS = 16
@@ -45,6 +46,24 @@ def test_the_best_keeps_the_limits_and_was_trained_to_its_end(tmp_path: Path) ->
     assert now.rows[0].state == "stopped"
     assert all(row.validations == 3 for row in now.rows)
     assert {row.options["width"] for row in now.rows} == {8, 16}
+
+
+def test_a_front_is_tried_by_another_study_with_all_its_values(tmp_path: Path) -> None:
+    space = Space.parse(
+        "lr: {float: [0.00001, 1]}\ndecay: {choice: [0.00001, 0.1]}\n"
+        "course: {choice: ['2013', a]}\n"
+        "clip: {choice: [null, 1]}\nshuffle: {choice: [true, false]}\nyear: {choice: ['007', b]}"
+    )
+    options = {"lr": 5e-05, "decay": 1e-05, "course": "2013", "shuffle": "true", "year": "007"}
+    study = Study(tmp_path / "study", Asked((), ""), Goals.parse("val/auc", "", ""))
+    study.offer([{name: value if name == "lr" else str(value) for name, value in options.items()}])
+    trial = study.claim(1)
+    assert trial is not None
+    Space([each for each in space.dimensions if each.option in options]).suggest(trial)
+    tell(study.study, study.goals, trial, {"val/auc": 0.7}, 1, False)
+    write_table(study, standing(study))
+    (named,) = front_of(tmp_path / "study", space)
+    assert named == {**options, "decay": "1e-05"}
 
 
 def test_where_none_keeps_them_the_nearest_is_taken(tmp_path: Path) -> None:

@@ -81,6 +81,9 @@ def test_the_recipes_values_are_named_as_far_as_the_space_holds_them() -> None:
     }  # fmt: skip
     assert "model.lr" not in Space.parse(TEXT).named({"model.lr": 0.5})
     assert "model.lr" not in Space.parse(TEXT).named({"model.lr": True})
+    both = Space.parse("a: {choice: [true, 1, '2013']}\nb: {choice: [null, 2]}")
+    assert both.named({"a": 1, "b": None}) == {"a": "1", "b": "null"}
+    assert both.named({"a": 2013}) == {"a": "2013"}  # as a table writes it
 
 
 @pytest.mark.parametrize(
@@ -111,6 +114,13 @@ def test_the_recipes_values_are_named_as_far_as_the_space_holds_them() -> None:
         ("data.batch_size: {choice: 16}", "choice is 16", "List the values"),
         ("data.batch_size: {choice: [16, 16]}", "a value twice", "once"),
         ("model.net: {choice: {DKT: 3}}", "below model.net=DKT", "As in"),
+        ("model.lr: {float: [1, 2]}\nmodel.lr: {float: [3, 4]}", "'model.lr' twice", "As in"),
+        ("a: {int: [1, 2]}\nb: {choice: {x: {a: {int: [3, 4]}}}}", "a below a choice", "one of"),
+        ("a: {choice: {x: {b: {choice: {y: {a: {int: [3, 4]}}}}}}}", "a below a choice", "one of"),
+        ("model.lr: {float: [-.inf, 1]}", "float is", "two numbers"),
+        ("model.lr: {float: [0, 1], step: .nan}", "step nan", "two numbers"),
+        ("model.lr: {float: [1, 1.0e+308], step: 1.0e-300}", "too small", "Leave it out"),
+        ("data.path: {choice: [2026-11-30]}", "not JSON serializable", "Quote"),
     ],
 )  # fmt: skip
 def test_what_is_no_space_is_told(text: str, problem: str, remedy: str) -> None:

@@ -163,6 +163,15 @@ def test_the_recipes_values_come_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("seed", [20261130, -1, 2**64])
+def test_any_whole_number_is_a_seed(tmp_path: Path, name: str, seed: int) -> None:
+    study = Study(tmp_path / "study", Asked((), "", sampler=name, seed=seed), GOALS)
+    trial = study.claim(1)
+    assert trial is not None
+    assert 0.1 <= trial.suggest_float("model.lr", 0.1, 1) <= 1
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
 @pytest.mark.parametrize("objectives", ["val/auc", "val/auc,cost"])
 def test_what_is_drawn_follows_from_the_seed_and_the_trials_before(
     tmp_path: Path, name: str, objectives: str

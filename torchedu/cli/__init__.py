@@ -10,6 +10,7 @@ from importlib import import_module
 from torchedu import __version__
 from torchedu.errors import ConfigError, TorcheduError, allowed, command_line, read_by
 from torchedu.permissions import Permissions, allowing
+from torchedu.threads import OPTION, choose, taken
 
 COMMANDS = {
     "fit": "train a model, then score it on students it has not seen and write the report",
@@ -42,6 +43,16 @@ PERMISSIONS = {
     "--plain_csv": "write CSV without an apostrophe before what a spreadsheet would compute",
 }
 """What every command takes, from its words alone and never from a file."""
+
+COMPUTES = {
+    **dict.fromkeys(("fit", "tune", "bench", "validate", "test", "predict", "explain"), None),
+    "export": None,
+    "serve": 1,  # forks want one thread, and a request is too small for two
+}
+"""Commands that compute, and in how many threads, where that does not depend on free cores."""
+STARTS = {"launch"}
+"""Commands whose own words end in those of a training, which may have a number of threads."""
+THREADS = {"--threads N": "how many threads a command computes with; as many as cores are free"}
 
 LEFT = 128 + 13
 """Exit code of a command whose output nobody reads any more: a shell's for SIGPIPE."""
@@ -82,14 +93,18 @@ def _main(words: list[str]) -> int:
     with read_by(command_line):
         try:
             words, permitted = _permissions(words)
+            asked, words = taken(words)
         except ConfigError as error:
             print(error, file=sys.stderr)
             return 2
+        if not words:
+            print(_help())
+            return 0
         if not permitted.allow_download:
             # For what of other libraries asks the hub by itself; ours asks `permissions`.
             os.environ.setdefault("HF_HUB_OFFLINE", "1")
         with allowing(**permitted._asdict()):
-            return _run(*words)
+            return _run(asked, *words)
 
 
 def _permissions(words: Sequence[str]) -> tuple[list[str], Permissions]:
@@ -116,7 +131,7 @@ def _permissions(words: Sequence[str]) -> tuple[list[str], Permissions]:
     return rest, Permissions(frozenset(trust), **dict.fromkeys(given, True))
 
 
-def _run(command: str, *words: str) -> int:
+def _run(asked: int | None, command: str, *words: str) -> int:
     try:
         if command not in COMMANDS:
             known = THEIRS.get(command, command)
@@ -126,7 +141,14 @@ def _run(command: str, *words: str) -> int:
             print(text)
             return 0
         import_module("torchedu.cli.first_words").check(command, words)
-        import_module(f"torchedu.cli.{command}").main(words)
+        if command in COMPUTES and not {"-h", "--help"}.intersection(words):
+            # Before anything is imported that computes, and reads it once.
+            notice = choose(asked, COMPUTES[command])
+            if notice is not None:
+                print(notice, file=sys.stderr, flush=True)
+        if command in STARTS and asked is not None:
+            words = (*words, f"{OPTION}={asked}")  # it is for what is started
+        import_module(f"torchedu.cli.{command}").main([*words])
     except TorcheduError as error:
         print(error, file=sys.stderr)
         return error.code
@@ -157,7 +179,7 @@ def _run(command: str, *words: str) -> int:
 def _help() -> str:
     commands, permissions = (
         [f"  {name:{max(map(len, table))}}  {purpose}" for name, purpose in table.items()]
-        for table in (COMMANDS, PERMISSIONS)
+        for table in (COMMANDS, PERMISSIONS | THREADS)
     )
     return "\n".join(
         [

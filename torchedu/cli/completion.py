@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from torchedu.cli import COMMANDS, PERMISSIONS
+from torchedu.cli import COMMANDS, PERMISSIONS, THREADS
 from torchedu.cli.first_words import CHECKED, CONFIGS, words_known
 from torchedu.errors import ConfigError, allowed
 from torchedu.parsing import RECIPES
@@ -59,7 +59,7 @@ def offered(words: Sequence[str]) -> list[str]:
         return _begin([*COMMANDS, *THEIR_OWN], last)
     command, option = before[0], before[-1]
     if command not in CHECKED:
-        return _begin([name.partition(" ")[0] for name in PERMISSIONS], last) if last else []
+        return _begin(EVERYWHERE, last) if last else []
     known = words_known(command)
     if option in CONFIGS and command == "fit":
         return _begin(sorted(file.stem for file in RECIPES.glob("*.yaml")), last)
@@ -68,11 +68,12 @@ def offered(words: Sequence[str]) -> list[str]:
     if option.startswith("--") and values:
         return _begin(sorted(values), last)
     if last.startswith("-"):
-        return _begin([f"--{name}" for name in known["options"]], last)
+        return _begin([*(f"--{name}" for name in known["options"]), *EVERYWHERE], last)
     return []
 
 
 THEIR_OWN = ("--help", "--version")
+EVERYWHERE = [name.partition(" ")[0] for name in PERMISSIONS | THREADS]
 
 
 def _begin(names: Sequence[str], with_: str) -> list[str]:

@@ -30,7 +30,8 @@ HELP = ("-h", "--help")
 def check(command: str, words: Sequence[str], here: bool = True) -> None:
     """Refuse words that the command would refuse, as far as this can be told without training.
 
-    Options, classes, recipes, and whether data, network and the run's folder are there or free.
+    Options, classes, recipes, and whether data with its columns, network and the run's folder are
+    there or free.
     What passes is looked at again, as a whole, by the command itself.
 
     Args:
@@ -53,7 +54,7 @@ def check(command: str, words: Sequence[str], here: bool = True) -> None:
         name = option.lstrip("-").rstrip("+").replace(".init_args", "")
         passes = own or name in known["sizes"] or _is_known(name, known["options"])
         if option.startswith("--") and not passes:
-            raise unknown_option(name, [*known["options"], *CLASSES], usage)
+            raise unknown_option(name, [*known["options"], *CLASSES, "threads"], usage)
         classes = known.get(f"{name} of {task}", known.get(name))
         if name in CLASSES and classes and not (own or _is_class(value, classes)):
             raise unknown_class(name, value, classes)
@@ -63,6 +64,12 @@ def check(command: str, words: Sequence[str], here: bool = True) -> None:
             check_log(last["--log"])
         if here:
             _check_places(last)
+            plain = set(map(str, RECIPES.glob("*.yaml"))).issuperset(files)
+            if plain and last.get("--data.path") and "://" not in last["--data.path"]:
+                # What reads data is imported for that; of another class nobody knows its columns.
+                from torchedu.cli.first_columns import check_columns
+
+                check_columns(last["--data.path"], given, task if "--data" not in last else "")
     elif words and not words[0].startswith("-") and "://" not in words[0]:
         RunFolder.find(Path(words[0]))
 
@@ -162,6 +169,9 @@ def _check_places(given: Mapping[str, str]) -> None:
         from torchedu.datasets.importers.reading.text import locate
 
         locate(data)
+    start = given.get("--init_from", "")
+    if start and "://" not in start:
+        RunFolder.find(Path(start))
     run, resume = given.get("--run", ""), given.get("--resume")
     if run and not (resume and RunFolder(Path(run)).begun()):
         RunFolder(Path(run)).check_free()

@@ -15,6 +15,7 @@ from torchedu.launch.launcher import Launcher, Started
 from torchedu.launch.registry import LAUNCHERS
 from torchedu.parsing import TwoLineErrors
 from torchedu.permissions import held
+from torchedu.threads import taken
 
 END = "--"
 """What comes before the words of the training."""
@@ -34,6 +35,11 @@ def main(arguments: Sequence[str]) -> None:
     name, *options = own
     if name not in LAUNCHERS:
         raise ConfigError(f"torchedu launch knows no {name!r}.", allowed(name, LAUNCHERS))
+    if END not in arguments and TRAINING in options:
+        raise ConfigError(
+            f"no {END} stands before {TRAINING}: its words would be the job's.",
+            f"torchedu launch {name} [OPTIONS] {END} {TRAINING} --config ... --run FOLDER",
+        )
     parser = TwoLineErrors(
         prog=f"torchedu launch {name}",
         description=f"usage: torchedu launch {name} [OPTIONS] -- fit --config ... --run FOLDER. "
@@ -54,7 +60,7 @@ def main(arguments: Sequence[str]) -> None:
             f"what is to be trained is not said{f', but {words[0]!r}' if words else ''}.",
             f"After the options: {END} {TRAINING} --config RECIPE --data.path FILE --run FOLDER",
         )
-    check(TRAINING, words[1:], here=LAUNCHERS[name].shared)
+    check(TRAINING, taken(words[1:])[1], here=LAUNCHERS[name].shared)
     submit, dry, detach = (given.pop(option) for option in ("submit", "dry_run", "detach"))
     # What is permitted was taken off all words; the training is to have it too.
     job = Job((*words[1:], *held().words()), **_of(Job, given))

@@ -5,11 +5,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from torchedu.cli.terminal import Terminal
-from torchedu.errors import ConfigError, DataError, MissingExtraError
+from torchedu.errors import DataError, MissingExtraError
 from torchedu.files import write_whole
 from torchedu.parsing import run_functions
 
@@ -18,6 +19,7 @@ def main(arguments: Sequence[str]) -> None:
     """Run the command with the words after ``torchedu service``."""
     functions: dict[str, Callable[..., None]] = {
         "decisions": decisions, "replay": replay, "acts": acts, "export": export, "forget": forget,
+        "divide": divide,
     }  # fmt: skip
     try:
         run_functions(functions, arguments, "service")
@@ -34,7 +36,8 @@ def decisions(store: str, *, student: str | None = None, last: int = 20) -> None
         last: How many at most.
     """
     terminal = Terminal()
-    for row in _records(store).decisions(student, last):
+    every = chain.from_iterable(r.decisions(student, last) for r in _records(store))
+    for row in sorted(every, key=lambda row: -row["time"])[:last]:
         asked = " ".join(f"{name}={value}" for name, value in row["arguments"].items())
         terminal.print(
             f"{row['decision']:>7} {_when(row['time'])} {row['student']}: {row['asked']} {asked} "
@@ -62,9 +65,11 @@ def replay(store: str, runs: list[str], *, prerequisites: str | None = None) -> 
     from torchedu.serve.opening import named, open_runs, requirements
 
     opened, terminal = open_runs(named(runs)), Terminal()
-    log = EventLog(_there(store))
-    outcomes = list(replaying.replay(log, opened, requirements(opened, prerequisites)))
-    log.close()
+    outcomes, more = list[replaying.Outcome](), requirements(opened, prerequisites)
+    for shard in _there(store):
+        log = EventLog(shard)
+        outcomes += replaying.replay(log, opened, more)
+        log.close()
     for outcome in outcomes:
         if outcome.differs is not None:
             terminal.print(f"{outcome.decision:>7} {outcome.asked}: {outcome.differs}")
@@ -82,7 +87,8 @@ def acts(store: str, *, last: int = 100) -> None:
         last: How many at most.
     """
     terminal = Terminal()
-    for row in _records(store).acts(last):
+    every = chain.from_iterable(records.acts(last) for records in _records(store))
+    for row in sorted(every, key=lambda row: -row["time"])[:last]:
         about = ", ".join(f"{name} {value}" for name, value in row["about"].items())
         terminal.print(f"{_when(row['time'])} {row['key'] or 'a command'}: {row['act']}, {about}")
 
@@ -98,10 +104,11 @@ def export(store: str, out: str, *, student: str) -> None:
     from torchedu.serve.duty import held_of
     from torchedu.serve.forgetting import derive
     from torchedu.serve.ledger import Act, Records, statement
-    from torchedu.serve.tables import open_tables
+    from torchedu.serve.stores import open_tables, shard_of
 
-    tables = open_tables(_there(store))
-    held = held_of(Records(tables), student)
+    shards = _there(store)
+    tables = open_tables(shards[0])
+    held = held_of(Records(open_tables(shards[shard_of(student, len(shards))])), student)
     if not (held["events"] or held["asked"] or held["decisions"]):
         raise DataError(
             f"{store} holds nothing of {student!r}.", "Names are compared letter by letter."
@@ -135,28 +142,30 @@ def forget(
     from torchedu.serve.ledger import Act
     from torchedu.serve.log import EventLog
     from torchedu.serve.statements import speaking_of
-    from torchedu.serve.tables import hold
+    from torchedu.serve.stores import hold
 
-    file, terminal = _there(store), Terminal()
-    with hold(file):
-        log = EventLog(file)
+    shards, terminal = _there(store), Terminal()
+    with hold(shards[0]):
+        logs = [EventLog(shard) for shard in shards]
         names = list(students)
         if older_than is not None:
-            span = forgetting.milliseconds(older_than, "older_than")
-            names += forgetting.due(log.tables, _now() - span)
+            before = _now() - forgetting.milliseconds(older_than, "older_than")
+            names += chain.from_iterable(forgetting.due(log.tables, before) for log in logs)
         if not names:
             terminal.print("nobody is to be forgotten")
             return
         folders = [Path(folder) for folder in derived]
-        cleaned = forgetting.clean(file, names, [Path(run) for run in runs], folders)
+        cleaned = forgetting.clean(shards[0], names, [Path(run) for run in runs], folders)
         number = forgetting.new_number()
-        said = {"students": len(names), "events": log.forget(names, speaking_of(log, names))}
+        events = sum(log.forget(names, speaking_of(log, names)) for log in logs)
+        said = {"students": len(names), "events": events}
         about = json.dumps({"certificate": number, "students": len(names)})
-        log.append([], (), [Act(_now(), None, "forget", about)])
-        log.close()
-    forgetting.certify(file, number, said, cleaned)
+        logs[0].append([], (), [Act(_now(), None, "forget", about)])
+        for log in logs:
+            log.close()
+    forgetting.certify(shards[0], number, said, cleaned)
     terminal.print(f"{said['students']:,} students and {said['events']:,} events forgotten")
-    terminal.print(f"certificate {forgetting.certificate_of(file, number)}")
+    terminal.print(f"certificate {forgetting.certificate_of(shards[0], number)}")
     for run in cleaned.trained:
         terminal.print(f"trained     {run}: its network has learned from them; train it again")
     for place in cleaned.left:
@@ -165,17 +174,32 @@ def forget(
         raise SystemExit(1)
 
 
-def _records(store: str) -> Any:
+def divide(store: str, new: str, *, shards: int) -> None:
+    """Copy what a service keeps to a store of another number of shards, while it does not run.
+
+    Args:
+        store: The service's file.
+        new: The file of the new store, which does not exist yet.
+        shards: How many it is to have.
+    """
+    from torchedu.serve import dividing
+
+    events = dividing.divide(_there(store), new, shards)
+    Terminal().print(f"{events:,} events in {shards} shards: {new}")
+
+
+def _records(store: str) -> list[Any]:
+    """Return what reads each shard of a service."""
     from torchedu.serve.ledger import Records
-    from torchedu.serve.tables import open_tables
+    from torchedu.serve.stores import open_tables
 
-    return Records(open_tables(_there(store)))
+    return [Records(open_tables(shard)) for shard in _there(store)]
 
 
-def _there(store: str) -> Path:
-    if not Path(store).is_file():
-        raise ConfigError(f"⟦store⟧ {store} does not exist.", "Name the file of a service.")
-    return Path(store)
+def _there(store: str) -> list[Any]:
+    from torchedu.serve.stores import there
+
+    return list(there(store))
 
 
 def _now() -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from torchedu.cli.first_words import words_known
+from torchedu.cli.first_words import check, words_known
 from torchedu.cli.terminal import Terminal
 from torchedu.errors import ConfigError, MissingExtraError, worded
 from torchedu.parsing import TwoLineErrors, unknown_option
@@ -33,7 +33,9 @@ def main(arguments: Sequence[str]) -> None:
         name = word.partition("=")[0].removeprefix("--")
         if word.startswith("--") and "." not in name and name not in known:
             raise unknown_option(name, known, "torchedu tune")
-    tune(recipe, **vars(parser.parse_args(own)))
+    given = vars(parser.parse_args(own))
+    check("fit", recipe)
+    tune(recipe, **given)
 
 
 def divided(arguments: Sequence[str], names: Collection[str]) -> tuple[list[str], list[str]]:
@@ -156,6 +158,8 @@ def _outcome(row: "Row") -> str:
 
 
 def _show(terminal: Terminal, now: "Standing", final: "Final", folder: Path) -> None:
+    from torchedu.tune.tested import overlooked
+
     counts = [(state, now.count(state)) for state in ("whole", "stopped", "failed")]
     states = ", ".join(f"{number} {state}" for state, number in counts if number)
     table = Table(title=f"{len(now.rows)} trials: {states}; the best", title_justify="left")
@@ -176,6 +180,9 @@ def _show(terminal: Terminal, now: "Standing", final: "Final", folder: Path) -> 
     terminal.print_whole(table)
     if not now.keeps:
         terminal.print(f"No trial keeps {', '.join(map(str, now.goals.limits))}.")
+    for number, at in final.tested.items():
+        if said := overlooked(number, rows[number].reached, at):
+            terminal.print(said)
     for seed, at in final.seeds.items():
         scores = ", ".join(f"{name[4:]} {_interval(*score)}" for name, score in at.items())
         terminal.print(f"best, seed {seed}, test part: {scores}")

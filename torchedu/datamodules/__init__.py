@@ -6,6 +6,7 @@ from torchedu.datamodules.enrolments import Enrolments
 from torchedu.datamodules.essays import Essays
 from torchedu.datamodules.explanations import Explanations
 from torchedu.datamodules.interactions import Interactions
+from torchedu.datamodules.spoken_answers import SpokenAnswers
 from torchedu.datamodules.transcripts import Transcripts
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "Essays",
     "Explanations",
     "Interactions",
+    "SpokenAnswers",
     "Transcripts",
 ]

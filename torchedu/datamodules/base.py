@@ -380,6 +380,10 @@ class DataModule(Ranged, LightningDataModule, ABC):
             order: Which windows come when.
         """
         stream = BatchStream(batches, order, *ranks_of(self.trainer))
+        on_gpu = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
         return EpochLoader(
-            stream, self.num_workers, lambda: self.trainer.current_epoch if self.trainer else 0
+            stream,
+            self.num_workers,
+            lambda: self.trainer.current_epoch if self.trainer else 0,
+            pinned=on_gpu,
         )

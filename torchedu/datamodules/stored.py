@@ -2,8 +2,7 @@
 
 import logging
 import os
-from collections.abc import Container, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,8 +15,9 @@ from torchedu.datasets.importers import (
     importer_of,
     untold,
 )
+from torchedu.datasets.importers.registry import as_options_of
 from torchedu.datasets.store import MANIFEST
-from torchedu.errors import ConfigError, TorcheduError, worded
+from torchedu.errors import ConfigError, worded
 from torchedu.files import alone
 
 S = TypeVar("S", bound=Store)
@@ -62,7 +62,7 @@ def stored(
     read_as = format or guess_format(path, kind)
     if read_as is None:
         raise untold(path, formats(kind), "data.format")
-    with _as_options_of(arguments):
+    with as_options_of(arguments):
         importer = importer_of(read_as, options, kind)
     place = Path(out) if out else _place(path)
     with alone(place.parent):
@@ -71,7 +71,7 @@ def stored(
             _refuse_other(store, raw)
             if _as_said(store, format, importer, options) and _is_of(store, raw):
                 return store
-        with _as_options_of(arguments):
+        with as_options_of(arguments):
             made: S = imported(importer, path, place)
     _log.info(worded(f"Imported {raw.name}: {made.summary}."))
     for note in made.about.get("notes") or ():
@@ -102,30 +102,6 @@ def _refuse_other(store: Store, raw: Path) -> None:
             option="data.out",
             value=str(store.path),
         )
-
-
-@contextmanager
-def _as_options_of(arguments: Container[str]) -> Iterator[None]:
-    """Tell an importer's options as the data module's arguments, or as its ``options``."""
-    own = formats().values()
-    try:
-        yield
-    except TorcheduError as error:
-        names = {option: option.partition(".")[0] for option in error.options()}
-        mine = {option for option, name in names.items() if name in arguments}
-        rest = {
-            option
-            for option, name in names.items()
-            if option not in mine and any(name in kind.options() for kind in own)
-        }
-        if rest and "options" not in arguments:
-            error.remedy += " It is an option of torchedu data import."
-            rest = set()
-        error.rename(
-            lambda option: f"data.{option}" if option in mine else
-            f"data.options.{option}" if option in rest else option
-        )  # fmt: skip
-        raise
 
 
 def _as_said(

@@ -122,11 +122,19 @@ class EpochLoader:
         stream: The batches.
         num_workers: Processes that build them; 0 builds them in this one.
         epoch: Says which epoch it is.
+        pinned: Keep batches where a GPU copies them from while the host goes on.
     """
 
-    def __init__(self, stream: BatchStream, num_workers: int, epoch: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        stream: BatchStream,
+        num_workers: int,
+        epoch: Callable[[], int],
+        pinned: bool = False,
+    ) -> None:
         self.stream = stream
         self.num_workers = num_workers
+        self.pinned = pinned
         self._epoch = epoch
         self._handed_out = 0
         self._resume: dict[str, int] | None = None
@@ -150,6 +158,7 @@ class EpochLoader:
             self.stream,
             batch_size=None,
             num_workers=self.num_workers,
+            pin_memory=self.pinned,
             generator=torch.Generator().manual_seed(epoch),
             worker_init_fn=with_its_loader,
         )

@@ -1,10 +1,11 @@
-"""What stores of enrolments, events, texts, lessons and conversations hold, as plain JSON.
+"""What stores of all kinds but answers in a history hold, as plain JSON.
 
 Each description has whole numbers for counts, a spread (``describe.spread``) under names such as
 ``words_per_text``, and ``groups``: how many of ``unit`` are of each name, by attribute. What else
 there is to say stands under ``facts``, in words.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from torchedu.datasets.chats import ChatStore
 from torchedu.datasets.describe import by_attribute, by_name, spread, time_span
 from torchedu.datasets.enrolments import EnrolmentStore
 from torchedu.datasets.events import OUTCOME, EventStore
+from torchedu.datasets.spoken import SpokenStore
 from torchedu.datasets.store import Store
 from torchedu.datasets.texts import TextStore
 from torchedu.datasets.transcripts import TranscriptStore
@@ -67,6 +69,28 @@ def describe_texts(store: TextStore) -> dict[str, Any]:
         "groups": groups | by_attribute(store),
         "unit": "texts",
         "facts": facts,
+    }
+
+
+def describe_spoken(store: SpokenStore) -> dict[str, Any]:
+    """Count what a store of answers typed and spoken holds."""
+    seconds = store.lengths / store.rate
+    spoken, typed = store.recording >= 0, np.array([bool(text) for text in store.all_texts])
+    facts = {
+        "scores": ", ".join(store.score_names),
+        "typed alone, spoken alone, both": f"{(typed & ~spoken).sum():,}, "
+        f"{(spoken & ~typed).sum():,}, {(typed & spoken).sum():,}",
+        "hours of sound": f"{np.diff(store.offsets_of_samples).sum() / store.rate / 3600:.2f}",
+    }
+    speakers = Counter(filter(None, store.speakers))
+    return {
+        **store.counts,
+        "words_per_text": spread(_words(store, "answers", "text")),
+        "seconds_per_recording": spread(seconds[spoken]),
+        "answers_per_speaker": spread(np.array(list(speakers.values()))),
+        "groups": {"part": store.parts, **by_attribute(store)},
+        "unit": "answers",
+        "facts": {name: fact for name, fact in facts.items() if fact},
     }
 
 

@@ -100,11 +100,11 @@ def _by_item(store: AnswerStore) -> tuple[NDArray[np.int64], NDArray[np.float64]
     return answers, right, unknown
 
 
-def spread(counts: NDArray[np.integer[Any]]) -> dict[str, Any]:
+def spread(counts: NDArray[Any]) -> dict[str, Any]:
     """Return mean, quantiles and a histogram whose bins widen, since a few have very much.
 
     Args:
-        counts: How many answers each student gave, say.
+        counts: How many answers each student gave, say, or how many seconds a recording has.
     """
     if not counts.any():
         return {"mean": None, "quantiles": {}, "histogram": {"edges": [], "counts": []}}

@@ -7,6 +7,7 @@ from torchedu.domains.lessons import Lessons
 from torchedu.domains.opening import open_domain
 from torchedu.domains.recommendation import Recommendation
 from torchedu.domains.risk import Risk
+from torchedu.domains.spoken import Spoken
 from torchedu.domains.tracing import Tracing
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Recommendation",
     "Risk",
     "Schedule",
+    "Spoken",
     "Tracing",
     "open_domain",
 ]

@@ -184,6 +184,17 @@ class Domain(Ranged, nn.Module, ABC, metaclass=OfData):
         """
         return ()
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Move it, or give it another type: what is counted beside the network keeps its own."""
+        beside = [part for name, part in self.named_modules() if name.partition(".")[0] != "net"]
+        before = [(part, name, x) for part in beside for name, x in part._buffers.items()]
+        super()._apply(fn, recurse)
+        for part, name, x in before:
+            now = part._buffers[name]
+            if x is not None and now is not None and now.dtype != x.dtype:
+                part._buffers[name] = x.to(now.device)
+        return self
+
     def forward(self, batch: Any) -> Any:
         """Return what the network gives for a batch."""
         given = self.net(batch)
@@ -376,7 +387,8 @@ class Domain(Ranged, nn.Module, ABC, metaclass=OfData):
         for name, value in weights.items():
             if name in families:  # where one kind has grown, the rows of the next ones have moved
                 rows = known.family_rows(vocabulary, families[name])
-                state[name][rows] = value
+                known_rows = value[: len(rows)]  # a table of no names has a row too
+                state[name][rows] = known_rows.to(state[name].dtype)
             else:
                 state[name][tuple(slice(size) for size in value.shape)] = value
         return new

@@ -126,13 +126,15 @@ class Lessons(Domain):
                 continue
             mine_BL = batch.scored_BL & (batch.role_BL == number)
             target_BL = (batch.tag_BL - RESERVED).masked_fill(~mine_BL, -100)
-            loss_BL = loss_BL + F.cross_entropy(
-                at_least_single(logit_BLT).transpose(1, 2),
-                target_BL,
+            # Flat: of more dimensions it has no deterministic form on CUDA.
+            each = F.cross_entropy(
+                at_least_single(logit_BLT).flatten(0, 1),
+                target_BL.flatten(),
                 self.get_buffer(f"{ROLES[number]}_weight"),
                 reduction="none",
                 ignore_index=-100,
             )
+            loss_BL = loss_BL + each.view_as(loss_BL)
         return loss_BL.sum(1) + self.net.own_loss(batch, output), batch.scored_BL.sum(1)
 
     def pseudonyms(self, batch: LessonBatch) -> list[str]:

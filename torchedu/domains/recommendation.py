@@ -13,7 +13,7 @@ from torchedu.domains.domain import Domain, Schedule
 from torchedu.domains.opening import open_domain
 from torchedu.domains.rows import finite_of, windows_named
 from torchedu.errors import ConfigError
-from torchedu.layers import at_least_single
+from torchedu.layers import at_least_single, in_single
 from torchedu.metrics.ranking import TOP, hide, rank_of
 from torchedu.models.recommender import Recommender
 from torchedu.ranges import COUNT, DROPPED, NOT_NEGATIVE
@@ -282,7 +282,7 @@ class Recommendation(Domain):
 
     def _logits(self, state_MD: Tensor, item_MK: Tensor | None = None) -> Tensor:
         with torch.autocast(self.popularity.device.type, enabled=False):  # bf16 would tie many
-            return self.net.logits(state_MD.float(), item_MK)
+            return in_single(self.net, self.net.logits, state_MD.float(), item_MK)
 
     def recommend(self, batch: EnrolmentBatch, top: int = TOP) -> Recommended:
         """Rank all courses for the scored slots of a batch.
@@ -381,7 +381,10 @@ def _with_fewer(batch: EnrolmentBatch, row_A: Tensor, step_A: Tensor) -> Enrolme
         row_A: Their rows.
         step_A: How many courses of each the batch holds.
     """
-    item_AL, place_L = batch.item_BL[row_A], torch.arange(batch.item_BL.shape[1]).to(row_A)
+    item_AL, place_L = (
+        batch.item_BL[row_A],
+        torch.arange(batch.item_BL.shape[1], device=row_A.device),
+    )
     lag_R11 = torch.arange(1, LOOKED_AT + 1, device=row_A.device)[:, None, None]
     at_RA1 = (step_A.unsqueeze(1) - lag_R11).clamp(min=0)
     later_RAL = (place_L + (place_L >= at_RA1)).clamp(max=len(place_L) - 1)

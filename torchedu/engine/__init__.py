@@ -7,6 +7,7 @@ from torchedu.engine.lessons import LessonsEngine
 from torchedu.engine.opening import open_engine
 from torchedu.engine.recommendation import RecommendationEngine
 from torchedu.engine.risk import RiskEngine
+from torchedu.engine.spoken import SpokenEngine
 from torchedu.engine.tracing import TracingEngine
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "LessonsEngine",
     "RecommendationEngine",
     "RiskEngine",
+    "SpokenEngine",
     "TracingEngine",
     "open_engine",
 ]

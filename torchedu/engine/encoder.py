@@ -54,7 +54,7 @@ def _reading(known: Companions) -> Mapping[str, Any]:
 
 def _same(known: Companions, key: str, encoder: str) -> None:
     if key not in known.vocabulary[ENCODER]:
-        (wanted,) = known.vocabulary[ENCODER]
+        wanted = list(known.vocabulary[ENCODER])[-1]  # what reads recordings stands before it
         raise CheckpointError(
             f"the model {encoder} is not the one that the network was trained with ({key}, where "
             f"{wanted} was).",

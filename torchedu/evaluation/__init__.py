@@ -6,6 +6,7 @@ from torchedu.evaluation import (  # noqa: F401 - each registers its task
     lessons,
     recommendation,
     risk,
+    spoken,
     tracing,
 )
 from torchedu.evaluation.any_task import evaluate

@@ -9,6 +9,8 @@ from torchedu.baselines.kneser_ney import KneserNey, Tokens
 from torchedu.datamodules import Explanations
 from torchedu.evaluation.any_task import Request, findings, fitted, logged
 from torchedu.evaluation.side_by_side import Models, rows
+from torchedu.metrics.paired import of_sums
+from torchedu.metrics.token_costs import TokenCosts
 from torchedu.sections import Section, Text
 from torchedu.tasks import MathExplanation
 
@@ -24,16 +26,25 @@ def _(task: MathExplanation, data: Explanations, request: Request) -> dict[str, 
     The n-grams learn from all tokens of the training part, the prompts' too, and are scored on the
     same tokens as the network.
     """
-    numbers = logged(task, data, request)
+    strategy = request.trainer.strategy
+    costs_of_texts = TokenCosts(data.store.num_chats, strategy.root_device)
+    with costs_of_texts.noting(task):
+        numbers = logged(task, data, request)
+    sums = strategy.reduce(costs_of_texts.sums, reduce_op="sum")
     if not request.trainer.is_global_zero:
         return {}
     name = "LoRA" if task.net.arguments()["lora_rank"] else type(task.net).__name__
     costs: Models[float] = {name: ("network", -numbers["log_likelihood"])}
     windows = data.batches(request.part).windows
+    network_S, number_S = sums.numpy(force=True)[:, windows.student]
+    surely = {name: of_sums(network_S, number_S)}
     tokens, scored = _tokens(data, request.part)
     learned, _ = _tokens(data.learned, "train")
     for baseline in fitted(map(KneserNey, ORDERS), request.baselines, learned):
-        costs[baseline.name] = ("baseline", -float(baseline.predict(tokens)[scored].mean()))
+        cost = -baseline.predict(tokens)
+        costs[baseline.name] = ("baseline", float(cost[scored].mean()))
+        begins = tokens.offsets[:-1]
+        surely[baseline.name] = of_sums(np.add.reduceat(cost * scored, begins), number_S)
     return {
         "counts": {
             "conversations": len(windows.student),
@@ -43,6 +54,7 @@ def _(task: MathExplanation, data: Explanations, request: Request) -> dict[str, 
         "scores": rows(costs, lambda cost: {"cost": cost, "perplexity": float(np.exp(cost))}),
         "verb": "predicts what a tutor says with",
         "lower": True,
+        "estimate": surely.get,
         "product": "Let it explain beside a teacher: torchedu explain RUN, or torchedu predict RUN "
         "for a table of answers checked by rules.",
         "sections": [_examples(task, data, request.part)],

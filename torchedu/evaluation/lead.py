@@ -30,6 +30,9 @@ TERMS = {
     "novelty": "how rare the recommended courses are; higher is rarer",
     "QWK": "how far grades agree with people's, large misses counting most (quadratic weighted "
     "kappa); 0 is chance, 1 is always",
+    "PCC": "how far grades rise and fall with people's (Pearson's correlation); 0 is chance, 1 is "
+    "always",
+    "MAE": "how many steps of the scale grades are off, on average; 0 is best",
     "exact agreement": "the share of grades that are people's own",
     "within a step": "the share of grades at most one step from people's",
     "macro-F1": "how many of a tag or label are found, and found rightly, each counting alike; "
@@ -125,7 +128,7 @@ class Surely:
         estimate: Callable[[str], Estimate | None],
         lower: bool = False,
     ) -> None:
-        self.title = next(iter(columns.values()), "")
+        self.title, self.cost = next(iter(columns.values()), ""), lower
         tops = _tops(scores, next(iter(columns), ""), lower)
         self.perfect = not lower and bool(perfect(scores, columns))
         names = {kind: str(tops[kind]["name"]) for kind in ("network", "baseline") if kind in tops}
@@ -158,9 +161,8 @@ class Surely:
         """
         if self.score is None or len(self.score.moved_S) < LEAST:
             return ""
-        low, high = (min(max(end, 0.0), 1.0) for end in _ends(self.score))
-        if self.score.value > 1:  # a cost has no highest value
-            low, high = _ends(self.score)
+        low, high = _ends(self.score)
+        low, high = max(low, 0.0), high if self.cost else min(high, 1.0)  # no cost is the highest
         said = f"With other {whom} of this kind the {self.title} would be {low:.3f} to {high:.3f}"
         if self.lead is None:
             return f"{said}."

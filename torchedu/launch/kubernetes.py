@@ -72,6 +72,8 @@ class Kubernetes(Launcher):
             raise ConfigError(f"⟦memory⟧ is {memory!r}.", "Such as 16Gi.")
         if not (image.strip() and claim):
             raise ConfigError("⟦image⟧ and ⟦claim⟧ are both needed.", "Name them.")
+        if re.search(r"[^\w./:@-]", image, re.ASCII):
+            raise ConfigError(f"⟦image⟧ is {image!r}.", "Such as registry.org/torchedu:0.1.")
         if not PurePosixPath(mount).is_absolute():
             raise ConfigError(f"⟦mount⟧ is {mount!r}.", "It is an absolute path, such as /work.")
         self.image, self.claim, self.mount = image, claim, mount

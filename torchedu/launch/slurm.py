@@ -8,6 +8,7 @@ The script then begins the job again, and its folder tells where it goes on.
 import re
 import shlex
 import subprocess
+from collections.abc import Collection
 from typing import NamedTuple
 
 from torchedu.errors import ConfigError, allowed
@@ -22,6 +23,12 @@ _NONE = "Log in to a node of the cluster, or write a job for another: torchedu l
 _SLURM = "SLURM"
 _OVER = {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "OUT_OF_MEMORY", "NODE_FAIL", "BOOT_FAIL",
          "DEADLINE", "PREEMPTED"}  # fmt: skip
+
+
+_SHORT = {"N": "nodes", "n": "ntasks", "c": "cpus-per-task", "t": "time", "J": "job-name",
+          "a": "array", "o": "output", "p": "partition", "A": "account", "q": "qos",
+          "C": "constraint"}  # fmt: skip
+"""One-letter options of sbatch that a job gives by itself."""
 
 
 class Slurm(Launcher):
@@ -90,13 +97,14 @@ class Slurm(Launcher):
             "output": str(logs / ("job-%A_%a.log" if self.array else "job-%j.log")),
             "open-mode": "append",
         }
+        self._check_more({*options, *self._where, "time", "array", "ntasks", "requeue"})
         each = " ".join(f"--{name}={value}" for name, value in self._each(job).items())
         last = RunFolder(job.run).last
         lines = [
             "#!/bin/bash",
             *(f"#SBATCH --{name}={value}" for name, value in options.items()),
             "#SBATCH --requeue",
-            *(f"#SBATCH {word}" for word in self._more),
+            *(f"#SBATCH {shlex.quote(word)}" for word in self._more),
             "",
             "set -u",
             f"cd {shlex.quote(str(job.here))} || exit 2",
@@ -150,6 +158,17 @@ class Slurm(Launcher):
         """Return what each node gives: one task a device."""
         each = {"ntasks-per-node": str(job.devices), "cpus-per-task": str(job.cpus)}
         return each if job.on_cpu else {**each, "gpus-per-node": str(job.devices)}
+
+    def _check_more(self, own: Collection[str]) -> None:
+        """Refuse an option of sbatch that the job gives by itself, and rests on."""
+        for word in self._more:
+            name = word.lstrip("-").partition("=")[0].removeprefix("no-")
+            name = _SHORT.get(name[:1], name) if not word.startswith("--") else name
+            if name in own:
+                raise ConfigError(
+                    f"⟦sbatch⟧ has {word!r}, which the job gives by itself.",
+                    "Leave it out: nodes, devices, time and the rest are options of the job.",
+                )
 
     def _check_array(self, job: Job) -> None:
         """Refuse an array whose jobs would write into one folder, or words of one without it."""

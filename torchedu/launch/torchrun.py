@@ -4,6 +4,7 @@ Its static rendezvous does not survive a killed worker; the one used here (c10d)
 that are left meet anew, in any order, and the run goes on from its last checkpoint.
 """
 
+import re
 import shlex
 
 from torchedu.errors import ConfigError
@@ -20,6 +21,12 @@ GRACE = 120
 PREFIX = Setting(
     "TORCHELASTIC_LOG_LINE_PREFIX_TEMPLATE", "[rank ${rank}] ", "whose line of a node's log it is"
 )
+OWN_STORE = Setting(
+    "TORCH_DISABLE_SHARE_RDZV_TCP_STORE",
+    "1",
+    "after a restart workers would find the addresses of those before them in a shared one",
+)
+"""PyTorch means to make a store for every restart, and keeps the first (torch 2.13)."""
 
 
 class Torchrun(Launcher):
@@ -49,7 +56,7 @@ class Torchrun(Launcher):
             f"# The part of each node in {job.called}: run it on all {job.nodes}, in any order.",
             "set -u",
             f"cd {shlex.quote(str(job.here))} || exit 2",
-            *exports(job),
+            *exports(job, [OWN_STORE]),
             f"export {PREFIX.name}='{PREFIX.value}'  # {PREFIX.reason}",
             *node_check(job, python_here(), shared=True),
             f"exec {limit}{python} -m torchedu.launch.node run {shlex.quote(first)} \\",
@@ -69,7 +76,14 @@ class Torchrun(Launcher):
                 f"{job.nodes} nodes meet at the first of them, and ⟦first⟧ names none.",
                 "Give its name or address, and a port if you like: ⟦first⟧ node-1:29400.",
             )
-        return self.first if ":" in self.first else f"{self.first}:{PORT}"
+        whole = self.first if ":" in self.first else f"{self.first}:{PORT}"
+        known = re.fullmatch(r"[\w.-]+:(\d{1,5})", whole, re.ASCII)
+        if known is None or not 0 < int(known[1]) < 2**16:
+            raise ConfigError(
+                f"⟦first⟧ is {self.first!r}.",
+                "A name or an address of IPv4, and a port if you like: node-1:29400.",
+            )
+        return whole
 
     def check(self, job: Job) -> None:
         """Refuse nothing: every node looks at itself before it begins."""

@@ -13,8 +13,9 @@ from torchedu.layers.distinct import distinct
 from torchedu.layers.dropout import Dropout
 from torchedu.layers.local_attention import LocalAttentionBlock
 from torchedu.layers.lstm import LSTM
-from torchedu.layers.precision import at_least_single
+from torchedu.layers.precision import at_least_single, in_single
 from torchedu.layers.recurrence import along
+from torchedu.layers.running import marks_before, running_sum
 from torchedu.layers.table import VocabularyTable
 from torchedu.layers.times import seconds_between
 from torchedu.layers.together import together
@@ -33,8 +34,11 @@ __all__ = [
     "counts_before",
     "counts_of_each",
     "distinct",
+    "in_single",
     "look_up",
     "look_up_each",
+    "marks_before",
+    "running_sum",
     "seconds_between",
     "together",
 ]

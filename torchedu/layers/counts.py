@@ -2,7 +2,9 @@
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
+from torchedu.layers.running import PARTS, in_parts
 from torchedu.schema import PADDING
 
 
@@ -37,13 +39,14 @@ def counts_of_each(id_BLS: Tensor, correct_BL: Tensor, num: int) -> Tensor:
     key = (history + id_BLS).flatten()
     # In the order of (history, name, step), earlier marks of a name are a running sum of its run.
     order = key.argsort(stable=True)
-    marks = _marks(correct_BL).unsqueeze(2).expand(-1, -1, names, -1).flatten(0, 2)[order]
-    before = marks.cumsum(0, dtype=torch.float64) - marks
+    whole = in_parts(_marks(correct_BL)).unsqueeze(2).expand(-1, -1, names, -1).flatten(0, 2)[order]
+    before = whole.cumsum(0) - whole
     ordered = key[order]
-    begins = torch.ones_like(ordered, dtype=torch.bool)
-    begins[1:] = ordered[1:] != ordered[:-1]
+    places = torch.arange(len(ordered), device=key.device)
+    begins = F.pad(ordered[1:] != ordered[:-1], (1, 0), value=True)
     run = begins.cumsum(0) - 1
-    before = (before - before[begins][run]).to(correct_BL.dtype)
+    first = torch.zeros_like(places).scatter_add(0, run, places * begins)[run]
+    before = ((before - before[first]) / PARTS).to(correct_BL.dtype)
     counts = torch.empty_like(before).index_copy_(0, order, before)
     return counts.view(size, steps, names, 2)
 

@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from torchedu.layers.dropout import Dropout
 from torchedu.layers.precision import at_least_single
+from torchedu.layers.running import running_sum
 
 
 class HistoryAttention(nn.Module):
@@ -63,7 +64,7 @@ class HistoryAttention(nn.Module):
         if self.fading is not None:
             with torch.no_grad():
                 weight = _weights(score_BHLM, seen)
-                later = F.pad(weight.flip(-1).cumsum(-1).flip(-1)[..., 1:], (0, 1))
+                later = F.pad(running_sum(weight.flip(-1), -1).flip(-1)[..., 1:], (0, 1))
                 distance = (later * ago.clamp(min=0)).sqrt()
             score_BHLM = score_BHLM * (-F.softplus(at_least_single(self.fading)) * distance).exp()
         weight_BHLM = self.drop(_weights(score_BHLM, seen))

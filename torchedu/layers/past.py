@@ -192,7 +192,7 @@ def _sums(same: Tensor, mark: Tensor, age: Tensor, rates: tuple[float, ...]) -> 
     wins = (same * (1 + mark) / 2).sum(-1)
     averages = []
     if rates:
-        count = same.to(mark.dtype).cumsum(-1)
+        count = same.cumsum(-1).to(mark.dtype)
         later = count[..., -1:] - count
         averages = [(same * mark * rate * (1 - rate) ** later).sum(-1) for rate in rates]
     nearness = same / age.clamp(min=1)

@@ -63,6 +63,8 @@ class VocabularyTable(nn.Embedding):
         """
         if id.shape[-1] == 1:
             return self(id.squeeze(-1))
+        if not id.shape[-1]:  # nothing is told of any
+            return self.weight.new_zeros(*id.shape[:-1], self.embedding_dim)
         bags = F.embedding_bag(
             id.reshape(-1, id.shape[-1]),
             self.weight,

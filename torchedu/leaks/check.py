@@ -12,6 +12,7 @@ from torchedu.datasets.enrolment_splits import split_enrolments
 from torchedu.datasets.enrolments import EnrolmentStore
 from torchedu.datasets.events import PRESENTATION, EventStore
 from torchedu.datasets.splits import split
+from torchedu.datasets.spoken import SpokenStore, split_spoken
 from torchedu.datasets.store import Store
 from torchedu.datasets.texts import TextStore, split_texts
 from torchedu.datasets.transcripts import TranscriptStore, split_transcripts
@@ -22,6 +23,7 @@ from torchedu.leaks.enrolments import enrolment_leaks
 from torchedu.leaks.events import event_leaks
 from torchedu.leaks.finding import Finding
 from torchedu.leaks.lessons import lesson_leaks
+from torchedu.leaks.spoken import spoken_leaks
 from torchedu.leaks.texts import text_leaks
 
 MOST = 0.2
@@ -96,5 +98,6 @@ _KINDS: dict[type[Store], tuple[Look, Callable[[Any], Mapping[str, Any]]]] = {
     EventStore: (event_leaks, _presentations),
     TextStore: (text_leaks, split_texts),
     TranscriptStore: (lesson_leaks, split_transcripts),
+    SpokenStore: (spoken_leaks, split_spoken),
     ChatStore: (chat_leaks, lambda store: chat_parts(store, 0.05, 0.1, 0)),
 }

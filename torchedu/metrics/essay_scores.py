@@ -67,17 +67,18 @@ class EssayScores(Metric):
         """
         here_B = scored_BY.any(1)
         target_BY = target_BY.masked_fill(~scored_BY, torch.nan)
-        self.value.append(value_BY[here_B].double())
-        self.target.append(target_BY[here_B].double())
+        self.value.append(value_BY[here_B])
+        self.target.append(target_BY[here_B])
         self.prompt.append(prompt_B[here_B])
 
     def compute(self) -> dict[str, float | None]:
         """Return the scores: ``score``, the one that chooses, and the rest by name."""
         if not len(self.value):  # a list, or one tensor of several ranks
             return {"score": None}
-        value, target, prompt = (
-            dim_zero_cat(kept).cpu().numpy() for kept in (self.value, self.target, self.prompt)
+        value, target = (
+            dim_zero_cat(kept).cpu().double().numpy() for kept in (self.value, self.target)
         )
+        prompt = dim_zero_cat(self.prompt).cpu().numpy()
         if self.num_labels:
             return self.of_labels(value, target)
         if self.chooses:

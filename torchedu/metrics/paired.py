@@ -138,8 +138,19 @@ def averaged(values: ArrayLike, person: ArrayLike) -> Estimate:
     """
     each = np.asarray(values, np.float64)
     names, who = np.unique(person, return_inverse=True)
-    mean = float(each.mean()) if len(each) else math.nan
-    return Estimate(mean, _sums(each - mean, who, len(names)) / max(1, len(each)))
+    return of_sums(_sums(each, who, len(names)), np.bincount(who, minlength=len(names)))
+
+
+def of_sums(sum_S: NDArray[Any], number_S: NDArray[Any]) -> Estimate:
+    """Return the mean of numbers that are summed by person, with what each person moves of it.
+
+    Args:
+        sum_S: Of each person; shape (people,).
+        number_S: How many there are of each; shape (people,).
+    """
+    number = number_S.sum()
+    mean = float(sum_S.sum() / number) if number else math.nan
+    return Estimate(mean, (sum_S - mean * number_S) / max(1, number))
 
 
 def without_each(score: Callable[[NDArray[np.bool_]], float | None], person: ArrayLike) -> Estimate:

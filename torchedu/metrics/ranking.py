@@ -128,8 +128,8 @@ def ranking_scores(rank: Tensor, weight: Tensor | None = None) -> dict[str, floa
         ``hr1`` to ``hr20`` (the share of cases within the first k, which is recall with one course
         a case), ``ndcg10`` and ``mrr``; None where there are no cases.
     """
-    rank = rank.double().cpu()
-    weight = torch.ones_like(rank) if weight is None else weight.double().cpu()
+    rank = rank.cpu().double()
+    weight = torch.ones_like(rank) if weight is None else weight.cpu().double()
     total = float(weight.sum())
     if not total:
         return dict.fromkeys([*(f"hr{k}" for k in HITS), f"ndcg{TOP}", "mrr"])
@@ -154,7 +154,7 @@ def list_scores(recommended: Tensor, popularity: Tensor) -> dict[str, float | No
         ``coverage10``, the share of the courses that are recommended to someone, and ``novelty10``,
         the mean self-information in bits of the courses recommended (Zhou et al., PNAS 2010).
     """
-    recommended, popularity = recommended[2:].double().cpu(), popularity[2:].double().cpu()
+    recommended, popularity = recommended[2:].cpu().double(), popularity[2:].cpu().double()
     total = recommended.sum()
     if not total:
         return {f"coverage{TOP}": None, f"novelty{TOP}": None}

@@ -173,7 +173,7 @@ def calibration_points(
     if sums[-1, ANSWERS]:
         return {"predicted": [], "observed": [], "answers": []}
     sums = sums[sums[:, ANSWERS] > 0]
-    answers = sums[:, ANSWERS]
+    answers = sums[:, ANSWERS].cpu()
     return {
         "predicted": (number(sums[:, PREDICTED]) / answers).tolist(),
         "observed": (number(sums[:, OBSERVED]) / answers).tolist(),

@@ -42,7 +42,8 @@ def answer_sums(p: Tensor, y: Tensor, bins: int = BINS) -> Tensor:
 
 
 def number(parts: Tensor) -> Tensor:
-    """Return the numbers that two columns hold; shape (..., 2) to (...), float64."""
+    """Return the numbers that two columns hold; shape (..., 2) to (...), float64 on the CPU."""
+    parts = parts.cpu()  # not every device has float64
     return parts[..., 0].double() / 2**26 + parts[..., 1].double() / 2**56
 
 
@@ -72,7 +73,9 @@ def _add(sums: Tensor, p: Tensor, y: Tensor, bins: int) -> None:
     p, y = p.double(), y.double()
     nan = (p + y).isnan()
     p, y = p.masked_fill(nan, 0), y.masked_fill(nan, 0)
-    loss = torch.nn.functional.binary_cross_entropy(p.clamp(CLIP, 1 - CLIP), y, reduction="none")
+    # Not by torch's function, which CUDA refuses in mixed precision, though these are doubles.
+    within = p.clamp(CLIP, 1 - CLIP)
+    loss = -(y * within.log() + (1 - y) * (-within).log1p())
     scaled = torch.stack([loss, p, y], -1) * 2**26
     whole = scaled.round()
     rest = ((scaled - whole) * 2**30).round()

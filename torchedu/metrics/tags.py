@@ -36,7 +36,7 @@ def tag_scores(confusion_TT: Tensor, alike: float | None = 0.0) -> dict[str, flo
         correlation coefficient of several classes (Gorodkin, 2004); ``accuracy``. None where there
         are no sentences.
     """
-    counts = confusion_TT.double().cpu()
+    counts = confusion_TT.cpu().double()
     total = counts.sum()
     if not total:
         return dict.fromkeys(("macro_f1", "mcc", "accuracy"))
@@ -53,7 +53,7 @@ def tag_scores(confusion_TT: Tensor, alike: float | None = 0.0) -> dict[str, flo
 
 def tag_f1(confusion_TT: Tensor) -> list[float | None]:
     """Return the F1 of each tag; None where it neither stands nor was given."""
-    counts = confusion_TT.double().cpu()
+    counts = confusion_TT.cpu().double()
     stands: Sequence[float] = (counts.sum(0) + counts.sum(1)).tolist()
     right: Sequence[float] = counts.diagonal().tolist()
     return [2 * a / b if b else None for a, b in zip(right, stands, strict=True)]

@@ -4,6 +4,9 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+PARTS = 2**24
+"""Parts of a nat in which costs are summed: in whole numbers, exact in any order, on any device."""
+
 
 class TokenScores(Metric):
     """The mean log likelihood of a token in nats, and the perplexity, over all that were scored.
@@ -16,7 +19,7 @@ class TokenScores(Metric):
 
     def __init__(self) -> None:
         super().__init__()
-        self.add_state("sums", torch.zeros(2, dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("sums", torch.zeros(2, dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, cost: Tensor, scored: Tensor) -> None:
         """Add tokens.
@@ -26,10 +29,11 @@ class TokenScores(Metric):
             scored: Which of them count, bool; the same shape.
         """
         # Chosen, not multiplied: what does not count may be infinite.
-        self.sums[0] += cost.double().where(scored, 0.0).sum()
+        parts = cost.float().where(scored, 0.0) * PARTS
+        self.sums[0] += parts.round().long().sum()
         self.sums[1] += scored.sum()
 
     def compute(self) -> dict[str, Tensor]:
         """Return ``log_likelihood`` of a token, in nats, and ``perplexity``."""
-        mean = self.sums[0] / self.sums[1]
+        mean = self.sums[0].cpu().double() / PARTS / self.sums[1].cpu()
         return {"log_likelihood": -mean, "perplexity": mean.exp()}

@@ -25,6 +25,7 @@ from torchedu.models.recommender import DotProduct, Recommender
 from torchedu.models.sakt import SAKT
 from torchedu.models.sasrec import SASRec
 from torchedu.models.simple_kt import SimpleKT
+from torchedu.models.spoken_grader import SpokenGrader
 from torchedu.models.text_encoder import TextEncoder
 from torchedu.models.text_grader import TextGrader
 from torchedu.models.turn_context import TurnContext
@@ -59,6 +60,7 @@ __all__ = [
     "Recommender",
     "SASRec",
     "SimpleKT",
+    "SpokenGrader",
     "TextEncoder",
     "TextGrader",
     "TurnContext",

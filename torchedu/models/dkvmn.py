@@ -99,7 +99,7 @@ class DKVMN(KTModel):
         return erase.sigmoid(), add.tanh()
 
     def _logit(self, read: Tensor, key: Tensor) -> Tensor:
-        summary = self.summary(torch.cat([read, key], dim=-1)).tanh()
+        summary = self.summary(torch.cat([read.to(key.dtype), key], dim=-1)).tanh()
         logit: Tensor = self.out(self.drop(summary)).squeeze(-1)
         return logit
 

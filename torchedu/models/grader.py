@@ -192,9 +192,10 @@ class Grader(Network):
             batch: The texts.
         """
         asked_B = self.asked(batch)
-        raw_MBYK: Tensor = self.output(state_MBD, asked_B)
+        raw_MBYK: Tensor = self.output(state_MBD.to(self.output.shared.dtype), asked_B)
         if self.head == "regression":
-            line_BY = torch.einsum("bi,biy->by", x_BI, self.line_PIY[asked_B])
+            line_BIY = self.line_PIY[asked_B]
+            line_BY = torch.einsum("bi,biy->by", x_BI.to(line_BIY.dtype), line_BIY)
             raw_MBYK = raw_MBYK + (line_BY + self.start_PY[asked_B]).unsqueeze(-1)
         return raw_MBYK
 

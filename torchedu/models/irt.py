@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from torchedu.batch import AnswerBatch, Answered, Asked
-from torchedu.layers import VocabularyTable, at_least_single
+from torchedu.layers import VocabularyTable, at_least_single, running_sum
 from torchedu.models.kt_model import KTModel, State
 from torchedu.schema import ITEM, SKILL
 
@@ -48,7 +48,7 @@ class IRT(KTModel):
         """Predict every answer of a batch; see ``KTModel.forward``."""
         logit_BLG = self._logits(batch.item_BL, batch.skill_BLS)
         told_BLG = _log_likelihood(logit_BLG, batch.correct_BL)
-        before_BLG = told_BLG.cumsum(1) - told_BLG
+        before_BLG = running_sum(told_BLG, 1) - told_BLG
         return _chance(self._prior() + before_BLG, logit_BLG)
 
     def initial_state(self, batch_size: int) -> State:

@@ -4,7 +4,15 @@ import torch
 from torch import Tensor, nn
 
 from torchedu.batch import AnswerBatch, Answered, Asked
-from torchedu.layers import LSTM, Dropout, VocabularyTable, add_marks, counts_before, look_up
+from torchedu.layers import (
+    LSTM,
+    Dropout,
+    VocabularyTable,
+    add_marks,
+    counts_before,
+    look_up,
+    marks_before,
+)
 from torchedu.models.kt_model import KTModel, State
 from torchedu.schema import ITEM, PADDING, SKILL
 
@@ -62,7 +70,7 @@ class ItemDKT(KTModel):
         before_BLD = self.lstm.before(x_BLD, item_BL != PADDING)
         on_skills_BL2 = counts_before(skill_BLS, correct_BL, self.num_skills)
         marks_BL2 = torch.stack([correct_BL, 1 - correct_BL], dim=-1)
-        in_all_BL2 = marks_BL2.cumsum(1) - marks_BL2
+        in_all_BL2 = marks_before(marks_BL2, 1)
         return self._logit(before_BLD, on_skills_BL2, in_all_BL2, item_BL, skill_BLS)
 
     def initial_state(self, batch_size: int) -> State:

@@ -7,6 +7,7 @@ from torchedu.prediction import (  # noqa: F401 - each registers its task
     questions,
     recommendation,
     risk,
+    spoken,
     tracing,
 )
 from torchedu.prediction.any_task import predict, predictions

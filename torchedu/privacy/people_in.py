@@ -36,8 +36,9 @@ def person_in(store: Store, name: str) -> Person:
     """Find a person in a store.
 
     A student by name; of graded texts a text by its name, or all whose attribute ``writer`` (or the
-    like) is that; of lessons a lesson or a speaker by name; of conversations, which have no names,
-    those in which the name stands. In what others have written or said, the name is left out.
+    like) is that; of lessons a lesson or a speaker by name, of spoken answers an answer or a
+    speaker; of conversations, which have no names, those in which the name stands. In what others
+    have written or said, the name is left out.
 
     Args:
         store: The store, of any kind of data.
@@ -55,6 +56,8 @@ def person_in(store: Store, name: str) -> Person:
     if table == "lessons":
         spoken = _speaker(store, name, left_out, counts)
         known = np.union1d(rows, spoken).tolist()
+    if table == "answers":
+        _recordings(store, rows, left_out)
     if table == "chats":
         left_out.go(store, "messages", _within(store, "message", rows))
     for place, families in _families(store):
@@ -124,6 +127,15 @@ def _speaker(
     return np.unique(lesson)
 
 
+def _recordings(store: Store, rows: NDArray[np.int64], left_out: LeavingOut) -> None:
+    """Leave out the recordings of answers that go, but for those that others have too."""
+    of_answer = np.asarray(store.values("answers", "recording"))
+    stays = np.isin(np.arange(store.num_rows("recordings")), np.delete(of_answer, rows))
+    left_out.go(store, "recordings", ~stays)
+    # The last number stands for -1: an answer without a recording.
+    left_out.numbers["answers", "recording"] = np.append(np.cumsum(stays) - 1, -1).astype(np.int32)
+
+
 def _within(store: Store, family: str, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Say which values of a family of the main table are of some of its rows."""
     lengths = np.diff(store.offsets(store.mark[0], family))
@@ -160,6 +172,7 @@ _FINDERS: dict[str, list[Callable[[Store, str], NDArray[np.int64]]]] = {
     "texts": [_by_name("texts", "name"), _by_writer],
     "lessons": [_by_name("lessons", "name")],
     "chats": [_speaking],
+    "answers": [_by_name("answers", "name"), _by_name("answers", "speaker")],
 }
 _NOUNS = {
     "students": "students",
@@ -167,4 +180,5 @@ _NOUNS = {
     "texts": "texts",
     "lessons": "lessons",
     "chats": "conversations",
+    "answers": "answers",
 }

@@ -11,6 +11,8 @@ from torchedu.report.style import short
 
 LONGEST = 80
 """Characters of a name, which is cut in its middle beyond."""
+_FIGURES = re.compile(r"[\d\s.,:%±\[\]()+−–-]+")
+"""A number, a span of numbers: broken between them alone."""
 
 
 def template(name: str) -> Callable[..., str]:
@@ -32,6 +34,7 @@ def template(name: str) -> Callable[..., str]:
         percent=_percent,
         place=_place,
     )
+    environment.tests["figures"] = _FIGURES.fullmatch
     return environment.get_template(name).render
 
 

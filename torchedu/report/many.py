@@ -1,8 +1,10 @@
 """Pictures of many things by some numbers of each, such as the trials of a search."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from torchedu.report.folder import clean_name
@@ -18,11 +20,13 @@ from torchedu.report.style import (
     blank,
     short,
 )
-from torchedu.sections import Parallels, Points, Upright
+from torchedu.sections import Parallels, Point, Points, Upright
 
 _NAMES = {"best": "the best", "front": "the front", "": "others", "stopped": "stopped early"}
 _SIZES = {"best": 9, "front": 6, "stopped": 3.5}
 _COLOURS = {"best": BOUND, "front": NETWORK}
+NAME = (18, 11)
+"""How wide and high a point's name is, in points."""
 
 
 def draw_points(form: Points) -> tuple[Figure, str] | None:
@@ -51,15 +55,15 @@ def draw_points(form: Points) -> tuple[Figure, str] | None:
     for line, limit in zip((axes.axvline, axes.axhline), form.limits, strict=True):
         if limit is not None:
             line(limit, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
-    for point in leading:
-        if point.name:
-            axes.annotate(
-                short(clean_name(point.name), 8), (point.x, point.y), xytext=(4, 5),
-                textcoords="offset points", color=INK, fontsize=8,
-            )  # fmt: skip
     axes.set_xlabel(short(clean_name(form.x), 60))
     axes.set_ylabel(short(clean_name(form.y), 40))
     axes.margins(0.08)
+    axes.autoscale_view()
+    for point in _apart(leading, axes):
+        axes.annotate(
+            short(clean_name(point.name), 8), (point.x, point.y), xytext=(4, 5),
+            textcoords="offset points", color=INK, fontsize=8,
+        )  # fmt: skip
     axes.legend(
         loc="lower left",
         bbox_to_anchor=(0, 1),
@@ -71,6 +75,23 @@ def draw_points(form: Points) -> tuple[Figure, str] | None:
     )
     words = "; ".join(f"{p.name} {p.x:.4g}, {p.y:.4g}" for p in leading)
     return figure, f"{len(form.points)} points of {form.y} by {form.x}; in front: {words}."
+
+
+def _apart(points: Sequence[Point], axes: Axes) -> list[Point]:
+    """Return those whose names have room: the best one's, the ends', then others'."""
+    named = [point for point in points if point.name]
+    if not named:
+        return []
+    ends = (named[0], named[-1])
+    first = sorted(named, key=lambda point: (point.kind != "best", point not in ends))
+    room: list[Point] = []
+    taken = np.empty((0, 2))
+    for point in first:
+        at = axes.transData.transform((point.x, point.y)) * 72 / axes.figure.dpi
+        if (np.abs(taken - at) >= NAME).any(1).all():
+            room.append(point)
+            taken = np.vstack([taken, at])
+    return [point for point in named if point in room]
 
 
 def draw_parallels(form: Parallels) -> tuple[Figure, str] | None:

@@ -27,6 +27,7 @@ from torchedu.ranges import COUNT, NOT_NEGATIVE, check_range
 from torchedu.run.asked import FEATURES, SameWords, asked_before, asked_of, go_on
 from torchedu.run.config import KeptConfig, RunConfig
 from torchedu.run.logs import log_of
+from torchedu.run.options import WRONG_HERE, check_options, check_scored
 from torchedu.run.start import PATIENCE
 from torchedu.run.trainers import passes, training_callbacks
 from torchedu.run_folder import RunFolder
@@ -35,6 +36,7 @@ from torchedu.strategies.limits import check_batch, check_machine, check_memory,
 from torchedu.strategies.named import Checks, named_strategy
 from torchedu.strategies.sync_batch_norm import SyncBatchNorm
 from torchedu.tasks import Task, open_task
+from torchedu.threads import share
 
 ENOUGH = {"epochs": COUNT, "steps": NOT_NEGATIVE}
 """What says how long training goes on where the trainer is not told."""
@@ -161,6 +163,7 @@ def _trainer(
     )
     strategy = named_strategy(asked["strategy"])
     where, nodes = asked["accelerator"], asked["num_nodes"]
+    check_options(asked, config.trains)
     check_machine(where, asked["devices"], asked["precision"], nodes, strategy)
     more: dict[str, Any] = _log(config, resume) if config.trains else {"logger": False}
     more["strategy"] = strategy
@@ -179,44 +182,22 @@ def _trainer(
             f"a scheduler began this process, and {error} is not set.",
             "Start it by srun, or take the scheduler's variables (SLURM_NTASKS) away.",
         ) from None
-    except (MisconfigurationException, ValueError, TypeError) as error:
+    except (MisconfigurationException, ImportError, *WRONG_HERE) as error:
         raise ConfigError(
             f"the trainer cannot be built: {error}", "Options: torchedu fit --help trainer"
         ) from None
     if config.trains:
         check_batch(data.batch_size, trainer)
-        _check_scored(data, trainer)
+        check_scored(data, trainer)
         _keep_patience(config, resume)
     keep_sums(trainer)
+    share(trainer.num_devices)
     callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
     if config.trains and given.compile:
         callbacks.append(Compile())
     # It saves what the others have come to, the best score among it.
     callbacks.sort(key=lambda callback: isinstance(callback, LastCheckpoint))
     return trainer
-
-
-def _check_scored(data: DataModule, trainer: Trainer) -> None:
-    """Refuse training that ends before anything has told which epoch is the best.
-
-    Raises:
-        ConfigError: It does.
-    """
-    if trainer.fast_dev_run:  # type: ignore[attr-defined]
-        return
-    if trainer.limit_val_batches == 0:
-        raise ConfigError(
-            "⟦trainer.limit_val_batches⟧ is 0, and the validation part chooses the best epoch.",
-            "Leave it out; ⟦trainer.fast_dev_run⟧ true tries a run without scores.",
-        )
-    steps, whole = trainer.max_steps, trainer.val_check_interval == 1.0
-    if 0 < steps < data.steps_per_epoch and whole and trainer.limit_train_batches == 1.0:
-        raise ConfigError(
-            f"⟦trainer.max_steps⟧ of {steps} end before the first of {data.steps_per_epoch} steps' "
-            "epochs, after which the network is scored.",
-            f"Give {data.steps_per_epoch} at least, or score it sooner: "
-            f"⟦trainer.val_check_interval⟧ {steps}.",
-        )
 
 
 def _keep_patience(config: RunConfig, resume: Resume | None) -> None:

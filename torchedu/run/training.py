@@ -17,6 +17,7 @@ from torchedu.evaluation import evaluate
 from torchedu.evaluation.shown import shown_html
 from torchedu.report import pictures_html, write_report
 from torchedu.run.building import Run
+from torchedu.run.options import WRONG_HERE
 from torchedu.run.start import meeting
 from torchedu.run.trainers import PATIENCE, passes, trainer
 from torchedu.tasks import Task, open_task
@@ -109,11 +110,11 @@ def best_of(run: Run) -> Run:
     try:
         with meeting(trainer, run.start_timeout):
             trainer.fit(task, datamodule=data, ckpt_path=run.resume, weights_only=True)
-    except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
-        raise _not_gone_on(run, error) or error from None
-    except (MisconfigurationException, RuntimeError, ValueError) as error:
-        mistake = _mistake(error, task)
-        raise (_not_gone_on(run, error) if mistake is error else None) or mistake from error
+    except (MisconfigurationException, ImportError, *WRONG_HERE) as error:
+        mistake = _mistake(error, task) or _not_gone_on(run, error) or _cannot(run, error)
+        if mistake is None:
+            raise
+        raise mistake from error
     kept = trainer.checkpoint_callback
     best = Path(kept.best_model_path) if isinstance(kept, ModelCheckpoint) else Path()
     if trainer.fast_dev_run or best == Path():  # type: ignore[attr-defined]
@@ -175,7 +176,20 @@ def _not_gone_on(run: Run, error: Exception) -> CheckpointError | None:
     )
 
 
-def _mistake(error: Exception, task: Task) -> Exception:
+def _cannot(run: Run, error: Exception) -> ConfigError | None:
+    """Return what Lightning itself stops at before the first step: options that it cannot do."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    module = "" if place is None else str(place.tb_frame.f_globals.get("__name__"))
+    if run.trainer.global_step > run.step or module.partition(".")[0] != "lightning":
+        return None
+    return ConfigError(
+        f"the trainer cannot do what is asked: {error}", "Options: torchedu fit --help trainer"
+    )
+
+
+def _mistake(error: Exception, task: Task) -> ConfigError | None:
     """Return what a user can put right of what Lightning and torch find out while training."""
     said = str(error)
     if "Early stopping conditioned on metric" in said:
@@ -201,4 +215,4 @@ def _mistake(error: Exception, task: Task) -> Exception:
         words = re.sub(r"`(limit_\w+|val_check_interval|max_\w+)`", r"⟦trainer.\1⟧", said)
         problem, _, remedy = " ".join(words.split()).partition(". ")
         return ConfigError(f"{problem}.", remedy or "Options: torchedu fit --help trainer")
-    return error
+    return None

@@ -65,7 +65,7 @@ class Words:
         self.start = ""
         classes: list[str] = []  # that words name, or values in which they do
         waiting = ""  # the option whose value is the next word
-        for word in _classes_first(words):
+        for word in _in_order(words):
             option, equals, value = (waiting, "=", word) if waiting else word.partition("=")
             if not waiting:
                 self._options.append(option)
@@ -159,16 +159,18 @@ class Words:
             self._pieces[last + 1].append(f"{STRATEGY}={words[-1]}")
 
 
-def _classes_first(words: Sequence[str]) -> list[str]:
-    """Return the words with the options of a class after the option that names it.
+def _in_order(words: Sequence[str]) -> list[str]:
+    """Return the words with files first, and the options of a class after what names it.
 
-    A parser reads them in turn, and would give them to the class that was meant before.
+    A parser reads them in turn: a file would undo the options before it, and a class get those of
+    the class that was meant before.
     """
     pieces: list[list[str]] = [[]]
     for word in words:
-        if word.startswith("--") or word in FILE:
+        if word.startswith("--") or word.partition("=")[0] in FILE:
             pieces.append([])
         pieces[-1].append(word)
+    pieces[1:] = sorted(pieces[1:], key=lambda piece: piece[0].partition("=")[0] not in FILE)
     for name in sorted({_name(piece) for piece in pieces}):  # a class before those within it
         names = [_name(piece) for piece in pieces]
         first = names.index(name)

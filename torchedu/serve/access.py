@@ -16,7 +16,8 @@ from torchedu.serve.events import event_of
 from torchedu.serve.ledger import Act, statement
 from torchedu.serve.log import EventLog
 from torchedu.serve.problems import Problem
-from torchedu.serve.tables import KEYS, open_tables
+from torchedu.serve.stores import Store, open_tables
+from torchedu.serve.tables import KEYS
 
 WRITE, READ, OVERRULE, ADMIN = SCOPES = ("write", "read", "overrule", "admin")
 """Post events; ask about students and classes; overrule what was said of them; read counters and
@@ -26,11 +27,16 @@ MARK = "tedu_"
 TEXTS = ("grade", "tag", "explain")
 """Verbs that are about a text sent along, and so about nobody whom the service knows."""
 NEEDS = {
-    "post": WRITE, "record": WRITE, "overrule": OVERRULE, "metrics": ADMIN, "acts": ADMIN,
-    "forgetting": ADMIN, "forget": ADMIN, "export": ADMIN, "versions": ADMIN, "swap": ADMIN,
-    "promote": ADMIN, "drop": ADMIN, "drift": ADMIN, "health": None,
+    "post": WRITE, "record": WRITE, "void": WRITE, "overrule": OVERRULE, "metrics": ADMIN,
+    "acts": ADMIN, "forgetting": ADMIN, "forget": ADMIN, "export": ADMIN, "versions": ADMIN,
+    "swap": ADMIN, "promote": ADMIN, "drop": ADMIN, "drift": ADMIN, "health": None,
 }  # fmt: skip
 """The scope that a verb needs; any other asks about students."""
+
+
+def cost_of(message: Mapping[str, Any]) -> int:
+    """Return as how many events and questions a request counts."""
+    return len(message.get("events", ())) or 1
 
 
 class Key(NamedTuple):
@@ -73,14 +79,14 @@ class Who(NamedTuple):
 
 
 class Keys:
-    """The keys of a service's file; a service that runs sees changes at once.
+    """The keys of a service, which stand in its first shard; one that runs sees changes at once.
 
     Args:
-        file: The file.
+        place: Its store.
     """
 
-    def __init__(self, file: str | Path) -> None:
-        self._engine = open_tables(Path(file))
+    def __init__(self, place: str | Path | Store) -> None:
+        self._engine = open_tables(place)
 
     def close(self) -> None:
         """Close the file."""
@@ -193,6 +199,9 @@ class Access:
         if scope is None:
             return None
         who = self._who(message)
+        if message["do"] == "spend":
+            self._spend(who and who.name, message["number"])
+            return who and who.name
         if who is not None and scope not in who.scopes:
             raise Problem(
                 HTTPStatus.FORBIDDEN, f"the key {who.name!r} has no scope {scope!r}.",
@@ -205,7 +214,8 @@ class Access:
                 "Ask about these and their students, and name the class in each event.",
             )  # fmt: skip
         name = who and who.name
-        self._spend(name, len(message.get("events", ())) or 1)
+        if "paid" not in message:
+            self._spend(name, cost_of(message))
         return name
 
     def _who(self, message: Mapping[str, Any]) -> Who | None:

@@ -26,6 +26,8 @@ from torchedu.serve.bodies import (
     read_events,
     refused,
 )
+from torchedu.serve.browser_login import Login
+from torchedu.serve.browser_login import routes as login_routes
 from torchedu.serve.duty_routes import routes as duty_routes
 from torchedu.serve.forgetter import Forgetter
 from torchedu.serve.json_bodies import StrictRoute
@@ -58,6 +60,7 @@ def create_app(
     issuer: Issuer | None = None,
     forgetter: Forgetter | None = None,
     retain: int | None = None,
+    login: Login | None = None,
 ) -> FastAPI:
     """Return the application.
 
@@ -68,6 +71,7 @@ def create_app(
         issuer: Whose tokens are taken beside keys; nobody's where it is None.
         forgetter: Forgets students beside the service's file too; the file alone where it is None.
         retain: Milliseconds after a student's last event at which the student is forgotten.
+        login: How people log in with a browser; not where it is None.
     """
 
     @asynccontextmanager
@@ -88,12 +92,15 @@ def create_app(
                          "content": {MEDIA_TYPE: {"schema": {"type": "object"}}}}},
     )  # fmt: skip
     app.router.route_class = StrictRoute
+    app.state.origin = "" if login is None else login.origin
     app.add_middleware(_Limited, limit=limit)
 
     async def caller(request: Request) -> dict[str, Any]:
         key = _key(request)
         if issuer is not None and key is not None and is_token(key):
             return {"who": await asyncio.to_thread(issuer.who, key)}
+        if key is None and login is not None and (token := login.token_of(request)) is not None:
+            return {"who": await asyncio.to_thread(login.who, token)}
         return {"key": None if key is None else digest_of(key)}
 
     async def put(request: Request, do: str, **arguments: Any) -> Reply:
@@ -229,6 +236,8 @@ def create_app(
     app.include_router(xapi.routes(put))
     app.include_router(duty_routes(asked))
     add_versions(app, asked)
+    if login is not None:
+        app.include_router(login_routes(login))
 
     @app.post("/forget", tags=["service"])
     async def post_forget(request: Request, named: Students) -> Response:

@@ -14,7 +14,10 @@ from torchedu.serve.follower import Follower
 from torchedu.serve.ledger import Act, Asked, Decision, Override, Record
 from torchedu.serve.log import EventLog, Unwritable
 
-QUIET = ("health", "metrics")
+ASIDE = ("do", "key", "who", "copy", "dry", "paid")
+"""What a message has beside the arguments. ``copy`` marks what another shard takes down in its
+book, ``dry`` what is only checked, ``paid`` what another shard has counted for its key's rate."""
+QUIET = ("health", "metrics", "spend")
 """What stands in no book."""
 LOOKS = ("acts", "forgetting", "versions", "drift")
 """What those who rule only ask for."""
@@ -29,7 +32,7 @@ RULES = {
     "overview": "What each run says of a student beside the others of a class.",
 }
 """What decides about students, and by which rule."""
-_WHO = ("do", "key", "who", "student", "before")
+_WHO = (*ASIDE, "student", "before", "named")
 _NOT_ASKED = (*_WHO, "run", "history")
 
 
@@ -65,9 +68,11 @@ class Book:
         verb, time = message["do"], self._clock()
         if verb in QUIET:
             return
-        about = message.get("student"), message.get("group")
-        self.records.append(Asked(time, key, verb, *about, status))
-        done = status == HTTPStatus.OK and NEEDS.get(verb) == ADMIN and verb not in LOOKS
+        first = "copy" not in message
+        if first:
+            about = message.get("student"), message.get("group")
+            self.records.append(Asked(time, key, verb, *about, status))
+        done = first and status == HTTPStatus.OK and NEEDS.get(verb) == ADMIN and verb not in LOOKS
         if done:
             self.records.append(Act(time, key, verb, json.dumps(_about(message))))
         if self._decisions and status == HTTPStatus.OK and verb in RULES:
@@ -127,7 +132,7 @@ def _decided(
     for follower in followers:
         for student, answer in said.get(follower.name, {}).items():
             yield Decision(
-                time, key, student, verb, follower.name, follower.model, seq,
+                time, key, student, verb, follower.name, follower.network, seq,
                 input_of(follower, student), json.dumps(asked, ensure_ascii=False),
                 json.dumps(answer, ensure_ascii=False), RULES[verb],
             )  # fmt: skip

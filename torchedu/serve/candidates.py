@@ -3,7 +3,6 @@
 import queue
 import threading
 import traceback
-from pathlib import Path
 
 from torchedu.engine.opening import open_task
 from torchedu.errors import ConfigError, TorcheduError
@@ -12,6 +11,7 @@ from torchedu.serve.follower import Follower
 from torchedu.serve.log import EventLog, Snapshot
 from torchedu.serve.opening import Kind, follow, kind_of, requirements
 from torchedu.serve.places import NEXT, Place
+from torchedu.serve.stores import Store
 from torchedu.serve.texts import VERBS
 
 OPENING, REBUILDING, READY, FAILED = "opening", "rebuilding", "ready", "failed"
@@ -34,7 +34,7 @@ class Candidate:
     Args:
         place: Which, and what for.
         kind: The task that it has to be of.
-        file: The service's file.
+        store: The service's store, or the shard of it.
         prerequisites: What skills require; see ``opening.requirements``.
 
     Attributes:
@@ -46,7 +46,7 @@ class Candidate:
     """
 
     def __init__(
-        self, place: Place, kind: Kind, file: Path, prerequisites: str | None = None
+        self, place: Place, kind: Kind, store: Store, prerequisites: str | None = None
     ) -> None:
         self.place = place
         self.state = OPENING
@@ -54,7 +54,7 @@ class Candidate:
         self.follower: Follower | None = None
         self.students = 0
         self.comparison: Comparison | None = None
-        self._arguments = kind, file, prerequisites
+        self._arguments = kind, store, prerequisites
         self._pieces: queue.Queue[list[Snapshot]] = queue.Queue(AHEAD)
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._make_it, args=self._arguments, daemon=True)
@@ -111,15 +111,15 @@ class Candidate:
         self.end()
         return Candidate(self.place, *self._arguments)
 
-    def _make_it(self, kind: Kind, file: Path, prerequisites: str | None) -> None:
+    def _make_it(self, kind: Kind, store: Store, prerequisites: str | None) -> None:
         try:
-            self._make(kind, file, prerequisites)
+            self._make(kind, store, prerequisites)
         except Ended:
             pass
         except Exception as error:  # noqa: BLE001 - what answers goes on, and this is told
             self.fail(error)
 
-    def _make(self, kind: Kind, file: Path, prerequisites: str | None) -> None:
+    def _make(self, kind: Kind, store: Store, prerequisites: str | None) -> None:
         run, path = self.place.run, self.place.path
         domain = open_task(path)
         if kind_of(domain, path) is not kind:
@@ -132,7 +132,7 @@ class Candidate:
         if kind in VERBS:  # each process that speaks HTTP opens its own
             return
         more = requirements({run: domain}, prerequisites)
-        log = EventLog(file)
+        log = EventLog(store)
         try:
             (follower,) = follow({run: domain}, log, more)
             self.state = REBUILDING

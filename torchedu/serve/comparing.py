@@ -1,7 +1,7 @@
 """Two versions of a run beside each other, by what each said of the same events before."""
 
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -93,6 +93,17 @@ class Comparison:
     def forget(self, students: Collection[str]) -> None:
         """Forget what students did."""
         self._recent.forget(students)
+
+    def packed(self) -> dict[str, Any]:
+        """Return what was said as values of JSON; ``joined`` makes it of several again."""
+        return {"loss": self._loss, **self._recent.packed()}
+
+    @classmethod
+    def joined(cls, packs: Sequence[Mapping[str, Any]]) -> "Comparison":
+        """Return the comparisons of several who have no student in common as one."""
+        joined = cls(packs[0]["loss"])
+        joined._recent = Recent.joined(packs)
+        return joined
 
     def scores(self) -> dict[str, Any]:
         """Return how good both were, by the same events.

@@ -1,6 +1,6 @@
 """How far what comes is from what a network knows, and from what it foresaw."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from torchedu.schema import RESERVED, UNKNOWN
 from torchedu.serve.comparing import TOO_FEW, Mean, enough, mean_of
 from torchedu.serve.follower import Answer, Follower, Foreseen
 from torchedu.serve.metrics import Gauge
-from torchedu.serve.recent import Recent
+from torchedu.serve.recent import Recent, pack, unpack
 
 MOST = 20_000
 """The latest events that are looked at."""
@@ -48,6 +48,20 @@ class Watch:
     def forget(self, students: Collection[str]) -> None:
         """Forget what students did."""
         self._recent.forget(students)
+
+    def packed(self) -> dict[str, Any]:
+        """Return what came as values of JSON; ``joined`` makes it of several again."""
+        learned = None if self._learned is None else pack(self._learned.astype(np.float64))
+        return {"learned": learned, **self._recent.packed()}
+
+    @classmethod
+    def joined(cls, packs: Sequence[Mapping[str, Any]]) -> "Watch":
+        """Return what came to several who have no student in common as what came to one."""
+        joined = cls(Follower("", ""))
+        learned = [unpack(p["learned"], np.float64) for p in packs if p["learned"] is not None]
+        joined._learned = learned[0] if learned else None
+        joined._recent = Recent.joined(packs)
+        return joined
 
     def summary(self) -> Answer:
         """Return what is seen of the latest events.

@@ -45,21 +45,19 @@ class Follower:
         name: What the run is called.
         kinds: The kinds of events that it takes.
         verbs: Questions that it answers, each by a method.
-        model: The checksum of its network and of what its ids mean.
+        network: The checksum of its network and of what its ids mean, by which states are kept.
         loss: By which loss it is compared with another; see ``comparing.LOSSES``.
-        network: The checksum of the network by which states are kept; empty where none are.
         learned: How many answers of each item, by its id, the network has learned from; None where
             it does not say so.
     """
 
     kinds: ClassVar[frozenset[str]] = frozenset()
     loss: ClassVar[str] = "log_loss"
-    network = ""
     learned: NDArray[np.float64] | None = None
 
-    def __init__(self, name: str, model: str, **verbs: Callable[..., Answer]) -> None:
+    def __init__(self, name: str, network: str, **verbs: Callable[..., Answer]) -> None:
         self.name = name
-        self.model = model
+        self.network = network
         self.verbs = verbs
 
     def rebuilt(self) -> Iterator[list[Snapshot]]:

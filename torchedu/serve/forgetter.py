@@ -13,7 +13,7 @@ from typing import Any
 from torchedu.serve.access import ADMIN
 from torchedu.serve.forgetting import SPANS, certify, clean, due, new_number
 from torchedu.serve.service import Reply, now
-from torchedu.serve.tables import open_tables
+from torchedu.serve.stores import Store, open_tables
 from torchedu.serve.wire import Ask
 
 AT_ONCE = 500
@@ -38,14 +38,14 @@ class Forgetter:
 
     Args:
         ask: Puts a message to the service.
-        store: Its file.
+        stores: Its shards.
         runs: The runs that it serves.
         folders: Folders in which stores and runs stand that were made of it.
         apart: Does a job that reads stores; by default in a process that ends with it.
     """
 
     ask: Ask
-    store: Path
+    stores: Sequence[Store]
     runs: Sequence[Path] = ()
     folders: Sequence[Path] = ()
     apart: Callable[..., Awaitable[Any]] = apart
@@ -64,14 +64,14 @@ class Forgetter:
         if reply.status != HTTPStatus.OK:
             return reply
         away = self.apart if self.folders else asyncio.to_thread
-        cleaned = await away(clean, self.store, students, self.runs, self.folders)
+        cleaned = await away(clean, self.stores[0], students, self.runs, self.folders)
         number = new_number()
         given = {} if before is None else {"before": before}
         message = {"do": "forget", **caller, "students": students, "certificate": number, **given}
         reply = await self.ask(message)
         if reply.status != HTTPStatus.OK:
             return reply
-        return Reply(HTTPStatus.OK, certify(self.store, number, reply.body, cleaned))
+        return Reply(HTTPStatus.OK, certify(self.stores[0], number, reply.body, cleaned))
 
     async def retain(self, span: int, at: int) -> int:
         """Forget those of whom there was nothing for so long.
@@ -99,8 +99,11 @@ class Forgetter:
             await asyncio.sleep(min(SPANS["d"], span / 10) / 1000)
 
     def _due(self, before: int) -> list[str]:
-        tables = open_tables(self.store)
-        try:
-            return due(tables, before)
-        finally:
-            tables.dispose()
+        students = list[str]()
+        for store in self.stores:
+            tables = open_tables(store)
+            try:
+                students += due(tables, before)
+            finally:
+                tables.dispose()
+        return students

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Engine, func, insert, select, union
+from sqlalchemy import Engine, delete, func, insert, select, union
 
 from torchedu.errors import CheckpointError, ConfigError, DataError, TorcheduError
 from torchedu.files import whole, write_whole
 from torchedu.people import People
 from torchedu.run_folder import RunFolder
-from torchedu.serve.tables import AUDIT, DECISIONS, DERIVED, EVENTS, VERSIONS, open_tables
+from torchedu.serve.stores import Store, open_tables
+from torchedu.serve.tables import AUDIT, DECISIONS, DERIVED, EVENTS, VERSIONS
 
 PEOPLE, MANIFEST = RunFolder.PEOPLE, "manifest.json"
 """Files by which runs and stores are known."""
@@ -59,7 +60,8 @@ def derive(tables: Engine, path: Path, time: int, student: str | None = None) ->
     """
     row = {"path": str(path.absolute()), "student": student, "time": time}
     with tables.begin() as connection:
-        connection.execute(insert(DERIVED).prefix_with("OR REPLACE").values(row))
+        connection.execute(delete(DERIVED).where(DERIVED.c.path == row["path"]))
+        connection.execute(insert(DERIVED).values(row))
 
 
 def derived_of(tables: Engine, students: Collection[str]) -> tuple[list[Path], list[Path]]:
@@ -107,12 +109,15 @@ class Cleaned:
 
 
 def clean(
-    store: Path, students: Sequence[str], runs: Sequence[Path], folders: Sequence[Path]
+    store: str | Path | Store,
+    students: Sequence[str],
+    runs: Sequence[Path],
+    folders: Sequence[Path],
 ) -> Cleaned:
-    """Clean what was made of a service's file.
+    """Clean what was made of a service's store.
 
     Args:
-        store: The service's file.
+        store: The service's store, or the first shard of it.
         students: Who are forgotten.
         runs: The runs that are served.
         folders: Folders in which stores and runs stand that were made of it.
@@ -199,11 +204,13 @@ def _learned_from(run: Path, students: Sequence[str]) -> list[str]:
     return sorted(map(str, files.checkpoints.glob("*.ckpt"))) if met.any() else []
 
 
-def certify(store: Path, number: str, said: dict[str, Any], cleaned: Cleaned) -> dict[str, Any]:
+def certify(
+    store: str | Path | Store, number: str, said: dict[str, Any], cleaned: Cleaned
+) -> dict[str, Any]:
     """Write a certificate of what was forgotten, which names nobody, and return it.
 
     Args:
-        store: The service's file; certificates stand in a folder beside it.
+        store: The service's store, or the first shard of it; certificates stand beside it.
         number: The certificate's; see ``new_number``.
         said: What went from the service's file.
         cleaned: What was done elsewhere.
@@ -224,9 +231,9 @@ def certify(store: Path, number: str, said: dict[str, Any], cleaned: Cleaned) ->
     return certificate
 
 
-def certificate_of(store: Path, number: str) -> Path:
+def certificate_of(store: str | Path | Store, number: str) -> Path:
     """Return where a certificate stands."""
-    return store.with_name(f"{store.name}.certificates") / f"{number}.json"
+    return Store.of(store).beside("certificates") / f"{number}.json"
 
 
 def new_number() -> str:

@@ -24,6 +24,7 @@ from torchedu.files import write_whole
 from torchedu.serve.events import STATEMENT, Event
 from torchedu.serve.log import EventLog
 from torchedu.serve.statements import timestamp
+from torchedu.serve.stores import Store
 from torchedu.serve.xapi import HEADER, VERSIONS
 
 USER, PASSWORD = "TORCHEDU_FORWARD_USER", "TORCHEDU_FORWARD_PASSWORD"
@@ -91,7 +92,7 @@ class Forwarder:
         if login is not None:
             self._headers["Authorization"] = f"Basic {b64encode(':'.join(login).encode()).decode()}"
         self._opener = build_opener(_Stays)
-        self._file = log.file.with_name(f"{log.file.name}.forwarded")
+        self._file = log.store.beside("forwarded")
         self._last = self._begin()
         self._failing = False
 
@@ -171,11 +172,11 @@ class Forwarder:
         self._failing = error is not None
 
 
-def forward(store: str | Path, url: str, gone: socket.socket) -> None:
+def forward(store: str | Path | Store, url: str, gone: socket.socket) -> None:
     """Send the statements of a service's file on, until a socket can be read.
 
     Args:
-        store: The file.
+        store: Its store, or the shard of it.
         url: The other store; see ``address_of``. Its login stands in the environment.
         gone: The socket.
     """

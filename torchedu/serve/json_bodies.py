@@ -2,11 +2,15 @@
 
 import json
 from collections.abc import Callable, Coroutine
+from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
+
+from torchedu.serve.problems import Problem
 
 _ANY: TypeAdapter[Any] = TypeAdapter(Any)
 
@@ -38,13 +42,34 @@ class _Strict(Request):
 
 
 class StrictRoute(APIRoute):
-    """A route whose body is read by ``parse``."""
+    """A route whose body is JSON, read by ``parse``, whatever its sender calls it.
+
+    What a page of another site has a browser send, without a key, is refused: a browser asks before
+    it sends what is called JSON, and it would not ask here. The service's own pages are those of
+    its host, and of ``app.state.origin`` where people log in to it behind a proxy.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return what answers a request."""
         handle = super().get_route_handler()
 
         async def strict(request: Request) -> Response:
-            return await handle(_Strict(request.scope, request.receive))
+            origin, host = (request.headers.get(name, "") for name in ("origin", "host"))
+            if (
+                request.method not in ("GET", "HEAD")
+                and "authorization" not in request.headers
+                and origin
+                and urlsplit(origin).netloc != host
+                and origin.lower() != request.app.state.origin
+            ):
+                raise Problem(
+                    HTTPStatus.FORBIDDEN,
+                    f"a page of {origin} sends this by a browser, without a key.",
+                    "Send it from a program, or with a key: torchedu keys add --help.",
+                    field="Origin",
+                )
+            headers = [(k, v) for k, v in request.scope["headers"] if k != b"content-type"]
+            headers.append((b"content-type", b"application/json"))
+            return await handle(_Strict({**request.scope, "headers": headers}, request.receive))
 
         return strict

@@ -1,7 +1,9 @@
 """What a service was told, as data to train on."""
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from torchedu.serve.events import ANSWERED, TRAINING, Event
 from torchedu.serve.forgetting import derive
 from torchedu.serve.log import EventLog
 from torchedu.serve.service import now
+from torchedu.serve.stores import there
 
 FIELDS = ("item", "correct", "response_time", "attempt")
 
@@ -35,17 +38,11 @@ def write_answers(store: str | Path, out: str | Path, known: Companions | None =
     Raises:
         ConfigError: There is no such file, or it holds no answers.
     """
-    if not Path(store).is_file():
-        raise ConfigError(f"⟦store⟧ {store} does not exist.", "Name the file of a service.")
-    log, number = EventLog(store), 0
-    said = sorted(log.events_of_kinds({TRAINING}), key=lambda event: event.order)
-    allowed = {event.student: event.fields["allowed"] for event in said}
+    logs, number = [EventLog(shard) for shard in there(store)], 0
     try:
-        derive(log.tables, Path(out), now())
+        derive(logs[0].tables, Path(out), now())
         with whole(Path(out)) as part, part.open("w", encoding="utf-8") as file:
-            for event in log.events_of_kinds({ANSWERED}):
-                if not allowed.get(event.student, True):
-                    continue
+            for event in chain.from_iterable(map(_allowed, logs)):
                 file.write(json.dumps(_row(event, known), ensure_ascii=False) + "\n")
                 number += 1
             if not number:
@@ -53,8 +50,18 @@ def write_answers(store: str | Path, out: str | Path, known: Companions | None =
                     f"⟦store⟧ {store} holds no answers.", "Name the file of a service of tracing."
                 )
     finally:
-        log.close()
+        for log in logs:
+            log.close()
     return number
+
+
+def _allowed(log: EventLog) -> Iterator[Event]:
+    """Yield the answers of those students of a shard who may be trained on."""
+    said = sorted(log.events_of_kinds({TRAINING}), key=lambda event: event.order)
+    allowed = {event.student: event.fields["allowed"] for event in said}
+    for event in log.events_of_kinds({ANSWERED}):
+        if allowed.get(event.student, True):
+            yield event
 
 
 def _row(event: Event, known: Companions | None) -> dict[str, Any]:

@@ -6,24 +6,32 @@ times; it may be dropped at any moment and made again.
 
 import json
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, bindparam, delete, func, insert, or_, select, update
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import (
+    Connection,
+    Select,
+    bindparam,
+    delete,
+    event,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import SQLAlchemyError
 
 from torchedu.errors import TorcheduError
 from torchedu.serve.events import VOIDED, Event
 from torchedu.serve.ledger import TABLES, Record
-from torchedu.serve.tables import (
-    EVENTS,
-    MEMBERS,
-    OF_STUDENTS,
-    STATES,
-    Synchronous,
-    open_tables,
-)
+from torchedu.serve.postgresql import own, write_anew
+from torchedu.serve.stores import Neighbours, Store, Synchronous, open_tables
+from torchedu.serve.tables import EVENTS, MEMBERS, OF_STUDENTS, STATES
 
 AT_ONCE = 500
 """Names in one question to the database."""
@@ -57,28 +65,52 @@ class Snapshot(NamedTuple):
 
 
 class EventLog:
-    """The log of one service; nobody else writes to it, which ``tables.hold`` sees to.
+    """The log of a shard of a service; nobody else writes to it, which ``stores.hold`` sees to.
 
     Args:
-        file: Where it stands.
-        synchronous: See ``tables.Synchronous``.
+        place: Where it stands.
+        synchronous: See ``stores.Synchronous``.
+
+    Attributes:
+        lost: Whether a session with the database has ended; then nothing is written any more, as
+            another process may own the shard.
 
     Raises:
-        ConfigError: The file cannot be used.
+        ConfigError: The store cannot be used.
     """
 
-    def __init__(self, file: str | Path, synchronous: Synchronous = "FULL") -> None:
-        self.file = Path(file)
-        self._engine = self.tables = open_tables(self.file, synchronous)
+    def __init__(self, place: str | Path | Store, synchronous: Synchronous = "FULL") -> None:
+        self.lost = False
+        self.store = Store.of(place)
+        self._engine = self.tables = open_tables(self.store, synchronous)
+        event.listen(self._engine, "handle_error", self._look)
+        dialect = sqlite if self._engine.dialect.name == "sqlite" else postgresql
+        self._insert: Any = dialect.insert
         self._writer = self._engine.connect()
         self._reader = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        self._neighbours = Neighbours(self.store)
         self.next_seq: int = self.last_seq() + 1
 
     def close(self) -> None:
         """Close the file."""
+        self._neighbours.close()
         self._reader.close()
         self._writer.close()
         self._engine.dispose()
+
+    def own(self) -> bool:
+        """Own the shard from now on; False where another process does."""
+        mine = not self.store.on_server or own(self._writer, self.store.shard)
+        self.next_seq = self.last_seq() + 1
+        return mine
+
+    def _look(self, context: ExceptionContext) -> None:
+        self.lost |= context.is_disconnect
+
+    def _writing(self) -> AbstractContextManager[Any]:
+        if self.lost:
+            raise Unwritable(f"the session with {self.store} has ended.", "Ask again in a moment.")
+        return self._writer.begin()
 
     def append(
         self,
@@ -103,18 +135,17 @@ class EventLog:
         """
         rows = [{**e._asdict(), "fields": json.dumps(e.fields, ensure_ascii=False)} for e in events]
         members = {(e.group, e.student) for e in events if e.group is not None and e.student}
-        member = sqlite_insert(MEMBERS).on_conflict_do_nothing()
+        member = self._insert(MEMBERS).on_conflict_do_nothing()
         changed: set[str] = set()
         try:
-            with self._writer.begin():
+            with self._writing():
                 if rows:
                     self._writer.execute(insert(EVENTS), rows)
                 if members:
                     named = [{"group": group, "student": name} for group, name in sorted(members)]
                     self._writer.execute(member, named)
                 if snapshots:
-                    anew = insert(STATES).prefix_with("OR REPLACE")
-                    self._writer.execute(anew, [s._asdict() for s in snapshots])
+                    self._writer.execute(self._anew(), [s._asdict() for s in snapshots])
                 for kind, table in TABLES.items():
                     if kept := [r._asdict() for r in records if isinstance(r, kind)]:
                         self._writer.execute(insert(table), kept)
@@ -125,6 +156,12 @@ class EventLog:
         if events:
             self.next_seq = events[-1].seq + 1
         return changed
+
+    def _anew(self) -> Any:
+        """Return the statement by which states take the place of others."""
+        added = self._insert(STATES)
+        others = {c.name: added.excluded[c.name] for c in STATES.columns if not c.primary_key}
+        return added.on_conflict_do_update(index_elements=[*STATES.primary_key], set_=others)
 
     def _void(self, ids: list[str]) -> set[str]:
         """Let events count no more, and drop the states of their students, whom it returns."""
@@ -151,7 +188,7 @@ class EventLog:
         """
         gone = 0
         try:
-            with self._writer.begin():
+            with self._writing():
                 for some in _parts(students):
                     for table in OF_STUDENTS:
                         self._writer.execute(delete(table).where(table.c.student.in_(some)))
@@ -161,20 +198,23 @@ class EventLog:
                     others = delete(EVENTS).where(EVENTS.c.id.in_(some))
                     gone += self._writer.execute(others).rowcount
             # Pages that were divided or joined keep old bytes until all is written anew.
+            if self.store.on_server:
+                write_anew(self._reader)
+                return gone
             self._reader.exec_driver_sql("VACUUM")
             busy, *_ = self._reader.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
         except SQLAlchemyError as error:
             raise self._unwritable(error) from error
         if busy:
             raise Unwritable(
-                f"another program reads {self.file}, so that its log keeps old bytes.",
+                f"another program reads {self.store}, so that its log keeps old bytes.",
                 "End that program, and forget them again.",
             )
         return gone
 
     def _unwritable(self, error: SQLAlchemyError) -> Unwritable:
         return Unwritable(
-            f"{self.file} cannot be written ({type(error).__name__}).",
+            f"{self.store} cannot be written ({type(error).__name__}).",
             "Look at the space left on its disk and at the rights to it.",
         )
 
@@ -197,6 +237,19 @@ class EventLog:
             row.id: row.digest
             for some in _parts(ids)
             for row in self._reader.execute(_DIGESTS, {"ids": some})
+        }
+
+    def naming(self, ids: Collection[str]) -> AbstractContextManager[None]:
+        """Keep the other shards from writing events of these names while a block runs."""
+        return self._neighbours.holding(set(ids))
+
+    def elsewhere(self, ids: Collection[str]) -> dict[str, bytes]:
+        """Return the checksums of those events that other shards have, by name."""
+        return {
+            row.id: row.digest
+            for reader in self._neighbours.readers
+            for some in _parts(ids)
+            for row in reader.execute(_DIGESTS, {"ids": some})
         }
 
     def events_of(
@@ -255,7 +308,7 @@ class EventLog:
         others = select(STATES.c.student, STATES.c.network)
         others = others.where(STATES.c.network.not_in(networks)).limit(most)
         try:
-            with self._writer.begin():
+            with self._writing():
                 rows = self._writer.execute(others).all()
                 for student, network in rows:
                     mine = (STATES.c.student == student) & (STATES.c.network == network)
@@ -314,19 +367,24 @@ class EventLog:
         asked = select(MEMBERS.c.student).where(MEMBERS.c.group == group)
         return sorted(row.student for row in self._rows(asked))
 
+    def marks(self) -> int:
+        """Return how many marks there are that statements are void, which every shard has."""
+        mine = (EVENTS.c.student == "") & (EVENTS.c.kind == VOIDED)
+        return int(self._rows(select(func.count()).where(mine))[0][0])
+
     def knows(self, student: str) -> bool:
-        """Say whether there is an event of a student."""
-        return bool(self._rows(select(EVENTS.c.seq).where(EVENTS.c.student == student).limit(1)))
+        """Say whether there is an event of a student, in whichever shard."""
+        asked = select(EVENTS.c.seq).where(EVENTS.c.student == student).limit(1)
+        return any(reader.execute(asked).first() for reader in self._everywhere)
 
     def groups_of(self, student: str) -> set[str]:
-        """Return the classes of a student."""
+        """Return the classes of a student, in whichever shard."""
         asked = select(MEMBERS.c.group).where(MEMBERS.c.student == student)
-        return {row.group for row in self._rows(asked)}
+        return {row.group for reader in self._everywhere for row in reader.execute(asked)}
 
-    def pragma(self, name: str) -> Any:
-        """Return a setting of SQLite for what writes here."""
-        with self._writer.begin():
-            return self._writer.exec_driver_sql(f"PRAGMA {name}").scalar()
+    @property
+    def _everywhere(self) -> list[Connection]:
+        return [self._reader, *self._neighbours.readers]
 
     def _rows(self, asked: Select[Any]) -> Sequence[Any]:
         return self._reader.execute(asked).all()

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import jwt
 
@@ -57,7 +57,7 @@ class Issuer:
 
     def __post_init__(self) -> None:
         """Refuse an address that others on the way could change."""
-        if not _is_safe(self.url):
+        if not is_safe(self.url):
             raise ConfigError(
                 f"⟦issuer⟧ is {self.url!r}.", "It is an address that begins with https://."
             )
@@ -92,7 +92,7 @@ class Issuer:
 
         Args:
             token: The token.
-            nonce: What was drawn for the login that it is of; None where it is of none here.
+            nonce: What was drawn for the login that it is of; None where that is over.
 
         Raises:
             Problem: It does not hold (401), or the issuer is out of reach (503).
@@ -119,22 +119,54 @@ class Issuer:
             Problem: It is out of reach, or says that it is another.
         """
         place = f"{self.url.rstrip('/')}/.well-known/openid-configuration"
-        try:
-            with urlopen(place, timeout=TIMEOUT) as reply:  # https, or loopback
-                said: Mapping[str, Any] = json.loads(reply.read(2**20))
-        except (OSError, ValueError) as error:
-            raise _out_of_reach(self.url) from error
-        if said.get("issuer") != self.url or not _is_safe(str(said.get("jwks_uri"))):
+        said = ask_issuer(self.url, Request(place))
+        if said.get("issuer") != self.url:
             raise _out_of_reach(self.url)
         return said
 
+    def endpoint(self, name: str) -> str:
+        """Return where the issuer has one of its parts.
+
+        Raises:
+            Problem: It is out of reach, or does not say so safely.
+        """
+        place = str(self.configuration.get(name))
+        if not is_safe(place):
+            raise _out_of_reach(self.url)
+        return place
+
     @cached_property
     def _keys(self) -> jwt.PyJWKClient:
-        place = self.configuration["jwks_uri"]
+        place = self.endpoint("jwks_uri")
         return jwt.PyJWKClient(place, timeout=TIMEOUT, cooldown_duration=AGAIN)
 
 
-def _is_safe(url: str) -> bool:
+def ask_issuer(issuer: str, request: Request) -> Mapping[str, Any]:
+    """Return what an issuer answers.
+
+    Args:
+        issuer: It, as an error names it.
+        request: What it is asked, by https or on loopback.
+
+    Raises:
+        HTTPError: It refuses what it is sent.
+        Problem: It is out of reach (503).
+    """
+    try:
+        with urlopen(request, timeout=TIMEOUT) as reply:
+            said = json.loads(reply.read(2**20))
+    except HTTPError as error:
+        if error.code < HTTPStatus.INTERNAL_SERVER_ERROR and request.data:
+            raise
+        raise _out_of_reach(issuer) from error
+    except (OSError, ValueError) as error:
+        raise _out_of_reach(issuer) from error
+    if not isinstance(said, dict):
+        raise _out_of_reach(issuer)
+    return said
+
+
+def is_safe(url: str) -> bool:
     """Say whether nobody on the way to an address can change what comes from there."""
     parts = urlsplit(url)
     local = parts.hostname in ("127.0.0.1", "::1", "localhost")

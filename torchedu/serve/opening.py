@@ -85,6 +85,25 @@ def kind_of(domain: Domain, path: str) -> Kind:
     )
 
 
+def check_alone(opened: Mapping[str, Domain], shards: int) -> None:
+    """Refuse runs that compare students with each other, who stand in different shards.
+
+    Args:
+        opened: The tasks of the runs.
+        shards: How many there are.
+
+    Raises:
+        ConfigError: A run does.
+    """
+    for name, domain in opened.items() if shards > 1 else ():
+        if isinstance(domain, Risk):
+            raise ConfigError(
+                f"⟦shards⟧ is {shards}, and the run {name} compares the students of a course, who "
+                "stand in different shards.",
+                "Serve it by a service of its own, of one shard.",
+            )
+
+
 def requirements(opened: Mapping[str, Domain], path: str | None) -> dict[str, dict[str, Any]]:
     """Return what skills require, as an argument of the followers of runs, by the runs' names.
 

@@ -8,7 +8,8 @@ from sqlalchemy import Engine, delete, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from torchedu.serve.log import Unwritable
-from torchedu.serve.tables import VERSIONS, open_tables
+from torchedu.serve.stores import Store, open_tables
+from torchedu.serve.tables import VERSIONS
 
 SERVES, NEXT, SHADOW = "serves", "next", "shadow"
 """What a version does: it answers in place of the run that was named, it is to do so once it is
@@ -89,19 +90,19 @@ class Places:
             ) from error
 
 
-def serving(store: str | Path, given: Mapping[str, str]) -> dict[str, str]:
-    """Return where those versions stand that a service with this file answers by.
+def serving(place: str | Path | Store, given: Mapping[str, str]) -> dict[str, str]:
+    """Return where those versions stand that a service with this store answers by.
 
     Args:
-        store: The service's file, which need not be there.
+        place: The service's store, which need not be there.
         given: Where each run stands that it is started with, by what it is called.
 
     Raises:
         ConfigError: It is a file of another kind.
     """
-    if not Path(store).is_file():
+    if not Store.of(place).exists:
         return dict(given)
-    tables = open_tables(Path(store))
+    tables = open_tables(place)
     try:
         return Places(tables, given).serving()
     finally:

@@ -4,19 +4,20 @@ The watcher opens the runs and forks the others, so that one that dies is there 
 It holds both listening sockets: what comes in between waits, and nothing is refused.
 """
 
-import gc
 import os
+import select
 import signal
 import socket
 import sys
 import tempfile
 import threading
-import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple
 
 import torch
 import uvicorn
@@ -25,17 +26,27 @@ from torchedu.domains import Domain
 from torchedu.errors import ConfigError, TorcheduError
 from torchedu.serve.access import Access, Keys
 from torchedu.serve.app import LIMIT, create_app
+from torchedu.serve.browser_login import Login
 from torchedu.serve.forgetter import Forgetter
 from torchedu.serve.forwarding import address_of, forward
-from torchedu.serve.log import EventLog
+from torchedu.serve.log import EventLog, Unwritable
 from torchedu.serve.login import Issuer
-from torchedu.serve.opening import follow, kind_of, named, open_runs, requirements
+from torchedu.serve.opening import (
+    check_alone,
+    follow,
+    kind_of,
+    named,
+    open_runs,
+    requirements,
+)
 from torchedu.serve.places import serving
-from torchedu.serve.service import Service, now
-from torchedu.serve.tables import Synchronous, hold
+from torchedu.serve.service import Message, Reply, Service, now
+from torchedu.serve.shards import Shards
+from torchedu.serve.stores import Store, Synchronous, hold, shards_of
 from torchedu.serve.texts import TextRuns
 from torchedu.serve.versions import Serving, Versions
-from torchedu.serve.wire import Asker, answer
+from torchedu.serve.watcher import Watcher
+from torchedu.serve.wire import PATIENCE, Ask, Asker, answer
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 FORGETTING = 3600.0
@@ -44,13 +55,10 @@ BACKLOG = 2048
 """Connections that wait to be taken."""
 SWITCH = 0.0005
 """Seconds after which who makes a candidate lets those go on who answer."""
-AT_LEAST = 1.0
-"""Seconds after which a process that fails has not failed as it began."""
-STATES = "states"
-"""The name of the process that has them."""
-WATCHED = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
-TIMES = 5
-"""Processes in a row that fail as they begin, after which the service ends."""
+STATES = "states "
+"""Begins the names of the processes that have them, one a shard."""
+WAITING = 0.5
+"""Seconds after which it is looked again whether a shard is free."""
 
 
 @dataclass
@@ -62,6 +70,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1
+    shards: int | None = None
     synchronous: Synchronous = "FULL"
     body_limit: int = LIMIT
     rate: float | None = None
@@ -71,6 +80,13 @@ class Settings:
     retain: int | None = None
     derived: Sequence[str] = ()
     issuer: Issuer | None = None
+    login: Login | None = None
+    require_key: bool = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether nobody is answered before there is a key."""
+        return self.require_key or self.issuer is not None
 
 
 @dataclass
@@ -122,147 +138,166 @@ def serve(settings: Settings, ready: Callable[[str, Mapping[str, str]], None]) -
     """
     if settings.forward is not None:
         address_of(settings.forward)  # what is wrong is told now
-    torch.set_num_threads(1)  # forks want one thread, and a request is too small for two
-    given = named(settings.runs)
-    at = serving(settings.store, given)
-    domains = open_runs(at)
-    opened = Opened(domains, given, at, requirements(domains, settings.prerequisites))
+    torch.set_num_threads(1)  # until all are forked: a pool of threads does not live on in a fork
+    opened = opened_for(settings)
     with (
         _bound(settings.host, settings.port) as door,
-        hold(Path(settings.store)),
+        nullcontext() if Store.of(settings.store).on_server else hold(settings.store),
         tempfile.TemporaryDirectory(prefix="torchedu-") as folder,
-        socket.socket(socket.AF_UNIX) as states,
+        ExitStack() as stack,
     ):
-        EventLog(settings.store, settings.synchronous).close()  # what is wrong is told now
-        _check_keys(settings)
-        path = f"{folder}/states"
-        states.bind(path)
-        states.listen(BACKLOG)
-        watcher = _Watcher()
-        watcher.start(STATES, lambda: _follow(settings, opened, states, watcher.parent_gone))
+        stores = shards_of(settings.store, settings.shards)  # what is wrong is told now
+        check_alone(opened.domains, len(stores))
+        check_keys(settings)
+        askable = [Shard(store, f"{folder}/{store.shard}") for store in stores]
+        listeners = [stack.enter_context(shard.listening()) for shard in askable]
+        watcher = Watcher(STATES, len(stores) + settings.workers)
+        for shard, listener in zip(askable, listeners, strict=True):
+            watcher.start(
+                f"{STATES}{shard.store.shard}",
+                partial(_follow, settings, opened, shard, listener, watcher.parent_gone),
+            )
         for number in range(settings.workers):
             watcher.start(
                 f"worker {number}",
-                lambda first=not number: _speak(  # type: ignore[misc]
-                    settings, opened, door, path, watcher.parent_gone, first
-                ),
+                partial(_speak, settings, opened, door, askable, watcher.parent_gone, not number),
             )
-        if settings.forward is not None:
+        for store in stores if settings.forward is not None else ():
             watcher.start(
-                "forwarder",
-                lambda: _forward(settings.store, str(settings.forward), watcher.parent_gone),
+                f"forwarder {store.shard}",
+                partial(_forward, store, str(settings.forward), watcher.parent_gone),
             )
         host, port = door.getsockname()[:2]
-        ready(f"http://{f'[{host}]' if ':' in host else host}:{port}", at)
+        ready(f"http://{f'[{host}]' if ':' in host else host}:{port}", opened.at)
         return watcher.watch()
 
 
-class _Watcher:
-    """Starts processes, and starts them again when they die."""
+class Shard(NamedTuple):
+    """A shard that is asked by those who speak HTTP.
 
-    def __init__(self) -> None:
-        self._jobs: dict[str, Callable[[], None]] = {}
-        self._running: dict[int, tuple[str, float]] = {}
-        self.parent_gone, self._alive = socket.socketpair()  # the first reads its end when we die
-        # Waited for in one place; a signal that comes while a process is forked is not lost.
-        signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
-        gc.freeze()  # what is shared by the forks stays shared
+    Attributes:
+        store: What it keeps.
+        path: The socket at which it is asked.
+    """
 
-    def start(self, name: str, job: Callable[[], None]) -> None:
-        """Run a job in a process of its own."""
-        self._jobs[name] = job
-        sys.stdout.flush()
-        sys.stderr.flush()
-        process = os.fork()
-        if not process:
-            self._run(job)
-        self._running[process] = name, time.monotonic()
+    store: Store
+    path: str
 
-    def _run(self, job: Callable[[], None]) -> NoReturn:
-        code = 1
-        try:
-            self._alive.close()
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
-            job()
-            code = 0
-        except BaseException:  # noqa: BLE001 - a fork never returns to its parent's code
-            sys.excepthook(*sys.exc_info())
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
+    @property
+    def mark(self) -> Path:
+        """A file that is there while this host has the first shard."""
+        return Path(self.path).with_name("mine")
 
-    def watch(self) -> int:
-        """Watch until it is time to end, then end everything in order; return the exit code."""
-        short = 0
-        while short < TIMES:
-            if signal.sigwait(WATCHED) != signal.SIGCHLD:
-                break
-            for name, failed_soon in self._died():
-                short = short + 1 if failed_soon else 0
-                self.start(name, self._jobs[name])
-        self._stop(lambda name: name != STATES)
-        self._stop(lambda name: True)
-        if short == TIMES:
-            print("The processes of the service die as soon as they start.", file=sys.stderr)
-        return int(short == TIMES)
+    @property
+    def mine(self) -> bool:
+        """Whether this host may have it."""
+        return not self.store.on_server or self.mark.exists()
 
-    def _died(self) -> list[tuple[str, bool]]:
-        """Return the names of processes that have ended, and whether they failed as they began."""
-        waited = [os.waitpid(process, os.WNOHANG) for process in self._running]
-        died = []
-        for process, status in waited:
-            if process:
-                name, began = self._running.pop(process)
-                soon = time.monotonic() - began < AT_LEAST
-                died.append((name, soon and os.WIFEXITED(status)))  # not: killed by somebody
-        return died
-
-    def _stop(self, which: Callable[[str], bool]) -> None:
-        """Tell processes to end, and wait until they have."""
-        some = [process for process, (name, _) in self._running.items() if which(name)]
-        for process in some:
-            os.kill(process, signal.SIGTERM)
-        for process in some:
-            os.waitpid(process, 0)
-            del self._running[process]
+    def listening(self) -> socket.socket:
+        """Return what it listens with."""
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(self.path)
+        listener.listen(BACKLOG)
+        return listener
 
 
-def _follow(
-    settings: Settings,
-    opened: Opened,
-    states: socket.socket,
-    gone: socket.socket,
-) -> None:
-    """Have the states, and answer those who ask about them."""
-    sys.setswitchinterval(SWITCH)
-    end, wake = socket.socketpair()
-    wake.setblocking(False)
-    signal.set_wakeup_fd(wake.fileno())
-    signal.signal(signal.SIGTERM, lambda *_: None)  # it wakes what waits for requests
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: those who speak HTTP end first
-    log = EventLog(settings.store, settings.synchronous)
+def asking(shards: Sequence[Shard], rated: bool, patience: float = PATIENCE) -> Ask:
+    """Return what puts a message to shards, or to the only one."""
+    asks = [Asker(shard.path, patience) for shard in shards]
+    return Shards(asks, rated) if len(asks) > 1 else asks[0]
+
+
+def opened_for(settings: Settings) -> Opened:
+    """Open what a service serves.
+
+    Raises:
+        ConfigError: The store cannot be used, or a run cannot be served.
+        CheckpointError: A run cannot be opened.
+    """
+    given = named(settings.runs)
+    at = serving(settings.store, given)
+    domains = open_runs(at)
+    return Opened(domains, given, at, requirements(domains, settings.prerequisites))
+
+
+def service_for(settings: Settings, opened: Opened, log: EventLog) -> tuple[Service, Keys]:
+    """Return the service of a shard, with the keys to be closed after it."""
     keys = Keys(settings.store)
-    opened = opened.now(serving(settings.store, opened.given), settings.prerequisites)
+    opened = opened.now(serving(log.store, opened.given), settings.prerequisites)
     followers = follow(opened.domains, log, opened.more)
     kinds = {name: kind_of(domain, name) for name, domain in opened.domains.items()}
     versions = Versions(
         followers, log, Serving(kinds, opened.given, opened.at), settings.prerequisites, now
     )
     access = Access(keys, log, settings.rate, required=settings.issuer is not None)
-    service = Service(
+    return Service(
         followers, log, access=access, versions=versions, decisions=settings.decisions
-    )
-    answer(states, service.handle, end, gone)
-    service.close()
+    ), keys
+
+
+def _follow(
+    settings: Settings,
+    opened: Opened,
+    shard: Shard,
+    states: socket.socket,
+    gone: socket.socket,
+) -> None:
+    """Have the states of a shard, and answer those who ask about them."""
+    sys.setswitchinterval(SWITCH)
+    end, wake = socket.socketpair()
+    wake.setblocking(False)
+    signal.set_wakeup_fd(wake.fileno())
+    signal.signal(signal.SIGTERM, lambda *_: None)  # it wakes what waits for requests
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: those who speak HTTP end first
+    log = _owned(shard, settings.synchronous, end, gone)
+    if log is None:
+        return
+    service, keys = service_for(settings, opened, log)
+
+    def handle(messages: Sequence[Message]) -> Sequence[Reply]:
+        replies = service.handle(messages)
+        if log.lost or not shard.mine:  # another process goes on from what the database has
+            os.kill(os.getpid(), signal.SIGTERM)
+        return replies
+
+    answer(states, handle, end, gone)
+    with suppress(Unwritable):
+        service.close()
     keys.close()
+
+
+def _owned(shard: Shard, synchronous: Synchronous, *ends: socket.socket) -> EventLog | None:
+    """Return the log of a shard, once no other host has it; None where it is time to end.
+
+    A host that has the first shard has all of them, so that each request is answered by one host.
+    """
+    if not shard.store.shard:
+        shard.mark.unlink(missing_ok=True)
+    waited = False
+    while True:
+        try:
+            log = EventLog(shard.store, synchronous)
+            if (not shard.store.shard or shard.mine) and log.own():
+                shard.mark.touch()
+                return log
+            log.close()
+            problem = f"another host has {shard.store}; this one waits until it is gone."
+        except ConfigError as error:
+            if not shard.store.on_server:
+                raise
+            problem = error.problem.replace("⟦store⟧ ", "")
+        if not (waited or shard.store.shard):
+            print(problem, file=sys.stderr, flush=True)
+        waited = True
+        if select.select(ends, [], [], WAITING)[0]:
+            return None
 
 
 def _speak(
     settings: Settings,
     opened: Opened,
     door: socket.socket,
-    path: str,
+    shards: Sequence[Shard],
     gone: socket.socket,
     first: bool,
 ) -> None:
@@ -274,19 +309,19 @@ def _speak(
 
     threading.Thread(target=end_with_parent, daemon=True).start()
     forgetter = Forgetter(
-        Asker(path, FORGETTING), Path(settings.store),
+        asking(shards, rated=False, patience=FORGETTING), [shard.store for shard in shards],
         [Path(run) for run in settings.runs], [Path(folder) for folder in settings.derived],
     )  # fmt: skip
     retain = settings.retain if first else None
-    issuer = settings.issuer
     config = uvicorn.Config(
         create_app(
-            Asker(path),
+            asking(shards, settings.rate is not None),
             TextRuns(opened.domains, opened.at),
             settings.body_limit,
-            issuer,
+            settings.issuer,
             forgetter,
             retain,
+            settings.login,
         ),
         access_log=False,  # addresses hold names
         log_level="warning",
@@ -296,21 +331,20 @@ def _speak(
     uvicorn.Server(config).run(sockets=[door])
 
 
-def _forward(store: str, url: str, gone: socket.socket) -> None:
+def _forward(store: Store, url: str, gone: socket.socket) -> None:
     """Send learning records on."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: it is told by SIGTERM
     forward(store, url, gone)
 
 
-def _check_keys(settings: Settings) -> None:
+def check_keys(settings: Settings) -> None:
     """Refuse to be reached by others without keys."""
     keys = Keys(settings.store)
     try:
-        if settings.host not in LOOPBACK and not keys and settings.issuer is None:
+        if settings.host not in LOOPBACK and not keys and not settings.closed:
             raise ConfigError(
-                f"⟦host⟧ is {settings.host!r}, which others reach, and {settings.store} has no "
-                "keys.",
-                f"Make one: torchedu keys add {settings.store} NAME; or name an ⟦issuer⟧.",
+                f"⟦host⟧ is {settings.host!r}, which others reach, and the service has no keys.",
+                "Make one: torchedu keys add STORE NAME; or name an ⟦issuer⟧.",
             )
     finally:
         keys.close()

@@ -1,9 +1,21 @@
 """The latest of what students did, as rows of numbers."""
 
-from collections.abc import Collection
+from base64 import b64decode, b64encode
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+def pack(values: NDArray[Any]) -> str:
+    """Return numbers as text."""
+    return b64encode(values.tobytes()).decode()
+
+
+def unpack(text: str, kind: Any) -> NDArray[Any]:
+    """Return the numbers of a text, of a kind of numpy."""
+    return np.frombuffer(b64decode(text), kind)
 
 
 class Recent:
@@ -53,6 +65,24 @@ class Recent:
             return self._rows[: self._added].copy(), self._who[: self._added].copy()
         begin = self._added % len(self._rows)
         return np.roll(self._rows, -begin, 0), np.roll(self._who, -begin)
+
+    def packed(self) -> dict[str, Any]:
+        """Return the rows as values of JSON; ``joined`` makes them of several again."""
+        rows, who = self.rows()
+        return {"columns": rows.shape[1], "rows": pack(rows), "who": pack(who)}
+
+    @classmethod
+    def joined(cls, packs: Sequence[Mapping[str, Any]]) -> "Recent":
+        """Return the rows of several who have no student in common."""
+        columns = packs[0]["columns"]
+        rows = [unpack(p["rows"], np.float64).reshape(-1, columns) for p in packs]
+        who, number = list[NDArray[np.int64]](), 0
+        for p in packs:
+            who.append(unpack(p["who"], np.int64) + number)
+            number = int(who[-1].max(initial=number - 1)) + 1
+        joined = cls(columns, max(1, sum(map(len, rows))))
+        joined._put(np.concatenate(rows), np.concatenate(who))
+        return joined
 
     def _put(self, rows: NDArray[np.float64], who: NDArray[np.int64]) -> None:
         self._added = len(rows)

@@ -86,7 +86,7 @@ def _outcome(decision: Mapping[str, Any], followers: Sequence[Follower]) -> Outc
 
 
 def _differs(decision: Mapping[str, Any], followers: Sequence[Follower]) -> str | None:
-    known = {follower.model: follower for follower in followers}
+    known = {follower.network: follower for follower in followers}
     follower, student = known.get(decision["network"]), decision["student"]
     if follower is None:
         return f"the network {decision['network'][:8]} of {decision['run']} is not here"

@@ -15,22 +15,20 @@ from typing import Any, NamedTuple
 
 from torchedu.errors import TorcheduError, allowed
 from torchedu.serve.access import TEXTS, Access
-from torchedu.serve.book import Book
+from torchedu.serve.book import ASIDE, Book
 from torchedu.serve.duty import Duty
 from torchedu.serve.events import AHEAD, TRAINING, Event, event_of
 from torchedu.serve.follower import Answer, Follower
 from torchedu.serve.log import EventLog, Unwritable
 from torchedu.serve.metrics import Metrics
 from torchedu.serve.problems import Problem
-from torchedu.serve.statements import find, mean, names_in, speaking_of
+from torchedu.serve.statements import find, is_mark, mean, names_in, speaking_of, voided_by
 from torchedu.serve.versions import Versions
 
 Message = Mapping[str, Any]
 """What is asked: ``do``, a verb, and its arguments by name."""
-
-
-POSTS = ("post", "record")
-"""What brings events: of the service's own form, or learning records."""
+POSTS = ("post", "record", "void")
+"""What brings events: of the service's own form, learning records, or marks that such are void."""
 
 
 class Reply(NamedTuple):
@@ -96,7 +94,9 @@ class Service:
         for i, message in enumerate(messages):
             if i not in replies:
                 replies[i] = self._answer(message, names.get(i))
-            self.book.enter(message, names.get(i), *replies[i], self.followers)
+            tried = "dry" in message and replies[i].status == HTTPStatus.OK
+            if not tried:
+                self.book.enter(message, names.get(i), *replies[i], self.followers)
         return [replies[i] for i in range(len(messages))]
 
     def _let_in(
@@ -121,15 +121,23 @@ class Service:
     # Events
 
     def _post(self, messages: Sequence[Message]) -> list[Reply]:
-        known = self.log.digests(set().union(*map(names_in, messages)))
+        names = set[str]().union(*map(names_in, messages))
+        with self.log.naming(names):
+            others = self.log.elsewhere({name for name in names if not is_mark(name)})
+            return self._posted(messages, others | self.log.digests(names))
+
+    def _posted(self, messages: Sequence[Message], known: dict[str, bytes]) -> list[Reply]:
         new: list[Event] = []
         voided: list[str] = []
-        replies = []
+        copies, replies = 0, list[Reply]()
         for message in messages:
+            gone: list[str] = []
             try:
                 events, again = self._new(message["events"], known, self.log.next_seq + len(new))
                 if message["do"] == "record":
-                    said = self._record(message, events, known, voided)
+                    said = self._record(message, events, known, gone)
+                elif message["do"] == "void":
+                    gone, said = [name for mark in events for name in voided_by(mark.id)], {}
                 else:
                     self._check(events)
                     said = self._receipt([*again, *events], message)
@@ -137,11 +145,15 @@ class Service:
                 replies.append(_refused(error))
                 self.metrics.refused.inc()
                 continue
+            replies.append(Reply(HTTPStatus.OK, said))
+            if "dry" in message:
+                continue
             known |= {event.id: event.digest for event in events}
             new += events
+            voided += gone
+            copies += len(events) if message["do"] == "void" else 0
             self.metrics.repeated.inc(len(again))
-            replies.append(Reply(HTTPStatus.OK, said))
-        if new and not self._write(new, voided):
+        if new and not self._write(new, voided, copies):
             reply = _refused(
                 Problem(
                     HTTPStatus.SERVICE_UNAVAILABLE,
@@ -198,7 +210,7 @@ class Service:
         new = [event.id for event in events]
         kinds = frozenset(kind for follower in self.followers for kind in follower.kinds)
         meant = mean(events, message, known, self._clock(), self._check, kinds)
-        for became in meant.became:
+        for became in () if "dry" in message else meant.became:
             self.metrics.statements.labels(became).inc()
         events += meant.events
         voided += meant.voided
@@ -235,8 +247,14 @@ class Service:
         notes = [{"id": id, "note": noted[id]} for id in ids if id in noted]
         return {"ids": ids, "notes": notes} if notes else {"ids": ids}
 
-    def _write(self, events: Sequence[Event], voided: Sequence[str] = ()) -> bool:
-        """Write events and let them count, others no more; False where it cannot be written."""
+    def _write(self, events: Sequence[Event], voided: Sequence[str], copies: int) -> bool:
+        """Write events and let them count, others no more; False where it cannot be written.
+
+        Args:
+            events: The events.
+            voided: Names of those that count no more.
+            copies: How many of the new ones stand in every shard, and are another's to count.
+        """
         said = self.versions.foresee(events)
         due = [snapshot for follower in self.followers for snapshot in follower.due()]
         due += self.versions.due()
@@ -250,7 +268,7 @@ class Service:
             return False
         self.book.written()
         self.metrics.group.observe(len(events))
-        self.metrics.events.inc(len(events))
+        self.metrics.events.inc(len(events) - copies)
         gone = frozenset(voided)
         self.versions.kept()
         self.versions.take([event for event in events if event.id not in gone], said)
@@ -271,7 +289,7 @@ class Service:
     # Questions
 
     def _answer(self, message: Message, name: str | None) -> Reply:
-        arguments = {k: v for k, v in message.items() if k not in ("do", "key", "who")}
+        arguments = {k: v for k, v in message.items() if k not in ASIDE}
         verb = message["do"]
         own: dict[str, Callable[..., Any]]
         own = {
@@ -279,12 +297,14 @@ class Service:
             "metrics": self._metrics,
             "overview": self._overview,
             "forgetting": dict,
+            "spend": lambda number: {},
             "forget": self._forget,
             "statements": partial(find, self.log),
         }
         own |= self.versions.verbs
         own |= dict.fromkeys(TEXTS, self.versions.texts)  # those who speak HTTP answer then
-        self.metrics.questions.labels(verb).inc()
+        if "copy" not in message:
+            self.metrics.questions.labels(verb).inc()
         try:
             if verb in self._duty.verbs:
                 return Reply(HTTPStatus.OK, self._duty.verbs[verb](name, **arguments))
@@ -325,14 +345,16 @@ class Service:
         return {"class": group, "students": students, "runs": runs}
 
     def _forget(
-        self, students: Sequence[str], certificate: str | None = None, before: int | None = None
-    ) -> Answer:
+        self, students: Sequence[str], certificate: str | None = None, before: int | None = None,
+        named: bool = False,
+    ) -> Answer:  # fmt: skip
         """Delete all that is known of students, in the file and in memory.
 
         Args:
             students: Their names.
             certificate: What the certificate of it is called.
             before: Only those of whom there is no event from this time on.
+            named: Whether it is answered who they are.
         """
         if before is not None:
             latest = self.log.latest(students)
@@ -342,16 +364,17 @@ class Service:
             gone = self.log.forget(students, speaking_of(self.log, students))
         for follower in self.followers:
             follower.forget(students)
-        return {"students": len(students), "events": gone}
+        return {"students": list(students) if named else len(students), "events": gone}
 
-    def _health(self) -> Answer:
+    def _health(self, raw: bool = False) -> Answer:
         runs = [
             {"run": follower.name, "answers": sorted(follower.verbs)} for follower in self.followers
         ]
-        return {"status": "ok", "runs": runs, "events": self.log.next_seq - 1}
+        marks = {"marks": self.log.marks()} if raw else {}
+        return {"status": "ok", "runs": runs, "events": self.log.next_seq - 1, **marks}
 
-    def _metrics(self) -> str:
-        return self.metrics.text()
+    def _metrics(self, raw: bool = False) -> str:
+        return self.metrics.text(gauges=not raw)
 
 
 def _refused(error: Exception) -> Reply:

@@ -7,6 +7,7 @@ whose names are made of its own: they count until it is voided.
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any, NamedTuple, get_args
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from torchedu.errors import TorcheduError
 from torchedu.serve.bodies import SINGLE, Name
 from torchedu.serve.events import AHEAD, ANSWERED, ENROLLED, STATEMENT, VOIDED, Event, event_of
 from torchedu.serve.log import EventLog
+from torchedu.serve.problems import Problem
 
 Statement = Mapping[str, Any]
 Fields = dict[str, Any]
@@ -148,8 +150,7 @@ def mean(
             if event.kind == VOIDED:
                 if event.id in known or event.id in {e.id for e in meant.events}:
                     continue
-                target = event.id.removesuffix(f" {VOIDED}")
-                meant.voided.extend(f"{target} {kind}" for kind in MEANINGS)
+                meant.voided.extend(voided_by(event.id))
             elif event.kind not in kinds or _mark(statement.id) in marks:
                 continue
             elif _can_be(event, known, now, check):
@@ -191,7 +192,8 @@ def find(
     registration: str | None = None,
     limit: int = 100,
     ascending: bool = False,
-    place: int | None = None,
+    place: Sequence[int] = (),
+    placed: bool = False,
 ) -> dict[str, Any]:
     """Return statements as a record store has them.
 
@@ -208,23 +210,33 @@ def find(
         registration: Of its context.
         limit: How many at most; fewer may be returned though ``more`` follow.
         ascending: Whether the first that was stored comes first.
-        place: The place in the log after which it goes on.
+        place: The place in the log after which it goes on, where it does.
+        placed: Whether it is said in which place each stands, and ``through`` when was looked.
 
     Returns:
         ``statements``, and ``more``: the place after which to go on; None at the end.
+
+    Raises:
+        Problem: There is more than one place.
     """
-    seqs = (place or 0, 2**62) if ascending else (0, place or 2**62)
+    if len(place) > 1:
+        raise Problem(
+            HTTPStatus.BAD_REQUEST, "the place is of a service with more shards.",
+            "Begin with the first page.", field="place",
+        )  # fmt: skip
+    begin = place[0] if place else 0
+    seqs = (begin, 2**62) if ascending else (0, begin or 2**62)
     most = limit if {agent is None, verb, activity, registration} == {True, None} else AT_ONCE
     page = log.page(
         STATEMENT, most, id=id and NAMES + id, seqs=seqs, times=(since, until), student=student,
         newest_first=not ascending,
     )  # fmt: skip
     marks = log.digests([_mark(event.id) for event in page])
-    statements, last = list[dict[str, Any]](), None
+    statements, places, last, looked = list[dict[str, Any]](), list[int](), None, 0
     for event in page:
         if len(statements) == limit:
             break
-        last, statement = event.seq, event.fields["statement"]
+        last, looked, statement = event.seq, event.time, event.fields["statement"]
         voiding = statement["verb"]["id"] == VOIDS  # which cannot be voided itself
         wanted = (not voiding and _mark(event.id) in marks) == void and all(
             (
@@ -237,8 +249,10 @@ def find(
         if wanted:
             stored = timestamp(event.time)
             statements.append({"timestamp": stored, **statement, "stored": stored})
+            places.append(event.seq)
     through = not page or (last == page[-1].seq and len(page) < most)
-    return {"statements": statements, "more": None if through else last}
+    found = {"statements": statements, "more": None if through else last}
+    return found | ({"places": places, "through": timestamp(looked)} if placed else {})
 
 
 def speaking_of(log: EventLog, students: Sequence[str]) -> list[str]:
@@ -256,6 +270,17 @@ def _who(agent: Mapping[str, Any]) -> tuple[Any, ...]:
     account = agent.get("account") or {}
     known = (agent.get(name) for name in ("mbox", "mbox_sha1sum", "openid"))
     return account.get("homePage"), account.get("name"), *known
+
+
+def is_mark(name: str) -> bool:
+    """Say whether it is the name of a mark, which stands in every shard."""
+    return name.startswith(NAMES) and name.endswith(f" {VOIDED}")
+
+
+def voided_by(mark: str) -> list[str]:
+    """Return the names that events may have which count no more because of a mark."""
+    target = mark.removesuffix(f" {VOIDED}")
+    return [f"{target} {kind}" for kind in MEANINGS]
 
 
 def _mark(name: str) -> str:

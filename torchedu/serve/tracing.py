@@ -41,7 +41,6 @@ class TracingFollower(Follower):
             name, engine.digest, mastery=self.mastery, chances=self.chances, next=self.next
         )
         self.engine = engine
-        self.network = engine.digest
         self.learned = engine.companions.answered
         self._requires = requires
         self.students = Students(engine, log, memory)

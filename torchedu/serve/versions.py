@@ -143,7 +143,7 @@ class Versions:
                 self._watches[run] = Watch(candidate.follower)
 
     def _begun(self, place: Place) -> Candidate:
-        return Candidate(place, self._kinds[place.run], self._log.file, self._prerequisites)
+        return Candidate(place, self._kinds[place.run], self._log.store, self._prerequisites)
 
     def close(self) -> None:
         """Make nothing more; what was asked for goes on after the next start."""
@@ -240,21 +240,25 @@ class Versions:
 
     # What is asked
 
-    def summary(self) -> Answer:
-        """Say which version of each run answers, and how far others are."""
+    def summary(self, raw: bool = False) -> Answer:
+        """Say which version of each run answers, how far others are, and how they compare.
+
+        Args:
+            raw: Whether comparisons are to be joined with those of other shards.
+        """
         since = {place.run: place.since for place in self._places.all() if place.role == SERVES}
         networks = {follower.name: follower.network for follower in self._followers}
         runs = []
         for run, kind in self._kinds.items():
             about: dict[str, Any] = {
                 "run": run, "task": kind.__name__, "path": self._at[run],
-                "network": networks.get(run) or None, "since": since.get(run),
+                "network": networks.get(run), "since": since.get(run),
             }  # fmt: skip
-            about["candidate"] = self._candidate(run)
+            about["candidate"] = self._candidate(run, raw)
             runs.append(about)
         return {"runs": runs}
 
-    def _candidate(self, run: str) -> Answer | None:
+    def _candidate(self, run: str, raw: bool) -> Answer | None:
         candidate = self._candidates.get(run) or self._failed.get(run)
         if candidate is None:
             return None
@@ -263,11 +267,12 @@ class Versions:
             "since": candidate.place.since, "students": candidate.students,
         }  # fmt: skip
         if candidate.follower is not None:
-            said["network"] = candidate.follower.network or None
+            said["network"] = candidate.follower.network
         if candidate.problem is not None:
             said["problem"] = Problem.of(candidate.problem).to_json()
         if candidate.comparison is not None:
-            said["comparison"] = candidate.comparison.scores()
+            compared = candidate.comparison
+            said["comparison"] = compared.packed() if raw else compared.scores()
         return said
 
     def swap(self, path: str, run: str | None = None, shadow: bool = False) -> Answer:
@@ -327,8 +332,12 @@ class Versions:
         self._stale = True
         return self.summary()
 
-    def drift(self, run: str | None = None) -> Answer:
+    def drift(self, run: str | None = None, raw: bool = False) -> Answer:
         """Say how far what comes is from what networks know, and from what they foresee.
+
+        Args:
+            run: Of which run; of all where it is None.
+            raw: Whether it is to be joined with what comes to other shards.
 
         Raises:
             Problem: Nothing comes to a run of that name.
@@ -336,7 +345,7 @@ class Versions:
         if run is not None and run not in self._watches:
             raise _unknown(run, self._watches)
         watches = self._watches if run is None else {run: self._watches[run]}
-        return {"runs": {name: watch.summary() for name, watch in watches.items()}}
+        return {"runs": {name: w.packed() if raw else w.summary() for name, w in watches.items()}}
 
     def texts(self) -> Answer:
         """Return where those runs stand that read texts, which each process opens for itself."""

@@ -61,7 +61,9 @@ class Search(Unasked):
     until: Timestamp | None = None
     limit: int = Field(0, ge=0, description=f"How many at most; 0 for {PAGE}, which is the most.")
     ascending: bool = False
-    place: int | None = Field(None, ge=0, description="Where the next page goes on.")
+    place: str | None = Field(
+        None, pattern=r"^\d{1,18}(-\d{1,18})*$", description="Where the next page goes on."
+    )
     format: Literal["exact"] = "exact"
     attachments: Literal[False, "false"] = False
     related_agents: Literal[False, "false"] = False
@@ -89,7 +91,9 @@ class Search(Unasked):
         if self.agent is not None:
             agent = _agent(self.agent)
             given |= {"agent": agent, "student": name_of(agent)}
-        names = ("verb", "activity", "registration", "ascending", "place")
+        if self.place is not None:
+            given["place"] = [int(place) for place in self.place.split("-")]
+        names = ("verb", "activity", "registration", "ascending")
         return given | self.model_dump(include=set(names))
 
 
@@ -203,7 +207,8 @@ def routes(put: Put) -> APIRouter:
         statements, more = reply.body["statements"], reply.body["more"]
         through = {THROUGH: timestamp(time.time_ns() // 1_000_000)}
         if search.statementId is None and search.voidedStatementId is None:
-            further = request.url.include_query_params(place=more)
+            places = more if isinstance(more, list) else [more]
+            further = request.url.include_query_params(place="-".join(map(str, places)))
             link = "" if more is None else f"{further.path}?{further.query}"
             return JSONResponse({"statements": statements, "more": link}, headers=through)
         if not statements:

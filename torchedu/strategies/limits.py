@@ -19,6 +19,8 @@ _STARTED = frozenset(
     ["SLURM_STEP_ID", "SLURM_STEPID", "TORCHELASTIC_RUN_ID", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE"]
 )
 """One of these is set where something has started a process for each task."""
+PRECISIONS = ("32-true", "bf16-mixed", "bf16-true", "16-mixed", "16-true", "64-true")
+"""What ``--trainer.precision`` may be."""
 PROCESSES = 8
 """Processes that a CPU may be divided among for a try, however few its cores are."""
 
@@ -59,9 +61,10 @@ def check_machine(
             "Use ⟦trainer.strategy⟧ ddp.",
         )
     wanted = str(precision or "32-true")
-    if where == "cpu" and wanted in ("16-mixed", "16"):
+    if where == "cpu" and wanted in ("16-mixed", "16", "16-true"):
         raise ConfigError(
-            f"⟦trainer.precision⟧ {wanted} scales losses as only GPUs can; this run is on a CPU.",
+            f"⟦trainer.precision⟧ {wanted} computes in float16, for whose narrow range only GPUs "
+            "scale losses; this run is on a CPU.",
             "Use bf16-mixed, which needs no scaling, or 32-true.",
         )
     if wanted in ("64-true", "64"):
@@ -140,7 +143,7 @@ def check_memory(module: LightningModule, trainer: Trainer) -> None:
     parameters = list(module.named_parameters())
     held = sum(held_by(*named) for named in parameters) // traits.parts
     if isinstance(trainer.accelerator, CUDAAccelerator):
-        there = torch.cuda.get_device_properties(0).total_memory
+        there = torch.cuda.get_device_properties(trainer.strategy.root_device).total_memory
     else:
         there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // trainer.num_devices
     if held > there:

@@ -50,6 +50,7 @@ def _normed(layer: _BatchNorm, x: Tensor) -> Tensor:
     others = [dim for dim in range(x.dim()) if dim != 1]
     count = wide.new_tensor([wide.numel() / wide.shape[1]])
     distributed.all_reduce(count)
+    count.clamp_(min=1)  # nobody may have any, as of what is rarely there
     mean = all_reduce(wide.sum(others)) / count
     shape = [1, -1] + [1] * (x.dim() - 2)
     apart = wide - mean.view(shape)

@@ -6,10 +6,12 @@ from torchedu.tasks.lessons import TranscriptTagging
 from torchedu.tasks.opening import open_task
 from torchedu.tasks.recommendation import CourseRecommendation
 from torchedu.tasks.risk import AtRisk
+from torchedu.tasks.spoken import AnswerGrading
 from torchedu.tasks.task import Task
 from torchedu.tasks.tracing import KnowledgeTracing
 
 __all__ = [
+    "AnswerGrading",
     "AtRisk",
     "CourseRecommendation",
     "EssayGrading",

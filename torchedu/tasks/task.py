@@ -125,8 +125,9 @@ class Task(Domain, LightningModule):
                 f"{self.by_batch}: divided by {times}, as each step is here, the loss is another "
                 "one than in a whole batch, and so are its gradients."
             )
-        if self.device.type != "mps":  # Apple's GPUs have no float64
-            self._sums = self._sums.to(self.device)
+        single = self.device.type == "mps"  # Apple's GPUs have no float64
+        self._sums = self._sums.to("cpu", torch.float32 if single else torch.float64)
+        self._sums = self._sums.to(self.device)
 
     def on_train_epoch_start(self) -> None:
         """Begin the mean of an epoch."""

@@ -12,6 +12,7 @@ import torch
 from torchedu.models import Network
 from torchedu.testing.batches import carried, padded, rows, same, trimmed
 from torchedu.testing.contract import apart, keep, named
+from torchedu.testing.devices import KINDS, Pretended, there
 from torchedu.testing.kinds.kind import Kind, NetworkSubject
 
 
@@ -31,9 +32,9 @@ def check_network(
 
     Args:
         net: A subclass of ``KTModel``, ``Recommender``, ``EventModel``, ``Grader``,
-            ``LessonModel`` or ``CausalLM``, or of a class whose ``Kind`` a package of one's own
-            tells; or a ``functools.partial`` of one; or, with ``kind``, anything that gives the
-            network when it is called with the sizes.
+            ``LessonModel``, ``SpokenGrader`` or ``CausalLM``, or of a class whose ``Kind`` a
+            package of one's own tells; or a ``functools.partial`` of one; or, with ``kind``,
+            anything that gives the network when it is called with the sizes.
         sizes: Sizes to build it for, by name, where they are not the usual ones of its kind.
         kind: What it is shown, where its class does not say.
 
@@ -178,6 +179,20 @@ def low_precision(subject: NetworkSubject) -> str:
     return "" if finite else "numbers that are not finite in bfloat16"
 
 
+def other_device(subject: NetworkSubject) -> str:
+    """It computes where its weights and its batch are, in what GPUs have and allow."""
+    for name in KINDS:
+        with Pretended(name) as device, torch.enable_grad():
+            net = subject.net().to(device.name).train()
+            batch = there(subject.batch(), device)
+            with torch.autocast(name, torch.bfloat16):
+                said = subject.kind.said(net, batch).float()
+                own_B = said.new_zeros(len(said)) + net.own_loss(batch, net(batch))
+                loss = said.mean() + own_B.mean() + net.penalty()
+            loss.backward()
+    return ""
+
+
 def state_dict(subject: NetworkSubject) -> str:
     """Its arguments and its state dict, which opens without running code, are all that it is."""
     net, batch = subject.net(), subject.batch()
@@ -221,6 +236,7 @@ NETWORK_CONTRACTS = named(
     rows_apart,
     padding,
     low_precision,
+    other_device,
     state_dict,
     gradients,
 )

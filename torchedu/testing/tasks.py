@@ -20,6 +20,8 @@ from torchedu.models import Network
 from torchedu.schema import Names, Vocabulary
 from torchedu.testing.batches import rows
 from torchedu.testing.contract import TOLERANCE, apart, keep, moved, named, seeded
+from torchedu.testing.devices import KINDS
+from torchedu.testing.steps import syncs
 
 
 def check_task(task: Callable[..., Domain], data: Agreeing) -> None:
@@ -252,6 +254,13 @@ def predictions(subject: TaskSubject) -> str:
     return "" if len(set(lengths.values())) == 1 else f"columns of the lengths {lengths}"
 
 
+def other_device(subject: TaskSubject) -> str:
+    """Loss, scores and predictions are computed where the batch is, in what GPUs have and allow."""
+    for kind in KINDS:
+        syncs(subject.task(), subject.batch(), subject.batch("val"), kind)
+    return ""
+
+
 def pseudonyms(subject: TaskSubject) -> str:
     """Each row of a batch has a text that leads its owner to it."""
     task, batch = subject.task(), subject.batch("val")
@@ -352,5 +361,6 @@ TASK_CONTRACTS = named(
     checkpoint,
     agreement,
     grown,
+    other_device,
 )
 """What every task keeps, in the order in which it is checked."""

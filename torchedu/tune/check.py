@@ -6,7 +6,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from torchedu.errors import ConfigError, TorcheduError
+from lightning.pytorch.utilities import rank_zero_info
+
+from torchedu.errors import ConfigError, TorcheduError, worded
 from torchedu.run import RunConfig, build
 from torchedu.run.building import instantiated
 from torchedu.tune.measure import Measure
@@ -123,6 +125,15 @@ def _scored(asked: Asked, goals: Goals) -> int:
         logged = [name for name in run.trainer.callback_metrics if name.startswith("val/")]
         compared = [name for name, gap in measure.measured.items() if not math.isnan(gap)]
         check_logged(goals, logged, compared, run.data.vocabulary.groups)
+        for name, floor in measure.floors.items():
+            if floor > 0:
+                rank_zero_info(
+                    worded(
+                        f"{name}: chance alone makes gaps of about {floor:.2f} between so few as "
+                        "the validation part has; smaller ones count as none (0). "
+                        "More people (⟦data.val⟧) show smaller gaps."
+                    )
+                )
         return int(run.trainer.max_epochs or 1)
 
 

@@ -12,8 +12,8 @@ from torchedu.run import RunConfig, build
 from torchedu.run.training import train
 from torchedu.run_folder import RunFolder
 from torchedu.tune.results import Standing, standing, write_best, write_table
-from torchedu.tune.sections import sections
-from torchedu.tune.study import Study
+from torchedu.tune.sections import TITLE, sections
+from torchedu.tune.study import SEEDS, Study
 from torchedu.tune.tested import OnTest, on_test
 from torchedu.tune.trial import QUIET
 
@@ -56,7 +56,7 @@ def ended(study: Study, seeds: int) -> Final:
     again: dict[int, dict[str, OnTest]] = {}
     page: Path | None = None
     first = int(parse_yaml(best.read_text("utf-8")).get("seed_everything") or 0)
-    for seed in range(first, first + seeds):
+    for seed in (number % SEEDS for number in range(first, first + seeds)):
         folder = study.folder / "best" / f"{now.best.number:04d}-seed-{seed}"
         words = ["--config", str(best), "--run", str(folder), "--seed_everything", str(seed)]
         if not RunFolder(folder).evaluation.is_file():
@@ -80,8 +80,7 @@ def _reported(
     file = RunFolder(folder).evaluation
     content = parse_json(file.read_text("utf-8"))
     own = [section.to_json() for section in sections(study, now, tested, again)]
-    titles = {section["title"] for section in own}
-    rest = [section for section in content["sections"] if section["title"] not in titles]
+    rest = [each for each in content["sections"] if not each["title"].startswith(TITLE)]
     write_json(file, {**content, "sections": [*own, *rest]})
     try:
         return write_report(folder)

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -39,6 +39,7 @@ class Measure(Callback):
         steps: Validations so far.
         reached: What the best network reached, by name; how alike it serves groups is left out.
         measured: What the last validation measured.
+        floors: By goals that compare groups, how large a gap chance alone made there.
         stopped: Whether the trial was stopped before its end.
     """
 
@@ -52,6 +53,7 @@ class Measure(Callback):
         self.steps = 0
         self.reached: dict[str, float] = {}
         self.measured: dict[str, float] = {}
+        self.floors: dict[str, float] = {}
         self.stopped = False
         self._best = float("nan")
         self._spent = 0.0  # CPU-seconds before this process
@@ -136,7 +138,9 @@ class Measure(Callback):
         logged = trainer.callback_metrics
         measured = {name: float(logged[name]) for name in names if name in logged}
         if self._is_judging:
-            measured |= gaps(self._judged(trainer, task), self.goals)
+            judged_gaps = gaps(self._judged(trainer, task), self.goals)
+            measured |= {name: gap.value for name, gap in judged_gaps.items()}
+            self.floors = {name: gap.floor for name, gap in judged_gaps.items()}
         if COST in names:
             measured[COST] = sum(on_all(self._cost()))
         if LATENCY in names and self._times:
@@ -163,7 +167,19 @@ class Measure(Callback):
         return self._spent + _cpu() - self._since
 
 
-def gaps(of: Judged | None, goals: Goals) -> dict[str, float]:
+class Gap(NamedTuple):
+    """How alike groups are served.
+
+    Attributes:
+        value: The largest ABROCA above its noise floor; not a number where none can be compared.
+        floor: The highest of the noise floors: a smaller gap may go unseen.
+    """
+
+    value: float
+    floor: float
+
+
+def gaps(of: Judged | None, goals: Goals) -> dict[str, Gap]:
     """Return how alike groups are served, by the names of the goals that ask for it.
 
     Args:
@@ -172,7 +188,12 @@ def gaps(of: Judged | None, goals: Goals) -> dict[str, float]:
     """
     asked = {} if of is None else dict.fromkeys(goals.fairness, of)
     how = {"permutations": PERMUTATIONS, "resamples": 0}
-    return {name: unfairness(of.audit(attribute_of(name), **how)) for name, of in asked.items()}
+    audits = {name: of.audit(attribute_of(name), **how) for name, of in asked.items()}
+    return {name: Gap(unfairness(audit), _floor(audit)) for name, audit in audits.items()}
+
+
+def _floor(audit: Mapping[str, Any] | None) -> float:
+    return max((gap["floor"] for gap in gaps_of(audit) if gap["value"] is not None), default=np.nan)
 
 
 def attribute_of(name: str) -> str | None:

@@ -20,8 +20,8 @@ MEASURED = {
 }
 """Objectives that no task logs; all of them are the better the lower they are."""
 _LOWER = re.compile(r"loss|error|perplexity|rmse|mae|mse|brier")
-_WRITTEN = re.compile(r"([+-]?)([^\s<>=+-][^\s<>=]*)")
-_LIMIT = re.compile(r"([^\s<>=]+)\s*(<=|>=)\s*(\S+)")
+_WRITTEN = re.compile(r"([+-]?)([^\s<>=+-][^<>=]*)")
+_LIMIT = re.compile(r"([^\s<>=][^<>=]*?)\s*(<=|>=)\s*(\S+)")
 
 
 def is_fairness(name: str) -> bool:

@@ -8,8 +8,7 @@ the process is gone, or begins one.
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -21,7 +20,6 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 import torchedu
 from torchedu.errors import ConfigError, TrainingError
-from torchedu.ray_address import meet
 from torchedu.tune.check import Devices
 from torchedu.tune.forks import end_with
 from torchedu.tune.results import WHOLE, standing
@@ -31,30 +29,6 @@ from torchedu.tune.workers import LOOK, ended_with_this, speak_apart, work
 
 PATIENCE = 60.0
 """Seconds that each node has to say what it sees of the study."""
-
-
-@contextmanager
-def cluster() -> Iterator[None]:
-    """Join the cluster that Ray's own variables name, or the one of this host, or begin one here.
-
-    Raises:
-        ConfigError: It cannot be reached, or asks for another token.
-    """
-    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the other one speaks whatever it is told
-    try:
-        meet(os.environ.get("RAY_ADDRESS", ""))
-        ray.init(log_to_driver=False, logging_level="ERROR", include_dashboard=False)
-    except (ConnectionError, OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-        said = " ".join(str(error).split()) or type(error).__name__
-        raise ConfigError(
-            f"⟦engine⟧ ray: no cluster at {os.environ.get('RAY_ADDRESS', 'this host')}: "
-            f"{said[:200]}",
-            "See RAY_ADDRESS, and RAY_AUTH_MODE and RAY_AUTH_TOKEN as the cluster has them.",
-        ) from None
-    try:
-        yield
-    finally:
-        ray.shutdown()
 
 
 def work_on_ray(

@@ -187,7 +187,7 @@ def front_of(folder: Path, space: Space) -> list[dict[str, Any]]:
         with (folder / "trials.csv").open(newline="", encoding="utf-8") as file:
             rows = [row for row in csv.DictReader(file) if row["front"]]
         return [
-            space.named({name: parse_yaml(row[name]) for name in wanted & row.keys() if row[name]})
+            space.named({name: _plain(row[name]) for name in wanted & row.keys() if row[name]})
             for row in rows
         ]
     except (OSError, ValueError, LookupError, TypeError, csv.Error):
@@ -224,9 +224,11 @@ def _row(trial: FrozenTrial, goals: Goals) -> Row:
 
 
 def _plain(value: Any) -> Any:
-    """Return the number that a label of a choice stands for, or it."""
-    with suppress(ValueError):
-        return int(value) if str(value).lstrip("-").isdigit() else float(value)
+    """Return the number that a label of a choice, or a cell of the table, stands for, or it."""
+    for number in (int, float) if isinstance(value, str) else ():
+        with suppress(ValueError):
+            if str(number(value)) == value and math.isfinite(number(value)):
+                return number(value)
     return value
 
 

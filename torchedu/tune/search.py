@@ -1,11 +1,12 @@
 """A search from its words to its report."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from pathlib import Path
 
-from torchedu.errors import ConfigError, MissingExtraError, TrainingError, allowed
+from torchedu.errors import ConfigError, TrainingError, allowed
 from torchedu.ranges import COUNT, NOT_NEGATIVE, check_range
+from torchedu.ray_address import cluster
 from torchedu.tune.check import checked, devices_of
 from torchedu.tune.final import Final, ended
 from torchedu.tune.forks import in_process
@@ -66,7 +67,7 @@ def search(
     apart = engine == "optuna" and (here > 1 or devices.ranks > 1)
     with ExitStack() as stack:
         if engine == "ray":
-            stack.enter_context(_cluster())
+            stack.enter_context(cluster())
         known = in_process(checked, asked, space) if apart else checked(asked, space)
         study = Study(folder, asked, known.goals, storage, known.most)
         study.offer([known.recipe, *past])
@@ -92,11 +93,3 @@ def search(
     if now.best is None:
         raise none_whole(now)
     return now, in_process(ended, study, seeds) if apart else ended(study, seeds)
-
-
-def _cluster() -> AbstractContextManager[None]:
-    try:
-        from torchedu.tune.on_ray import cluster
-    except ImportError:
-        raise MissingExtraError("A search on a Ray cluster", "ray", "ray") from None
-    return cluster()

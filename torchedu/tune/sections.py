@@ -17,8 +17,10 @@ from torchedu.sections import (
 )
 from torchedu.tune.results import FAILED, STOPPED, WHOLE, Row, Standing, importances
 from torchedu.tune.study import Study
-from torchedu.tune.tested import OnTest
+from torchedu.tune.tested import OnTest, overlooked
 
+TITLE = "The search: "
+"""Begins the title of each section."""
 Tested = dict[int, dict[str, OnTest]]
 
 
@@ -55,6 +57,7 @@ def _front(now: Standing, tested: Tested) -> Section:
         "is. On the test part, which no choice looked at, they reach what the table tells; in "
         "brackets where that lies in 95 of 100 draws of other people."
     )
+    words += filter(None, (overlooked(n, rows[n].reached, at) for n, at in tested.items()))
     columns = ["trial", *goals.names]
     columns += [f"{_plain(name)}, test" for name in goals.names if name in _any(tested)]
     cells: list[list[str | Number]] = []
@@ -63,7 +66,7 @@ def _front(now: Standing, tested: Tested) -> Section:
         cells.append(
             [
                 f"{number}{' (the best)' if number == now.best.number else ''}",
-                *(_cell(reached[name]) for name in goals.names),
+                *(_reached(reached[name]) for name in goals.names),
                 *(_interval(scores.get(name)) for name in goals.names if name in _any(tested)),
             ]
         )
@@ -71,7 +74,7 @@ def _front(now: Standing, tested: Tested) -> Section:
     names = [*goals.names][:2]
     if len(names) == 2:
         forms.insert(0, _points(now, *names))
-    return Section("The search: the best trials", "\n".join(words), forms)
+    return Section(f"{TITLE}the best trials", "\n".join(words), forms)
 
 
 def _points(now: Standing, y: str, x: str) -> Points:
@@ -111,14 +114,14 @@ def _again(now: Standing, seeds: Tested) -> Section | None:
         [str(seed), *(_interval(scores.get(n)) for n in names)] for seed, scores in seeds.items()
     ]
     return Section(
-        "The search: the best one by other seeds", sentence,
+        f"{TITLE}the best one by other seeds", sentence,
         [Table(["seed", *(f"{_plain(name)}, test" for name in names)], rows)],
     )  # fmt: skip
 
 
 def _mattered(study: Study, now: Standing) -> Section:
     """Tell which options mattered."""
-    title = "The search: what mattered"
+    title = f"{TITLE}what mattered"
     forms = []
     for name in now.goals.names:
         shares = importances(study, name)
@@ -146,7 +149,7 @@ def _all(now: Standing) -> Section:
     columns = ["trial", "state", *now.goals.names, "validations", *options, "why it failed"]
     cells: list[list[str | Number]] = [
         [
-            str(row.number), row.state, *(_cell(row.reached.get(n)) for n in now.goals.names),
+            str(row.number), row.state, *(_reached(row.reached.get(n)) for n in now.goals.names),
             row.validations, *(_cell(row.options.get(n)) for n in options), row.error[:120],
         ]
         for row in now.rows
@@ -156,7 +159,7 @@ def _all(now: Standing) -> Section:
         "A line a trial, over its options and what it reached on the validation part; the front "
         "stands out. A line has a gap where an option did not apply."
     )
-    return Section("The search: all trials", sentence, [Parallels(axes, marked), table])
+    return Section(f"{TITLE}all trials", sentence, [Parallels(axes, marked), table])
 
 
 def _axis(name: str, values: Sequence[object]) -> Upright:
@@ -182,6 +185,10 @@ def _cell(value: object) -> str:
     if value is None:
         return "–"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _reached(value: float | None) -> str:
+    return f"{value:.4f}" if value is not None and abs(value) < 10 else _cell(value)
 
 
 def _interval(score: OnTest | None) -> str:

@@ -1,8 +1,9 @@
 """What is searched: a file that names options, and what each of them may be."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, NamedTuple
 
 from optuna import Trial
@@ -74,11 +75,11 @@ class Dimension:
     def nearest(self, value: Any) -> Any:
         """Return the label or number that stands for an option's value; None where none does."""
         if self.choices:
-            short = str(value).rpartition(".")[2]  # a class is known by its import path as well
-            for label, choice in self.choices.items():
-                if choice == value or (isinstance(choice, str) and choice == short):
-                    return label
-            return None
+            text = value if isinstance(value, str) else json.dumps(value, default=str)
+            short = text.rpartition(".")[2]  # a class is known by its import path as well
+            if text in self.choices:
+                return text
+            return next((label for label, choice in self.choices.items() if choice == short), None)
         number = isinstance(value, int | float) and not isinstance(value, bool)
         return value if number and self.distribution._contains(value) else None
 
@@ -110,6 +111,7 @@ class Space:
         except ValueError as error:
             raise ConfigError(f"⟦space⟧ is no YAML: {error}", _EXAMPLE) from None
         dimensions = _dimensions(content)
+        _check_once(dimensions)
         if not dimensions:
             raise ConfigError("⟦space⟧ names no option.", _EXAMPLE)
         return cls(dimensions)
@@ -167,7 +169,9 @@ def _probes(dimensions: Sequence[Dimension], under: Values) -> Iterator[Probe]:
 
 def _named(dimensions: Sequence[Dimension], values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for dimension in dimensions:
-        label = dimension.nearest(values.get(dimension.option))
+        label = None
+        if dimension.option in values:
+            label = dimension.nearest(values[dimension.option])
         if label is None:
             continue
         yield dimension.name, label
@@ -180,6 +184,19 @@ def _dimensions(content: Any, under: str = "") -> list[Dimension]:
         inside = f" below {under}" if under else ""
         raise ConfigError(f"⟦space⟧ holds {str(content)[:60]!r}{inside}, no options.", _EXAMPLE)
     return [_dimension(str(option), given, under) for option, given in content.items()]
+
+
+def _check_once(dimensions: Sequence[Dimension], above: Collection[str] = ()) -> None:
+    """Refuse an option that stands beside a choice and below it: the one would hide the other."""
+    here = {*above, *(dimension.option for dimension in dimensions)}
+    for dimension in dimensions:
+        if dimension.option in above:
+            raise ConfigError(
+                f"⟦space⟧ names {dimension.option} below a choice, and above or beside it.",
+                "Name it in one of these places.",
+            )
+        for below in dimension.below.values():
+            _check_once(below, here)
 
 
 def _dimension(option: str, given: Any, under: str) -> Dimension:
@@ -206,7 +223,10 @@ def _dimension(option: str, given: Any, under: str) -> Dimension:
 def _choice(option: str, name: str, given: Any, where: str) -> Dimension:
     if not (isinstance(given, list | dict) and given):
         raise ConfigError(f"{where}: choice is {given!r}.", "List the values, or map each to more.")
-    choices = {_word(value): value for value in given}
+    try:
+        choices = {_word(value): value for value in given}
+    except TypeError as error:  # YAML knows dates, which no option takes
+        raise ConfigError(f"{where}: {error}.", 'Quote a text: "2026-11-30".') from None
     if len(choices) < len(given):
         raise ConfigError(f"{where}: choice names a value twice.", "Name each once.")
     inside = given if isinstance(given, dict) else {}
@@ -225,7 +245,7 @@ def _numbers(kind: str, given: Mapping[str, Any], where: str) -> BaseDistributio
     right = len(numbers) == 2 + (step is not None) and not any(
         isinstance(value, bool) or not isinstance(value, kinds) for value in numbers
     )
-    if not right or not ends[0] < ends[1] < float("inf"):
+    if not right or not all(map(isfinite, numbers)) or ends[0] >= ends[1]:
         raise ConfigError(
             f"{where}: {kind} is {ends!r}{'' if step is None else f', step {step!r}'}.",
             f"Give two {noun}, the lower one first, as [1, 8]; write .001 as 0.001 or 1.0e-3.",
@@ -242,4 +262,9 @@ def _numbers(kind: str, given: Mapping[str, Any], where: str) -> BaseDistributio
         )
     if kind == "int":
         return IntDistribution(ends[0], ends[1], log, step or 1)
-    return FloatDistribution(float(ends[0]), float(ends[1]), log, step and float(step))
+    try:
+        return FloatDistribution(float(ends[0]), float(ends[1]), log, step and float(step))
+    except ArithmeticError:
+        raise ConfigError(
+            f"{where}: step is {step!r}, too small for {kind} {ends!r}.", "Leave it out."
+        ) from None

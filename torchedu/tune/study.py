@@ -29,6 +29,8 @@ if os.name == "posix":
 
 SAMPLERS = ("tpe", "random", "nsga2", "qmc")
 """How the next trial is chosen: Optuna's samplers by name."""
+SEEDS = 2**32
+"""Numbers that a seed may be, from 0: what generators of random numbers take."""
 LIVES = 4
 """Workers that may die at one trial without its getting any further; then it has failed."""
 TAKEN_UP = "taken up"
@@ -221,7 +223,7 @@ class Seeded(BaseSampler):
         self._own = self._drawn(0)
 
     def _drawn(self, number: int) -> BaseSampler:
-        seed = self._seed * 1_000_003 + number
+        seed = (self._seed * 1_000_003 + number) % SEEDS
         match self._name:
             case "tpe":
                 return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True)
@@ -229,7 +231,7 @@ class Seeded(BaseSampler):
                 return optuna.samplers.NSGAIISampler(seed=seed, population_size=8)
             case "qmc":
                 return optuna.samplers.QMCSampler(
-                    seed=self._seed, scramble=True, warn_independent_sampling=False
+                    seed=self._seed % SEEDS, scramble=True, warn_independent_sampling=False
                 )
             case _:
                 return optuna.samplers.RandomSampler(seed=seed)

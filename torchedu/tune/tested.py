@@ -1,6 +1,7 @@
 """What the best trials reach on the test part, which no choice among them looks at."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from torchedu.prediction.stream import predicted
 from torchedu.run import Run, RunConfig, build
 from torchedu.run_folder import RunFolder
 from torchedu.tune.measure import attribute_of, gaps_of, unfairness
-from torchedu.tune.objectives import Goals, is_score
+from torchedu.tune.objectives import Goals, is_fairness, is_score
 from torchedu.tune.trial import QUIET
 
 
@@ -57,6 +58,31 @@ def on_test(folder: Path, goals: Goals) -> dict[str, OnTest]:
         scores = logged(run.task, run.data, Request(run.trainer, "test", None, False))
         known = {f"val/{name}": OnTest(score) for name, score in scores.items()} | known
     return {name: known[name] for name in goals.names if name in known}
+
+
+def overlooked(number: int, reached: Mapping[str, float], tested: Mapping[str, OnTest]) -> str:
+    """Say which gaps the test part has where the validation part showed none above chance.
+
+    Args:
+        number: A trial's.
+        reached: What it reached on the validation part.
+        tested: What it reaches on the test part.
+
+    Returns:
+        A sentence; empty where there is none.
+    """
+    gaps = [
+        f"{score.value:.3f} ({name.removeprefix('val/')})"
+        for name, score in tested.items()
+        if is_fairness(name) and reached.get(name) == 0 and score.value > 0
+    ]
+    if not gaps:
+        return ""
+    return (
+        f"Trial {number} has a gap of {' and '.join(gaps)} on the test part, where the validation "
+        "part, of fewer people, showed none above chance: it was not chosen for being fair. A "
+        "larger validation part shows smaller gaps."
+    )
 
 
 def _opened(folder: Path) -> Run:

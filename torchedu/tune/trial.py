@@ -96,9 +96,8 @@ def gaps_of_best(run: Run, goals: Goals) -> dict[str, float]:
     """Return how alike the network that was kept serves groups of the validation part."""
     if not goals.fairness:
         return {}
-    return gaps(
-        judged(run.task, run.data, predicted(run.task, run.data, "val", run.trainer)), goals
-    )
+    of = judged(run.task, run.data, predicted(run.task, run.data, "val", run.trainer))
+    return {name: gap.value for name, gap in gaps(of, goals).items()}
 
 
 def tell(

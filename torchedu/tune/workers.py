@@ -14,6 +14,7 @@ import torch
 
 from torchedu.checkpoints import STOPPED
 from torchedu.errors import TrainingError
+from torchedu.threads import share
 from torchedu.tune.forks import INTERRUPTED, forked
 from torchedu.tune.space import Space
 from torchedu.tune.study import Study
@@ -110,8 +111,7 @@ def _worker(study: Study, space: Space, most: int, workers: int, ranks: int, pla
     gpus = gpus_of(place, ranks)
     if workers > 1 and gpus:
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
+    share(workers * ranks)
     work(Study(*study.parts), space, most, ranks)
 
 

@@ -108,7 +108,7 @@ def test_a_format_or_option_that_is_not_there_is_told(tmp_path: Path) -> None:
 OWN = (
     *("csv", "parquet", "jsonl", "enrolments", "events", "xapi", "texts", "transcripts", "chats"),
     *("wide", "moodle", "canvas", "forms", "students", "gradebook", "recordings"),
-    *("moodle_log", "open_edx"),
+    *("moodle_log", "open_edx", "spoken"),
 )
 """Formats of data of one's own, which nobody is to cite."""
 

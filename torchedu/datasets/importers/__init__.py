@@ -3,7 +3,15 @@
 A package of one's own adds a format or a kind of data by a subclass of ``Importer``.
 """
 
-from torchedu.datasets.importers import answers, chats, enrolments, events, texts, transcripts
+from torchedu.datasets.importers import (
+    answers,
+    chats,
+    enrolments,
+    events,
+    spoken,
+    texts,
+    transcripts,
+)
 from torchedu.datasets.importers.importer import Importer
 from torchedu.datasets.importers.reading.look import look_at
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve
@@ -38,6 +46,7 @@ __all__ = [
     "likely_formats",
     "look_at",
     "open_store",
+    "spoken",
     "texts",
     "transcripts",
     "untold",

@@ -1,6 +1,7 @@
 """The formats that there are, and the one door from raw files to a store."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import entry_points
 from inspect import isabstract
@@ -113,6 +114,34 @@ def imported(
             f"the file cannot be read ({error}).", "Export it again.", file=raw
         ) from None
     return importer.store(out)
+
+
+@contextmanager
+def as_options_of(arguments: Container[str]) -> Iterator[None]:
+    """Tell an importer's options as a data module's arguments, or as its ``options``.
+
+    Args:
+        arguments: The data module's arguments.
+    """
+    own = formats().values()
+    try:
+        yield
+    except TorcheduError as error:
+        names = {option: option.partition(".")[0] for option in error.options()}
+        mine = {option for option, name in names.items() if name in arguments}
+        rest = {
+            option
+            for option, name in names.items()
+            if option not in mine and any(name in kind.options() for kind in own)
+        }
+        if rest and "options" not in arguments:
+            error.remedy += " It is an option of torchedu data import."
+            rest = set()
+        error.rename(
+            lambda option: f"data.{option}" if option in mine else
+            f"data.options.{option}" if option in rest else option
+        )  # fmt: skip
+        raise
 
 
 def _with_own_options(error: TorcheduError, importer: Importer) -> None:

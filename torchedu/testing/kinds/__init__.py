@@ -6,6 +6,7 @@ from torchedu.testing.kinds.kind import Kind, NetworkSubject, kind_of
 from torchedu.testing.kinds.lessons import Sentences
 from torchedu.testing.kinds.recommendation import Courses
 from torchedu.testing.kinds.risk import Events
+from torchedu.testing.kinds.spoken import Speech
 from torchedu.testing.kinds.tracing import Answers
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Kind",
     "NetworkSubject",
     "Sentences",
+    "Speech",
     "Texts",
     "Tokens",
     "kind_of",

@@ -267,11 +267,11 @@ def _ranges(
         edge = score if column is None else np.where(np.isnan(column), score, column)
         reduce.at(edges[:, place], prompt, edge)
     edges = np.where(np.isfinite(edges), edges, np.nan)
-    steps = [_step(score[prompt == i], edges[i, 0]) for i in range(num_prompts)]
+    steps = [step_of(score[prompt == i], edges[i, 0]) for i in range(num_prompts)]
     return np.concatenate([edges, np.array(steps)[:, None]], 1)
 
 
-def _step(score: NDArray[np.float64], low: float) -> float:
+def step_of(score: NDArray[np.float64], low: float) -> float:
     """Return the largest usual step from the lowest score that leads to every other one."""
     places = [(score[~np.isnan(score)] - low) / step for step in STEPS]
     fits = [bool((np.abs(place - np.rint(place)) < 1e-3).all()) for place in places]

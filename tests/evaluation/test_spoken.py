@@ -1,0 +1,115 @@
+"""Answers typed and spoken from a table to grades: trained, scored, predicted, forgotten."""
+
+import csv
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow.csv as arrow_csv
+import pytest
+
+from tests.spoken_files import write_answers
+from torchedu.cli import main
+from torchedu.engine import open_engine
+from torchedu.errors import DataError
+
+SHORT = ("--trainer.accelerator", "cpu", "--trainer.max_epochs", "6")
+
+
+class Trained(NamedTuple):
+    run: Path
+    raw: Path
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    folder = tmp_path_factory.mktemp("spoken")
+    raw, run = write_answers(folder / "in"), folder / "run"
+    words = ["fit", "--config", "spoken", "--data.path", str(raw), "--data.traits", "[length]",
+             "--data.groups", "[sex]", "--data.options.rate", "8000", "--model.net.dim", "16",
+             "--model.net.blocks", "1", "--data.batch_size", "8", "--run", str(run)]  # fmt: skip
+    assert main([*words, *SHORT]) == 0
+    return Trained(run, raw)
+
+
+def evaluation(run: Path) -> dict:
+    return json.loads((run / "evaluation.json").read_text("utf-8"))
+
+
+def test_scores_stand_beside_text_sound_and_duration_alone(trained: Trained) -> None:
+    found = evaluation(trained.run)
+    assert found["task"] == "AnswerGrading"
+    assert [*found["columns"]][:3] == ["score_pcc", "score_qwk", "score_mae"]
+    names = [row["name"] for row in found["scores"]]
+    assert names == ["SpokenGrader", "text alone", "sound alone", "duration alone"]
+    by_name = {row["name"]: row for row in found["scores"]}
+    assert by_name["duration alone"]["length_pcc"] > 0.95  # the length is the duration
+    assert found["lead"].startswith("SpokenGrader grades with a PCC of score of")
+    assert found["counts"]["speakers"] == 2
+    said = {section["title"]: section["sentence"] for section in found["sections"]}
+    assert (
+        "of 2 speakers: no number here carries a claim for a new speaker" in said["Within speakers"]
+    )
+    assert {(row["score"], row["by"]) for row in found["channels"]} == {
+        (score, by)
+        for score in ("score", "length")
+        for by in ("all that there is", "the text alone", "the sound alone")
+    }
+    assert all(row["low"] <= row["value"] <= row["high"] for row in found["within"]
+               if row["low"] is not None)  # fmt: skip
+    page = (trained.run / "report.html").read_text("utf-8")
+    assert "One answer to listen to" in page
+
+
+def test_answers_without_scores_are_graded_alike_by_both_ways(
+    trained: Trained, tmp_path: Path
+) -> None:
+    rows = list(csv.DictReader(trained.raw.open(encoding="utf-8")))[:12]
+    file = trained.raw.with_name("new.csv")
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, ["id", "text", "audio"], extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+    assert main(["predict", str(trained.run), "--data.path", str(file), "--out", str(tmp_path),
+                 "--format", "csv"]) == 0  # fmt: skip
+    table = arrow_csv.read_csv(tmp_path / "grades.csv").to_pydict()
+    assert table["answer"] == [row["id"] for row in rows]
+    assert table["spoken"] == [bool(row["audio"]) for row in rows]
+    engine = open_engine(trained.run)
+    asked = [
+        {"text": row["text"], "audio": str(file.with_name(row["audio"])) if row["audio"] else ""}
+        for row in rows
+    ]
+    graded = engine.grade([{**row, "audio": row["audio"].replace("new.csv", "")} for row in asked])
+    for name in ("score", "length"):
+        values = [own[name].value for own in graded]
+        np.testing.assert_allclose(values, table[name], atol=2e-3)
+        assert all(own[name].low <= own[name].high for own in graded)
+        none = [value != value or value is None for value in table[f"{name} by what was typed"]]
+        assert none == [not row["text"] for row in rows]
+
+
+def test_rows_that_cannot_be_graded_are_named(trained: Trained, tmp_path: Path) -> None:
+    engine = open_engine(trained.run)
+    with pytest.raises(DataError, match="row 1: the field 'audio' is missing"):
+        engine.grade([{"text": "yes"}, {"text": " "}])
+    (tmp_path / "a.wav").write_bytes(b"no sound")
+    with pytest.raises(DataError, match="row 0: the field 'audio' is"):
+        engine.grade([{"audio": str(tmp_path / "a.wav")}])
+    with pytest.raises(DataError, match="row 0: the field 'audio' is"):
+        engine.grade([{"audio": str(tmp_path / "b.wav")}])
+    with pytest.raises(DataError, match="row 0: the field 'audio' is 'int'"):
+        engine.grade([{"audio": 3}])
+
+
+def test_a_speaker_can_be_forgotten(trained: Trained) -> None:
+    store = trained.raw.with_suffix(".store")
+    assert main(["data", "forget", "--student", "Ann", str(store)]) == 0
+    assert main(["data", "verify", str(store)]) == 0
+    from torchedu.datasets.spoken import SpokenStore
+
+    left = SpokenStore(store)
+    assert "Ann" not in left.speakers
+    assert left.recording.max() == left.num_rows("recordings") - 1
+    assert len(left.sound(int(np.flatnonzero(left.recording >= 0)[-1]))) > 0

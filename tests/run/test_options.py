@@ -1,0 +1,77 @@
+"""Every option of Lightning's trainer that cannot be done is refused before anything is trained."""
+
+import contextlib
+import inspect
+import io
+from pathlib import Path
+
+import pytest
+from lightning import Trainer
+
+from torchedu.cli import main
+from torchedu.run.options import NEEDED, NOTHING, RANGES
+
+REFUSED: dict[str, tuple[str, ...]] = {
+    "accelerator": ("gpu", "tpu", "quantum", ""),
+    "strategy": ("ddp_spawn", ""),
+    "devices": ("0", "-2", "1.5", "[]", "many"),
+    "num_nodes": ("0", "-1"),
+    "precision": ("16-mixed", "16-true", "64-true", "transformer-engine", "8"),
+    "callbacks": ("nothing", "BackboneFinetuning"),
+    "fast_dev_run": ("-1", "1.5"),
+    "max_epochs": ("0", "-2", "1.5"),
+    "min_epochs": ("-1",),
+    "max_steps": ("0", "-2", "1"),
+    "min_steps": ("-1",),
+    "max_time": ("00:00:00:00", "soon"),
+    "limit_train_batches": ("0", "0.0", "-1", "1.5"),
+    "limit_val_batches": ("0", "-1", "1.5"),
+    "limit_test_batches": ("-1", "1.5"),
+    "limit_predict_batches": ("-1", "1.5"),
+    "overfit_batches": ("-1", "1.5"),
+    "val_check_interval": ("0", "-1", "1000", "1.5"),
+    "check_val_every_n_epoch": ("0", "-1", "5"),
+    "num_sanity_val_steps": ("-2",),
+    "log_every_n_steps": ("-1", "1.5"),
+    "enable_checkpointing": ("false", "maybe"),
+    "accumulate_grad_batches": ("0", "-1", "1.5", "1000"),
+    "gradient_clip_val": ("-1", "nan", "inf"),
+    "gradient_clip_algorithm": ("sum",),
+    "deterministic": ("yes please",),
+    "profiler": ("xla", "fast"),
+    "barebones": ("true",),
+    "reload_dataloaders_every_n_epochs": ("-1",),
+}
+"""Values that no run can have, by option; ``benchmarks/devices_options.py`` tries all others."""
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def fit(store: Path, *words: str) -> tuple[int, list[str]]:
+    """Train a network of few numbers, and return the exit code and the lines of errors."""
+    given = ["--data.path", str(store), "--model.net", "IRT", "--data.batch_size", "16"]
+    usual = ["--trainer.accelerator=cpu", "--trainer.max_epochs=2"]
+    named = {word.partition("=")[0] for word in words}
+    usual = [word for word in usual if word.partition("=")[0] not in named]
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+        code = main(["fit", *given, *usual, *words])
+    return code, said.getvalue().strip().splitlines()
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_value_that_cannot_be_is_refused_in_two_lines_and_nothing_is_trained(
+    name: str, class_store: Path
+) -> None:
+    for value in REFUSED[name]:
+        code, lines = fit(class_store, f"--trainer.{name}={value}")
+        assert (code, len(lines)) == (2, 2), (value, lines)
+        assert not any(Path().rglob("*.ckpt")), value
+
+
+def test_what_is_checked_are_the_trainers_options() -> None:
+    known = inspect.signature(Trainer).parameters
+    assert {*REFUSED, *RANGES, *NEEDED, *NOTHING} <= known.keys()

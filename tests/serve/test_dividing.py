@@ -1,0 +1,65 @@
+"""A store copied to another number of shards answers what it did."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.serve.services import histories
+from tests.serve.test_shards import VOIDED, Sharded, record
+from torchedu.errors import ConfigError
+from torchedu.serve.dividing import divide
+from torchedu.serve.ledger import Records
+from torchedu.serve.log import EventLog
+from torchedu.serve.replay import replay
+from torchedu.serve.stores import there
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 3), (3, 2), (2, 1)])
+def test_what_is_kept_is_in_the_new_store(before: int, after: int, tmp_path: Path) -> None:
+    old = Sharded(tmp_path / "old", before)
+    key = old.keys.add("school", ["write", "read", "overrule", "admin"])
+    events = [{**e, "class": "7b"} for e in histories(12, 40, np.random.default_rng(5))]
+    for first in range(0, len(events), 50):
+        assert old.send("POST", "/events", events[first : first + 50], key)[0] == 200
+        old.get(f"/mastery?student=s{first // 50 % 12}", key)
+    statements = [record(n, f"s{n % 12}") for n in range(1, 20)]
+    void = {"verb": {"id": VOIDED},
+            "object": {"objectType": "StatementRef", "id": statements[6]["id"]}}  # fmt: skip
+    for statement in (*statements, record(99, "teacher", **void)):
+        assert old.send("POST", "/xAPI/statements", statement, key)[0] == 200
+    (decision,) = old.get("/decisions?student=s0&last=1", key)[1]["decisions"]
+    body = {"student": "s0", "decision": decision["decision"], "reason": "She was ill."}
+    assert old.send("POST", "/decisions/overrule", body, key)[0] == 200
+    asked = ["/mastery?student=s1", "/overview?class=7b", "/xAPI/statements?limit=100", "/acts",
+             "/mastery?student=s7", f"/xAPI/statements?voidedStatementId={statements[6]['id']}",
+             "/health"]  # fmt: skip
+    said = [old.get(path, key) for path in asked]
+    assert all(status == 200 for status, _ in said)
+    old.close()
+    (tmp_path / "new").mkdir()
+    number = divide(there(old.stores[0].file), tmp_path / "new" / "service.db", after)
+    new = Sharded(tmp_path / "new", after)
+    assert [new.get(path, key) for path in asked] == said
+    assert number == len(events) + 20 + 19 + 1  # statements, what they mean, and a mark
+    again = [
+        row for row in new.get("/decisions?student=s0", key)[1]["decisions"] if row["overrides"]
+    ]
+    assert [row["time"] for row in again] == [decision["time"]]
+    (follower,) = new.services[0].followers
+    opened = {"small": follower.engine.domain}  # type: ignore[attr-defined]
+    new.close()
+    for store in new.stores:
+        log = EventLog(store)
+        outcomes = list(replay(log, opened, {"small": {}}))
+        assert [outcome for outcome in outcomes if outcome.differs] == []
+        assert len(outcomes) == len(Records(log.tables).decisions())
+        log.close()
+
+
+def test_a_store_that_is_there_is_not_written_over(tmp_path: Path) -> None:
+    old = Sharded(tmp_path / "old", 1)
+    old.close()
+    for place, shards in ((old.stores[0].file, 2), (tmp_path / "new.db", 0)):
+        with pytest.raises(ConfigError, match="new"):
+            divide(old.stores, place, shards)

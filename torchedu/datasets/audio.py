@@ -1,0 +1,163 @@
+"""Recordings of sound, of any common form, as samples of one channel at one rate."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from torchedu.errors import MissingExtraError
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+"""Endings of recordings in lower case; what they hold is told by their content."""
+RATES = (4_000, 192_000)
+"""Samples a second that a recording of speech may have; a header that says else is wrong."""
+MOST_CHANNELS = 8
+LEAST_SECONDS = 0.05
+"""A shorter recording holds no sound of speech."""
+SILENT = 1e-3
+"""The loudest sample of what is silent, as a share of the loudest there can be: -60 dB."""
+CUT = 0.01
+"""Share of what a file announces that it may lack: some encoders round up."""
+BLOCK = 1 << 18
+"""Samples that are decoded at once."""
+_DATA = re.compile(r"^data\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
+_UNSAID = (0, 0x7FFFFFFF)
+"""Sizes that a stream announces which knows none: none, or the largest there can be."""
+
+
+class BadRecording(ValueError):
+    """A recording cannot be used; the text says why, without values."""
+
+
+class Recording(NamedTuple):
+    """What a file of sound holds.
+
+    Attributes:
+        samples: Of one channel at the rate that was asked for, int16; shape (samples,).
+        channels: How many channels it had, whose mean this is.
+        coding: How its samples were kept, such as ``PCM_U8``.
+    """
+
+    samples: NDArray[np.int16]
+    channels: int
+    coding: str
+
+
+def decode(stream: Any, rate: int, most_seconds: float) -> Recording:
+    """Read a recording: WAV, FLAC, OGG, MP3 and what else libsndfile knows.
+
+    It is decoded and brought to the rate block by block, so that memory goes by what comes out.
+
+    Args:
+        stream: The file, opened for reading bytes in any order.
+        rate: Samples a second that are wanted.
+        most_seconds: A longer one is refused.
+
+    Raises:
+        BadRecording: It is empty, cut, silent, too long or too short, or no sound.
+        MissingExtraError: soundfile or soxr is not installed.
+    """
+    soundfile, soxr = _packages()
+    try:
+        file = soundfile.SoundFile(stream)
+    except (soundfile.SoundFileError, OSError, TypeError):
+        raise BadRecording("no sound can be read from the recording") from None
+    with file:
+        if not RATES[0] <= file.samplerate <= RATES[1]:
+            raise BadRecording("the recording's header tells no rate of speech")
+        if file.channels > MOST_CHANNELS:
+            raise BadRecording("the recording's header tells too many channels")
+        if file.frames / file.samplerate > most_seconds:
+            raise BadRecording("the recording is too long")
+        if _is_cut(file.extra_info):
+            raise BadRecording("the recording is cut")
+        resampler = soxr.ResampleStream(file.samplerate, rate, 1, dtype="float32")
+        parts, read = [], 0
+        try:
+            for block in _blocks(file):
+                read += len(block)
+                if read / file.samplerate > most_seconds:
+                    raise BadRecording("the recording is too long")
+                if not np.isfinite(block).all():
+                    raise BadRecording("the recording holds numbers that are no sound")
+                parts.append(_whole_numbers(resampler.resample_chunk(block)))
+        except soundfile.SoundFileError:
+            raise BadRecording("the recording is cut") from None
+        if read < (1 - CUT) * file.frames - file.samplerate * LEAST_SECONDS:
+            raise BadRecording("the recording is cut")
+        parts.append(_whole_numbers(resampler.resample_chunk(np.empty(0, np.float32), last=True)))
+        samples = np.concatenate(parts)
+        check(samples, rate)
+        return Recording(samples, file.channels, file.subtype)
+
+
+def from_samples(samples: NDArray[Any], own: int, rate: int) -> NDArray[np.int16]:
+    """Return samples in memory as a file of them would be read.
+
+    Args:
+        samples: Numbers in -1..1 or whole ones of 16 bits; shape (samples,) or (samples, channels).
+        own: Their samples a second.
+        rate: Samples a second that are wanted.
+
+    Raises:
+        BadRecording: They are no speech.
+        MissingExtraError: soxr is not installed.
+    """
+    _, soxr = _packages()
+    if samples.ndim not in (1, 2) or samples.dtype.kind not in "if":
+        raise BadRecording("the recording is no row of samples")
+    if not RATES[0] <= own <= RATES[1]:
+        raise BadRecording("the recording has no rate of speech")
+    x = samples.astype(np.float32) / ((1 << 15) if samples.dtype.kind == "i" else 1)
+    if not np.isfinite(x).all():
+        raise BadRecording("the recording holds numbers that are no sound")
+    heard = _whole_numbers(soxr.resample(x.mean(1) if x.ndim == 2 else x, own, rate))
+    check(heard, rate)
+    return heard
+
+
+def check(samples: NDArray[np.int16], rate: int) -> None:
+    """Refuse samples that are no speech.
+
+    Raises:
+        BadRecording: There are too few, or none is loud.
+    """
+    if len(samples) < LEAST_SECONDS * rate:
+        raise BadRecording("the recording is empty" if not len(samples)
+                           else f"the recording is shorter than {LEAST_SECONDS} s")  # fmt: skip
+    if np.abs(samples.astype(np.int32)).max() < SILENT * (1 << 15):
+        raise BadRecording("the recording is silent")
+
+
+def _blocks(file: Any) -> Iterator[NDArray[np.float32]]:
+    while True:
+        block = file.read(BLOCK, dtype="float32", always_2d=True)
+        if not len(block):
+            return
+        yield block.mean(1) if block.shape[1] > 1 else np.ascontiguousarray(block[:, 0])
+
+
+def _whole_numbers(samples: NDArray[np.float32]) -> NDArray[np.int16]:
+    return np.rint(samples * (1 << 15)).clip(-(1 << 15), (1 << 15) - 1).astype(np.int16)
+
+
+def _is_cut(log: str) -> bool:
+    """Say whether a header announces more than follows it, by what libsndfile noted."""
+    found = _DATA.search(log)
+    if found is None:
+        return False
+    announced, there = int(found[1]), int(found[2])
+    return there < (1 - CUT) * announced and announced not in _UNSAID and announced < _UNSAID[1]
+
+
+def _packages() -> tuple[Any, Any]:
+    try:
+        import soundfile
+        import soxr
+    except ImportError as error:
+        raise MissingExtraError("Reading recordings", error.name or "soundfile", "audio") from None
+    except OSError:  # the wheel of another system comes without libsndfile
+        raise MissingExtraError("Reading recordings", "libsndfile", "audio") from None
+    return soundfile, soxr

@@ -1,0 +1,78 @@
+"""Answers typed and spoken, graded as they come."""
+
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from torchedu.batch import SpokenBatch
+from torchedu.domains import Spoken
+from torchedu.engine.encoder import embedder
+from torchedu.engine.engine import Engine
+from torchedu.features import Embedder
+from torchedu.features.log_mel import LogMel
+from torchedu.metrics.grades import interval
+from torchedu.readers.rows import Rows
+from torchedu.readers.spoken import SpokenBatches, ranges_of, read_answers
+from torchedu.schema import SCORE
+
+
+class SpokenScore(NamedTuple):
+    """A score.
+
+    Attributes:
+        value: What is expected, on the scale that the network was trained on.
+        low: The true score lies above this, and below ``high``, with a chance of 80 %.
+        high: See ``low``.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+class SpokenEngine(Engine[Spoken], serves=Spoken):
+    """Grades answers typed and spoken."""
+
+    @torch.inference_mode()
+    def grade(self, answers: Rows) -> list[dict[str, SpokenScore]]:
+        """Grade answers.
+
+        Args:
+            answers: Each with ``text``, ``audio`` or both; see ``readers.spoken.read_answers``.
+
+        Returns:
+            Of each answer its scores, by name.
+
+        Raises:
+            DataError: A recording cannot be used, or there is nothing; it names the row, from 0.
+        """
+        chance_BYK = self.domain.chances(self.batch(answers))
+        low, high = ranges_of(self.companions).T
+        value = low + self.domain.values(chance_BYK).double().numpy() * (high - low)
+        graded: list[dict[str, SpokenScore]] = [{} for _ in value]
+        for y, name in enumerate(self.companions.vocabulary[SCORE]):
+            ends = interval(chance_BYK[:, y].double().numpy(), int(self.domain.places_Y[y]))
+            first, last = (low[y] + end * (high[y] - low[y]) for end in ends)
+            for row, scores in enumerate(graded):
+                numbers = (float(value[row, y]), float(first[row]), float(last[row]))
+                scores[name] = SpokenScore(*(round(number, 6) for number in numbers))
+        return graded
+
+    def batch(self, answers: Rows) -> SpokenBatch:
+        """Return the batch that the network reads of answers; see ``grade``."""
+        known, how = self.companions, self.companions.reading
+        store = read_answers(answers, known)
+        vectors = None if how["encoder"] is None else self._embed(store.all_texts)
+        ranges = ranges_of(known)
+        batches = SpokenBatches(
+            store, np.full((store.num_answers, len(ranges)), np.nan), ranges,
+            LogMel(int(how["rate"]), int(how["bands"])), int(how["frames"]),
+            int(how["text_bytes"]), vectors,
+        )  # fmt: skip
+        return batches(np.arange(store.num_answers))
+
+    @cached_property
+    def _embed(self) -> Embedder:
+        return embedder(self.companions)
