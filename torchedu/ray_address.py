@@ -26,11 +26,8 @@ def meet(address: str) -> None:
 
 
 @contextmanager
-def cluster(namespace: str | None = None) -> Iterator[None]:
+def cluster() -> Iterator[None]:
     """Join the cluster that Ray's own variables name, or the one of this host, or begin one here.
-
-    Args:
-        namespace: Where its actors have their names; a new one where it is None.
 
     Raises:
         ConfigError: It cannot be reached, or asks for another token.
@@ -44,10 +41,7 @@ def cluster(namespace: str | None = None) -> Iterator[None]:
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the other one speaks whatever it is told
     try:
         meet(os.environ.get("RAY_ADDRESS", ""))
-        ray.init(
-            namespace=namespace, log_to_driver=False, logging_level="ERROR",
-            include_dashboard=False,
-        )  # fmt: skip
+        ray.init(log_to_driver=False, logging_level="ERROR", include_dashboard=False)
     except (ConnectionError, OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         said = " ".join(str(error).split()) or type(error).__name__
         raise ConfigError(
