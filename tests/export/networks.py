@@ -31,13 +31,13 @@ class Remembering(KTModel):
 
     def forward(self, batch: AnswerBatch) -> Tensor:
         x_BLD = self.same(batch.item_BL) * batch.correct_BL.unsqueeze(-1)
-        number_L1 = torch.arange(1, x_BLD.shape[1] + 1).unsqueeze(-1)
+        number_L1 = torch.arange(1, x_BLD.shape[1] + 1, device=x_BLD.device).unsqueeze(-1)
         before_BLD = (x_BLD.cumsum(1) - x_BLD) / number_L1
         return (before_BLD * self.asked(batch.item_BL)).sum(-1)
 
     def initial_state(self, batch_size: int) -> State:
         ring_BMD = self.asked.weight.new_zeros(batch_size, 12, self.dim)
-        return ring_BMD, torch.zeros(batch_size, dtype=torch.int64)
+        return ring_BMD, ring_BMD.new_zeros(batch_size, dtype=torch.int64)
 
     def predict(self, state: State, asked: Asked) -> Tensor:
         ring_BMD, count_B = state

@@ -42,7 +42,7 @@ def counts_of_each(id_BLS: Tensor, correct_BL: Tensor, num: int) -> Tensor:
     whole = in_parts(_marks(correct_BL)).unsqueeze(2).expand(-1, -1, names, -1).flatten(0, 2)[order]
     before = whole.cumsum(0) - whole
     ordered = key[order]
-    places = torch.arange(len(ordered), device=key.device)
+    places = torch.arange(ordered.shape[0], device=key.device)  # len() is a constant in exports
     begins = F.pad(ordered[1:] != ordered[:-1], (1, 0), value=True)
     run = begins.cumsum(0) - 1
     first = torch.zeros_like(places).scatter_add(0, run, places * begins)[run]
