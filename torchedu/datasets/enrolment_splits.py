@@ -5,7 +5,17 @@ import numpy as np
 from torchedu.datasets import splits
 from torchedu.datasets.draws import name_keys
 from torchedu.datasets.enrolments import EnrolmentStore
-from torchedu.datasets.splits import MORE, Part, between, by_time, drawn, in_fold
+from torchedu.datasets.mapped import mapped
+from torchedu.datasets.splits import (
+    MORE,
+    Part,
+    between,
+    by_time,
+    drawn,
+    first_of,
+    in_fold,
+    whole_histories,
+)
 
 KINDS = ("last", "time", "fold")
 CHOOSERS = 1000
@@ -48,16 +58,13 @@ def split_enrolments(
     """
     splits.check_split(by, KINDS, val, test, disjoint=by == "time")
     splits.check_fold(fold, folds)
-    lengths = np.diff(store.history_offsets)
-    students = np.arange(store.num_students)
+    students, none, lengths = whole_histories(store.history_offsets)
     if by == "last":
         last = np.maximum(lengths - 1, np.minimum(lengths, 1))
-        order = np.argsort(name_keys(store, seed), kind="stable")
-        able = order[lengths[order] > 2]
-        choose = able[: max(CHOOSERS, round(len(able) * val))]
-        before = last.copy()
-        before[choose] -= 1
-        parts = between([np.zeros_like(lengths), before, last, lengths])
+        keys, chosen = name_keys(store, seed), lengths > 2
+        keys = keys[chosen]
+        chosen[chosen] = first_of(keys, max(CHOOSERS, round(len(keys) * val)))
+        parts = between([none, last - chosen, last, lengths])
     elif by == "time":
         time = store.time
         if time is None:
@@ -70,8 +77,10 @@ def split_enrolments(
         keys, parts = name_keys(store, seed), {}
         for name, where in drawn(keys, in_fold(keys, fold, folds), val).items():
             some = where & (lengths > (0 if name == "train" else 1))
-            first = np.zeros_like(lengths) if name == "train" else lengths - 1
-            parts[name] = Part(students[some], first[some], lengths[some])
+            stop = mapped(lengths[some])
+            zero = np.broadcast_to(np.int32(0), stop.shape)
+            first = zero if name == "train" else mapped(stop - 1)
+            parts[name] = Part(mapped(students[some]), first, stop)
     for name, part in parts.items():
         if part.num_answers == 0:
             raise store.fault(

@@ -158,7 +158,7 @@ def _students(
         check_fold(fold, folds)
         in_test = in_fold(keys, fold, folds)
     else:
-        in_test = _before(keys, round(num * test))
+        in_test = first_of(keys, round(num * test))
         val = val / (1 - test)  # the share is of all students here, of the rest below
     return drawn(keys, in_test, val)
 
@@ -176,17 +176,17 @@ def drawn(
     rest = ~in_test
     num = int(rest.sum())
     in_val = rest.copy()
-    in_val[rest] = _before(keys[rest], min(max(1, round(num * val)), num))
+    in_val[rest] = first_of(keys[rest], min(max(1, round(num * val)), num))
     return {"train": rest & ~in_val, "val": in_val, "test": in_test}
 
 
 def in_fold(keys: NDArray[np.uint64], fold: int, folds: int) -> NDArray[np.bool_]:
     """Say who is in a fold: whose place among all, times ``folds``, is that far."""
     first, after = (-(-number * len(keys) // folds) for number in (fold, fold + 1))
-    return _before(keys, after) & ~_before(keys, first)
+    return first_of(keys, after) & ~first_of(keys, first)
 
 
-def _before(keys: NDArray[np.uint64], count: int) -> NDArray[np.bool_]:
+def first_of(keys: NDArray[np.uint64], count: int) -> NDArray[np.bool_]:
     """Say whose keys are the first so many."""
     if count >= len(keys):
         return np.ones(len(keys), bool)

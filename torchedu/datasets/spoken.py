@@ -108,12 +108,12 @@ class SpokenStore(Store):
     def raters(self) -> Mapping[str, NDArray[np.float32]]:
         """What each person gave, by score, where several did; shape (answers, people)."""
         known = self.columns("answers")
-        found = {}
+        grades = {}
         for name in self.score_names:
             columns = [c for c in known if c.startswith(f"rater.{name}.")]
             if columns:
-                found[name] = np.stack([self.values("answers", c) for c in columns], 1)
-        return found
+                grades[name] = np.stack([self.values("answers", c) for c in columns], 1)
+        return grades
 
     @cached_property
     def lengths(self) -> NDArray[np.int64]:

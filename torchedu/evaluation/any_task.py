@@ -246,7 +246,7 @@ def evaluation(
         "origin": origin,
         "lower": lower,
         "best": best(scores, columns, lower),
-        "lead": lead(scores, columns, verb, lower)
+        "lead": lead(scores, columns, verb, lower, surely.chance)
         + _learnt_from(data)
         + _left_out(data, part)
         + reached

@@ -145,7 +145,8 @@ def left_out(run: Run, drawn: dict[str, Picture]) -> list[str]:
     else:
         lacking = [section for section in run.evaluation.sections if section.lacking]
         lines += [
-            f"{clean_name(section.title)}: {clean_name(section.sentence)}" for section in lacking
+            f"{clean_name(section.title).rstrip('?')}: {clean_name(section.sentence)}"
+            for section in lacking
         ]
     if run.config is None:
         lines.append(f"Configuration: the run has no {RunFolder.CONFIG}.")

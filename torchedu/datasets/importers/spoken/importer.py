@@ -109,6 +109,7 @@ class _Rows:
         self._part: list[int] = []
         self._part_of: dict[str, str] = {}
         self._names: set[str] = set()
+        self._read_rows = 0
 
     def take(self, piece: Piece) -> None:
         """Keep the good rows of a piece."""
@@ -172,8 +173,8 @@ class _Rows:
 
     def _named(self, given: Sequence[str], sieve: Sieve) -> list[str]:
         """Return what answers are called, after refusing names that stand twice."""
-        begin = len(self._texts["name"])
-        names = [name or f"answer {begin + i + 1}" for i, name in enumerate(given)]
+        names = [name or f"answer {self._read_rows + i + 1}" for i, name in enumerate(given)]
+        self._read_rows += len(names)
         seen, again = set(self._names), np.zeros(len(names), bool)
         for i, name in enumerate(names):
             again[i] = name in seen
