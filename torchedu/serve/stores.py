@@ -314,30 +314,31 @@ class Neighbours:
             engine.connect().execution_options(isolation_level="AUTOCOMMIT")
             for engine in self._engines
         ]
-        self._names, self._session = -1, None
-        if self._engines and store.on_server:
-            self._session = open_tables(store).connect()
-        elif self._engines:
-            names = replace(store, shard=0).beside("names")
-            self._names = os.open(names, os.O_RDWR | os.O_CREAT, 0o600)
+        self._store = store
+        self._names: int | None = None
+        self._session: Connection | None = None
 
     @contextmanager
     def holding(self, names: set[str]) -> Iterator[None]:
         """Keep the others from writing events of some names while a block runs."""
-        if not self._engines:
+        places = set(map(_number, names)) if self._engines else set()
+        if not places:
             yield
-            return
-        places = set(map(_number, names))
-        if self._session is not None:
+        elif self._store.on_server:
+            if self._session is None:
+                self._session = open_tables(self._store).connect()
             with names_held(self._session, places):
                 yield
-            return
-        try:
-            for place in sorted(places):  # all in one order: nobody waits in vain
-                fcntl.lockf(self._names, fcntl.LOCK_EX, 1, place)
-            yield
-        finally:
-            fcntl.lockf(self._names, fcntl.LOCK_UN)
+        else:
+            if self._names is None:  # first here: to close it frees what this process holds there
+                file = replace(self._store, shard=0).beside("names")
+                self._names = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                for place in sorted(places):  # all in one order: nobody waits in vain
+                    fcntl.lockf(self._names, fcntl.LOCK_EX, 1, place)
+                yield
+            finally:
+                fcntl.lockf(self._names, fcntl.LOCK_UN)
 
     def close(self) -> None:
         """Close the other shards."""
@@ -345,7 +346,7 @@ class Neighbours:
             reader.close()
         for engine in self._engines:
             engine.dispose()
-        if self._names >= 0:
+        if self._names is not None:
             os.close(self._names)
         if self._session is not None:
             self._session.close()
