@@ -35,7 +35,9 @@ gpu-campaign: install ## all that one GPU can tell in eight minutes, kept in ben
 
 # DeepSpeed, bitsandbytes, Ray, psycopg and Horovod stay out of the lock: the first three are large and slow to
 # start, the fourth is for a service, the last is built for the torch there is. What reads manifests of
-# Kubernetes stays out too; SLURM is Debian's, installed by its test, as root.
+# Kubernetes stays out too; SLURM is Debian's, installed by its test, as root. mlflow takes an older Arrow than
+# the rest has: it is in an environment of its own, which sees the other's packages behind it.
+PACKAGES := import site; print(site.getsitepackages()[0])
 test-services: install ## what needs services and builds: DeepSpeed, Horovod, Ray, SLURM, two machines, servers
 	$(BIN)/python -m pip install -qq -c constraints.txt "deepspeed>=0.19" "bitsandbytes>=0.50" "psycopg[binary]>=3.2" \
 		"ray[train,tune]>=2.52" "kubeflow-trainer-api>=2.3" "kubernetes-validate>=1.37"
@@ -44,6 +46,10 @@ test-services: install ## what needs services and builds: DeepSpeed, Horovod, Ra
 		tests/serve/test_processes.py tests/serve/test_order.py tests/serve/test_log.py tests/serve/test_shards.py \
 		tests/serve/test_postgresql.py tests/strategies/test_deepspeed.py \
 		tests/strategies/test_horovod.py tests/strategies/test_sync_batch_norm.py tests/models/test_low_rank.py
+	$(BIN)/python -m venv .venv/logs
+	$(BIN)/python -c '$(PACKAGES)' > "$$(.venv/logs/bin/python -c '$(PACKAGES)')/beside.pth"
+	.venv/logs/bin/python -m pip install -qq -c constraints.txt "wandb>=0.19" "mlflow>=2.17,<4"
+	.venv/logs/bin/python -m pytest tests/run/test_logs.py
 
 # Debian's Chromium, driven by Playwright and looked at by axe; notebooks run in Jupyter's kernel. All of
 # it stays out of the lock: it is large, and only these tests need it.

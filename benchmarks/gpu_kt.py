@@ -35,10 +35,10 @@ SMALL = "TORCHEDU_SMALL" in os.environ
 """Whether it only has to run, on whatever there is: for a try before minutes of a GPU are spent."""
 ON_GPU = torch.cuda.is_available()
 DEVICE = "cuda" if ON_GPU else "cpu"
-ANSWERS = 10_000 if SMALL else 100_000  # of a step
+ANSWERS = 500 if SMALL else 100_000  # of a step
 TURNS, PASSES = (1, 2) if SMALL else (3, 4)
 if SMALL:
-    trainer_overhead.STUDENTS = 250
+    trainer_overhead.STUDENTS, trainer_overhead.EACH, trainer_overhead.SKILLS = 250, 10, 20
 LEAST = 0.9
 KINDS = {"32-true": torch.float32, "bf16-mixed": torch.bfloat16}
 NETS = {"DKT": models.DKT, "SAKT": partial(models.SAKT, blocks=4)}

@@ -36,6 +36,7 @@ SMALL = "TORCHEDU_SMALL" in os.environ
 """Whether it only has to run, on whatever there is: for a try before minutes of a GPU are spent."""
 ON_GPU = torch.cuda.is_available()
 WHERE = "gpu" if ON_GPU else "cpu"
+TOGETHER = "flex_attention" if ON_GPU else "sdpa"  # the one has no backward pass on a CPU
 TOKENS = 32_000
 SHAPE: dict[str, Any] = {
     "model_type": "llama",
@@ -171,7 +172,7 @@ def packing(goal: str, layers: int, steps: int) -> tuple[list[Goal], Any]:
     several = [together(rows[i : i + ROWS]) for i in range(0, len(rows) - ROWS + 1, ROWS)]
     told = {
         "padded": rate(alone, shape, "sdpa", steps, WHERE)[0],
-        "packed": rate(several, shape, "flex_attention", steps, WHERE)[0],
+        "packed": rate(several, shape, TOGETHER, steps, WHERE)[0],
     }
     ratio = told["packed"] / told["padded"]
     must = f"packed at least {PACKED} times the tokens a second of padded"

@@ -34,7 +34,7 @@ from torchedu import models
 from torchedu.datasets.simulator import simulate
 
 ANSWERS = 20_000  # of a step
-STUDENTS, SKILLS, WINDOW = 3600, 1000, 200
+STUDENTS, EACH, SKILLS, WINDOW = 3600, 165, 1000, 200
 TURNS = 11
 WARM = 3  # steps after which memory has been found
 
@@ -85,7 +85,7 @@ def students(folder: Path, answers: int = ANSWERS) -> torchedu.Interactions:
     """Return a simulated class in steps of about so many answers."""
     path = folder / "class.store"
     if not path.exists():
-        simulate(path, students=STUDENTS, skills=SKILLS, items=5 * SKILLS, answers=165, seed=0)
+        simulate(path, students=STUDENTS, skills=SKILLS, items=5 * SKILLS, answers=EACH, seed=0)
     data = torchedu.Interactions(
         str(path), batch_size=1, window=WINDOW, context=0, val=0.005, test=0.005
     )

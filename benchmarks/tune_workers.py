@@ -22,7 +22,7 @@ SPACE = """
 model.lr: {float: [0.001, 0.1], log: true}
 model.net.dropout: {float: [0.0, 0.5]}
 """
-EPOCHS = 12
+EPOCHS = 8
 WORKERS = 4
 
 
@@ -76,7 +76,7 @@ def command(folder: Path, trials: int, epochs: int, more: Sequence[object]) -> l
         more: Further words.
     """
     data, space = folder / "class.store", folder / "space.yaml"
-    run([script("torchedu"), "data", "simulate", data, "--students", "400"])
+    run([script("torchedu"), "data", "simulate", data, "--students", "150"])
     space.write_text(SPACE, "utf-8")
     words = [script("torchedu"), "tune", "--space", space, "--study", folder / "study"]
     words += ["--trials", trials, "--seeds", "0", "--data.path", data, "--model.net", "ItemDKT"]

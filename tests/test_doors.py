@@ -21,6 +21,7 @@ DOORS = {
     "sections": "strict",
     "run_lock": "run_folder",
     "bounded": "yaml",
+    "stages": "",
     "schema": "",
     "companions": "people strict schema bounded run_folder numpy torch",
     "strict": "",
@@ -46,7 +47,7 @@ DOORS = {
     "engine": "export domains metrics readers features models datasets batch companions schema "
     "numpy safetensors torch",
     "datamodules": "people parallel baselines readers features models leaks datasets batch ranges "
-    "companions schema lightning numpy pyarrow torch",
+    "companions schema stages lightning numpy pyarrow torch",
     "tasks": "people parallel checkpoints callbacks domains optimizers ranks permissions "
     "companions run_folder lightning torch",
     "callbacks": "job_status parallel domains ranks run_folder lightning numpy torch",
@@ -56,12 +57,12 @@ DOORS = {
     "parallel": "layers lightning_utilities torch",
     "strategies": "parallel models layers ranks deepspeed horovod lightning torch",
     "run": "threads report evaluation strategies metrics_log checkpoints callbacks tasks "
-    "datamodules domains parsing ranges permissions strict bounded run_folder jsonargparse "
+    "datamodules domains parsing ranges permissions strict stages bounded run_folder jsonargparse "
     "lightning torch",
     "prediction": "tasks datamodules engine metrics readers features datasets ranks batch "
     "permissions schema sections run_folder lightning numpy pyarrow rich torch",
     "evaluation": "prediction tasks datamodules metrics baselines features datasets companions "
-    "schema sections run_folder lightning numpy",
+    "schema stages sections run_folder lightning numpy",
     "bench": "evaluation prediction run tasks datamodules metrics leaks parsing bounded "
     "run_folder lightning numpy pyarrow",
     "tune": "threads ray_address report evaluation prediction run checkpoints callbacks tasks "
@@ -76,7 +77,7 @@ DOORS = {
     "privacy": "people report checkpoints tasks features datasets companions schema bounded "
     "run_folder numpy pyarrow",
     "cli": "launch threads job_status privacy report serve export tune bench prediction run "
-    "checkpoints engine domains leaks datasets parsing permissions schema bounded sections "
+    "checkpoints engine domains leaks datasets parsing permissions schema stages bounded sections "
     "run_folder optuna pyarrow rich",
     "people": "numpy",
     "job_status": "",

@@ -59,6 +59,7 @@ class RunFolder:
         "calls": "students' names, whom to call and why",
         "changes": "students' names, whose risk has changed and after what",
         "grades": "the names of texts, and grades",
+        "scores": "the names of answers and of who gave them, and scores",
         "tags": "the names of lessons and speakers, and what they said",
         "talk": "the names of lessons and speakers, and how much they said",
         "lessons": "the names of lessons",

@@ -1,3 +1,4 @@
+# Long because the names of all columns and the vocabulary stand in one place.
 """Names outside, ids inside: the columns of students' answers and the Vocabulary.
 
 Every other room speaks of items, skills and groups by the ids given here, and of people's files

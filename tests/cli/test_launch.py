@@ -24,7 +24,7 @@ def test_a_job_is_written_and_nothing_is_started(
 ) -> None:
     assert main(["launch", "slurm", "--nodes", "2", *FIT]) == 0
     files = sorted(path.name for path in (here / "jobs" / "x").iterdir())
-    assert files == ["check.sh", "job.sbatch"]
+    assert files == ["check.sh", "job.sbatch", "run.txt"]
     assert capsys.readouterr().out.splitlines() == [
         f"written: {here}/jobs/x/{name}" for name in ("job.sbatch", "check.sh")
     ]
@@ -97,6 +97,35 @@ def test_a_job_of_this_machine_is_started_and_followed(
     assert " has begun; to end it: kill -TERM " in begun
     assert any("GiB left, of 1e+09 that a run is to have" in line for line in said)
     assert said[-1].endswith("ended with 2")
+
+
+def test_two_jobs_do_not_share_a_folder(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["launch", "slurm", "--", "fit", "--trainer.accelerator", "cpu", "--run"]
+    assert main([*words, "runs/a/x"]) == 0
+    assert main([*words, "runs/a/x"]) == 0
+    assert main([*words, "runs/b/x"]) == 2
+    error = capsys.readouterr().err
+    assert f"{here}/jobs/x is the folder of another job, of the run runs/a/x.\n" in error
+    assert "--name" in error
+
+
+def test_a_folder_of_a_job_that_cannot_be_made_is_told(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "jobs").write_text("a file", "utf-8")
+    assert main(["launch", "slurm", *FIT]) == 2
+    assert "jobs/x cannot be written (Not a directory).\n" in capsys.readouterr().err
+
+
+def test_the_data_of_the_first_job_of_an_array_is_looked_for(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["launch", "slurm", "--array", "3-4", "--name", "folds", *FIT[:2]]
+    words += ["--run", "runs/{task}", "--data.path", "fold-{task}.csv"]
+    assert main(words) == 2
+    assert "fold-3.csv: no such file" in capsys.readouterr().err
+    (here / "fold-3.csv").write_text("student,item,correct\n", "utf-8")
+    assert main(words) == 0
 
 
 def test_each_launcher_has_its_help_without_torch() -> None:

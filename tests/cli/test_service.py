@@ -36,6 +36,30 @@ def test_decisions_are_listed_and_made_again(
     assert capsys.readouterr().out == "2 of 2 decisions are equal to the last bit\n"
 
 
+def test_students_of_whom_nothing_is_held_are_named(
+    store: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["service", "forget", store, "--students", "[Ann, ann, ann]"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "nothing was held of 'Ann': names are compared letter by letter"
+    assert said[1] == "1 students and 1 events forgotten"
+
+
+@pytest.mark.parametrize("beside", ["", "-wal", ".lock", ".1"])
+def test_the_service_s_own_files_are_not_written_over(
+    beside: str, store: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = Path(store).read_bytes()
+    for words in (
+        ["service", "export", store, store + beside, "--student", "ann"],
+        ["data", "from-service", store, store + beside],
+    ):
+        assert main(words) == 2
+        assert "is the service's own file" in capsys.readouterr().err
+    assert Path(store).read_bytes() == before
+    assert main(["data", "from-service", store, f"{store}.jsonl"]) == 0
+
+
 def test_students_are_exported_and_forgotten(
     store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -20,6 +20,10 @@ def test_words_are_the_searchs_or_the_recipes() -> None:
     own, recipe = divided(words.split(), {"space", "trials", "seed"})
     assert own == ["--space", "s.yaml", "--trials=3", "--seed", "1"]
     assert recipe == ["--config", "dkt", "--data.path", "a.csv", "--model.net.dim", "8"]
+    words = "--objectives -val/loss,cost --model.lr -1 --seed -1"  # values, and no options
+    own, recipe = divided(words.split(), {"objectives", "seed"})
+    assert own == ["--objectives=-val/loss,cost", "--seed=-1"]
+    assert recipe == ["--model.lr", "-1"]
 
 
 @pytest.mark.parametrize(

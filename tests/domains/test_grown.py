@@ -17,7 +17,7 @@ from torchedu.testing.contract import moved
 
 __all__ = ["examples"]
 
-CASES = int(os.environ.get("TORCHEDU_CASES", "3"))
+CASES = int(os.environ.get("TORCHEDU_CASES", "1"))
 """Random cases of each network; ``benchmarks/devices.py`` takes 200."""
 NEAR = 1e-6
 MOST = 4

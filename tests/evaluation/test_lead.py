@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from torchedu.evaluation.lead import FEW, Surely, terms, too_few
+from torchedu.evaluation.lead import FEW, Surely, lead, terms, too_few
 from torchedu.metrics.paired import Estimate, averaged
 
 COLUMNS = {"auc": "AUC", "accuracy": "accuracy"}
@@ -95,3 +95,13 @@ def test_words_of_headings_are_explained_once() -> None:
 def test_what_is_too_little_is_counted() -> None:
     assert too_few({"texts": 1, "prompts": 1}) == " Too small to judge: 1 text."
     assert too_few({"texts": FEW}) == "" == too_few({})
+
+
+def test_a_baseline_that_may_be_better_by_chance_is_not_advised() -> None:
+    scores = [
+        {"name": "net", "kind": "network", "auc": 0.70},
+        {"name": "counts", "kind": "baseline", "auc": 0.72},
+    ]
+    said = [lead(scores, {"auc": "AUC"}, "reaches", False, chance) for chance in (False, True)]
+    whole = "net reaches an AUC of 0.700, 0.020 below the best baseline, counts"
+    assert said == [f"{whole}: use counts for data like these.", f"{whole}."]

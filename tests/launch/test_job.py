@@ -1,5 +1,6 @@
 """What can be a job, and what is said of what cannot."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,12 @@ def test_the_words_stand_as_they_were_given_and_the_job_adds_its_own() -> None:
         *("torchedu", "fit", *words, "--trainer.num_nodes", "2"),
         *("--trainer.devices", "4", "--resume", "auto"),
     ]
-    own = ("--run", "x", "--resume", "auto", "--trainer.devices=4", "--trainer.num_nodes", "auto")
-    assert Job(own, devices=4).training() == ["torchedu", "fit", *own]
+    own = ("--run", "x", "--resume", "auto", "--trainer.devices=4", "--trainer.num_nodes", "1")
+    assert Job(own, devices=4).training() == ["torchedu", "fit", *own, "--resume", "auto"]
+    words = ("--run", "x", "--trainer.devices", "auto")  # as many as a process sees: not the job's
+    assert Job(words, devices=4).training()[6:] == [
+        *("--trainer.num_nodes", "1", "--trainer.devices", "4", "--resume", "auto")
+    ]
 
 
 def test_what_configurations_say_counts_and_later_words_come_before_it(tmp_path: Path) -> None:
@@ -27,6 +32,9 @@ def test_what_configurations_say_counts_and_later_words_come_before_it(tmp_path:
     assert job.on_cpu
     assert job.called == "ours-1"
     assert not Job(("--config", str(file), "--trainer.accelerator", "gpu"), devices=2).on_cpu
+    file.write_text("trainer: {devices: auto, num_nodes: 1}\nrun: x\n", "utf-8")
+    own = Job(("--config", str(file)), nodes=2, devices=4)  # of a run on other devices
+    assert own.training()[4:8] == ["--trainer.num_nodes", "2", "--trainer.devices", "4"]
     nested = "data: {class_path: Interactions, init_args: {path: a.csv}}\n"
     file.write_text(f"{nested}run: x", "utf-8")
     assert Job(("-c", str(file))).given["data.path"] == "a.csv"
@@ -78,6 +86,9 @@ def test_a_checksum_tells_data_from_other_data_wherever_it_stands(
     for place in (folder, other):
         (place / "sub").mkdir(parents=True)
         (place / "sub" / "x.csv").write_bytes(b"abc")
+    assert checksum(folder) == checksum(other)
+    for place in (folder, other):
+        Path(os.fsdecode(os.fsencode(place) + b"/caf\xe9.csv")).touch()  # a name that is no UTF-8
     assert checksum(folder) == checksum(other)
     (other / "sub" / "x.csv").write_bytes(b"abd")
     assert checksum(folder) != checksum(other)

@@ -130,6 +130,7 @@ def script_of(manifest: dict[str, Any]) -> str:
         ({"image": "my image"}, WORDS, ["image is 'my image'"]),
         ({"queue": "-"}, WORDS, ["queue is '-'"]),
         ({}, ("--run", "runs/{task}"), ["in an array"]),
+        ({}, ("--run", "runs/2026"), ["name is '2026'", "begins with a letter", "name run-2026"]),
     ],
 )
 def test_what_would_not_run_is_told(

@@ -1,6 +1,7 @@
 """The batch script letter by letter, and what is refused before anything is submitted."""
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -75,6 +76,31 @@ def test_options_that_the_job_gives_are_not_given_twice(word: str) -> None:
 def test_an_option_with_a_blank_stays_one_word(tmp_path: Path) -> None:
     text = Slurm(sbatch="--comment='a b' --mem=0").files(Job(CPU, here=tmp_path))[SCRIPT]
     assert "#SBATCH '--comment=a b'\n#SBATCH --mem=0\n" in text
+
+
+def test_a_folder_may_have_any_name(tmp_path: Path) -> None:
+    here = tmp_path / "my lab's 100%j"
+    text = Slurm().files(Job(CPU, here=here))[SCRIPT]
+    (line,) = [
+        line for line in text.splitlines() if line.startswith("#SBATCH") and "output" in line
+    ]
+    doubled = str(here).replace("%", "%%")
+    assert shlex.split(line)[1:] == [f"--output={doubled}/jobs/x/logs/job-%j.log"]
+    assert shlex.quote(f"{doubled}/jobs/x/logs/rank-%t.log") in text
+
+
+def test_jobs_of_an_array_may_each_have_data_of_their_own(tmp_path: Path) -> None:
+    words = ("--run", "runs/{task}", "--data.path", "fold-{task}.csv")
+    job = Job(words, name="folds", here=tmp_path)
+    assert job.expected(shared=True)["data"] is None
+    assert "fold-{task}" not in Slurm(array="0-4").files(job)[CHECK]
+
+
+@pytest.mark.parametrize(("time", "warn"), [("2", 120), ("1h", 3600)])
+def test_a_job_is_not_told_to_stop_as_it_begins(time: str, warn: int) -> None:
+    with pytest.raises(ConfigError, match=f"warn is {warn} seconds, and time {time}"):
+        Slurm(warn=warn).files(Job(CPU, time=time))
+    assert "#SBATCH --time=2\n" in Slurm(warn=60).files(Job(CPU, time="2"))[SCRIPT]
 
 
 def test_options_of_sbatch_are_words_of_shell() -> None:

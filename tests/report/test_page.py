@@ -181,6 +181,30 @@ def test_pictures_that_are_drawn_no_more_are_taken_away(write_run: Callable[...,
     assert own.exists()
 
 
+def test_what_comes_next_names_the_folder_that_holds_the_network(
+    write_run: Callable[..., Path], evaluation: dict[str, Any]
+) -> None:
+    run = write_run()
+    words = {**evaluation, "next": "Use it: torchedu predict RUN."}
+    (run / "evaluation.json").write_text(json.dumps(words), "utf-8")
+    assert "torchedu predict RUN." in page_of(run).text  # scores of a run that stands elsewhere
+    (run / "checkpoints").mkdir(exist_ok=True)
+    assert f"torchedu predict {run.name}." in page_of(run).text
+
+
+def test_a_number_that_is_no_share_has_no_thousandths(
+    write_run: Callable[..., Path], evaluation: dict[str, Any]
+) -> None:
+    first, *_ = evaluation["columns"]
+    evaluation["scores"][0][first] = 1262.319
+    evaluation["best"] = [row["name"] for row in evaluation["scores"][:2]]
+    run = write_run()
+    (run / "evaluation.json").write_text(json.dumps(evaluation), "utf-8")
+    page = page_of(run)
+    assert "1,262.3" in page.text
+    assert "Rows in bold are the best that could be had." in page.text
+
+
 def test_the_same_run_makes_the_same_bytes(write_run: Callable[..., Path]) -> None:
     run = write_run()
     first = write_report(run).read_bytes()

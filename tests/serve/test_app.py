@@ -72,6 +72,8 @@ POSTS = {
         {"event": "left", "student": "ann", "course": "c", "day": 1}, 422, "event",
     ),
     "the future": ({**ANSWER, "time": 2**53}, 422, "time"),
+    "in seconds": ({**ANSWER, "time": 1_790_000_000}, 422, "time"),
+    "a day in digits": ({**ANSWER, "time": "20261130"}, 422, "time"),
     "no zone": ({**ANSWER, "time": "2001-09-09T01:46:40"}, 422, "time"),
     "no time": ({**ANSWER, "time": "soon"}, 422, "time"),
     "an attempt": ([ANSWER, {**ANSWER, "attempt": 0}], 422, "attempt"),

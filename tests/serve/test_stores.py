@@ -1,5 +1,7 @@
 """The shards of a store: made, known again, and refused where they are others."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,24 @@ def test_a_store_has_the_shards_it_was_made_with(tmp_path: Path) -> None:
     Keys(tmp_path / "s.db.2").close()
     with pytest.raises(ConfigError, match="is no shard 2 of 3"):
         shards_of(file)
+
+
+def test_a_file_may_have_any_name(tmp_path: Path) -> None:
+    file = tmp_path / "a?b#c%41 d.db"
+    Keys(file).add("x", ["read"])
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert all(each.name.startswith(file.name) for each in tmp_path.iterdir())
+
+
+def test_a_file_of_another_program_is_left_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "other.db"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE mine (x)")
+        connection.commit()
+    with pytest.raises(ConfigError, match="the file of another program: it holds 'mine'"):
+        Keys(file)
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("mine",)]
 
 
 def test_a_store_from_before_there_were_shards_is_one(tmp_path: Path) -> None:

@@ -83,6 +83,27 @@ def test_what_is_published_is_taken_once(client: TestClient, form: Any) -> None:
     assert kept[-1] == {"version": "1.0.0", "stored": kept[-1]["stored"], **some[0]}
 
 
+def test_statements_of_a_list_are_named_where_they_have_no_name(client: TestClient) -> None:
+    said = [answered("i1", True, n) for n in range(3)]
+    nameless = [{name: v for name, v in each.items() if name != "id"} for each in said]
+    names = client.post(PATH, json=nameless).json()
+    assert len({UUID(name) for name in names}) == 3
+    assert client.post(PATH, json=nameless[:2]).status_code == 200  # others, of names of their own
+    assert answers(client)[0] == 5
+
+
+def test_blanks_around_a_name_are_no_part_of_it(client: TestClient, service: Service) -> None:
+    said = answered("i1", True)
+    said["actor"]["account"]["name"] = " ann\u00a0"
+    assert client.post(PATH, json=said).status_code == 200
+    event = {"student": "\u3000ann ", "item": " i1 ", "correct": 1}
+    assert client.post("/events", json=event).status_code == 200
+    assert answers(client)[0] == answers(client, " ann")[0] == 2
+    assert client.post("/events", json=event | {"student": " "}).status_code == 422
+    assert client.post("/forget", json={"students": ["ann ", "ann"]}).json()["students"] == 1
+    assert client.get(PATH).json()["statements"] == []
+
+
 def test_what_a_store_says_itself_makes_no_other_statement(client: TestClient) -> None:
     said = answered("i1", True)
     del said["timestamp"]

@@ -26,6 +26,7 @@ def scripts(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, ModuleType]]:
             del sys.modules[name]
 
 
+@pytest.mark.timeout(900)  # seconds alone, and minutes beside much other work
 @pytest.mark.filterwarnings("ignore")
 def test_every_stage_measures_something_in_small(scripts: dict[str, ModuleType]) -> None:
     for name in SCRIPTS:

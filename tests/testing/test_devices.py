@@ -15,7 +15,7 @@ from tests.networks import KNOWN, built, data_for
 from tests.testing.examples import Examples
 from torchedu.domains import Domain
 from torchedu.testing import Pretended, syncs
-from torchedu.testing.devices import KINDS, Kind
+from torchedu.testing.devices import BACKWARD, KINDS, Kind
 from torchedu.testing.tasks import TaskSubject
 
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
@@ -158,4 +158,5 @@ def _told(waits: Mapping[str, int]) -> str:
     if not waits:
         return "0"
     files = sorted({name.rpartition(" (")[2].rstrip(")") for name in waits})
-    return f"{sum(waits.values())}: {', '.join(f'`{file}.py`' for file in files)}"
+    places = [file if file == BACKWARD else f"`{file}.py`" for file in files]
+    return f"{sum(waits.values())}: {', '.join(places)}"

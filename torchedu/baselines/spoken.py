@@ -45,8 +45,7 @@ class Answers(NamedTuple):
     def where(self, mask: NDArray[np.bool_]) -> "Answers":
         """Return some of the answers."""
         text = list(compress(self.text, mask.tolist()))
-        columns = {name: column[mask] for name, column in self._asdict().items() if name != "text"}
-        return Answers(text, **columns)
+        return Answers(text, self.sound[mask], self.pace[mask], self.target[mask], self.owner[mask])
 
 
 @dataclass(eq=False)

@@ -2,13 +2,14 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar, RichProgressBar
 from torch import Tensor
 
+from torchedu.callbacks.notebook import NotebookLine
 from torchedu.parallel import traits_of
 
 
@@ -31,7 +32,8 @@ class Counting(Protocol):
 class AnswersProgressBar(RichProgressBar):
     """A progress bar with the time left, answers (or tokens, say) a second and the latest score.
 
-    Where the output is no terminal (a log file, a cluster's job), it prints one line an epoch.
+    Where the output is no terminal (a log file, a cluster's job), it prints one line an epoch; in a
+    notebook it is a line that is written over.
     """
 
     def __init__(self) -> None:
@@ -39,6 +41,7 @@ class AnswersProgressBar(RichProgressBar):
         self._drawn = sys.stdout.isatty()
         if not self._drawn:
             self.disable()
+        self._line = NotebookLine.here()
         self._before: float | None = None
         self._began = time.perf_counter()
 
@@ -80,9 +83,51 @@ class AnswersProgressBar(RichProgressBar):
         """Print a line for the epoch where no bar can be drawn."""
         super().on_validation_end(trainer, module)
         if trainer.is_global_zero and not trainer.sanity_checking and not self._drawn:
-            shown = ", ".join(f"{k} {v}" for k, v in self.get_metrics(trainer, module).items())
-            epochs = trainer.max_epochs if trainer.max_epochs != -1 else "?"
-            print(f"epoch {trainer.current_epoch + 1} of {epochs}: {shown}", flush=True)
+            beside = self.get_metrics(trainer, module)
+            if self._line is None:
+                shown = ", ".join(f"{k} {v}" for k, v in beside.items())
+                print(f"{_epoch(trainer)}: {shown}", flush=True)
+            else:
+                self._line.show(_epoch(trainer), 1, 1, beside, now=True)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Say how far the epoch is."""
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+        if self._line is not None and trainer.is_global_zero:
+            beside = self.get_metrics(trainer, pl_module)
+            self._line.show(_epoch(trainer), batch_idx + 1, trainer.num_training_batches, beside)
+
+    def on_test_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Say how far the scoring is."""
+        super().on_test_batch_end(trainer, pl_module, outputs, batch, batch_idx, dataloader_idx)
+        self._scoring(trainer, batch_idx, trainer.num_test_batches)
+
+    def on_predict_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Say how far the scoring is."""
+        super().on_predict_batch_end(trainer, pl_module, outputs, batch, batch_idx, dataloader_idx)
+        self._scoring(trainer, batch_idx, trainer.num_predict_batches)
+
+    def _scoring(self, trainer: Trainer, batch_idx: int, batches: Sequence[float]) -> None:
+        if self._line is not None and trainer.is_global_zero:
+            self._line.show("scoring", batch_idx + 1, sum(batches), {})
 
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         """Return what is shown beside the bar."""
@@ -97,3 +142,8 @@ class AnswersProgressBar(RichProgressBar):
         if pl_module.monitor in trainer.callback_metrics:
             shown[pl_module.monitor] = f"{trainer.callback_metrics[pl_module.monitor]:.4f}"
         return shown
+
+
+def _epoch(trainer: Trainer) -> str:
+    epochs = trainer.max_epochs if trainer.max_epochs != -1 else "?"
+    return f"epoch {trainer.current_epoch + 1} of {epochs}"

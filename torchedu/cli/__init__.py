@@ -10,6 +10,7 @@ from importlib import import_module
 from torchedu import __version__
 from torchedu.errors import ConfigError, TorcheduError, allowed, command_line, read_by
 from torchedu.permissions import Permissions, allowing
+from torchedu.stages import stage
 from torchedu.threads import OPTION, choose, taken
 
 COMMANDS = {
@@ -140,7 +141,8 @@ def _run(asked: int | None, command: str, *words: str) -> int:
         if text := import_module("torchedu.cli.manual").manual(command, words):
             print(text)
             return 0
-        import_module("torchedu.cli.first_words").check(command, words)
+        first_words = import_module("torchedu.cli.first_words")
+        first_words.check(command, words)
         if command in COMPUTES and not {"-h", "--help"}.intersection(words):
             # Before anything is imported that computes, and reads it once.
             notice = choose(asked, COMPUTES[command])
@@ -148,8 +150,11 @@ def _run(asked: int | None, command: str, *words: str) -> int:
                 print(notice, file=sys.stderr, flush=True)
         if command in STARTS and asked is not None:
             words = (*words, f"{OPTION}={asked}")  # it is for what is started
+        if command in first_words.CHECKED:
+            stage(f"{command}: importing torch")
         import_module(f"torchedu.cli.{command}").main([*words])
     except TorcheduError as error:
+        stage()
         print(error, file=sys.stderr)
         return error.code
     except BrokenPipeError:

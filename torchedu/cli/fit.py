@@ -6,6 +6,7 @@ from torchedu.cli.results import show
 from torchedu.cli.terminal import Terminal
 from torchedu.run import RunConfig, build
 from torchedu.run.training import found_lr, train
+from torchedu.stages import stage
 
 
 def main(words: Sequence[str]) -> None:
@@ -14,6 +15,7 @@ def main(words: Sequence[str]) -> None:
     Args:
         words: The words after ``fit``.
     """
+    stage("reading the data, building the network")
     run = build(RunConfig(words))
     terminal = Terminal()
     if run.config.lr_find:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from torchedu.cli.terminal import Terminal
-from torchedu.errors import MissingExtraError
+from torchedu.errors import ConfigError, MissingExtraError
 from torchedu.parsing import run_functions
 
 
@@ -40,7 +40,7 @@ def show(store: str) -> None:
     Args:
         store: The service's file.
     """
-    keys, terminal = _keys(store), Terminal()
+    keys, terminal = _keys(store, made=True), Terminal()
     for key in keys.all():
         group = "" if key.group is None else f", class {key.group}"
         revoked = "" if key.revoked is None else f", revoked {_day(key.revoked)}"
@@ -55,16 +55,22 @@ def revoke(store: str, name: str) -> None:
         store: The service's file.
         name: Whose the key is.
     """
-    keys = _keys(store)
+    keys = _keys(store, made=True)
     keys.revoke(name)
     keys.close()
 
 
-def _keys(store: str) -> Any:
+def _keys(store: str, made: bool = False) -> Any:
+    """Return the keys of a service, whose file has to be there where it was to be made before."""
     try:
         from torchedu.serve.access import Keys
+        from torchedu.serve.stores import Store
     except ModuleNotFoundError as error:
         raise MissingExtraError("torchedu keys", str(error.name), "serve") from None
+    if made and not Store.of(store).exists:
+        raise ConfigError(
+            f"⟦store⟧ {Store.of(store)} does not exist.", "Name the file of a service."
+        )
     return Keys(store)
 
 

@@ -1,6 +1,7 @@
 """``torchedu launch``: a training as a job of a cluster, written, started and followed."""
 
 import inspect
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from torchedu.errors import ConfigError, allowed
 from torchedu.files import write_whole
 from torchedu.job_status import JobStatus
 from torchedu.launch.follow import Gathered, follow
-from torchedu.launch.job import Job
+from torchedu.launch.job import TASK, Job
 from torchedu.launch.launcher import Launcher, Started
 from torchedu.launch.registry import LAUNCHERS
 from torchedu.parsing import TwoLineErrors
@@ -20,6 +21,8 @@ from torchedu.threads import taken
 END = "--"
 """What comes before the words of the training."""
 TRAINING = "fit"
+OWNER = "run.txt"
+"""File of a job's folder that says whose it is: two of one name would follow each other's logs."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -60,7 +63,9 @@ def main(arguments: Sequence[str]) -> None:
             f"what is to be trained is not said{f', but {words[0]!r}' if words else ''}.",
             f"After the options: {END} {TRAINING} --config RECIPE --data.path FILE --run FOLDER",
         )
-    check(TRAINING, taken(words[1:])[1], here=LAUNCHERS[name].shared)
+    number = re.match(r"\d+", given.get("array") or "")  # of the first job of an array
+    first = [word.replace(TASK, number[0]) if number else word for word in words[1:]]
+    check(TRAINING, taken(first)[1], here=LAUNCHERS[name].shared)
     submit, dry, detach = (given.pop(option) for option in ("submit", "dry_run", "detach"))
     # What is permitted was taken off all words; the training is to have it too.
     job = Job((*words[1:], *held().words()), **_of(Job, given))
@@ -82,9 +87,22 @@ def _launch(launcher: Launcher, job: Job, submit: bool, dry: bool, detach: bool)
         for name, content in files.items():
             terminal.print(f"# {job.folder / name}\n{content}")
         return
+    owner = job.folder / OWNER
+    if owner.is_file() and owner.read_text("utf-8") != job.given["run"]:
+        raise ConfigError(
+            f"{job.folder} is the folder of another job, of the run {owner.read_text('utf-8')}.",
+            "Give this one a ⟦name⟧ or a folder (⟦out⟧) of its own.",
+        )
     if submit:
         launcher.check(job)
-    job.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        job.folder.mkdir(parents=True, exist_ok=True)
+        write_whole(owner, job.given["run"].encode())
+    except OSError as error:
+        raise ConfigError(
+            f"{job.folder} cannot be written ({error.strerror}).",
+            "Name a folder for the job where you may write: ⟦out⟧.",
+        ) from None
     for name, content in files.items():
         write_whole(job.folder / name, content.encode())
         terminal.print(f"written: {job.folder / name}")

@@ -45,7 +45,8 @@ def serve(
 
     Args:
         runs: Runs' folders, checkpoints or exports, one after the other.
-        store: The file of events and states, which is made where there is none.
+        store: The file of events and states, which is made where there is none; or a database of
+            PostgreSQL, postgresql://USER@HOST/NAME.
         host: The address to listen at.
         port: The port; 0 takes any that is free.
         workers: Processes that speak HTTP.

@@ -3,7 +3,8 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -13,6 +14,9 @@ from torchedu.cli.terminal import Terminal
 from torchedu.errors import DataError, MissingExtraError
 from torchedu.files import write_whole
 from torchedu.parsing import run_functions
+
+KINDS = ("events", "asked", "decisions")
+"""What a service may hold of a student, by which it is known whether it holds anything."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -36,7 +40,8 @@ def decisions(store: str, *, student: str | None = None, last: int = 20) -> None
         last: How many at most.
     """
     terminal = Terminal()
-    every = chain.from_iterable(r.decisions(student, last) for r in _records(store))
+    with _records(store) as shards:
+        every = list(chain.from_iterable(shard.decisions(student, last) for shard in shards))
     for row in sorted(every, key=lambda row: -row["time"])[:last]:
         asked = " ".join(f"{name}={value}" for name, value in row["arguments"].items())
         terminal.print(
@@ -87,7 +92,8 @@ def acts(store: str, *, last: int = 100) -> None:
         last: How many at most.
     """
     terminal = Terminal()
-    every = chain.from_iterable(records.acts(last) for records in _records(store))
+    with _records(store) as shards:
+        every = list(chain.from_iterable(shard.acts(last) for shard in shards))
     for row in sorted(every, key=lambda row: -row["time"])[:last]:
         about = ", ".join(f"{name} {value}" for name, value in row["about"].items())
         terminal.print(f"{_when(row['time'])} {row['key'] or 'a command'}: {row['act']}, {about}")
@@ -103,16 +109,17 @@ def export(store: str, out: str, *, student: str) -> None:
     """
     from torchedu.serve.duty import held_of
     from torchedu.serve.forgetting import derive
-    from torchedu.serve.ledger import Act, Records, statement
+    from torchedu.serve.ledger import Act, statement
     from torchedu.serve.stores import open_tables, shard_of
 
-    shards = _there(store)
-    tables = open_tables(shards[0])
-    held = held_of(Records(open_tables(shards[shard_of(student, len(shards))])), student)
-    if not (held["events"] or held["asked"] or held["decisions"]):
+    first = _there(store)[0]
+    with _records(store) as shards:
+        held = held_of(shards[shard_of(student, len(shards))], student)
+    if not any(held[kind] for kind in KINDS):
         raise DataError(
-            f"{store} holds nothing of {student!r}.", "Names are compared letter by letter."
+            f"{first} holds nothing of {student!r}.", "Names are compared letter by letter."
         )
+    tables = open_tables(first)
     derive(tables, Path(out), _now(), student)
     with tables.begin() as connection:
         connection.execute(statement(Act(_now(), None, "export", "{}")))
@@ -139,31 +146,40 @@ def forget(
         derived: Folders of stores and runs that were made of it, from which they go too.
     """
     from torchedu.serve import forgetting
-    from torchedu.serve.ledger import Act
+    from torchedu.serve.duty import held_of
+    from torchedu.serve.ledger import Act, Records
     from torchedu.serve.log import EventLog
     from torchedu.serve.statements import speaking_of
-    from torchedu.serve.stores import hold
+    from torchedu.serve.stores import hold, shard_of
 
     shards, terminal = _there(store), Terminal()
     with hold(shards[0]):
         logs = [EventLog(shard) for shard in shards]
-        names = list(students)
+        names = list(dict.fromkeys(students))
         if older_than is not None:
             before = _now() - forgetting.milliseconds(older_than, "older_than")
-            names += chain.from_iterable(forgetting.due(log.tables, before) for log in logs)
+            over = chain.from_iterable(forgetting.due(log.tables, before) for log in logs)
+            names = list(dict.fromkeys([*names, *over]))
         if not names:
             terminal.print("nobody is to be forgotten")
             return
+        records = [Records(log.tables) for log in logs]
+        strangers = [
+            name for name in names
+            if not any(held_of(records[shard_of(name, len(logs))], name)[kind] for kind in KINDS)
+        ]  # fmt: skip
         folders = [Path(folder) for folder in derived]
         cleaned = forgetting.clean(shards[0], names, [Path(run) for run in runs], folders)
         number = forgetting.new_number()
         events = sum(log.forget(names, speaking_of(log, names)) for log in logs)
-        said = {"students": len(names), "events": events}
-        about = json.dumps({"certificate": number, "students": len(names)})
+        said = {"students": len(names) - len(strangers), "events": events}
+        about = json.dumps({"certificate": number, "students": said["students"]})
         logs[0].append([], (), [Act(_now(), None, "forget", about)])
         for log in logs:
             log.close()
     forgetting.certify(shards[0], number, said, cleaned)
+    for name in strangers:
+        terminal.print(f"nothing was held of {name!r}: names are compared letter by letter")
     terminal.print(f"{said['students']:,} students and {said['events']:,} events forgotten")
     terminal.print(f"certificate {forgetting.certificate_of(shards[0], number)}")
     for run in cleaned.trained:
@@ -185,15 +201,21 @@ def divide(store: str, new: str, *, shards: int) -> None:
     from torchedu.serve import dividing
 
     events = dividing.divide(_there(store), new, shards)
-    Terminal().print(f"{events:,} events in {shards} shards: {new}")
+    Terminal().print(f"{events:,} events in {shards} shards: {_there(new)[0]}")
 
 
-def _records(store: str) -> list[Any]:
-    """Return what reads each shard of a service."""
+@contextmanager
+def _records(store: str) -> Iterator[list[Any]]:
+    """Give what reads each shard of a service."""
     from torchedu.serve.ledger import Records
     from torchedu.serve.stores import open_tables
 
-    return [Records(open_tables(shard)) for shard in _there(store)]
+    tables = [open_tables(shard) for shard in _there(store)]
+    try:
+        yield [Records(shard) for shard in tables]
+    finally:
+        for shard in tables:
+            shard.dispose()
 
 
 def _there(store: str) -> list[Any]:

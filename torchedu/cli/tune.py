@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import shlex
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,6 +57,8 @@ def divided(arguments: Sequence[str], names: Collection[str]) -> tuple[list[str]
             waiting = not equals
         else:
             waiting = False
+            if into is own and word.startswith("-"):  # -val/loss is a value, and no option
+                word = f"{into.pop()}={word}"
         into.append(word)
     return own, rest
 
@@ -187,7 +190,7 @@ def _show(terminal: Terminal, now: "Standing", final: "Final", folder: Path) -> 
         scores = ", ".join(f"{name[4:]} {_interval(*score)}" for name, score in at.items())
         terminal.print(f"best, seed {seed}, test part: {scores}")
     terminal.print(f"all trials: {final.table}")
-    terminal.print(f"the best: torchedu fit --config {final.best}")
+    terminal.print(f"the best: torchedu fit --config {shlex.quote(str(final.best))}")
     if isinstance(final.report, MissingExtraError):
         terminal.print(f"No report: {worded(final.report.remedy)}")
     elif isinstance(final.report, Exception):

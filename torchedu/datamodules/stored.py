@@ -19,6 +19,7 @@ from torchedu.datasets.importers.registry import as_options_of
 from torchedu.datasets.store import MANIFEST
 from torchedu.errors import ConfigError, worded
 from torchedu.files import alone
+from torchedu.stages import stage
 
 S = TypeVar("S", bound=Store)
 _log = logging.getLogger("lightning.pytorch")  # said by who imports, of whatever rank
@@ -72,7 +73,10 @@ def stored(
             if _as_said(store, format, importer, options) and _is_of(store, raw):
                 return store
         with as_options_of(arguments):
-            made: S = imported(importer, path, place)
+            made: S = imported(
+                importer, path, place, lambda rows: stage(f"importing {raw.name}: {rows:,} rows")
+            )
+    stage()
     _log.info(worded(f"Imported {raw.name}: {made.summary}."))
     for note in made.about.get("notes") or ():
         _log.info(worded(note))

@@ -145,10 +145,10 @@ def _whole_numbers(samples: NDArray[np.float32]) -> NDArray[np.int16]:
 
 def _is_cut(log: str) -> bool:
     """Say whether a header announces more than follows it, by what libsndfile noted."""
-    found = _DATA.search(log)
-    if found is None:
+    match = _DATA.search(log)
+    if match is None:
         return False
-    announced, there = int(found[1]), int(found[2])
+    announced, there = int(match[1]), int(match[2])
     return there < (1 - CUT) * announced and announced not in _UNSAID and announced < _UNSAID[1]
 
 

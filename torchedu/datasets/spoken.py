@@ -10,13 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from torchedu.datasets.draws import random_places
 from torchedu.datasets.memory import Memory
-from torchedu.datasets.splits import (
-    MORE,
-    PARTS,
-    check_fold,
-    check_split,
-    part_sizes,
-)
+from torchedu.datasets.splits import MORE, PARTS, check_fold, check_split, part_sizes
 from torchedu.datasets.store import Store, kept
 from torchedu.datasets.texts import EDGES
 from torchedu.datasets.writer import StoreWriter, encode_texts
@@ -114,12 +108,12 @@ class SpokenStore(Store):
     def raters(self) -> Mapping[str, NDArray[np.float32]]:
         """What each person gave, by score, where several did; shape (answers, people)."""
         known = self.columns("answers")
-        found = {}
+        grades = {}
         for name in self.score_names:
             columns = [c for c in known if c.startswith(f"rater.{name}.")]
             if columns:
-                found[name] = np.stack([self.values("answers", c) for c in columns], 1)
-        return found
+                grades[name] = np.stack([self.values("answers", c) for c in columns], 1)
+        return grades
 
     @cached_property
     def lengths(self) -> NDArray[np.int64]:

@@ -74,11 +74,11 @@ def verb_of(statement: Statement) -> str:
 
 
 def name_of(agent: Mapping[str, Any]) -> str:
-    """Return what an agent is called; of an account its name, wherever it is kept."""
+    """Return what an agent is called, without blanks around it; of an account its name."""
     account = agent.get("account")
     name = account.get("name") if isinstance(account, Mapping) else None
     others = (agent.get(key) for key in ("mbox", "mbox_sha1sum", "openid", "name"))
-    return str(name or next(filter(None, others), ""))
+    return str(name or next(filter(None, others), "")).strip()
 
 
 def named(statement: Any) -> Iterator[str]:

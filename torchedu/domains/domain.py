@@ -188,7 +188,7 @@ class Domain(Ranged, nn.Module, ABC, metaclass=OfData):
         """Move it, or give it another type: what is counted beside the network keeps its own."""
         beside = [part for name, part in self.named_modules() if name.partition(".")[0] != "net"]
         before = [(part, name, x) for part in beside for name, x in part._buffers.items()]
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         for part, name, x in before:
             now = part._buffers[name]
             if x is not None and now is not None and now.dtype != x.dtype:

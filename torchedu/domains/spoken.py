@@ -12,6 +12,7 @@ from torchedu.batch import SpokenBatch
 from torchedu.domains.domain import Domain, Schedule
 from torchedu.layers import at_least_single
 from torchedu.models.spoken_grader import SpokenGrader
+from torchedu.ranges import NOT_NEGATIVE
 from torchedu.schema import ENCODER, PROMPT, RESERVED, SCORE
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ class Spoken(Domain):
     }
     places_Y: Tensor
 
+    limits: ClassVar = {"text_dim": NOT_NEGATIVE}
+
     def __init__(
         self,
         net: Callable[[int, int, int, int], SpokenGrader],
@@ -87,7 +90,7 @@ class Spoken(Domain):
         num_places: int,
         num_bands: int,
         text_dim: int = 0,
-        lr: float = 2e-3,
+        lr: float = 3e-3,
         weight_decay: float = 0.05,
         schedule: Schedule = "one_cycle",
     ) -> None:

@@ -20,6 +20,7 @@ from torchedu.metrics.paired import Estimate
 from torchedu.prediction.stream import predicted
 from torchedu.run_folder import RunFolder
 from torchedu.sections import Section, Table
+from torchedu.stages import stage
 from torchedu.tasks import Task
 
 Baselines = bool | Sequence[Baseline[Any, Any] | type[Baseline[Any, Any]]]
@@ -160,6 +161,7 @@ def fitted(
         raise ConfigError(f"two baselines are called {twice!r}.", "Give each a name of its own.")
     left_out = []
     for baseline in (*own, *given):
+        stage(f"fitting the baseline {baseline.name}")
         try:
             baseline.fit(data)
         except TooLarge as error:
@@ -167,6 +169,7 @@ def fitted(
                 raise
             rank_zero_warn(f"Left out: {worded(error.problem)}")
             left_out.append(baseline)
+    stage()
     every = [baseline for baseline in every if baseline not in left_out]
     words = [
         f"{baseline.name} {', '.join(f'{key} {value:g}' for key, value in baseline.chosen.items())}"
@@ -243,7 +246,7 @@ def evaluation(
         "origin": origin,
         "lower": lower,
         "best": best(scores, columns, lower),
-        "lead": lead(scores, columns, verb, lower)
+        "lead": lead(scores, columns, verb, lower, surely.chance)
         + _learnt_from(data)
         + _left_out(data, part)
         + reached

@@ -69,11 +69,16 @@ def best(scores: Sequence[Mapping[str, Any]], columns: Mapping[str, str], lower:
 
 
 def lead(
-    scores: Sequence[Mapping[str, Any]], columns: Mapping[str, str], verb: str, lower: bool
+    scores: Sequence[Mapping[str, Any]],
+    columns: Mapping[str, str],
+    verb: str,
+    lower: bool,
+    chance: bool = False,
 ) -> str:
     """Say in a sentence what the network reached, beside the best of each other kind.
 
-    Where a baseline is better, the sentence ends in its name: it is what to use instead.
+    Where a baseline is better, the sentence ends in its name: it is what to use instead, unless it
+    may be better by chance.
     """
     if not columns or not scores:
         return ""
@@ -93,7 +98,8 @@ def lead(
     baseline = tops.get("baseline", tops["network"])
     sign = -1 if lower else 1
     loses = round(sign * value, 3) < round(sign * baseline[name], 3)
-    return f"{said}: use {baseline['name']} for data like these." if loses else f"{said}."
+    advised = loses and not chance
+    return f"{said}: use {baseline['name']} for data like these." if advised else f"{said}."
 
 
 def perfect(scores: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> str:

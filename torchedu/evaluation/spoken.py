@@ -115,15 +115,15 @@ def _people(
     data: SpokenAnswers, answer: NDArray[np.int64], names: list[str]
 ) -> dict[str, float | None]:
     """Return how far each person's scores go with the mean of the others', a mean over people."""
-    found: dict[str, float | None] = {}
+    of_score: dict[str, float | None] = {}
     for name, given in data.store.raters.items():
         table = given[answer].astype(np.float64)
         table = table[np.isfinite(table).all(1)]
         each = [pcc(table[:, i], np.delete(table, i, 1).mean(1)) for i in range(table.shape[1])]
         known = [number for number in each if number is not None]
         if name in names and known:
-            found[f"{name}_pcc"] = float(np.mean(known))
-    return found
+            of_score[f"{name}_pcc"] = float(np.mean(known))
+    return of_score
 
 
 def _by_group(

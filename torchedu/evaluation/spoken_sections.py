@@ -33,7 +33,7 @@ def by_channel(
         names: The scores' names.
         places: Places on each score's scale.
     """
-    found = []
+    measured = []
     for y, name in enumerate(names):
         for column, by in CHANNELS.items():
             chance = known[column][:, y].astype(float)
@@ -46,27 +46,27 @@ def by_channel(
             step = 0.5 / max(1, number - 1)
             inside = (true >= low - step) & (true <= high + step)
             value = chance @ np.arange(chance.shape[1]) / max(1, number - 1)
-            found.append({
+            measured.append({
                 "score": name, "by": by, "answers": int(mine.sum()),
                 **graded(value, true, number), "calibration_error": surely(chance, true, number),
                 "width": float((high - low).mean()), "inside": float(inside.mean()),
             })  # fmt: skip
     title = "By what it was graded"
-    if not found:
-        return found, lacking(title, "People graded none of these answers.")
+    if not measured:
+        return measured, lacking(title, "People graded none of these answers.")
     headings = ["score", "by", "answers", "AUC or PCC", "calibration error",
                 f"width of {LIKELY:.0%} intervals", "true scores in them"]  # fmt: skip
     table = [
         [row["score"], row["by"], row["answers"], row.get("auc", row.get("pcc")),
          row["calibration_error"], row["width"], row["inside"]]
-        for row in found
+        for row in measured
     ]  # fmt: skip
     sentence = (
         "Each answer is graded by all that there is of it, and again as if nothing but its text, "
         "or its recording, were there. The calibration error says how far chances lie from what "
         "came true. Widths are shares of the scale: where less is known, intervals are wider."
     )
-    return found, Section(title, sentence, [Table(headings, table, bars=(6,))])
+    return measured, Section(title, sentence, [Table(headings, table, bars=(6,))])
 
 
 def within_speakers(
@@ -87,7 +87,7 @@ def within_speakers(
         names: The scores' names.
         places: Places on each score's scale.
     """
-    found = []
+    measured = []
     for y, name in enumerate(names):
         mine = np.isfinite(target[:, y])
         for model, (_, said) in models.items():
@@ -98,10 +98,12 @@ def within_speakers(
                 ),
                 over[mine],
             ).plain()
-            found.append({"score": name, "model": model, **known})
+            measured.append({"score": name, "model": model, **known})
     speakers = len(np.unique(owner))
     title = "Within speakers"
-    table = [[row["score"], row["model"], row["value"], row["low"], row["high"]] for row in found]
+    table = [
+        [row["score"], row["model"], row["value"], row["low"], row["high"]] for row in measured
+    ]
     unit = "answers" if len(np.unique(over)) > speakers else "speakers"
     sentence = (
         "How far grades go with people's among the answers of one speaker (PCC of what is above or "
@@ -112,7 +114,9 @@ def within_speakers(
         sentence += (
             f"\nThese answers are of {some}: no number here carries a claim for a new speaker."
         )
-    return found, Section(title, sentence, [Table(["score", "model", "PCC", "from", "to"], table)])
+    return measured, Section(
+        title, sentence, [Table(["score", "model", "PCC", "from", "to"], table)]
+    )
 
 
 def heard(

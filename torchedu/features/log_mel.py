@@ -1,7 +1,7 @@
 """Recordings as log-mel frames: how loud each band of pitches is, a hundred times a second."""
 
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +56,7 @@ class LogMel(NamedTuple):
 class _Filters:
     """Windows and filters of a rate, made once."""
 
-    _made: dict[LogMel, "_Filters"] = {}  # noqa: RUF012  # one for all, filled as they are asked for
+    _made: ClassVar[dict[LogMel, "_Filters"]] = {}
 
     def __init__(self, how: LogMel) -> None:
         self.how, self.length = how, round(FRAME * how.rate)
@@ -65,7 +65,9 @@ class _Filters:
 
     @classmethod
     def of(cls, how: LogMel) -> "_Filters":
-        return cls._made.setdefault(how, cls(how)) if how not in cls._made else cls._made[how]
+        if how not in cls._made:
+            cls._made[how] = cls(how)
+        return cls._made[how]
 
     @cached_property
     def mel(self) -> NDArray[np.float32]:

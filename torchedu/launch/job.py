@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -108,7 +109,9 @@ class Job:
                 waiting = ""
             for option, value in values.items():
                 if option in CONFIGS and value:
-                    options |= _flat(_read(configuration(value)))
+                    flat = _flat(_read(configuration(value)))
+                    # A run's own configuration says on how many devices it was trained.
+                    options |= {name: flat[name] for name in flat if name not in OWN}
                 options[option.replace(".init_args", "")] = value
         return options
 
@@ -153,7 +156,8 @@ class Job:
         """Return the command of each process, which starts the run or goes on with it."""
         own = {**dict.fromkeys(OWN, ""), "resume": "auto"}
         own |= {option: str(vars(self)[name]) for option, name in OWN.items()}
-        missing = [word for option, value in own.items() if option not in self.given
+        known = {option for option in own if self.given.get(option) not in (None, "auto")}
+        missing = [word for option, value in own.items() if option not in known
                    for word in (f"--{option}", value)]  # fmt: skip
         return [program, "fit", *self.words, *missing]
 
@@ -164,6 +168,7 @@ class Job:
             shared: Whether nodes see the files of this machine.
         """
         data = self.given.get("data.path", "")
+        data = "" if TASK in data else data  # of each job of an array other data
         here = bool(data) and (self.here / data).exists()
         return {
             "versions": versions(),
@@ -203,7 +208,7 @@ def checksum(path: Path) -> str:
     digest = hashlib.sha256()
     for file in files:
         name = file.relative_to(path).as_posix() if path.is_dir() else ""
-        digest.update(f"{name} {file.stat().st_size}\n".encode())
+        digest.update(os.fsencode(f"{name} {file.stat().st_size}\n"))
         if not manifest.is_file() or file == manifest:
             with file.open("rb") as stream:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())

@@ -83,6 +83,11 @@ class Kubernetes(Launcher):
     def files(self, job: Job) -> dict[str, str]:
         """Return the manifests."""
         self.check_words(job)
+        if not job.called[0].isalpha():
+            raise ConfigError(
+                f"⟦name⟧ is {job.called!r}, and what Kubernetes calls so begins with a letter.",
+                f"Name the job: ⟦name⟧ run-{job.called}.",
+            )
         run = PurePosixPath(self.mount) / job.given["run"]
         if not run.is_relative_to(self.mount) or ".." in run.parts:
             raise ConfigError(

@@ -9,6 +9,7 @@ import re
 import shlex
 import subprocess
 from collections.abc import Collection
+from pathlib import Path
 from typing import NamedTuple
 
 from torchedu.errors import ConfigError, allowed
@@ -84,7 +85,13 @@ class Slurm(Launcher):
     def files(self, job: Job) -> dict[str, str]:
         """Return the batch script, and what it looks at every node with."""
         self._check_array(job)
-        logs, python = job.folder / LOGS, python_here()
+        if job.seconds is not None and self.warn >= max(60, job.seconds):
+            raise ConfigError(
+                f"⟦warn⟧ is {self.warn} seconds, and ⟦time⟧ {job.time}: the job would be told to "
+                "stop as it begins.",
+                "Ask for more ⟦time⟧, or be told later.",
+            )
+        logs, python = Path(str(job.folder / LOGS).replace("%", "%%")), python_here()
         rank = "%a-rank-%t.log" if self.array else "rank-%t.log"
         options = {
             "job-name": job.called,
@@ -102,7 +109,7 @@ class Slurm(Launcher):
         last = RunFolder(job.run).last
         lines = [
             "#!/bin/bash",
-            *(f"#SBATCH --{name}={value}" for name, value in options.items()),
+            *(f"#SBATCH {shlex.quote(f'--{name}={value}')}" for name, value in options.items()),
             "#SBATCH --requeue",
             *(f"#SBATCH {shlex.quote(word)}" for word in self._more),
             "",

@@ -1,6 +1,6 @@
 """Answers typed and spoken graded together, by a network small enough to begin from nothing."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from torchedu.layers.dropout import Dropout
 from torchedu.layers.frames import FrameNorm, Varied, centred, normed, positions
 from torchedu.layers.fusion import FUSIONS
 from torchedu.models.network import Network
-from torchedu.ranges import DROPPED, SHARE, check_heads
+from torchedu.ranges import COUNT, DROPPED, SHARE, check_heads
 
 BYTES = 257
 """Bytes, and what pads them."""
@@ -48,7 +48,7 @@ class SpokenGrader(Network):
     """
 
     sizes = ("num_scores", "num_places", "num_bands", "text_dim")
-    limits = {"hidden": DROPPED, "varied": SHARE}  # noqa: RUF012
+    limits: ClassVar = {"hidden": DROPPED, "varied": SHARE, "text_blocks": COUNT}
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class SpokenGrader(Network):
         num_places: int,
         num_bands: int,
         text_dim: int,
-        dim: int = 96,
+        dim: int = 64,
         heads: int = 4,
         blocks: int = 2,
         text_blocks: int = 1,

@@ -1,7 +1,10 @@
 """Grades of answers typed and spoken, in the user's own scales and names, and how sure they are."""
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from torchedu.datamodules import SpokenAnswers
 from torchedu.metrics.grades import interval
@@ -11,12 +14,14 @@ from torchedu.prediction.tables import first_of_each
 from torchedu.schema import SCORE
 from torchedu.tasks import AnswerGrading
 
+Values = NDArray[np.float64]
+
 
 @outputs.register
 def _(task: AnswerGrading, data: SpokenAnswers, columns: Columns) -> list[Output]:
     """Tell each answer's scores, between what they lie with 80 % chance, and by parts of it."""
     holds = "each answer's scores, each with the ends of what it is with a chance of 80 %"
-    return [Output("grades", holds, _named(task, data, first_of_each(columns, "answer")))]
+    return [Output("scores", holds, _named(task, data, first_of_each(columns, "answer")))]
 
 
 def _named(task: AnswerGrading, data: SpokenAnswers, heard: Columns) -> pa.Table:
@@ -24,7 +29,7 @@ def _named(task: AnswerGrading, data: SpokenAnswers, heard: Columns) -> pa.Table
     low, high = task.ranges.T
     places = task.places_Y.cpu().numpy()
     answer = heard["answer"]
-    table = {
+    table: dict[str, Any] = {
         "answer": data.store.names(answer),
         "speaker": pa.array([name or None for name in
                              data.store.texts("answers", "speaker", answer)], pa.string()),
@@ -34,8 +39,9 @@ def _named(task: AnswerGrading, data: SpokenAnswers, heard: Columns) -> pa.Table
         chance = {key: heard[key][:, y].astype(np.float64) for key in ("chance", "typed", "spoken")}
         ends = interval(chance["chance"], int(places[y]))
 
-        def scaled(value: np.ndarray, y: int = y) -> np.ndarray:
-            return np.round(low[y] + value * (high[y] - low[y]), 4)
+        def scaled(value: NDArray[Any], y: int = y) -> Values:
+            rounded: Values = np.round(low[y] + value * (high[y] - low[y]), 4)
+            return rounded
 
         place = np.arange(heard["chance"].shape[-1]) / max(1, places[y] - 1)
         table[name] = scaled(chance["chance"] @ place)

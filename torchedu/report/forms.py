@@ -169,6 +169,7 @@ def _bars(form: Bars) -> tuple[Figure, str] | None:
     low, high = min(form.origin, *values), max(form.origin, *values)
     spare = 0.05 * max(high - low, 0.05)
     axes.set_xlim(low - spare * (low < form.origin), high + spare)
+    axes.xaxis.set_major_locator(MaxNLocator(6))  # more would touch one another
     label_shares(axes.xaxis, low, high)
     axes.set_yticks(range(len(known)), [_label(bar.name, 22) for bar in known], color=INK)
     axes.tick_params(axis="y", length=0)

@@ -14,6 +14,9 @@ LONGEST = 80
 _FIGURES = re.compile(r"[\d\s.,:%±\[\]()+−–-]+")
 """A number, a span of numbers: broken between them alone."""
 
+MANY = 10
+"""From here on a number is no share, and its thousandths are of no matter."""
+
 
 def template(name: str) -> Callable[..., str]:
     """Return what renders one of this folder's templates.
@@ -44,7 +47,9 @@ def _score(value: Any) -> str:
         return "–"
     if isinstance(value, str):
         return _named(value)
-    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.3f}" if abs(value) < MANY else f"{value:,.1f}"
 
 
 def _named(name: str) -> str:

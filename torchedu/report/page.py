@@ -119,7 +119,8 @@ def _shown(section: Section, taken: set[str]) -> Shown:
 
 
 def _render(run: Run, shown: list[Shown], drawn: dict[str, Picture]) -> str:
-    place = shlex.quote(run.path.name)
+    holds = RunFolder(run.path).checkpoints.is_dir()  # scores alone are of a run elsewhere
+    place = shlex.quote(run.path.name) if holds else "RUN"
     return template("page.html.jinja")(
         run=run,
         evaluation=run.evaluation,
@@ -144,7 +145,8 @@ def left_out(run: Run, drawn: dict[str, Picture]) -> list[str]:
     else:
         lacking = [section for section in run.evaluation.sections if section.lacking]
         lines += [
-            f"{clean_name(section.title)}: {clean_name(section.sentence)}" for section in lacking
+            f"{clean_name(section.title).rstrip('?')}: {clean_name(section.sentence)}"
+            for section in lacking
         ]
     if run.config is None:
         lines.append(f"Configuration: the run has no {RunFolder.CONFIG}.")

@@ -1,5 +1,6 @@
 """Logs of other programs beside a run's own: Weights & Biases, MLflow, TensorBoard."""
 
+import os
 from pathlib import Path
 
 from lightning.pytorch.loggers import Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
@@ -25,8 +26,12 @@ def log_of(word: str, folder: Path) -> Logger:
     if word == "wandb":
         return WandbLogger(name=folder.name, project="torchedu", save_dir=folder)
     if word == "mlflow":
-        # A server is named by a variable, which the logger reads where it is given no folder.
+        place = (folder / "mlruns").absolute()
+        own = None if os.environ.get("MLFLOW_TRACKING_URI") else f"sqlite:///{place}/mlflow.db"
+        place.mkdir(exist_ok=True)
         return MLFlowLogger(
-            experiment_name="torchedu", run_name=folder.name, save_dir=str(folder / "mlruns")
-        )
+            experiment_name="torchedu", run_name=folder.name,
+            tracking_uri=own or os.environ["MLFLOW_TRACKING_URI"],
+            artifact_location=own and place.as_uri(),
+        )  # fmt: skip
     return TensorBoardLogger(folder, name="", version="tensorboard")

@@ -46,9 +46,9 @@ def check_options(asked: Mapping[str, Any], trains: bool) -> None:
     """
     for name, numbers in RANGES.items():
         check_range(f"trainer.{name}", asked[name], numbers)
-    for name, (value, reason) in ELSEWHERE.items():
-        if asked[name] == value:
-            raise ConfigError(f"⟦trainer.{name}⟧ is {value}, and {reason}.", "Leave it out.")
+    for name, (word, reason) in ELSEWHERE.items():
+        if asked[name] == word:
+            raise ConfigError(f"⟦trainer.{name}⟧ is {word}, and {reason}.", "Leave it out.")
     if not trains:
         return
     for name in NOTHING:

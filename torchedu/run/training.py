@@ -1,6 +1,7 @@
 """What a run comes to: trained, its best network opened again, scored and reported."""
 
 import re
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from torchedu.run.building import Run
 from torchedu.run.options import WRONG_HERE
 from torchedu.run.start import meeting
 from torchedu.run.trainers import PATIENCE, passes, trainer
+from torchedu.stages import stage
 from torchedu.tasks import Task, open_task
 
 
@@ -142,10 +144,12 @@ def score(run: Run, folder: Path, part: str = "test") -> Result:
         evaluation = evaluate(run.task, run.data, run.trainer, part, folder)
     report: Path | Exception | None = None
     if run.trainer.is_global_zero:
+        stage("writing the report")
         try:
             report = write_report(folder)
         except Exception as error:  # noqa: BLE001 - whatever it is, the scores are told first
             report = error
+        stage()
     return Result(run.task, evaluation, folder, run.checkpoint, report)
 
 
@@ -178,11 +182,10 @@ def _not_gone_on(run: Run, error: Exception) -> CheckpointError | None:
 
 def _cannot(run: Run, error: Exception) -> ConfigError | None:
     """Return what Lightning itself stops at before the first step: options that it cannot do."""
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    module = "" if place is None else str(place.tb_frame.f_globals.get("__name__"))
-    if run.trainer.global_step > run.step or module.partition(".")[0] != "lightning":
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    names = [str(frame.f_globals.get("__name__")).partition(".")[0] for frame in frames]
+    stopped = next((name for name in reversed(names) if name != "torch"), "")
+    if run.trainer.global_step > run.step or stopped != "lightning":
         return None
     return ConfigError(
         f"the trainer cannot do what is asked: {error}", "Options: torchedu fit --help trainer"

@@ -104,11 +104,17 @@ class Keys:
             The key, which cannot be had again.
 
         Raises:
-            ConfigError: A scope is none, or the name is taken.
+            ConfigError: A scope is none, or the name is none or taken.
         """
         for scope in scopes:
             if scope not in SCOPES:
                 raise ConfigError(f"⟦scopes⟧ names {scope!r}.", allowed(scope, SCOPES))
+        if not (name.strip() and name.isprintable()) or group == "":
+            raise ConfigError(
+                f"⟦name⟧ is {name!r} and ⟦group⟧ {group!r}.",
+                "A name is a line of text; leave ⟦group⟧ out for all classes.",
+            )
+        scopes = list(dict.fromkeys(scopes))
         if not scopes or any(key.name == name for key in self.all()):
             raise ConfigError(
                 f"⟦name⟧ is {name!r} and ⟦scopes⟧ {list(scopes)}.",

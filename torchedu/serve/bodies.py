@@ -6,12 +6,14 @@ from typing import Annotated, Any, Literal, get_args
 from uuid import uuid4
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
     JsonValue,
+    StringConstraints,
     Tag,
     TypeAdapter,
     ValidationError,
@@ -38,9 +40,27 @@ def _milliseconds(value: object) -> object:
     return round(moment.timestamp() * 1000)
 
 
-Name = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
-"""A name of a student, item, skill, class or course: one line, as people and systems give it."""
-Time = Annotated[int, BeforeValidator(_milliseconds), Field(ge=0, le=2**53)]
+def _no_seconds(value: int) -> int:
+    """Refuse seconds of today, or a date in digits: who is taken to be of 1970 is forgotten."""
+    if 10**7 <= value < 10**11:
+        raise ValueError("that many milliseconds end by 1973, as seconds do not: give milliseconds")
+    return value
+
+
+Name = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$"
+    ),
+]
+"""A name of a student, item, skill, class or course: one line, as people and systems give it.
+
+Blanks around it are no part of it, as where data is imported: who is forgotten here is called so
+in the stores that were made of the service's file.
+"""
+Time = Annotated[
+    int, BeforeValidator(_milliseconds), AfterValidator(_no_seconds), Field(ge=0, le=2**53)
+]
 """Milliseconds since 1970, or ISO 8601 with a zone."""
 Seconds = Annotated[float, Field(ge=0, le=1e9)]
 Day = Annotated[float, Field(ge=-1e5, le=1e5)]
@@ -156,10 +176,16 @@ class Course(Body):
                 "about": about}  # fmt: skip
 
 
+def _each_once(names: list[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
 class Students(Body):
     """Students who are to be forgotten."""
 
-    students: list[Name] = Field(min_length=1, max_length=MOST)
+    students: Annotated[list[Name], AfterValidator(_each_once)] = Field(
+        min_length=1, max_length=MOST
+    )
 
 
 def _kind(value: Any) -> str | None:

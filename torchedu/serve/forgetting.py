@@ -25,6 +25,8 @@ from torchedu.run_folder import RunFolder
 from torchedu.serve.stores import Store, open_tables
 from torchedu.serve.tables import AUDIT, DECISIONS, DERIVED, EVENTS, VERSIONS
 
+OWN = r"[-.](wal|shm|journal|lock|names|forwarded|certificates|\d+)"
+"""What is behind the name of a service's file where others of its own stand."""
 PEOPLE, MANIFEST = RunFolder.PEOPLE, "manifest.json"
 """Files by which runs and stores are known."""
 SPANS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000}
@@ -57,7 +59,17 @@ def derive(tables: Engine, path: Path, time: int, student: str | None = None) ->
         path: The file.
         time: When, in milliseconds since 1970.
         student: Of whom alone; None for anybody.
+
+    Raises:
+        ConfigError: It is the service's own.
     """
+    own = Path(tables.url.database or "").absolute()
+    if tables.dialect.name == "sqlite" and path.absolute().parent == own.parent:
+        beside = path.name.removeprefix(own.name)
+        if path.name == own.name or (beside != path.name and re.fullmatch(OWN, beside)):
+            raise ConfigError(
+                f"⟦out⟧ {path} is the service's own file.", "Name another file to write."
+            )
     row = {"path": str(path.absolute()), "student": student, "time": time}
     with tables.begin() as connection:
         connection.execute(delete(DERIVED).where(DERIVED.c.path == row["path"]))

@@ -47,7 +47,8 @@ def write_answers(store: str | Path, out: str | Path, known: Companions | None =
                 number += 1
             if not number:
                 raise ConfigError(
-                    f"⟦store⟧ {store} holds no answers.", "Name the file of a service of tracing."
+                    f"⟦store⟧ {logs[0].store} holds no answers.",
+                    "Name the file of a service of tracing.",
                 )
     finally:
         for log in logs:

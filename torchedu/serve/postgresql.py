@@ -60,6 +60,11 @@ def url_of(address: str) -> URL:
     return url.set(drivername=SCHEMES[-1])
 
 
+def shown(address: str) -> str:
+    """Return an address as a person may read it, without its password."""
+    return url_of(address).set(drivername=SCHEMES[0]).render_as_string()
+
+
 def schema_of(shard: int) -> str:
     """Return the schema of a shard."""
     return f"torchedu_{shard}"
@@ -91,9 +96,9 @@ def connected(address: str, shard: int, durable: bool = True) -> Engine:
     except ModuleNotFoundError:
         raise MissingExtraError("a store in PostgreSQL", "psycopg", "postgresql") from None
     except DBAPIError as error:
-        said = str(error.orig).strip().splitlines()[-1]
+        said = " ".join(str(error.orig).strip().splitlines()[0].split())
         raise ConfigError(
-            f"⟦store⟧ {url.render_as_string()} cannot be opened ({said}).",
+            f"⟦store⟧ {shown(address)} cannot be opened ({said}).",
             "Look at its host, user and database; its password may stand in PGPASSWORD.",
         ) from None
     return engine

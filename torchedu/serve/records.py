@@ -203,8 +203,8 @@ def read_statements(body: bytes, name: str | None = None) -> list[dict[str, Any]
     statements = []
     for statement, record in zip(listed, read, strict=True):
         kept = {"id": str(record.id or name or uuid4()), "version": record.version or VERSION}
-        for name, value in statement.items():
-            if value is not None and name not in ("stored", "authority"):
-                kept.setdefault(name, value)
+        for member, value in statement.items():
+            if value is not None and member not in ("stored", "authority"):
+                kept.setdefault(member, value)
         statements.append(kept)
     return statements

@@ -251,15 +251,15 @@ def find(
             statements.append({"timestamp": stored, **statement, "stored": stored})
             places.append(event.seq)
     through = not page or (last == page[-1].seq and len(page) < most)
-    found = {"statements": statements, "more": None if through else last}
-    return found | ({"places": places, "through": timestamp(looked)} if placed else {})
+    said = {"statements": statements, "more": None if through else last}
+    return said | ({"places": places, "through": timestamp(looked)} if placed else {})
 
 
 def speaking_of(log: EventLog, students: Sequence[str]) -> list[str]:
     """Return the names of events of statements that name students, as those of a teacher do."""
     ids = []
     for student in students:
-        written, last = json.dumps(student, ensure_ascii=False), 0
+        written, last = json.dumps(student, ensure_ascii=False)[1:-1], 0  # blanks may be around it
         while page := log.page(STATEMENT, AT_ONCE, seqs=(last, 2**62), within=written):
             last = page[-1].seq
             ids += [e.id for e in page if student in named(e.fields["statement"])]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, insert, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, inspect, select
 from sqlalchemy.exc import DatabaseError
 
 from torchedu.errors import ConfigError
@@ -23,6 +23,7 @@ from torchedu.serve.postgresql import (
     names_held,
     own,
     schema_of,
+    shown,
     url_of,
 )
 from torchedu.serve.tables import ABOUT, EVENTS, METADATA, SHARDS, VERSION
@@ -59,7 +60,8 @@ class Store:
         """Return how it is named where a person reads it, without its password."""
         if not self.on_server:
             return str(self.file)
-        return f"{url_of(self.address).render_as_string()} ({schema_of(self.shard)})"
+        schema = f" ({schema_of(self.shard)})" if self.shard else ""
+        return shown(self.address) + schema
 
     @property
     def on_server(self) -> bool:
@@ -124,6 +126,12 @@ def open_tables(place: str | Path | Store, synchronous: Synchronous = "FULL") ->
     try:
         with engine.begin() as connection:
             if not store.on_server:
+                names = inspect(connection).get_table_names()
+                if names and ABOUT.name not in names:
+                    raise ConfigError(
+                        f"⟦store⟧ {store} is the file of another program: it holds {names[0]!r}.",
+                        "Name a file that torchedu serve has made, or one that does not exist yet.",
+                    )
                 METADATA.create_all(connection)
             version = connection.execute(select(ABOUT.c.version)).scalar()
             if version is None:
@@ -153,7 +161,7 @@ def _file(file: Path, synchronous: Synchronous) -> Engine:
     _check_folder(file)
     with suppress(FileExistsError):  # closing a handle on it would free the locks of SQLite on it
         os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))  # its owner's alone
-    engine = create_engine(f"sqlite:///{file}")
+    engine = create_engine(URL.create("sqlite", database=str(file)))  # whatever signs it has
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: object) -> None:

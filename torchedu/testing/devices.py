@@ -30,6 +30,8 @@ KINDS: tuple[Kind, ...] = ("cuda", "mps")
 """Devices that can be pretended: NVIDIA's and Apple's GPUs."""
 aten = torch.ops.aten
 
+BACKWARD = "backward"
+"""Where waiting is told to be that no line of a network or task asks for."""
 WAITS = {
     *("_local_scalar_dense", "nonzero", "masked_select", "equal", "_unique", "_unique2"),
     *("unique_dim", "unique_consecutive", "unique_dim_consecutive", "bincount", "is_nonzero"),
@@ -65,7 +67,7 @@ class Pretended(TorchDispatchMode):
     """
 
     def __init__(self, kind: Kind = "cuda", deterministic: bool = False) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.kind = kind
         self.deterministic = deterministic
         self.name = torch.device(kind, 0)
@@ -128,8 +130,8 @@ class Pretended(TorchDispatchMode):
                 f"Expected all tensors to be on the same device, but {func} is given some of "
                 f"{self.name} and one of shape {tuple(wide[0].shape)} of the CPU ({_caller()})."
             )
-        strict = self.deterministic and self.kind == "cuda"
-        if strict and _NOT_DETERMINISTIC.get(name, _never)(*args):
+        forbids = _NOT_DETERMINISTIC.get(name) if self.deterministic else None
+        if self.kind == "cuda" and forbids is not None and forbids(*args):
             raise RuntimeError(f"{func} has no deterministic form on CUDA ({_caller()}).")
         masked = name in MIXES and any(
             x.dtype in (torch.bool, torch.uint8)
@@ -275,7 +277,8 @@ def _caller() -> str:
     while frame is not None:
         file = frame.f_code.co_filename
         if file not in here and not file.startswith((torchs, "<")):
-            return f"{Path(file).name}:{frame.f_lineno}"
+            own = Path(file).parent == Path(__file__).parent  # who steps a task there
+            return BACKWARD if own else f"{Path(file).name}:{frame.f_lineno}"
         frame = frame.f_back
     return "torch"
 
@@ -284,10 +287,6 @@ def _is_torchs(frame: Any) -> bool:
     """Say whether code is torch's own, and not what moves a module for its user."""
     file = Path(frame.f_code.co_filename)
     return Path(torch.__file__).parent in file.parents and file.name != "module.py"
-
-
-def _never(*args: Any) -> bool:
-    return False
 
 
 def _floats(x: Tensor, *args: Any) -> bool:

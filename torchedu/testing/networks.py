@@ -236,8 +236,8 @@ NETWORK_CONTRACTS = named(
     rows_apart,
     padding,
     low_precision,
-    other_device,
     state_dict,
     gradients,
+    other_device,
 )
 """What networks of every kind keep, in the order in which it is checked."""

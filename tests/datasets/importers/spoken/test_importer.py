@@ -176,3 +176,13 @@ def test_an_answer_may_be_typed_alone_but_not_be_nothing(tmp_path: Path) -> None
     file.write_text("audio,text\na.wav,\n,\n,  \n", "utf-8")
     with pytest.raises(DataError, match="neither typed nor spoken"):
         import_data("spoken", file, tmp_path / "out", {})
+
+
+def test_answers_without_names_are_counted_through_files_and_dropped_rows(tmp_path: Path) -> None:
+    write_wav(tmp_path / "in" / "a.wav", tone(440))
+    for name in ("1.csv", "2.csv"):
+        rows = "audio,text\na.wav,one\nlost.wav,two\na.wav,three\n"
+        (tmp_path / "in" / name).write_text(rows, "utf-8")
+    store = import_data("spoken", tmp_path / "in", tmp_path / "out", {"on_bad_row": "drop"})
+    assert store.names(range(4)) == ["answer 1", "answer 3", "answer 4", "answer 6"]
+    assert store.num_rows("recordings") == 1

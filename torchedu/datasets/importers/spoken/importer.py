@@ -109,6 +109,7 @@ class _Rows:
         self._part: list[int] = []
         self._part_of: dict[str, str] = {}
         self._names: set[str] = set()
+        self._read_rows = 0
 
     def take(self, piece: Piece) -> None:
         """Keep the good rows of a piece."""
@@ -172,8 +173,8 @@ class _Rows:
 
     def _named(self, given: Sequence[str], sieve: Sieve) -> list[str]:
         """Return what answers are called, after refusing names that stand twice."""
-        begin = len(self._texts["name"])
-        names = [name or f"answer {begin + i + 1}" for i, name in enumerate(given)]
+        names = [name or f"answer {self._read_rows + i + 1}" for i, name in enumerate(given)]
+        self._read_rows += len(names)
         seen, again = set(self._names), np.zeros(len(names), bool)
         for i, name in enumerate(names):
             again[i] = name in seen
@@ -258,7 +259,10 @@ class _Rows:
             )
         if self.how.deidentify:
             notes += self._mask()
-        kinds, shown = {}, {"recording": np.array(self._recording), "part": np.array(self._part)}
+        kinds: dict[str, Names] = {}
+        shown: dict[str, Any] = {
+            "recording": np.array(self._recording), "part": np.array(self._part),
+        }  # fmt: skip
         for name, column in self._groups.items():
             known = sorted({value for value in column if value is not None})
             kinds[name] = Names([known[i] for i in natural_order(known).tolist()])

@@ -66,12 +66,12 @@ class SpeechOcean(SpokenImporter):
             DataError: Scores, speakers or recordings are not there.
         """
         root = locate(raw)
-        found: dict[str, list[Source]] = {}
+        by_base: dict[str, list[Source]] = {}
         sources = tree(root) if is_folder(root) else []
         for source in sources:
-            found.setdefault(source.base, []).append(source)
-        file = next((found[name][0] for name in FILES if name in found), None)
-        if file is None or "utt2spk" not in found:
+            by_base.setdefault(source.base, []).append(source)
+        file = next((by_base[name][0] for name in FILES if name in by_base), None)
+        if file is None or "utt2spk" not in by_base:
             raise root.fault(
                 f"it holds no {' or '.join(FILES)}, or no utt2spk.",
                 "Name the folder of speechocean762, unpacked.",
@@ -79,12 +79,12 @@ class SpeechOcean(SpokenImporter):
         sounds = {source.base.rpartition(".")[0]: source for source in sources
                   if source.base.lower().endswith(".wav")}  # fmt: skip
         speaker, part = dict[str, str](), dict[str, str]()
-        for source in found["utt2spk"]:
+        for source in by_base["utt2spk"]:
             own = _pairs(source)
             speaker |= own
             folder = source.folder.base
             part |= dict.fromkeys(own, folder if folder in ("train", "test") else "")
-        people = {name: {k: v for source in found.get(f"spk2{name}", []) for k, v in
+        people = {name: {k: v for source in by_base.get(f"spk2{name}", []) for k, v in
                          _pairs(source).items()} for name in ("age", "gender")}  # fmt: skip
         scores = _scores(file)
         known = sorted(name for name in scores if name in speaker)
