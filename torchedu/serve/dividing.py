@@ -50,7 +50,7 @@ def divide(old: Sequence[Store], place: str | Path, shards: int) -> int:
     """
     if Store.of(place).exists or shards < 1:
         raise ConfigError(
-            f"⟦new⟧ is {str(Store.of(place))!r} and ⟦shards⟧ {shards}.",
+            f"the new store is {str(Store.of(place))!r}, and ⟦shards⟧ {shards}.",
             "Name a file that does not exist yet, and a shard at least.",
         )
     with ExitStack() as stack:
