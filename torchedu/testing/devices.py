@@ -149,7 +149,9 @@ class _Api(TorchFunctionMode):
     def __init__(self, place: Pretended) -> None:
         super().__init__()
         self._place = place
-        self._made = _device_constructors()
+        # Not those that torch has kept: libraries that load models put others in their places, and
+        # who asked meanwhile was given these for good.
+        self._made = _device_constructors.__wrapped__()
 
     def __torch_function__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
