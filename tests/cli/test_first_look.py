@@ -26,7 +26,7 @@ def test_an_example_is_of_its_kind_and_without_leaks(
     monkeypatch.chdir(tmp_path)
     run(f"data example {kind} --out a.txt", capsys)
     said = run("data check a.txt", capsys)
-    (holds,) = (name for name in TASKS if kind in name)
+    holds = next(name for name in TASKS if kind in name)
     assert TASKS[holds].tells in said
     assert "moodle" not in said  # a student and a time are no log of a platform
     assert "leaks     none found" in said

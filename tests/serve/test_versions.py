@@ -299,7 +299,7 @@ def test_what_counts_no_more_counts_for_no_version(
         settled(service)
     last, (gone, *_) = events[-1], [e for e in events if e["student"] == events[-1]["student"]]
     new = event_of(last, service.log.next_seq, NOW)
-    assert service._write([new], [gone["id"]])
+    assert service._write([new], [gone["id"]], 0)
     left = [event for event in events if event["id"] != gone["id"]]
     check(service, runs["/runs/small"], left)
     settled(service)

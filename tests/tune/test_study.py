@@ -73,6 +73,21 @@ def test_what_a_killed_process_had_not_drawn_is_drawn_the_same(tmp_path: Path) -
     assert values[0] == values[1]
 
 
+def test_a_trial_that_has_ended_since_the_trials_were_read_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = (Study(tmp_path / "study", ASKED, GOALS) for _ in range(2))
+    trial = there.claim(2)
+    assert trial is not None
+    read = here.trials()
+    there.study.tell(trial, 0.5)
+    there.let_go(0)
+    monkeypatch.setattr(here, "trials", lambda: read)
+    after = here.claim(2)
+    assert after is not None
+    assert after.number == 1
+
+
 def test_a_trial_that_kills_whoever_takes_it_up_fails(tmp_path: Path) -> None:
     study = Study(tmp_path / "study", ASKED, GOALS)
     for _ in range(LIVES):

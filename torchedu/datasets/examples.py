@@ -91,6 +91,15 @@ def _texts(draw: np.random.Generator) -> Iterator[str]:
         yield f'answer {row + 1},"{words}",{prompt},{score},{"fm"[row % 3 % 2]}'
 
 
+def _spoken(draw: np.random.Generator) -> Iterator[str]:
+    yield "audio,text,speaker,score"
+    said = ("the ice melts", "the sun warms it", "water runs off", "it freezes at night",
+            "the air is cold", "snow falls again")  # fmt: skip
+    for row, name in enumerate(_people(30) * 3):
+        words = " and ".join(draw.choice(said, row % 4 + 1, replace=False))
+        yield f",{words},{name},{row % 4}"
+
+
 def _transcripts(draw: np.random.Generator) -> Iterator[str]:
     yield "lesson,speaker,sentence,tag"
     moves = {
@@ -124,6 +133,7 @@ EXAMPLES: dict[str, tuple[str, Callable[[np.random.Generator], Iterator[str]]]] 
     "enrolments": ("a row a student's course, as CSV", _enrolments),
     "events": ("a row an event of a course, as CSV", _events),
     "texts": ("a row a graded text, as CSV", _texts),
+    "spoken": ("a row an answer, as CSV: typed here, with room for paths of recordings", _spoken),
     "transcripts": ("a row a sentence of a lesson, as CSV", _transcripts),
     "conversations": ("JSON lines of messages", _conversations),
 }

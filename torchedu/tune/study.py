@@ -173,7 +173,9 @@ class Study:
                 if trial.state == TrialState.RUNNING and lock.is_free():
                     taken = optuna.Trial(self.study, trial._trial_id)
                     lock.take()
-                    if self._lives(taken, trial):
+                    # Its worker may have ended it, and let it go, since the trials were read.
+                    trial = taken.storage.get_trial(trial._trial_id)
+                    if trial.state == TrialState.RUNNING and self._lives(taken, trial):
                         self._claims[trial.number] = lock
                         return taken
                     lock.release()
