@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -56,3 +59,16 @@ def test_sparse_gradients_equal_dense_ones(unknown_is_zero: bool, skills: int) -
         assert table.weight.grad.is_sparse == table.sparse
         found.append(table.weight.grad.to_dense())
     torch.testing.assert_close(*found)
+
+
+def test_what_is_made_elsewhere_is_known_before_a_library_puts_its_own_in_place() -> None:
+    code = (
+        "import torch, torchedu.layers\n"
+        "own = torch.linspace\n"
+        "torch.linspace = lambda *words, **named: own(*words, **{'device': 'cpu', **named})\n"
+        "with torch.device('meta'): torch.empty(1)\n"
+        "torch.linspace = own\n"
+        "with torch.device('meta'): print(torch.linspace(0, 1, 3).device)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "meta\n"

@@ -1,5 +1,7 @@
 """Blocks that models share."""
 
+import torch
+
 from torchedu.layers.attention import AttentionBlock
 from torchedu.layers.block_network import BlockNetwork, BlockPlan
 from torchedu.layers.counts import (
@@ -19,6 +21,12 @@ from torchedu.layers.running import marks_before, running_sum
 from torchedu.layers.table import VocabularyTable
 from torchedu.layers.times import seconds_between
 from torchedu.layers.together import together
+
+# torch keeps which functions make tensors when it is first asked to make some elsewhere. Where that
+# is while transformers loads a model, another linspace stands in place and is kept: what is built
+# with linspace afterwards would never be on the meta device.
+with torch.device("cpu"):
+    torch.empty(0)
 
 __all__ = [
     "LSTM",
