@@ -1,5 +1,6 @@
 """A service on a Ray cluster with a token: it answers as processes of a host do, over kills too."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -8,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from functools import partial
 from http.client import HTTPException
 from pathlib import Path
@@ -22,9 +24,11 @@ from tests.serve.services import histories
 from tests.serve.test_processes import Server
 from torchedu import open_engine
 from torchedu.cli import main
+from torchedu.errors import ConfigError
 from torchedu.schema import ITEM
 from torchedu.serve.access import Keys
-from torchedu.serve.stores import open_tables, shards_of
+from torchedu.serve.processes import Settings
+from torchedu.serve.stores import hold, open_tables, shards_of
 from torchedu.serve.tables import EVENTS
 
 pytestmark = [
@@ -207,6 +211,32 @@ def _written(address: str) -> list[str]:
             ids += connection.scalars(select(EVENTS.c.id))
         tables.dispose()
     return ids
+
+
+def test_a_shard_is_its_actor_s_and_outlives_questions_that_are_given_up(
+    trained_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from torchedu.serve.on_ray import States
+
+    monkeypatch.chdir(tmp_path)
+    (store,) = shards_of("s.db", 1)
+    states = States(Settings([str(trained_run)], "s.db"), store, str(tmp_path))
+
+    async def asked() -> int:
+        await states.opened()
+        given_up: Future[tuple[int, Any]] = Future()
+        given_up.cancel()
+        states._asked.put(({"do": "health"}, given_up))
+        status, _ = await states.ask({"do": "health"})
+        with pytest.raises(ConfigError, match="in use by another service"), hold(store):
+            pass
+        await states.close()
+        return status
+
+    assert asyncio.run(asked()) == 200
+    states._end()
+    with hold(store):
+        pass
 
 
 def test_who_has_another_token_is_refused(

@@ -101,7 +101,7 @@ class States:
 
     def _end(self) -> None:
         self._asked.put(None)
-        self._thread.join()
+        self._thread.join(PATIENCE)  # one that waits for its shard is not in torch
 
     def _work(self) -> None:
         """Answer a group after the other; whatever ends this ends the actor, which begins anew."""
@@ -154,7 +154,8 @@ class States:
         group = [each for each in asked if each is not None]
         replies = service.handle([message for message, _ in group])
         for (_, replied), reply in zip(group, replies, strict=True):
-            replied.set_result((reply.status, reply.body))
+            if replied.set_running_or_notify_cancel():  # somebody still waits for it
+                replied.set_result((reply.status, reply.body))
         return len(group) == len(asked)
 
 
