@@ -40,11 +40,11 @@ gpu-campaign: install ## all that one GPU can tell in eight minutes, kept in ben
 PACKAGES := import site; print(site.getsitepackages()[0])
 test-services: install ## what needs services and builds: DeepSpeed, Horovod, Ray, SLURM, two machines, servers
 	$(BIN)/python -m pip install -qq -c constraints.txt "deepspeed>=0.19" "bitsandbytes>=0.50" "psycopg[binary]>=3.2" \
-		"ray[train,tune]>=2.52" "kubeflow-trainer-api>=2.3" "kubernetes-validate>=1.37"
+		"ray[serve,train,tune]>=2.52" "kubeflow-trainer-api>=2.3" "kubernetes-validate>=1.37"
 	scripts/build_horovod.sh
 	$(BIN)/python -m pytest --durations=5 tests/services tests/launch/test_kubernetes.py tests/serve/test_deployment.py tests/test_job_status.py \
 		tests/serve/test_processes.py tests/serve/test_order.py tests/serve/test_log.py tests/serve/test_shards.py \
-		tests/serve/test_postgresql.py tests/strategies/test_deepspeed.py \
+		tests/serve/test_postgresql.py tests/serve/test_dividing.py tests/strategies/test_deepspeed.py \
 		tests/strategies/test_horovod.py tests/strategies/test_sync_batch_norm.py tests/models/test_low_rank.py
 	$(BIN)/python -m venv .venv/logs
 	$(BIN)/python -c '$(PACKAGES)' > "$$(.venv/logs/bin/python -c '$(PACKAGES)')/beside.pth"

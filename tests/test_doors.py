@@ -66,11 +66,12 @@ DOORS = {
     "bench": "evaluation prediction run tasks datamodules metrics leaks parsing ranges bounded "
     "run_folder lightning numpy pyarrow",
     "tune": "threads ray_address report evaluation prediction run checkpoints callbacks tasks "
-    "ranks ranges bounded run_lock sections run_folder lightning numpy optuna ray torch torchedu",
+    "ranks ranges bounded run_lock sections run_folder lightning numpy optuna ray torch",
     "export": "checkpoints tasks domains readers models batch permissions strict companions "
     "schema bounded onnxruntime onnxscript peft safetensors torch transformers",
-    "serve": "threads people privacy engine domains metrics datasets companions schema bounded "
-    "run_folder fastapi jwt numpy prometheus_client pydantic sqlalchemy torch uvicorn",
+    "serve": "threads ray_address people privacy engine domains metrics datasets companions "
+    "schema bounded run_folder fastapi jwt numpy prometheus_client pydantic ray sqlalchemy torch "
+    "uvicorn",
     "report": "bounded sections run_folder jinja2 matplotlib numpy",
     "testing": "datamodules domains models layers datasets batch companions schema numpy pyarrow "
     "torch",

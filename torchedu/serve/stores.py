@@ -26,7 +26,7 @@ from torchedu.serve.postgresql import (
     shown,
     url_of,
 )
-from torchedu.serve.tables import ABOUT, EVENTS, METADATA, SHARDS, VERSION
+from torchedu.serve.tables import ABOUT, EVENTS, METADATA, SHARDS, UNFINISHED, VERSION
 
 if os.name == "posix":
     import fcntl
@@ -142,6 +142,12 @@ def open_tables(place: str | Path | Store, synchronous: Synchronous = "FULL") ->
             f"⟦store⟧ {store} cannot be opened as a service's file ({error.orig}).",
             "Name a file that torchedu serve has made, or one that does not exist yet.",
         ) from None
+    if version == UNFINISHED:
+        engine.dispose()
+        raise ConfigError(
+            f"⟦store⟧ {store} is a copy that was not finished.",
+            "Divide the old store anew, to another one, and remove this.",
+        )
     if version not in (None, VERSION):
         engine.dispose()
         raise ConfigError(

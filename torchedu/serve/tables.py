@@ -20,8 +20,8 @@ from sqlalchemy import (
     select,
 )
 
-VERSION = 1
-"""Of the tables."""
+VERSION, UNFINISHED = 1, 0
+"""Of the tables, and of those of a store that is still being copied."""
 
 METADATA = MetaData()
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")  # there whole numbers have one size
