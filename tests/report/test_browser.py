@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.report.six_tasks import SHAPES, TASKS, scored
+from tests.report.each_task import SHAPES, TASKS, scored
 from torchedu.cli import main
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]

@@ -97,7 +97,7 @@ def within_speakers(
                     own[some], true[some], who[some]
                 ),
                 over[mine],
-            ).plain()
+            ).plain(-1, 1)
             measured.append({"score": name, "model": model, **known})
     speakers = len(np.unique(owner))
     title = "Within speakers"

@@ -3,6 +3,7 @@
 import math
 import re
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +30,7 @@ class Shown(NamedTuple):
         marks: What is numbered in its pictures.
         tables: Its tables.
         texts: What was said.
+        undefined: Whether it has pictures of which nothing can be drawn, and nothing else.
     """
 
     id: str
@@ -39,6 +41,7 @@ class Shown(NamedTuple):
     marks: list[str]
     tables: list[Table]
     texts: list[Text]
+    undefined: bool = False
 
 
 def write(path: Path) -> Path:
@@ -54,12 +57,14 @@ def write(path: Path) -> Path:
             else []
         )
         taken = {"scores", "learning-curves", *learning}
-        shown = [_shown(section, taken) for section in sections]
+        every = [_shown(section, taken) for section in sections]
+        shown = [section for section in every if not section.undefined]
+        undefined = [section.title for section in every if section.undefined]
         drawn = {**scores, **learning}
         for section in shown:
             drawn |= section.pictures
         pictures = {name: picture.png() for name, picture in drawn.items()}
-        page = _render(run, shown, drawn)
+        page = _render(run, shown, drawn, undefined)
     card = model_card(run)
     # All is drawn before the first byte is written, and each file takes its place whole.
     if pictures:
@@ -115,10 +120,14 @@ def _shown(section: Section, taken: set[str]) -> Shown:
                 shown.wide.add(picture.name)
             if isinstance(form, Lines):
                 shown.marks.extend(words for _, words in form.marks)
-    return shown
+    return shown._replace(
+        undefined=bool(section.forms) and not (shown.pictures or shown.tables or shown.texts)
+    )
 
 
-def _render(run: Run, shown: list[Shown], drawn: dict[str, Picture]) -> str:
+def _render(
+    run: Run, shown: list[Shown], drawn: dict[str, Picture], undefined: Sequence[str]
+) -> str:
     holds = RunFolder(run.path).checkpoints.is_dir()  # scores alone are of a run elsewhere
     place = shlex.quote(run.path.name) if holds else "RUN"
     return template("page.html.jinja")(
@@ -128,13 +137,19 @@ def _render(run: Run, shown: list[Shown], drawn: dict[str, Picture]) -> str:
         best_epoch=best_epoch(run),
         monitored=monitored(run),
         pictures={name: (*picture.svg(), picture.alt) for name, picture in drawn.items()},
-        left_out=left_out(run, drawn),
+        left_out=left_out(run, drawn, undefined),
         path=place,
     )
 
 
-def left_out(run: Run, drawn: dict[str, Picture]) -> list[str]:
-    """Say, a line each, what the page lacks and why."""
+def left_out(run: Run, drawn: dict[str, Picture], undefined: Sequence[str] = ()) -> list[str]:
+    """Say, a line each, what the page lacks and why.
+
+    Args:
+        run: The run.
+        drawn: The page's pictures.
+        undefined: The titles of sections of which nothing could be drawn.
+    """
     lines = []
     if not run.metrics:
         lines.append(f"Learning curves: the run has no {RunFolder.METRICS} with values in it.")
@@ -147,6 +162,10 @@ def left_out(run: Run, drawn: dict[str, Picture]) -> list[str]:
         lines += [
             f"{clean_name(section.title).rstrip('?')}: {clean_name(section.sentence)}"
             for section in lacking
+        ]
+        lines += [
+            f"{clean_name(title).rstrip('?')}: Nothing of it is defined on this part of the data."
+            for title in undefined
         ]
     if run.config is None:
         lines.append(f"Configuration: the run has no {RunFolder.CONFIG}.")
