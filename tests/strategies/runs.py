@@ -18,7 +18,7 @@ from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 from torchmetrics import MeanMetric, MetricCollection
 
-from torchedu import DKT, SAKT, Interactions, KnowledgeTracing
+from torchedu import DKT, SAKT, Interactions, KnowledgeTracing, LogisticDKT
 from torchedu.batch import TokenBatch
 from torchedu.callbacks.gradients import layers, norms
 from torchedu.checkpoints import VerifiedCheckpointIO
@@ -109,6 +109,8 @@ class Telling(Task):
 NETS: dict[str, Callable[[int, int], Any]] = {
     "DKT": partial(DKT, dim=16, dropout=0.0),
     "SAKT": partial(SAKT, dim=16, heads=4, blocks=4, dropout=0.0),
+    "dropout": partial(SAKT, dim=16, heads=4, blocks=2, dropout=0.3),
+    "LogisticDKT": partial(LogisticDKT, dim=16, dropout=0.0),  # it has a parameter of one number
 }
 
 
@@ -124,11 +126,11 @@ def built(net: str, store: Path) -> tuple[Task, LightningDataModule]:
     ), data
 
 
-def step_by_sgd(task: Task) -> None:
+def step_by_sgd(task: Task, lr: float = 0.3) -> None:
     """Replace the optimizer by plain SGD, which makes no difference out of rounding."""
 
     def sgd() -> OptimizerLRScheduler:
-        return torch.optim.SGD(task.parameters(), 0.3)
+        return torch.optim.SGD(task.parameters(), lr)
 
     task.configure_optimizers = sgd  # type: ignore[method-assign]
 
@@ -147,6 +149,8 @@ class Run(NamedTuple):
         go_on: A checkpoint to go on from.
         more: Further options of the trainer.
         plugins: Its plugins, besides the checkpoints'.
+        seed: Of what is drawn once training has begun.
+        lr: Of plain SGD.
     """
 
     net: str
@@ -159,6 +163,8 @@ class Run(NamedTuple):
     go_on: Path | None = None
     more: Mapping[str, Any] = {}
     plugins: Sequence[Any] = ()
+    seed: int = 1
+    lr: float = 0.3
 
 
 class Seen(NamedTuple):
@@ -237,11 +243,13 @@ def train(store: Path, run: Run) -> Seen:
     task, data = built(run.net, store)
     watch = Watch(run.save)
     if run.sgd:
-        step_by_sgd(task)
+        step_by_sgd(task, run.lr)
+    torch.manual_seed(run.seed)
     auto = run.strategy == AUTO
     options: dict[str, Any] = {
         "accelerator": "cpu",
         "max_steps": STEPS,
+        "max_epochs": 9,
         "num_sanity_val_steps": 1,
         **run.more,
     }
@@ -249,7 +257,6 @@ def train(store: Path, run: Run) -> Seen:
         devices=run.devices or int(os.environ.get("WORLD_SIZE", "1")),
         strategy=AUTO if auto else strategy_class(run.strategy)(**run.options),
         precision=run.precision,  # type: ignore[arg-type]
-        max_epochs=9,
         callbacks=[watch],
         plugins=[VerifiedCheckpointIO(), *run.plugins],
         logger=False,
