@@ -105,7 +105,6 @@ def from_samples(samples: NDArray[Any], own: int, rate: int) -> NDArray[np.int16
         BadRecording: They are no speech.
         MissingExtraError: soxr is not installed.
     """
-    _, soxr = _packages()
     if samples.ndim not in (1, 2) or samples.dtype.kind not in "if":
         raise BadRecording("the recording is no row of samples")
     if not RATES[0] <= own <= RATES[1]:
@@ -113,9 +112,27 @@ def from_samples(samples: NDArray[Any], own: int, rate: int) -> NDArray[np.int16
     x = samples.astype(np.float32) / ((1 << 15) if samples.dtype.kind == "i" else 1)
     if not np.isfinite(x).all():
         raise BadRecording("the recording holds numbers that are no sound")
-    heard = _whole_numbers(soxr.resample(x.mean(1) if x.ndim == 2 else x, own, rate))
+    heard = _whole_numbers(resampled(x.mean(1) if x.ndim == 2 else x, own, rate))
     check(heard, rate)
     return heard
+
+
+def resampled(samples: NDArray[np.float32], own: int, rate: int) -> NDArray[np.float32]:
+    """Return samples at another rate.
+
+    Args:
+        samples: Shape (samples,).
+        own: Their samples a second.
+        rate: Samples a second that are wanted.
+
+    Raises:
+        MissingExtraError: soxr is not installed.
+    """
+    if own == rate:
+        return samples
+    _, soxr = _packages()
+    other: NDArray[np.float32] = soxr.resample(samples, own, rate)
+    return other
 
 
 def check(samples: NDArray[np.int16], rate: int) -> None:
