@@ -1,7 +1,9 @@
 """Recordings of sound, of any common form, as samples of one channel at one rate."""
 
 import re
+import wave
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -133,6 +135,17 @@ def resampled(samples: NDArray[np.float32], own: int, rate: int) -> NDArray[np.f
     _, soxr = _packages()
     other: NDArray[np.float32] = soxr.resample(samples, own, rate)
     return other
+
+
+def wave_file(samples: NDArray[np.int16], rate: int) -> bytes:
+    """Return a WAV file of samples of one channel."""
+    file = BytesIO()
+    with wave.open(file, "wb") as stream:
+        stream.setnchannels(1)
+        stream.setsampwidth(2)
+        stream.setframerate(rate)
+        stream.writeframes(samples.astype("<i2").tobytes())
+    return file.getvalue()
 
 
 def check(samples: NDArray[np.int16], rate: int) -> None:
