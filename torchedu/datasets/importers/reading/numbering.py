@@ -27,7 +27,7 @@ class Numbering:
         used[names.code] = True
         known = self.numbers
         # Nearly all are known: those are looked up without a step of Python for each.
-        numbers = map(known.get, names.names, repeat(-1))
+        numbers = map(known.get, map(str, names.names), repeat(-1))
         table = np.fromiter(chain(numbers, [-1]), np.int32, len(used))
         for i in np.flatnonzero(used[:-1] & (table[:-1] < 0)).tolist():
             table[i] = known.setdefault(str(names.names[i]), len(known))
