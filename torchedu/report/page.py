@@ -125,7 +125,8 @@ def _shown(section: Section, taken: set[str]) -> Shown:
             if isinstance(form, Lines):
                 shown.marks.extend(words for _, words in form.marks)
     return shown._replace(
-        undefined=bool(section.forms) and not (shown.pictures or shown.tables or shown.texts)
+        undefined=bool(section.forms)
+        and not (shown.pictures or shown.tables or shown.texts or shown.clips)
     )
 
 
