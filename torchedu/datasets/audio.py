@@ -119,7 +119,7 @@ def from_samples(samples: NDArray[Any], own: int, rate: int) -> NDArray[np.int16
     return heard
 
 
-def resampled(samples: NDArray[np.float32], own: int, rate: int) -> NDArray[np.float32]:
+def resampled(samples: NDArray[np.floating[Any]], own: int, rate: int) -> NDArray[np.float32]:
     """Return samples at another rate.
 
     Args:

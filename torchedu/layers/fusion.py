@@ -89,6 +89,8 @@ class Fusion(nn.Module, ABC):
         outputs: Numbers that come out.
     """
 
+    agree: "Agreement"
+
     def __init__(self, dim: int, heads: int, dropout: float, outputs: int) -> None:
         super().__init__()
         self.compared: tuple[Tensor, Tensor, Tensor] | None = None
