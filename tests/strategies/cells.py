@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import pickle
 import random
 import time
 import traceback
@@ -239,11 +240,12 @@ def do_each(asked: Sequence[Asked], data: Mapping[str, Any], folder: Path) -> No
     for cell, actions in asked:
         place = folder / "-".join(cell)
         place.mkdir(exist_ok=True)
-        task = built(cell.network, data[cell.network])
+        own = pickle.loads(pickle.dumps(data[cell.network]))  # its names grow
+        task = built(cell.network, own)
         every = {*actions, *(before for action in actions for before in BEFORE.get(action, ()))}
         for action in sorted(every, key=ACTIONS.index):
             try:
-                task = act(action, cell, data[cell.network], task, place)
+                task = act(action, cell, own, task, place)
             except BaseException:
                 _keep(folder, cell, action, traceback.format_exc()[-2000:])
                 raise
