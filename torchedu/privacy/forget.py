@@ -10,6 +10,7 @@ import numpy as np
 from torchedu.bounded import parse_yaml
 from torchedu.datasets.importers.registry import open_store
 from torchedu.datasets.leaving_out import is_told, rewrite
+from torchedu.datasets.spoken import SpokenStore
 from torchedu.datasets.store import Store
 from torchedu.errors import ConfigError, DataError
 from torchedu.files import scratch
@@ -124,11 +125,9 @@ def _forget_features(store: Store, person: Person, trained: Sequence[Path]) -> I
             shutil.rmtree(folder)  # made again when it is asked for
             yield folder
     going = person.left_out.rows.get("recordings")
-    sounds = (
-        []
-        if going is None
-        else [sound for sound, goes in zip(store.sounds, going, strict=True) if goes]
-    )
+    sounds = []
+    if isinstance(store, SpokenStore) and going is not None:
+        sounds = [sound for sound, goes in zip(store.sounds, going, strict=True) if goes]
     if not (person.texts or sounds):
         return
     places = {store.path.with_suffix(".features"), *filter(None, map(_features_of, trained))}
