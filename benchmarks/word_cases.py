@@ -17,7 +17,7 @@ import numpy as np
 from harness import ROOT
 from lightning import seed_everything
 
-from tests.report.six_tasks import SHAPES, TASKS, scored, words_for
+from tests.report.each_task import SHAPES, TASKS, scored, words_for
 from torchedu import Interactions, KnowledgeTracing, fit
 from torchedu.cli import main
 from torchedu.datasets.examples import write_example

@@ -6,8 +6,8 @@
 ``words.typo`` makes 60 mistakes in a command that is right: an option, a class, a recipe, a path, a
 column, a run. Each is told by a process of its own, whose processor time is measured and which says
 whether it imported torch; and the second line of each has to offer the word that was meant.
-``words.help`` counts lines of help. ``words.again`` trains twelve runs, of all six tasks, and the
-command of each report's "The same again" from another folder; every score has to be the same.
+``words.help`` counts lines of help. ``words.again`` trains two runs of each of the seven tasks, and
+the command of each report's "The same again" from another folder; every score has to be the same.
 ``words.cases`` runs what once failed a newcomer, case by case (``word_cases.py``).
 Pages and notebooks (``words.pages``, ``words.notebook``) are tests: ``make test-browser``.
 """
@@ -27,7 +27,7 @@ import word_cases
 from harness import ROOT, Goal, Job
 
 sys.path.insert(0, str(ROOT))
-from tests.report.six_tasks import TASKS, words_for, write_shape
+from tests.report.each_task import TASKS, words_for, write_shape
 from torchedu.cli import main
 from torchedu.cli.manual import manual
 from torchedu.parsing import RECIPES
@@ -152,7 +152,7 @@ def again() -> tuple[list[Goal], Any]:
                 if code or scores[0] != scores[1]:
                     other[f"{task}, seed {seed}"] = scores or code
         os.chdir(ROOT)
-    goal = Goal("words.again", len(other), "0 of 12 runs differ", not other)
+    goal = Goal("words.again", len(other), f"0 of {2 * len(TASKS)} runs differ", not other)
     return [goal], {"differ": other}
 
 

@@ -212,13 +212,16 @@ def printable(text: str) -> str:
     return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
-def allowed(given: str, choices: Iterable[str], most: int = 12) -> str:
+def allowed(
+    given: str, choices: Iterable[str], most: int = 12, spell: Callable[[str], str] = str
+) -> str:
     """Say what is allowed, and which allowed name is nearest to the one given.
 
     Args:
         given: The name that is not known.
         choices: The names that are.
         most: How many names to list.
+        spell: Writes the nearest as the user has to.
 
     Returns:
         One sentence, such as ``Allowed: fit, test. Did you mean fit?``
@@ -228,7 +231,7 @@ def allowed(given: str, choices: Iterable[str], most: int = 12) -> str:
         f" and {len(names) - most} more" if len(names) > most else ""
     )
     near = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
-    return f"Allowed: {listed or 'none'}." + (f" Did you mean {near[0]}?" if near else "")
+    return f"Allowed: {listed or 'none'}." + (f" Did you mean {spell(near[0])}?" if near else "")
 
 
 def _worded(text: str, spell: Callable[[str], str]) -> str:

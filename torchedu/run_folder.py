@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from torchedu.errors import CheckpointError, ConfigError
+from torchedu.errors import CheckpointError, ConfigError, allowed
 from torchedu.files import write_whole
 
 
@@ -86,9 +86,17 @@ class RunFolder:
         if not (any(file.parent.glob("*.ckpt")) if path.is_dir() else file.exists()):
             raise CheckpointError(
                 f"{path} holds no checkpoint{'' if path.exists() else ' (it does not exist)'}.",
-                "Give a run's folder, such as runs/version_0, or a file in its checkpoints.",
+                cls._nearest(path)
+                or "Give a run's folder, such as runs/version_0, or a file in its checkpoints.",
             )
         return file
+
+    @classmethod
+    def _nearest(cls, path: Path) -> str:
+        """Say which runs stand where one was looked for, and which of them may be meant."""
+        files = sorted(path.parent.glob(f"*/{cls.CHECKPOINTS}/*.ckpt"))
+        runs = dict.fromkeys(str(cls.of_checkpoint(file).path) for file in files)
+        return f"Give a run's folder. {allowed(str(path), runs)}" if runs else ""
 
     @classmethod
     def of_trainer(cls, trainer: Any) -> Self:

@@ -29,7 +29,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("", "no column holds the student", "--data.columns.student HEADING"),
         ("--data.columns.student whoo", "'whoo' (--data.columns.student)", "mean who?"),
         ("--data.columns '{student: who, correct: marks}'", "'marks'", "mean mark?"),
-        ("--data.columns '{student: who, corect: mark}'", "columns.corect", "mean correct?"),
+        (
+            "--data.columns '{student: who, corect: mark}'",
+            "columns.corect",
+            "mean --data.columns.correct?",
+        ),
         ("--data.columns.student who --data.groups '[school]'", "--data.groups", "question"),
         ("--data.columns.student who --data.options '{answer_id: x}'", "options.answer_id", "who"),
         ("--data.columns.student who --data.options '{answerid: x}'", "option answerid", "answer"),
@@ -100,7 +104,7 @@ def test_torch_is_not_imported_for_a_wrong_column(here: Path) -> None:
     program = (
         "import sys\nfrom torchedu.cli import main\n"
         "code = main(['fit', '--data.path', 'marks.csv', '--data.columns.student', 'whoo'])\n"
-        "print(code, {'torch', 'lightning', 'scipy'} & set(sys.modules))\n"
+        "print(code, {'torch', 'lightning', 'scipy', 'pandas'} & set(sys.modules))\n"
     )
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert ran.stdout == "2 set()\n", ran.stderr

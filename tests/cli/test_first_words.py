@@ -52,6 +52,9 @@ def test_the_words_known_are_those_of_the_parsers() -> None:
         ("fit --run mine", "--run mine is in use", "--resume auto"),
         ("fit --run notes --resume auto", "--run notes is in use", "move that one"),
         ("test nothing", "holds no checkpoint (it does not exist)", "run's folder"),
+        ("test mime", "holds no checkpoint (it does not exist)", "Did you mean mine?"),
+        ("test mine --data.path answer.csv", "no such file or folder", "answers.csv"),
+        ("predict mine --data.path=", "--data.path is empty", "Name a file or folder"),
         ("predict mine --formt csv", "--formt is not known", "--format"),
     ],
 )

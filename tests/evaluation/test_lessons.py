@@ -10,6 +10,7 @@ import pytest
 
 from tests.encoders import write_encoder
 from torchedu.cli import main
+from torchedu.evaluation.lessons import _tag_by_tag
 from torchedu.tasks import open_task
 from torchedu.testing.launch import LaunchServer
 
@@ -161,3 +162,11 @@ def test_another_encoder_is_refused(
     said = capsys.readouterr().err.strip().splitlines()
     assert len(said) == 2
     assert "the data has the encoder " in said[0]
+
+
+def test_a_tag_that_nobody_has_is_not_drawn() -> None:
+    asked = {"tag": "asking", "sentences": 3, "f1": {"Net": 0.5}}
+    never = {"tag": "pressing", "sentences": 0, "f1": {"Net": 0.0}}
+    (dots,) = _tag_by_tag({"teacher": [asked, never]}, "Net").forms
+    assert [dot.name for dot in dots.dots] == ["teachers: asking"]
+    assert _tag_by_tag({"teacher": [never]}, "Net").lacking

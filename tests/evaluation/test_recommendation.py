@@ -11,8 +11,9 @@ from torchedu import CourseRecommendation, Enrolments, TwoTower, evaluate, train
 from torchedu.batch import EnrolmentBatch
 from torchedu.domains.recommendation import LOOKED_AT
 from torchedu.errors import DataError
-from torchedu.evaluation.recommendation import EXAMPLES
+from torchedu.evaluation.recommendation import EXAMPLES, _who_gets
 from torchedu.leaks import Finding
+from torchedu.metrics.fairness import LEAST
 from torchedu.prediction import predict
 
 
@@ -102,3 +103,12 @@ def test_data_with_a_leak_is_not_scored(
     monkeypatch.setattr("torchedu.datamodules.enrolments.check", lambda *_: leak)
     with pytest.raises(DataError, match="no score would mean anything"):
         Enrolments(str(enrolment_store)).test_dataloader()
+
+
+def test_fewer_cases_than_say_anything_are_not_drawn() -> None:
+    rows = [{"from": 0, "to": 5, "cases": LEAST, "hr10": {"Net": 0.5}}]
+    few = {"group": "North", "cases": LEAST - 1, "hr10": {"Net": 0.5}}
+    cold = {"cases": 1, "hr10": {"Net": 0.0}}
+    (dots,) = _who_gets(rows, {"school": [few]}, cold, "Net", "hr10").forms
+    assert [dot.name for dot in dots.dots] == ["0–4"]
+    assert _who_gets([], {"school": [few]}, cold, "Net", "hr10").lacking

@@ -61,6 +61,12 @@ def test_one_student_gives_no_interval() -> None:
     }  # fmt: skip
 
 
+def test_an_interval_ends_where_its_score_does() -> None:
+    wide = Estimate(0.9, np.array([0.3, -0.3, 0.2]))
+    assert wide.plain()["high"] > 1 > wide.plain()["low"]
+    assert wide.plain(-1, 1) == {**wide.plain(), "high": 1}
+
+
 def test_equal_predictions_differ_by_nothing() -> None:
     one = clustered(*drawn(20))["auc"]
     assert one.minus(one).p == 1

@@ -11,7 +11,7 @@ import pytest
 
 from torchedu.errors import DataError
 from torchedu.report import write_report
-from torchedu.sections import Point, Points, Section, Table
+from torchedu.sections import Dot, Dots, Point, Points, Section, Table
 
 VOID = {"meta", "img", "source", "br"}
 HOSTILE = [
@@ -274,3 +274,15 @@ def test_a_task_without_sections_has_its_scores(write_run: Callable[..., Path]) 
     for text in ("NeuMF on courses", "HR@10", "0.346", "–", "1,200", HOSTILE[0]):
         assert text in page.text
     assert "script" not in {tag for tag, _ in page.tags}
+
+
+def test_a_section_of_which_nothing_is_defined_is_left_out(write_run: Callable[..., Path]) -> None:
+    run = write_run()
+    file = run / "evaluation.json"
+    evaluation = json.loads(file.read_text("utf-8"))
+    dots = Dots("QWK", "Net", [Dot("plants", {"Net": None, "length": None}, 4)])
+    evaluation["sections"].append(Section("Where from", "By prompt.", [dots]).to_json())
+    file.write_text(json.dumps(evaluation), "utf-8")
+    page = page_of(run)
+    assert "Where from" not in page.headings
+    assert "Where from: Nothing of it is defined on this part of the data." in page.text

@@ -70,8 +70,10 @@ def check(command: str, words: Sequence[str], here: bool = True) -> None:
                 from torchedu.cli.first_columns import check_columns
 
                 check_columns(last["--data.path"], given, task if "--data" not in last else "")
-    elif words and not words[0].startswith("-") and "://" not in words[0]:
-        RunFolder.find(Path(words[0]))
+    else:
+        _check_data(last)
+        if words and not words[0].startswith("-") and "://" not in words[0]:
+            RunFolder.find(Path(words[0]))
 
 
 def words_known(command: str) -> dict[str, list[str]]:
@@ -161,6 +163,21 @@ def _check_places(given: Mapping[str, str]) -> None:
     Raises:
         TorcheduError: That is so.
     """
+    _check_data(given)
+    start = given.get("--init_from", "")
+    if start and "://" not in start:
+        RunFolder.find(Path(start))
+    run, resume = given.get("--run", ""), given.get("--resume")
+    if run and not (resume and RunFolder(Path(run)).begun()):
+        RunFolder(Path(run)).check_free()
+
+
+def _check_data(given: Mapping[str, str]) -> None:
+    """Refuse data that is not there.
+
+    Raises:
+        TorcheduError: That is so.
+    """
     data = given.get("--data.path")
     if data == "":
         raise ConfigError("⟦data.path⟧ is empty.", "Name a file or folder of data.")
@@ -169,9 +186,3 @@ def _check_places(given: Mapping[str, str]) -> None:
         from torchedu.datasets.importers.reading.text import locate
 
         locate(data)
-    start = given.get("--init_from", "")
-    if start and "://" not in start:
-        RunFolder.find(Path(start))
-    run, resume = given.get("--run", ""), given.get("--resume")
-    if run and not (resume and RunFolder(Path(run)).begun()):
-        RunFolder(Path(run)).check_free()

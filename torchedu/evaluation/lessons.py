@@ -190,12 +190,16 @@ def _tag_by_tag(by_tag: dict[str, list[dict[str, Any]]], network: str) -> Sectio
         Dot(f"{who}s: {row['tag']}", row["f1"], row["sentences"])
         for who, tags in by_tag.items()
         for row in tags
+        if row["sentences"]  # of none, F1 says nothing
     ]
+    title = "Tag by tag"
+    if not dots:
+        return lacking(title, "People tagged nothing here.")
     return Section(
-        "Tag by tag",
+        title,
         "F1 is the harmonic mean of how many of the sentences so tagged have the tag, and how many "
         "of those that have it are found. Dots are the network's, strokes the baselines'.",
-        [Dots("F1 (sentences with the tag in brackets)", network, dots)] if dots else (),
+        [Dots("F1 (sentences with the tag in brackets)", network, dots)],
     )
 
 

@@ -277,19 +277,18 @@ def _who_gets(
     ]
     dots = [
         *(dot(*pair, "courses taken before") for pair in zip(lengths, by_history, strict=True)),
-        *(
-            dot(row["group"], row, name)
-            for name, rows in by_group.items()
-            for row in rows
-            if row["cases"] >= LEAST
-        ),
+        *(dot(row["group"], row, name) for name, rows in by_group.items() for row in rows),
         dot("nobody's in training", cold, "course"),
     ]
+    dots = [each for each in dots if (each.count or 0) >= LEAST]
+    title = "Who is served how well"
+    if not dots:
+        return lacking(title, f"No group has {LEAST} cases.")
     return Section(
-        "Who is served how well",
+        title,
         "Dots are the network's, strokes the others'. Few cases (in brackets) score higher or "
         f"lower by chance alone; groups of fewer than {LEAST} are not drawn.",
-        [Dots(f"{COLUMNS[measure]} (cases in brackets)", network, [d for d in dots if d.count])],
+        [Dots(f"{COLUMNS[measure]} (cases in brackets)", network, dots)],
         private=True,
     )
 

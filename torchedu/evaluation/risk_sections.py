@@ -189,7 +189,7 @@ def one_students_risk(data: CourseEvents, weekly: Columns) -> Section:
     course = data.store.courses.name[int(data.store.column("course")[row])]
     return Section(
         title,
-        f"enrolment row {row} of {course}, who {_came(data, row)}. What came in the weeks in which "
+        f"Enrolment row {row} of {course}, who {_came(data, row)}. What came in the weeks in which "
         "the risk rose most:",
         [Lines("day of the course", "risk", [path], percent=True, marks=marks, wide=True)],
         private=True,

@@ -58,9 +58,15 @@ class Estimate(NamedTuple):
             return float(self.value == 0)
         return math.erfc(abs(self.value) / self.error / math.sqrt(2))
 
-    def plain(self) -> dict[str, float | None]:
-        """Return it with the ends of its interval, None where they are not defined."""
-        ends = {"low": self.value - WIDE * self.error, "high": self.value + WIDE * self.error}
+    def plain(self, least: float = -math.inf, most: float = math.inf) -> dict[str, float | None]:
+        """Return it with the ends of its interval, None where they are not defined.
+
+        Args:
+            least: The least that it can be: an interval ends there.
+            most: The most.
+        """
+        low, high = self.value - WIDE * self.error, self.value + WIDE * self.error
+        ends = {"low": max(low, least), "high": min(high, most)}
         return {
             name: None if math.isnan(number) else number
             for name, number in {"value": self.value, **ends}.items()

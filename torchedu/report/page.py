@@ -3,6 +3,7 @@
 import math
 import re
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from torchedu.report.html import template
 from torchedu.report.model_card import model_card
 from torchedu.report.style import Picture, drawing
 from torchedu.run_folder import RunFolder
-from torchedu.sections import Bar, Bars, Dots, Lines, Points, Section, Table, Text
+from torchedu.sections import Bar, Bars, Clip, Dots, Lines, Points, Section, Table, Text
 
 
 class Shown(NamedTuple):
@@ -29,6 +30,8 @@ class Shown(NamedTuple):
         marks: What is numbered in its pictures.
         tables: Its tables.
         texts: What was said.
+        clips: What is to be listened to.
+        undefined: Whether it has pictures of which nothing can be drawn, and nothing else.
     """
 
     id: str
@@ -39,6 +42,8 @@ class Shown(NamedTuple):
     marks: list[str]
     tables: list[Table]
     texts: list[Text]
+    clips: list[Clip]
+    undefined: bool = False
 
 
 def write(path: Path) -> Path:
@@ -54,12 +59,14 @@ def write(path: Path) -> Path:
             else []
         )
         taken = {"scores", "learning-curves", *learning}
-        shown = [_shown(section, taken) for section in sections]
+        every = [_shown(section, taken) for section in sections]
+        shown = [section for section in every if not section.undefined]
+        undefined = [section.title for section in every if section.undefined]
         drawn = {**scores, **learning}
         for section in shown:
             drawn |= section.pictures
         pictures = {name: picture.png() for name, picture in drawn.items()}
-        page = _render(run, shown, drawn)
+        page = _render(run, shown, drawn, undefined)
     card = model_card(run)
     # All is drawn before the first byte is written, and each file takes its place whole.
     if pictures:
@@ -102,12 +109,14 @@ def _shown(section: Section, taken: set[str]) -> Shown:
     while id in taken:
         id += "-again"
     taken.add(id)
-    shown = Shown(id, section.title, section.sentence.splitlines(), {}, set(), [], [], [])
+    shown = Shown(id, section.title, section.sentence.splitlines(), {}, set(), [], [], [], [])
     for form in section.forms:
         if isinstance(form, Table):
             shown.tables.append(form)
         elif isinstance(form, Text):
             shown.texts.append(form)
+        elif isinstance(form, Clip):
+            shown.clips.append(form)
         elif picture := draw(form, id if not shown.pictures else f"{id}-{len(shown.pictures) + 1}"):
             shown.pictures[picture.name] = picture
             narrow = isinstance(form, Lines | Dots) and not form.wide
@@ -115,10 +124,15 @@ def _shown(section: Section, taken: set[str]) -> Shown:
                 shown.wide.add(picture.name)
             if isinstance(form, Lines):
                 shown.marks.extend(words for _, words in form.marks)
-    return shown
+    return shown._replace(
+        undefined=bool(section.forms)
+        and not (shown.pictures or shown.tables or shown.texts or shown.clips)
+    )
 
 
-def _render(run: Run, shown: list[Shown], drawn: dict[str, Picture]) -> str:
+def _render(
+    run: Run, shown: list[Shown], drawn: dict[str, Picture], undefined: Sequence[str]
+) -> str:
     holds = RunFolder(run.path).checkpoints.is_dir()  # scores alone are of a run elsewhere
     place = shlex.quote(run.path.name) if holds else "RUN"
     return template("page.html.jinja")(
@@ -128,13 +142,19 @@ def _render(run: Run, shown: list[Shown], drawn: dict[str, Picture]) -> str:
         best_epoch=best_epoch(run),
         monitored=monitored(run),
         pictures={name: (*picture.svg(), picture.alt) for name, picture in drawn.items()},
-        left_out=left_out(run, drawn),
+        left_out=left_out(run, drawn, undefined),
         path=place,
     )
 
 
-def left_out(run: Run, drawn: dict[str, Picture]) -> list[str]:
-    """Say, a line each, what the page lacks and why."""
+def left_out(run: Run, drawn: dict[str, Picture], undefined: Sequence[str] = ()) -> list[str]:
+    """Say, a line each, what the page lacks and why.
+
+    Args:
+        run: The run.
+        drawn: The page's pictures.
+        undefined: The titles of sections of which nothing could be drawn.
+    """
     lines = []
     if not run.metrics:
         lines.append(f"Learning curves: the run has no {RunFolder.METRICS} with values in it.")
@@ -147,6 +167,10 @@ def left_out(run: Run, drawn: dict[str, Picture]) -> list[str]:
         lines += [
             f"{clean_name(section.title).rstrip('?')}: {clean_name(section.sentence)}"
             for section in lacking
+        ]
+        lines += [
+            f"{clean_name(title).rstrip('?')}: Nothing of it is defined on this part of the data."
+            for title in undefined
         ]
     if run.config is None:
         lines.append(f"Configuration: the run has no {RunFolder.CONFIG}.")

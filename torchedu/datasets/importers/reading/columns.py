@@ -62,7 +62,7 @@ def match_columns(
         if name not in known:
             raise ConfigError(
                 f"⟦columns.{name}⟧ is not a column of this data.",
-                allowed(name, known),
+                allowed(name, known, spell="⟦columns.{}⟧".format),
                 option="columns",
                 value=name,
                 allowed=known,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.encoders import write_encoder
+from tests.spoken_files import write_answers
 from torchedu.cli import main
 from torchedu.datasets.examples import write_example
 
@@ -26,7 +27,7 @@ class Kind(NamedTuple):
     """How a task is tried.
 
     Attributes:
-        example: What ``torchedu data example`` calls its data.
+        example: What ``torchedu data example`` calls its data; none where recordings belong to it.
         words: What a short training takes besides.
         person: The heading of what is one student, text or lesson; none for lines of JSON.
         flat: The heading of what is the same for all where nothing differs, and what that is.
@@ -51,6 +52,9 @@ TASKS = {
         ("--model", "MathExplanation", "--model.net", json.dumps(MODEL), "--model.max_new_tokens",
          "12", "--data.vocab_size", "300", "--data.max_tokens", "128"),
         "", ("", ""),
+    ),
+    "spoken": Kind(
+        "", ("--config", "spoken", "--model.net.dim", "16"), "speaker", ("score", "2")
     ),
 }  # fmt: skip
 SHAPES = ("normal", "tiny", "flat", "one")
@@ -91,7 +95,12 @@ def words_for(task: str, folder: Path) -> list[str]:
 def write_shape(task: str, shape: str, file: Path) -> Path:
     """Write data of a task in a shape, made of its example."""
     kind = TASKS[task]
-    write_example(kind.example, file)
+    if kind.example:
+        write_example(kind.example, file)
+    else:  # the recordings of all shapes are the same ones
+        sound = file.parent / "recordings"
+        table = sound / "answers.csv" if sound.exists() else write_answers(sound)
+        file.write_text(table.read_text("utf-8").replace("sound/", "recordings/sound/"), "utf-8")
     if shape == "normal":
         return file
     heading, *rows = file.read_text("utf-8").splitlines()
@@ -104,7 +113,7 @@ def write_shape(task: str, shape: str, file: Path) -> Path:
     write: Callable[[list[str]], Iterator[str]] = {
         "tiny": lambda lines: _people(lines, columns.index(kind.person), 4),
         "one": lambda lines: _people(lines, columns.index(kind.person), 1),
-        "flat": lambda lines: _flat(lines, columns, kind.flat),
+        "flat": lambda lines: _flat(lines, columns, kind),
     }[shape]
     file.write_text("".join(f"{line}\n" for line in (heading, *write(rows))), "utf-8")
     return file
@@ -118,24 +127,27 @@ def _people(rows: list[str], place: int, most: int) -> Iterator[str]:
         if who:
             seen.setdefault(who)
         if not who or list(seen).index(who) < most:
-            yield f"new {row}" if who and place == 0 else row
+            yield _new(row, place)
 
 
-def _flat(rows: list[str], columns: list[str], flat: tuple[str, str]) -> Iterator[str]:
+def _new(row: str, place: int) -> str:
+    """Return a row of somebody else, as nobody is scored who was trained on; no quotes before."""
+    cells = row.split(",", place + 1)
+    if cells[place]:
+        cells[place] = f"new {cells[place]}"
+    return ",".join(cells)
+
+
+def _flat(rows: list[str], columns: list[str], kind: Kind) -> Iterator[str]:
     """Yield the rows with one value for all."""
-    place = columns.index(flat[0])
+    heading, value = kind.flat
+    place = columns.index(heading)
     for row in rows:
         cells = row.split(",") if '"' not in row else _quoted(row)
-        if cells[0]:
-            cells[0] = f"new {cells[0]}"
-        if cells[place] or flat[0] != "value":
-            cells[place] = _alike(cells, columns, flat)
-        yield ",".join(cells)
-
-
-def _alike(cells: list[str], columns: list[str], flat: tuple[str, str]) -> str:
-    ends = "event" not in columns or cells[columns.index("event")] == "outcome"
-    return flat[1] if ends else cells[columns.index(flat[0])]
+        if cells[place] or heading != "value":
+            ends = "event" not in columns or cells[columns.index("event")] == "outcome"
+            cells[place] = value if ends else cells[place]
+        yield _new(",".join(cells), columns.index(kind.person))
 
 
 def _quoted(row: str) -> list[str]:
