@@ -6,8 +6,8 @@
 ``words.typo`` makes 60 mistakes in a command that is right: an option, a class, a recipe, a path, a
 column, a run. Each is told by a process of its own, whose processor time is measured and which says
 whether it imported torch; and the second line of each has to offer the word that was meant.
-``words.help`` counts lines of help. ``words.again`` trains two runs of each of the seven tasks, and the
-command of each report's "The same again" from another folder; every score has to be the same.
+``words.help`` counts lines of help. ``words.again`` trains two runs of each of the seven tasks, and
+the command of each report's "The same again" from another folder; every score has to be the same.
 ``words.cases`` runs what once failed a newcomer, case by case (``word_cases.py``).
 Pages and notebooks (``words.pages``, ``words.notebook``) are tests: ``make test-browser``.
 """
