@@ -119,7 +119,7 @@ def from_samples(samples: NDArray[Any], own: int, rate: int) -> NDArray[np.int16
     return heard
 
 
-def resampled(samples: NDArray[np.floating[Any]], own: int, rate: int) -> NDArray[np.float32]:
+def resampled(samples: NDArray[np.floating[Any]], own: int, rate: int) -> NDArray[np.floating[Any]]:
     """Return samples at another rate.
 
     Args:
@@ -133,7 +133,7 @@ def resampled(samples: NDArray[np.floating[Any]], own: int, rate: int) -> NDArra
     if own == rate:
         return samples
     _, soxr = _packages()
-    other: NDArray[np.float32] = soxr.resample(samples, own, rate)
+    other: NDArray[np.floating[Any]] = soxr.resample(samples, own, rate)
     return other
 
 
@@ -169,7 +169,7 @@ def _blocks(file: Any) -> Iterator[NDArray[np.float32]]:
         yield block.mean(1) if block.shape[1] > 1 else np.ascontiguousarray(block[:, 0])
 
 
-def _whole_numbers(samples: NDArray[np.float32]) -> NDArray[np.int16]:
+def _whole_numbers(samples: NDArray[np.floating[Any]]) -> NDArray[np.int16]:
     return np.rint(samples * (1 << 15)).clip(-(1 << 15), (1 << 15) - 1).astype(np.int16)
 
 

@@ -82,6 +82,11 @@ class Fusion(nn.Module, ABC):
     Each channel comes as a sequence whose first slot says whether it is there; where it is not,
     that slot is all that is seen of it.
 
+    Attributes:
+        agree: How the two agree, where it looks at that.
+        compared: In training what it compared last: of texts, of recordings, and whether there
+            were both; what takes it empties it.
+
     Args:
         dim: Width D.
         heads: Attention heads, where it has some.
@@ -89,7 +94,7 @@ class Fusion(nn.Module, ABC):
         outputs: Numbers that come out.
     """
 
-    agree: "Agreement"
+    agree: Agreement
 
     def __init__(self, dim: int, heads: int, dropout: float, outputs: int) -> None:
         super().__init__()

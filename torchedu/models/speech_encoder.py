@@ -65,8 +65,8 @@ class SpeechEncoder(nn.Module):
         from transformers import WhisperFeatureExtractor
 
         self.model = self.model.get_encoder()
-        bands = self.model.config.num_mel_bins
-        self.bands = WhisperFeatureExtractor(feature_size=bands)  # type: ignore[no-untyped-call]
+        extractor: Any = WhisperFeatureExtractor  # annotated in part only
+        self.bands = extractor(feature_size=self.model.config.num_mel_bins)
         self.model.config.max_source_positions = self.steps
         place_ID = self.model.embed_positions.weight[: self.steps].detach().clone()
         self.model.embed_positions = nn.Embedding.from_pretrained(place_ID)

@@ -57,6 +57,7 @@ class SpokenGrader(Network):
         "varied": SHARE,
         "text_blocks": COUNT,
         "matched": NOT_NEGATIVE,
+        "speech_dim": NOT_NEGATIVE,
     }
 
     def __init__(

@@ -124,9 +124,10 @@ def _forget_features(store: Store, person: Person, trained: Sequence[Path]) -> I
         if person.left_out and (folder / "manifest.json").is_file():
             shutil.rmtree(folder)  # made again when it is asked for
             yield folder
-    going = person.left_out.rows.get("recordings", np.zeros(0, np.bool_))
-    recordings = store.sounds if isinstance(store, SpokenStore) else ()
-    sounds = [sound for sound, goes in zip(recordings, going, strict=False) if goes]
+    going = person.left_out.rows.get("recordings")
+    sounds = []
+    if isinstance(store, SpokenStore) and going is not None:
+        sounds = [sound for sound, goes in zip(store.sounds, going, strict=True) if goes]
     if not (person.texts or sounds):
         return
     places = {store.path.with_suffix(".features"), *filter(None, map(_features_of, trained))}
