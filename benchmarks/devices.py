@@ -25,11 +25,14 @@ from devices_clock import FILE
 from devices_options import TASKS, attempt, pairs, singles, write_data
 from harness import Goal, Job
 
+from torchedu.strategies.named import STRATEGIES
+
 BUSY = 4
 """Processes that compute beside a training."""
 SHARE = 0.8
 CASES = 200
-MATRIX = "tests/strategies/test_precisions.py"
+PRECISIONS = "tests/strategies/test_precisions.py"
+MATRIX = "tests/strategies/test_matrix.py::test_what_is_not_refused_works"
 GROWN = "tests/domains/test_grown.py"
 GOES = ("works", "refused")
 
@@ -38,18 +41,41 @@ def run_tests(
     goal: str, file: str, must: str, cases: int = 1, only: str = ""
 ) -> tuple[list[Goal], Any]:
     """Run a file of tests, and count what fails."""
+    ran, failed = counted(file, {"TORCHEDU_CASES": str(cases)}, only)
+    return [Goal(goal, failed, must, not failed and ran > 0)], {"tests": ran, "cases": cases}
+
+
+def counted(file: str, environment: dict[str, str], only: str = "") -> tuple[int, int]:
+    """Run a file of tests, and return how many ran and how many of them failed."""
     with TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", file]
         words += [f"--junitxml={report}", *(["-k", only] if only else [])]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "TORCHEDU_CASES": str(cases)}
-        subprocess.run(words, cwd=harness.ROOT, env=environment, check=False)
+        every = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
+        subprocess.run(words, cwd=harness.ROOT, env=every, check=False)
         suite = next(ElementTree.parse(report).getroot().iter("testsuite"))
-        ran, failed = (
-            sum(int(suite.get(name, 0)) for name in names)
-            for names in (("tests",), ("failures", "errors"))
-        )
-    return [Goal(goal, failed, must, not failed and ran > 0)], {"tests": ran, "cases": cases}
+        ran = int(suite.get("tests", 0)) - int(suite.get("skipped", 0))
+        return ran, sum(int(suite.get(name, 0)) for name in ("failures", "errors"))
+
+
+def matrix(goal: str) -> Iterator[tuple[list[Goal], Any]]:
+    """Try all cells, a strategy after the other; what was tried of this commit is not again."""
+    tests, failed = counted(PRECISIONS, {})
+    counts = Counter(works=0)
+    folder = harness.ROOT / "runs" / "cells" / harness.commit()
+    for strategy in STRATEGIES:
+        ran, wrong = counted(f"{MATRIX}[{strategy}]", {"TORCHEDU_CELLS": str(folder)})
+        tests, failed = tests + ran, failed + wrong
+        files = sorted((folder / strategy).glob("rank-*.jsonl"))
+        said: dict[tuple[str, ...], bool] = {}
+        for line in (json.loads(x) for file in files for x in file.read_text("utf-8").splitlines()):
+            where = (line["network"], line["precision"], line["action"])
+            said[where] = said.get(where, True) and line["outcome"] == "works"
+        counts.update("works" if works else "wrong" for works in said.values())
+        counts["not there"] += not ran
+        wrongs = max(failed, counts["wrong"])
+        whole = strategy == [*STRATEGIES][-1] and not counts["not there"]
+        yield [Goal(goal, wrongs, CELL, whole and not wrongs)], {"tests": tests, "cells": counts}
 
 
 def options(goal: str, short: bool) -> Iterator[tuple[list[Goal], Any]]:
@@ -134,19 +160,19 @@ def threads(goal: str, students: int) -> tuple[list[Goal], Any]:
     return [Goal(goal, round(share, 3), must, share >= SHARE)], {"answers_a_second": rates}
 
 
-CELL = "0 cells that neither work nor are refused before; networks x precisions x actions"
+CELL = "0 cells that neither work nor are refused: networks, precisions, strategies, actions"
 STEP = "0 networks with mixed devices or what CUDA bans under autocast or determinism"
 OLD = "0 networks whose old names predict otherwise by 1e-6 after growing"
 JOBS = [
     Job(("device.threads",), partial(threads, "device.threads", 2000)),
-    Job(("device.matrix",), partial(run_tests, "device.matrix", MATRIX, CELL)),
+    Job(("device.matrix",), partial(matrix, "device.matrix")),
     Job(("device.meta",), partial(run_tests, "device.meta", "tests/testing/test_devices.py", STEP)),
     Job(("device.grow",), partial(run_tests, "device.grow", GROWN, OLD, CASES)),
     Job(("device.options",), partial(options, "device.options", False)),
     Job(("device.threads_short",), partial(threads, "device.threads_short", 300), short=True),
     Job(
         ("device.matrix_short",),
-        partial(run_tests, "device.matrix_short", MATRIX, CELL, only="bf16-true and not KT"),
+        partial(run_tests, "device.matrix_short", PRECISIONS, CELL, only="bf16-true and not KT"),
         short=True,
     ),
     Job(

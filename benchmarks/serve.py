@@ -40,6 +40,9 @@ from torchedu.serve import students
 from torchedu.serve.events import event_of
 from torchedu.serve.tracing import TracingFollower
 
+SHARDS = 3
+"""How many shards services of several have."""
+
 
 def parity(goal: str, number: int) -> tuple[list[Goal], Any]:
     """Compare what services know of students with batches, for every network that steps."""
@@ -177,10 +180,15 @@ def jobs() -> list[Job]:
             short=True,
         ),
         Job(("serve.linear",), partial(linear, "serve.linear", 60.0, 3.0)),
+        Job(("serve.linear_shards",), partial(linear, "serve.linear_shards", 60.0, 3.0, SHARDS)),
         Job(("serve.linear_short",), partial(linear, "serve.linear_short", 8.0, 2.0), short=True),
         Job(("serve.xapi",), partial(records, "serve.xapi", 300)),
         Job(("serve.xapi_short",), partial(records, "serve.xapi_short", 12), short=True),
         Job(("serve.kills", "serve.kills_good"), partial(kills, "serve.kills", 60.0, 5.0)),
+        Job(
+            ("serve.kills_shards", "serve.kills_shards_good"),
+            partial(kills, "serve.kills_shards", 60.0, 5.0, SHARDS),
+        ),
         Job(
             ("serve.kills_short", "serve.kills_short_good"),
             partial(kills, "serve.kills_short", 10.0, 2.0),

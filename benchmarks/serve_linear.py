@@ -26,13 +26,14 @@ from urllib.parse import quote, urlsplit
 from harness import ROOT, Goal
 
 sys.path.insert(0, str(ROOT))
-from serve_load import FILE, items_of, served_run
+from serve_load import FILE, items_of, of, served_run
 
 from tests.serve.test_processes import Server
 from torchedu import open_engine
 from torchedu.engine import TracingEngine
 from torchedu.serve.events import ANSWERED, Event
 from torchedu.serve.log import EventLog
+from torchedu.serve.stores import shards_of
 from torchedu.serve.students import row_of
 
 CLIENTS, STUDENTS = 8, 20
@@ -192,7 +193,7 @@ def _order(event: Event) -> tuple[int, int]:
     return event.order
 
 
-def linear(goal: str, seconds: float, every: float) -> tuple[list[Goal], Any]:
+def linear(goal: str, seconds: float, every: float, shards: int = 1) -> tuple[list[Goal], Any]:
     """Let clients post and read while processes are killed and the clock jumps."""
     with TemporaryDirectory() as home, ExitStack() as ends:
         folder = Path(home)
@@ -204,7 +205,7 @@ def linear(goal: str, seconds: float, every: float) -> tuple[list[Goal], Any]:
         os.environ["SERVE_CLOCK"] = str(clock)
         sys.path.insert(0, str(folder / "starts"))
         try:
-            server = Server(served, folder, "--workers", "2")
+            server = Server(served, folder, "--workers", "2", "--shards", str(shards))
         finally:
             del sys.path[0], os.environ["SERVE_CLOCK"]
         ends.callback(server.process.terminate)  # where something here fails
@@ -220,9 +221,11 @@ def linear(goal: str, seconds: float, every: float) -> tuple[list[Goal], Any]:
             for thread in running:
                 thread.join()
         code, output = server.end(signal.SIGTERM)
-        log = EventLog(folder / FILE)
-        events = list(log.events_of_kinds({ANSWERED}))
-        log.close()
+        events = list[Event]()
+        for shard in shards_of(folder / FILE):
+            log = EventLog(shard)
+            events += log.events_of_kinds({ANSWERED})
+            log.close()
         posts = [post for client in clients for post in client.posts]
         readings = [reading for client in clients for reading in client.readings]
         wrong = check(served, events, posts, readings)
@@ -231,8 +234,8 @@ def linear(goal: str, seconds: float, every: float) -> tuple[list[Goal], Any]:
     figure = len(wrong) + (code != 0)
     must = (
         f"of {len(readings):,} states that {CLIENTS} clients read of {STUDENTS} students, over "
-        f"{killed} kills and clock jumps, not a replay of the log bit for bit; and events that are "
-        "not there as they were answered"
+        f"{killed} kills and clock jumps{of(shards)}, not a replay of the log bit for bit; and "
+        "events that are not there as they were answered"
     )
     return [Goal(goal, figure, must, figure == 0 and bool(readings))], {
         "wrong": wrong[:20], "readings": len(readings), "events": len(events), "late": late,

@@ -24,6 +24,7 @@ from torchedu.datasets.simulator import simulate
 from torchedu.schema import ITEM
 from torchedu.serve.events import ANSWERED, event_of
 from torchedu.serve.log import EventLog
+from torchedu.serve.stores import shards_of
 
 CONNECTIONS = 16
 FILE = "torchedu.db"
@@ -115,6 +116,11 @@ class Connection:
             self._writer = None
 
 
+def of(shards: int) -> str:
+    """Return how many shards a goal is about, where they are several."""
+    return f" of {shards} shards" if shards > 1 else ""
+
+
 Post = Callable[[Connection, list[dict[str, Any]]], Awaitable[bool]]
 
 
@@ -194,10 +200,12 @@ async def twice(connection: Connection, events: list[dict[str, Any]]) -> bool:
 
 def wrong(folder: Path, mark: str, good: list[str]) -> int:
     """Return how many events were acknowledged and are not there, or are there twice."""
-    with sqlite3.connect(folder / FILE) as connection:
-        rows = connection.execute("SELECT id FROM events WHERE id LIKE ?", (f"{mark} %",))
-        there = Counter(id for (id,) in rows)
-    connection.close()
+    there = Counter[str]()
+    for shard in shards_of(folder / FILE):
+        with sqlite3.connect(shard.file) as connection:
+            rows = connection.execute("SELECT id FROM events WHERE id LIKE ?", (f"{mark} %",))
+            there.update(id for (id,) in rows)
+        connection.close()
     return sum(there[id] != 1 for id in good) + sum(number > 1 for number in there.values())
 
 
@@ -243,12 +251,12 @@ def rate(goal: str, students: int, seconds: float) -> tuple[list[Goal], Any]:
     }  # fmt: skip
 
 
-def kills(goal: str, seconds: float, every: float) -> tuple[list[Goal], Any]:
+def kills(goal: str, seconds: float, every: float, shards: int = 1) -> tuple[list[Goal], Any]:
     """Post 100 events a second while one process after another is killed."""
     with TemporaryDirectory() as home:
         folder = Path(home)
         served = served_run(folder)
-        server = Server(served, folder, "--workers", "2")
+        server = Server(served, folder, "--workers", "2", "--shards", str(shards))
 
         async def killed() -> tuple[list[float], list[str], int]:
             number = round(100 * seconds)
@@ -270,6 +278,6 @@ def kills(goal: str, seconds: float, every: float) -> tuple[list[Goal], Any]:
         lost = wrong(folder, "kill", good)
     share = len(took) / round(100 * seconds)
     return [
-        Goal(goal, lost, f"events lost or doubled over {times} kills", lost == 0),
+        Goal(goal, lost, f"events lost or doubled over {times} kills{of(shards)}", lost == 0),
         Goal(f"{goal}_good", share, "of posts good after one retry; at least .999", share >= 0.999),
     ], {"p99 (ms)": float(np.percentile(took, 99))}

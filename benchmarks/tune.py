@@ -121,7 +121,7 @@ JOBS = [
     Job(("tune.ddp",), partial(together, 3, ("ddp",)), short=True),
     Job(("tune.ray",), on_ray),
     Job(("tune.pareto",), replayed),
-    Job(("tune.real",), partial(real, 24)),
+    Job(("tune.real",), partial(real, 20)),
 ]
 
 if __name__ == "__main__":

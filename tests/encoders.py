@@ -7,9 +7,15 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import (
     BertConfig,
     BertModel,
+    HubertConfig,
+    HubertModel,
     LlamaConfig,
     LlamaModel,
     PreTrainedTokenizerFast,
+    Wav2Vec2Config,
+    Wav2Vec2Model,
+    WhisperConfig,
+    WhisperModel,
 )
 
 WORDS = ("the", "a", "cat", "dog", "sat", "ran", "home", "bulb", "gap", "battery", "is", "closed")
@@ -58,4 +64,26 @@ def write_decoder(folder: Path) -> Path:
     PreTrainedTokenizerFast(
         tokenizer_object=cutter, unk_token="<unk>", model_max_length=64
     ).save_pretrained(folder)
+    return folder
+
+
+def write_speech(folder: Path, family: str = "whisper", seed: int = 0) -> Path:
+    """Write an encoder of speech: width 16, one block; a Whisper hears three seconds at once."""
+    torch.manual_seed(seed)
+    if family == "whisper":
+        WhisperModel(WhisperConfig(
+            vocab_size=8, num_mel_bins=20, d_model=16, encoder_layers=1, decoder_layers=1,
+            encoder_attention_heads=2, decoder_attention_heads=2, encoder_ffn_dim=32,
+            decoder_ffn_dim=32, max_source_positions=150, max_target_positions=8, pad_token_id=0,
+            bos_token_id=1, eos_token_id=2, decoder_start_token_id=1,
+        )).save_pretrained(folder)  # fmt: skip
+        return folder
+    config, model = {
+        "wav2vec2": (Wav2Vec2Config, Wav2Vec2Model), "hubert": (HubertConfig, HubertModel),
+    }[family]  # fmt: skip
+    model(config(
+        vocab_size=8, hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=32, conv_dim=(8,) * 7, num_conv_pos_embeddings=8,
+        num_conv_pos_embedding_groups=2,
+    )).save_pretrained(folder)  # fmt: skip
     return folder

@@ -11,7 +11,7 @@ from torchedu.models import DotProduct, Network
 from torchedu.run.words import subclasses
 from torchedu.tasks import Task
 
-SMALL = {"dim": 8, "hidden": 8, "heads": 2, "blocks": 1, "members": 2}
+SMALL = {"dim": 8, "hidden": 8, "heads": 2, "blocks": 2, "members": 2}
 """Sizes, of networks that have them."""
 
 

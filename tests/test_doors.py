@@ -44,8 +44,8 @@ DOORS = {
     "optimizers": "torch",
     "domains": "people checkpoints metrics models layers batch ranges permissions strict "
     "companions schema sections run_folder numpy torch torchmetrics",
-    "engine": "export domains metrics readers features models datasets batch companions schema "
-    "numpy safetensors torch",
+    "engine": "export domains metrics readers features models datasets batch ranges companions "
+    "schema numpy safetensors torch",
     "datamodules": "people parallel baselines readers features models leaks datasets batch ranges "
     "companions schema stages lightning numpy pyarrow torch",
     "tasks": "people parallel checkpoints callbacks domains optimizers ranks permissions "
@@ -63,14 +63,15 @@ DOORS = {
     "permissions schema sections run_folder lightning numpy pyarrow rich torch",
     "evaluation": "prediction tasks datamodules metrics baselines features datasets companions "
     "schema stages sections run_folder lightning numpy",
-    "bench": "evaluation prediction run tasks datamodules metrics leaks parsing bounded "
+    "bench": "evaluation prediction run tasks datamodules metrics leaks parsing ranges bounded "
     "run_folder lightning numpy pyarrow",
     "tune": "threads ray_address report evaluation prediction run checkpoints callbacks tasks "
-    "ranks ranges bounded run_lock sections run_folder lightning numpy optuna ray torch torchedu",
+    "ranks ranges bounded run_lock sections run_folder lightning numpy optuna ray torch",
     "export": "checkpoints tasks domains readers models batch permissions strict companions "
     "schema bounded onnxruntime onnxscript peft safetensors torch transformers",
-    "serve": "threads people privacy engine domains metrics datasets companions schema bounded "
-    "run_folder fastapi jwt numpy prometheus_client pydantic sqlalchemy torch uvicorn",
+    "serve": "threads ray_address people privacy engine domains metrics datasets companions "
+    "schema bounded run_folder fastapi jwt numpy prometheus_client pydantic ray sqlalchemy torch "
+    "uvicorn",
     "report": "bounded sections run_folder jinja2 matplotlib numpy",
     "testing": "datamodules domains models layers datasets batch companions schema numpy pyarrow "
     "torch",

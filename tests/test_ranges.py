@@ -12,7 +12,16 @@ from torchedu.domains import Domain
 from torchedu.domains.building import builder
 from torchedu.errors import CheckpointError, ConfigError
 from torchedu.models import KTModel, Network
-from torchedu.ranges import COUNT, DROPPED, POSITIVE, Range, Ranged, check_heads, check_range
+from torchedu.ranges import (
+    COUNT,
+    DROPPED,
+    POSITIVE,
+    SEED,
+    Range,
+    Ranged,
+    check_heads,
+    check_range,
+)
 
 UNLIMITED = {"day", "fold", "folds", "layers", "test", "val"}
 """What the split, the data or the encoder judges, in words of its own."""
@@ -80,6 +89,7 @@ def test_a_range_holds_what_it_says(number: float) -> None:
         (POSITIVE, "above 0"),
         (DROPPED, "at least 0 and below 1"),
         (Range(0, 1, above=True), "above 0 and at most 1"),
+        (SEED, "at least 0 and at most 4,294,967,295"),
     ],
 )
 def test_a_range_is_said_in_words(allowed: Range, said: str) -> None:

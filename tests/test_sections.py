@@ -7,6 +7,7 @@ import pytest
 
 from torchedu.sections import (
     Band,
+    Clip,
     Dot,
     Dots,
     HeatMap,
@@ -33,6 +34,7 @@ def test_sections_come_back_from_json_as_they_were() -> None:
             Points("x", "y", [Point("a", 0.5, 1.0, "best")], (None, 0.5)),
             Parallels([Upright("lr", [0.1, None], (), True), Upright("net", [0, 1], ["a", "b"])]),
             Text("asked", {"who": "said"}),
+            Clip("heard", ["UklGRiQA", "AABXQVZF"]),
         ],
     )  # fmt: skip
     value = json.loads(json.dumps(section.to_json()))
@@ -65,3 +67,9 @@ def test_parts_that_do_not_fit_together_are_refused() -> None:
         Parallels([Upright("a", [1]), Upright("b", [1, 2])])
     with pytest.raises(ValueError, match="missing 1 required"):
         Section.from_json({"title": "", "sentence": "", "forms": [{"form": "table", "rows": []}]})
+
+
+@pytest.mark.parametrize("wave", [[], ["UklG"], ['UklGR"><script>'], ["no sound"]])
+def test_a_clip_is_a_file_of_wav(wave: list[str]) -> None:
+    with pytest.raises(ValueError, match="no file of WAV"):
+        Clip("heard", wave)

@@ -257,7 +257,7 @@ def started_at(process: int) -> int | None:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path, *, wait: bool = True) -> Iterator[bool]:
     """Wait until no other process works in a folder alone, then keep all others waiting.
 
     The system frees the folder when its holder ends, however it ends, and nothing is left in it.
@@ -266,22 +266,30 @@ def alone(folder: Path) -> Iterator[None]:
 
     Args:
         folder: The folder; folders above it are made too.
+        wait: Whether to wait.
+
+    Yields:
+        Whether others are kept waiting; where it does not wait, not if another process has the
+        folder or its file system knows no locks.
     """
     if os.name != "posix":
-        yield
+        yield wait
         return
     if not folder.is_dir():
         writable(folder).mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-    except OSError:  # as many network file systems answer for a folder
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:  # another has it; or as many network file systems answer for a folder
         os.close(handle)
+        if not wait:
+            yield False
+            return
         file = Path(tempfile.gettempdir()) / f"torchedu-{os.getuid()}.lock"
         handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         fcntl.flock(handle, fcntl.LOCK_EX)
     try:
-        yield
+        yield True
     finally:
         os.close(handle)
 

@@ -32,10 +32,10 @@ class Range(NamedTuple):
 
     def __str__(self) -> str:
         """Say in words which they are."""
-        low = f"{'above' if self.above else 'at least'} {self.least:g}"
+        low = f"{'above' if self.above else 'at least'} {self.least:,.10g}"
         if self.most == inf:
             return low
-        return f"{low} and {'below' if self.below else 'at most'} {self.most:g}"
+        return f"{low} and {'below' if self.below else 'at most'} {self.most:,.10g}"
 
 
 COUNT = Range(1)
@@ -44,6 +44,8 @@ POSITIVE = Range(0, above=True)
 SHARE = Range(0, 1)
 DROPPED = Range(0, 1, below=True)
 """A share that is left out: never all."""
+SEED = Range(0, 2**32 - 1)
+"""What NumPy, torch and Lightning all take as a seed."""
 
 
 def check_range(option: str, value: Any, allowed: Range) -> None:

@@ -6,6 +6,7 @@ names, ``evaluation.json`` keeps them, and a report draws each form whatever it 
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, ClassVar, TypeVar
@@ -18,6 +19,9 @@ Number = float | int | None
 """A number, None where it is not defined."""
 PERFECT = "1.0000: look for a leak"
 """What is said of a score that nobody reaches honestly."""
+
+
+_WAVE = re.compile("UklGR[A-Za-z0-9+/]*={0,2}")  # RIFF, and what follows
 
 
 def is_perfect(score: Number) -> bool:
@@ -265,6 +269,26 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Clip:
+    """Sound to listen to.
+
+    Attributes:
+        title: What is heard.
+        wave: A file of WAV in base64, in lines.
+    """
+
+    form: ClassVar[str] = "clip"
+
+    title: str
+    wave: Sequence[str]
+
+    def __post_init__(self) -> None:
+        """Refuse what is no such file: it becomes an address in a page."""
+        if not _WAVE.fullmatch("".join(self.wave)):
+            raise ValueError("a clip is no file of WAV in base64")
+
+
+@dataclass(frozen=True)
 class Point:
     """A thing with two numbers.
 
@@ -336,10 +360,10 @@ class Parallels:
         _same("an axis of parallels", *(len(axis.values) for axis in self.axes))
 
 
-Form = Table | Lines | Bars | Dots | HeatMap | Stripes | Points | Parallels | Text
+Form = Table | Lines | Bars | Dots | HeatMap | Stripes | Points | Parallels | Text | Clip
 FORMS = {
     kind.form: kind
-    for kind in (Table, Lines, Bars, Dots, HeatMap, Stripes, Points, Parallels, Text)
+    for kind in (Table, Lines, Bars, Dots, HeatMap, Stripes, Points, Parallels, Text, Clip)
 }
 
 

@@ -1,5 +1,6 @@
 import os
 import signal
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -49,6 +50,8 @@ def train(store: Path, *how: str) -> None:
         enable_progress_bar=False,
         enable_model_summary=False,
     ).fit(task, data)
+    names = {thread.name for thread in threading.enumerate()}
+    assert "hung-rank-tell" not in names, "a thread inside torch aborts a process that ends"
 
 
 def start(launch: LaunchServer, store: Path, *how: str) -> Launch:

@@ -45,7 +45,7 @@ def test_students_of_whom_nothing_is_held_are_named(
     assert said[1] == "1 students and 1 events forgotten"
 
 
-@pytest.mark.parametrize("beside", ["", "-wal", ".lock", ".1"])
+@pytest.mark.parametrize("beside", ["", "-wal", ".lock", ".1", ".1-wal"])
 def test_the_service_s_own_files_are_not_written_over(
     beside: str, store: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,18 +2,23 @@
 
 import csv
 import json
+import re
+from base64 import b64decode
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow.csv as arrow_csv
 import pytest
+import soundfile
 
+from tests.encoders import write_speech
 from tests.spoken_files import write_answers
 from torchedu.cli import main
 from torchedu.datasets.spoken import SpokenStore
 from torchedu.engine import open_engine
-from torchedu.errors import DataError
+from torchedu.errors import CheckpointError, DataError
 
 SHORT = ("--trainer.accelerator", "cpu", "--trainer.max_epochs", "6")
 
@@ -61,6 +66,13 @@ def test_scores_stand_beside_text_sound_and_duration_alone(trained: Trained) -> 
                if row["low"] is not None)  # fmt: skip
     page = (trained.run / "report.html").read_text("utf-8")
     assert "One answer to listen to" in page
+    assert "media-src data:" in page
+    (clip,) = re.findall(r'<audio controls src="data:audio/wav;base64,([^"]+)">', page)
+    samples, rate = soundfile.read(BytesIO(b64decode(clip)), dtype="int16")
+    store = SpokenStore(trained.raw.with_suffix(".store"))
+    assert rate == store.rate
+    rows = [row for row in range(store.num_answers) if store.recording[row] >= 0]
+    assert any(np.array_equal(samples, store.sound(row)) for row in rows)
 
 
 def test_answers_without_scores_are_graded_alike_by_both_ways(
@@ -115,3 +127,40 @@ def test_a_speaker_can_be_forgotten(trained: Trained) -> None:
     assert "Ann" not in left.speakers
     assert left.recording.max() == left.num_rows("recordings") - 1
     assert len(left.sound(int(np.flatnonzero(left.recording >= 0)[-1]))) > 0
+
+
+def test_a_frozen_encoder_of_speech_hears_each_recording_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw, run = write_answers(tmp_path / "in"), tmp_path / "run"
+    model = write_speech(tmp_path / "model")
+    words = ["fit", "--config", "spoken", "--data.path", str(raw), "--data.options.rate", "8000",
+             "--data.speech", str(model), "--data.window", "3", "--model.net.dim", "16",
+             "--model.net.blocks", "1", "--run", str(run), "--trainer.accelerator", "cpu",
+             "--trainer.max_epochs", "1"]  # fmt: skip
+    assert main(words) == 0
+    store = SpokenStore(raw.with_suffix(".store"))
+    kept = sorted(raw.with_suffix(".features").glob("*/*/*.npy"))
+    assert len(kept) == len({sound.tobytes() for sound in store.sounds})
+    assert main(["predict", str(run), "--run", str(tmp_path), "--format", "csv"]) == 0
+    table = arrow_csv.read_csv(tmp_path / "scores.csv").to_pydict()
+    engine = open_engine(run)
+    with raw.open(encoding="utf-8") as stream:
+        given = {row["id"]: row for row in csv.DictReader(stream)}
+    some = [given[name] for name in table["answer"][:5]]
+    graded = engine.grade(
+        [{"text": row["text"], "audio": str(raw.parent / row["audio"]) if row["audio"] else ""}
+         for row in some]
+    )  # fmt: skip
+    np.testing.assert_allclose(
+        [own["score"].value for own in graded], table["score"][:5], atol=2e-3
+    )
+    assert main(["data", "forget", "--student", "Ann", str(raw.with_suffix(".store"))]) == 0
+    assert 0 < len([file for file in kept if file.is_file()]) < len(kept)
+    write_speech(tmp_path / "model", seed=1)
+    capsys.readouterr()
+    with pytest.raises(CheckpointError, match="is not the one that the network was trained with"):
+        open_engine(run).grade([{"text": "yes", "audio": str(raw.parent / some[0]["audio"])}])
+    long = [*words, "--data.window", "4", "--run", str(tmp_path / "long")]
+    assert main(long) == 2
+    assert "hears 3 seconds at once" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """What is reported is one honest prediction an answer, beside everything a network has to beat."""
 
+import importlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from torchedu.datamodules import Interactions
 from torchedu.datasets import AnswerWriter
 from torchedu.datasets.answers import Answers
 from torchedu.datasets.simulator import simulate
-from torchedu.evaluation import evaluate
+from torchedu.evaluation import evaluate, tracing
 from torchedu.evaluation.tracing import HISTORY
 from torchedu.metrics import scores
 from torchedu.metrics.within import within
@@ -138,6 +139,34 @@ def test_history_and_groups_share_out_the_same_answers(class_store: Path) -> Non
     (told,) = shown["Within students"]["forms"]
     assert [row[2] for row in told["rows"]] == [row["auc_within"] for row in found["scores"]]
     assert not any(one["lacking"] for one in found["sections"])
+
+
+def test_answers_that_memory_does_not_hold_have_the_same_scores(
+    class_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = Interactions(str(class_store))
+    task = untrained(data)
+    exact = evaluate(task, data, stock_trainer())
+    answers = data.parts["test"].num_answers
+    for module in (importlib.import_module("torchedu.metrics.scores"), tracing):
+        monkeypatch.setattr(module, "EXACT", answers - 1)
+    monkeypatch.setattr(tracing, "BLOCK", 50)
+    monkeypatch.setattr(tracing, "LOOKED_AT", answers // 3)
+    many = evaluate(task, data, stock_trainer())
+    for row, same in zip(many["scores"], exact["scores"], strict=True):
+        assert row.pop("auc_error") == 0, "so few predictions each have a cell of their own"
+        assert row == same
+    assert many["counts"] == exact["counts"]
+    assert many["first_answers"] == exact["first_answers"]
+    (few,) = set(many["facts"].values()) - set(exact["facts"].values())
+    assert answers // 3 <= few < answers
+    assert sum(row["answers"] for row in many["by_history"]) == few
+    for rows in many["by_group"].values():
+        assert sum(row["answers"] for row in rows) == few
+    monkeypatch.setattr(tracing, "LEARNED", 200)
+    names = {row["name"]: row["auc"] for row in evaluate(task, data, stock_trainer())["scores"]}
+    before = {row["name"]: row["auc"] for row in exact["scores"]}
+    assert names["item mean"] != before["item mean"]
 
 
 def test_a_splits_column_is_no_attribute_to_compare(tmp_path: Path) -> None:

@@ -64,13 +64,80 @@ def test_two_ranks_that_meet_are_one_batch(launch: LaunchServer) -> None:
 def test_frames_are_varied_in_training_alone() -> None:
     torch.manual_seed(0)
     vary, x = Varied(0.2), drawn()
-    assert torch.equal(vary.eval()(x, SEEN), x)
-    assert not torch.equal(vary.train()(x, SEEN), x)
-    assert torch.equal(Varied(0.0).train()(x, SEEN), x)
-    assert (vary(torch.ones(64, 50, 20), torch.ones(64, 50, dtype=torch.bool)) == 0).any()
+    for still in (vary.eval(), Varied(0.0).train()):
+        assert torch.equal(still(x, SEEN)[0], x)
+        assert torch.equal(still(x, SEEN)[1], SEEN)
+    varied, heard = vary.train()(x, SEEN)
+    assert varied.shape == (3, 6, 4)
+    assert heard.shape == (3, 6)
+    assert heard.sum(1).tolist()[2] == 0
 
 
-def test_the_room_is_taken_out() -> None:
-    x = drawn()
-    torch.testing.assert_close(centred(x + torch.arange(4.0), SEEN), centred(x, SEEN))
+def waves() -> tuple[torch.Tensor, torch.Tensor]:
+    """Return recordings of 80, 40 and 1 frames whose frames tell their time and their band."""
+    heard = torch.arange(80) < torch.tensor([80, 40, 1]).unsqueeze(1)
+    time, band = torch.arange(80.0).view(1, 80, 1), torch.arange(20.0)
+    return ((time + band / 100) * heard.unsqueeze(-1)).repeat(50, 1, 1), heard.repeat(50, 1)
+
+
+def test_time_is_stretched_from_the_first_frame_to_the_last() -> None:
+    torch.manual_seed(0)
+    x, heard = waves()
+    varied, now = Varied(0.2)._paced(x, heard, torch.rand(150, 1))
+    share = now.sum(1) / heard.sum(1)
+    assert share.min() > 0.77
+    assert share[::3].max() > 1.15
+    assert 0.95 < share[::3].mean() < 1.05
+    last = varied[torch.arange(150), now.sum(1) - 1, 0]
+    assert (last[::3] - 79).abs().max() < 1.3
+    steps = varied[:, 1:] - varied[:, :-1]
+    assert steps[now[:, 1:]].min() >= 0
+
+
+def test_some_recordings_get_noise_that_hides_what_is_quieter() -> None:
+    torch.manual_seed(0)
+    silence = torch.full((400, 30, 20), -20.0)
+    noisy = Varied(0.2)._noisy(silence)
+    chosen = (noisy != silence).flatten(1).any(1)
+    assert 0.3 < chosen.float().mean() < 0.5
+    assert noisy[chosen].mean() > -8
+    loud = torch.full((400, 30, 20), 8.0)
+    torch.testing.assert_close(Varied(0.2)._noisy(loud), loud, atol=0.1, rtol=0)
+
+
+def test_numbers_that_are_no_bands_stay_in_their_places() -> None:
+    torch.manual_seed(0)
+    x, heard = waves()
+    same = torch.stack([x[..., 0]] * 3, -1)  # whatever is done to time
+    moved, still = Varied(0.2), Varied(0.2, bands=False)
+    ramp = torch.arange(20.0).expand(150, 80, 20)
+    torch.testing.assert_close(moved._moved(ramp, torch.full((150, 2), 0.5)), ramp)
+    assert not torch.equal(moved._moved(ramp, torch.rand(150, 2)), ramp)
+    hidden = still._hidden(torch.randn(150, 80, 20) + 3, heard, torch.rand(150, 4))
+    spread = hidden[::3].std(1)
+    assert (spread == 0).any(1).float().mean() > 0.5  # a band that holds its mean alone
+    varied, now = still(same, heard)
+    assert varied.isfinite().all()
+    assert now.any(1).all()
+
+
+def test_how_loud_a_recording_is_is_taken_out() -> None:
+    x, seen = drawn(), SEEN.unsqueeze(-1)
+    loud = torch.tensor([1.0, -5.0, 2.0]).view(3, 1, 1)
+    torch.testing.assert_close(centred(x + loud, SEEN), centred(x, SEEN))
+    junk = torch.where(seen, x, 1e3)
+    torch.testing.assert_close(centred(junk, SEEN), centred(x, SEEN))
     assert centred(x, SEEN)[SEEN].mean().abs() < 1e-6
+    assert not centred(x, SEEN)[~SEEN].any()
+
+
+def test_the_room_is_taken_out_of_what_is_long() -> None:
+    room = torch.arange(4.0) - 1.5
+
+    def left(frames: int) -> float:
+        heard = torch.ones(1, frames, dtype=torch.bool)
+        return float(centred(room.expand(1, frames, 4), heard)[0, 0, 3] / room[3])
+
+    assert left(30) > 0.9
+    assert left(300) == 0.5
+    assert left(30_000) < 0.02

@@ -1,3 +1,4 @@
+import importlib
 import warnings
 from collections.abc import Mapping
 
@@ -10,7 +11,14 @@ from hypothesis.extra import numpy as hnp
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score, roc_curve
 
-from torchedu.metrics import SCORES, calibration_points, roc_points, scores, scores_by
+from torchedu.metrics import (
+    SCORES,
+    calibration_points,
+    roc_points,
+    scores,
+    scores_by,
+    streaming,
+)
 from torchedu.metrics.sums import CLIP
 
 
@@ -47,6 +55,26 @@ def test_scores_are_those_of_scikit_learn(pairs: Pairs) -> None:
     expected = log_loss(y, np.clip(p, CLIP, 1 - CLIP), labels=[0, 1])
     assert found["log_loss"] == pytest.approx(expected, rel=1e-9)
     assert list(found) == list(SCORES)
+
+
+def test_more_than_are_put_in_order_are_scored_within_a_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    draw = np.random.default_rng(0)
+    mark = draw.integers(0, 2, 3000)
+    chance = np.clip(0.4 + 0.2 * mark + draw.normal(0, 0.2, 3000), 0, 1).astype(np.float32)
+    exact = scores(chance, mark)
+    module = importlib.import_module("torchedu.metrics.scores")
+    monkeypatch.setattr(module, "EXACT", 2999)
+    monkeypatch.setattr(module, "MANY", 700)
+    monkeypatch.setattr(streaming, "CELLS", 500)
+    many = scores(chance, mark)
+    error, auc, same = (each or 0 for each in (many.pop("auc_error"), many["auc"], exact["auc"]))
+    assert 0 < abs(auc - same) <= error < 0.01
+    assert {**many, "auc": 0} == {**exact, "auc": 0}
+    for wrong in (np.append(chance[1:], 2), np.append(chance[1:], -1)):
+        with pytest.raises(ValueError, match="outside"):
+            scores(wrong, mark)
 
 
 @given(PAIRS)

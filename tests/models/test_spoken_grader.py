@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from torchedu.errors import ConfigError
-from torchedu.layers.fusion import FUSIONS, Late
+from torchedu.layers.fusion import FUSIONS, Late, mismatch
 from torchedu.models import SpokenGrader
 from torchedu.testing import check_network
 from torchedu.testing.kinds import NetworkSubject
@@ -15,9 +15,9 @@ SMALL = partial(SpokenGrader, dim=8, heads=2, blocks=1)
 
 
 @pytest.mark.parametrize("fusion", FUSIONS)
-@pytest.mark.parametrize("text_dim", [0, 6])
-def test_it_keeps_the_contract(fusion: str, text_dim: int) -> None:
-    check_network(partial(SMALL, fusion=fusion), {"text_dim": text_dim})
+@pytest.mark.parametrize(("text_dim", "speech_dim"), [(0, 0), (6, 9)])
+def test_it_keeps_the_contract(fusion: str, text_dim: int, speech_dim: int) -> None:
+    check_network(partial(SMALL, fusion=fusion), {"text_dim": text_dim, "speech_dim": speech_dim})
 
 
 def test_late_fusion_averages_what_is_there() -> None:
@@ -43,6 +43,35 @@ def test_one_channel_is_hidden_in_training_alone() -> None:
     assert hidden.any(1).all()
     alone = torch.tensor([[True, False]] * 1000)
     assert torch.equal(net._hidden(alone), alone)
+
+
+def test_recordings_are_told_from_each_others_texts() -> None:
+    text, sound = torch.eye(4)[[0, 1, 2, 0]], torch.eye(4)[[0, 1, 1, 0]]
+    both = torch.tensor([True, True, True, True])
+    texts, right = torch.tensor([5, 6, 7, 5]), torch.tensor([True, True, True, False])
+    loss = mismatch(text, sound, both, texts, right)
+    likely = (
+        torch.tensor([1.0, 0.0, 0.0]).div(0.1).log_softmax(0)
+    )  # three texts: one is there twice
+    torch.testing.assert_close(loss, torch.tensor([-likely[0], -likely[0], -likely[1], 0.0]))
+    none = mismatch(text, sound, both & False, texts, right)
+    assert not none.any()
+
+
+def test_a_recording_that_is_right_has_a_loss_of_its_own_in_training() -> None:
+    subject = NetworkSubject(partial(SMALL, dropout=0.0, hidden=0.0))
+    net, batch = subject.net(), subject.batch()
+    right = batch._replace(target_BY=torch.ones_like(batch.target_BY))
+    wrong = batch._replace(target_BY=torch.zeros_like(batch.target_BY))
+    assert net.own_loss(right, net(right)) == 0.0  # outside training
+    net.train()
+    said = net(right)
+    assert (net.own_loss(right, said) > 0).all()
+    assert not net.own_loss(wrong, net(wrong)).any()
+    assert net.own_loss(right, said) == 0.0  # what was compared is gone
+    for other in (partial(SMALL, matched=0.0), partial(SMALL, fusion="late")):
+        still = NetworkSubject(other).net().train()
+        assert still.own_loss(right, still(right)) == 0.0
 
 
 def test_what_cannot_be_is_refused() -> None:

@@ -81,6 +81,24 @@ def test_rows_come_in_the_order_of_the_keys_and_outlive_their_files(
     np.testing.assert_allclose(found["probability"][place], wanted.probability, atol=1e-6)
 
 
+@pytest.mark.parametrize("rows", [1, 7, 100, 4096])
+def test_rows_that_memory_does_not_hold_come_in_the_same_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    draw = np.random.default_rng(rows)
+    columns = {
+        "student": draw.integers(0, 40, 2000), "position": draw.integers(0, 9, 2000),
+        "chances": draw.random((2000, 3), np.float32),
+    }  # fmt: skip
+    order = np.lexsort((columns["position"], columns["student"]))
+    monkeypatch.setattr(stream, "SORTED", rows)
+    monkeypatch.setattr(stream, "ROWS", 33)
+    ordered = stream._ordered(tmp_path, dict(columns), ("student", "position"))
+    for name, column in columns.items():
+        np.testing.assert_array_equal(ordered[name], column[order])
+    assert {file.name for file in tmp_path.iterdir()} == {f"{name}.ordered" for name in columns}
+
+
 class Wide(NamedTuple):
     student: Tensor
     position: Tensor

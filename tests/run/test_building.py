@@ -80,6 +80,14 @@ def test_what_is_never_enough_is_told(option: str, least: int, class_store: Path
     assert told.value.remedy == f"It is at least {least}."
 
 
+@pytest.mark.parametrize("option", ["seed_everything", "data.seed"])
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_what_is_no_seed_is_told(option: str, seed: int, class_store: Path) -> None:
+    with pytest.raises(ConfigError, match=f"seed.* is {seed}") as error:
+        built(class_store, f"--{option}={seed}")
+    assert "at most 4,294,967,295" in error.value.remedy
+
+
 def test_a_trainer_for_python_keeps_a_run_as_the_command_does() -> None:
     made = trainer("mine", max_epochs=3, patience=2, accelerator="cpu")
     kinds = {type(callback) for callback in made.callbacks}

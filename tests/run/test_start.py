@@ -1,5 +1,6 @@
 """Processes that do not meet end, with two lines."""
 
+import atexit
 import socket
 import subprocess
 import sys
@@ -8,8 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from lightning import Trainer
 from lightning.fabric.strategies.launchers.subprocess_script import _ChildProcessObserver
+from torch import distributed
 
 from torchedu.errors import ConfigError, TrainingError
 from torchedu.run.start import APART, _gone, _started, meeting
@@ -62,6 +65,30 @@ def test_a_port_in_use_is_told(launch: LaunchServer, tmp_path: Path) -> None:
         taken.listen()
         started = launch.start(refused, taken.getsockname()[1], folder=tmp_path)
         assert started.wait(SECONDS) == [0], started.output(0)
+
+
+def parted() -> None:
+    """Meet the other rank, share a number with it, and do what is done at the end of Python."""
+    trainer = Trainer(
+        accelerator="cpu", devices=2, strategy="ddp", logger=False, enable_checkpointing=False
+    )
+    ends = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(atexit, "register", ends.append)
+        with meeting(trainer, SECONDS):
+            trainer.strategy.setup_environment()
+            distributed.all_reduce(torch.ones(1))
+    threads = {file.read_text().strip() for file in Path("/proc/self/task").glob("*/comm")}
+    assert "pt_gloo_runloop" in threads
+    ends[-1]()
+    threads = {file.read_text().strip() for file in Path("/proc/self/task").glob("*/comm")}
+    assert "pt_gloo_runloop" not in threads, "it may abort the process while Python ends"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are told by /proc")
+def test_no_thread_of_torch_outlives_the_end(launch: LaunchServer) -> None:
+    started = launch.start(parted, ranks=2)
+    assert started.wait(SECONDS) == [0, 0], started.output(0)
 
 
 def test_a_trainer_of_one_process_waits_for_nobody() -> None:

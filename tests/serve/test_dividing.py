@@ -16,7 +16,10 @@ from torchedu.serve.stores import there
 
 
 @pytest.mark.parametrize(("before", "after"), [(1, 3), (3, 2), (2, 1)])
-def test_what_is_kept_is_in_the_new_store(before: int, after: int, tmp_path: Path) -> None:
+def test_what_is_kept_is_in_the_new_store(
+    before: int, after: int, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torchedu.serve.dividing.AT_ONCE", 3)  # most is written piece by piece
     old = Sharded(tmp_path / "old", before)
     key = old.keys.add("school", ["write", "read", "overrule", "admin"])
     events = [{**e, "class": "7b"} for e in histories(12, 40, np.random.default_rng(5))]
@@ -37,9 +40,8 @@ def test_what_is_kept_is_in_the_new_store(before: int, after: int, tmp_path: Pat
     said = [old.get(path, key) for path in asked]
     assert all(status == 200 for status, _ in said)
     old.close()
-    (tmp_path / "new").mkdir()
-    number = divide(there(old.stores[0].file), tmp_path / "new" / "service.db", after)
-    new = Sharded(tmp_path / "new", after)
+    number = divide(there(old.stores[0].file), place, after)
+    new = Sharded(tmp_path / "new", after, address=place)
     assert [new.get(path, key) for path in asked] == said
     assert number == len(events) + 20 + 19 + 1  # statements, what they mean, and a mark
     again = [
@@ -57,9 +59,27 @@ def test_what_is_kept_is_in_the_new_store(before: int, after: int, tmp_path: Pat
         log.close()
 
 
+def test_a_copy_that_was_not_finished_is_no_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = Sharded(tmp_path / "old", 1)
+    assert old.send("POST", "/events", histories(3, 9, np.random.default_rng(0)))[0] == 200
+    old.close()
+    with monkeypatch.context() as patched:
+        patched.setattr("torchedu.serve.dividing._Copy._decisions", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            divide(there(old.stores[0].file), tmp_path / "new.db", 2)
+    with pytest.raises(ConfigError, match="a copy that was not finished"):
+        there(tmp_path / "new.db")
+    assert divide(there(old.stores[0].file), tmp_path / "other.db", 2) > 3
+
+
 def test_a_store_that_is_there_is_not_written_over(tmp_path: Path) -> None:
     old = Sharded(tmp_path / "old", 1)
     old.close()
-    for place, shards in ((old.stores[0].file, 2), (tmp_path / "new.db", 0)):
-        with pytest.raises(ConfigError, match="new"):
-            divide(old.stores, place, shards)
+    with pytest.raises(ConfigError, match=r"the new store is .*, which exists"):
+        divide(old.stores, old.stores[0].file, 2)
+    for shards in (0, 1025):
+        with pytest.raises(ConfigError, match="It is from 1 to 1,024"):
+            divide(old.stores, tmp_path / "new.db", shards)
+    assert not (tmp_path / "new.db").exists()

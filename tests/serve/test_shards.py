@@ -20,11 +20,12 @@ from torchedu.engine import TracingEngine
 from torchedu.serve.access import SCOPES, Access, Keys
 from torchedu.serve.app import create_app
 from torchedu.serve.forgetter import Forgetter
+from torchedu.serve.forgetting import derive
 from torchedu.serve.learning import write_answers
 from torchedu.serve.log import EventLog, Unwritable
 from torchedu.serve.service import Message, Reply, Service
 from torchedu.serve.shards import Shards
-from torchedu.serve.stores import Store, shard_of, shards_of
+from torchedu.serve.stores import Store, open_tables, shard_of, shards_of
 from torchedu.serve.tracing import TracingFollower
 from torchedu.serve.versions import Versions
 
@@ -274,12 +275,11 @@ def test_a_key_has_its_rate_in_all_shards_together(tmp_path: Path) -> None:
 
 def test_decisions_exports_and_forgetting_are_alike(both: tuple[Sharded, Sharded]) -> None:
     events = taught(both)
-    teacher = record(500, "s2", actor={"mbox": "mailto:t@a.org"}, verb={"id": "http://a.org/saw"})
-    teacher["object"] = {
-        "objectType": "Agent",
-        "account": RECORD["actor"]["account"] | {"name": "s7"},
-    }
-    assert alike(both, "POST", "/xAPI/statements", teacher)[0] == 200
+    for number, student in ((500, "s7"), (501, "spoken of")):
+        about = {"objectType": "Agent", "account": RECORD["actor"]["account"] | {"name": student}}
+        saw = {"actor": {"mbox": "mailto:t@a.org"}, "verb": {"id": "http://a.org/saw"}}
+        teacher = record(number, "s2", **saw, object=about)
+        assert alike(both, "POST", "/xAPI/statements", teacher)[0] == 200
     for student in ("s0", "s7", "s7"):
         alike(both, "GET", f"/mastery?student={student}")
     alike(both, "GET", "/overview?class=7b")
@@ -293,21 +293,27 @@ def test_decisions_exports_and_forgetting_are_alike(both: tuple[Sharded, Sharded
     decision = both[1].get("/decisions?student=s7&last=1")[1]["decisions"][0]["decision"]
     body = {"student": "s7", "decision": decision, "reason": "She was ill."}
     assert both[1].send("POST", "/decisions/overrule", body)[0] == 200
+    for service in both:
+        tables = open_tables(service.stores[0])
+        derive(tables, Path("made/s7.json"), NOW, "s7")
+        tables.dispose()
     held = [service.get("/export?student=s7")[1] for service in both]
+    assert held[0]["files"] == held[1]["files"] != []
     assert [e["id"] for e in held[0]["events"]] == [e["id"] for e in held[1]["events"]]
     before = [service.get("/mastery?student=s1") for service in both]
-    gone = [service.send("POST", "/forget", {"students": ["s0", "s7"]})[1] for service in both]
+    named = {"students": ["s0", "s7", "spoken of", "nobody"]}
+    gone = [service.send("POST", "/forget", named)[1] for service in both]
     assert (
         gone[0]["events"]
         == gone[1]["events"]
         > len([e for e in events if e["student"] in ("s0", "s7")])
     )
-    assert gone[0]["students"] == gone[1]["students"] == 2
+    assert gone[0]["students"] == gone[1]["students"] == 3  # of whom anything was kept
     assert [service.get("/mastery?student=s1") for service in both] == before
     assert not alike(both, "GET", "/mastery?student=s7")[1]["known"]
     acts = [service.get("/acts")[1]["acts"] for service in both]
     assert [[act["act"] for act in some] for some in acts] == [["forget", "export"]] * 2
-    assert acts[1][0]["about"]["students"] == 2
+    assert acts[1][0]["about"]["students"] == 4
     for service in both:
         for store in service.stores:
             for file in () if store.on_server else store.file.parent.iterdir():

@@ -1,5 +1,7 @@
 """A version takes the place of another between two requests, with the states of the log."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -391,3 +393,21 @@ def test_the_watch_takes_no_more_than_its_share(opens: Opens) -> None:
     time.sleep(0.001)
     post(service, events)
     assert ask(service, "drift")["runs"]["small"]["events"] == 0
+
+
+AT_WORK = """
+import torch
+from torchedu.serve.candidates import Candidate
+
+class Slow(Candidate):
+    def _make(self, *_):
+        while not self._end.is_set():
+            torch.ones(300, 300) @ torch.ones(300, 300)
+
+Slow(None, None, None)
+"""
+
+
+def test_a_process_ends_while_a_version_is_being_made() -> None:
+    done = subprocess.run([sys.executable, "-c", AT_WORK], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")

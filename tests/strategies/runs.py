@@ -18,7 +18,7 @@ from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 from torchmetrics import MeanMetric, MetricCollection
 
-from torchedu import DKT, SAKT, Interactions, KnowledgeTracing
+from torchedu import DKT, SAKT, Interactions, KnowledgeTracing, LogisticDKT
 from torchedu.batch import TokenBatch
 from torchedu.callbacks.gradients import layers, norms
 from torchedu.checkpoints import VerifiedCheckpointIO
@@ -109,26 +109,30 @@ class Telling(Task):
 NETS: dict[str, Callable[[int, int], Any]] = {
     "DKT": partial(DKT, dim=16, dropout=0.0),
     "SAKT": partial(SAKT, dim=16, heads=4, blocks=4, dropout=0.0),
+    "LogisticDKT": partial(LogisticDKT, dim=16, dropout=0.0),  # it has a parameter of one number
 }
+"""Networks that compute the same under every strategy."""
+DRAWN = {"dropout": partial(SAKT, dim=16, heads=4, blocks=2, dropout=0.3)}
+"""One that draws numbers."""
 
 
 def built(net: str, store: Path) -> tuple[Task, LightningDataModule]:
-    """Return a task with its data: one of ``NETS``, or ``LM``, a language model."""
+    """Return a task with its data: one of ``NETS`` or ``DRAWN``, or ``LM``, a language model."""
     seed_everything(1, verbose=False)
     if net == "LM":
         return Telling(), Texts()
     data = Interactions(str(store), batch_size=8, window=16, context=4)
     sizes = data.num_items, data.num_skills
     return KnowledgeTracing(
-        NETS[net], *sizes, lr=0.01, weight_decay=0.1, schedule="one_cycle"
+        (NETS | DRAWN)[net], *sizes, lr=0.01, weight_decay=0.1, schedule="one_cycle"
     ), data
 
 
-def step_by_sgd(task: Task) -> None:
+def step_by_sgd(task: Task, lr: float = 0.3) -> None:
     """Replace the optimizer by plain SGD, which makes no difference out of rounding."""
 
     def sgd() -> OptimizerLRScheduler:
-        return torch.optim.SGD(task.parameters(), 0.3)
+        return torch.optim.SGD(task.parameters(), lr)
 
     task.configure_optimizers = sgd  # type: ignore[method-assign]
 
@@ -137,7 +141,7 @@ class Run(NamedTuple):
     """What is to be trained, and how.
 
     Attributes:
-        net: One of ``NETS``, or ``LM``.
+        net: One of ``NETS`` or ``DRAWN``, or ``LM``.
         strategy: Its name.
         options: Its options.
         devices: How many each process has; the launch's number of ranks where it is None.
@@ -147,6 +151,8 @@ class Run(NamedTuple):
         go_on: A checkpoint to go on from.
         more: Further options of the trainer.
         plugins: Its plugins, besides the checkpoints'.
+        seed: Of what is drawn once training has begun.
+        lr: Of plain SGD.
     """
 
     net: str
@@ -159,6 +165,8 @@ class Run(NamedTuple):
     go_on: Path | None = None
     more: Mapping[str, Any] = {}
     plugins: Sequence[Any] = ()
+    seed: int = 1
+    lr: float = 0.3
 
 
 class Seen(NamedTuple):
@@ -237,11 +245,13 @@ def train(store: Path, run: Run) -> Seen:
     task, data = built(run.net, store)
     watch = Watch(run.save)
     if run.sgd:
-        step_by_sgd(task)
+        step_by_sgd(task, run.lr)
+    torch.manual_seed(run.seed)
     auto = run.strategy == AUTO
     options: dict[str, Any] = {
         "accelerator": "cpu",
         "max_steps": STEPS,
+        "max_epochs": 9,
         "num_sanity_val_steps": 1,
         **run.more,
     }
@@ -249,7 +259,6 @@ def train(store: Path, run: Run) -> Seen:
         devices=run.devices or int(os.environ.get("WORLD_SIZE", "1")),
         strategy=AUTO if auto else strategy_class(run.strategy)(**run.options),
         precision=run.precision,  # type: ignore[arg-type]
-        max_epochs=9,
         callbacks=[watch],
         plugins=[VerifiedCheckpointIO(), *run.plugins],
         logger=False,

@@ -7,9 +7,14 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
+from tests.networks import KNOWN, built, data_for
 from tests.strategies.runs import NETS, Run, assert_equal, train
+from tests.testing.examples import Examples, examples
 from torchedu.errors import ConfigError
 from torchedu.strategies.dp import DP, _Threads
+from torchedu.testing.contract import moved
+
+__all__ = ["examples"]
 
 
 @pytest.mark.parametrize("net", NETS)
@@ -35,6 +40,22 @@ def test_a_batch_is_divided_by_its_rows_and_put_together_again(rows: int) -> Non
     assert torch.equal(doubled, 2 * x)
     assert torch.equal(more, x + 1)
     assert torch.equal(less, x - 1)
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_every_network_says_of_parts_what_it_says_of_the_whole(
+    name: str, examples: Examples
+) -> None:
+    data = data_for(name, examples)
+    task = built(name, data).eval()
+    task.agree(data, training=True)
+    moved(task.net)
+    batches, order = data.evaluation("val")
+    batch = batches(order.epoch(0)[0][:5], True)
+    with torch.no_grad():
+        whole = task.net(batch)
+        parts = _Threads(task.net, 2, task.net.rows_at)(batch)
+    torch.testing.assert_close(parts, whole)
 
 
 class Patient(nn.Module):

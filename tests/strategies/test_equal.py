@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.strategies.page import before, written
 from tests.strategies.runs import SAVED, STEPS, Run, Seen, apart, losses_apart, train_each
 from torchedu.strategies.named import AUTO, STRATEGIES
 from torchedu.testing.launch import Launch, LaunchServer
@@ -22,7 +23,7 @@ BF16 = {"gradients": 3e-2, "losses": 5e-3, "weights": 5e-3}
 """Share that bf16-mixed may differ by: it rounds to 8 bits, and each strategy rounds elsewhere."""
 FP32 = {"gradients": 1e-6, "losses": 1e-5, "weights": 1e-6}
 PRECISIONS = {"32-true": FP32, "bf16-mixed": BF16}
-PAGE = Path(__file__).parents[2] / "docs" / "strategies.md"
+TEST = "test_equal"
 
 
 class Way(NamedTuple):
@@ -178,10 +179,7 @@ def table(class_store: Path, launch: LaunchServer, saved: Path, first: Finder) -
 
 def test_any_strategy_goes_on_from_any_other_and_the_page_says_so(table: dict[Any, str]) -> None:
     assert not [cell for cell in table.values() if "differs" in cell], table
-    page = PAGE.read_text("utf-8")
-    begin, end = "<!-- written by tests/strategies/test_equal.py -->\n", "<!-- end -->"
-    there_now = page.partition(begin)[2].partition(end)[0]
-    rows = [re.findall(r"[^|]+(?=\|)", line) for line in there_now.splitlines()]
+    rows = [re.findall(r"[^|]+(?=\|)", line) for line in before(TEST).splitlines()]
     kept = {row[0].strip(" `"): [cell.strip() for cell in row[1:]] for row in rows if row}
     head = [cell.strip("` ") for cell in kept.get("saved under", [])]
     old = {
@@ -201,7 +199,4 @@ def test_any_strategy_goes_on_from_any_other_and_the_page_says_so(table: dict[An
         f"| `{under}` | " + " | ".join(cells[under, onto] for onto in NAMES) + " |"
         for under in NAMES
     ]
-    text = "\n".join(lines) + "\n"
-    if text != there_now:
-        PAGE.write_text(page.replace(begin + there_now, begin + text), "utf-8")
-    assert text == there_now, f"{PAGE} said otherwise, and now says what was found"
+    written(TEST, lines)

@@ -8,9 +8,9 @@ import torch
 from lightning import Trainer, seed_everything
 
 from tests.networks import KNOWN, built, data_for
+from tests.strategies.cells import ACTIONS, Cell, HalfWay, act
 from tests.strategies.runs import Run, losses_apart, train_each
 from tests.strategies.test_equal import WAYS, Way, there
-from tests.strategies.test_precisions import ACTIONS, HalfWay, act
 from tests.testing.examples import Examples, examples
 from torchedu.checkpoints import VerifiedCheckpointIO
 from torchedu.strategies.named import AUTO, STRATEGIES
@@ -66,7 +66,7 @@ def test_a_network_does_all_that_is_asked_on_a_gpu(
     data = data_for(name, examples)
     task = built(name, data)
     for action in ACTIONS:
-        task = act(action, name, precision, data, task, tmp_path, "gpu")
+        task = act(action, Cell(name, precision), data, task, tmp_path, "gpu")
 
 
 @pytest.mark.parametrize("name", KNOWN)

@@ -210,8 +210,11 @@ class ReadsOnIntoTheNext(Says):
 class HearsWhatIsNotThere(SpokenGrader):
     """A grader of spoken answers that listens to recordings which are said to be missing."""
 
-    def __init__(self, num_scores: int, num_places: int, num_bands: int, text_dim: int) -> None:
-        super().__init__(num_scores, num_places, num_bands, text_dim, dim=8, heads=2, blocks=1)
+    def __init__(
+        self, num_scores: int, num_places: int, num_bands: int, text_dim: int, speech_dim: int
+    ) -> None:
+        sizes = (num_scores, num_places, num_bands, text_dim, speech_dim)
+        super().__init__(*sizes, dim=8, heads=2, blocks=1)
 
     def arguments(self) -> dict[str, Any]:
         return {}

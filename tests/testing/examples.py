@@ -25,7 +25,7 @@ from torchedu.models import CausalLM, FrozenGrader, SpokenGrader
 from torchedu.schema import PROMPT, Names, Vocabulary
 
 LLAMA = {
-    "model_type": "llama", "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1,
+    "model_type": "llama", "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2,
     "num_attention_heads": 2, "max_position_embeddings": 128,
 }  # fmt: skip
 

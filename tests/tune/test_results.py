@@ -56,7 +56,7 @@ def test_a_front_is_tried_by_another_study_with_all_its_values(tmp_path: Path) -
     )
     options = {"lr": 5e-05, "decay": 1e-05, "course": "2013", "shuffle": "true", "year": "007"}
     study = Study(tmp_path / "study", Asked((), ""), Goals.parse("val/auc", "", ""))
-    study.offer([{name: value if name == "lr" else str(value) for name, value in options.items()}])
+    study.offer({name: value if name == "lr" else str(value) for name, value in options.items()})
     trial = study.claim(1)
     assert trial is not None
     Space([each for each in space.dimensions if each.option in options]).suggest(trial)

@@ -166,8 +166,8 @@ def test_a_storage_out_of_reach_is_told_without_its_password(tmp_path: Path, add
 
 def test_the_recipes_values_come_first(tmp_path: Path) -> None:
     study = Study(tmp_path / "study", ASKED, GOALS)
-    study.offer([{}, {"model.lr": 0.3}, {"model.lr": 0.5}, {"model.lr": 0.3}])
-    study.offer([{"model.lr": 0.4}])  # by another process that joins
+    study.offer({}, [{"model.lr": 0.3}, {"model.lr": 0.5}, {"model.lr": 0.3}])
+    study.offer({"model.lr": 0.4})  # by another process that joins
     values = []
     for _ in range(3):
         trial = study.claim(3)
@@ -175,6 +175,10 @@ def test_the_recipes_values_come_first(tmp_path: Path) -> None:
         values.append(trial.suggest_float("model.lr", 0.1, 1))
     assert values[:2] == [0.3, 0.5]
     assert values[2] not in (0.3, 0.4, 0.5)
+    study.offer({"model.lr": 0.4}, [{"model.lr": 0.5}, {"model.lr": 0.6}])  # of a study found later
+    trial = study.claim(4)
+    assert trial is not None
+    assert trial.suggest_float("model.lr", 0.1, 1) == 0.6
 
 
 @pytest.mark.parametrize("name", SAMPLERS)

@@ -17,6 +17,7 @@ from torchedu.files import write_json
 from torchedu.leaks import check
 from torchedu.parsing import RECIPES
 from torchedu.prediction.stream import predicted
+from torchedu.ranges import SEED, check_range
 from torchedu.run import Run, RunConfig, build
 from torchedu.run.training import best_of
 from torchedu.tasks import KnowledgeTracing
@@ -81,6 +82,7 @@ def bench(
         raise ConfigError("⟦data⟧ names none.", "Name files of answers, or stores.")
     if not 1 <= tries <= len(RATES):
         raise ConfigError(f"⟦tries⟧ is {tries}.", f"It is from 1 to {len(RATES)}.")
+    check_range("seed", seed, SEED)
     for option, values in (("data", data), ("nets", nets)):
         named_once(option, [str(value) for value in values])
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):

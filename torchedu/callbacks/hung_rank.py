@@ -89,7 +89,7 @@ class HungRank(Callback):
     def on_train_end(self, *_: Any, **__: Any) -> None:
         """Stop watching."""
         if self._watch is not None:
-            self._watch.done.set()
+            self._watch.end()
             self._watch = None
 
     def on_exception(self, *_: Any, **__: Any) -> None:
@@ -114,7 +114,7 @@ class _Watch:
     """
 
     def __init__(self, rank: HungRank, trainer: Trainer) -> None:
-        self.done = threading.Event()
+        self._done = threading.Event()
         self._ending = threading.Event()
         self._rank = rank
         self._own = trainer.global_rank
@@ -133,7 +133,17 @@ class _Watch:
         self._seen = {other: (beat, time.monotonic()) for other, (_, beat) in enumerate(beats)}
         self._judging = threading.Thread(target=self._judge, name="hung-rank-judge", daemon=True)
         self._judging.start()
-        threading.Thread(target=self._tell, name="hung-rank-tell", daemon=True).start()
+        self._telling = threading.Thread(target=self._tell, name="hung-rank-tell", daemon=True)
+        self._telling.start()
+
+    def end(self) -> None:
+        """Stop telling and judging.
+
+        A process that ends while a thread of it is inside torch is aborted; so what is being told
+        is waited for, but not for ever where the rank that has the store hangs.
+        """
+        self._done.set()
+        self._telling.join(self._every)
 
     def end_if_judged(self) -> None:
         """Wait for this process's end if it was judged that training hangs."""
@@ -147,7 +157,7 @@ class _Watch:
 
     def _tell(self) -> None:
         number = 0
-        while not self.done.wait(self._every):
+        while not self._done.wait(self._every):
             number += 1
             try:
                 self._store.set(f"{self._own}", json.dumps(self._beat(number)))
@@ -165,7 +175,7 @@ class _Watch:
     def _judge(self) -> None:
         # Any rank's progress counts: all then judge at much the same time.
         passed, since = [-1], time.monotonic()
-        while not self.done.wait(self._every):
+        while not self._done.wait(self._every):
             now = time.monotonic()
             latest = [self._rank.count, *(beat.passed for beat, _ in self._seen.values())]
             if latest != passed:

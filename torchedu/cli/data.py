@@ -72,6 +72,8 @@ def importing() -> Callable[..., None]:
                 format, raw, out, given, progress=lambda rows: bar.update(task, completed=rows)
             )
         print_import(terminal, store, f"{store.path}: ", time.perf_counter() - begin)
+        if said := store.about.get("interrupted"):
+            terminal.print(f"resumed   an earlier import was interrupted: {said}")
         for finding in check(store, most=LOOKED_AT):
             terminal.print(f"{'leak':9} {worded(str(finding))}")
         if isinstance(store, AnswerStore) and store.num_answers > LOOKED_AT:

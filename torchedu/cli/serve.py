@@ -23,6 +23,7 @@ def serve(
     port: int = 8000,
     workers: int = 1,
     shards: int | None = None,
+    engine: Literal["processes", "ray"] = "processes",
     synchronous: Literal["FULL", "NORMAL"] = "FULL",
     body_limit: int = 2**20,
     rate: float | None = None,
@@ -52,6 +53,7 @@ def serve(
         workers: Processes that speak HTTP.
         shards: Processes that have the states, each of the students whose names fall to it and with
             a file of its own; one of a new store, and as many as a known one has.
+        engine: Where all of them are: processes of this host; or ray, a Ray cluster.
         synchronous: FULL: what is acknowledged is on the disk. NORMAL is faster; what was
             acknowledged last is lost where the machine loses its power.
         body_limit: Most bytes of a request.
@@ -128,4 +130,9 @@ def serve(
                 terminal.print(f"{name} is answered by {path}, which has taken its place")
         terminal.print(f"{', '.join(runs)}: {address} ({address}/docs tells what to ask)")
 
+    if engine == "ray":
+        try:
+            from torchedu.serve.on_ray import serve_on_ray as run
+        except ModuleNotFoundError:
+            raise MissingExtraError("A service on a Ray cluster", "ray", "ray") from None
     raise SystemExit(run(settings, ready))

@@ -114,7 +114,7 @@ def export(store: str, out: str, *, student: str) -> None:
 
     first = _there(store)[0]
     with _records(store) as shards:
-        held = held_of(shards[shard_of(student, len(shards))], student)
+        held = held_of(shards[shard_of(student, len(shards))], student, shards[0])
     if not any(held[kind] for kind in KINDS):
         raise DataError(
             f"{first} holds nothing of {student!r}.", "Names are compared letter by letter."
@@ -146,11 +146,9 @@ def forget(
         derived: Folders of stores and runs that were made of it, from which they go too.
     """
     from torchedu.serve import forgetting
-    from torchedu.serve.duty import held_of
-    from torchedu.serve.ledger import Act, Records
+    from torchedu.serve.ledger import Act
     from torchedu.serve.log import EventLog
-    from torchedu.serve.statements import speaking_of
-    from torchedu.serve.stores import hold, shard_of
+    from torchedu.serve.stores import hold
 
     shards, terminal = _there(store), Terminal()
     with hold(shards[0]):
@@ -163,22 +161,18 @@ def forget(
         if not names:
             terminal.print("nobody is to be forgotten")
             return
-        records = [Records(log.tables) for log in logs]
-        strangers = [
-            name for name in names
-            if not any(held_of(records[shard_of(name, len(logs))], name)[kind] for kind in KINDS)
-        ]  # fmt: skip
         folders = [Path(folder) for folder in derived]
         cleaned = forgetting.clean(shards[0], names, [Path(run) for run in runs], folders)
         number = forgetting.new_number()
-        events = sum(log.forget(names, speaking_of(log, names)) for log in logs)
-        said = {"students": len(names) - len(strangers), "events": events}
+        gone = [forgetting.forget_in(log, names) for log in logs]
+        held = set[str]().union(*(known for known, _ in gone))
+        said = {"students": len(held), "events": sum(events for _, events in gone)}
         about = json.dumps({"certificate": number, "students": said["students"]})
         logs[0].append([], (), [Act(_now(), None, "forget", about)])
         for log in logs:
             log.close()
     forgetting.certify(shards[0], number, said, cleaned)
-    for name in strangers:
+    for name in (name for name in names if name not in held):
         terminal.print(f"nothing was held of {name!r}: names are compared letter by letter")
     terminal.print(f"{said['students']:,} students and {said['events']:,} events forgotten")
     terminal.print(f"certificate {forgetting.certificate_of(shards[0], number)}")

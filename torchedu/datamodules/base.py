@@ -26,7 +26,7 @@ from torchedu.errors import ConfigError, allowed, worded
 from torchedu.leaks import Finding, check
 from torchedu.models import Network
 from torchedu.people import People
-from torchedu.ranges import COUNT, NOT_NEGATIVE, Range, Ranged
+from torchedu.ranges import COUNT, NOT_NEGATIVE, SEED, Range, Ranged
 from torchedu.schema import Vocabulary
 
 S = TypeVar("S", bound=Store)
@@ -97,7 +97,7 @@ class DataModule(Ranged, LightningDataModule, ABC):
         "batch_size": COUNT,
         "context": NOT_NEGATIVE,
         "num_workers": Range(0, MOST_WORKERS),
-        "seed": NOT_NEGATIVE,
+        "seed": SEED,
         "window": Range(2),
     }
     name: str

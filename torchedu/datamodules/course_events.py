@@ -18,7 +18,8 @@ from torchedu.datasets.order import BalancedOrder, Order
 from torchedu.datasets.splits import named_test
 from torchedu.errors import ConfigError, DataError, allowed, worded
 from torchedu.features.course import WEEK
-from torchedu.features.course_view import Moments, View, module_of, view
+from torchedu.features.course_view import Moments, View, module_of
+from torchedu.features.course_views import When, moments_of
 from torchedu.ranges import COUNT, NOT_NEGATIVE, SHARE, Range
 from torchedu.readers.events import RiskBatches
 from torchedu.schema import (
@@ -318,16 +319,9 @@ class CourseEvents(DataModule):
 
     def _view(self, weekly: bool) -> tuple[Moments, View]:
         if weekly not in self._views:
-            length = self.store.courses.length[self.store.column("course")]
-            if weekly:
-                days = np.arange(0, length.max() + 1, self.every_days)
-                day = np.broadcast_to(days, (len(length), len(days)))
-            else:
-                day = np.floor(length[:, None] * np.array(sorted(self.cutoffs)))
-            inside = day <= length[:, None]
-            enrolment = np.nonzero(inside)[0]
-            moments = Moments(enrolment, day[inside].astype(np.float64))
-            self._views[weekly] = moments, view(self.store, moments, self.mark_delay_days)
+            at = {"every_days": self.every_days} if weekly else {"cutoffs": tuple(self.cutoffs)}
+            when = When(self.mark_delay_days, **at)
+            self._views[weekly] = moments_of(self.store, self.digest, when)
         return self._views[weekly]
 
     def _say_groups(self, attribute: str, group: Ids) -> None:

@@ -17,6 +17,8 @@ from torchedu.datasets.spoken import SpokenStore, split_spoken
 from torchedu.features import embed
 from torchedu.features.embedding import Precision, vectors_key
 from torchedu.features.log_mel import HOP, LogMel
+from torchedu.features.speech import SpeechStates
+from torchedu.models.speech_encoder import speech_sizes
 from torchedu.models.text_encoder import Pooling, encoder_config, encoder_sizes
 from torchedu.ranges import COUNT, Range
 from torchedu.readers.spoken import SpokenBatches, all_read, ranges_of
@@ -30,7 +32,8 @@ class SpokenAnswers(DataModule):
     """Answers typed and spoken, from a store or straight from raw files.
 
     Recordings are decoded once, when they are imported, and come as log-mel frames, which are made
-    batch by batch. Texts come as their bytes, or as vectors of a frozen encoder, made once.
+    batch by batch, or as states of a frozen encoder, made once. Texts come as their bytes, or as
+    vectors of a frozen encoder, made once.
 
     Args:
         path: A store, or a table with the paths of recordings, or a folder of a format that its
@@ -47,9 +50,11 @@ class SpokenAnswers(DataModule):
         tokens: Most tokens of a text that an encoder sees at once; a longer one has the mean of its
             stretches.
         precision: ``32``, or ``bf16`` for an encoder of half the size.
-        features: Where vectors are kept; beside the store where it is None.
+        speech: The model that hears the recordings: a folder with a Whisper, wav2vec2 or HuBERT of
+            Hugging Face, or a name on the hub; where it is None, the network hears log-mel frames.
+        features: Where vectors and states are kept; beside the store where it is None.
         text_bytes: Bytes of a text that are read at most, from its beginning, without an encoder.
-        bands: Bands of a frame.
+        bands: Bands of a log-mel frame.
         window: Seconds of a recording that are heard at once; a longer one has several windows.
         split: ``part``, ``speaker``, ``conversation``, ``fold`` or ``random``; see
             ``torchedu.datasets.spoken.split_spoken``.
@@ -88,6 +93,7 @@ class SpokenAnswers(DataModule):
         pooling: Pooling = "mean",
         tokens: int = 256,
         precision: Precision = "32",
+        speech: str | None = None,
         features: str | None = None,
         text_bytes: int = 512,
         bands: int = 40,
@@ -107,6 +113,7 @@ class SpokenAnswers(DataModule):
         self.pooling = pooling
         self.tokens = tokens
         self.precision = precision
+        self.speech = speech
         self.text_bytes = text_bytes
         self.bands = bands
         self.window = window
@@ -126,18 +133,25 @@ class SpokenAnswers(DataModule):
 
     @cached_property
     def features(self) -> Path:
-        """Where vectors are kept."""
+        """Where vectors and states are kept."""
         return Path(self._features or self.store.path.with_suffix(".features"))
 
     @cached_property
     def how(self) -> LogMel:
-        """What makes frames of recordings."""
+        """What makes log-mel frames of recordings."""
         return LogMel(self.store.rate, self.bands)
+
+    @cached_property
+    def heard(self) -> LogMel | SpeechStates:
+        """What makes that of recordings which the network hears."""
+        if self.speech is None:
+            return self.how
+        return SpeechStates(self.speech, self.store.rate, self.window, self.features)
 
     @cached_property
     def own(self) -> Companions:
         """Its scores with their ranges, and what reads texts and recordings."""
-        names = [self.how.name, "bytes"]
+        names = [self.heard.name, "bytes"]
         if self.encoder is not None:
             how = self.encoder, self.pooling, (-1,), self.tokens, self.precision
             names[1] = vectors_key(*how)
@@ -147,6 +161,7 @@ class SpokenAnswers(DataModule):
             "rate": self.store.rate, "bands": self.bands, "frames": self._frames,
             "text_bytes": self.text_bytes, "encoder": self.encoder, "pooling": self.pooling,
             "layers": [-1], "window": self.tokens, "precision": self.precision,
+            "speech": self.speech, "seconds": self.window,
         }  # fmt: skip
         ranges = np.nan_to_num(self.store.ranges) if self.store.score_names else None
         return Companions(Vocabulary({**kinds, **more}), ranges=ranges, reading=reading)
@@ -164,7 +179,8 @@ class SpokenAnswers(DataModule):
 
     @property
     def _frames(self) -> int:
-        return round(self.window / HOP)
+        heard = self.heard
+        return heard.window if isinstance(heard, SpeechStates) else round(self.window / HOP)
 
     @property
     def num_scores(self) -> int:
@@ -185,8 +201,13 @@ class SpokenAnswers(DataModule):
 
     @property
     def num_bands(self) -> int:
-        """Numbers of a frame."""
+        """Numbers of a log-mel frame."""
         return self.bands
+
+    @cached_property
+    def speech_dim(self) -> int:
+        """Width of an encoder's states; 0 where log-mel frames are heard."""
+        return 0 if self.speech is None else speech_sizes(self.speech)[0]
 
     @cached_property
     def text_dim(self) -> int:
@@ -209,12 +230,14 @@ class SpokenAnswers(DataModule):
         return -(-len(self.parts["train"]) // self.batch_size)
 
     def setup(self, stage: str) -> None:
-        """Make the vectors of all texts, unless they are there already or bytes are read.
+        """Make the vectors of all texts and the states of all recordings that encoders make.
 
         Args:
             stage: ``fit``, ``validate``, ``test`` or ``predict``.
         """
         _ = self.batches
+        if isinstance(self.heard, SpeechStates):
+            self.heard.keep(self.store.sounds)
 
     @cached_property
     def batches(self) -> SpokenBatches:
@@ -230,13 +253,16 @@ class SpokenAnswers(DataModule):
         ranges = np.zeros((len(names), 2)) if none else ranges_of(self.companions)
         scores = all_read(self.store, names)
         return SpokenBatches(
-            self.store, scores, ranges, self.how, self._frames, self.text_bytes, vectors
+            self.store, scores, ranges, self.heard, self._frames, self.text_bytes, vectors
         )
 
     @property
     def features_digest(self) -> str | None:
-        """What tells the vectors of its texts from others; None where bytes are read."""
-        return None if self.batches.vectors is None else self.batches.vectors.digest
+        """What tells its vectors and states from others; None without any."""
+        # States go by the recordings, which the data's own digest tells.
+        vectors = None if self.batches.vectors is None else self.batches.vectors.digest
+        made = [vectors, None if self.speech is None else self.heard.name]
+        return " ".join(filter(None, made)) or None
 
     def use(self, companions: Companions) -> None:
         """Give scores in the ranges of a trained network; see ``DataModule.use``."""

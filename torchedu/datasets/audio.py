@@ -1,7 +1,9 @@
 """Recordings of sound, of any common form, as samples of one channel at one rate."""
 
 import re
+import wave
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -105,7 +107,6 @@ def from_samples(samples: NDArray[Any], own: int, rate: int) -> NDArray[np.int16
         BadRecording: They are no speech.
         MissingExtraError: soxr is not installed.
     """
-    _, soxr = _packages()
     if samples.ndim not in (1, 2) or samples.dtype.kind not in "if":
         raise BadRecording("the recording is no row of samples")
     if not RATES[0] <= own <= RATES[1]:
@@ -113,9 +114,38 @@ def from_samples(samples: NDArray[Any], own: int, rate: int) -> NDArray[np.int16
     x = samples.astype(np.float32) / ((1 << 15) if samples.dtype.kind == "i" else 1)
     if not np.isfinite(x).all():
         raise BadRecording("the recording holds numbers that are no sound")
-    heard = _whole_numbers(soxr.resample(x.mean(1) if x.ndim == 2 else x, own, rate))
+    heard = _whole_numbers(resampled(x.mean(1) if x.ndim == 2 else x, own, rate))
     check(heard, rate)
     return heard
+
+
+def resampled(samples: NDArray[np.floating[Any]], own: int, rate: int) -> NDArray[np.floating[Any]]:
+    """Return samples at another rate.
+
+    Args:
+        samples: Shape (samples,).
+        own: Their samples a second.
+        rate: Samples a second that are wanted.
+
+    Raises:
+        MissingExtraError: soxr is not installed.
+    """
+    if own == rate:
+        return samples
+    _, soxr = _packages()
+    other: NDArray[np.floating[Any]] = soxr.resample(samples, own, rate)
+    return other
+
+
+def wave_file(samples: NDArray[np.int16], rate: int) -> bytes:
+    """Return a WAV file of samples of one channel."""
+    file = BytesIO()
+    with wave.open(file, "wb") as stream:
+        stream.setnchannels(1)
+        stream.setsampwidth(2)
+        stream.setframerate(rate)
+        stream.writeframes(samples.astype("<i2").tobytes())
+    return file.getvalue()
 
 
 def check(samples: NDArray[np.int16], rate: int) -> None:
@@ -139,7 +169,7 @@ def _blocks(file: Any) -> Iterator[NDArray[np.float32]]:
         yield block.mean(1) if block.shape[1] > 1 else np.ascontiguousarray(block[:, 0])
 
 
-def _whole_numbers(samples: NDArray[np.float32]) -> NDArray[np.int16]:
+def _whole_numbers(samples: NDArray[np.floating[Any]]) -> NDArray[np.int16]:
     return np.rint(samples * (1 << 15)).clip(-(1 << 15), (1 << 15) - 1).astype(np.int16)
 
 

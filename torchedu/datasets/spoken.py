@@ -1,7 +1,8 @@
 """Answers typed and spoken in a store: their texts, recordings and scores, and whose they are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,12 @@ class SpokenStore(Store):
         row = int(self.recording[answer])
         begin, end = self.offsets_of_samples[row : row + 2] if row >= 0 else (0, 0)
         return np.asarray(self.samples[begin:end])
+
+    @property
+    def sounds(self) -> Iterator[NDArray[np.int16]]:
+        """The samples of each recording."""
+        for begin, end in pairwise(self.offsets_of_samples.tolist()):
+            yield np.asarray(self.samples[begin:end])
 
     def names(self, rows: ArrayLike) -> list[str]:
         """Return the names of some answers."""

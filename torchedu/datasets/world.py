@@ -15,6 +15,7 @@ from scipy.special import expit
 from scipy.stats import norm
 
 from torchedu.errors import ConfigError, DataError
+from torchedu.ranges import SEED, check_range
 from torchedu.schema import GROUP, ITEM, SKILL, Names, Vocabulary
 
 VERSION = 1
@@ -87,8 +88,7 @@ class Laws:
                 f"{self.guess + self.slip:g}.",
                 "Their sum must be below 1, or knowing more would not help.",
             )
-        if self.seed < 0:
-            raise ConfigError(f"⟦seed⟧ is {self.seed}.", "A seed is a whole number from 0.")
+        check_range("seed", self.seed, SEED)
 
     def to_json(self) -> dict[str, Any]:
         """Return the numbers with the version of the laws they belong to."""

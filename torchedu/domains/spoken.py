@@ -50,8 +50,9 @@ class Spoken(Domain):
             ``functools.partial(SpokenGrader, fusion="gated")``.
         num_scores: Scores of an answer.
         num_places: Places on the scale of a score, at most.
-        num_bands: Numbers of a frame of a recording.
+        num_bands: Numbers of a log-mel frame.
         text_dim: Width of the texts' vectors; 0 where bytes are read.
+        speech_dim: Width of an encoder's states of recordings; 0 where log-mel frames are heard.
         lr: Learning rate of AdamW.
         weight_decay: Its weight decay.
         schedule: ``constant`` keeps the learning rate; ``one_cycle`` raises it to ``lr`` over the
@@ -62,7 +63,7 @@ class Spoken(Domain):
     monitor = "val/score"
     counts = "scores"
     compares = "answers with several scores"
-    sizes = ("num_scores", "num_places", "num_bands", "text_dim")
+    sizes = ("num_scores", "num_places", "num_bands", "text_dim", "speech_dim")
     binds: ClassVar = {PROMPT: ""}
     fixed = (SCORE, ENCODER)
     nets = SpokenGrader
@@ -81,25 +82,27 @@ class Spoken(Domain):
     }
     places_Y: Tensor
 
-    limits: ClassVar = {"text_dim": NOT_NEGATIVE}
+    limits: ClassVar = {"text_dim": NOT_NEGATIVE, "speech_dim": NOT_NEGATIVE}
 
     def __init__(
         self,
-        net: Callable[[int, int, int, int], SpokenGrader],
+        net: Callable[[int, int, int, int, int], SpokenGrader],
         num_scores: int,
         num_places: int,
         num_bands: int,
         text_dim: int = 0,
+        speech_dim: int = 0,
         lr: float = 3e-3,
         weight_decay: float = 0.05,
         schedule: Schedule = "one_cycle",
     ) -> None:
         super().__init__(lr, weight_decay, schedule)
-        self.net = self.built(net, SpokenGrader, num_scores, num_places, num_bands, text_dim)
+        sizes = (num_scores, num_places, num_bands, text_dim, speech_dim)
+        self.net = self.built(net, SpokenGrader, *sizes)
         self.num_scores = num_scores
         self.num_places = num_places
         self.num_bands = num_bands
-        self.text_dim = text_dim
+        self.text_dim, self.speech_dim = text_dim, speech_dim
         self.register_buffer("places_Y", torch.full((num_scores,), num_places))
 
     def agree(self, data: Any, training: bool) -> None:

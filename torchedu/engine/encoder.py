@@ -1,4 +1,4 @@
-"""The model that read a network's texts, opened again for others."""
+"""The models that read a network's texts and heard its recordings, opened again for others."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,8 +6,13 @@ from typing import Any
 from torchedu.companions import Companions
 from torchedu.errors import CheckpointError
 from torchedu.features import Embedder, Tokens, tokenize
+from torchedu.features.log_mel import LogMel
+from torchedu.features.speech import SpeechStates
 from torchedu.features.tokens import tokenizer_key
 from torchedu.schema import ENCODER
+
+HEARD = 0
+"""Place of what hears recordings among the names of encoders; what reads texts is the last."""
 
 
 def embedder(known: Companions) -> Embedder:
@@ -25,6 +30,24 @@ def embedder(known: Companions) -> Embedder:
     embedder = Embedder(**{name: how[name] for name in names})
     _same(known, embedder.key, str(how["encoder"]))
     return embedder
+
+
+def listener(known: Companions) -> LogMel | SpeechStates:
+    """Return what makes frames of recordings as those were made that a network was trained on.
+
+    Args:
+        known: What its weights belong to.
+
+    Raises:
+        CheckpointError: Another model stands in the place of the one that heard them.
+        ConfigError: There is no such model.
+    """
+    how = known.reading
+    if how.get("speech") is None:
+        return LogMel(int(how["rate"]), int(how["bands"]))
+    states = SpeechStates(str(how["speech"]), int(how["rate"]), float(how["seconds"]))
+    _same(known, states.name, str(how["speech"]), HEARD)
+    return states
 
 
 def tokens_of(known: Companions, texts: Sequence[str], pairs: Sequence[str] | None) -> Tokens:
@@ -52,9 +75,9 @@ def _reading(known: Companions) -> Mapping[str, Any]:
     return known.reading
 
 
-def _same(known: Companions, key: str, encoder: str) -> None:
+def _same(known: Companions, key: str, encoder: str, place: int = -1) -> None:
     if key not in known.vocabulary[ENCODER]:
-        wanted = list(known.vocabulary[ENCODER])[-1]  # what reads recordings stands before it
+        wanted = list(known.vocabulary[ENCODER])[place]
         raise CheckpointError(
             f"the model {encoder} is not the one that the network was trained with ({key}, where "
             f"{wanted} was).",

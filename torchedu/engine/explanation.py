@@ -10,6 +10,7 @@ from torchedu.domains import Explanation
 from torchedu.engine.engine import Engine
 from torchedu.errors import CheckpointError, ConfigError
 from torchedu.models import CausalLM
+from torchedu.ranges import SEED, check_range
 from torchedu.readers.chat_tokenizer import ChatTokenizer
 
 
@@ -79,6 +80,7 @@ class Tutor:
                 f"⟦max_new_tokens⟧ is {max_new_tokens}, ⟦temperature⟧ {temperature}.",
                 "The one is at least 1, the other at least 0.",
             )
+        check_range("seed", seed, SEED)
         self._net, self._tokenizer = net, tokenizer
         self._most = max_new_tokens
         self._temperature = temperature

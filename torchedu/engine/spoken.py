@@ -8,10 +8,11 @@ import torch
 
 from torchedu.batch import SpokenBatch
 from torchedu.domains import Spoken
-from torchedu.engine.encoder import embedder
+from torchedu.engine.encoder import embedder, listener
 from torchedu.engine.engine import Engine
 from torchedu.features import Embedder
 from torchedu.features.log_mel import LogMel
+from torchedu.features.speech import SpeechStates
 from torchedu.metrics.grades import interval
 from torchedu.readers.rows import Rows
 from torchedu.readers.spoken import SpokenBatches, ranges_of, read_answers
@@ -68,11 +69,14 @@ class SpokenEngine(Engine[Spoken], serves=Spoken):
         ranges = ranges_of(known)
         batches = SpokenBatches(
             store, np.full((store.num_answers, len(ranges)), np.nan), ranges,
-            LogMel(int(how["rate"]), int(how["bands"])), int(how["frames"]),
-            int(how["text_bytes"]), vectors,
+            self._hears, int(how["frames"]), int(how["text_bytes"]), vectors,
         )  # fmt: skip
         return batches(np.arange(store.num_answers))
 
     @cached_property
     def _embed(self) -> Embedder:
         return embedder(self.companions)
+
+    @cached_property
+    def _hears(self) -> LogMel | SpeechStates:
+        return listener(self.companions)

@@ -1,23 +1,29 @@
 """What a report shows of spoken answers: how surely they are graded, by what, and of whom."""
 
+from base64 import b64encode
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from torchedu.datamodules import SpokenAnswers
+from torchedu.datasets.audio import wave_file
 from torchedu.evaluation.sections import lacking
 from torchedu.evaluation.side_by_side import Models
 from torchedu.metrics.grades import LIKELY, graded, interval, pcc_within, surely
 from torchedu.metrics.paired import without_each
 from torchedu.prediction.stream import Columns
-from torchedu.sections import HeatMap, Section, Table
+from torchedu.sections import Clip, HeatMap, Section, Table
 
 CHANNELS = {"chance": "all that there is", "typed": "the text alone", "spoken": "the sound alone"}
 CLAIM = 20
 """Speakers below whom no score says what one of another speaker would be."""
 COLUMNS, ROWS = 60, 20
 """Of a picture of sound."""
+LISTENED = 15
+"""Seconds of a recording that a page plays, which it holds itself."""
+LINE = 8_000
+"""Characters of a line of what a page plays."""
 
 Values = NDArray[np.float64]
 
@@ -122,7 +128,7 @@ def within_speakers(
 def heard(
     data: SpokenAnswers, known: Columns, target: Values, names: list[str], places: NDArray[Any]
 ) -> Section:
-    """Show one recording as the network hears it, of an answer that it was least sure of."""
+    """Play one recording and show its frames, of an answer that the network was least sure of."""
     title = "One answer to listen to"
     chance = known["chance"][:, 0].astype(float)
     low, high = interval(chance, int(places[0]))
@@ -149,9 +155,20 @@ def heard(
         f"Answer row {row}, {seconds:.1f} seconds: for {names[0]} the network gives {given[0]} and "
         f"expects it from {given[1]} to {given[2]}; people gave {people}. It is the one with the "
         "widest interval. Dark is loud; high pitches are above, time goes to the right.",
-        [HeatMap(f"time, in {len(shown[0])} steps", bands, shown.tolist())],
+        [
+            _clip(data.store.sound(row), data.store.rate),
+            HeatMap(f"time, in {len(shown[0])} steps", bands, shown.tolist()),
+        ],
         private=True,
     )
+
+
+def _clip(samples: NDArray[np.int16], rate: int) -> Clip:
+    """Return the beginning of a recording to listen to."""
+    whole = len(samples) <= LISTENED * rate
+    sound = b64encode(wave_file(samples[: LISTENED * rate], rate)).decode()
+    title = "the recording" if whole else f"the first {LISTENED} seconds of the recording"
+    return Clip(title, [sound[i : i + LINE] for i in range(0, len(sound), LINE)])
 
 
 def _coarser(table: NDArray[np.float32], most: int) -> NDArray[np.float32]:

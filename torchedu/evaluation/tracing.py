@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from torchedu.baselines import Baseline, BestLR, ItemMean, StreamingLR
+from torchedu.baselines.tracing import drawn as drawn_students
 from torchedu.datamodules import Interactions
 from torchedu.datasets import AnswerStore, exact_filter
 from torchedu.datasets.answers import Answers, ragged_index, stretch_index
+from torchedu.datasets.mapped import empty
 from torchedu.datasets.splits import Part, attributes
 from torchedu.evaluation.any_task import Request, findings, fitted
 from torchedu.evaluation.judged import Judged, judged
@@ -28,8 +30,9 @@ from torchedu.evaluation.tracing_sections import (
     skill_by_skill,
     within_students,
 )
-from torchedu.metrics import scores, scores_by
+from torchedu.metrics import scores, scores_by, scores_of
 from torchedu.metrics.paired import Estimate, auc
+from torchedu.metrics.scores import EXACT
 from torchedu.metrics.within import Skills, Within, within
 from torchedu.prediction.stream import Columns, predicted
 from torchedu.prediction.tables import write_table
@@ -38,8 +41,14 @@ from torchedu.run_folder import RunFolder
 from torchedu.schema import GROUP, ITEM, SKILL
 from torchedu.tasks import KnowledgeTracing
 
+BLOCK = 2**20
+"""Answers of all of which a column is read at once."""
 ANSWERS = 100_000
 """Answers, at least, of the students whose answers a baseline predicts at once."""
+LOOKED_AT = 2_000_000
+"""Answers, of whole students, that stand for all where these are too many to be put in order."""
+LEARNED = 20_000_000
+"""Answers of the training part, of whole students, that baselines are fitted to."""
 HISTORY = (0, 1, 5, 10, 20, 50, 100, 200)
 """Numbers of earlier answers at which the stretches of ``by_history`` begin."""
 COLUMNS = {
@@ -57,6 +66,10 @@ Model = tuple[str, str, NDArray[Any]]
 def _(task: KnowledgeTracing, data: Interactions, request: Request) -> dict[str, Any]:
     """Score each answer once.
 
+    Of more than ``EXACT`` answers the curves, the intervals, the groups and the stretches of
+    histories are those of ``LOOKED_AT``, of students drawn at random; the scores of each model are
+    of all.
+
     Adds ``by_group``, ``fairness`` and ``by_history``; the folder gets ``predictions.parquet`` too.
     """
     known = predicted(task, data, request.part, request.trainer)
@@ -65,39 +78,48 @@ def _(task: KnowledgeTracing, data: Interactions, request: Request) -> dict[str,
     store, student, correct = data.store, known["student"], known["correct"]
     rows: list[dict[str, Any]] = []
     drawn: dict[str, dict[str, dict[str, list[float]]]] = {}
-    stretches = _stretches(known["position"])
+    some = _some(student)
+    few = {name: column[some] for name, column in known.items()}
+    stretches = _stretches(few["position"])
     aucs: dict[str, list[list[float | None]]] = {"network": [], "baseline": []}
     # One after the other: all predictions of all models would not fit in memory.
-    alone: dict[str, Within] = {}
+    alone: Within | None = None
     estimates: dict[str, Estimate] = {}
-    skills, later = _skills(store, known), known["position"] > 0
+    skills, later = _skills(store, known), _later(known["position"])
     for name, kind, probability in models(task, data, known, request):
-        alone[name] = within(probability, correct, student)
+        inside = within(probability, correct, student)
+        alone = alone or inside  # the network's, which comes first
         skilled = within(probability, correct, student, skills)
+        said = probability[some]
         rows.append(
             {
                 "name": name, "kind": kind, **scores(probability, correct),
-                "auc_within": alone[name].auc(), "auc_within_skill": skilled.auc(),
-                "auc_later": scores(probability[later], correct[later])["auc"],
-                "pairs_within": int(alone[name].pairs.sum()),
+                "auc_within": inside.auc(), "auc_within_skill": skilled.auc(),
+                "auc_later": later(probability, correct),
+                "pairs_within": int(inside.pairs.sum()),
                 "pairs_within_skill": int(skilled.pairs.sum()),
             }
         )  # fmt: skip
-        drawn[name] = curves(probability, correct)
+        drawn[name] = curves(said, few["correct"])
         if kind in aucs:
-            estimates[name] = auc(probability, correct, student)
-            inside = (_inside(known["position"], stretch) for stretch in stretches)
-            aucs[kind].append([scores(probability[some], correct[some])["auc"] for some in inside])
+            estimates[name] = auc(said, few["correct"], few["student"])
+            masks = (_inside(few["position"], stretch) for stretch in stretches)
+            aucs[kind].append([scores(said[mask], few["correct"][mask])["auc"] for mask in masks])
+    assert alone is not None
     network = rows[0]["name"]
-    by_history = _by_history(known, stretches, aucs)
-    by_group = _by_group(store, known, alone[network])
-    fairness = _whole(task, data, known).audit()
+    by_history = _by_history(few, stretches, aucs)
+    by_group = _by_group(store, few, alone)
+    fairness = _whole(task, data, few).audit()
+    first = _first_answers(known["position"])
+    facts = {f"{kind}s": len(list(store.vocabulary[kind])) for kind in (ITEM, SKILL)}
+    if len(few["student"]) < len(student):
+        facts["answers drawn for curves, intervals, groups"] = len(few["student"])
     if request.folder is not None:
         write_table(RunFolder(request.folder).table(), answers(data, known))
     return {
-        "counts": {"students": len(np.unique(student)), "answers": len(correct)},
-        "first_answers": int((~later).sum()),
-        "facts": {f"{kind}s": len(list(store.vocabulary[kind])) for kind in (ITEM, SKILL)},
+        "counts": {"students": len(alone.student), "answers": len(correct)},
+        "first_answers": first,
+        "facts": facts,
         "columns": COLUMNS,
         "scores": rows,
         "verb": "predicts the next answer with",
@@ -106,11 +128,11 @@ def _(task: KnowledgeTracing, data: Interactions, request: Request) -> dict[str,
         "product": "Follow students with it: torchedu predict RUN --pages true writes each "
         "answer's chance and each student's mastery, a page a student.",
         "sections": [
-            one_student(followed(task, data, known, request.part)),
+            one_student(followed(task, data, few, request.part)),
             skill_by_skill(_by_skill(store, known)),
             ranking_and_trust(rows, drawn),
             within_students(rows),
-            by_length(by_history, rows, int((~later).sum())),
+            by_length(by_history, rows, first),
             by_groups(by_group, network, rows[0]["auc"]),
             alike(fairness),
         ],
@@ -144,48 +166,58 @@ def models(
     if request.baselines:
         learned, same = data.learned, data.learned is data
         names = learned.store.vocabulary.grown(store.vocabulary)
-        past = learned.answers(names, learned.parts["train"])
+        train = learned.parts["train"]
+        fitted_to = drawn_students(train.stop, LEARNED, learned.seed)
+        past = learned.answers(names, Part(*(column[fitted_to] for column in train)))
         own: list[Baseline[Answers, NDArray[Any]]] = [ItemMean(), BestLR()]
         ready = [data.regression] if same else []
         own += [] if same else [StreamingLR()]
         read = partial(data.answers, names)
         for baseline in fitted(own, request.baselines, past, ready):
-            yield baseline.name, "baseline", _in_blocks(baseline.predict, read, of, np.float32)
+            said = partial(_said, baseline.predict, read)
+            yield baseline.name, "baseline", _in_blocks(said, of, np.float32)
     if "simulator" in store.about:
         best = partial(exact_filter.predict, store.about)
         read = partial(data.answers, store.vocabulary)
-        yield "best reachable", "bound", _in_blocks(best, read, of, np.float64)
+        yield "best reachable", "bound", _in_blocks(partial(_said, best, read), of, np.float64)
         if store.has("truth"):
-            yield "oracle", "oracle", store.answer_column("truth")[_scored(store, of)]
+            yield "oracle", "oracle", _in_blocks(partial(_truth, store), of, np.float32)
+
+
+def _said(
+    predict: Callable[[Answers], NDArray[Any]], read: Callable[[Part], Answers], some: Part
+) -> NDArray[Any]:
+    """Predict some students' scored answers, each from the same student's answers before it."""
+    return predict(read(some))[_scored_within(some)]
 
 
 def _in_blocks(
-    predict: Callable[[Answers], NDArray[Any]],
-    read: Callable[[Part], Answers],
-    part: Part,
-    dtype: type,
+    said: Callable[[Part], NDArray[Any]], part: Part, dtype: type[np.generic]
 ) -> NDArray[Any]:
     """Predict a part's scored answers, some students at a time.
 
     Args:
-        predict: Predicts each answer from the same student's answers before it.
-        read: Returns the answers of some students.
+        said: Predicts the scored answers of some students.
         part: Who is scored, and from which answer on.
         dtype: What the predictions are kept as.
 
     Returns:
         Shape (scored answers,).
     """
-    predicted_answers: NDArray[Any] = np.empty(part.num_answers, dtype)
+    predicted_answers: NDArray[Any] = empty(part.num_answers, dtype)
     ends = np.cumsum(part.stop)
     begins = np.flatnonzero(np.diff(ends // ANSWERS, prepend=-1, append=-1))
     done = 0
     for first, after in pairwise(begins.tolist()):
-        some = Part(*(column[first:after] for column in part))
-        scored = predict(read(some))[_scored_within(some)]
+        scored = said(Part(*(column[first:after] for column in part)))
         predicted_answers[done : done + len(scored)] = scored
         done += len(scored)
     return predicted_answers
+
+
+def _truth(store: AnswerStore, some: Part) -> NDArray[Any]:
+    """Return what the hidden states of simulated students say of their scored answers."""
+    return store.answer_column("truth")[_scored(store, some)]
 
 
 def _scored(store: AnswerStore, part: Part) -> NDArray[np.int64]:
@@ -198,6 +230,44 @@ def _scored_within(part: Part) -> NDArray[np.int64]:
     """Return the index of a part's scored answers among its students' histories up to ``stop``."""
     begins = np.cumsum(part.stop) - part.stop
     return stretch_index(begins + part.first, part.stop - part.first)[0]
+
+
+def _some(student: NDArray[np.int64]) -> slice | NDArray[np.int64]:
+    """Return which answers are looked at closely: all, or ``LOOKED_AT`` of more than ``EXACT``.
+
+    Args:
+        student: Whose each answer is, ascending; shape (answers,).
+    """
+    if len(student) <= EXACT:
+        return slice(None)
+    parts = ((first, student[first : first + BLOCK + 1]) for first in range(0, len(student), BLOCK))
+    others = [first + 1 + np.flatnonzero(np.diff(some)) for first, some in parts]
+    starts = np.concatenate([[0], *others])
+    lengths = np.diff(starts, append=len(student))
+    chosen = drawn_students(lengths, LOOKED_AT, 0)
+    return stretch_index(starts[chosen], lengths[chosen])[0]
+
+
+def _later(
+    position: NDArray[np.int64],
+) -> Callable[[NDArray[Any], NDArray[Any]], float | None]:
+    """Return what gives the AUC of the answers that are not a student's first."""
+
+    def later(probability: NDArray[Any], correct: NDArray[Any]) -> float | None:
+        if len(position) <= EXACT:
+            later = position > 0
+            return scores(probability[later], correct[later])["auc"]
+        parts = (slice(first, first + BLOCK) for first in range(0, len(position), BLOCK))
+        kept = ((part, position[part] > 0) for part in parts)
+        return scores_of((probability[part][of], correct[part][of]) for part, of in kept)["auc"]
+
+    return later
+
+
+def _first_answers(position: NDArray[np.int64]) -> int:
+    """Count the answers that are a student's first."""
+    parts = (position[first : first + BLOCK] for first in range(0, len(position), BLOCK))
+    return sum(int((part == 0).sum()) for part in parts)
 
 
 def _skills(store: AnswerStore, known: Columns) -> Skills:

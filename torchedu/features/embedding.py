@@ -200,7 +200,7 @@ def _made_by(
     encoder: str, pooling: Pooling, layers: Sequence[int], window: int, precision: Precision
 ) -> str:
     words = {
-        "model": _checksum(encoder), "pooling": pooling, "layers": list(layers), "window": window,
+        "model": checksum(encoder), "pooling": pooling, "layers": list(layers), "window": window,
         "precision": precision,
     }  # fmt: skip
     return json.dumps(words, sort_keys=True)
@@ -371,7 +371,7 @@ def _dim(encoder: str, layers: Sequence[int]) -> int:
     return encoder_sizes(encoder_config(encoder))[1] * len(layers)
 
 
-def _checksum(encoder: str) -> str:
+def checksum(encoder: str) -> str:
     """Return the checksum of a model's weights, configuration and tokenizer."""
     digest, folder = hashlib.sha256(), model_folder(encoder)
     for file in sorted(folder.iterdir()):

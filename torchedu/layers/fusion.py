@@ -4,10 +4,17 @@ from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from torchedu.layers.attention import AttentionBlock
 from torchedu.layers.dropout import Dropout
 from torchedu.layers.frames import FrameNorm, normed
+from torchedu.layers.precision import at_least_single
+
+TEMPERATURE = 0.1
+"""By what likenesses are divided before recordings choose among texts."""
+NEVER = -1e4
+"""Log odds of a text that is not there."""
 
 
 def pooled(x_BLD: Tensor, seen_BL: Tensor) -> Tensor:
@@ -37,12 +44,36 @@ class Agreement(nn.Module):
         self.text = nn.Linear(dim, dim, bias=False)
         self.sound = nn.Linear(dim, dim, bias=False)
 
-    def forward(self, text_BD: Tensor, sound_BD: Tensor, has_BC: Tensor) -> Tensor:
-        """Return the product of the two; shape (B, D)."""
+    def forward(self, text_BD: Tensor, sound_BD: Tensor, has_BC: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what stands for text and recording, whose product it is; shape (B, D) each."""
         both_B1 = has_BC.all(1, keepdim=True)
         text_BD = normed(self.norm_text, text_BD.unsqueeze(1), both_B1).squeeze(1)
         sound_BD = normed(self.norm_sound, sound_BD.unsqueeze(1), both_B1).squeeze(1)
-        return self.text(text_BD) * self.sound(sound_BD)
+        return self.text(text_BD), self.sound(sound_BD)
+
+
+def mismatch(
+    text_BD: Tensor, sound_BD: Tensor, both_B: Tensor, text_B: Tensor, right_B: Tensor
+) -> Tensor:
+    """Return how little recordings tell their own texts from the others of a batch; shape (B,).
+
+    The loss of CLIP (Radford et al., ICML 2021, https://arxiv.org/abs/2103.00020) from recordings
+    to texts, each of which counts once, however many answers have it.
+
+    Args:
+        text_BD: What stands for each text.
+        sound_BD: What stands for each recording.
+        both_B: Which answers have both.
+        text_B: A number for each text, the same for equal ones.
+        right_B: Of which the recording says what the text does; others have no loss.
+    """
+    text_BD, sound_BD = (F.normalize(at_least_single(x), dim=1) for x in (text_BD, sound_BD))
+    same_BB = text_B.unsqueeze(1) == text_B
+    times_B = (same_BB & both_B).sum(1).clamp(min=1)
+    log_BB = sound_BD @ text_BD.T / TEMPERATURE - times_B.log()
+    log_BB = log_BB.masked_fill(~both_B, NEVER)
+    own_B = log_BB.masked_fill(~same_BB, NEVER).logsumexp(1)
+    return torch.where(both_B & right_B, log_BB.logsumexp(1) - own_B, 0)
 
 
 class Fusion(nn.Module, ABC):
@@ -51,6 +82,11 @@ class Fusion(nn.Module, ABC):
     Each channel comes as a sequence whose first slot says whether it is there; where it is not,
     that slot is all that is seen of it.
 
+    Attributes:
+        agree: How the two agree, where it looks at that.
+        compared: In training what it compared last: of texts, of recordings, and whether there
+            were both; what takes it empties it.
+
     Args:
         dim: Width D.
         heads: Attention heads, where it has some.
@@ -58,9 +94,18 @@ class Fusion(nn.Module, ABC):
         outputs: Numbers that come out.
     """
 
+    agree: Agreement
+
     def __init__(self, dim: int, heads: int, dropout: float, outputs: int) -> None:
         super().__init__()
+        self.compared: tuple[Tensor, Tensor, Tensor] | None = None
         self.build(dim, heads, dropout, outputs)
+
+    def agreed(self, text_BD: Tensor, sound_BD: Tensor, has_BC: Tensor) -> Tensor:
+        """Return how the two agree, and keep in training what was compared; shape (B, D)."""
+        text_BD, sound_BD = self.agree(text_BD, sound_BD, has_BC)
+        self.compared = (text_BD, sound_BD, has_BC.all(1)) if self.training else None
+        return text_BD * sound_BD
 
     @abstractmethod
     def build(self, dim: int, heads: int, dropout: float, outputs: int) -> None:
@@ -138,7 +183,7 @@ class Gated(Fusion):
         joined_BD = (
             gate_BD * self.text(text_BD).tanh() + (1 - gate_BD) * self.sound(sound_BD).tanh()
         )
-        agree_BO = self.agreeing(self.agree(text_BD, sound_BD, has_BC))
+        agree_BO = self.agreeing(self.agreed(text_BD, sound_BD, has_BC))
         return self.head(joined_BD) + agree_BO
 
 
@@ -161,7 +206,7 @@ class Cross(Fusion):
     ) -> Tensor:
         """Let each look into the other; see ``Fusion.forward``."""
         text_BD, sound_BD = pooled(text_BUD, seen_BU), pooled(sound_BID, seen_BI)
-        agree_BO = self.agreeing(self.agree(text_BD, sound_BD, has_BC))
+        agree_BO = self.agreeing(self.agreed(text_BD, sound_BD, has_BC))
         text_BD = pooled(self.into_sound(text_BUD, sound_BID, seen_BI), seen_BU)
         sound_BD = pooled(self.into_text(sound_BID, text_BUD, seen_BU), seen_BI)
         return self.head(torch.cat([text_BD, sound_BD], 1)) + agree_BO

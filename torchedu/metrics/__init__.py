@@ -12,12 +12,21 @@ from torchedu.metrics.scores import (
     roc_points,
     scores,
     scores_by,
+    scores_of,
 )
 
 if TYPE_CHECKING:
     from torchedu.metrics.answer_scores import AnswerScores
 
-__all__ = ["SCORES", "AnswerScores", "calibration_points", "roc_points", "scores", "scores_by"]
+__all__ = [
+    "SCORES",
+    "AnswerScores",
+    "calibration_points",
+    "roc_points",
+    "scores",
+    "scores_by",
+    "scores_of",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -7,7 +7,7 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-from torchedu.metrics.scores import checked, scores
+from torchedu.metrics.scores import EXACT, checked, scores
 from torchedu.metrics.streaming import CHUNK, Summary
 
 
@@ -42,7 +42,7 @@ class AnswerScores(Metric):
     shift: Tensor
     sums: Tensor
 
-    def __init__(self, exact_up_to: int = 10_000_000) -> None:
+    def __init__(self, exact_up_to: int = EXACT) -> None:
         super().__init__()
         self.exact_up_to = exact_up_to
         self.add_state("probability", default=[], dist_reduce_fx="cat")

@@ -1,17 +1,19 @@
 """How good predictions are: AUC, accuracy, log loss, calibration; overall, by group, as curves.
 
 All scores are computed from all predictions at once, and are the same to the last bit in whatever
-order these come. AUC and accuracy ask whether an answer is right, and count a mark of at
+order these come; of more than ``EXACT`` in constant memory, with a bound on the error of the AUC.
+AUC and accuracy ask whether an answer is right, and count a mark of at
 least one half as right; log loss and calibration take the mark as it is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from torchedu.metrics.streaming import Summary
 from torchedu.metrics.sums import (
     ANSWERS,
     BINS,
@@ -24,6 +26,10 @@ from torchedu.metrics.sums import (
 
 BLOCK = 2**18
 """Predictions that are compared with all others at once."""
+EXACT = 10_000_000
+"""Most predictions whose AUC is exact: they are put in order."""
+MANY = 2**20
+"""Predictions beyond those that are added up at once."""
 SCORES = ("auc", "accuracy", "log_loss", "calibration_error")
 """The names of the scores, in the order in which they are told."""
 
@@ -32,7 +38,7 @@ def scores(probability: ArrayLike, correct: ArrayLike) -> dict[str, float | None
     """Score predictions of answers.
 
     - ``auc``: the chance that a right answer was given a higher probability than a wrong one, ties
-      counting half; exact.
+      counting half; exact up to ``EXACT`` answers.
     - ``accuracy``: share of answers on whose right side of .5 the prediction was.
     - ``log_loss``: mean cross-entropy in nats, probabilities clipped to ``CLIP``..1 - ``CLIP``.
     - ``calibration_error``: how far predictions are from what came true: the distance between mean
@@ -44,12 +50,17 @@ def scores(probability: ArrayLike, correct: ArrayLike) -> dict[str, float | None
         correct: 0, 1 or a share of the marks; shape (answers,).
 
     Returns:
-        The four scores. ``auc`` is None where all answers are right or all wrong, every score is
-        None without answers, and NaN where a probability or mark is NaN.
+        The four scores, and beyond ``EXACT`` answers ``auc_error``, the most by which ``auc`` is
+        off. ``auc`` is None where all answers are right or all wrong, every score is None without
+        answers, and NaN where a probability or mark is NaN.
 
     Raises:
         ValueError: The shapes differ, or a value lies outside 0..1.
     """
+    shape = np.shape(probability)
+    if len(shape) == 1 and shape[0] > EXACT and np.shape(correct) == shape:
+        parts = (slice(begin, begin + MANY) for begin in range(0, shape[0], MANY))
+        return scores_of((probability[some], correct[some]) for some in parts)  # type: ignore[index]
     p, y = checked(probability, correct)
     if not len(p):
         return dict.fromkeys(SCORES)
@@ -57,6 +68,24 @@ def scores(probability: ArrayLike, correct: ArrayLike) -> dict[str, float | None
     if sums[-1, ANSWERS]:
         return dict.fromkeys(SCORES, float("nan"))
     return {"auc": _auc(p, y), **mean_scores(sums)}
+
+
+def scores_of(parts: Iterable[tuple[ArrayLike, ArrayLike]]) -> dict[str, float | None]:
+    """Score predictions that come part by part, in constant memory, however many they are.
+
+    Args:
+        parts: Predictions and marks of some answers, as ``scores`` takes them.
+
+    Returns:
+        The four scores and ``auc_error``, the most by which ``auc`` is off.
+
+    Raises:
+        ValueError: As ``scores``.
+    """
+    summary = Summary.empty()
+    for p, y in parts:
+        summary = summary.add(*checked(p, y))
+    return summary.scores()
 
 
 def scores_by(

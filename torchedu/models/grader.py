@@ -45,6 +45,7 @@ class Grader(Network):
     reads: ClassVar[Literal["vectors", "tokens"]]
     start: Pooling | None = None
     output: ScoreHead
+    rows_at = 1  # members of an ensemble come first
     sizes = (
         "num_prompts", "num_scores", "num_steps", "num_roles", "dim", "encoder",
         "num_surface_columns",

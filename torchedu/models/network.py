@@ -26,6 +26,7 @@ class Network(Ranged, nn.Module, ABC):
         four_bits: Whether the weights that additions belong to are kept in 4 bits.
         lr_share: Share of the task's learning rate at which it is trained, as what the data says
             before training has it.
+        rows_at: The dimension of its output in which the rows of a batch stand.
     """
 
     section = "model.net"
@@ -42,6 +43,7 @@ class Network(Ranged, nn.Module, ABC):
     max_history: int | None = None
     four_bits: bool = False
     lr_share: float = 1.0
+    rows_at: ClassVar[int] = 0
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments that build this network again, sizes left out.

@@ -44,7 +44,7 @@ class TextEncoder(nn.Module):
     ) -> None:
         super().__init__()
         with _building_of(config):
-            self.model: Any = _transformers().AutoModel.from_config(_parsed(config))
+            self.model: Any = _transformers().AutoModel.from_config(parsed_config(config))
         self._pool(pooling, layers)
 
     def _pool(self, pooling: Pooling, layers: Sequence[int]) -> None:
@@ -83,22 +83,7 @@ class TextEncoder(nn.Module):
         Raises:
             ConfigError: There is no such model, it cannot be fetched, or it has no safetensors.
         """
-        auto, folder = _transformers(), model_folder(name)
-        config = _parsed(read_config(str(folder)))
-        try:
-            model = auto.AutoModel.from_pretrained(
-                folder,
-                config=config,
-                use_safetensors=True,
-                trust_remote_code=False,
-                local_files_only=True,
-                dtype=dtype,
-            )
-        except Exception as error:  # noqa: BLE001  # each family refuses in its own way
-            raise ConfigError(
-                f"the model {name} cannot be loaded: {error}",
-                "Take another one, or a folder that save_pretrained wrote.",
-            ) from None
+        model = pretrained_model(name, dtype)
         encoder = cls.__new__(cls)
         nn.Module.__init__(encoder)
         encoder.model = model
@@ -173,6 +158,34 @@ def model_folder(name: str) -> Path:
     return folder
 
 
+def pretrained_model(name: str, dtype: torch.dtype = torch.float32) -> Any:
+    """Return a pretrained model as transformers builds it, of safetensors alone.
+
+    Args:
+        name: As ``model_folder`` has it.
+        dtype: Type of its weights.
+
+    Raises:
+        ConfigError: There is no such model, it cannot be fetched, or it has no safetensors.
+    """
+    auto, folder = _transformers(), model_folder(name)
+    config = parsed_config(read_config(str(folder)))
+    try:
+        return auto.AutoModel.from_pretrained(
+            folder,
+            config=config,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            dtype=dtype,
+        )
+    except Exception as error:  # noqa: BLE001  # each family refuses in its own way
+        raise ConfigError(
+            f"the model {name} cannot be loaded: {error}",
+            "Take another one, or a folder that save_pretrained wrote.",
+        ) from None
+
+
 def encoder_config(name: str) -> dict[str, Any]:
     """Return the configuration of a model, without its weights; see ``model_folder``."""
     return family_config(read_config(str(model_folder(name))))
@@ -188,11 +201,11 @@ def encoder_sizes(config: dict[str, Any]) -> tuple[int, int]:
         ConfigError: No model can be built of it.
     """
     with _building_of(config):
-        parsed = _parsed(config)
+        parsed = parsed_config(config)
         return int(parsed.num_hidden_layers), int(parsed.hidden_size)
 
 
-def _parsed(config: dict[str, Any]) -> Any:
+def parsed_config(config: dict[str, Any]) -> Any:
     """Return a configuration as transformers has it, of what has the form of one.
 
     Raises:
@@ -213,7 +226,7 @@ def _building_of(config: dict[str, Any]) -> Iterator[None]:
         raise
     except Exception as error:  # noqa: BLE001  # each family refuses in its own way
         raise ConfigError(
-            f"no text encoder can be built of {config}: {error.__cause__ or error}",
+            f"no encoder can be built of {config}: {error.__cause__ or error}",
             "Give what the config.json of such a model holds, model_type among it.",
         ) from None
 
@@ -254,7 +267,7 @@ def _transformers() -> Any:
     try:
         import transformers
     except ImportError:
-        raise MissingExtraError("A text encoder", "transformers", "language") from None
+        raise MissingExtraError("A pretrained encoder", "transformers", "language") from None
     auto: Any = transformers  # annotated in part only
     auto.utils.logging.disable_progress_bar()  # models load in a moment
     return auto

@@ -7,7 +7,7 @@ compiled (``callbacks.Compile``) block by block, each when it is first used and 
 from torchedu.parallel.activations import checkpoint_activations
 from torchedu.parallel.modules import has_sparse, network_of, of_one_mesh
 from torchedu.parallel.plan import blocks, check_divisible, tensor_styles
-from torchedu.parallel.shard import shard
+from torchedu.parallel.shard import average_numbers, shard
 from torchedu.parallel.tensor import tensor
 from torchedu.parallel.traits import HasTraits, StrategyTraits, traits_of
 from torchedu.parallel.whole import fill, gathered, scattered
@@ -15,6 +15,7 @@ from torchedu.parallel.whole import fill, gathered, scattered
 __all__ = [
     "HasTraits",
     "StrategyTraits",
+    "average_numbers",
     "blocks",
     "check_divisible",
     "checkpoint_activations",

@@ -1,7 +1,9 @@
 """Parameters of which each device keeps a part, and that are gathered block by block for use."""
 
+from functools import partial
+
 import torch
-from torch import nn
+from torch import Tensor, distributed, nn
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import (
     CPUOffloadPolicy,
@@ -22,6 +24,8 @@ def shard(
 ) -> None:
     """Keep a part of each parameter on each device (FSDP2), and gather a block's before its use.
 
+    A parameter of one number has no parts: each device keeps it (see ``average_numbers``).
+
     Args:
         net: The network, changed in place: sharded block by block, and then as a whole.
         mesh: The devices: one dimension shards, or two of which the first replicates.
@@ -34,5 +38,38 @@ def shard(
     precision = MixedPrecisionPolicy(compute, reduce, cast_forward_inputs=False)
     pinned = mesh.device_type == "cuda"
     offload = CPUOffloadPolicy(pin_memory=pinned) if cpu_offload else OffloadPolicy()
+    numbers = _numbers(net)
     for module in (*blocks(net), net):
-        fully_shard(module, mesh=mesh, mp_policy=precision, offload_policy=offload)
+        fully_shard(
+            module,
+            mesh=mesh,
+            mp_policy=precision,
+            offload_policy=offload,
+            ignored_params=numbers,
+        )
+
+
+def average_numbers(net: nn.Module, mesh: DeviceMesh, device: torch.device) -> None:
+    """Let devices average the gradients of parameters of one number, of which each keeps a copy.
+
+    Args:
+        net: A network that is sharded, with its weights.
+        mesh: The devices, as ``shard`` has them.
+        device: This rank's.
+    """
+    for number in _numbers(net):
+        number.data = number.data.to(device)
+        if number.requires_grad:
+            number.register_post_accumulate_grad_hook(partial(_average, mesh))
+
+
+def _numbers(net: nn.Module) -> set[nn.Parameter]:
+    return {parameter for parameter in net.parameters() if parameter.dim() == 0}
+
+
+def _average(mesh: DeviceMesh, parameter: Tensor) -> None:
+    """Average a gradient over devices; the part that earlier batches gave is equal on all."""
+    assert parameter.grad is not None
+    for group in mesh.get_all_groups():
+        distributed.all_reduce(parameter.grad, group=group)
+    parameter.grad /= mesh.size()

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any, NamedTuple
@@ -25,13 +26,16 @@ from torch import Tensor
 from torchedu.datamodules.base import DataModule
 from torchedu.datamodules.stream import EpochLoader
 from torchedu.errors import ConfigError, DataError
-from torchedu.files import scratch
+from torchedu.files import scratch, take_space
 from torchedu.ranks import on_all, sent
 from torchedu.run_folder import RunFolder
 from torchedu.tasks import Task
 
 ROWS = 2**18
 """Rows that are put in order at once."""
+
+SORTED = 2**22
+"""Rows that are put in order in memory, beside those of one more key; more in files, by key."""
 
 MMAP_THRESHOLD = -3
 """The number of that setting in ``malloc.h``."""
@@ -239,13 +243,59 @@ def _together(folder: Path, shared: Sequence[bool], names: Sequence[str], traine
 
 def _ordered(folder: Path, whole: Columns, keys: Sequence[str]) -> Columns:
     """Return columns in the order of some of them, rows with the same as they came."""
-    order = np.lexsort([whole[name] for name in reversed(keys)])
+    bounds = [0, len(whole[keys[0]])]
+    if bounds[-1] > SORTED:
+        whole, bounds = _parted(folder, whole, keys[0])
+    with ExitStack() as stack:
+        files = {
+            name: stack.enter_context((folder / f"{name}.ordered").open("wb")) for name in whole
+        }
+        for first, last in pairwise(bounds):
+            order = first + np.lexsort([whole[name][first:last] for name in reversed(keys)])
+            for name, column in whole.items():
+                for begin in range(0, len(order), ROWS):
+                    files[name].write(column[order[begin : begin + ROWS]].data)
     ordered: Columns = {}
     for name, column in whole.items():
         file = folder / f"{name}.ordered"
-        with file.open("wb") as rows:
-            for begin in range(0, len(order), ROWS):
-                rows.write(column[order[begin : begin + ROWS]].data)
         ordered[name] = _mapped(file, Column(column.dtype.str, column.shape[1:]))
-        (folder / name).unlink(missing_ok=True)
+        for old in (name, f"{name}.parted"):
+            (folder / old).unlink(missing_ok=True)
     return ordered
+
+
+def _parted(folder: Path, whole: Columns, key: str) -> tuple[Columns, list[int]]:
+    """Put rows of neighbouring keys together, in parts that memory holds.
+
+    Args:
+        folder: Where files can be written.
+        whole: The columns.
+        key: The one that parts are told by: whole numbers from 0.
+
+    Returns:
+        The columns, in which each part's rows stand as they came; and where the parts begin, with
+        the end of the last.
+    """
+    size = len(whole[key])
+    some = [slice(first, first + ROWS) for first in range(0, size, ROWS)]
+    counts = np.zeros(1 + max(int(whole[key][rows].max()) for rows in some), np.int64)
+    for rows in some:
+        counts += np.bincount(whole[key][rows], minlength=len(counts))
+    part_of = np.maximum(np.cumsum(counts) - 1, 0) // SORTED
+    lengths = np.bincount(part_of, counts).astype(np.int64)
+    bounds = np.concatenate([[0], np.cumsum(lengths)])
+    place, parted = bounds[:-1].copy(), Columns()
+    for name, column in whole.items():
+        with (folder / f"{name}.parted").open("w+b") as file:
+            take_space(file, column.nbytes)
+            parted[name] = np.memmap(file, column.dtype, "r+", shape=column.shape)
+    for rows in some:
+        part = part_of[whole[key][rows]]
+        order = np.argsort(part, kind="stable")
+        many = np.bincount(part, minlength=len(place))
+        before = np.cumsum(many) - many
+        to = np.arange(len(part)) + np.repeat(place - before, many)
+        for name, column in whole.items():
+            parted[name][to] = column[rows][order]
+        place += many
+    return parted, bounds.tolist()

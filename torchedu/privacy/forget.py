@@ -10,6 +10,7 @@ import numpy as np
 from torchedu.bounded import parse_yaml
 from torchedu.datasets.importers.registry import open_store
 from torchedu.datasets.leaving_out import is_told, rewrite
+from torchedu.datasets.spoken import SpokenStore
 from torchedu.datasets.store import Store
 from torchedu.errors import ConfigError, DataError
 from torchedu.files import scratch
@@ -123,14 +124,19 @@ def _forget_features(store: Store, person: Person, trained: Sequence[Path]) -> I
         if person.left_out and (folder / "manifest.json").is_file():
             shutil.rmtree(folder)  # made again when it is asked for
             yield folder
-    if not person.texts:
+    going = person.left_out.rows.get("recordings")
+    sounds = []
+    if isinstance(store, SpokenStore) and going is not None:
+        sounds = [sound for sound, goes in zip(store.sounds, going, strict=True) if goes]
+    if not (person.texts or sounds):
         return
     places = {store.path.with_suffix(".features"), *filter(None, map(_features_of, trained))}
     for place in sorted(place for place in places if place.is_dir()):
         # torch is loaded only where there is something to remove.
-        from torchedu.features.embedding import leave_out
+        from torchedu.features import embedding, speech
 
-        yield from leave_out(place, person.texts)
+        yield from embedding.leave_out(place, person.texts)
+        yield from speech.leave_out(place, sounds)
 
 
 def _features_of(folder: Path) -> Path | None:

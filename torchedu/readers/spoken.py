@@ -17,6 +17,7 @@ from torchedu.datasets.order import Windows
 from torchedu.datasets.spoken import SpokenStore, write_spoken
 from torchedu.features import Embeddings
 from torchedu.features.log_mel import LogMel
+from torchedu.features.speech import SpeechStates
 from torchedu.readers.rows import Rows, columns_of, refuse
 from torchedu.readers.rows import texts as texts_of
 from torchedu.schema import RESERVED, SCORE
@@ -36,7 +37,7 @@ class SpokenBatches:
         store: The answers.
         scores: What each answer was given; shape (answers, scores).
         ranges: Lowest and highest score; shape (scores, 2).
-        how: Makes frames of recordings.
+        how: Makes frames of recordings, or states that stand for them.
         window: Frames of a window, at most.
         most_bytes: Bytes of a text that are read, from its beginning.
         vectors: A frozen encoder's vectors of the texts, instead of bytes.
@@ -47,7 +48,7 @@ class SpokenBatches:
         store: SpokenStore,
         scores: NDArray[np.floating[Any]],
         ranges: NDArray[np.floating[Any]],
-        how: LogMel,
+        how: LogMel | SpeechStates,
         window: int,
         most_bytes: int,
         vectors: Embeddings | None = None,

@@ -15,7 +15,7 @@ from torchedu.report.html import template
 from torchedu.report.model_card import model_card
 from torchedu.report.style import Picture, drawing
 from torchedu.run_folder import RunFolder
-from torchedu.sections import Bar, Bars, Dots, Lines, Points, Section, Table, Text
+from torchedu.sections import Bar, Bars, Clip, Dots, Lines, Points, Section, Table, Text
 
 
 class Shown(NamedTuple):
@@ -30,6 +30,7 @@ class Shown(NamedTuple):
         marks: What is numbered in its pictures.
         tables: Its tables.
         texts: What was said.
+        clips: What is to be listened to.
         undefined: Whether it has pictures of which nothing can be drawn, and nothing else.
     """
 
@@ -41,6 +42,7 @@ class Shown(NamedTuple):
     marks: list[str]
     tables: list[Table]
     texts: list[Text]
+    clips: list[Clip]
     undefined: bool = False
 
 
@@ -107,12 +109,14 @@ def _shown(section: Section, taken: set[str]) -> Shown:
     while id in taken:
         id += "-again"
     taken.add(id)
-    shown = Shown(id, section.title, section.sentence.splitlines(), {}, set(), [], [], [])
+    shown = Shown(id, section.title, section.sentence.splitlines(), {}, set(), [], [], [], [])
     for form in section.forms:
         if isinstance(form, Table):
             shown.tables.append(form)
         elif isinstance(form, Text):
             shown.texts.append(form)
+        elif isinstance(form, Clip):
+            shown.clips.append(form)
         elif picture := draw(form, id if not shown.pictures else f"{id}-{len(shown.pictures) + 1}"):
             shown.pictures[picture.name] = picture
             narrow = isinstance(form, Lines | Dots) and not form.wide
@@ -121,7 +125,8 @@ def _shown(section: Section, taken: set[str]) -> Shown:
             if isinstance(form, Lines):
                 shown.marks.extend(words for _, words in form.marks)
     return shown._replace(
-        undefined=bool(section.forms) and not (shown.pictures or shown.tables or shown.texts)
+        undefined=bool(section.forms)
+        and not (shown.pictures or shown.tables or shown.texts or shown.clips)
     )
 
 

@@ -17,6 +17,7 @@ from torchedu.domains.building import check_arguments, class_by_path, class_path
 from torchedu.errors import CheckpointError, ConfigError
 from torchedu.files import write_whole
 from torchedu.parsing import LOGS, TwoLineErrors
+from torchedu.ranges import SEED, check_range
 from torchedu.run.asked import is_free
 from torchedu.run.start import PATIENCE as START_TIMEOUT
 from torchedu.run.trainers import EPOCHS, MOST_EPOCHS, PATIENCE, STEPS, quiet
@@ -284,6 +285,10 @@ class RunConfig(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse the words."""
         self.config = parser.parse_args(args)
+
+    def _set_seed(self) -> None:
+        check_range("seed_everything", self.config.seed_everything, SEED)
+        super()._set_seed()
 
     def instantiate_classes(self) -> None:
         """Build nothing yet."""

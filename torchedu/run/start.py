@@ -1,5 +1,6 @@
 """The processes of a run meet in time, or all of them end."""
 
+import atexit
 import os
 import subprocess
 import sys
@@ -58,10 +59,23 @@ def meeting(trainer: Trainer, seconds: float) -> Iterator[None]:
         if _met() or isinstance(error, TorcheduError):
             raise
         raise _apart(error) from error
+    else:
+        if _met():
+            atexit.register(_part)
     finally:
         ended.set()
         if not _met():
             _end(_started(trainer))
+
+
+def _part() -> None:
+    """Let go of the other processes before this one ends.
+
+    Torch's threads otherwise still let go of tensors while Python ends, and one that then waits for
+    Python aborts the process. Where training failed they may wait for a peer, and are left alone.
+    """
+    if _met():
+        distributed.destroy_process_group()
 
 
 def _met() -> bool:

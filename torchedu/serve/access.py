@@ -9,7 +9,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from torchedu.errors import ConfigError, allowed
 from torchedu.serve.events import event_of
@@ -76,6 +76,11 @@ class Who(NamedTuple):
     name: str
     scopes: Collection[str]
     groups: Collection[str] | None
+
+
+# Asked with every request, and so built once.
+_HELD = select(*KEYS.c).where(KEYS.c.digest == bindparam("digest"), KEYS.c.revoked.is_(None))
+_ANY = select(KEYS.c.name).limit(1)
 
 
 class Keys:
@@ -146,15 +151,14 @@ class Keys:
 
     def of(self, digest: str) -> Key | None:
         """Return the key of a digest that holds; None where there is none."""
-        held = (KEYS.c.digest == digest) & KEYS.c.revoked.is_(None)
         with self._engine.connect() as connection:
-            row = connection.execute(select(*KEYS.c).where(held)).one_or_none()
+            row = connection.execute(_HELD, {"digest": digest}).one_or_none()
         return None if row is None else Key(*row)
 
     def __bool__(self) -> bool:
         """Say whether there has ever been a key."""
         with self._engine.connect() as connection:
-            return connection.execute(select(KEYS.c.name).limit(1)).first() is not None
+            return connection.execute(_ANY).first() is not None
 
     def all(self) -> list[Key]:
         """Return all keys, in the order in which they were made."""

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import traceback
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -100,14 +100,6 @@ class Book:
     def written(self) -> None:
         """Say that what waited is in the log."""
         self.records, self._written = [], self._clock()
-
-    def forget(self, students: Collection[str]) -> None:
-        """Forget what waits about students."""
-        self.records = [
-            record
-            for record in self.records
-            if isinstance(record, Act) or record.student not in students
-        ]
 
 
 def _about(message: Mapping[str, Any]) -> dict[str, Any]:

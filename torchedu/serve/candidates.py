@@ -1,8 +1,10 @@
 """A version of a run that is made ready in a thread of its own, while another one answers."""
 
+import atexit
 import queue
 import threading
 import traceback
+from weakref import WeakSet
 
 from torchedu.engine.opening import open_task
 from torchedu.errors import ConfigError, TorcheduError
@@ -19,6 +21,8 @@ AHEAD = 4
 """Pieces of what was made that wait to be kept."""
 WAIT = 0.05
 """Seconds after which it is looked whether it is to end."""
+
+_BEGUN: "WeakSet[Candidate]" = WeakSet()
 
 
 class Ended(Exception):
@@ -58,6 +62,7 @@ class Candidate:
         self._pieces: queue.Queue[list[Snapshot]] = queue.Queue(AHEAD)
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._make_it, args=self._arguments, daemon=True)
+        _BEGUN.add(self)
         self._thread.start()
 
     @property
@@ -149,3 +154,10 @@ class Candidate:
             except queue.Full:
                 continue
         raise Ended
+
+
+@atexit.register
+def _end_all() -> None:
+    """End what is being made: a thread that is in torch as the interpreter ends aborts it."""
+    for candidate in [*_BEGUN]:
+        candidate.end()

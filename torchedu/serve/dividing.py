@@ -10,13 +10,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from sqlalchemy import Engine, Table, insert, select
+from sqlalchemy import Engine, Table, insert, select, update
 
 from torchedu.errors import ConfigError
 from torchedu.serve.events import STATEMENT
 from torchedu.serve.statements import is_mark
 from torchedu.serve.stores import Store, hold, open_tables, shard_of, shards_of
 from torchedu.serve.tables import (
+    ABOUT,
     ACTS,
     AUDIT,
     DECISIONS,
@@ -25,6 +26,8 @@ from torchedu.serve.tables import (
     KEYS,
     MEMBERS,
     OVERRIDES,
+    UNFINISHED,
+    VERSION,
     VERSIONS,
 )
 
@@ -48,24 +51,34 @@ def divide(old: Sequence[Store], place: str | Path, shards: int) -> int:
     Raises:
         ConfigError: The new store exists, or a service uses the old one.
     """
-    if Store.of(place).exists or shards < 1:
+    if Store.of(place).exists:
         raise ConfigError(
-            f"the new store is {str(Store.of(place))!r}, and ⟦shards⟧ {shards}.",
-            "Name a file that does not exist yet, and a shard at least.",
+            f"the new store is {str(Store.of(place))!r}, which exists.",
+            "Name a file that does not exist yet.",
         )
     with ExitStack() as stack:
         stack.enter_context(hold(old[0]))
         before = [_opened(store, stack) for store in old]
+        stores = shards_of(place, shards)
         stack.enter_context(hold(place))
-        after = [_opened(store, stack) for store in shards_of(place, shards)]
-        copy = _Copy(before, after)
-        return copy.all()
+        after = [_opened(store, stack) for store in stores]
+        for tables in after:
+            _be(tables, UNFINISHED)
+        events = _Copy(before, after).all()
+        for tables in reversed(after):  # the first one last, by which the others are known
+            _be(tables, VERSION)
+        return events
 
 
 def _opened(store: Store, stack: ExitStack) -> Engine:
     tables = open_tables(store)
     stack.callback(tables.dispose)
     return tables
+
+
+def _be(tables: Engine, version: int) -> None:
+    with tables.begin() as connection:
+        connection.execute(update(ABOUT).values(version=version))
 
 
 class _Copy:
@@ -137,21 +150,29 @@ class _Copy:
 
     def _decisions(self, shard: int) -> None:
         """Copy what was decided, with the place of the last event before in the new shard."""
+        waiting: dict[int, list[Row]] = defaultdict(list)
         places = dict[int, int]()
         for row in self._rows(shard, DECISIONS):
             target = self._home(row)
-            self._write(target, DECISIONS)
-            with self._after[target].begin() as connection:
-                old, new = self._places[shard, target]
-                before = bisect_right(old, row["seq"])
-                place = row.pop("place")
-                row["seq"] = new[before - 1] if before else 0
-                added = connection.execute(insert(DECISIONS).values(row))
-                (places[place],) = added.inserted_primary_key or (0,)
+            old, new = self._places[shard, target]
+            before = bisect_right(old, row["seq"])
+            row["seq"] = new[before - 1] if before else 0
+            waiting[target].append(row)
+            if len(waiting[target]) >= AT_ONCE:
+                places |= self._decided(target, waiting.pop(target))
+        for target, rows in waiting.items():
+            places |= self._decided(target, rows)
         for row in self._rows(shard, OVERRIDES):
             row.pop("place")
             row["decision"] = places[row["decision"]]
             self._put(self._home(row), OVERRIDES, row)
+
+    def _decided(self, target: int, rows: list[Row]) -> dict[int, int]:
+        """Write decisions; return the place of each by the one that it had."""
+        had = [row.pop("place") for row in rows]
+        adding = insert(DECISIONS).returning(DECISIONS.c.place, sort_by_parameter_order=True)
+        with self._after[target].begin() as connection:
+            return dict(zip(had, connection.execute(adding, rows).scalars(), strict=True))
 
     def _home(self, row: Row) -> int:
         return shard_of(row["student"] or "", len(self._after))

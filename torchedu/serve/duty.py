@@ -73,10 +73,17 @@ class Duty:
         return held_of(self._records, student)
 
 
-def held_of(records: Records, student: str) -> dict[str, Any]:
-    """Return all that a service holds of a student, in values of JSON; bytes in base 64."""
+def held_of(records: Records, student: str, first: Records | None = None) -> dict[str, Any]:
+    """Return all that a service holds of a student, in values of JSON; bytes in base 64.
+
+    Args:
+        records: What the student's shard keeps.
+        student: The student's name.
+        first: What the first shard keeps, which alone knows the files; the same where it is None.
+    """
+    kept = dict.fromkeys(TOLD.values(), records) | {DERIVED: first or records}
     held = {
-        name: [{k: _plain(v) for k, v in row.items()} for row in records.rows(table, student)]
+        name: [{k: _plain(v) for k, v in row.items()} for row in kept[table].rows(table, student)]
         for name, table in TOLD.items()
     }
     for event in held["events"]:

@@ -22,10 +22,13 @@ from torchedu.errors import CheckpointError, ConfigError, DataError, TorcheduErr
 from torchedu.files import whole, write_whole
 from torchedu.people import People
 from torchedu.run_folder import RunFolder
+from torchedu.serve.ledger import Records
+from torchedu.serve.log import EventLog
+from torchedu.serve.statements import speaking_of
 from torchedu.serve.stores import Store, open_tables
 from torchedu.serve.tables import AUDIT, DECISIONS, DERIVED, EVENTS, VERSIONS
 
-OWN = r"[-.](wal|shm|journal|lock|names|forwarded|certificates|\d+)"
+OWN = r"([-.](wal|shm|journal|lock|names|forwarded|certificates|\d+))+"
 """What is behind the name of a service's file where others of its own stand."""
 PEOPLE, MANIFEST = RunFolder.PEOPLE, "manifest.json"
 """Files by which runs and stores are known."""
@@ -103,6 +106,24 @@ def due(tables: Engine, before: int) -> list[str]:
     asked = select(name).group_by(name).having(last < before)
     with tables.connect() as connection:
         return sorted(row.student for row in connection.execute(asked))
+
+
+def forget_in(log: EventLog, students: Sequence[str]) -> tuple[set[str], int]:
+    """Delete all that stands in a shard of students, others' statements about them too.
+
+    Args:
+        log: The shard's log.
+        students: Their names.
+
+    Returns:
+        Those of whom anything stood there, and how many events went.
+
+    Raises:
+        Unwritable: See ``EventLog.forget``.
+    """
+    spoken = {student: speaking_of(log, [student]) for student in students}
+    held = Records(log.tables).known(students) | {name for name, ids in spoken.items() if ids}
+    return held, log.forget(students, [id for ids in spoken.values() for id in ids])
 
 
 @dataclass

@@ -5,11 +5,12 @@ stays, and names no student; nothing but a tool of one's own changes or deletes 
 """
 
 import json
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, Select, Table, insert, select
 
-from torchedu.serve.tables import ACTS, AUDIT, DECISIONS, OVERRIDES
+from torchedu.serve.tables import ACTS, AUDIT, DECISIONS, EVENTS, OF_STUDENTS, OVERRIDES
 
 
 class Asked(NamedTuple):
@@ -103,6 +104,8 @@ TABLES: dict[type[Record], Table] = {
     Asked: AUDIT, Decision: DECISIONS, Override: OVERRIDES, Act: ACTS,
 }  # fmt: skip
 """Where each is kept."""
+AT_ONCE = 500
+"""Names in one question to the database."""
 _JSON = ("arguments", "answer", "instead", "about")
 
 
@@ -149,6 +152,16 @@ class Records:
         """Return what those who rule did, the latest first."""
         rows = self._rows(select(ACTS).order_by(ACTS.c.place.desc()).limit(last))
         return [{name: value for name, value in row.items() if name != "place"} for row in rows]
+
+    def known(self, students: Collection[str]) -> set[str]:
+        """Return those of students of whom anything is kept."""
+        names = list(students)
+        asked = [
+            select(table.c.student).where(table.c.student.in_(names[first : first + AT_ONCE]))
+            for first in range(0, len(names), AT_ONCE)
+            for table in (EVENTS, *OF_STUDENTS)
+        ]
+        return {row["student"] for some in asked for row in self._rows(some.distinct())}
 
     def rows(self, table: Table, student: str) -> list[dict[str, Any]]:
         """Return the rows of a table that are about a student."""

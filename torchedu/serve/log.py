@@ -13,12 +13,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     Connection,
     Select,
-    bindparam,
     delete,
     event,
     func,
     insert,
-    or_,
     select,
     update,
 )
@@ -31,13 +29,20 @@ from torchedu.serve.events import VOIDED, Event
 from torchedu.serve.ledger import TABLES, Record
 from torchedu.serve.postgresql import own, write_anew
 from torchedu.serve.stores import Neighbours, Store, Synchronous, open_tables
-from torchedu.serve.tables import EVENTS, MEMBERS, OF_STUDENTS, STATES
+from torchedu.serve.tables import (
+    ADD_EVENTS,
+    DIGESTS,
+    EVENTS,
+    EVENTS_OF,
+    LATER_EVENTS_OF,
+    MEMBERS,
+    OF_STUDENTS,
+    SNAPSHOTS,
+    STATES,
+)
 
 AT_ONCE = 500
 """Names in one question to the database."""
-_DIGESTS = select(EVENTS.c.id, EVENTS.c.digest).where(
-    EVENTS.c.id.in_(bindparam("ids", expanding=True))
-)  # built once, as every post asks it
 
 
 class Unwritable(TorcheduError):
@@ -140,7 +145,7 @@ class EventLog:
         try:
             with self._writing():
                 if rows:
-                    self._writer.execute(insert(EVENTS), rows)
+                    self._writer.execute(ADD_EVENTS, rows)
                 if members:
                     named = [{"group": group, "student": name} for group, name in sorted(members)]
                     self._writer.execute(member, named)
@@ -236,7 +241,7 @@ class EventLog:
         return {
             row.id: row.digest
             for some in _parts(ids)
-            for row in self._reader.execute(_DIGESTS, {"ids": some})
+            for row in self._reader.execute(DIGESTS, {"ids": some})
         }
 
     def naming(self, ids: Collection[str]) -> AbstractContextManager[None]:
@@ -249,7 +254,7 @@ class EventLog:
             row.id: row.digest
             for reader in self._neighbours.readers
             for some in _parts(ids)
-            for row in reader.execute(_DIGESTS, {"ids": some})
+            for row in reader.execute(DIGESTS, {"ids": some})
         }
 
     def events_of(
@@ -262,15 +267,12 @@ class EventLog:
             kind: What kind of events.
             after: A network; of a student who has a snapshot of it, only events that came later.
         """
-        asked = select(EVENTS).where(EVENTS.c.kind == kind)
-        if after is not None:
-            mine = (STATES.c.student == EVENTS.c.student) & (STATES.c.network == after)
-            later = or_(STATES.c.seq.is_(None), EVENTS.c.seq > STATES.c.seq)
-            asked = asked.outerjoin_from(EVENTS, STATES, mine).where(later)
+        about = {"kind": kind} if after is None else {"kind": kind, "network": after}
+        asked = EVENTS_OF if after is None else LATER_EVENTS_OF
         events = [
             _event(row)
             for some in _parts(students)
-            for row in self._rows(asked.where(EVENTS.c.student.in_(some)))
+            for row in self._reader.execute(asked, {**about, "students": some})
         ]
         return sorted(events, key=lambda e: e.order)
 
@@ -354,12 +356,10 @@ class EventLog:
 
     def snapshots(self, students: Collection[str], network: str) -> dict[str, Snapshot]:
         """Return the states that are kept of students, by name."""
-        asked = select(*(STATES.c[name] for name in Snapshot._fields))
-        asked = asked.where(STATES.c.network == network)
         return {
             row.student: Snapshot(*row)
             for some in _parts(students)
-            for row in self._rows(asked.where(STATES.c.student.in_(some)))
+            for row in self._reader.execute(SNAPSHOTS, {"network": network, "students": some})
         }
 
     def students_of(self, group: str) -> list[str]:

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import torch
 import uvicorn
+from fastapi import FastAPI
 
 from torchedu.domains import Domain
 from torchedu.errors import ConfigError, TorcheduError
@@ -141,7 +142,7 @@ def serve(settings: Settings, ready: Callable[[str, Mapping[str, str]], None]) -
     torch.set_num_threads(1)  # until all are forked: a pool of threads does not live on in a fork
     opened = opened_for(settings)
     with (
-        _bound(settings.host, settings.port) as door,
+        bound(settings.host, settings.port) as door,
         nullcontext() if Store.of(settings.store).on_server else hold(settings.store),
         tempfile.TemporaryDirectory(prefix="torchedu-") as folder,
         ExitStack() as stack,
@@ -235,6 +236,22 @@ def service_for(settings: Settings, opened: Opened, log: EventLog) -> tuple[Serv
     ), keys
 
 
+def forgetter_for(settings: Settings, ask: Ask, stores: Sequence[Store]) -> Forgetter:
+    """Return what forgets students whole, with patience to wait for it."""
+    runs, derived = map(Path, settings.runs), map(Path, settings.derived)
+    return Forgetter(ask, stores, list(runs), list(derived))
+
+
+def app_for(
+    settings: Settings, opened: Opened, ask: Ask, forgetter: Forgetter, retain: int | None = None
+) -> FastAPI:
+    """Return what speaks HTTP; see ``create_app``."""
+    texts = TextRuns(opened.domains, opened.at)
+    return create_app(
+        ask, texts, settings.body_limit, settings.issuer, forgetter, retain, settings.login
+    )
+
+
 def _follow(
     settings: Settings,
     opened: Opened,
@@ -308,21 +325,12 @@ def _speak(
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=end_with_parent, daemon=True).start()
-    forgetter = Forgetter(
-        asking(shards, rated=False, patience=FORGETTING), [shard.store for shard in shards],
-        [Path(run) for run in settings.runs], [Path(folder) for folder in settings.derived],
-    )  # fmt: skip
+    stores = [shard.store for shard in shards]
+    forgetter = forgetter_for(settings, asking(shards, False, FORGETTING), stores)
     retain = settings.retain if first else None
+    ask = asking(shards, settings.rate is not None)
     config = uvicorn.Config(
-        create_app(
-            asking(shards, settings.rate is not None),
-            TextRuns(opened.domains, opened.at),
-            settings.body_limit,
-            settings.issuer,
-            forgetter,
-            retain,
-            settings.login,
-        ),
+        app_for(settings, opened, ask, forgetter, retain),
         access_log=False,  # addresses hold names
         log_level="warning",
         server_header=False,
@@ -350,7 +358,7 @@ def check_keys(settings: Settings) -> None:
         keys.close()
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def bound(host: str, port: int) -> socket.socket:
     """Return a socket that listens.
 
     Raises:

@@ -19,10 +19,11 @@ from torchedu.serve.book import ASIDE, Book
 from torchedu.serve.duty import Duty
 from torchedu.serve.events import AHEAD, TRAINING, Event, event_of
 from torchedu.serve.follower import Answer, Follower
+from torchedu.serve.forgetting import forget_in
 from torchedu.serve.log import EventLog, Unwritable
 from torchedu.serve.metrics import Metrics
 from torchedu.serve.problems import Problem
-from torchedu.serve.statements import find, is_mark, mean, names_in, speaking_of, voided_by
+from torchedu.serve.statements import find, is_mark, mean, names_in, voided_by
 from torchedu.serve.versions import Versions
 
 Message = Mapping[str, Any]
@@ -354,17 +355,18 @@ class Service:
             students: Their names.
             certificate: What the certificate of it is called.
             before: Only those of whom there is no event from this time on.
-            named: Whether it is answered who they are.
+            named: Whether it is answered who was known and whose time was over, not how many.
         """
         if before is not None:
             latest = self.log.latest(students)
             students = [name for name in students if latest.get(name, 0) < before]
-        self.book.forget(students)
+        self.book.write()  # what waits goes with the rest
         with self.versions.forgetting(students):
-            gone = self.log.forget(students, speaking_of(self.log, students))
+            known, gone = forget_in(self.log, students)
         for follower in self.followers:
             follower.forget(students)
-        return {"students": list(students) if named else len(students), "events": gone}
+        who = {"students": sorted(known), "due": list(students)} if named else {}
+        return {"students": len(known), "events": gone, **who}
 
     def _health(self, raw: bool = False) -> Answer:
         runs = [

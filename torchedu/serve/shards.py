@@ -35,9 +35,9 @@ class Shards:
         self._whole = {
             "post": self._post, "record": self._post, "overview": self._overview,
             "health": self._health, "acts": self._acts, "statements": self._statements,
-            "forget": self._forget, "versions": self._versions, "drift": self._drift,
-            "metrics": self._metrics, "swap": self._change, "promote": self._change,
-            "drop": self._change,
+            "forget": self._forget, "export": self._export, "versions": self._versions,
+            "drift": self._drift, "metrics": self._metrics, "swap": self._change,
+            "promote": self._change, "drop": self._change,
         }  # fmt: skip
 
     async def __call__(self, message: Message) -> Reply:
@@ -129,7 +129,7 @@ class Shards:
 
     async def _forget(self, message: Message) -> Reply:
         """Forget students, whom others' records may name in every shard."""
-        students, events = message["students"], 0
+        students, known, events = message["students"], set[str](), 0
         if "before" in message:  # only their own shards know who has come back
             of_shards: dict[int, list[str]] = defaultdict(list)
             for student in students:
@@ -141,16 +141,27 @@ class Shards:
             refused = _first_refused(replies)
             if refused is not None:
                 return refused
-            students = [name for reply in replies for name in reply.body["students"]]
+            students = [name for reply in replies for name in reply.body["due"]]
+            known.update(*(reply.body["students"] for reply in replies))
             events = sum(reply.body["events"] for reply in replies)
         given = {name: value for name, value in message.items() if name != "before"}
-        replies = await self._all({**given, "students": students})
+        replies = await self._all({**given, "students": students, "named": True})
         return _merged(
             replies,
             lambda bodies: {
-                "students": len(students), "events": events + sum(b["events"] for b in bodies),
+                "students": len(known.union(*(body["students"] for body in bodies))),
+                "events": events + sum(body["events"] for body in bodies),
             },
-        )  # fmt: skip
+        )
+
+    async def _export(self, message: Message) -> Reply:
+        """Return what a student's shard holds, with the files that the first one knows."""
+        home = self._home(message["student"])
+        held = await self._asks[home](message)
+        if not home or held.status != HTTPStatus.OK:
+            return held
+        first = await self._asks[0]({**message, "copy": True})
+        return _merged([first], lambda bodies: held.body | {"files": bodies[0]["files"]})
 
     # Versions
 

@@ -26,7 +26,7 @@ from torchedu.serve.postgresql import (
     shown,
     url_of,
 )
-from torchedu.serve.tables import ABOUT, EVENTS, METADATA, SHARDS, VERSION
+from torchedu.serve.tables import ABOUT, EVENTS, METADATA, SHARDS, UNFINISHED, VERSION
 
 if os.name == "posix":
     import fcntl
@@ -34,6 +34,9 @@ if os.name == "posix":
 Synchronous = Literal["FULL", "NORMAL"]
 """When a commit is over: once the disk has it, or once the system has it. With ``NORMAL`` a machine
 that loses its power loses what it acknowledged last; a process that is killed loses nothing."""
+
+MOST = 1024
+"""Shards of a store."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,12 @@ def open_tables(place: str | Path | Store, synchronous: Synchronous = "FULL") ->
             f"⟦store⟧ {store} cannot be opened as a service's file ({error.orig}).",
             "Name a file that torchedu serve has made, or one that does not exist yet.",
         ) from None
+    if version == UNFINISHED:
+        engine.dispose()
+        raise ConfigError(
+            f"⟦store⟧ {store} is a copy that was not finished.",
+            "Divide the old store anew, to another one, and remove this.",
+        )
     if version not in (None, VERSION):
         engine.dispose()
         raise ConfigError(
@@ -187,6 +196,8 @@ def shards_of(place: str | Path | Store, wanted: int | None = None) -> list[Stor
     Raises:
         ConfigError: There are others, or one is missing.
     """
+    if wanted is not None and not 1 <= wanted <= MOST:
+        raise ConfigError(f"⟦shards⟧ is {wanted:,}.", f"It is from 1 to {MOST:,}.", value=wanted)
     first = Store.of(place)
     known = _known(first)
     if known is not None and known.shard:

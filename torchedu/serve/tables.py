@@ -1,8 +1,11 @@
-"""The tables of a service."""
+"""The tables of a service, and what every post asks of them."""
+
+from typing import Any
 
 from sqlalchemy import (
     DDL,
     BigInteger,
+    BindParameter,
     Column,
     Index,
     Integer,
@@ -10,11 +13,15 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    bindparam,
     event,
+    insert,
+    or_,
+    select,
 )
 
-VERSION = 1
-"""Of the tables."""
+VERSION, UNFINISHED = 1, 0
+"""Of the tables, and of those of a store that is still being copied."""
 
 METADATA = MetaData()
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")  # there whole numbers have one size
@@ -139,3 +146,22 @@ DERIVED = Table(
 )
 OF_STUDENTS = (STATES, MEMBERS, AUDIT, DECISIONS, OVERRIDES, DERIVED)
 """Tables beside the events whose rows are about students."""
+
+# Statements of every post, built once: to build one takes longer than to ask it.
+_ANY_STUDENTS: BindParameter[Any] = bindparam("students", expanding=True)
+ADD_EVENTS = insert(EVENTS)
+DIGESTS = select(EVENTS.c.id, EVENTS.c.digest).where(
+    EVENTS.c.id.in_(bindparam("ids", expanding=True))
+)
+# In the order of the fields of ``log.Snapshot``.
+SNAPSHOTS = select(STATES).where(
+    STATES.c.network == bindparam("network"), STATES.c.student.in_(_ANY_STUDENTS)
+)
+EVENTS_OF = select(EVENTS).where(
+    EVENTS.c.kind == bindparam("kind"), EVENTS.c.student.in_(_ANY_STUDENTS)
+)
+LATER_EVENTS_OF = EVENTS_OF.outerjoin_from(
+    EVENTS,
+    STATES,
+    (STATES.c.student == EVENTS.c.student) & (STATES.c.network == bindparam("network")),
+).where(or_(STATES.c.seq.is_(None), EVENTS.c.seq > STATES.c.seq))

@@ -290,7 +290,7 @@ class DeepSpeed(HasTraits, DDPStrategy):
         part, *_ = self._masters()
         flat = zero.optimizer.state.get(part, {})
         if flat and self.stage < 3:
-            zero._lazy_init_hp_params_optimizer_state()
+            self._link()
         states: dict[int, dict[str, Any]] = {}
         for number, parameter in enumerate(chain(*self._groups)) if flat else ():
             states[number] = {
@@ -318,8 +318,7 @@ class DeepSpeed(HasTraits, DDPStrategy):
                 for key, value in next(iter(states.values())).items()
             }
         if states and self.stage < 3:
-            zero._hp_optimizer_states_linked = False
-            zero._lazy_init_hp_params_optimizer_state()
+            self._link()
         parameters = list(chain(*self._groups))
         for number, state in states.items():
             for key, value in state.items():
@@ -329,6 +328,12 @@ class DeepSpeed(HasTraits, DDPStrategy):
         for name, parameter in self.task.named_parameters():
             if parameter.requires_grad:
                 self._put(parameter, checkpoint["state_dict"][name], None)
+
+    def _link(self) -> None:
+        """Let DeepSpeed know the state of every group: by itself it asks once the first has one."""
+        zero: Any = self.optimizers[0]
+        zero._hp_optimizer_states_linked = False
+        zero._lazy_init_hp_params_optimizer_state()
 
     def _put(self, parameter: Any, whole: Tensor, key: str | None) -> None:
         """Take this rank's part of a parameter's 32-bit weights, or of a state of its optimizer."""

@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 from torchedu.errors import ConfigError
 from torchedu.parallel import (
     StrategyTraits,
+    average_numbers,
     check_divisible,
     checkpoint_activations,
     fill,
@@ -202,9 +203,19 @@ class Divided(Filling):
         if deferred:
             net.empty(torch.device("cpu") if self.cpu_offload else self.root_device)
             fill(net, net.stored())
+        if (mesh := self._shards) is not None:
+            average_numbers(net, mesh, self.root_device)
         for child in module.children():  # what computes scores, say
             if child is not net:
                 child.to(self.root_device)
+
+    @property
+    def _shards(self) -> DeviceMesh | None:
+        """The devices that average gradients, or keep parts; None where all compute together."""
+        assert self.mesh is not None
+        if self.mesh.size() == self.tensor_size > 1:
+            return None
+        return self.mesh["replicate", "shard"] if self.replicas > 1 else self.mesh["shard"]
 
     def divide(self, net: nn.Module) -> None:
         """Divide a network as it stands, which may have shapes alone, on the meta device."""
@@ -213,11 +224,11 @@ class Divided(Filling):
             tensor(net, self.mesh["tensor"])
         if self.activation_checkpointing:
             checkpoint_activations(net)
-        if self.tensor_size == 1 or self.mesh.size() > self.tensor_size:
+        if (mesh := self._shards) is not None:
             mixed = isinstance(self.precision_plugin, MixedPrecision)
             shard(
                 net,
-                self.mesh["replicate", "shard"] if self.replicas > 1 else self.mesh["shard"],
+                mesh,
                 torch.bfloat16 if mixed else None,
                 torch.bfloat16 if self.bf16_gradients else torch.float32,
                 self.cpu_offload,

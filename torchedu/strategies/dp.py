@@ -11,8 +11,10 @@ from lightning import LightningModule, Trainer
 from lightning.fabric.utilities.apply_func import apply_to_collection
 from lightning.pytorch.strategies import ParallelStrategy
 from torch import Tensor, nn
+from torch.nn.parallel.scatter_gather import gather
 
 from torchedu.errors import ConfigError
+from torchedu.models.network import Network
 from torchedu.parallel import network_of
 
 
@@ -66,7 +68,10 @@ class DP(ParallelStrategy):
         if len(devices) > 1:
             # On the object, so that names of weights and what else a network has stay as they are.
             on_cpu = self.root_device.type == "cpu"
-            net.forward = _Threads(net, len(devices)) if on_cpu else _Replicas(net, devices).forward
+            at = net.rows_at if isinstance(net, Network) else 0
+            net.forward = (
+                _Threads(net, len(devices), at) if on_cpu else _Replicas(net, devices, at).forward
+            )
 
     def model_to_device(self) -> None:
         """Put the network on the first device."""
@@ -102,7 +107,11 @@ class DP(ParallelStrategy):
 
 
 class _Replicas(nn.DataParallel[Any]):
-    """Runs copies of a network, one on each GPU."""
+    """Runs copies of a network, one on each GPU, and gathers rows where its output has them."""
+
+    def __init__(self, net: nn.Module, devices: Sequence[torch.device], rows_at: int) -> None:
+        super().__init__(net, [*devices])
+        self._rows_at = rows_at
 
     def replicate(self, module: Any, device_ids: Any) -> list[Any]:
         """Return a copy of the network on each device, which divides nothing any more."""
@@ -113,13 +122,18 @@ class _Replicas(nn.DataParallel[Any]):
         devices = [torch.device("cuda", i) for i in self.device_ids]
         return _outputs(replicas, inputs, kwargs, devices)
 
+    def gather(self, outputs: Any, output_device: Any) -> Any:
+        """Return the rows of all copies on the first device."""
+        return gather(outputs, output_device, dim=self._rows_at)
+
 
 class _Threads:
     """Runs a network in several threads of a CPU."""
 
-    def __init__(self, net: nn.Module, number: int) -> None:
+    def __init__(self, net: nn.Module, number: int, rows_at: int = 0) -> None:
         self.net = net
         self.number = number
+        self._rows_at = rows_at
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """Return the network's output for a batch, divided by its rows."""
@@ -128,7 +142,8 @@ class _Threads:
             parts.extend(self._part((inputs, named), i) for i in range(self.number))
         nets = [_undivided(_twin(self.net, {})) for _ in parts]
         rows, keywords = ([part[i] for part in parts] for i in range(2))
-        return _joined(_outputs(nets, rows, keywords, [torch.device("cpu")] * len(parts)))
+        outputs = _outputs(nets, rows, keywords, [torch.device("cpu")] * len(parts))
+        return _joined(outputs, self._rows_at)
 
     def _part(self, whole: Any, i: int) -> Any:
         return apply_to_collection(whole, Tensor, lambda x: x.chunk(self.number)[i])
@@ -181,7 +196,7 @@ def _outputs(
     return [done[i] for i in range(len(nets))]
 
 
-def _joined(outputs: Sequence[Any]) -> Any:
+def _joined(outputs: Sequence[Any], rows_at: int) -> Any:
     if isinstance(outputs[0], Tensor):
-        return torch.cat(cast(Any, outputs))
-    return tuple(_joined(part) for part in zip(*outputs, strict=True))
+        return torch.cat(cast(Any, outputs), rows_at)
+    return tuple(_joined(part, rows_at) for part in zip(*outputs, strict=True))

@@ -16,19 +16,15 @@ from typing import Any
 
 import ray
 from ray import tune
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-import torchedu
 from torchedu.errors import ConfigError, TrainingError
+from torchedu.ray_address import of_nodes
 from torchedu.tune.check import Devices
 from torchedu.tune.forks import end_with
 from torchedu.tune.results import WHOLE, standing
 from torchedu.tune.space import Space
 from torchedu.tune.study import LIVES, Study
 from torchedu.tune.workers import LOOK, ended_with_this, speak_apart, work
-
-PATIENCE = 60.0
-"""Seconds that each node has to say what it sees of the study."""
 
 
 def work_on_ray(
@@ -55,7 +51,7 @@ def work_on_ray(
     """
     here = str(Path.cwd())
     room, ranks = _room(devices), devices.ranks
-    _seen(study, here)
+    _seen(study)
     ended = sum(trial.state.is_finished() for trial in study.trials())
     run = partial(_trial, parts=study.parts, space=space, most=most, ranks=ranks, home=here)
     tuner = tune.Tuner(
@@ -101,29 +97,9 @@ def _room(devices: Devices) -> dict[str, float]:
     )
 
 
-def _seen(study: Study, home: str) -> None:
+def _seen(study: Study) -> None:
     """Refuse a cluster of which a node does not see the study's folder, or has another torchedu."""
-    asked = {
-        node["NodeManagerAddress"]: ray.remote(num_cpus=0)(_sees)
-        .options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False))
-        .remote(home, str(study.folder / "study.yaml"))
-        for node in ray.nodes()
-        if node["Alive"]
-    }
-    for address, answer in asked.items():
-        try:
-            version, text = ray.get(answer, timeout=PATIENCE)
-        except ray.exceptions.RayError as error:
-            raise ConfigError(
-                f"⟦engine⟧ ray: the node {address} has no torchedu ({type(error).__name__}).",
-                "Install the same on all nodes.",
-            ) from None
-        if version != torchedu.__version__:
-            raise ConfigError(
-                f"⟦engine⟧ ray: the node {address} has torchedu {version}, and this is "
-                f"{torchedu.__version__}.",
-                "Install the same on all nodes.",
-            )
+    for address, text in of_nodes(_text, str(study.folder / "study.yaml")).items():
         if study.token not in text:
             raise ConfigError(
                 f"⟦study⟧ {study.folder} is not seen by the node {address}.",
@@ -131,13 +107,11 @@ def _seen(study: Study, home: str) -> None:
             )
 
 
-def _sees(home: str, file: str) -> tuple[str, str]:
-    """Return, on a node, its torchedu's version and what stands in a file."""
+def _text(file: str) -> str:
     try:
-        os.chdir(home)
-        return torchedu.__version__, Path(file).read_text("utf-8")
+        return Path(file).read_text("utf-8")
     except OSError:
-        return torchedu.__version__, ""
+        return ""
 
 
 def _trial(

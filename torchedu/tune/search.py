@@ -70,7 +70,7 @@ def search(
             stack.enter_context(cluster())
         known = in_process(checked, asked, space) if apart else checked(asked, space)
         study = Study(folder, asked, known.goals, storage, known.most)
-        study.offer([known.recipe, *past])
+        study.offer(known.recipe, past)
 
         def look() -> None:
             show(standing(study))

@@ -153,12 +153,17 @@ class Study:
         """Return the folder of a trial's run."""
         return self.folder / "trials" / f"{number:04d}"
 
-    def offer(self, first: Sequence[dict[str, Any]]) -> None:
-        """Let the first trials of a new study have some values, such as those of the recipe."""
+    def offer(self, recipe: dict[str, Any], past: Sequence[dict[str, Any]] = ()) -> None:
+        """Let the next trials have some values.
+
+        Args:
+            recipe: Those of the first trial of a new study; drawn where there are none.
+            past: Others, each of which is tried once, also where a study has begun without it.
+        """
         with alone(self.folder):
-            if not self.study.get_trials(deepcopy=False):
-                for named in filter(None, first):
-                    self.study.enqueue_trial(named, skip_if_exists=True)
+            new = not self.study.get_trials(deepcopy=False)
+            for named in filter(None, [recipe, *past] if new else past):
+                self.study.enqueue_trial(named, skip_if_exists=True)
 
     def claim(self, most: int) -> optuna.Trial | None:
         """Take up a trial whose worker is gone, or else begin one; None where there is neither.

@@ -304,10 +304,10 @@ def _of_word(name: str, kind: Any, value: Any) -> Any:
 def _followed(
     pieces: Iterator[Any], bad: BadRows, progress: Callable[[int], None] | None
 ) -> Iterator[Any]:
-    """Count the rows that are read, after what becomes of each piece was done; check the drops."""
+    """Count the rows that are read; check the drops once all are."""
     for piece in pieces:
-        yield piece
         bad.rows += len(piece.place) if isinstance(piece, Piece) else 1
+        yield piece
         if progress is not None:
             progress(bad.rows)
     bad.refuse_most()

@@ -33,7 +33,9 @@ class Speech(Kind):
     """Answers typed and spoken, of two windows; log odds of each place on each scale come out."""
 
     network = SpokenGrader
-    sizes: ClassVar = {"num_scores": 2, "num_places": 5, "num_bands": 9, "text_dim": 0}
+    sizes: ClassVar = {
+        "num_scores": 2, "num_places": 5, "num_bands": 9, "text_dim": 0, "speech_dim": 0,
+    }  # fmt: skip
     step_dims = "UI"
     loose = ("frame_BWIF",)
     contracts = named(missing)

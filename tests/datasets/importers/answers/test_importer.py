@@ -295,8 +295,7 @@ import_data("csv", *sys.argv[1:], progress=lambda rows: os._exit(9))
 def test_what_a_killed_import_leaves_goes_with_the_next(tmp_path: Path) -> None:
     raw, out = write_csv(tmp_path / "a.csv", answers()), tmp_path / "a.store"
     assert subprocess.run([sys.executable, "-c", KILLED, str(raw), str(out)]).returncode == 9
-    (left,) = set(tmp_path.iterdir()) - {raw}
-    assert list(left.iterdir())
+    assert any(list(left.iterdir()) for left in set(tmp_path.iterdir()) - {raw})
     import_data("csv", raw, out)
     assert set(tmp_path.iterdir()) == {raw, out}
 

@@ -1,5 +1,7 @@
 """Students' answers: raw files to a store, whatever the format."""
 
+import importlib.metadata
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +12,14 @@ from torchedu.datasets.describe import describe
 from torchedu.datasets.importers.answers.intake import Intake
 from torchedu.datasets.importers.answers.skill_table import read_skill_table
 from torchedu.datasets.importers.importer import Importer
+from torchedu.datasets.importers.reading import text
+from torchedu.datasets.importers.reading.begun import Begun, begun
 from torchedu.datasets.importers.reading.clock import Timed
 from torchedu.datasets.importers.reading.durations import Durations, DurationUnit
 from torchedu.datasets.importers.reading.marks import Marked
-from torchedu.datasets.importers.reading.rows import BadRows, Reading
+from torchedu.datasets.importers.reading.rows import BadRows, Places, Reading
 from torchedu.datasets.importers.reading.skills import Skills
 from torchedu.datasets.importers.reading.text import locate
-from torchedu.files import scratch
 
 
 @dataclass(kw_only=True)
@@ -57,14 +60,49 @@ class AnswerImporter(Timed, Marked, Importer):
             )
         separator = self.skill_separator if reading.separator is None else reading.separator
         durations = Durations(reading.response_time_unit or self.response_time_unit)
-        with scratch(out) as folder:
+        with begun(out, _asked(reading, about, table) if reading.goes_on else None) as progress:
             intake = Intake(
-                reading, bad, folder, marks=self.marks(reading.decimal),
+                reading, bad, progress.folder, marks=self.marks(reading.decimal),
                 clock=self.clock(reading.unit), durations=durations,
                 skills=Skills(separator, table), merge_skill_rows=self.merge_skill_rows,
                 asks=self.unmarked == "ask",
             )  # fmt: skip
             with closing(intake):
-                for piece in reading.pieces:
-                    intake.take(piece)
+                _gathered(reading, bad, intake, progress)
+                if progress.said:
+                    about["interrupted"] = progress.said
                 intake.write(out, about)
+
+
+def _asked(reading: Reading, about: Mapping[str, Any], table: object) -> dict[str, Any]:
+    """Return what tells one import from another, as plain JSON."""
+    infos = (source.system.get_file_info(source.path) for source in reading.sources)
+    return {
+        "version": importlib.metadata.version("torchedu"), "blocks": text.BLOCK_BYTES,
+        "about": about, "table": table, "files": [source.name for source in reading.sources],
+        "changed": [[info.size, info.mtime_ns] for info in infos],
+    }  # fmt: skip
+
+
+def _gathered(reading: Reading, bad: BadRows, intake: Intake, progress: Begun) -> None:
+    """Take all rows and gather them; go on where an interrupted import was."""
+    place, earlier = 0, progress.find()
+    if earlier is not None and intake.go_on(earlier["intake"]):
+        place = bad.places.begin = int(earlier["place"])
+        reading.unfilled.intersection_update(earlier["unfilled"])
+        progress.take_up(bad.rows)
+    elif earlier is not None:
+        progress.refuse("the rows that it had read are damaged")
+
+    def note(place: int) -> None:
+        known = {"place": place, "unfilled": sorted(reading.unfilled), "intake": intake.noted()}
+        progress.note(bad.rows, known)
+
+    for piece in reading.pieces:
+        intake.take(piece)
+        if len(piece.place) and progress.due(bad.rows, len(intake.students.numbers)):
+            note(int(piece.place[-1]))
+    if place < Places.END:
+        intake.gather()
+        if progress.rows:  # what takes no time need not be noted
+            note(Places.END)

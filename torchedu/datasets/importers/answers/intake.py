@@ -1,5 +1,6 @@
 """From an importer's rows to a store: checks, names to ids, whole students in order."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from torchedu.datasets.answers import AnswerWriter
 from torchedu.datasets.grouping import Grouping, Students
-from torchedu.datasets.importers.reading import values
+from torchedu.datasets.importers.reading import kept, values
 from torchedu.datasets.importers.reading.clock import Clock, shown
 from torchedu.datasets.importers.reading.columns import ANSWER_ID
 from torchedu.datasets.importers.reading.durations import Durations
@@ -38,12 +39,17 @@ class Intake:
         bad: What becomes of bad rows.
         marks: Reads the marks.
         clock: Reads the times.
-        folder: An empty folder for spilled columns.
+        folder: A folder for spilled columns.
         durations: Reads the response times.
         skills: Names and checks skills.
         merge_skill_rows: Whether rows that differ in nothing but the skill are one answer.
         asks: Whether rows without a mark are questions, and not bad.
     """
+
+    kept = (
+        "bad", "marks", "clock", "students", "items", "skills", "durations", "fractional",
+        "attempted", "_uncounted", "_groups",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -97,51 +103,70 @@ class Intake:
                 sieve.refuse(reason, there, column=field.name)
                 batch = batch.set_column(index, field.name, pa.nulls(len(there), pa.string()))
         student, item = (values.encoded(batch.column(name)) for name in ("student", "item"))
-        kept: dict[str, NDArray[Any]] = {"place": piece.place}
+        table: dict[str, NDArray[Any]] = {"place": piece.place}
         correct = batch.column("correct")
         if "full_mark" in batch.schema.names:
             correct = of_full(correct, batch.column("full_mark"))
-        kept["correct"] = self._marks(sieve, student, item, correct)
+        table["correct"] = self._marks(sieve, student, item, correct)
         if "time" in self._has:
             time = self.clock.take(sieve, batch.column("time"))
-            kept["time"], kept["kind"] = time.value, time.kind
+            table["time"], table["kind"] = time.value, time.kind
         if "response_time" in self._has:
-            kept["response_time"] = self.durations.take(sieve, batch.column("response_time"))
+            table["response_time"] = self.durations.take(sieve, batch.column("response_time"))
         if "attempt" in self._has:
             number, wrong = values.numbers(batch.column("attempt"))
             sieve.refuse("the attempt is not a number", wrong, column="attempt")
             counted = (number >= 0) & (number < 2**31) & (number % 1 == 0)
             self._uncounted += int((~counted & ~np.isnan(number) & sieve.keep).sum())
-            kept["attempt"] = np.where(counted, number, 0)
+            table["attempt"] = np.where(counted, number, 0)
         if "order" in self._has:
-            kept["order"], wrong = values.numbers(batch.column("order"))
+            table["order"], wrong = values.numbers(batch.column("order"))
             sieve.refuse("the order is not a number", wrong, column="order")
         if ANSWER_ID in self._has:
             ids = values.names(batch.column(ANSWER_ID))
             sieve.refuse("the answer id is missing", ids.is_null().to_numpy(False))
-            kept["answer_id"] = hashes(ids)
+            table["answer_id"] = hashes(ids)
         self.skills.check(sieve, item)
 
         keep, mask = sieve.keep, pa.array(sieve.keep)
         if not keep.all():
-            kept = {name: array[keep] for name, array in kept.items()}
+            table = {name: array[keep] for name, array in table.items()}
         # Names are numbered last, so that a dropped row leaves no name behind.
-        kept["item"] = self.items.encode(item.kept(keep))
+        table["item"] = self.items.encode(item.kept(keep))
         who = self.students.encode(student.kept(keep))
         if "skill" in self._has:
-            kept["skill"] = self.skills.take(kept["item"], batch.column("skill").filter(mask))
+            table["skill"] = self.skills.take(table["item"], batch.column("skill").filter(mask))
         for name, group in self._groups.items():
             group.take(who, batch.column(name).filter(mask))
-        if "time" in kept:
-            self.clock.see(kept["time"], kept["kind"])
-        if "attempt" in kept:
-            self.attempted |= bool(kept["attempt"].any())
-        self.fractional |= bool((kept["correct"] % 1 > 0).any())
-        self._rows.add(who, kept)
+        if "time" in table:
+            self.clock.see(table["time"], table["kind"])
+        if "attempt" in table:
+            self.attempted |= bool(table["attempt"].any())
+        if not self.fractional:
+            self.fractional = bool((table["correct"] > np.floor(table["correct"])).any())
+        self._rows.add(who, table)
         return len(who)
 
-    def write(self, out: Path, about: dict[str, Any]) -> None:
-        """Write the store of all rows taken.
+    def noted(self) -> dict[str, Any]:
+        """Tell what ``go_on`` needs; plain JSON."""
+        return {"known": kept.noted(self), "rows": self._rows.noted()}
+
+    def go_on(self, noted: Mapping[str, Any]) -> bool:
+        """Take up all that another process had taken, with the same folder and options.
+
+        Args:
+            noted: What its ``noted`` told.
+
+        Returns:
+            Whether the spilled columns are as they were; else nothing was taken up.
+        """
+        there = self._rows.go_on(noted["rows"])
+        if there:
+            kept.restored(self, noted["known"])
+        return there
+
+    def gather(self) -> None:
+        """Judge what only all rows together show, and put those of each student together.
 
         Raises:
             DataError: There are no answers, or rows break what only the whole file could show.
@@ -154,6 +179,15 @@ class Intake:
             self.clock.decide(file)
             self._check_times()
             self.bad.refuse_most()
+        self._rows.gather(self.students.ordered()[1])
+
+    def write(self, out: Path, about: dict[str, Any]) -> None:
+        """Write the store of all rows taken, once they were gathered.
+
+        Raises:
+            DataError: Rows tell an answer again.
+        """
+        self._rows.forget_spilled()
         item_names, item_order = self.items.ordered()
         item_ids = (RESERVED + inverse(item_order)).astype(np.int32)
         skill_names, item_skills = self.skills.finish(self.items, item_ids)

@@ -14,7 +14,7 @@ from torchedu.bounded import DEPTH, opening, parse_json
 from torchedu.datasets.importers.answers.tables import AnswerTables
 from torchedu.datasets.importers.reading.columns import ColumnMap
 from torchedu.datasets.importers.reading.objects import array, is_array
-from torchedu.datasets.importers.reading.rows import BadRows, FileRows, Piece
+from torchedu.datasets.importers.reading.rows import BadRows, FileRows, Piece, Places
 from torchedu.datasets.importers.reading.tables import Table
 from torchedu.datasets.importers.reading.text import Block, Source, blocks
 
@@ -22,14 +22,17 @@ from torchedu.datasets.importers.reading.text import Block, Source, blocks
 class _Lines:
     """A file of JSON lines, whose keys are its headings."""
 
+    goes_on = True
+
     def __init__(self, source: Source, encoding: str) -> None:
         self.source, self._encoding = source, encoding
         self.headings, self.heading_row, self.notes = _keys(source, encoding), None, ()
 
     def pieces(self, matched: ColumnMap, bad: BadRows) -> Iterator[Piece]:
         places = bad.of(self.source)
-        for block in _lines(self.source, self._encoding):
-            yield _piece(block, matched, places)
+        for block in _lines(self.source, self._encoding) if places.read < Places.END else ():
+            if block.line > places.read:
+                yield _piece(block, matched, places)
 
 
 def _lines(source: Source, encoding: str) -> Iterator[Block]:

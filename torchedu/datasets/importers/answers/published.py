@@ -25,7 +25,7 @@ class _Joined:
     def __init__(self, table: Table, heads: Sequence[str]) -> None:
         self.source, self.heading_row = table.source, table.heading_row
         self._table, self._heads = table, heads
-        self.notes = table.notes
+        self.notes, self.goes_on = table.notes, table.goes_on
         self.headings = [*table.headings, *heads]
 
     def pieces(self, matched: ColumnMap, bad: BadRows) -> Iterator[Piece]:

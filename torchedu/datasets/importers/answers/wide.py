@@ -29,6 +29,8 @@ NO_ANSWER = "students without a mark in any question"
 class _Wide:
     """A table with a row a student, read as one with a row an answer."""
 
+    goes_on = False
+
     def __init__(self, table: Table, rules: Sequence[Rule], given: "WideAnswers") -> None:
         self.source, self.heading_row = table.source, table.heading_row
         self._table, self.notes = table, [*table.notes]

@@ -65,6 +65,11 @@ class Clock:
         ConfigError: The zone is not known.
     """
 
+    kept = (
+        "_kinds", "_classes", "_least", "_most", "_smallest", "_largest", "_whole_days",
+        "_fractions", "_digits", "_unit", "_kind", "_low", "_high", "_open", "_notes", "_day_first",
+    )  # fmt: skip
+
     def __init__(
         self,
         unit: TimeUnit = "auto",

@@ -42,6 +42,8 @@ _DIVIDING_COMMA = re.compile(r"(?<!\d),|,(?!\d)")
 class Table:
     """A CSV file whose first line holds the headings."""
 
+    goes_on = True
+
     def __init__(self, source: Source, delimiter: str | None, encoding: str) -> None:
         self.source = source
         self.encoding = encoding
@@ -58,6 +60,7 @@ class Table:
         row, headings = next(first_records(text, self.delimiter), (1, []))
         self.headings = [heading.strip() for heading in unguarded_texts(headings)]
         self._written = tuple(self.headings)  # who reads the table may tell equal ones apart
+        self._apostrophes = False  # a guard is one; most files have none, which is seen at once
         self.heading_row = first.line + row - 1
         shown = DELIMITERS.get(self.delimiter, repr(self.delimiter))
         note = f"{source.base}: fields are divided by {shown}."
@@ -91,13 +94,14 @@ class Table:
     def _unguarded(self, pieces: Iterator[Piece], wanted: Mapping[str, int]) -> Iterator[Piece]:
         guarded: set[str] | None = None
         for piece in pieces:
-            if guarded is None and may_be_guarded(piece.batch):
+            if guarded is None and self._apostrophes and may_be_guarded(piece.batch):
                 guarded = self._guarded(wanted)
             yield piece._replace(batch=without_guard(piece.batch, guarded or set()))
 
     def _lines(self) -> Iterator[Block]:
-        lines = blocks(self.source, self.encoding, quoted=True)
-        return (without_lines(block, self.heading_row) for block in lines)
+        for block in blocks(self.source, self.encoding, quoted=True):
+            self._apostrophes = self._apostrophes or b"'" in block.data
+            yield without_lines(block, self.heading_row)
 
     def _guarded(self, wanted: Mapping[str, int]) -> set[str]:
         """Read the file once more, and return the columns that are guarded from end to end."""
@@ -156,7 +160,11 @@ def records(
         cut: What is said of these, and what to do.
     """
     rows, cut = bad.of(source), cut or (f"the line does not have {fields} fields", COMPLETE)
+    if rows.read >= Places.END:
+        return
     for block in lines:
+        if block.line <= rows.read:
+            continue
         block, lone, first = without_lone_quotes(block, fields, delimiter)
         rows.refuse(LONE[0], lone, LONE[1], first)
         table = parse(block, fields, wanted, delimiter, source.name)
@@ -299,7 +307,7 @@ def parse(
         cut.append((row.number, row.text))
         return "skip"
 
-    if not block.data.strip():
+    if not block.data or block.data.isspace():
         none = np.zeros(0, np.int64)
         return Parsed(pa.RecordBatch.from_pylist([], schema=schema), none, none, None)
     try:

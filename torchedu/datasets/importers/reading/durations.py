@@ -26,6 +26,8 @@ class Durations:
         unit: Their unit; ``auto`` is seconds, unless half of them are over nine minutes then.
     """
 
+    kept = ("_doublings", "_unknown")
+
     def __init__(self, unit: DurationUnit = "auto") -> None:
         self._unit = unit
         self._doublings = np.zeros(64, np.int64)

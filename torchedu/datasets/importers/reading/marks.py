@@ -139,6 +139,8 @@ class Marks:
         ConfigError: A word is both right and wrong, or the full mark is not above 0.
     """
 
+    kept = ("_seen", "_extra", "_deducted")
+
     def __init__(
         self,
         right: Sequence[str] = (),

@@ -1,6 +1,7 @@
 """Names to numbers while they are met; ids in natural order when all are known."""
 
 import hashlib
+from itertools import chain, repeat
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,8 @@ from torchedu.schema import GROUP, RESERVED, UNKNOWN, Names
 class Numbering:
     """Gives every new name the next number, in the order names are met."""
 
+    kept = ("numbers",)
+
     def __init__(self) -> None:
         self.numbers: dict[str, int] = {}
 
@@ -22,9 +25,11 @@ class Numbering:
         """Return each row's number, -1 where it has no name; shape (rows,)."""
         used = np.zeros(len(names.names) + 1, bool)
         used[names.code] = True
-        table = np.full(len(names.names) + 1, -1, np.int32)
         known = self.numbers
-        for i in np.flatnonzero(used[:-1]).tolist():
+        # Nearly all are known: those are looked up without a step of Python for each.
+        numbers = map(known.get, map(str, names.names), repeat(-1))
+        table = np.fromiter(chain(numbers, [-1]), np.int32, len(used))
+        for i in np.flatnonzero(used[:-1] & (table[:-1] < 0)).tolist():
             table[i] = known.setdefault(str(names.names[i]), len(known))
         return table[names.code]
 
@@ -48,6 +53,8 @@ class Groups:
     Args:
         name: Its column, ``group.<attribute>``.
     """
+
+    kept = ("_values", "_of", "_changed")
 
     def __init__(self, name: str) -> None:
         self.name = name

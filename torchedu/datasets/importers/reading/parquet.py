@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as arrow_parquet
 
 from torchedu.datasets.importers.reading.columns import ColumnMap
-from torchedu.datasets.importers.reading.rows import BadRows, Piece
+from torchedu.datasets.importers.reading.rows import BadRows, Piece, Places
 from torchedu.datasets.importers.reading.text import EMPTY, Source
 
 SUFFIXES = (".parquet", ".pq")
@@ -16,6 +16,8 @@ BATCH_ROWS = 1 << 16
 
 class Table:
     """A Parquet file, whose columns have their names as headings."""
+
+    goes_on = True
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -26,17 +28,28 @@ class Table:
     def pieces(self, matched: ColumnMap, bad: BadRows) -> Iterator[Piece]:
         """Read the wanted columns, batch by batch; rows are counted from 1."""
         places, row = bad.of(self.source), 1
+        if places.read >= Places.END:
+            return
         headings = list(dict.fromkeys(matched.taken.values()))
         with _open(self.source) as table:
+            sizes = [table.metadata.row_group(i).num_rows for i in range(table.num_row_groups)]
+            ends = np.cumsum(sizes)
+            whole = int(np.searchsorted(ends, places.read, side="right"))
+            row += int(ends[whole - 1]) if whole else 0
             try:
-                for batch in table.iter_batches(BATCH_ROWS, columns=headings, use_threads=False):
+                for batch in table.iter_batches(
+                    BATCH_ROWS, range(whole, len(sizes)), headings, use_threads=False
+                ):
+                    rows = row + np.arange(batch.num_rows, dtype=np.int64)
+                    row += batch.num_rows
+                    if row <= places.read + 1:
+                        continue
                     named = pa.RecordBatch.from_arrays(
                         [_plain(batch.column(heading)) for heading in matched.taken.values()],
                         names=list(matched.taken),
                     )
-                    rows = row + np.arange(batch.num_rows, dtype=np.int64)
-                    row += batch.num_rows
-                    yield places.piece(named, rows)
+                    old = max(0, places.read + 1 - int(rows[0]))
+                    yield places.piece(named.slice(old), rows[old:])
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
                 problem = f"the Parquet file cannot be read on ({error})."
                 remedy = "It is cut or damaged: write it again."

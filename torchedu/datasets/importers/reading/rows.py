@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -48,6 +48,9 @@ class Reading(NamedTuple):
         separator: What stands between the skills of a text, where the format fixes it; "" where a
             text is always one skill.
         raw: What the user named, for errors about the whole.
+        goes_on: Whether the pieces begin after ``Places.begin``, where that is set before the first
+            of them is asked for.
+        unfilled: Columns that the user named and in which no value has stood yet.
     """
 
     pieces: Iterator[Any]
@@ -60,6 +63,8 @@ class Reading(NamedTuple):
     decimal: Literal[".", ","] = "."
     separator: str | None = None
     raw: str = ""
+    goes_on: bool = False
+    unfilled: set[str] = set()  # noqa: RUF012 (nobody adds to it)
 
 
 CORRECT = "Correct the row, or give ⟦on_bad_row⟧ drop."
@@ -74,10 +79,19 @@ def texts(columns: Mapping[str, Sequence[str | None]]) -> pa.RecordBatch:
 
 
 class Places:
-    """Numbers for the places of rows, so that a row can be named long after it was read."""
+    """Numbers for the places of rows, so that a row can be named long after it was read.
+
+    Attributes:
+        files: The names of the files so far.
+        begin: The last row that is not to be read again, as ``code`` has it; 0 for none.
+    """
+
+    END = 1 << 62
+    """Behind all rows of all files."""
 
     def __init__(self) -> None:
         self.files: list[str] = []
+        self.begin = 0
 
     def file(self, name: str) -> int:
         """Take up a file and return its number."""
@@ -105,6 +119,8 @@ class BadRows:
 
     places: Places
     action: OnBadRow = "error"
+    kept: ClassVar[tuple[str, ...]] = ("rows", "_dropped", "_lost")
+
     rows: int = 0
     _dropped: dict[str, dict[str, Any]] = field(default_factory=dict)
     _lost: Counter[str] = field(default_factory=Counter)  # bad ones among the dropped
@@ -198,6 +214,12 @@ class FileRows(NamedTuple):
 
     bad: BadRows
     number: int
+
+    @property
+    def read(self) -> int:
+        """How many of its first rows are not to be read again; see ``Places.begin``."""
+        file, row = divmod(self.bad.places.begin, 1 << _ROW_BITS)
+        return row if file == self.number else (self.bad.places.END if self.number < file else 0)
 
     def places(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return a number for each row, counted from 1; see ``Places.code``."""

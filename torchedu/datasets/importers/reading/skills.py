@@ -25,6 +25,8 @@ class Skills:
             item or a skill that the table lacks is an error.
     """
 
+    kept = ("_texts", "_latest", "_pairs")
+
     def __init__(
         self, separator: str = ";", table: Mapping[str, Sequence[str]] | None = None
     ) -> None:

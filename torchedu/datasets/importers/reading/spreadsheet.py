@@ -39,6 +39,8 @@ class Workbook:
         MissingExtraError: What reads workbooks is not installed.
     """
 
+    goes_on = False
+
     def __init__(self, source: Source) -> None:
         self.source = source
         self.headings: list[str] = []

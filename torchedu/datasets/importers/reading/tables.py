@@ -49,6 +49,10 @@ class Table(Protocol):
     def notes(self) -> Sequence[str]:
         """What a user should know of how it is read; whole once it is."""
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether it is read from ``FileRows.read`` on."""
+
     def pieces(self, matched: ColumnMap, bad: BadRows) -> Iterator[Piece]:
         """Read the columns that were found, some rows at a time."""
 
@@ -155,12 +159,15 @@ class Headed:
         paired = bool(self.part) and self.part not in taken and len(set(parts)) > 1
         paired = paired and None not in parts
 
+        empty = {name for name in taken if name in self._named()}
+
         def pieces() -> Iterator[Piece]:
-            empty = {name for name in taken if name in self._named()}
             for table, columns, absent, own in zip(tables, maps, lacking, parts, strict=True):
                 for piece in table.pieces(columns, bad):
                     batch = piece.batch
-                    empty -= {n for n in empty - {*absent} if batch[n].null_count < len(batch)}
+                    empty.difference_update(
+                        {n for n in empty - {*absent} if batch[n].null_count < len(batch)}
+                    )
                     for name in absent:
                         batch = batch.append_column(name, pa.nulls(len(batch), pa.string()))
                     if paired:
@@ -180,6 +187,8 @@ class Headed:
             tuple(ignored),
             notes,
             decimal="." if points else ",",
+            goes_on=all(table.goes_on for table in tables),
+            unfilled=empty,
         )
 
     def _named(self) -> set[str]:

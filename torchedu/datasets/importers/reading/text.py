@@ -13,7 +13,7 @@ from pyarrow import fs
 from torchedu.datasets.importers.reading import archive, magic
 from torchedu.errors import ConfigError, DataError
 
-BLOCK_BYTES = 4 << 20
+BLOCK_BYTES = 8 << 20
 """How much of a file is read at a time."""
 MOST_BYTES = 64 << 20
 """A longer stretch without the end of a line (or of a quoted field) is taken for an error."""
@@ -263,7 +263,7 @@ def blocks(source: Source, encoding: str = "utf-8", *, quoted: bool = False) -> 
                 end = len(rest)
             if end:
                 block, rest = rest[:end], rest[end:]
-                if block.strip():
+                if not block.isspace():
                     empty = False
                     yield Block(line, block)
                 line += num_lines(block)

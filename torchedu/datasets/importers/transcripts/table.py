@@ -19,6 +19,8 @@ TRANSCRIPT = "transcript"
 class _Lessons:
     """A table of sentences, which is one lesson where no column tells lessons apart."""
 
+    goes_on = False
+
     def __init__(self, table: Table) -> None:
         self.source, self._table = table.source, table
         self.headings, self.heading_row = table.headings, table.heading_row
