@@ -94,6 +94,17 @@ def test_time_is_stretched_from_the_first_frame_to_the_last() -> None:
     assert steps[now[:, 1:]].min() >= 0
 
 
+def test_some_recordings_get_noise_that_hides_what_is_quieter() -> None:
+    torch.manual_seed(0)
+    silence = torch.full((400, 30, 20), -20.0)
+    noisy = Varied(0.2)._noisy(silence)
+    chosen = (noisy != silence).flatten(1).any(1)
+    assert 0.3 < chosen.float().mean() < 0.5
+    assert noisy[chosen].mean() > -8
+    loud = torch.full((400, 30, 20), 8.0)
+    torch.testing.assert_close(Varied(0.2)._noisy(loud), loud, atol=0.1, rtol=0)
+
+
 def test_numbers_that_are_no_bands_stay_in_their_places() -> None:
     torch.manual_seed(0)
     x, heard = waves()

@@ -71,15 +71,15 @@ class Varied(nn.Module):
 
     Recordings are spoken faster or more slowly (Ko et al., Interspeech 2015), their bands are moved
     and stretched, as voices of other lengths of the throat do (Jaitly and Hinton, ICML workshop
-    2013), they get the colour of another room, and stretches of bands and of time are hidden
-    (SpecAugment, Park et al., https://arxiv.org/abs/1904.08779).
+    2013), they get the colour of another room, or its noise, and stretches of bands and of time
+    are hidden (SpecAugment, Park et al., https://arxiv.org/abs/1904.08779).
 
     Args:
         share: How much: time is stretched and bands move by so large a share at most, twice it is
-            the spread of each wave of a colour, in the frames' logarithms, and twice it of bands
-            and once of frames is hidden at most.
+            the spread of each wave of a colour, in the frames' logarithms, and the chance of
+            noise, and twice it of bands and once of frames is hidden at most.
         bands: Whether the numbers of a frame are bands of pitch; others are neither moved nor
-            coloured.
+            coloured, and get no noise.
     """
 
     def __init__(self, share: float, bands: bool = True) -> None:
@@ -98,7 +98,7 @@ class Varied(nn.Module):
         drawn_B7 = torch.rand(len(frame_BIF), 7, device=frame_BIF.device)
         frame_BIF, heard_BI = self._paced(frame_BIF, heard_BI, drawn_B7[:, 6:])
         if self.bands:
-            frame_BIF = self._coloured(self._moved(frame_BIF, drawn_B7[:, :2]))
+            frame_BIF = self._noisy(self._coloured(self._moved(frame_BIF, drawn_B7[:, :2])))
         return self._hidden(frame_BIF, heard_BI, drawn_B7[:, 2:6]), heard_BI
 
     def _paced(
@@ -128,6 +128,15 @@ class Varied(nn.Module):
         wave_CF = (wave_C.unsqueeze(1) * band_F).cos()
         high_BC = torch.randn(rows, COLOURS, device=frame_BIF.device) * (2 * self.share)
         return frame_BIF + (high_BC @ wave_CF).to(frame_BIF.dtype).unsqueeze(1)
+
+    def _noisy(self, frame_BIF: Tensor) -> Tensor:
+        """Add noise to some recordings, some three below how loud they are or less."""
+        noise_BIF = torch.randn_like(frame_BIF) / 2 + torch.randn_like(frame_BIF[:, :1]) / 2
+        drawn_B3 = torch.rand(len(frame_BIF), 3, device=frame_BIF.device, dtype=frame_BIF.dtype)
+        below_B, quiet_B, chosen_B = drawn_B3.unbind(1)
+        loud_B = 3 * below_B - 3 + 1.5 * quiet_B.clamp(min=1e-6).log()
+        noise_BIF = torch.logaddexp(frame_BIF, noise_BIF + loud_B.view(-1, 1, 1))
+        return torch.where((chosen_B < 2 * self.share).view(-1, 1, 1), noise_BIF, frame_BIF)
 
     def _hidden(self, frame_BIF: Tensor, heard_BI: Tensor, drawn_B4: Tensor) -> Tensor:
         """Put the mean of a recording in the place of some bands and some frames."""
