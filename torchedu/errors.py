@@ -230,8 +230,11 @@ def allowed(
     listed = ", ".join(names[:most]) + (
         f" and {len(names) - most} more" if len(names) > most else ""
     )
-    near = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
-    return f"Allowed: {listed or 'none'}." + (f" Did you mean {spell(near[0])}?" if near else "")
+    plain = {name.casefold(): name for name in reversed(names)}
+    near = difflib.get_close_matches(given.casefold(), plain, n=1, cutoff=0.5)
+    return f"Allowed: {listed or 'none'}." + (
+        f" Did you mean {spell(plain[near[0]])}?" if near else ""
+    )
 
 
 def _worded(text: str, spell: Callable[[str], str]) -> str:

@@ -19,6 +19,7 @@ RECIPES = Path(__file__).parent / "recipes"
 THEIRS = {
     **dict.fromkeys(("learning_rate", "base_lr", "eta"), "lr"),
     **dict.fromkeys(("epochs", "num_epochs", "n_epochs", "num_train_epochs"), "max_epochs"),
+    "device": "accelerator",
     **dict.fromkeys(("gpus", "num_gpus", "n_gpus", "gpu", "nproc_per_node"), "devices"),
     **dict.fromkeys(("bs", "batch", "per_device_train_batch_size"), "batch_size"),
     **dict.fromkeys(("random_seed", "seed", "random_state"), "seed_everything"),
@@ -191,7 +192,7 @@ def explain(
     Returns:
         The error to raise.
     """
-    more = f"Options: {prog} --help"
+    more = f"Options: {prog.replace(' [options]', '')} --help"
     known = [*options, *choices]
     unknown = re.search(r"unrecognized arguments: (\S+)", message)
     if unknown:
@@ -270,6 +271,14 @@ def unknown_option(name: str, known: Iterable[str], prog: str) -> ConfigError:
     """
     remedy = f"{_nearest(name, known)}Options: {prog} --help"
     return ConfigError(f"the option --{name} is not known.", remedy, option=name)
+
+
+def none_named(command: str) -> ConfigError:
+    """Return what is wrong with a command that needs a trained network and names none."""
+    return ConfigError(
+        f"torchedu {command} needs a trained network, and none is named.",
+        f"Give a run's folder or a checkpoint: torchedu {command} runs/version_0",
+    )
 
 
 def unknown_class(option: str, value: str | None, known: Sequence[str]) -> ConfigError:

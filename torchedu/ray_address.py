@@ -33,6 +33,19 @@ def meet(address: str) -> None:
 
 
 @contextmanager
+def _unheard() -> Iterator[None]:
+    """Let nothing come to the terminal that libraries write by themselves; they raise it too."""
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
+
+
+@contextmanager
 def cluster() -> Iterator[None]:
     """Join the cluster that Ray's own variables name, or the one of this host, or begin one here.
 
@@ -48,7 +61,8 @@ def cluster() -> Iterator[None]:
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the other one speaks whatever it is told
     try:
         meet(os.environ.get("RAY_ADDRESS", ""))
-        ray.init(log_to_driver=False, logging_level="ERROR", include_dashboard=False)
+        with _unheard():  # its core tells of each of twenty tries
+            ray.init(log_to_driver=False, logging_level="ERROR", include_dashboard=False)
     except Exception as error:  # noqa: BLE001 - Ray has no class of its own for what it raises
         said = " ".join(str(error).split()) or type(error).__name__
         raise ConfigError(

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -139,6 +140,23 @@ def test_damage_is_named(tmp_path: Path) -> None:
     manifest.write_text("{")
     with pytest.raises(DataError, match="manifest cannot be read"):
         Store(tmp_path / "s")
+
+
+def test_a_file_that_is_cut_while_it_is_read_is_named(tmp_path: Path) -> None:
+    write(tmp_path / "s", [(1, "a", [1.0]), (2, "b", [])])
+    store = Store(tmp_path / "s")
+    numbers = store.values("things", "number")
+    file = tmp_path / "s" / "things" / "number.bin"
+    write(tmp_path / "other", [(1, "a", [1.0])])
+    store.check()
+    (tmp_path / "other" / "things" / "number.bin").replace(file)  # another one takes its place
+    store.check()
+    assert numbers.tolist() == [1, 2]
+    other = Store(tmp_path / "other")
+    assert len(other.values("things", "name.utf8"))
+    os.truncate(tmp_path / "other" / "things" / "name.utf8.bin", 0)
+    with pytest.raises(DataError, match=r"name\.utf8\.bin: the file was cut while it was read"):
+        other.check()
 
 
 def test_names_that_are_not_there(tmp_path: Path) -> None:

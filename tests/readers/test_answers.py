@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +7,7 @@ import torch
 
 from torchedu.datasets import AnswerStore, AnswerWriter
 from torchedu.datasets.order import Windows
+from torchedu.errors import DataError
 from torchedu.models import ItemDKT
 from torchedu.readers.answers import AnswerBatches, pad_lists
 from torchedu.schema import ITEM, NO_TIME, SKILL, UNKNOWN, Names, Vocabulary
@@ -93,6 +95,14 @@ def test_a_batch_that_keeps_a_rank_in_step_scores_nothing(store: AnswerStore) ->
     kept, counted = batches(np.array([0]), scored=False), batches(np.array([0]))
     assert not kept.scored_BL.any()
     assert kept.item_BL.equal(counted.item_BL)
+
+
+def test_a_batch_of_a_file_that_was_cut_is_refused(store: AnswerStore) -> None:
+    batches = AnswerBatches(store, windows((0, 0, 0, 1)))
+    assert batches(np.arange(1)).scored_BL.any()
+    os.truncate(store.path / "students" / "answer.correct.bin", 1)
+    with pytest.raises(DataError, match="was cut while it was read"):
+        batches(np.arange(1))
 
 
 def test_ids_are_those_of_the_vocabulary_in_use(store: AnswerStore) -> None:

@@ -77,6 +77,9 @@ def test_a_copy_that_was_not_finished_is_no_store(
 def test_a_store_that_is_there_is_not_written_over(tmp_path: Path) -> None:
     old = Sharded(tmp_path / "old", 1)
     old.close()
-    for place, shards in ((old.stores[0].file, 2), (tmp_path / "new.db", 0)):
-        with pytest.raises(ConfigError, match="new"):
-            divide(old.stores, place, shards)
+    with pytest.raises(ConfigError, match=r"the new store is .*, which exists"):
+        divide(old.stores, old.stores[0].file, 2)
+    for shards in (0, 1025):
+        with pytest.raises(ConfigError, match="It is from 1 to 1,024"):
+            divide(old.stores, tmp_path / "new.db", shards)
+    assert not (tmp_path / "new.db").exists()

@@ -124,7 +124,6 @@ def test_it_answers_as_processes_of_a_host_do_over_kills(
     place: str,  # noqa: F811
     trained_run: Path,
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     items = list(open_engine(trained_run).companions.vocabulary[ITEM])
     events: list[dict[str, Any]] = [
@@ -142,7 +141,7 @@ def test_it_answers_as_processes_of_a_host_do_over_kills(
     try:
         assert patiently(server, "/events", events)[0] == 200
         assert answers(server, students, items) == wanted
-        refused_here(trained_run, tmp_path / "s.db", [], "cluster serves a store already", capsys)
+        assert "cluster serves a store already" in refused(trained_run, tmp_path)
         assert all(status == 200 for status, _ in wanted)
         acknowledged = _killed_under_load(server, items)
         assert answers(server, students, items)[:-1] == wanted[:-1]
@@ -239,18 +238,26 @@ def test_a_shard_is_its_actor_s_and_outlives_questions_that_are_given_up(
         pass
 
 
-def test_who_has_another_token_is_refused(
-    on_cluster: None, trained_run: Path, tmp_path: Path
-) -> None:
-    stranger = {**os.environ, "RAY_AUTH_TOKEN": "0" * 64}  # a process asks by one token alone
+def refused(run: Path, folder: Path, *words: str, **environment: str) -> str:
+    """Return what is said where a service is refused by a cluster, in two lines."""
     code = "import sys; from torchedu.cli import main; sys.exit(main(sys.argv[1:]))"
-    words = ["serve", str(trained_run), "--engine", "ray", "--port", free_port()]
-    done = subprocess.run(
-        [sys.executable, "-c", code, *words],
-        env=stranger, cwd=tmp_path, capture_output=True, text=True, check=False,
+    given = ["serve", str(run), "--engine", "ray", "--port", free_port(), *words]
+    done = subprocess.run(  # a process asks by one token alone
+        [sys.executable, "-c", code, *given],
+        env={**os.environ, **environment}, cwd=folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
-    assert "RAY_AUTH_TOKEN" in done.stderr.splitlines()[-1]
+    assert len(done.stderr.splitlines()) == 2
+    return done.stderr
+
+
+def test_who_has_another_token_or_asks_for_too_much_is_refused(
+    on_cluster: None, trained_run: Path, tmp_path: Path
+) -> None:
+    said = refused(trained_run, tmp_path, RAY_AUTH_TOKEN="0" * 64)
+    assert "RAY_AUTH_TOKEN" in said
+    said = refused(trained_run, tmp_path, "--shards", "3")
+    assert "--shards is 3, and the node here has 2 CPUs" in said
     assert not list(tmp_path.iterdir())
 
 
@@ -258,28 +265,19 @@ def test_who_has_another_token_is_refused(
     ("words", "said"),
     [
         (["--port", "0"], "--port is 0"),
-        (["--shards", "3"], "--shards is 3, and the node here has 2 CPUs"),
         (["--forward", "http://a:b@c.org/xAPI"], "--forward tells a login"),
     ],
 )
-def test_what_a_cluster_cannot_serve_is_told(
+def test_what_no_cluster_can_do_is_told_before_it_is_joined(
     words: list[str],
     said: str,
-    on_cluster: None,
     trained_run: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    refused_here(trained_run, tmp_path / "s.db", words, said, capsys)
-    assert not list(tmp_path.iterdir())
-
-
-def refused_here(
-    run: Path, store: Path, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    given = ["serve", str(run), "--engine", "ray", "--store", str(store)]
-    capsys.readouterr()
-    assert main([*given, *words]) == 2
+    store = str(tmp_path / "s.db")
+    assert main(["serve", str(trained_run), "--engine", "ray", "--store", store, *words]) == 2
     error = capsys.readouterr().err
     assert said in error
     assert len(error.splitlines()) == 2
+    assert not list(tmp_path.iterdir())

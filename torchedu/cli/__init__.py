@@ -85,12 +85,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(words: list[str]) -> int:
-    if not words or words[0] in ("-h", "--help", "help"):
+    if not words or words[0] in ("-h", "--help") or words == ["help"]:
         print(_help())
         return 0
     if words[0] == "--version":
         print(f"torchedu {__version__}")
         return 0
+    if words[0] == "help":
+        words = [words[1], "--help", *words[2:]]
     with read_by(command_line):
         try:
             words, permitted = _permissions(words)

@@ -2,12 +2,20 @@
 
 import json
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 from torchedu.errors import ConfigError
-from torchedu.parsing import RECIPES, check_log, configuration, unknown_class, unknown_option
+from torchedu.parsing import (
+    RECIPES,
+    check_log,
+    configuration,
+    none_named,
+    unknown_class,
+    unknown_option,
+)
 from torchedu.run_folder import RunFolder
 
 KNOWN = Path(__file__).parent / "known_words.json"
@@ -24,6 +32,8 @@ CLASSES = ("data", "model", "model.net")
 """Options that name a class of torchedu's."""
 DEFAULT_TASK = "KnowledgeTracing"
 CONFIGS = ("--config", "-c")
+OF_DATA = (".csv", ".tsv", ".txt", ".parquet", ".xlsx", ".jsonl", ".zip", ".gz", ".store")
+"""Endings of what data is read from, that no class and no configuration has."""
 HELP = ("-h", "--help")
 
 
@@ -50,6 +60,9 @@ def check(command: str, words: Sequence[str], here: bool = True) -> None:
     own = _own_classes(given, files)
     task = _task(given, files)
     usage = f"torchedu {command}" + " CHECKPOINT" * (command != "fit")
+    last = dict(given)
+    _check_alone(command, words)
+    _check_names(last, known)
     for option, value in given:
         name = option.lstrip("-").rstrip("+").replace(".init_args", "")
         passes = own or name in known["sizes"] or _is_known(name, known["options"])
@@ -58,7 +71,6 @@ def check(command: str, words: Sequence[str], here: bool = True) -> None:
         classes = known.get(f"{name} of {task}", known.get(name))
         if name in CLASSES and classes and not (own or _is_class(value, classes)):
             raise unknown_class(name, value, classes)
-    last = dict(given)
     if command == "fit":
         if "--log" in last:
             check_log(last["--log"])
@@ -155,6 +167,41 @@ def _has_argument(file: str, name: str) -> bool:
 def _is_class(value: str, known: Sequence[str]) -> bool:
     """Say whether a value may name a class: one known, a path of one, or a section."""
     return not value or value in known or not value.isidentifier()
+
+
+def _check_alone(command: str, words: Sequence[str]) -> None:
+    """Refuse words of no option, but for the checkpoint that a command begins with.
+
+    Raises:
+        ConfigError: There is such a word, or no checkpoint.
+    """
+    named = command != "fit" and bool(words) and not words[0].startswith("-")
+    if not (command == "fit" or named or any(word.startswith("--ckpt_path") for word in words)):
+        raise none_named(command)
+    for word in words[named : named + 1]:
+        if not word.startswith("-"):
+            raise ConfigError(
+                f"{word!r} is one word too many.",
+                f"Did you mean --data.path {shlex.quote(word)}? Options: torchedu {command} --help",
+            )
+
+
+def _check_names(given: Mapping[str, str], known: Mapping[str, Sequence[str]]) -> None:
+    """Refuse a path where a class of data is named, and a network where a task is.
+
+    Raises:
+        ConfigError: That is so.
+    """
+    data, task = given.get("--data", ""), given.get("--model", "")
+    if Path(data).suffix in OF_DATA:
+        raise ConfigError(
+            f"⟦data⟧ names a class, and {data} is a file.",
+            f"Did you mean --data.path {shlex.quote(data)}?",
+        )
+    if any(task in names for name, names in known.items() if name.startswith("model.net")):
+        raise ConfigError(
+            f"⟦model⟧ names a task, and {task} is a network.", f"Did you mean --model.net {task}?"
+        )
 
 
 def _check_places(given: Mapping[str, str]) -> None:

@@ -10,6 +10,7 @@ from torchedu.cli.results import show
 from torchedu.cli.terminal import Terminal
 from torchedu.errors import ConfigError
 from torchedu.files import below, writing_below
+from torchedu.parsing import none_named
 from torchedu.run import Run, RunConfig, build
 from torchedu.run.following import follow
 from torchedu.run.training import score
@@ -41,10 +42,7 @@ def trained(words: Sequence[str], command: str) -> Run:
             del rest[i : i + (1 if equals else 2)]
             break
     if not checkpoint and not {"-h", "--help"} & set(rest):
-        raise ConfigError(
-            f"torchedu {command} needs a trained network, and none is named.",
-            f"Give a run's folder or a checkpoint: torchedu {command} runs/version_0",
-        )
+        raise none_named(command)
     opened = open_checkpoint(checkpoint) if checkpoint else None
     config = RunConfig(rest, command, opened)
     run = build(config)

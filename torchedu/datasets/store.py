@@ -16,6 +16,7 @@ Layout::
 
 import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -65,6 +66,7 @@ class Store:
 
     def __init__(self, path: str | Path | Memory) -> None:
         self._memory = path if isinstance(path, Memory) else None
+        self._mapped: dict[Path, tuple[int, int]] = {}  # inode and size
         if isinstance(path, Memory):
             self.path, self.manifest, self.vocabulary = Path(), path.manifest, path.vocabulary
             return
@@ -193,6 +195,26 @@ class Store:
             if not file.is_file() or seen(file) != known:
                 raise _damaged("the file does not match its checksum.", file)
 
+    def check(self) -> None:
+        """Refuse to read on in files that were cut since they were opened; cheap.
+
+        Whoever reads what is no longer there of a mapped file is ended by the system, and reads
+        zeros before that. A file that was removed or replaced stays readable as it was.
+
+        Raises:
+            DataError: One was cut; it is named.
+        """
+        for file, (inode, size) in self._mapped.items():
+            with suppress(OSError):
+                now = file.stat()
+                if now.st_ino == inode and now.st_size < size:
+                    raise DataError(
+                        "the file was cut while it was read.",
+                        "Put it back or import the raw file again; training then goes on from the "
+                        "run's last checkpoint.",
+                        file=file,
+                    )
+
     def _table(self, table: str) -> dict[str, Any]:
         tables: dict[str, dict[str, Any]] = self.manifest["tables"]
         if table not in tables:
@@ -206,8 +228,10 @@ class Store:
         if size == 0:  # an empty file cannot be mapped
             return np.empty(0, dtype)
         try:
-            if file.stat().st_size != size * dtype.itemsize:
+            now = file.stat()
+            if now.st_size != size * dtype.itemsize:
                 raise ValueError
+            self._mapped[file] = now.st_ino, now.st_size
             return np.memmap(file, dtype, mode="r", shape=(size,))
         except (OSError, ValueError):
             raise _damaged("the file is missing or cut.", file) from None

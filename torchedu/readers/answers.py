@@ -89,7 +89,11 @@ class AnswerBatches:
 
         Returns:
             The batch, on the CPU.
+
+        Raises:
+            DataError: A file of the store was cut meanwhile.
         """
+        self.store.check()
         student, start, first, stop = self.windows.take(index)
         length = stop - start
         step_L = np.arange(length.max())

@@ -51,10 +51,10 @@ def divide(old: Sequence[Store], place: str | Path, shards: int) -> int:
     Raises:
         ConfigError: The new store exists, or a service uses the old one.
     """
-    if Store.of(place).exists or shards < 1:
+    if Store.of(place).exists:
         raise ConfigError(
-            f"the new store is {str(Store.of(place))!r}, and ⟦shards⟧ {shards}.",
-            "Name a file that does not exist yet, and a shard at least.",
+            f"the new store is {str(Store.of(place))!r}, which exists.",
+            "Name a file that does not exist yet.",
         )
     with ExitStack() as stack:
         stack.enter_context(hold(old[0]))

@@ -35,6 +35,9 @@ Synchronous = Literal["FULL", "NORMAL"]
 """When a commit is over: once the disk has it, or once the system has it. With ``NORMAL`` a machine
 that loses its power loses what it acknowledged last; a process that is killed loses nothing."""
 
+MOST = 1024
+"""Shards of a store."""
+
 
 @dataclass(frozen=True)
 class Store:
@@ -193,6 +196,8 @@ def shards_of(place: str | Path | Store, wanted: int | None = None) -> list[Stor
     Raises:
         ConfigError: There are others, or one is missing.
     """
+    if wanted is not None and not 1 <= wanted <= MOST:
+        raise ConfigError(f"⟦shards⟧ is {wanted:,}.", f"It is from 1 to {MOST:,}.", value=wanted)
     first = Store.of(place)
     known = _known(first)
     if known is not None and known.shard:

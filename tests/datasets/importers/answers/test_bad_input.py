@@ -118,7 +118,9 @@ def test_missing_column_names_the_nearest_heading() -> None:
     refuse(as_csv(renamed), "Did you mean corect?")
     refuse(as_csv(answers(), "--columns.correct=corect"), "no column is called 'corect'")
     refuse(as_csv(answers(), "--groups=gnder"), "'gnder'", "Did you mean gender?")
-    refuse(as_csv(answers(), "--columns.corect=x"), "columns.corect", "Did you mean correct?")
+    refuse(
+        as_csv(answers(), "--columns.corect=x"), "columns.corect", "Did you mean --columns.correct?"
+    )
 
 
 scores_outside = st.one_of(
