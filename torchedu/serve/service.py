@@ -190,11 +190,12 @@ class Service:
                 continue
             if event.time > time + AHEAD:  # the clock may have been another as a part was kept
                 kept = [f["id"] for f in given if known.get(f["id"]) == event_of(f, 0, time).digest]
+                more: dict[str, Any] = {"kept": kept} if kept else {}
                 raise _wrong(
                     row, "time", event.time,
                     f"the event is {(event.time - time) / 1000:.0f} seconds in the future.",
                     "Times are milliseconds since 1970; set the clock of the machine that told it.",
-                    **({"kept": kept} if kept else {}),
+                    **more,
                 )  # fmt: skip
             new.append(event)
         return new, again
