@@ -50,7 +50,7 @@ DOORS = {
     "companions schema stages lightning numpy pyarrow torch",
     "tasks": "people parallel checkpoints callbacks domains optimizers ranks permissions "
     "companions run_folder lightning torch",
-    "callbacks": "job_status parallel domains ranks run_folder lightning numpy torch",
+    "callbacks": "job_status parallel domains ranks run_folder lightning numpy rich torch",
     "checkpoints": "ranks permissions strict companions bounded run_folder lightning "
     "lightning_utilities torch",
     "metrics_log": "run_lock run_folder lightning",

@@ -1,3 +1,5 @@
+import re
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -54,3 +56,18 @@ def test_it_counts_the_answers_of_the_epoch(class_store: Path) -> None:
         "train/loss",
         "val/auc",
     }
+
+
+def test_a_terminal_of_80_columns_has_one_line_that_counts_epochs_from_1(
+    class_store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    bar = AnswersProgressBar()
+    bar._console_kwargs = {"force_terminal": True, "width": 80}
+    fit(class_store, bar)
+    frames = capsys.readouterr().out.split("\r\x1b[2K")
+    plain = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", frame).rstrip() for frame in frames]
+    shown = [frame for frame in plain if frame.startswith(("epoch", "Validation"))]
+    assert any(frame.startswith("epoch 1 of 2") for frame in shown)
+    assert [frame for frame in shown if "\n" in frame or "epoch 0" in frame] == []
+    assert max(map(len, shown)) <= 80

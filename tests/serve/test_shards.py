@@ -201,6 +201,35 @@ def test_where_a_shard_cannot_write_the_sender_sends_the_whole_again(
     assert several.get("/health")[1]["events"] == 12
 
 
+def test_a_clock_that_is_set_meanwhile_leaves_no_part_of_a_list_unsaid(
+    both: tuple[Sharded, Sharded], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several = both[1]
+    day = 86_400_000
+    events = [
+        {"id": str(n), "student": f"s{n}", "item": "i1", "correct": 1.0, "time": NOW}
+        for n in range(12)
+    ]
+    wanted = [shard_of(f"s{n}", 3) != 2 for n in range(12)]
+    append = EventLog.append
+
+    def set_back(log: EventLog, *given: Any) -> set[str]:
+        several.now = NOW - day
+        if log.store.shard == 2:
+            raise Unwritable("full", "more")
+        return append(log, *given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(EventLog, "append", set_back)
+        assert several.send("POST", "/events", events)[0] == 503
+    status, body = several.send("POST", "/events", events)
+    assert (status, body["field"]) == (422, "time")
+    assert body["kept"] == [str(n) for n, kept in enumerate(wanted) if kept]
+    several.now = NOW
+    assert several.send("POST", "/events", events)[0] == 200
+    assert several.get("/health")[1]["events"] == 12
+
+
 def test_learning_records_are_those_of_one_store(both: tuple[Sharded, Sharded]) -> None:
     route = "/xAPI/statements"
     first = [record(n, f"s{n % 12}") for n in range(1, 30)]

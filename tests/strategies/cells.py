@@ -220,7 +220,8 @@ def _kept(folder: Path) -> Outcomes:
     """Return what came of each action on all ranks: of one that failed on some, why."""
     found: Outcomes = {}
     for file in sorted(folder.glob("rank-*.jsonl")):
-        for line in map(json.loads, file.read_text("utf-8").splitlines()):
+        whole = file.read_text("utf-8").split("\n")[:-1]  # the last line may still be written
+        for line in map(json.loads, whole):
             action, outcome = line.pop("action"), line.pop("outcome")
             cell = Cell(**line)
             if found.get((cell, action), WORKS) == WORKS:

@@ -7,6 +7,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar, RichProgressBar
+from rich.progress import TimeRemainingColumn
+from rich.table import Column
 from torch import Tensor
 
 from torchedu.callbacks.notebook import NotebookLine
@@ -65,6 +67,21 @@ class AnswersProgressBar(RichProgressBar):
         ]
         return {**usual, "callbacks": kept}
 
+    def configure_columns(self, trainer: Trainer) -> list[Any]:
+        """Return what a line of the terminal has: what is done, its bar, how far, how long."""
+        done, bar, batches, *_ = super().configure_columns(trainer)
+        return [done, bar, batches, TimeRemainingColumn()]
+
+    def _init_progress(self, trainer: Trainer) -> None:
+        super()._init_progress(trainer)
+        if (
+            self._metric_component is not None
+        ):  # in one line with the bar, which is the one to give way
+            self._metric_component._table_column = Column(no_wrap=True)
+
+    def _get_train_description(self, current_epoch: int) -> str:
+        return f"{_epoch(self.trainer, current_epoch):{len(self.validation_description)}}"
+
     def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
         """Begin to count."""
         super().on_train_epoch_start(trainer, module)
@@ -79,9 +96,15 @@ class AnswersProgressBar(RichProgressBar):
         if self._before is None:
             self._before = float(module.counted) if isinstance(module, Counting) else 0.0
 
+    def on_validation_start(self, trainer: Trainer, module: LightningModule) -> None:
+        """Show the line of the validation in the place of the epoch's: there is one line."""
+        super().on_validation_start(trainer, module)
+        self._show_epoch(False)
+
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Print a line for the epoch where no bar can be drawn."""
         super().on_validation_end(trainer, module)
+        self._show_epoch(True)
         if trainer.is_global_zero and not trainer.sanity_checking and not self._drawn:
             beside = self.get_metrics(trainer, module)
             if self._line is None:
@@ -125,6 +148,10 @@ class AnswersProgressBar(RichProgressBar):
         super().on_predict_batch_end(trainer, pl_module, outputs, batch, batch_idx, dataloader_idx)
         self._scoring(trainer, batch_idx, trainer.num_predict_batches)
 
+    def _show_epoch(self, visible: bool) -> None:
+        if self.progress is not None and self.train_progress_bar_id is not None:
+            self.progress.update(self.train_progress_bar_id, visible=visible)
+
     def _scoring(self, trainer: Trainer, batch_idx: int, batches: Sequence[float]) -> None:
         if self._line is not None and trainer.is_global_zero:
             self._line.show("scoring", batch_idx + 1, sum(batches), {})
@@ -144,6 +171,7 @@ class AnswersProgressBar(RichProgressBar):
         return shown
 
 
-def _epoch(trainer: Trainer) -> str:
-    epochs = trainer.max_epochs if trainer.max_epochs != -1 else "?"
-    return f"epoch {trainer.current_epoch + 1} of {epochs}"
+def _epoch(trainer: Trainer, number: int | None = None) -> str:
+    """Return the number of an epoch, from 1; that of the current one where it is None."""
+    epochs = trainer.max_epochs if trainer.max_epochs not in (None, -1) else "?"
+    return f"epoch {1 + (trainer.current_epoch if number is None else number)} of {epochs}"

@@ -134,7 +134,9 @@ class Service:
         for message in messages:
             gone: list[str] = []
             try:
-                events, again = self._new(message["events"], known, self.log.next_seq + len(new))
+                time = message.get("now", self._clock())  # of when the whole list was tried
+                seq = self.log.next_seq + len(new)
+                events, again = self._new(message["events"], known, seq, time)
                 if message["do"] == "record":
                     said = self._record(message, events, known, gone)
                 elif message["do"] == "void":
@@ -146,7 +148,7 @@ class Service:
                 replies.append(_refused(error))
                 self.metrics.refused.inc()
                 continue
-            replies.append(Reply(HTTPStatus.OK, said))
+            replies.append(Reply(HTTPStatus.OK, {"now": time} if "dry" in message else said))
             if "dry" in message:
                 continue
             known |= {event.id: event.digest for event in events}
@@ -155,25 +157,20 @@ class Service:
             copies += len(events) if message["do"] == "void" else 0
             self.metrics.repeated.inc(len(again))
         if new and not self._write(new, voided, copies):
-            reply = _refused(
-                Problem(
-                    HTTPStatus.SERVICE_UNAVAILABLE,
-                    "the log cannot be written; nothing was kept.",
-                    "Send it again later.",
-                )
-            )
+            why = "the log cannot be written; nothing was kept."
+            reply = _refused(Problem(HTTPStatus.SERVICE_UNAVAILABLE, why, "Send it again later."))
             return [reply if r.status == HTTPStatus.OK else r for r in replies]
         return replies
 
     def _new(
-        self, given: Sequence[Mapping[str, Any]], known: Mapping[str, bytes], seq: int
+        self, given: Sequence[Mapping[str, Any]], known: Mapping[str, bytes], seq: int, time: int
     ) -> tuple[list[Event], list[Event]]:
         """Return those of posted events that are new, and those that are known already.
 
         Raises:
             Problem: One cannot be.
         """
-        time, new, again = self._clock(), list[Event](), list[Event]()
+        new, again = list[Event](), list[Event]()
         times = Counter(fields["id"] for fields in given)
         for row, fields in enumerate(given):
             event = event_of(fields, seq + len(new), time)
@@ -191,11 +188,14 @@ class Service:
             if event.id in known:  # and was fine, whatever the clock says since
                 again.append(event)
                 continue
-            if event.time > time + AHEAD:
+            if event.time > time + AHEAD:  # the clock may have been another as a part was kept
+                kept = [f["id"] for f in given if known.get(f["id"]) == event_of(f, 0, time).digest]
+                more: dict[str, Any] = {"kept": kept} if kept else {}
                 raise _wrong(
                     row, "time", event.time,
                     f"the event is {(event.time - time) / 1000:.0f} seconds in the future.",
                     "Times are milliseconds since 1970; set the clock of the machine that told it.",
+                    **more,
                 )  # fmt: skip
             new.append(event)
         return new, again
@@ -210,7 +210,7 @@ class Service:
         """
         new = [event.id for event in events]
         kinds = frozenset(kind for follower in self.followers for kind in follower.kinds)
-        meant = mean(events, message, known, self._clock(), self._check, kinds)
+        meant = mean(events, message, known, message.get("now", self._clock()), self._check, kinds)
         for became in () if "dry" in message else meant.became:
             self.metrics.statements.labels(became).inc()
         events += meant.events

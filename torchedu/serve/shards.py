@@ -78,6 +78,7 @@ class Shards:
             tried = await self._asks[next(iter(rows_of))]({**message, "dry": True})
             if tried.status != HTTPStatus.OK:
                 return tried
+            message = {**message, "now": tried.body["now"]}  # clocks may be set meanwhile
         parts = [_part(message, rows) for rows in rows_of.values()]
         parts = [parts[0], *({**part, "copy": True} for part in parts[1:])]
         asked = (self._asks[shard](part) for shard, part in zip(rows_of, parts, strict=True))
