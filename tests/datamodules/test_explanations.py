@@ -85,7 +85,7 @@ def test_what_cannot_be_is_told(tmp_path: Path, chat_store: Path, class_store: P
         Explanations(str(chat_store), val=0.7)
     with pytest.raises(ConfigError, match="vocab_size is 10"):
         Explanations(str(chat_store), vocab_size=10)
-    with pytest.raises(ConfigError, match="at least 300 and at most 1e"):
+    with pytest.raises(ConfigError, match="at least 300 and at most 1,000,000"):
         Explanations(str(chat_store), vocab_size=2**31)
 
 
