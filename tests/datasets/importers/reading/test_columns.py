@@ -43,5 +43,5 @@ def test_heading_that_stands_twice() -> None:
 
 
 def test_column_that_answers_do_not_have() -> None:
-    with pytest.raises(ConfigError, match="Did you mean columns.response_time"):
+    with pytest.raises(ConfigError, match=r"Did you mean columns\.response_time"):
         match_columns(["a"], "a.csv", columns={"responsetime": "a"})
