@@ -111,7 +111,7 @@ def digits() -> tuple[list[Goal], Any]:
         Goal("multi.digits", mean, "at least .97, mean of speakers", mean >= 0.97),
         Goal("multi.digits_least", min(aucs), "at least .93", min(aucs) >= 0.93),
         Goal("multi.digits_minutes", minutes, "below 15, of two cores", minutes < 15),
-    ], runs
+    ], {"runs": runs}
 
 
 def encoder() -> tuple[list[Goal], Any]:
@@ -124,7 +124,7 @@ def encoder() -> tuple[list[Goal], Any]:
     return [
         Goal("multi.encoder", mean, "at least .99, mean of speakers", mean >= 0.99),
         Goal("multi.encoder_least", min(aucs), "at least .97", min(aucs) >= 0.97),
-    ], runs
+    ], {"runs": runs}
 
 
 def missing() -> tuple[list[Goal], Any]:
@@ -133,7 +133,7 @@ def missing() -> tuple[list[Goal], Any]:
     rows = [row for row in evaluation["channels"] if row["score"] == "digit"]
     worst = max(row["calibration_error"] for row in rows)
     goal = Goal("multi.missing", worst, "calibration error below .08", worst < 0.08)
-    return [goal], evaluation["channels"]
+    return [goal], {"channels": evaluation["channels"]}
 
 
 def speech() -> tuple[list[Goal], Any]:
@@ -154,7 +154,7 @@ def speech() -> tuple[list[Goal], Any]:
         row["model"] == "duration alone" and row["low"] is not None for row in first
     )  # fmt: skip
     must = "told with its interval, beside duration alone, and as no claim for a new speaker"
-    return [Goal("multi.speech", mean, must, whole)], found
+    return [Goal("multi.speech", mean, must, whole)], {"learners": found}
 
 
 def features() -> tuple[list[Goal], Any]:
@@ -303,9 +303,8 @@ def begins() -> tuple[list[Goal], Any]:
     words = (*left_out(0), "--trainer.max_epochs", 4)
     evaluation, _ = fitted("begins", digits_store("same"), *words)
     auc = evaluation["scores"][0]["score_auc"]
-    return [Goal("multi.begins", auc, "at least .7 after 4 epochs", auc >= 0.7)], evaluation[
-        "scores"
-    ]
+    goal = Goal("multi.begins", auc, "at least .7 after 4 epochs", auc >= 0.7)
+    return [goal], {"scores": evaluation["scores"]}
 
 
 _HOME = TemporaryDirectory(prefix="torchedu-")
