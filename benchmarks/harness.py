@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, NamedTuple
@@ -42,6 +42,10 @@ class Goal(NamedTuple):
     holds: bool
 
 
+Measured = tuple[list[Goal], Mapping[str, Any]]
+"""Goals, and what else to keep of them."""
+
+
 class Job(NamedTuple):
     """A measurement.
 
@@ -53,7 +57,7 @@ class Job(NamedTuple):
     """
 
     goals: tuple[str, ...]
-    measure: Callable[[], tuple[list[Goal], Any] | Iterator[tuple[list[Goal], Any]]]
+    measure: Callable[[], Measured | Iterator[Measured]]
     short: bool = False
 
 
@@ -281,7 +285,7 @@ def _keep(benchmark: str, campaign: dict[str, Any]) -> None:
     part.replace(RESULTS / f"{benchmark}.json")
 
 
-def _measured(job: Job, short: bool) -> Iterator[tuple[list[Goal], Any]]:
+def _measured(job: Job, short: bool) -> Iterator[Measured]:
     """Do a job; one that fails fails its goals and lets the others run."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     try:
