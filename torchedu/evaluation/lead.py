@@ -77,8 +77,8 @@ def lead(
 ) -> str:
     """Say in a sentence what the network reached, beside the best of each other kind.
 
-    Where a baseline is better, the sentence ends in its name: it is what to use instead, unless it
-    may be better by chance.
+    Where a baseline is better, the sentence ends in its name: it is what to use instead. What may
+    be better by chance alone is so until more is known, since it is simpler.
     """
     if not columns or not scores:
         return ""
@@ -98,8 +98,10 @@ def lead(
     baseline = tops.get("baseline", tops["network"])
     sign = -1 if lower else 1
     loses = round(sign * value, 3) < round(sign * baseline[name], 3)
-    advised = loses and not chance
-    return f"{said}: use {baseline['name']} for data like these." if advised else f"{said}."
+    if not loses:
+        return f"{said}."
+    until = "until more is known, " if chance else ""
+    return f"{said}: {until}use {baseline['name']} for data like these."
 
 
 def perfect(scores: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> str:
