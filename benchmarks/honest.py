@@ -54,7 +54,10 @@ JOBS = [
     Job(("honest.divided",), partial(honest_divided.measure, 3, 16), short=True),
     Job(("honest.leaks",), partial(honest_leaks.measure, 40, honest_leaks.SHARES, True)),
     Job(("honest.leaks",), partial(honest_leaks.measure, 6, (1.0,), False), short=True),
-    Job(("honest.small",), partial(honest_small.measure, honest_small.SHARES, honest_small.DRAWS)),
+    Job(
+        ("honest.small",),
+        partial(honest_small.measure, honest_small.SHARES, honest_small.DRAWS, go_on=True),
+    ),
     Job(
         ("honest.small",),
         partial(honest_small.measure, (0.02,), 2, ("logistic_dkt", "short_answer")),

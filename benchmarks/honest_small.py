@@ -2,14 +2,15 @@
 
 Each recipe is trained on draws of 2, 10 and 30 % of its data (whole students, lessons, texts or
 problems) and set beside its own baselines on the same test part. What is already in the folder that
-TORCHEDU_RUNS names is not fitted again, so that a campaign goes on where it was ended.
+TORCHEDU_RUNS names is not fitted again, nor are recipes and sizes that the results hold, so that a
+campaign goes on where it was ended, on another machine too.
 """
 
 import json
 import os
 import statistics
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from functools import cache, partial
 from io import StringIO
@@ -19,7 +20,7 @@ from time import process_time
 from typing import Any, NamedTuple
 
 import numpy as np
-from harness import Goal, Skip, real_data
+from harness import RESULTS, Goal, Skip, commit, real_data
 
 from torchedu.datasets import Store
 from torchedu.datasets.importers import import_data
@@ -202,32 +203,53 @@ def judged(draws: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def measure(
-    shares: Sequence[float], draws: int, recipes: Sequence[str] = ()
-) -> tuple[list[Goal], Any]:
+    shares: Sequence[float], draws: int, recipes: Sequence[str] = (), go_on: bool = False
+) -> Iterator[tuple[list[Goal], Any]]:
     """Measure the recipes; the figure is how many of them suit fewer sizes than they are to.
 
     Args:
         shares: Of the data.
         draws: How often each is drawn.
         recipes: Which ones; all where there are none.
+        go_on: Leave out what the results hold, each row with its commit: they travel, where the
+            folder of runs stays on a machine.
     """
-    kept: dict[str, dict[str, Any]] = {}
-    for share in shares:  # the smallest first
-        for data in DATA:
-            for recipe in data.recipes:
-                if not recipes or recipe in recipes:
-                    found = [fitted(data, recipe, share, seed) for seed in range(draws)]
-                    row = kept.setdefault(recipe, {})[f"{share:g}"] = judged(found)
-                    print(f"  {recipe} {share:g}: {row}", flush=True)
+    kept = _before() if go_on else {}
+    mine = [(data, recipe) for data in DATA for recipe in data.recipes]
+    mine = [(data, recipe) for data, recipe in mine if not recipes or recipe in recipes]
+    asked = [(share, *pair) for share in shares for pair in mine]  # the smallest share first
+    for share, data, recipe in asked:
+        rows = kept.setdefault(recipe, {})
+        if rows.get(f"{share:g}", {}).get("draws") != draws:
+            drawn = [fitted(data, recipe, share, seed) for seed in range(draws)]
+            rows[f"{share:g}"] = {**judged(drawn), "commit": commit()}
+            print(f"  {recipe} {share:g}: {rows[f'{share:g}']}", flush=True)
+            yield verdict(kept, len(asked))
+    yield verdict(kept, len(asked))
+
+
+def verdict(kept: dict[str, dict[str, Any]], asked: int) -> tuple[list[Goal], Any]:
+    """Judge what was measured so far of so many sizes of recipes."""
     behind = [
         recipe
         for recipe, by_share in kept.items()
         if sum(row["holds"] for row in by_share.values()) < min(2, len(by_share))
     ]
-    silent = sum(row["silent"] for by_share in kept.values() for row in by_share.values())
+    measured = [row for by_share in kept.values() for row in by_share.values()]
+    silent = sum(row["silent"] for row in measured)
     must = f"0 recipes below their best baseline ({', '.join(behind)}), 0 unsaid ({silent})"
-    goal = Goal("honest.small", len(behind), must, not behind and not silent)
-    return [goal], {"recipes": kept, "left_out": LEFT_OUT}
+    must += f", of {asked} sizes" + (f"; {len(measured)} measured" if len(measured) < asked else "")
+    holds = len(measured) == asked and not behind and not silent
+    return [Goal("honest.small", len(behind), must, holds)], {
+        "recipes": kept, "left_out": LEFT_OUT
+    }  # fmt: skip
+
+
+def _before() -> dict[str, dict[str, Any]]:
+    file = RESULTS / "honest.json"
+    raw = json.loads(file.read_text("utf-8"))["raw"] if file.is_file() else {}
+    kept: dict[str, dict[str, Any]] = raw.get("honest.small", {}).get("recipes", {})
+    return kept
 
 
 def encoder() -> str:
