@@ -57,6 +57,7 @@ def test_words_go_before_a_configuration(class_store: Path) -> None:
         (["--model.net", "DKT", "--enough.epochs", "4", "--enough.steps", "100000"], 100),
         (["--config", "sakt", "--enough.steps", "60"], 20),
         (["--config", "sakt", "--enough.steps", "60", "--trainer.max_epochs", "2"], 2),
+        (["--config", "sakt", "--trainer.max_epochs", "40"], 40),
         (["--enough.steps", "60"], 8),  # the default network knows
         (["--enough.steps", "60", "--enough.epochs", "4"], 20),
     ],

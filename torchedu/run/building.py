@@ -29,7 +29,7 @@ from torchedu.run.config import KeptConfig, RunConfig
 from torchedu.run.logs import log_of
 from torchedu.run.options import WRONG_HERE, check_options, check_scored
 from torchedu.run.start import PATIENCE
-from torchedu.run.trainers import passes, training_callbacks
+from torchedu.run.trainers import passes, patience_for, training_callbacks
 from torchedu.run_folder import RunFolder
 from torchedu.strategies.ddp import keep_sums
 from torchedu.strategies.limits import check_batch, check_machine, check_memory, device_kind
@@ -167,7 +167,9 @@ def _trainer(
     check_machine(where, asked["devices"], asked["precision"], nodes, strategy)
     more: dict[str, Any] = _log(config, resume) if config.trains else {"logger": False}
     more["strategy"] = strategy
-    if config.trains and (asked["max_epochs"], asked["max_steps"]) == (None, -1):
+    if config.trains and asked["max_epochs"] is not None:
+        _be_patient(config, patience_for(asked["max_epochs"]))
+    elif config.trains and asked["max_steps"] == -1:
         more["max_epochs"] = _epochs(config, data, enough)
     plugins = asked["plugins"] or []
     plugins = [*plugins] if isinstance(plugins, list) else [plugins]
@@ -257,10 +259,14 @@ def _epochs(config: RunConfig, data: DataModule, enough: int | None) -> int:
     """
     asked = config.config["enough"]
     epochs, patience = passes(data, enough, asked["epochs"], asked["steps"])
+    _be_patient(config, patience)
+    return epochs
+
+
+def _be_patient(config: RunConfig, patience: int) -> None:
     if not config.names_patience:
         stop = config.config_init["early_stopping"]
         stop.patience = max(stop.patience, patience)
-    return epochs
 
 
 def _grown(given: Task, checkpoint: Checkpoint, data: DataModule, names_net: bool) -> Task:

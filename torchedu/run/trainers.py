@@ -46,7 +46,12 @@ def passes(
     if enough is not None and epochs is None:
         return enough, PATIENCE
     most = max(epochs or EPOCHS, min(-(-steps // data.steps_per_epoch), MOST_EPOCHS))
-    return most, max(PATIENCE, most // 3)
+    return most, patience_for(most)
+
+
+def patience_for(epochs: int) -> int:
+    """Return after how many passes without a better score training ends, of so many at most."""
+    return max(PATIENCE, epochs // 3)
 
 
 def quiet() -> None:
