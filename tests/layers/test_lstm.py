@@ -3,8 +3,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from torchedu.layers import LSTM
+from torchedu.layers import LSTM, lstm
+from torchedu.layers.room import GRAIN
 
 
 def plain(layer: LSTM, x_BLD: Tensor) -> Tensor:
@@ -80,6 +82,44 @@ def test_under_autocast_products_are_in_bfloat16_and_near(distinct: bool) -> Non
     ):
         assert one.dtype == torch.float32
         assert (one - other).norm() < 0.02 * other.norm()
+
+
+@pytest.mark.parametrize("distinct", [True, False])
+def test_many_steps_are_gone_back_through_in_parts(
+    distinct: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lstm, "CHUNK", 64)
+    torch.manual_seed(0)
+    layer, seen_BL = LSTM(3, 5).double(), filled([40, 39, *range(40, 0, -3), 1, 1], 41)
+    which_BL = torch.randint(9, seen_BL.shape) if distinct else None
+    x = torch.randn(9, 3) if distinct else torch.randn(*seen_BL.shape, 3)
+    x = x.double().requires_grad_()
+    wanted, found = (
+        plain(layer, x if which_BL is None else x[which_BL]),
+        layer.before(x, seen_BL, which_BL),
+    )
+    torch.testing.assert_close(
+        gradients(layer, x, found, seen_BL), gradients(layer, x, wanted, seen_BL)
+    )
+
+
+def test_histories_of_any_number_take_products_of_few_shapes() -> None:
+    sizes = set()
+
+    class Sizes(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+            if func.overloadpacket in (torch.ops.aten.mm, torch.ops.aten.addmm):
+                sizes.update(size for x in args for size in x.shape)
+            return func(*args, **(kwargs or {}))
+
+    layer = LSTM(8, 8)
+    for histories in (1, 31, 33, 75, 140):
+        seen_BL = filled([4] * histories + [2] * 40, 4)
+        which_BL = torch.arange(seen_BL.numel()).view(seen_BL.shape) % 7
+        with torch.autocast("cpu", torch.bfloat16), Sizes():
+            layer.before(torch.randn(7, 8), seen_BL, which_BL).sum().backward()
+    assert max(sizes) > 140
+    assert not [size for size in sizes if size % GRAIN and size > GRAIN]
 
 
 def test_a_graph_may_be_gone_through_again() -> None:

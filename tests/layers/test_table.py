@@ -72,3 +72,24 @@ def test_what_is_made_elsewhere_is_known_before_a_library_puts_its_own_in_place(
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "meta\n"
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_products_with_rows_are_those_of_looking_all_up(kind: torch.dtype) -> None:
+    torch.manual_seed(0)
+    table = VocabularyTable("skill", 40, 8, std=1.0)
+    x = torch.randn(3, 900, 8).to(kind).requires_grad_()
+    id = torch.randint(40, (3, 900, 1))
+    slope = torch.randn(3, 900)
+    wanted = (x.to(table.weight.dtype) * table.mean(id)).sum(-1)
+    dots = table.dot(x, id)
+    torch.testing.assert_close(dots, wanted)
+    parts = [torch.autograd.grad((y * slope).sum(), [x, table.weight]) for y in (dots, wanted)]
+    torch.testing.assert_close(*parts)
+    assert not parts[0][1][PADDING].any()
+
+
+def test_products_with_the_mean_of_several_rows() -> None:
+    table = VocabularyTable("skill", 5, 4, std=1.0)
+    x, id = torch.randn(2, 4), torch.tensor([[2, 3], [4, 0]])
+    torch.testing.assert_close(table.dot(x, id), (x * table.mean(id)).sum(-1))

@@ -3,7 +3,10 @@
 import torch
 from torch import Tensor, nn
 
+from torchedu.layers.room import room
+
 _LOW = 0x7FFF_7FFF_7FFF_7FFF  # four numbers of 15 bits
+_TOGETHER = 2**18  # entries whose draws are there at once, a multiple of four
 
 
 class Dropout(nn.Dropout):
@@ -25,8 +28,10 @@ class Dropout(nn.Dropout):
         """
         if not self.training or self.p in (0, 1) or x.device.type != "cpu":
             return super().forward(x)
-        draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_().bitwise_and_(_LOW)
-        number = draws.view(torch.int16)[: x.numel()].view(x.shape)
         left_out = min(round(self.p * 2**15), 2**15 - 1)
-        kept = torch.ge(number, left_out, out=torch.empty_like(number)).to(x.dtype)
+        kept = room(x.numel(), 1, x.dtype).view(x.shape)
+        for some in kept.view(-1).split(_TOGETHER):
+            draws = torch.empty(-(-len(some) // 4), dtype=torch.int64).random_().bitwise_and_(_LOW)
+            number = draws.view(torch.int16)[: len(some)]
+            some.copy_(torch.ge(number, left_out, out=number))
         return x * kept.mul_(2**15 / (2**15 - left_out))

@@ -70,5 +70,4 @@ class DKT(KTModel):
         return torch.lerp(wrong, right, correct.unsqueeze(-1).to(wrong.dtype))
 
     def _logit(self, h: Tensor, skill: Tensor) -> Tensor:
-        asked = self.asked.mean(skill)
-        return (self.drop(h).to(asked.dtype) * asked).sum(-1) + self.prior.mean(skill).squeeze(-1)
+        return self.asked.dot(self.drop(h), skill) + self.prior.mean(skill).squeeze(-1)
