@@ -152,3 +152,28 @@ def test_a_file_that_is_to_be_mapped_has_its_room_on_the_disk(tmp_path: Path) ->
         assert there.st_size == size
         if hasattr(os, "posix_fallocate"):
             assert 512 * there.st_blocks >= size
+
+
+def test_a_folder_that_its_holder_removed_is_made_anew_for_the_next(tmp_path: Path) -> None:
+    folder = tmp_path / "left"
+    opened, calls = os.open, []
+
+    def removed_meanwhile(path: Path, flags: int, mode: int = 0o777) -> int:
+        calls.append(path)
+        if len(calls) == 1:  # as who had it ends
+            folder.rmdir()
+        handle = opened(path, flags, mode)
+        if len(calls) == 2:
+            folder.rmdir()
+            folder.mkdir()
+        return handle
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "open", removed_meanwhile)
+        with alone(folder, wait=False) as mine:
+            assert mine
+            handle = opened(folder, os.O_RDONLY)
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.close(handle)
+    assert len(calls) == 3

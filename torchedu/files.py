@@ -275,23 +275,39 @@ def alone(folder: Path, *, wait: bool = True) -> Iterator[bool]:
     if os.name != "posix":
         yield wait
         return
-    if not folder.is_dir():
-        writable(folder).mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except OSError:  # another has it; or as many network file systems answer for a folder
-        os.close(handle)
-        if not wait:
-            yield False
-            return
-        file = Path(tempfile.gettempdir()) / f"torchedu-{os.getuid()}.lock"
-        handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    handle = _locked(folder, wait)
+    if handle is None:
+        yield False
+        return
     try:
         yield True
     finally:
         os.close(handle)
+
+
+def _locked(folder: Path, wait: bool) -> int | None:
+    """Return what holds a folder until it is closed; None where another has it and nobody waits."""
+    while True:
+        if not folder.is_dir():
+            writable(folder).mkdir(parents=True, exist_ok=True)
+        try:
+            handle = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:  # who had it removed it
+            continue
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except OSError:  # another has it; or as many network file systems answer for a folder
+            os.close(handle)
+            if not wait:
+                return None
+            file = Path(tempfile.gettempdir()) / f"torchedu-{os.getuid()}.lock"
+            handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            return handle
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(handle), folder.stat()):
+                return handle
+        os.close(handle)  # of one that was removed: another may have a new one of the name
 
 
 def to_disk(path: Path) -> None:

@@ -1,4 +1,5 @@
 import io
+import os
 import re
 import subprocess
 import sys
@@ -99,6 +100,15 @@ def test_what_every_command_takes_is_of_its_words_alone(monkeypatch: pytest.Monk
     assert held() == Permissions()
     assert main(["report", "--trust"]) == 2
     assert main(["report", "x", "--trust", "../mine"]) == 2
+
+
+def test_words_that_are_no_text_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    latin = os.fsdecode("Prüfung.csv".encode("latin-1"))
+    for words in (["data", "import", "csv", latin, "out"], ["fit", f"--data.path={latin}"]):
+        assert main(words) == 2
+        problem, remedy = capsys.readouterr().err.splitlines()
+        assert "holds bytes that are no UTF-8" in problem
+        assert "Rename the file" in remedy
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])

@@ -101,13 +101,23 @@ def test_a_store_is_replaced_whole(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["s"]
 
 
-def test_places_that_are_no_store(tmp_path: Path) -> None:
+def test_places_that_are_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.txt").write_text("years")
     with pytest.raises(ConfigError, match="is not a store"), StoreWriter(tmp_path / "thesis"):
         pass
     (tmp_path / "file").write_text("x")
-    with pytest.raises(ConfigError, match="is not a store"), StoreWriter(tmp_path / "file"):
+    (tmp_path / "link").symlink_to("gone")
+    os.mkfifo(tmp_path / "pipe")
+    for other in ("file", "link", "pipe"):
+        with pytest.raises(ConfigError, match="is not a store"), StoreWriter(tmp_path / other):
+            pass
+    (tmp_path / "empty" / "below").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "empty" / "below")
+    for unnamed in (".", ""):
+        with pytest.raises(ConfigError, match="no name of a folder"), StoreWriter(unnamed):
+            pass
+    with pytest.raises(ConfigError, match="is not a store"), StoreWriter("/"):
         pass
     with (
         pytest.raises(ConfigError, match="cannot be written"),

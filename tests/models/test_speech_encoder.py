@@ -1,6 +1,8 @@
 """Encoders of speech of three families give a state for each fiftieth of a second."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -56,3 +58,24 @@ def test_what_is_no_encoder_of_speech_is_refused(tmp_path: Path) -> None:
         speech_sizes(str(write_encoder(tmp_path / "bert")))
     with pytest.raises(ConfigError, match="no folder"):
         speech_sizes("no such folder/at all")
+
+
+@pytest.mark.parametrize(
+    ("family", "value"),
+    [
+        ("whisper", {"max_source_positions": 0}),
+        ("whisper", {"d_model": 0}),
+        ("hubert", {"conv_stride": [0] * 7}),
+        ("wav2vec2", {"conv_stride": [5, 2, 2, 2, 2, 2, -2]}),
+        ("wav2vec2", {"conv_stride": [100] * 7}),
+        ("wav2vec2", {"conv_stride": ["wide"] * 7}),
+    ],
+)
+def test_a_configuration_that_tells_of_no_states_is_refused(
+    family: str, value: dict[str, Any], tmp_path: Path
+) -> None:
+    name = write_speech(tmp_path / "model", family)
+    config = json.loads((name / "config.json").read_text())
+    (name / "config.json").write_text(json.dumps({**config, **value}))
+    with pytest.raises(ConfigError, match=r"states|built"):
+        speech_sizes(str(name))

@@ -136,6 +136,7 @@ def test_an_image_has_all_that_its_command_names(here: Path) -> None:
     ("kind", "options", "said"),
     [
         ("systemd", {"port": 0}, "port"),
+        *((kind, {"engine": "ray"}, "engine") for kind in KINDS),
         ("container", {"runs": ["/srv/runs/mine"]}, "/srv/runs/mine"),
         ("container", {"runs": ["../mine"]}, "../mine"),
         ("kubernetes", {"prerequisites": "/etc/pairs.csv"}, "prerequisites"),

@@ -9,6 +9,7 @@ pytest.importorskip("optuna", reason="needs the package optuna")
 
 from optuna.trial import TrialState
 
+from torchedu.errors import ConfigError
 from torchedu.tune.objectives import Goals
 from torchedu.tune.results import front_of, importances, none_whole, standing, write_table
 from torchedu.tune.space import Space
@@ -64,6 +65,13 @@ def test_a_front_is_tried_by_another_study_with_all_its_values(tmp_path: Path) -
     write_table(study, standing(study))
     (named,) = front_of(tmp_path / "study", space)
     assert named == {**options, "decay": "1e-05"}
+    for other in ("other: {float: [0, 1]}", "lr: {float: [0.1, 1]}"):
+        with pytest.raises(ConfigError, match="none of its values is in"):
+            front_of(tmp_path / "study", Space.parse(other))
+    table = tmp_path / "study" / "trials.csv"
+    table.write_text(table.read_text().replace(",yes,", ",,"))
+    with pytest.raises(ConfigError, match="none came to its end"):
+        front_of(tmp_path / "study", space)
 
 
 def test_where_none_keeps_them_the_nearest_is_taken(tmp_path: Path) -> None:

@@ -95,6 +95,7 @@ def _main(words: list[str]) -> int:
         words = [words[1], "--help", *words[2:]]
     with read_by(command_line):
         try:
+            _check_text(words)
             words, permitted = _permissions(words)
             asked, words = taken(words)
         except ConfigError as error:
@@ -108,6 +109,22 @@ def _main(words: list[str]) -> int:
             os.environ.setdefault("HF_HUB_OFFLINE", "1")
         with allowing(**permitted._asdict()):
             return _run(asked, *words)
+
+
+def _check_text(words: Sequence[str]) -> None:
+    """Refuse words that are no text: names are kept in files of UTF-8.
+
+    Raises:
+        ConfigError: A word holds bytes that are none, as names of old disks do.
+    """
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise ConfigError(
+                f"the word {word!r} holds bytes that are no UTF-8.",
+                "Rename the file or folder (convmv does many), or write the word anew.",
+            ) from None
 
 
 def _permissions(words: Sequence[str]) -> tuple[list[str], Permissions]:

@@ -115,6 +115,24 @@ class TableWriter:
         self._sizes[name] += size
 
 
+def check_place(path: Path) -> None:
+    """Refuse a place where no store can be made.
+
+    Args:
+        path: The folder that is to be made, or a store that is to be replaced.
+
+    Raises:
+        ConfigError: Something that is no store stands there, or it has no name of its own.
+    """
+    remedy = "Name a folder that does not exist yet; nothing was changed."
+    is_folder = path.is_dir()
+    other = any(path.iterdir()) if is_folder else path.exists() or path.is_symlink()
+    if other and not (path / MANIFEST).is_file():
+        raise ConfigError(f"{path} exists and is not a store.", remedy)
+    if path.name in ("", ".."):  # a store is renamed to its place
+        raise ConfigError(f"{path} is no name of a folder.", remedy)
+
+
 class StoreWriter:
     """Writes a store: into a hidden folder beside it, renamed when all is on disk.
 
@@ -142,12 +160,7 @@ class StoreWriter:
         """Make the hidden folder."""
         if self._memory is not None:
             return self
-        other = self.path.is_file() or (self.path.is_dir() and any(self.path.iterdir()))
-        if other and not (self.path / MANIFEST).is_file():
-            raise ConfigError(
-                f"{self.path} exists and is not a store.",
-                "Name a folder that does not exist yet; nothing was changed.",
-            )
+        check_place(self.path)
         self._folder = self._scratch.__enter__()
         return self
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torchedu.errors import ConfigError, allowed
 from torchedu.layers import at_least_single
 from torchedu.models.text_encoder import (
+    building_of,
     encoder_config,
     encoder_sizes,
     parsed_config,
@@ -113,10 +114,18 @@ def speech_sizes(name: str) -> tuple[int, int, float]:
         raise ConfigError(
             f"⟦data.speech⟧ is {name}, whose model_type is {family!r}.", allowed(family, FAMILIES)
         )
-    parsed = parsed_config(config)
-    hop = HOP if family == WHISPER else math.prod(parsed.conv_stride)
-    places = parsed.max_source_positions if family == WHISPER else math.inf
-    return encoder_sizes(config)[1], hop, places
+    width = encoder_sizes(config)[1]
+    with building_of(config):
+        parsed = parsed_config(config)
+        hop = HOP if family == WHISPER else math.prod(map(int, parsed.conv_stride))
+        places = float(parsed.max_source_positions) if family == WHISPER else math.inf
+    if not (width >= 1 and 1 <= hop <= RATE and places >= 1):
+        raise ConfigError(
+            f"⟦data.speech⟧ is {name}, whose config.json tells of states {width} wide, one for "
+            f"{hop} samples, {places:g} at most.",
+            "Download it again, or take another one.",
+        )
+    return width, hop, places
 
 
 def _field(config: Any) -> int:

@@ -43,7 +43,7 @@ class TextEncoder(nn.Module):
         self, config: dict[str, Any], pooling: Pooling = "mean", layers: Sequence[int] = (-1,)
     ) -> None:
         super().__init__()
-        with _building_of(config):
+        with building_of(config):
             self.model: Any = _transformers().AutoModel.from_config(parsed_config(config))
         self._pool(pooling, layers)
 
@@ -200,7 +200,7 @@ def encoder_sizes(config: dict[str, Any]) -> tuple[int, int]:
     Raises:
         ConfigError: No model can be built of it.
     """
-    with _building_of(config):
+    with building_of(config):
         parsed = parsed_config(config)
         return int(parsed.num_hidden_layers), int(parsed.hidden_size)
 
@@ -214,12 +214,20 @@ def parsed_config(config: dict[str, Any]) -> Any:
     auto, family = _transformers(), str(config.get("model_type"))
     if family not in auto.CONFIG_MAPPING:
         raise ConfigError(f"model_type is {family!r}.", allowed(family, auto.CONFIG_MAPPING, 5))
-    with _building_of(config):
+    with building_of(config):
         return auto.AutoConfig.for_model(**family_config(config))
 
 
 @contextmanager
-def _building_of(config: dict[str, Any]) -> Iterator[None]:
+def building_of(config: dict[str, Any]) -> Iterator[None]:
+    """Tell what goes wrong as values of a configuration are used.
+
+    Args:
+        config: What the ``config.json`` of a model holds.
+
+    Raises:
+        ConfigError: No model can be built of it.
+    """
     try:
         yield
     except ConfigError:

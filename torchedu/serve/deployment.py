@@ -44,6 +44,11 @@ def deployment(kind: Kind, options: Mapping[str, Any], image: str = "torchedu-se
     Raises:
         ConfigError: The options mean what is only on this machine, or differs at each start.
     """
+    if options.get("engine") == "ray":
+        raise ConfigError(
+            f"⟦write⟧ {kind} is for processes of a host, and ⟦engine⟧ is ray.",
+            "Leave one of the two out: on a cluster, give the command itself on one of its nodes.",
+        )
     if options.get("port") == 0:
         raise ConfigError("⟦port⟧ is 0, any that is free.", "Name the port that others ask.")
     if kind == "systemd":

@@ -39,6 +39,7 @@ from torchedu.serve.tables import (
     OF_STUDENTS,
     SNAPSHOTS,
     STATES,
+    anew,
 )
 
 AT_ONCE = 500
@@ -77,6 +78,7 @@ class EventLog:
         synchronous: See ``stores.Synchronous``.
 
     Attributes:
+        num_events: How many events there are.
         lost: Whether a session with the database has ended; then nothing is written any more, as
             another process may own the shard.
 
@@ -89,12 +91,11 @@ class EventLog:
         self.store = Store.of(place)
         self._engine = self.tables = open_tables(self.store, synchronous)
         event.listen(self._engine, "handle_error", self._look)
-        dialect = sqlite if self._engine.dialect.name == "sqlite" else postgresql
-        self._insert: Any = dialect.insert
+        self._insert: Any = (sqlite if self._engine.dialect.name == "sqlite" else postgresql).insert
         self._writer = self._engine.connect()
         self._reader = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         self._neighbours = Neighbours(self.store)
-        self.next_seq: int = self.last_seq() + 1
+        self._look_back()
 
     def close(self) -> None:
         """Close the file."""
@@ -106,8 +107,13 @@ class EventLog:
     def own(self) -> bool:
         """Own the shard from now on; False where another process does."""
         mine = not self.store.on_server or own(self._writer, self.store.shard)
-        self.next_seq = self.last_seq() + 1
+        self._look_back()
         return mine
+
+    def _look_back(self) -> None:
+        """See how many events there are, and the place of the next one."""
+        self.num_events: int = self._rows(select(func.count()).select_from(EVENTS))[0][0]
+        self.next_seq: int = self.last_seq() + 1
 
     def _look(self, context: ExceptionContext) -> None:
         self.lost |= context.is_disconnect
@@ -141,7 +147,6 @@ class EventLog:
         rows = [{**e._asdict(), "fields": json.dumps(e.fields, ensure_ascii=False)} for e in events]
         members = {(e.group, e.student) for e in events if e.group is not None and e.student}
         member = self._insert(MEMBERS).on_conflict_do_nothing()
-        changed: set[str] = set()
         try:
             with self._writing():
                 if rows:
@@ -150,23 +155,16 @@ class EventLog:
                     named = [{"group": group, "student": name} for group, name in sorted(members)]
                     self._writer.execute(member, named)
                 if snapshots:
-                    self._writer.execute(self._anew(), [s._asdict() for s in snapshots])
+                    self._writer.execute(anew(self._insert), [s._asdict() for s in snapshots])
                 for kind, table in TABLES.items():
                     if kept := [r._asdict() for r in records if isinstance(r, kind)]:
                         self._writer.execute(insert(table), kept)
-                for some in _parts(voided):
-                    changed |= self._void(some)
+                changed = set[str]().union(*map(self._void, _parts(voided)))
         except SQLAlchemyError as error:
             raise self._unwritable(error) from error
-        if events:
-            self.next_seq = events[-1].seq + 1
+        self.next_seq += len(events)
+        self.num_events += len(events)
         return changed
-
-    def _anew(self) -> Any:
-        """Return the statement by which states take the place of others."""
-        added = self._insert(STATES)
-        others = {c.name: added.excluded[c.name] for c in STATES.columns if not c.primary_key}
-        return added.on_conflict_do_update(index_elements=[*STATES.primary_key], set_=others)
 
     def _void(self, ids: list[str]) -> set[str]:
         """Let events count no more, and drop the states of their students, whom it returns."""
@@ -202,6 +200,7 @@ class EventLog:
                 for some in _parts(named):
                     others = delete(EVENTS).where(EVENTS.c.id.in_(some))
                     gone += self._writer.execute(others).rowcount
+            self.num_events -= gone
             # Pages that were divided or joined keep old bytes until all is written anew.
             if self.store.on_server:
                 write_anew(self._reader)

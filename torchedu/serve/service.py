@@ -373,7 +373,7 @@ class Service:
             {"run": follower.name, "answers": sorted(follower.verbs)} for follower in self.followers
         ]
         marks = {"marks": self.log.marks()} if raw else {}
-        return {"status": "ok", "runs": runs, "events": self.log.next_seq - 1, **marks}
+        return {"status": "ok", "runs": runs, "events": self.log.num_events, **marks}
 
     def _metrics(self, raw: bool = False) -> str:
         return self.metrics.text(gauges=not raw)

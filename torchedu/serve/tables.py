@@ -1,5 +1,6 @@
 """The tables of a service, and what every post asks of them."""
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import (
@@ -165,3 +166,14 @@ LATER_EVENTS_OF = EVENTS_OF.outerjoin_from(
     STATES,
     (STATES.c.student == EVENTS.c.student) & (STATES.c.network == bindparam("network")),
 ).where(or_(STATES.c.seq.is_(None), EVENTS.c.seq > STATES.c.seq))
+
+
+def anew(added_to: Callable[[Table], Any]) -> Any:
+    """Return the statement by which states take the place of others.
+
+    Args:
+        added_to: What inserts, as the database has it.
+    """
+    added = added_to(STATES)
+    others = {c.name: added.excluded[c.name] for c in STATES.columns if not c.primary_key}
+    return added.on_conflict_do_update(index_elements=[*STATES.primary_key], set_=others)

@@ -180,21 +180,28 @@ def front_of(folder: Path, space: Space) -> list[dict[str, Any]]:
         space: What the other one searches; what it does not hold is left out.
 
     Raises:
-        ConfigError: The folder has no table of trials.
+        ConfigError: The folder has no table of trials, or no front that the space knows.
     """
     wanted = {dimension.option for dimension in space.every()}
     try:
         with (folder / "trials.csv").open(newline="", encoding="utf-8") as file:
             rows = [row for row in csv.DictReader(file) if row["front"]]
-        return [
+        fronts = [
             space.named({name: _plain(row[name]) for name in wanted & row.keys() if row[name]})
             for row in rows
         ]
-    except (OSError, ValueError, LookupError, TypeError, csv.Error):
+    except (OSError, ValueError, LookupError, TypeError, ArithmeticError, csv.Error):
         raise ConfigError(
             f"⟦earlier⟧ {folder} holds no table of trials.",
             "Name the folder of a study that has ended; it has trials.csv.",
         ) from None
+    if not any(fronts):
+        why = "none of its values is in ⟦space⟧" if fronts else "none came to its end"
+        raise ConfigError(
+            f"⟦earlier⟧ {folder}: of its trials none can be tried, as {why}.",
+            "Name a study of some of the same options, or leave it out.",
+        )
+    return fronts
 
 
 def none_whole(now: Standing) -> TrainingError:

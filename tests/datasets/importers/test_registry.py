@@ -94,6 +94,14 @@ def test_what_is_no_data_for_people_is_told(tmp_path: Path) -> None:
         describe_data(tmp_path / "s")
 
 
+def test_a_place_that_is_no_store_is_told_before_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "thesis").write_text("years")
+    with pytest.raises(ConfigError, match="thesis exists and is not a store"):
+        import_data("csv", tmp_path / "none.csv", tmp_path / "thesis")
+    with pytest.raises(ConfigError, match="/ exists and is not a store"):
+        import_data("csv", tmp_path / "none.csv", "/")
+
+
 def test_a_format_or_option_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="'talkmove' is not known") as caught:
         import_data("talkmove", "raw", str(tmp_path / "s"), {})

@@ -16,6 +16,7 @@ from torchedu.datasets.importers.reading.look import Look, look_at
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Places
 from torchedu.datasets.importers.reading.text import is_folder, locate
 from torchedu.datasets.store import Store
+from torchedu.datasets.writer import check_place
 from torchedu.errors import ConfigError, DataError, TorcheduError, allowed
 
 ENTRY_POINTS = "torchedu.importers"
@@ -89,6 +90,7 @@ def imported(
     """Read raw files into a store by an importer; see ``import_data``."""
     bad = BadRows(Places(), importer.on_bad_row)
     try:
+        check_place(Path(out))  # told before anything is read
         reading = importer.read(str(raw), bad)
         about = importer.about(reading)
         pieces = _followed(reading.pieces, bad, progress)

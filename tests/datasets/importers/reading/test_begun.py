@@ -3,6 +3,7 @@
 import errno
 import gzip
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -156,10 +157,10 @@ def test_what_is_damaged_or_of_another_file_is_read_again(folder: Path) -> None:
     noted.write_bytes(noted.read_bytes().replace(b'"place"', b'"Place"'))
     assert again() == "all is read again: what it had noted is damaged"
     interrupt()
-    assert "other files or options" in again({**OPTIONS, "groups": []})
+    assert "other files, options" in again({**OPTIONS, "groups": []})
     interrupt()
     raw.write_text(raw.read_text() + "s1,q1,k1,1,1700000000,3,f\n")
-    assert "other files or options" in again()
+    assert "other files, options" in again()
 
 
 def test_a_bad_row_leaves_nothing(folder: Path) -> None:
@@ -168,3 +169,36 @@ def test_a_bad_row_leaves_nothing(folder: Path) -> None:
     with pytest.raises(DataError, match="time"):
         import_data("csv", raw, folder / "out", {"groups": ["gender"]})
     assert list(folder.iterdir()) == [raw]
+
+
+def _as_link(left: Path) -> None:
+    (left.parent / "others").mkdir()
+    left.symlink_to("others")
+
+
+def _as_file(left: Path) -> None:
+    left.write_text("theirs")
+
+
+@pytest.mark.parametrize("stands", [_as_link, _as_file])
+def test_what_is_no_folder_of_an_import_stays_as_it_is(
+    folder: Path, stands: Callable[[Path], None]
+) -> None:
+    raw, left = folder / "a.csv", folder / ".out.importing"
+    write_csv(raw, rows_of(False))
+    stands(left)
+    before = {file: file.lstat().st_mtime_ns for file in folder.rglob("*")}
+    import_data("csv", raw, folder / "out", OPTIONS)
+    assert "interrupted" not in about(folder / "out")
+    shutil.rmtree(folder / "out")
+    assert {file: file.lstat().st_mtime_ns for file in folder.rglob("*")} == before
+
+
+def test_folders_in_what_an_import_left_are_no_fault_of_the_disk(folder: Path) -> None:
+    raw, left = folder / "a.csv", folder / ".out.importing"
+    write_csv(raw, rows_of(False))
+    with pytest.raises(KeyboardInterrupt):
+        import_data("csv", raw, folder / "out", OPTIONS, progress=Stop(6, KeyboardInterrupt()))
+    (left / "copied" / "here").mkdir(parents=True)
+    import_data("csv", raw, folder / "out", {**OPTIONS, "groups": []})
+    assert not left.exists()

@@ -44,7 +44,9 @@ class Begun:
                 known: dict[str, Any] = parse_json(text)
                 if known["asked"] == self._asked:
                     return known
-                self.refuse("it was of other files or options, or files have changed since")
+                self.refuse(
+                    "it was of other files, options or version, or files have changed since"
+                )
                 return None
         self.refuse("what it had noted is damaged")
         return None
@@ -67,7 +69,10 @@ class Begun:
         """Say why an earlier import is not gone on with, and remove what it left."""
         self.said = f"all is read again: {why}"
         for file in self.folder.iterdir():
-            file.unlink()
+            if file.is_dir() and not file.is_symlink():
+                shutil.rmtree(file)
+            else:
+                file.unlink()
 
     def note(self, rows: int, known: Mapping[str, Any]) -> None:
         """Note how far it is.
@@ -88,8 +93,9 @@ def begun(out: Path, asked: Mapping[str, Any] | None) -> Iterator[Begun]:
     """Begin an import, or go on with one that was interrupted.
 
     It works in a hidden folder beside the store, which is removed when the store is whole or an
-    error of the files ends it. Where another process imports into the same store meanwhile, or
-    the disk knows no locks, it works in a folder that nobody goes on with.
+    error of the files ends it. Where another process imports into the same store meanwhile, the
+    disk knows no locks, or something else stands there, it works in a folder that nobody goes on
+    with.
 
     Args:
         out: The store that is made.
@@ -101,7 +107,9 @@ def begun(out: Path, asked: Mapping[str, Any] | None) -> Iterator[Begun]:
     """
     with scratch(out) as private:
         folder = out.absolute().with_name(f".{out.name[:60]}.importing")
-        with alone(folder, wait=False) if asked is not None else nullcontext(False) as mine:
+        other = folder.is_symlink() or (folder.exists() and not folder.is_dir())
+        free = asked is not None and not other
+        with alone(folder, wait=False) if free else nullcontext(False) as mine:
             if not mine:
                 yield Begun(private, None)
                 return
