@@ -305,7 +305,7 @@ def photographed() -> tuple[list[Goal], Any]:
         lines.append(f"{i}.png,{right},s{i // 20}")
     table = folder / "answers.csv"
     table.write_text("\n".join(lines) + "\n", "utf-8")
-    words = ("--data.pixels", 64, "--trainer.max_epochs", SUM_EPOCHS)
+    words = ("--data.pixels", 64, "--data.batch_size", 8, "--trainer.max_epochs", SUM_EPOCHS)
     evaluation, done = fitted("photographed", table, *words)
     scores = {row["name"]: row["score_auc"] for row in evaluation["scores"]}
     (alone,) = (row for row in evaluation["channels"] if row["by"] == "the photograph alone")
