@@ -17,7 +17,7 @@ BYTES = 257
 """Bytes, and what pads them."""
 STEADY = 3
 """By what the share of change is divided for photographs: paper lies straighter than voices differ,
-and of 160 sums on paper a network then learns in half the passes which are right."""
+and two digits are told apart by a few pixels."""
 COLOURS = 3
 """Numbers of a pixel; an encoder's states are wider."""
 
