@@ -85,7 +85,7 @@ TORCH_ONLY := torch triton cuda-bindings cuda-pathfinder cuda-toolkit \
 
 lock: install ## lock the development environment again, with hashes
 	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile $(UPGRADE) --quiet --generate-hashes \
-		--extra dev --extra plots --extra track --extra tune --extra language --extra privacy --extra audio --extra spreadsheets --extra onnx --extra serve --constraint constraints.txt --strip-extras \
+		--extra dev --extra plots --extra track --extra tune --extra language --extra privacy --extra audio --extra images --extra spreadsheets --extra onnx --extra serve --constraint constraints.txt --strip-extras \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
 		$(TORCH_ONLY:%=--unsafe-package %) --output-file requirements/dev.txt pyproject.toml
 	sed -i '/^# WARNING: The following packages were not pinned/,$$d' requirements/dev.txt

@@ -7,11 +7,23 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import (
     BertConfig,
     BertModel,
+    CLIPConfig,
+    CLIPModel,
+    CLIPVisionConfig,
+    CLIPVisionModel,
+    DeiTConfig,
+    DeiTModel,
+    Dinov2Config,
+    Dinov2Model,
     HubertConfig,
     HubertModel,
     LlamaConfig,
     LlamaModel,
     PreTrainedTokenizerFast,
+    SiglipConfig,
+    SiglipModel,
+    ViTConfig,
+    ViTModel,
     Wav2Vec2Config,
     Wav2Vec2Model,
     WhisperConfig,
@@ -86,4 +98,26 @@ def write_speech(folder: Path, family: str = "whisper", seed: int = 0) -> Path:
         intermediate_size=32, conv_dim=(8,) * 7, num_conv_pos_embeddings=8,
         num_conv_pos_embedding_groups=2,
     )).save_pretrained(folder)  # fmt: skip
+    return folder
+
+
+def write_vision(folder: Path, family: str = "vit", seed: int = 0) -> Path:
+    """Write an encoder of pictures: width 16, one block, four patches of a square of 32."""
+    torch.manual_seed(seed)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    seen = {**sizes, "image_size": 32, "patch_size": 16}
+    if family in ("clip", "siglip"):
+        config, model = {"clip": (CLIPConfig, CLIPModel), "siglip": (SiglipConfig, SiglipModel)}[
+            family
+        ]
+        words = {**sizes, "vocab_size": 8, "max_position_embeddings": 8, "intermediate_size": 32,
+                 "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}  # fmt: skip
+        both = {"text_config": words, "vision_config": {**seen, "intermediate_size": 32}}
+        model(config(**both)).save_pretrained(folder)
+        return folder
+    config, model = {
+        "clip_vision_model": (CLIPVisionConfig, CLIPVisionModel), "deit": (DeiTConfig, DeiTModel),
+        "dinov2": (Dinov2Config, Dinov2Model), "vit": (ViTConfig, ViTModel),
+    }[family]  # fmt: skip
+    model(config(**seen, intermediate_size=32)).save_pretrained(folder)
     return folder

@@ -30,8 +30,8 @@ DOORS = {
     "parsing": "jsonargparse",
     "batch": "schema torch",
     "ranks": "torch",
-    "datasets": "ranges schema bounded defusedxml numpy openpyxl phonenumbers pyarrow rich scipy "
-    "soundfile soxr",
+    "datasets": "ranges schema bounded PIL defusedxml numpy openpyxl phonenumbers pyarrow "
+    "rapidocr_onnxruntime rich scipy soundfile soxr",
     "leaks": "datasets schema numpy",
     "layers": "schema torch",
     "models": "layers batch ranges permissions strict schema bounded bitsandbytes huggingface_hub "

@@ -24,6 +24,7 @@ import pytest
 
 from tests.encoders import write_encoder
 from tests.essays import write_essays
+from tests.picture_files import write_sums
 from tests.spoken_files import write_answers
 from torchedu.cli import main
 
@@ -88,6 +89,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory, lesson_file: Path, encoder_fo
     write(folder / "quiz.csv", ("item",), [("q1",), ("q2",)])
     write_essays(folder / "essays.csv")
     write_answers(folder / "spoken")
+    write_sums(folder / "paper")
     write_encoder(folder / "encoder")
     shutil.copy(lesson_file, folder / "lessons.csv")
     run = folder / "runs" / "version_0"

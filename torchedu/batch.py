@@ -12,20 +12,20 @@ N      items, reserved ids included (courses, where those are recommended)
 K      skills, reserved ids included
 S      skills of one item, padded
 D      width of a layer
-H      attention heads
+H      attention heads; height of a photograph
 V      vocabulary of tokens
 M      cases: slots of a batch that are predicted; in ``before_BM``, courses before a window
 G      student attributes
 E      numbers of an event
 Q      moments at which a risk is asked for
 F      numbers of a moment, of a text's surface, or of an answer's past
-W      windows of a text
+W      windows of a text; width of a photograph
 Y      scores of a text: the overall one, then traits
 R      roles of a text in a pair: the answer, what it is held against
 T      tags of a role's sentences
 U      bytes of a text
 I      frames of a recording
-C      channels of an answer: what was typed, what was spoken
+C      channels of an answer: what was typed, what was spoken, what was photographed
 ====== ==========================================
 """
 
@@ -286,14 +286,17 @@ class EssayBatch(NamedTuple):
 
 
 class SpokenBatch(NamedTuple):
-    """Answers typed and spoken.
+    """Answers typed, spoken and photographed.
 
     Attributes:
         byte_BU: Each text's bytes in UTF-8, plus 1, int64; 0 in padded slots.
         vector_BD: A frozen encoder's vector of each text, float32; D is 0 where bytes are read.
         frame_BWIF: What is heard in each frame of each window of a recording, float32.
         heard_BWI: Which of them are no padding, bool.
-        has_BC: Whether there is a text, and a recording, bool.
+        pixel_BHWF: How dark each pixel of a photograph is by colour, 0 for white, float32; or an
+            encoder's states, all in one row; F is 0 where no photographs are looked at.
+        seen_BHW: Which of them are no padding, bool.
+        has_BC: Whether there is a text, a recording, and a photograph, bool.
         target_BY: Scores in 0..1 of their ranges, float32; 0 where missing.
         scored_BY: Which scores count in loss and metrics, bool.
         answer_B: Row of the answer in the store, int64.
@@ -304,6 +307,8 @@ class SpokenBatch(NamedTuple):
     vector_BD: Tensor
     frame_BWIF: Tensor
     heard_BWI: Tensor
+    pixel_BHWF: Tensor
+    seen_BHW: Tensor
     has_BC: Tensor
     target_BY: Tensor
     scored_BY: Tensor

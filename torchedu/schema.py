@@ -44,12 +44,14 @@ class Column:
         required: Whether answers make no sense without it.
         unit: What a value is, in words.
         aliases: Headings by which common exports call it, lower-case.
+        instead: The column that will do where this one is required and not there.
     """
 
     name: str
     required: bool
     unit: str
     aliases: tuple[str, ...] = ()
+    instead: str = ""
 
 
 ANSWER_COLUMNS = (
@@ -249,7 +251,12 @@ SPOKEN_COLUMNS = (
             *("recording", "audio_file", "audio_path", "wav", "wav_path", "sound", "voice"),
             *("aufnahme", "enregistrement", "grabación", "registrazione", "gravação", "录音"),
         ),
+        "image",
     ),
+    Column("image", False, "the path of a photograph, beside the table", (
+        *("photo", "photograph", "picture", "image_file", "image_path", "photo_path", "scan"),
+        *("foto", "bild", "imagen", "fotografia", "imagem", "图片", "照片"),
+    )),
     Column("text", False, "what was typed, or read aloud", (
         "answer", "typed", "transcript", "sentence", "response", "student_answer", "antwort",
     )),
@@ -265,8 +272,11 @@ SPOKEN_COLUMNS = (
     Column("conversation", False, "a name", ("conversation_id", "session", "session_id")),
     Column("part", False, "train, val or test; the same for all of a speaker", ("split",)),
 )  # fmt: skip
-"""The columns of answers typed and spoken, a row an answer; further ones may be traits, which are
-further scores, and attributes of the speakers."""
+"""The columns of answers typed, spoken and photographed, a row an answer; further ones may be
+traits, which are further scores, and attributes of the speakers."""
+
+CHANNELS = ("typed", "spoken", "photographed")
+"""What the channels of such an answer are, in the order in which a batch says which there are."""
 
 SURFACE_NUMBERS = (
     "words", "root_words", "fourth_root_words", "log_words", "characters", "sentences",

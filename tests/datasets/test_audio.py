@@ -8,7 +8,8 @@ import pytest
 import soundfile
 
 from tests.spoken_files import RATE, tone
-from torchedu.datasets.audio import BadRecording, decode, from_samples
+from torchedu.datasets.attached import BadFile
+from torchedu.datasets.audio import decode, from_samples
 
 SECOND = tone(440, 1.0).astype(np.float32) / 32768
 
@@ -80,7 +81,7 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
 @pytest.mark.parametrize("name", BAD)
 def test_what_is_no_recording_is_told_apart(name: str) -> None:
     content, reason = BAD[name]
-    with pytest.raises(BadRecording, match=reason):
+    with pytest.raises(BadFile, match=reason):
         read(content())
 
 
@@ -90,13 +91,13 @@ def test_a_stream_that_does_not_know_its_length_is_whole() -> None:
 
 
 def test_silence_and_wrong_lengths_are_refused() -> None:
-    with pytest.raises(BadRecording, match="is silent"):
+    with pytest.raises(BadFile, match="is silent"):
         from_samples(np.zeros(RATE, np.int16), RATE, RATE)
-    with pytest.raises(BadRecording, match=r"is shorter than 0\.05 s"):
+    with pytest.raises(BadFile, match=r"is shorter than 0\.05 s"):
         from_samples(tone(440, 0.02), RATE, RATE)
-    with pytest.raises(BadRecording, match="is empty"):
+    with pytest.raises(BadFile, match="is empty"):
         from_samples(tone(440)[:0], RATE, RATE)
-    with pytest.raises(BadRecording, match="is too long"):
+    with pytest.raises(BadFile, match="is too long"):
         read(coded("WAV"), most_seconds=0.5)
 
 
@@ -104,9 +105,9 @@ def test_samples_in_memory_are_read_as_a_file_of_them() -> None:
     assert np.array_equal(from_samples(tone(440, 1.0), RATE, RATE), read(coded("WAV", "PCM_16")))
     two = np.stack([SECOND, SECOND], 1)
     assert np.abs(from_samples(two, RATE, RATE) - SECOND * 32768).max() <= 1
-    with pytest.raises(BadRecording, match="no sound"):
+    with pytest.raises(BadFile, match="no sound"):
         from_samples(np.full(RATE, np.nan, np.float32), RATE, RATE)
-    with pytest.raises(BadRecording, match="no row of samples"):
+    with pytest.raises(BadFile, match="no row of samples"):
         from_samples(np.zeros((2, 2, 2)), RATE, RATE)
-    with pytest.raises(BadRecording, match="no rate of speech"):
+    with pytest.raises(BadFile, match="no rate of speech"):
         from_samples(SECOND, 3, RATE)

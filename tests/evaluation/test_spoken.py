@@ -13,7 +13,8 @@ import pyarrow.csv as arrow_csv
 import pytest
 import soundfile
 
-from tests.encoders import write_speech
+from tests.encoders import write_speech, write_vision
+from tests.picture_files import write_sums
 from tests.spoken_files import write_answers
 from torchedu.cli import main
 from torchedu.datasets.spoken import SpokenStore
@@ -164,3 +165,81 @@ def test_a_frozen_encoder_of_speech_hears_each_recording_once(
     long = [*words, "--data.window", "4", "--run", str(tmp_path / "long")]
     assert main(long) == 2
     assert "hears 3 seconds at once" in capsys.readouterr().err
+
+
+def test_photographs_are_graded_alone_and_beside_what_was_typed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw, run = write_sums(tmp_path / "in"), tmp_path / "run"
+    words = ["fit", "--config", "spoken", "--data.path", str(raw), "--data.pixels", "48",
+             "--model.net.dim", "16", "--model.net.blocks", "1", "--data.batch_size", "8",
+             "--trainer.accelerator", "cpu", "--trainer.max_epochs", "4"]  # fmt: skip
+    assert main([*words, "--run", str(run)]) == 0
+    found = evaluation(run)
+    assert [row["name"] for row in found["scores"]][1:] == [
+        "text alone", "sound alone", "duration alone", "ink alone",
+    ]  # fmt: skip
+    by = {row["by"]: row for row in found["channels"]}
+    assert [*by] == ["all that there is", "the text alone", "the photograph alone"]
+    assert all(row["answers"] and row["width"] for row in found["channels"])
+    assert main(["predict", str(run), "--run", str(tmp_path), "--format", "csv"]) == 0
+    table = arrow_csv.read_csv(tmp_path / "scores.csv").to_pydict()
+    with raw.open(encoding="utf-8") as stream:
+        given = {row["id"]: row for row in csv.DictReader(stream)}
+    some = [given[name] for name in table["answer"][:8]]
+    assert table["photographed"][:8] == [bool(row["image"]) for row in some]
+    assert "score by what was photographed" in table
+    engine = open_engine(run)
+    graded = engine.grade(
+        [{"text": row["text"], "image": str(raw.parent / row["image"]) if row["image"] else ""}
+         for row in some]
+    )  # fmt: skip
+    values = [own["score"].value for own in graded]
+    np.testing.assert_allclose(values, table["score"][:8], atol=2e-3)
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    with pytest.raises(DataError, match="row 1: the field 'image' is"):
+        engine.grade([{"text": "1+1=2"}, {"image": str(tmp_path / "a.png")}])
+    with pytest.raises(DataError, match="row 0: the field 'image' is 'int'"):
+        engine.grade([{"image": 3}])
+    # Answers without any photograph are graded by a network that has learnt from some.
+    typed = raw.with_name("typed.csv")
+    typed.write_text("audio,text\n,1+1=2\n,1+1=3\n", "utf-8")
+    words = ["predict", str(run), "--data.path", str(typed), "--run", str(tmp_path / "typed")]
+    assert main([*words, "--format", "csv"]) == 0
+    right, wrong = arrow_csv.read_csv(tmp_path / "typed" / "scores.csv")["score"].to_pylist()
+    assert right > wrong
+    store = raw.with_suffix(".store")
+    number = SpokenStore(store).num_rows("photographs")
+    assert main(["data", "forget", "--student", "Ann", str(store)]) == 0
+    left = SpokenStore(store)
+    left.verify()
+    assert left.photograph.max() == left.num_rows("photographs") - 1 < number - 1
+
+
+def test_a_frozen_encoder_sees_each_photograph_once(tmp_path: Path) -> None:
+    raw, run = write_sums(tmp_path / "in", 32), tmp_path / "run"
+    model = write_vision(tmp_path / "model")
+    words = ["fit", "--config", "spoken", "--data.path", str(raw), "--data.vision", str(model),
+             "--model.net.dim", "16", "--model.net.blocks", "1", "--run", str(run),
+             "--trainer.accelerator", "cpu", "--trainer.max_epochs", "1"]  # fmt: skip
+    assert main(words) == 0
+    store = SpokenStore(raw.with_suffix(".store"))
+    kept = sorted(raw.with_suffix(".features").glob("vision-*/*/*.npy"))
+    assert len(kept) == store.num_rows("photographs")
+    assert main(["predict", str(run), "--run", str(tmp_path), "--format", "csv"]) == 0
+    table = arrow_csv.read_csv(tmp_path / "scores.csv").to_pydict()
+    with raw.open(encoding="utf-8") as stream:
+        given = {row["id"]: row for row in csv.DictReader(stream)}
+    seen = [given[name] for name in table["answer"] if given[name]["image"]][:3]
+    graded = open_engine(run).grade(
+        [{"text": row["text"], "image": (raw.parent / row["image"]).read_bytes()} for row in seen]
+    )
+    scores = dict(zip(table["answer"], table["score"], strict=True))
+    np.testing.assert_allclose(
+        [own["score"].value for own in graded], [scores[row["id"]] for row in seen], atol=2e-3
+    )
+    assert main(["data", "forget", "--student", "Ann", str(raw.with_suffix(".store"))]) == 0
+    assert 0 < len([file for file in kept if file.is_file()]) < len(kept)
+    write_vision(tmp_path / "model", seed=1)
+    with pytest.raises(CheckpointError, match="is not the one that the network was trained with"):
+        open_engine(run).grade([{"image": str(raw.parent / seen[0]["image"])}])

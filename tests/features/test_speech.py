@@ -7,8 +7,8 @@ import pytest
 
 from tests.encoders import write_speech
 from torchedu.datasets.audio import resampled
-from torchedu.features import speech
-from torchedu.features.speech import SpeechStates, leave_out
+from torchedu.features.speech import SpeechStates
+from torchedu.features.states import leave_out, state_key
 
 RATE = 8_000
 
@@ -57,8 +57,8 @@ def test_states_are_made_once_and_kept(encoder: str, tmp_path: Path) -> None:
         np.testing.assert_array_equal(again(each), bare(each))
     assert len(made) == 7
     assert leave_out(tmp_path, sounds(2)) == [
-        file for file in files if speech._key(sounds(1)[0]) in file.name
-        or speech._key(sounds(2)[1]) in file.name
+        file for file in files if state_key(sounds(1)[0]) in file.name
+        or state_key(sounds(2)[1]) in file.name
     ]  # fmt: skip
     assert len([*tmp_path.glob("*/*/*.npy")]) == 3
 

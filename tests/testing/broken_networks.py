@@ -211,9 +211,10 @@ class HearsWhatIsNotThere(SpokenGrader):
     """A grader of spoken answers that listens to recordings which are said to be missing."""
 
     def __init__(
-        self, num_scores: int, num_places: int, num_bands: int, text_dim: int, speech_dim: int
-    ) -> None:
-        sizes = (num_scores, num_places, num_bands, text_dim, speech_dim)
+        self, num_scores: int, num_places: int, num_bands: int, text_dim: int, speech_dim: int,
+        image_dim: int,
+    ) -> None:  # fmt: skip
+        sizes = (num_scores, num_places, num_bands, text_dim, speech_dim, image_dim)
         super().__init__(*sizes, dim=8, heads=2, blocks=1)
 
     def arguments(self) -> dict[str, Any]:

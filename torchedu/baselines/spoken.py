@@ -1,4 +1,4 @@
-"""What a grader of spoken answers has to beat: the text, the sound, or the length alone."""
+"""What a grader of answers has to beat: the text, sound, length or ink alone."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -32,6 +32,7 @@ class Answers(NamedTuple):
         sound: How loud bands are on average and how much they vary; zero without a recording;
             shape (answers, F).
         pace: Seconds, words, and what follows from them; shape (answers, P).
+        ink: How dark a photograph is from place to place; zero without one; shape (answers, D).
         target: Scores in 0..1, NaN where missing; shape (answers, scores).
         owner: Who gave each; shape (answers,).
     """
@@ -39,13 +40,15 @@ class Answers(NamedTuple):
     text: Sequence[str]
     sound: NDArray[np.float32]
     pace: NDArray[np.float32]
+    ink: NDArray[np.float32]
     target: Values
     owner: NDArray[np.int64]
 
     def where(self, mask: NDArray[np.bool_]) -> "Answers":
         """Return some of the answers."""
         text = list(compress(self.text, mask.tolist()))
-        return Answers(text, self.sound[mask], self.pace[mask], self.target[mask], self.owner[mask])
+        numbers = self.sound[mask], self.pace[mask], self.ink[mask]
+        return Answers(text, *numbers, self.target[mask], self.owner[mask])
 
 
 @dataclass(eq=False)
@@ -114,32 +117,50 @@ class TextLine(Line):
         return self._pieces.transform(data.text)
 
 
-class SoundLine(Line):
+class NumbersLine(Line):
+    """Numbers of answers about zero; a subclass says which."""
+
+    @abstractmethod
+    def numbers(self, data: Answers) -> NDArray[np.float32]:
+        """Return them; shape (answers, numbers)."""
+
+    def learn(self, data: Answers) -> None:
+        """Learn their means and spreads."""
+        self._scale = StandardScaler().fit(self.numbers(data))
+
+    def seen(self, data: Answers) -> Any:
+        """Return them about zero."""
+        return sparse.csr_matrix(self._scale.transform(self.numbers(data)))
+
+
+class SoundLine(NumbersLine):
     """How loud each band is on average, how much it varies, and how fast."""
 
     name = "sound alone"
 
-    def learn(self, data: Answers) -> None:
-        """Learn their means and spreads."""
-        self._scale = StandardScaler().fit(data.sound)
-
-    def seen(self, data: Answers) -> Any:
-        """Return them about zero."""
-        return sparse.csr_matrix(self._scale.transform(data.sound))
+    def numbers(self, data: Answers) -> NDArray[np.float32]:
+        """Return what is known of sound."""
+        return data.sound
 
 
-class PaceLine(Line):
+class PaceLine(NumbersLine):
     """How long it took, how many words it has, and how many a second."""
 
     name = "duration alone"
 
-    def learn(self, data: Answers) -> None:
-        """Learn their means and spreads."""
-        self._scale = StandardScaler().fit(data.pace)
+    def numbers(self, data: Answers) -> NDArray[np.float32]:
+        """Return what is known of pace."""
+        return data.pace
 
-    def seen(self, data: Answers) -> Any:
-        """Return them about zero."""
-        return sparse.csr_matrix(self._scale.transform(data.pace))
+
+class InkLine(NumbersLine):
+    """How dark a photograph is, place by place."""
+
+    name = "ink alone"
+
+    def numbers(self, data: Answers) -> NDArray[np.float32]:
+        """Return what is known of ink."""
+        return data.ink
 
 
 def _lines(table: Any, target: Values, alpha: float) -> list[Ridge | None]:

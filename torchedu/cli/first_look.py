@@ -44,7 +44,7 @@ TASKS = {
     "enrolments": Task("courses to recommend", "two_tower"),
     "events in courses": Task("students at risk", "at_risk"),
     "graded texts": Task("grades of essays and short answers", "essay"),
-    "spoken answers": Task("grades of answers typed and spoken", "spoken"),
+    "spoken answers": Task("grades of answers typed, spoken and photographed", "spoken"),
     "transcripts": Task("talk moves in lessons", "talk_moves"),
     "conversations": Task("explanations of mathematics", "math_small"),
 }

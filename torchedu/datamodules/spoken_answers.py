@@ -1,4 +1,4 @@
-"""Answers typed and spoken, for training and scoring."""
+"""Answers typed, spoken and photographed, for training and scoring."""
 
 from collections.abc import Mapping
 from functools import cached_property, partial
@@ -13,11 +13,14 @@ from torchedu.datamodules.base import DataModule, Options, Seen
 from torchedu.datamodules.frames import Place
 from torchedu.datasets.order import Order
 from torchedu.datasets.splits import PARTS
-from torchedu.datasets.spoken import SpokenStore, split_spoken
+from torchedu.datasets.spoken import SpokenStore
+from torchedu.datasets.spoken_splits import split_spoken
 from torchedu.features import embed
 from torchedu.features.embedding import Precision, vectors_key
 from torchedu.features.log_mel import HOP, LogMel
+from torchedu.features.pictures import PictureStates, Pixels
 from torchedu.features.speech import SpeechStates
+from torchedu.features.states import States
 from torchedu.models.speech_encoder import speech_sizes
 from torchedu.models.text_encoder import Pooling, encoder_config, encoder_sizes
 from torchedu.ranges import COUNT, Range
@@ -29,15 +32,15 @@ MOST_PLACES = 21
 
 
 class SpokenAnswers(DataModule):
-    """Answers typed and spoken, from a store or straight from raw files.
+    """Answers typed, spoken and photographed, from a store or straight from raw files.
 
-    Recordings are decoded once, when they are imported, and come as log-mel frames, which are made
-    batch by batch, or as states of a frozen encoder, made once. Texts come as their bytes, or as
-    vectors of a frozen encoder, made once.
+    Recordings and photographs are decoded once, when they are imported, and come as log-mel frames
+    and as pixels, which are made batch by batch, or as states of frozen encoders, made once. Texts
+    come as their bytes, or as vectors of a frozen encoder, made once.
 
     Args:
-        path: A store, or a table with the paths of recordings, or a folder of a format that its
-            files tell; it is imported once into a store beside it.
+        path: A store, or a table with the paths of recordings and photographs, or a folder of a
+            format that its files tell; it is imported once into a store beside it.
         format: The raw file's format, such as ``fsdd``, where it does not tell it.
         columns: For a raw file, its headings by torchedu's names, such as ``audio: file``.
         groups: For a raw file, headings of attributes of the speakers.
@@ -52,12 +55,16 @@ class SpokenAnswers(DataModule):
         precision: ``32``, or ``bf16`` for an encoder of half the size.
         speech: The model that hears the recordings: a folder with a Whisper, wav2vec2 or HuBERT of
             Hugging Face, or a name on the hub; where it is None, the network hears log-mel frames.
+        vision: The model that looks at photographs: a folder with a ViT, DeiT, DINOv2, CLIP or
+            SigLIP of Hugging Face, or a name on the hub; where it is None, the network sees pixels.
         features: Where vectors and states are kept; beside the store where it is None.
         text_bytes: Bytes of a text that are read at most, from its beginning, without an encoder.
         bands: Bands of a log-mel frame.
+        pixels: The network sees as many pixels of a photograph as a square of this side has, at
+            most, where no encoder does.
         window: Seconds of a recording that are heard at once; a longer one has several windows.
         split: ``part``, ``speaker``, ``conversation``, ``fold`` or ``random``; see
-            ``torchedu.datasets.spoken.split_spoken``.
+            ``torchedu.datasets.spoken_splits.split_spoken``.
         val: Share of the speakers for validation.
         test: Share of the speakers for test.
         folds: Number of folds; as many as speakers leave one out each.
@@ -76,6 +83,7 @@ class SpokenAnswers(DataModule):
 
     limits: ClassVar = {
         "tokens": Range(8), "text_bytes": COUNT, "bands": Range(8, 256), "window": Range(1, 120),
+        "pixels": Range(16, 1024),
     }  # fmt: skip
     whom = "answers"
     batch_size: int
@@ -94,9 +102,11 @@ class SpokenAnswers(DataModule):
         tokens: int = 256,
         precision: Precision = "32",
         speech: str | None = None,
+        vision: str | None = None,
         features: str | None = None,
         text_bytes: int = 512,
         bands: int = 40,
+        pixels: int = 128,
         window: float = 30.0,
         split: str | None = None,
         val: float = 0.1,
@@ -114,12 +124,15 @@ class SpokenAnswers(DataModule):
         self.tokens = tokens
         self.precision = precision
         self.speech = speech
+        self.vision = vision
         self.text_bytes = text_bytes
         self.bands = bands
+        self.pixels = pixels
         self.window = window
         self.batch_size = batch_size
         self._features = features
         self._asked: Names | None = None
+        self._looked = False  # a network that looks at photographs is to grade these
         given = {"columns": columns, "groups": groups, "traits": traits}
         self._raw = format, {**given, **(options or {})}, out
         self._split = partial(
@@ -149,33 +162,49 @@ class SpokenAnswers(DataModule):
         return SpeechStates(self.speech, self.store.rate, self.window, self.features)
 
     @cached_property
+    def looks(self) -> Pixels | PictureStates | None:
+        """What makes that of photographs which the network sees; None where there are none."""
+        if not (self._looked or (self.store.photograph >= 0).any()):
+            return None
+        return (
+            Pixels(self.pixels)
+            if self.vision is None
+            else PictureStates(self.vision, self.features)
+        )
+
+    @cached_property
     def own(self) -> Companions:
-        """Its scores with their ranges, and what reads texts and recordings."""
+        """Its scores with their ranges, and what reads texts, recordings and photographs."""
         names = [self.heard.name, "bytes"]
         if self.encoder is not None:
             how = self.encoder, self.pooling, (-1,), self.tokens, self.precision
             names[1] = vectors_key(*how)
+        if self.looks is not None:
+            names.insert(1, self.looks.name)
         more = {ENCODER: Names(names)} | ({} if self._asked is None else {SCORE: self._asked})
         kinds = {kind: self.store.vocabulary[kind] for kind in self.store.vocabulary.kinds}
         reading = {
             "rate": self.store.rate, "bands": self.bands, "frames": self._frames,
             "text_bytes": self.text_bytes, "encoder": self.encoder, "pooling": self.pooling,
             "layers": [-1], "window": self.tokens, "precision": self.precision,
-            "speech": self.speech, "seconds": self.window,
+            "speech": self.speech, "seconds": self.window, "vision": self.vision,
+            "pixels": None if self.looks is None else self.pixels,
+            "kept_side": self.store.side, "ocr": self.store.ocr,
         }  # fmt: skip
         ranges = np.nan_to_num(self.store.ranges) if self.store.score_names else None
         return Companions(Vocabulary({**kinds, **more}), ranges=ranges, reading=reading)
 
-    def ask_of(self, scores: Names) -> None:
-        """Take answers without any score as ones that a network is to grade.
+    def ask_of(self, known: Companions) -> None:
+        """Take answers as ones that a network is to grade: without scores, say, or photographs.
 
         Args:
-            scores: The scores that it gives.
+            known: What its weights belong to.
         """
+        self._looked = known.reading.get("pixels") is not None
         if not self.store.score_names:
-            self._asked = scores
-            for name in ("own", "companions", "batches"):
-                self.__dict__.pop(name, None)
+            self._asked = known.vocabulary[SCORE]
+        for name in ("looks", "own", "companions", "batches"):
+            self.__dict__.pop(name, None)
 
     @property
     def _frames(self) -> int:
@@ -209,6 +238,11 @@ class SpokenAnswers(DataModule):
         """Width of an encoder's states; 0 where log-mel frames are heard."""
         return 0 if self.speech is None else speech_sizes(self.speech)[0]
 
+    @property
+    def image_dim(self) -> int:
+        """Numbers of a photograph's pixel, or of an encoder's state; 0 without photographs."""
+        return 0 if self.looks is None else self.looks.dim
+
     @cached_property
     def text_dim(self) -> int:
         """Width of the texts' vectors; 0 where bytes are read."""
@@ -230,7 +264,7 @@ class SpokenAnswers(DataModule):
         return -(-len(self.parts["train"]) // self.batch_size)
 
     def setup(self, stage: str) -> None:
-        """Make the vectors of all texts and the states of all recordings that encoders make.
+        """Make the vectors of texts and the states of all files that encoders make.
 
         Args:
             stage: ``fit``, ``validate``, ``test`` or ``predict``.
@@ -238,6 +272,8 @@ class SpokenAnswers(DataModule):
         _ = self.batches
         if isinstance(self.heard, SpeechStates):
             self.heard.keep(self.store.sounds)
+        if isinstance(self.looks, PictureStates):
+            self.looks.keep(self.store.pictures)
 
     @cached_property
     def batches(self) -> SpokenBatches:
@@ -253,15 +289,17 @@ class SpokenAnswers(DataModule):
         ranges = np.zeros((len(names), 2)) if none else ranges_of(self.companions)
         scores = all_read(self.store, names)
         return SpokenBatches(
-            self.store, scores, ranges, self.heard, self._frames, self.text_bytes, vectors
-        )
+            self.store, scores, ranges, self.heard, self._frames, self.text_bytes, vectors,
+            self.looks,
+        )  # fmt: skip
 
     @property
     def features_digest(self) -> str | None:
         """What tells its vectors and states from others; None without any."""
-        # States go by the recordings, which the data's own digest tells.
+        # States go by the files, which the data's own digest tells.
         vectors = None if self.batches.vectors is None else self.batches.vectors.digest
-        made = [vectors, None if self.speech is None else self.heard.name]
+        states = (each.name for each in (self.heard, self.looks) if isinstance(each, States))
+        made = [vectors, *states]
         return " ".join(filter(None, made)) or None
 
     def use(self, companions: Companions) -> None:

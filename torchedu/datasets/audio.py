@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from torchedu.datasets.attached import BadFile
 from torchedu.errors import MissingExtraError
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
@@ -24,13 +25,10 @@ CUT = 0.01
 """Share of what a file announces that it may lack: some encoders round up."""
 BLOCK = 1 << 18
 """Samples that are decoded at once."""
+EIGHT_BITS = ("PCM_U8", "PCM_S8", "ULAW", "ALAW")
 _DATA = re.compile(r"^data\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
 _UNSAID = (0, 0x7FFFFFFF)
 """Sizes that a stream announces which knows none: none, or the largest there can be."""
-
-
-class BadRecording(ValueError):
-    """A recording cannot be used; the text says why, without values."""
 
 
 class Recording(NamedTuple):
@@ -46,6 +44,12 @@ class Recording(NamedTuple):
     channels: int
     coding: str
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What its owner should know of how it was kept, in words."""
+        several = ("have several channels, whose mean is taken",) * (self.channels > 1)
+        return (*several, *("have samples of 8 bits",) * (self.coding in EIGHT_BITS))
+
 
 def decode(stream: Any, rate: int, most_seconds: float) -> Recording:
     """Read a recording: WAV, FLAC, OGG, MP3 and what else libsndfile knows.
@@ -58,37 +62,37 @@ def decode(stream: Any, rate: int, most_seconds: float) -> Recording:
         most_seconds: A longer one is refused.
 
     Raises:
-        BadRecording: It is empty, cut, silent, too long or too short, or no sound.
+        BadFile: It is empty, cut, silent, too long or too short, or no sound.
         MissingExtraError: soundfile or soxr is not installed.
     """
     soundfile, soxr = _packages()
     try:
         file = soundfile.SoundFile(stream)
     except (soundfile.SoundFileError, OSError, TypeError):
-        raise BadRecording("no sound can be read from the recording") from None
+        raise BadFile("no sound can be read from the recording") from None
     with file:
         if not RATES[0] <= file.samplerate <= RATES[1]:
-            raise BadRecording("the recording's header tells no rate of speech")
+            raise BadFile("the recording's header tells no rate of speech")
         if file.channels > MOST_CHANNELS:
-            raise BadRecording("the recording's header tells too many channels")
+            raise BadFile("the recording's header tells too many channels")
         if file.frames / file.samplerate > most_seconds:
-            raise BadRecording("the recording is too long")
+            raise BadFile("the recording is too long")
         if _is_cut(file.extra_info):
-            raise BadRecording("the recording is cut")
+            raise BadFile("the recording is cut")
         resampler = soxr.ResampleStream(file.samplerate, rate, 1, dtype="float32")
         parts, read = [], 0
         try:
             for block in _blocks(file):
                 read += len(block)
                 if read / file.samplerate > most_seconds:
-                    raise BadRecording("the recording is too long")
+                    raise BadFile("the recording is too long")
                 if not np.isfinite(block).all():
-                    raise BadRecording("the recording holds numbers that are no sound")
+                    raise BadFile("the recording holds numbers that are no sound")
                 parts.append(_whole_numbers(resampler.resample_chunk(block)))
         except soundfile.SoundFileError:
-            raise BadRecording("the recording is cut") from None
+            raise BadFile("the recording is cut") from None
         if read < (1 - CUT) * file.frames - file.samplerate * LEAST_SECONDS:
-            raise BadRecording("the recording is cut")
+            raise BadFile("the recording is cut")
         parts.append(_whole_numbers(resampler.resample_chunk(np.empty(0, np.float32), last=True)))
         samples = np.concatenate(parts)
         check(samples, rate)
@@ -104,16 +108,16 @@ def from_samples(samples: NDArray[Any], own: int, rate: int) -> NDArray[np.int16
         rate: Samples a second that are wanted.
 
     Raises:
-        BadRecording: They are no speech.
+        BadFile: They are no speech.
         MissingExtraError: soxr is not installed.
     """
     if samples.ndim not in (1, 2) or samples.dtype.kind not in "if":
-        raise BadRecording("the recording is no row of samples")
+        raise BadFile("the recording is no row of samples")
     if not RATES[0] <= own <= RATES[1]:
-        raise BadRecording("the recording has no rate of speech")
+        raise BadFile("the recording has no rate of speech")
     x = samples.astype(np.float32) / ((1 << 15) if samples.dtype.kind == "i" else 1)
     if not np.isfinite(x).all():
-        raise BadRecording("the recording holds numbers that are no sound")
+        raise BadFile("the recording holds numbers that are no sound")
     heard = _whole_numbers(resampled(x.mean(1) if x.ndim == 2 else x, own, rate))
     check(heard, rate)
     return heard
@@ -152,13 +156,13 @@ def check(samples: NDArray[np.int16], rate: int) -> None:
     """Refuse samples that are no speech.
 
     Raises:
-        BadRecording: There are too few, or none is loud.
+        BadFile: There are too few, or none is loud.
     """
     if len(samples) < LEAST_SECONDS * rate:
-        raise BadRecording("the recording is empty" if not len(samples)
+        raise BadFile("the recording is empty" if not len(samples)
                            else f"the recording is shorter than {LEAST_SECONDS} s")  # fmt: skip
     if np.abs(samples.astype(np.int32)).max() < SILENT * (1 << 15):
-        raise BadRecording("the recording is silent")
+        raise BadFile("the recording is silent")
 
 
 def _blocks(file: Any) -> Iterator[NDArray[np.float32]]:

@@ -73,13 +73,17 @@ def describe_texts(store: TextStore) -> dict[str, Any]:
 
 
 def describe_spoken(store: SpokenStore) -> dict[str, Any]:
-    """Count what a store of answers typed and spoken holds."""
+    """Count what a store of answers typed, spoken and photographed holds."""
     seconds = store.lengths / store.rate
     spoken, typed = store.recording >= 0, np.array([bool(text) for text in store.all_texts])
+    seen = store.photograph >= 0
     facts = {
         "scores": ", ".join(store.score_names),
         "typed alone, spoken alone, both": f"{(typed & ~spoken).sum():,}, "
         f"{(spoken & ~typed).sum():,}, {(typed & spoken).sum():,}",
+        "photographed, so alone": f"{seen.sum():,}, {(seen & ~typed & ~spoken).sum():,}"
+        if seen.any()
+        else "",
         "hours of sound": f"{np.diff(store.offsets_of_samples).sum() / store.rate / 3600:.2f}",
     }
     speakers = Counter(filter(None, store.speakers))

@@ -1,4 +1,4 @@
-"""Answers typed and spoken in a store: their texts, recordings and scores, and whose they are."""
+"""Answers in a store: their texts, recordings, photographs and scores, and whose they are."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -9,23 +9,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from torchedu.datasets.draws import random_places
+from torchedu.datasets.attached import PHOTOGRAPH, RECORDING, Attached
 from torchedu.datasets.memory import Memory
-from torchedu.datasets.splits import MORE, PARTS, check_fold, check_split, part_sizes
+from torchedu.datasets.splits import part_sizes
 from torchedu.datasets.store import Store, kept
 from torchedu.datasets.texts import EDGES
 from torchedu.datasets.writer import StoreWriter, encode_texts
 from torchedu.schema import PROMPT, RESERVED, SCORE, Names, Vocabulary
 
-SPLITS = ("part", "speaker", "conversation", "fold", "random")
 NO_PART = 255
 """The part of an answer of which the data's source says none."""
+SIDE = 384
+"""Side of a square of as many pixels as a photograph is kept with at most, where nobody says."""
 ONLY = "the only one"
 """The prompt of answers, whose scores have one scale each."""
 
 
 class SpokenStore(Store):
-    """A store of answers, a row an answer, and of the recordings that they have.
+    """A store of answers, a row an answer, and of the recordings and photographs that they have.
 
     Args:
         path: The store's folder.
@@ -51,11 +52,27 @@ class SpokenStore(Store):
     def counts(self) -> dict[str, int]:
         """How many answers, recordings and speakers it holds."""
         speakers = len(set(self.speakers))
+        photographs = self.num_attached(PHOTOGRAPH)
         return {
             "answers": self.num_answers,
-            "recordings": self.num_rows("recordings"),
+            "recordings": self.num_attached(RECORDING),
+            **({"photographs": photographs} if photographs else {}),
             "speakers": speakers,
         }
+
+    def num_attached(self, kind: Attached) -> int:
+        """Return how many files of a kind it keeps; none where it was made before there were."""
+        return self.num_rows(kind.table) if kind.table in self.manifest["tables"] else 0
+
+    def attached(self, kind: Attached) -> NDArray[np.int32]:
+        """Return which file of a kind each answer has, -1 where it has none; shape (answers,)."""
+        there = kind.noun in self.columns("answers")
+        return self.values("answers", kind.noun) if there else np.full(self.num_answers, -1)
+
+    @cached_property
+    def photograph(self) -> NDArray[np.int32]:
+        """The photograph of each answer, -1 where it has none; shape (answers,)."""
+        return self.attached(PHOTOGRAPH)
 
     @property
     def parts(self) -> dict[str, int]:
@@ -66,6 +83,18 @@ class SpokenStore(Store):
     def rate(self) -> int:
         """Samples a second of every recording."""
         return int(self.values("scales", "rate")[0])
+
+    @property
+    def side(self) -> int:
+        """Photographs are kept with as many pixels as a square of this side has, at most."""
+        there = "side" in self.columns("scales")
+        return int(self.values("scales", "side")[0]) if there else SIDE
+
+    @property
+    def ocr(self) -> str | None:
+        """What read the text off photographs without a typed one; None where nothing did."""
+        name: str | None = self.about.get("options", {}).get("ocr")
+        return name
 
     @property
     def score_names(self) -> tuple[str, ...]:
@@ -134,6 +163,28 @@ class SpokenStore(Store):
         for begin, end in pairwise(self.offsets_of_samples.tolist()):
             yield np.asarray(self.samples[begin:end])
 
+    @cached_property
+    def sizes(self) -> NDArray[np.int64]:
+        """Height and width of each answer's photograph, 0 without one; shape (answers, 2)."""
+        if not self.num_attached(PHOTOGRAPH):
+            return np.zeros((self.num_answers, 2), np.int64)
+        columns = [self.values(PHOTOGRAPH.table, name) for name in ("height", "width")]
+        return np.stack([np.append(column, 0)[self.photograph] for column in columns], 1)
+
+    def picture(self, answer: int) -> NDArray[np.uint8]:
+        """Return the pixels of an answer's photograph; shape (height, width, 3)."""
+        return self._pixels(int(self.photograph[answer]))
+
+    @property
+    def pictures(self) -> Iterator[NDArray[np.uint8]]:
+        """The pixels of each photograph."""
+        return map(self._pixels, range(self.num_attached(PHOTOGRAPH)))
+
+    def _pixels(self, row: int) -> NDArray[np.uint8]:
+        begin, end = self.offsets(PHOTOGRAPH.table, "pixel")[row : row + 2]
+        pixels = np.asarray(self.values(PHOTOGRAPH.table, "pixel.value")[begin:end])
+        return pixels.reshape(int(self.values(PHOTOGRAPH.table, "height")[row]), -1, 3)
+
     def names(self, rows: ArrayLike) -> list[str]:
         """Return the names of some answers."""
         return self.texts("answers", "name", rows)
@@ -162,34 +213,58 @@ def write_spoken(
     values: Mapping[str, ArrayLike],
     sounds: Sequence[NDArray[np.int16]],
     rate: int,
+    pictures: Sequence[NDArray[np.uint8]] = (),
+    side: int = SIDE,
 ) -> SpokenStore:
-    """Write a store of answers whose recordings are in memory.
+    """Write a store of answers whose recordings and photographs are in memory.
 
     Args:
         path: The store to make or replace.
         scores: What is scored.
         texts: ``text`` and, where they are known, ``name``, ``speaker``, ``conversation``.
-        values: ``recording`` and each ``score.<name>``; shape (answers,) each.
+        values: ``recording``, ``photograph`` and each ``score.<name>``; shape (answers,) each.
         sounds: The samples of each recording.
         rate: Samples a second.
+        pictures: The pixels of each photograph; shape (height, width, 3) each.
+        side: They have as many pixels as a square of this side, at most.
 
     Returns:
         The store.
     """
     size = len(texts["text"])
     with StoreWriter(path) as writer:
-        begin_recordings(writer).append(
-            len(sounds), {}, {"sound": ([*map(len, sounds)],
-            {"sample": np.concatenate([np.empty(0, np.int16), *sounds])})},
-        )  # fmt: skip
-        known = {"part": np.full(size, NO_PART), **values}
-        finish(writer, Vocabulary({SCORE: Names(scores)}), texts, known, None, rate)
+        files = AttachedWriter(writer)
+        for samples in sounds:
+            files.add_recording(samples)
+        for pixels in pictures:
+            files.add_photograph(pixels)
+        none = {"part": np.full(size, NO_PART), PHOTOGRAPH.noun: np.full(size, -1)}
+        vocabulary = Vocabulary({SCORE: Names(scores)})
+        finish(writer, vocabulary, texts, {**none, **values}, None, rate, side)
     return SpokenStore(path)
 
 
-def begin_recordings(writer: StoreWriter) -> Any:
-    """Begin the table of recordings, which are written as they are read."""
-    return writer.table("recordings", {}, {"sound": {"sample": "int16"}})
+class AttachedWriter:
+    """Writes recordings and photographs into a store one by one, as they are read.
+
+    Args:
+        writer: Writes the store.
+    """
+
+    def __init__(self, writer: StoreWriter) -> None:
+        self._sounds = writer.table(RECORDING.table, {}, {"sound": {"sample": "int16"}})
+        size = {"height": "int32", "width": "int32"}
+        self._pictures = writer.table(PHOTOGRAPH.table, size, {"pixel": {"value": "uint8"}})
+
+    def add_recording(self, samples: NDArray[np.int16]) -> None:
+        """Write one; shape (samples,)."""
+        self._sounds.append(1, {}, {"sound": ([len(samples)], {"sample": samples})})
+
+    def add_photograph(self, pixels: NDArray[np.uint8]) -> None:
+        """Write one; shape (height, width, 3)."""
+        height, width = pixels.shape[:2]
+        family = {"pixel": ([pixels.size], {"value": pixels.ravel()})}
+        self._pictures.append(1, {"height": [height], "width": [width]}, family)
 
 
 def finish(
@@ -199,8 +274,9 @@ def finish(
     values: Mapping[str, ArrayLike],
     ranges: NDArray[np.floating[Any]] | None,
     rate: int,
+    side: int,
 ) -> None:
-    """Write all but the recordings.
+    """Write all but the recordings and photographs.
 
     Args:
         writer: Writes the store.
@@ -209,6 +285,7 @@ def finish(
         values: As there, with ``part``, ``group.<attribute>`` (ids) and ``rater.<score>.<person>``.
         ranges: Lowest and highest score and step of each score; shape (scores, 3).
         rate: Samples a second of every recording.
+        side: As ``write_spoken`` has it.
     """
     kinds = {kind: vocabulary[kind] for kind in vocabulary.kinds}
     writer.vocabulary = Vocabulary({PROMPT: Names([ONLY]), SCORE: Names(), **kinds})
@@ -222,104 +299,8 @@ def finish(
     answers.append(size, values, encoded)
     scores = list(vocabulary[SCORE])
     table = np.full((len(scores), 3), np.nan) if ranges is None else ranges
-    writer.flat("scales", {"rate": ("int32", [rate])} | {
+    writer.flat("scales", {"rate": ("int32", [rate]), "side": ("int32", [side])} | {
         f"{edge}.{name}": ("float32", table[i : i + 1, j])
         for i, name in enumerate(scores)
         for j, edge in enumerate(EDGES)
     })  # fmt: skip
-
-
-def split_spoken(
-    store: SpokenStore,
-    by: str | None = None,
-    *,
-    val: float = 0.1,
-    test: float = 0.2,
-    seed: int = 0,
-    folds: int = 5,
-    fold: int = 0,
-) -> dict[str, NDArray[np.int64]]:
-    """Divide answers into train, val and test; a speaker is in one of them alone.
-
-    Args:
-        store: The answers.
-        by: ``part``: as the data says; where it names no validation part, a share ``val`` of the
-            training speakers chooses. ``speaker`` and ``conversation``: all of one are in one part.
-            ``fold``: speakers in ``folds`` folds, of which number ``fold`` is the test, and as many
-            folds as speakers leave one out; of the others' answers a share ``val`` chooses, whoever
-            gave them. ``random``: by answers, which leaks. Where it is None, ``part`` if the data
-            tells parts, else ``speaker``.
-        val: Share of the owners for validation; by fold, of the answers that are not for test.
-        test: Share of the owners for test.
-        seed: Another seed draws other owners.
-        folds: Number of folds.
-        fold: Which of them is the test, from 0.
-
-    Returns:
-        Rows of ``train``, ``val`` and ``test``.
-
-    Raises:
-        ConfigError: A share, fold or kind of split is not possible.
-        DataError: A part is empty, or nobody says whose the answers are.
-    """
-    published = bool((store.part != NO_PART).any())
-    by = by or ("part" if published else "speaker")
-    check_split(by, SPLITS, val, test)
-    if by == "part" and not published:
-        raise store.fault("its source names no parts.", "Split by speaker: ⟦data.split⟧ speaker.")
-    if by == "conversation" and not any(store.conversations):
-        raise store.fault(
-            "nothing says in which conversation an answer was given.",
-            "Import a column conversation, or give ⟦data.split⟧ speaker.",
-        )
-    size = store.num_answers
-    kind = {"random": "name", "conversation": "conversation"}.get(by, "speaker")
-    owner = np.arange(size) if by == "random" else store.owners(kind)
-    number = int(owner.max(initial=-1)) + 1
-    place = _places(store, kind, owner, number, seed)
-    if by == "fold":
-        check_fold(fold, folds)
-        if folds > number:
-            raise store.fault(
-                f"{number} speakers make no {folds} folds.",
-                "Give ⟦data.folds⟧ of so many; as many as speakers leave one out each.",
-            )
-        in_test = place[owner] * folds // number == fold
-        drawn = random_places(store, seed + 1, "answers", "name")
-        rest = np.flatnonzero(~in_test)
-        first = rest[np.argsort(drawn[rest])][: max(1, round(val * len(rest)))]
-        in_val = np.isin(np.arange(size), first)
-    elif by == "part":
-        in_test, in_val = (store.part == PARTS.index(name) for name in ("test", "val"))
-        if not in_val.any():
-            learnt = np.unique(owner[~in_test & (store.part != NO_PART)])
-            first = learnt[np.argsort(place[learnt])][: max(1, round(val * len(learnt)))]
-            in_val = np.isin(owner, first) & ~in_test
-    else:
-        held = max(1, round(number * test))
-        in_test = place[owner] < held
-        in_val = ~in_test & (place[owner] < held + max(1, round(number * val)))
-    in_train = ~in_test & ~in_val
-    if by == "part":
-        in_train &= store.part != NO_PART
-    parts = {"train": in_train, "val": in_val, "test": in_test}
-    for name, where in parts.items():
-        if not where.any():
-            noun = "answers" if by == "random" else f"{number} {by.replace('fold', 'speaker')}s"
-            raise store.fault(
-                f"the part {name!r} of a split by {by} holds no answers "
-                f"({size} answers, {noun}).", MORE,
-            )  # fmt: skip
-    return {name: np.flatnonzero(where) for name, where in parts.items()}
-
-
-def _places(
-    store: SpokenStore, kind: str, owner: NDArray[np.int64], number: int, seed: int
-) -> NDArray[np.int64]:
-    """Return the place of each owner in an order that names and the seed alone decide."""
-    row = random_places(store, seed, "answers", kind)
-    first = np.full(number, len(row), np.int64)
-    np.minimum.at(first, owner, row)
-    place = np.empty(number, np.int64)
-    place[np.argsort(first, kind="stable")] = np.arange(number)
-    return place

@@ -1,4 +1,4 @@
-"""Grading of answers typed and spoken: which scores would people give, and how surely?"""
+"""Grading of answers typed, spoken and photographed: which scores, and how surely?"""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -13,7 +13,7 @@ from torchedu.domains.domain import Domain, Schedule
 from torchedu.layers import at_least_single
 from torchedu.models.spoken_grader import SpokenGrader
 from torchedu.ranges import NOT_NEGATIVE
-from torchedu.schema import ENCODER, PROMPT, RESERVED, SCORE
+from torchedu.schema import CHANNELS, ENCODER, PROMPT, RESERVED, SCORE
 
 if TYPE_CHECKING:
     from torchedu.metrics.grade_scores import GradeScores
@@ -30,16 +30,18 @@ class Heard(NamedTuple):
         chance: By all that there is of an answer; shape (answers, scores, places).
         typed: By the text alone; 0 where there is none.
         spoken: By the recording alone; 0 where there is none.
+        photographed: By the photograph alone; 0 where there is none.
     """
 
     answer: Tensor
     chance: Tensor
     typed: Tensor
     spoken: Tensor
+    photographed: Tensor
 
 
 class Spoken(Domain):
-    """Grades answers by what was typed, by what was spoken, or by both; several scores at once.
+    """Grades answers by what was typed, spoken or photographed; several scores at once.
 
     Each score has a scale of places: yes or no, a rubric's grades, or at most ``num_places`` of a
     finer scale. The network says how likely each is, so a grade comes with how sure it is. The loss
@@ -53,6 +55,8 @@ class Spoken(Domain):
         num_bands: Numbers of a log-mel frame.
         text_dim: Width of the texts' vectors; 0 where bytes are read.
         speech_dim: Width of an encoder's states of recordings; 0 where log-mel frames are heard.
+        image_dim: Numbers of a photograph's pixel, or of an encoder's state; 0 where no photographs
+            are looked at.
         lr: Learning rate of AdamW.
         weight_decay: Its weight decay.
         schedule: ``constant`` keeps the learning rate; ``one_cycle`` raises it to ``lr`` over the
@@ -63,14 +67,14 @@ class Spoken(Domain):
     monitor = "val/score"
     counts = "scores"
     compares = "answers with several scores"
-    sizes = ("num_scores", "num_places", "num_bands", "text_dim", "speech_dim")
+    sizes = ("num_scores", "num_places", "num_bands", "text_dim", "speech_dim", "image_dim")
     binds: ClassVar = {PROMPT: ""}
     fixed = (SCORE, ENCODER)
     nets = SpokenGrader
     keys = ("answer",)
     use_for = (
-        "To give a first grade of short spoken and typed answers that a person looks at, and to "
-        "show which answers to listen to."
+        "To give a first grade of short answers, typed, spoken or photographed, that a person "
+        "looks at, and to show which answers to listen to."
     )
     not_for = (
         "To give the only grade, to grade people whose accent or microphone nobody trained on, or "
@@ -82,33 +86,34 @@ class Spoken(Domain):
     }
     places_Y: Tensor
 
-    limits: ClassVar = {"text_dim": NOT_NEGATIVE, "speech_dim": NOT_NEGATIVE}
+    limits: ClassVar = dict.fromkeys(("text_dim", "speech_dim", "image_dim"), NOT_NEGATIVE)
 
     def __init__(
         self,
-        net: Callable[[int, int, int, int, int], SpokenGrader],
+        net: Callable[[int, int, int, int, int, int], SpokenGrader],
         num_scores: int,
         num_places: int,
         num_bands: int,
         text_dim: int = 0,
         speech_dim: int = 0,
+        image_dim: int = 0,
         lr: float = 3e-3,
         weight_decay: float = 0.05,
         schedule: Schedule = "one_cycle",
     ) -> None:
         super().__init__(lr, weight_decay, schedule)
-        sizes = (num_scores, num_places, num_bands, text_dim, speech_dim)
+        sizes = (num_scores, num_places, num_bands, text_dim, speech_dim, image_dim)
         self.net = self.built(net, SpokenGrader, *sizes)
         self.num_scores = num_scores
         self.num_places = num_places
         self.num_bands = num_bands
-        self.text_dim, self.speech_dim = text_dim, speech_dim
+        self.text_dim, self.speech_dim, self.image_dim = text_dim, speech_dim, image_dim
         self.register_buffer("places_Y", torch.full((num_scores,), num_places))
 
     def agree(self, data: Any, training: bool) -> None:
         """Agree with the data, which need have no scores to be graded; see ``Domain.agree``."""
         if self.companions is not None and not training:
-            data.ask_of(self.companions.vocabulary[SCORE])
+            data.ask_of(self.companions)
         super().agree(data, training)
 
     def check_size(self, size: str, known: Any, given: Any) -> None:
@@ -179,10 +184,11 @@ class Spoken(Domain):
 
     def predict(self, batch: SpokenBatch) -> Heard:
         """Return how likely each place is, by all that there is of an answer and by parts of it."""
-        alone = []
-        for channel in range(2):
-            only_BC = batch.has_BC & (torch.arange(2, device=batch.has_BC.device) == channel)
-            chance_BYK = self.chances(batch._replace(has_BC=only_BC))
-            has_B11 = only_BC.any(1)[:, None, None]
-            alone.append(torch.where(has_B11, chance_BYK, 0))
-        return Heard(batch.answer_B, self.chances(batch), *alone)
+        chance_BYK = self.chances(batch)
+        alone = [torch.zeros_like(chance_BYK) for _ in CHANNELS]
+        for channel in range(len(self.net.channels)):
+            place_C = torch.arange(len(CHANNELS), device=batch.has_BC.device)
+            only_BC = batch.has_BC & (place_C == channel)
+            by_it_BYK = self.chances(batch._replace(has_BC=only_BC))
+            alone[channel] = torch.where(only_BC.any(1)[:, None, None], by_it_BYK, 0)
+        return Heard(batch.answer_B, chance_BYK, *alone)

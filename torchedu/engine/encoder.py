@@ -1,4 +1,4 @@
-"""The models that read a network's texts and heard its recordings, opened again for others."""
+"""The models that read, heard and saw what a network was trained on, opened again for others."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,12 +7,15 @@ from torchedu.companions import Companions
 from torchedu.errors import CheckpointError
 from torchedu.features import Embedder, Tokens, tokenize
 from torchedu.features.log_mel import LogMel
+from torchedu.features.pictures import PictureStates, Pixels
 from torchedu.features.speech import SpeechStates
 from torchedu.features.tokens import tokenizer_key
 from torchedu.schema import ENCODER
 
 HEARD = 0
 """Place of what hears recordings among the names of encoders; what reads texts is the last."""
+SEEN = 1
+"""Place of what looks at photographs, where a network does."""
 
 
 def embedder(known: Companions) -> Embedder:
@@ -47,6 +50,29 @@ def listener(known: Companions) -> LogMel | SpeechStates:
         return LogMel(int(how["rate"]), int(how["bands"]))
     states = SpeechStates(str(how["speech"]), int(how["rate"]), float(how["seconds"]))
     _same(known, states.name, str(how["speech"]), HEARD)
+    return states
+
+
+def viewer(known: Companions) -> Pixels | PictureStates | None:
+    """Return what makes of photographs what was made of those that a network was trained on.
+
+    Args:
+        known: What its weights belong to.
+
+    Returns:
+        It; None where the network looks at no photographs.
+
+    Raises:
+        CheckpointError: Another model stands in the place of the one that looked at them.
+        ConfigError: There is no such model.
+    """
+    how = known.reading
+    if how.get("pixels") is None:
+        return None
+    if how["vision"] is None:
+        return Pixels(int(how["pixels"]))
+    states = PictureStates(str(how["vision"]))
+    _same(known, states.name, str(how["vision"]), SEEN)
     return states
 
 

@@ -1,4 +1,4 @@
-"""Answers typed and spoken, graded as they come."""
+"""Answers typed, spoken and photographed, graded as they come."""
 
 from functools import cached_property
 from typing import NamedTuple
@@ -8,10 +8,11 @@ import torch
 
 from torchedu.batch import SpokenBatch
 from torchedu.domains import Spoken
-from torchedu.engine.encoder import embedder, listener
+from torchedu.engine.encoder import embedder, listener, viewer
 from torchedu.engine.engine import Engine
 from torchedu.features import Embedder
 from torchedu.features.log_mel import LogMel
+from torchedu.features.pictures import PictureStates, Pixels
 from torchedu.features.speech import SpeechStates
 from torchedu.metrics.grades import interval
 from torchedu.readers.rows import Rows
@@ -34,20 +35,21 @@ class SpokenScore(NamedTuple):
 
 
 class SpokenEngine(Engine[Spoken], serves=Spoken):
-    """Grades answers typed and spoken."""
+    """Grades answers typed, spoken and photographed."""
 
     @torch.inference_mode()
     def grade(self, answers: Rows) -> list[dict[str, SpokenScore]]:
         """Grade answers.
 
         Args:
-            answers: Each with ``text``, ``audio`` or both; see ``readers.spoken.read_answers``.
+            answers: Each with ``text``, ``audio``, ``image`` or several; see
+                ``readers.spoken.read_answers``.
 
         Returns:
             Of each answer its scores, by name.
 
         Raises:
-            DataError: A recording cannot be used, or there is nothing; it names the row, from 0.
+            DataError: A file cannot be used, or there is nothing; it names the row, from 0.
         """
         chance_BYK = self.domain.chances(self.batch(answers))
         low, high = ranges_of(self.companions).T
@@ -69,7 +71,7 @@ class SpokenEngine(Engine[Spoken], serves=Spoken):
         ranges = ranges_of(known)
         batches = SpokenBatches(
             store, np.full((store.num_answers, len(ranges)), np.nan), ranges,
-            self._hears, int(how["frames"]), int(how["text_bytes"]), vectors,
+            self._hears, int(how["frames"]), int(how["text_bytes"]), vectors, self._looks,
         )  # fmt: skip
         return batches(np.arange(store.num_answers))
 
@@ -80,3 +82,7 @@ class SpokenEngine(Engine[Spoken], serves=Spoken):
     @cached_property
     def _hears(self) -> LogMel | SpeechStates:
         return listener(self.companions)
+
+    @cached_property
+    def _looks(self) -> Pixels | PictureStates | None:
+        return viewer(self.companions)

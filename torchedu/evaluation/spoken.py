@@ -1,4 +1,4 @@
-"""An honest grading of spoken answers: each score beside text, sound or duration alone."""
+"""An honest grading of answers: each score beside text, sound, duration or ink alone."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from torchedu.baselines.spoken import Answers, PaceLine, SoundLine, TextLine
+from torchedu.baselines.spoken import Answers, InkLine, PaceLine, SoundLine, TextLine
 from torchedu.datamodules import SpokenAnswers
 from torchedu.datasets.splits import attributes
 from torchedu.evaluation.any_task import Request, findings, fitted
 from torchedu.evaluation.sections import lacking
 from torchedu.evaluation.side_by_side import Models, groups_of, rows
 from torchedu.evaluation.spoken_sections import by_channel, heard, within_speakers
-from torchedu.features.sound_sums import sound_sums
+from torchedu.features.answer_sums import ink_sums, sound_sums
 from torchedu.metrics.fairness import LEAST
 from torchedu.metrics.grades import graded, pcc
 from torchedu.metrics.paired import Estimate, without_each
@@ -36,7 +36,7 @@ def _(task: AnswerGrading, data: SpokenAnswers, request: Request) -> dict[str, A
     """Score grades of a part.
 
     Intervals are over speakers, over answers where they are fewer than ``FEW``. Adds ``channels``
-    (each score by all there is, by the text and by the recording alone, with the error of
+    (each score by all there is and by each part of an answer alone, with the error of
     calibration and the width of intervals), ``within`` (the scores within speakers) and
     ``by_group``.
     """
@@ -55,7 +55,8 @@ def _(task: AnswerGrading, data: SpokenAnswers, request: Request) -> dict[str, A
     if request.baselines:
         past = _answers(data.learned, data.learned.parts["train"])
         wanted = _answers(data, answer)
-        for baseline in fitted((kind() for kind in BASELINES), request.baselines, past):
+        kinds = (*BASELINES, InkLine) if past.ink.any() else BASELINES
+        for baseline in fitted((kind() for kind in kinds), request.baselines, past):
             models[baseline.name] = ("baseline", baseline.predict(wanted))
 
     def scored(said: Values, mine: Any = slice(None)) -> dict[str, float | None]:
@@ -108,7 +109,10 @@ def _answers(data: SpokenAnswers, answer: NDArray[np.int64]) -> Answers:
     """Return some answers as baselines see them, with the targets in the ranges in use."""
     sound, pace = sound_sums(data.store, data.how, answer)
     texts = [data.store.all_texts[row] for row in answer.tolist()]
-    return Answers(texts, sound, pace, data.batches.target[answer], data.store.owners()[answer])
+    ink = ink_sums(data.store, answer)
+    return Answers(
+        texts, sound, pace, ink, data.batches.target[answer], data.store.owners()[answer]
+    )
 
 
 def _people(

@@ -15,7 +15,10 @@ from torchedu.metrics.paired import without_each
 from torchedu.prediction.stream import Columns
 from torchedu.sections import Clip, HeatMap, Section, Table
 
-CHANNELS = {"chance": "all that there is", "typed": "the text alone", "spoken": "the sound alone"}
+CHANNELS = {
+    "chance": "all that there is", "typed": "the text alone", "spoken": "the sound alone",
+    "photographed": "the photograph alone",
+}  # fmt: skip
 CLAIM = 20
 """Speakers below whom no score says what one of another speaker would be."""
 COLUMNS, ROWS = 60, 20
@@ -31,7 +34,7 @@ Values = NDArray[np.float64]
 def by_channel(
     known: Columns, target: Values, names: list[str], places: NDArray[Any]
 ) -> tuple[list[dict[str, Any]], Section]:
-    """Score grades by all there is of an answer, by its text and by its recording alone.
+    """Score grades by all there is of an answer, and by each part of it alone.
 
     Args:
         known: What was predicted; the columns of ``domains.spoken.Heard``.
@@ -69,8 +72,9 @@ def by_channel(
     ]  # fmt: skip
     sentence = (
         "Each answer is graded by all that there is of it, and again as if nothing but its text, "
-        "or its recording, were there. The calibration error says how far chances lie from what "
-        "came true. Widths are shares of the scale: where less is known, intervals are wider."
+        "its recording or its photograph were there. The calibration error says how far chances "
+        "lie from what came true. Widths are shares of the scale: where less is known, intervals "
+        "are wider."
     )
     return measured, Section(title, sentence, [Table(headings, table, bars=(6,))])
 

@@ -166,6 +166,7 @@ def open_export(folder: str | Path, trust: str | Iterable[str] = ()) -> Domain:
                 AGAIN,
             )
     own = {_outside(name): name for name in task.state_dict()}
+    weights = task.net.renamed(weights)
     _check_weights(folder, {_outside(n): x for n, x in task.state_dict().items()}, weights)
     task.load_state_dict({own[name]: x for name, x in weights.items()})
     return task

@@ -12,7 +12,8 @@ from torchedu.datasets.enrolment_splits import split_enrolments
 from torchedu.datasets.enrolments import EnrolmentStore
 from torchedu.datasets.events import PRESENTATION, EventStore
 from torchedu.datasets.splits import split
-from torchedu.datasets.spoken import SpokenStore, split_spoken
+from torchedu.datasets.spoken import SpokenStore
+from torchedu.datasets.spoken_splits import split_spoken
 from torchedu.datasets.store import Store
 from torchedu.datasets.texts import TextStore, split_texts
 from torchedu.datasets.transcripts import TranscriptStore, split_transcripts

@@ -2,12 +2,15 @@
 
 import inspect
 from abc import ABC
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from torchedu.ranges import COUNT, DROPPED, NOT_NEGATIVE, POSITIVE, Range, Ranged
+
+T = TypeVar("T")
 
 
 class Network(Ranged, nn.Module, ABC):
@@ -27,6 +30,8 @@ class Network(Ranged, nn.Module, ABC):
         lr_share: Share of the task's learning rate at which it is trained, as what the data says
             before training has it.
         rows_at: The dimension of its output in which the rows of a batch stand.
+        former: What the names of weights began with in checkpoints of earlier releases, and what
+            they begin with now.
     """
 
     section = "model.net"
@@ -44,6 +49,7 @@ class Network(Ranged, nn.Module, ABC):
     four_bits: bool = False
     lr_share: float = 1.0
     rows_at: ClassVar[int] = 0
+    former: ClassVar[Mapping[str, str]] = {}
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments that build this network again, sizes left out.
@@ -53,6 +59,27 @@ class Network(Ranged, nn.Module, ABC):
         """
         names = list(inspect.signature(type(self).__init__).parameters)[1:]
         return {name: getattr(self, name) for name in names if name not in self.sizes}
+
+    def renamed(self, state: Mapping[str, T], prefix: str = "") -> dict[str, T]:
+        """Return weights by their names of today; see ``former``.
+
+        Args:
+            state: Weights by name.
+            prefix: What stands before the names of this network's.
+        """
+        now = dict(state)
+        for old, new in self.former.items():
+            for name in [name for name in now if name.startswith(prefix + old)]:
+                now[prefix + new + name.removeprefix(prefix + old)] = now.pop(name)
+        return now
+
+    def _load_from_state_dict(self, state: Any, prefix: str, *more: Any) -> None:
+        """Take weights by names of earlier releases too; torch asks each module for this."""
+        if self.former:
+            now = self.renamed(state, prefix)
+            state.clear()
+            state.update(now)
+        super()._load_from_state_dict(state, prefix, *more)
 
     def learn(self, facts: Any, fresh: bool) -> None:
         """Take from the data what is known before training begins; nothing by default.

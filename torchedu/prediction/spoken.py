@@ -1,4 +1,4 @@
-"""Grades of answers typed and spoken, in the user's own scales and names, and how sure they are."""
+"""Grades of answers of several channels, in the user's scales and names, and how sure they are."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from torchedu.metrics.grades import interval
 from torchedu.prediction.any_task import Output, outputs
 from torchedu.prediction.stream import Columns
 from torchedu.prediction.tables import first_of_each
-from torchedu.schema import SCORE
+from torchedu.schema import CHANNELS, SCORE
 from torchedu.tasks import AnswerGrading
 
 Values = NDArray[np.float64]
@@ -28,15 +28,15 @@ def _named(task: AnswerGrading, data: SpokenAnswers, heard: Columns) -> pa.Table
     assert task.vocabulary is not None
     low, high = task.ranges.T
     places = task.places_Y.cpu().numpy()
-    answer = heard["answer"]
+    answer, alone = heard["answer"], CHANNELS[: len(task.net.channels)]
     table: dict[str, Any] = {
         "answer": data.store.names(answer),
         "speaker": pa.array([name or None for name in
                              data.store.texts("answers", "speaker", answer)], pa.string()),
-        **{key: heard[key].any((1, 2)) for key in ("typed", "spoken")},
+        **{key: heard[key].any((1, 2)) for key in alone},
     }  # fmt: skip
     for y, name in enumerate(task.vocabulary[SCORE]):
-        chance = {key: heard[key][:, y].astype(np.float64) for key in ("chance", "typed", "spoken")}
+        chance = {key: heard[key][:, y].astype(np.float64) for key in ("chance", *alone)}
         ends = interval(chance["chance"], int(places[y]))
 
         def scaled(value: NDArray[Any], y: int = y) -> Values:
@@ -47,7 +47,7 @@ def _named(task: AnswerGrading, data: SpokenAnswers, heard: Columns) -> pa.Table
         table[name] = scaled(chance["chance"] @ place)
         table |= {f"{name} {word}": scaled(end) for word, end in zip(("from", "to"), ends,
                                                                     strict=True)}  # fmt: skip
-        for key in ("typed", "spoken"):
+        for key in alone:
             there = np.where(table[key], chance[key] @ place, np.nan)
             table[f"{name} by what was {key}"] = scaled(there)
     return pa.table(table)

@@ -3,11 +3,13 @@
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from torchedu.bounded import parse_yaml
+from torchedu.datasets.attached import PHOTOGRAPH, RECORDING, Attached
 from torchedu.datasets.importers.registry import open_store
 from torchedu.datasets.leaving_out import is_told, rewrite
 from torchedu.datasets.spoken import SpokenStore
@@ -124,19 +126,23 @@ def _forget_features(store: Store, person: Person, trained: Sequence[Path]) -> I
         if person.left_out and (folder / "manifest.json").is_file():
             shutil.rmtree(folder)  # made again when it is asked for
             yield folder
-    going = person.left_out.rows.get("recordings")
-    sounds = []
-    if isinstance(store, SpokenStore) and going is not None:
-        sounds = [sound for sound, goes in zip(store.sounds, going, strict=True) if goes]
-    if not (person.texts or sounds):
+    files: list[NDArray[Any]] = []
+    if isinstance(store, SpokenStore):
+        each: list[tuple[Attached, Iterator[NDArray[Any]]]]
+        each = [(RECORDING, store.sounds), (PHOTOGRAPH, store.pictures)]
+        for kind, contents in each:
+            going = person.left_out.rows.get(kind.table)
+            if going is not None:
+                files += [content for content, goes in zip(contents, going, strict=True) if goes]
+    if not (person.texts or files):
         return
     places = {store.path.with_suffix(".features"), *filter(None, map(_features_of, trained))}
     for place in sorted(place for place in places if place.is_dir()):
         # torch is loaded only where there is something to remove.
-        from torchedu.features import embedding, speech
+        from torchedu.features import embedding, states
 
         yield from embedding.leave_out(place, person.texts)
-        yield from speech.leave_out(place, sounds)
+        yield from states.leave_out(place, files)
 
 
 def _features_of(folder: Path) -> Path | None:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from torchedu.datasets.attached import ATTACHED
 from torchedu.datasets.leaving_out import LeavingOut, masked_in, named, saying
 from torchedu.datasets.store import Store
 from torchedu.schema import GROUP, WRITERS, Names, Vocabulary
@@ -57,7 +58,7 @@ def person_in(store: Store, name: str) -> Person:
         spoken = _speaker(store, name, left_out, counts)
         known = np.union1d(rows, spoken).tolist()
     if table == "answers":
-        _recordings(store, rows, left_out)
+        _files(store, rows, left_out)
     if table == "chats":
         left_out.go(store, "messages", _within(store, "message", rows))
     for place, families in _families(store):
@@ -127,13 +128,17 @@ def _speaker(
     return np.unique(lesson)
 
 
-def _recordings(store: Store, rows: NDArray[np.int64], left_out: LeavingOut) -> None:
-    """Leave out the recordings of answers that go, but for those that others have too."""
-    of_answer = np.asarray(store.values("answers", "recording"))
-    stays = np.isin(np.arange(store.num_rows("recordings")), np.delete(of_answer, rows))
-    left_out.go(store, "recordings", ~stays)
-    # The last number stands for -1: an answer without a recording.
-    left_out.numbers["answers", "recording"] = np.append(np.cumsum(stays) - 1, -1).astype(np.int32)
+def _files(store: Store, rows: NDArray[np.int64], left_out: LeavingOut) -> None:
+    """Leave out recordings and photographs of answers that go, but for those others have too."""
+    for kind in ATTACHED:
+        if kind.table not in store.manifest["tables"]:
+            continue  # of a store that was made before there were any
+        of_answer = np.asarray(store.values("answers", kind.noun))
+        stays = np.isin(np.arange(store.num_rows(kind.table)), np.delete(of_answer, rows))
+        left_out.go(store, kind.table, ~stays)
+        # The last number stands for -1: an answer without one.
+        numbers = np.append(np.cumsum(stays) - 1, -1).astype(np.int32)
+        left_out.numbers["answers", kind.noun] = numbers
 
 
 def _within(store: Store, family: str, rows: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""From answers typed and spoken to batches, and from answers in Python to both."""
+"""From answers typed, spoken and photographed to batches, and from answers in Python to them."""
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 
 from torchedu.batch import SpokenBatch
 from torchedu.companions import Companions
-from torchedu.datasets.audio import BadRecording, decode, from_samples
+from torchedu.datasets import audio, photographs
+from torchedu.datasets.attached import ATTACHED, PHOTOGRAPH, RECORDING, Attached, BadFile
 from torchedu.datasets.memory import Memory
+from torchedu.datasets.ocr import SIDE, ocr_reader
 from torchedu.datasets.order import Windows
+from torchedu.datasets.spoken import SIDE as KEPT_SIDE
 from torchedu.datasets.spoken import SpokenStore, write_spoken
 from torchedu.features import Embeddings
 from torchedu.features.log_mel import LogMel
+from torchedu.features.pictures import PictureStates, Pixels
 from torchedu.features.speech import SpeechStates
 from torchedu.readers.rows import Rows, columns_of, refuse
 from torchedu.readers.rows import texts as texts_of
@@ -24,6 +28,8 @@ from torchedu.schema import RESERVED, SCORE
 
 MOST_SECONDS = 600.0
 """A longer recording is no answer."""
+PLACE = 64
+"""Pixels that cost about as much as a frame."""
 
 
 class SpokenBatches:
@@ -41,6 +47,7 @@ class SpokenBatches:
         window: Frames of a window, at most.
         most_bytes: Bytes of a text that are read, from its beginning.
         vectors: A frozen encoder's vectors of the texts, instead of bytes.
+        looks: Makes pixels of photographs, or states that stand for them; None looks at none.
     """
 
     def __init__(
@@ -52,11 +59,15 @@ class SpokenBatches:
         window: int,
         most_bytes: int,
         vectors: Embeddings | None = None,
+        looks: Pixels | PictureStates | None = None,
     ) -> None:
-        self.store, self.vectors = store, vectors
+        self.store, self.vectors, self._looks = store, vectors, looks
         self._scores, self._how, self._window, self._most_bytes = scores, how, window, most_bytes
         self._frames = np.where(store.recording >= 0, how.frames(store.lengths), 0)
         self._typed = np.diff(store.offsets("answers", "text")) > 0
+        self._seen = (store.photograph >= 0) & (looks is not None)
+        sizes = store.sizes if looks is None else np.stack(looks.shape(*store.sizes.T), 1)
+        self._sizes = sizes * self._seen[:, None]
         self.rescale(ranges)
         self._choose(np.arange(store.num_answers))
 
@@ -83,8 +94,8 @@ class SpokenBatches:
         return other
 
     def lengths(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return what each answer costs: its frames, one at least."""
-        return np.maximum(self._frames[rows], 1)
+        """Return what each answer costs: its frames and what its photograph makes of them."""
+        return np.maximum(self._frames[rows] + self._sizes[rows].prod(1) // PLACE, 1)
 
     def __call__(self, index: NDArray[np.int64], scored: bool = True) -> SpokenBatch:
         """Build one batch.
@@ -98,8 +109,9 @@ class SpokenBatches:
         """
         rows = self.rows[index]
         frame_BWIF, heard_BWI = self._heard(rows)
+        pixel_BHWF, seen_BHW = self._photographed(rows)
         scored_BY = self._known[rows] & scored
-        has_BC = np.stack([self._typed[rows], self._frames[rows] > 0], 1)
+        has_BC = np.stack([self._typed[rows], self._frames[rows] > 0, self._seen[rows]], 1)
         none = self.vectors is None
         return SpokenBatch(
             torch.from_numpy(self._bytes(rows) if none else np.zeros((len(rows), 1), np.int64)),
@@ -107,6 +119,8 @@ class SpokenBatches:
                              else self.vectors[rows]),
             torch.from_numpy(frame_BWIF),
             torch.from_numpy(heard_BWI),
+            torch.from_numpy(pixel_BHWF),
+            torch.from_numpy(seen_BHW),
             torch.from_numpy(has_BC),
             torch.from_numpy(np.nan_to_num(self.target[rows]).astype(np.float32)),
             torch.from_numpy(scored_BY),
@@ -132,6 +146,24 @@ class SpokenBatches:
             heard_BI.reshape(len(rows), windows, length),
         )
 
+    def _photographed(
+        self, rows: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Return what is seen of photographs, each from the first corner on, and what is padding.
+
+        A photograph is made smaller alike in any company.
+        """
+        height, width = np.maximum(1, self._sizes[rows].max(0, initial=0)).tolist()
+        size = (len(rows), height, width)
+        pixel_BHWF = np.zeros((*size, self._looks.dim if self._looks else 0), np.float32)
+        seen_BHW = np.zeros(size, bool)
+        for i, row in enumerate(rows.tolist()):
+            if self._looks and self._seen[row]:
+                own = tuple(map(slice, self._sizes[row].tolist()))
+                pixel_BHWF[i][own] = self._looks(self.store.picture(row))
+                seen_BHW[i][own] = True
+        return pixel_BHWF, seen_BHW
+
     def _bytes(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return texts as bytes plus 1, padded with 0."""
         bounds = self.store.offsets("answers", "text")
@@ -148,54 +180,89 @@ def read_answers(rows: Rows, known: Companions) -> SpokenStore:
     """Read answers that are to be graded.
 
     Args:
-        rows: Each with ``text``, ``audio`` or both. ``audio`` is the path of a recording, the bytes
-            of one, or a pair of samples (numbers in -1..1, or int16) and their rate.
+        rows: Each with ``text``, ``audio``, ``image`` or several of them. ``audio`` and ``image``
+            are the path of a file, the bytes of one, or for ``audio`` a pair of samples (numbers in
+            -1..1, or int16) and their rate, for ``image`` pixels (uint8).
         known: What the weights of the network that grades them belong to.
 
     Returns:
         A store in memory.
 
     Raises:
-        DataError: An answer is neither typed nor spoken, or a recording cannot be used; it names
-            the row, from 0.
+        DataError: An answer is neither typed nor spoken nor photographed, or a file cannot be used;
+            it names the row, from 0.
     """
-    rate = int(known.reading["rate"])
-    columns = columns_of(rows, (), ("text", "audio"))
+    how, names = known.reading, [kind.column for kind in ATTACHED]
+    columns = columns_of(rows, (), ("text", *names))
     size = max(map(len, columns.values()), default=0)
-    texts = texts_of(columns.get("text", [None] * size), "text", required=False)
-    sounds: list[NDArray[np.int16]] = []
-    recording = np.full(size, -1)
-    for row, given in enumerate(columns.get("audio", [None] * size)):
-        if given is not None and not (isinstance(given, str) and not given):
-            recording[row] = len(sounds)
-            sounds.append(_sound(given, rate, row))
-        elif not texts[row]:
-            refuse(row, "audio", None, "Each row has a text, a recording, or both.")
+    none: list[Any] = [None] * size
+    texts = texts_of(columns.get("text", none), "text", required=False)
+    reader = None if how.get("ocr") is None else ocr_reader(str(how["ocr"]))
+    kept: dict[Attached, list[NDArray[Any]]] = {kind: [] for kind in ATTACHED}
+    which = {kind.noun: np.full(size, -1) for kind in ATTACHED}
+    for row in range(size):
+        for kind in ATTACHED:
+            given = columns.get(kind.column, none)[row]
+            if given is None or (isinstance(given, str) and not given):
+                continue
+            content = _content(kind, given, how, row)
+            if kind is PHOTOGRAPH:
+                if reader and not texts[row]:
+                    texts[row] = reader(content)
+                content = photographs.shrunk(content, _side(how))
+            which[kind.noun][row] = len(kept[kind])
+            kept[kind].append(content)
+        if not texts[row] and all(own[row] < 0 for own in which.values()):
+            refuse(row, "audio", None, "Each row has a text, a recording, a photograph, or more.")
     scores = list(known.vocabulary[SCORE])
-    values: Mapping[str, Any] = {"recording": recording} | {
-        f"{SCORE}.{name}": np.full(size, np.nan) for name in scores
-    }
-    return write_spoken(Memory(), scores, {"text": texts}, values, sounds, rate)
+    values: Mapping[str, Any] = which | {f"{SCORE}.{name}": np.full(size, np.nan)
+                                         for name in scores}  # fmt: skip
+    return write_spoken(
+        Memory(), scores, {"text": texts}, values, kept[RECORDING], int(how["rate"]),
+        kept[PHOTOGRAPH], _side(how),
+    )  # fmt: skip
 
 
-def _sound(given: Any, rate: int, row: int) -> NDArray[np.int16]:
-    """Return the samples of what stands for a recording."""
+def _side(how: Mapping[str, Any]) -> int:
+    return int(how.get("kept_side", KEPT_SIDE))
+
+
+def _content(kind: Attached, given: Any, how: Mapping[str, Any], row: int) -> NDArray[Any]:
+    """Return the samples or pixels of what stands for a recording or a photograph."""
+    if kind is PHOTOGRAPH and how.get("pixels") is None:
+        refuse(row, kind.column, type(given).__name__, "The network never saw photographs.")
     try:
         if isinstance(given, bytes):
-            return decode(BytesIO(given), rate, MOST_SECONDS).samples
+            return _decoded(kind, BytesIO(given), how)
         if isinstance(given, str | Path):
             with Path(given).open("rb") as stream:
-                return decode(stream, rate, MOST_SECONDS).samples
+                return _decoded(kind, stream, how)
+        if kind is PHOTOGRAPH:
+            if np.ndim(given) < 2:
+                raise TypeError
+            return photographs.from_pixels(np.asarray(given), _largest(how))
         samples, own = given
-        return from_samples(np.asarray(samples), int(own), rate)
+        return audio.from_samples(np.asarray(samples), int(own), int(how["rate"]))
     except OSError as error:
-        refuse(row, "audio", str(given), f"It cannot be read: {error.strerror or error}.")
-    except BadRecording as error:
-        shown = given if isinstance(given, str | Path) else "a recording"
-        refuse(row, "audio", str(shown), f"It cannot be graded: {error}.")
+        refuse(row, kind.column, str(given), f"It cannot be read: {error.strerror or error}.")
+    except BadFile as error:
+        shown = given if isinstance(given, str | Path) else f"a {kind.noun}"
+        refuse(row, kind.column, str(shown), f"It cannot be graded: {error}.")
     except (TypeError, ValueError):
-        refuse(row, "audio", type(given).__name__,
-               "Give a path, the bytes of a file, or samples with their rate.")  # fmt: skip
+        whole = "pixels" if kind is PHOTOGRAPH else "samples with their rate"
+        refuse(row, kind.column, type(given).__name__,
+               f"Give a path, the bytes of a file, or {whole}.")  # fmt: skip
+
+
+def _decoded(kind: Attached, stream: Any, how: Mapping[str, Any]) -> NDArray[Any]:
+    if kind is PHOTOGRAPH:
+        return photographs.decode(stream, _largest(how)).pixels
+    return audio.decode(stream, int(how["rate"]), MOST_SECONDS).samples
+
+
+def _largest(how: Mapping[str, Any]) -> int:
+    """Return the side of a photograph that is decoded: small letters are read before it shrinks."""
+    return _side(how) if how.get("ocr") is None else max(_side(how), SIDE)
 
 
 def ranges_of(known: Companions) -> NDArray[np.float64]:

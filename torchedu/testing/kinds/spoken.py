@@ -17,6 +17,7 @@ def missing(subject: NetworkSubject) -> str:
     net, batch, other = subject.net(), subject.batch(), subject.batch(seed=1)
     for channel, noun, columns in (
         (0, "text", ("byte_BU", "vector_BD")), (1, "recording", ("frame_BWIF", "heard_BWI")),
+        (2, "photograph", ("pixel_BHWF", "seen_BHW")),
     ):  # fmt: skip
         has_BC = batch.has_BC.clone()
         has_BC[:, channel] = False
@@ -30,11 +31,12 @@ def missing(subject: NetworkSubject) -> str:
 
 
 class Speech(Kind):
-    """Answers typed and spoken, of two windows; log odds of each place on each scale come out."""
+    """Answers of three channels; log odds of each place on each scale come out."""
 
     network = SpokenGrader
     sizes: ClassVar = {
         "num_scores": 2, "num_places": 5, "num_bands": 9, "text_dim": 0, "speech_dim": 0,
+        "image_dim": 3,
     }  # fmt: skip
     step_dims = "UI"
     loose = ("frame_BWIF",)
@@ -48,7 +50,9 @@ class Speech(Kind):
             torch.randn(rows, sizes["text_dim"]),
             torch.randn(rows, 2, steps, sizes["num_bands"]),
             torch.ones(rows, 2, steps, dtype=torch.bool),
-            torch.ones(rows, 2, dtype=torch.bool),
+            torch.rand(rows, 9, 12, sizes["image_dim"]),
+            torch.ones(rows, 9, 12, dtype=torch.bool),
+            torch.ones(rows, 3, dtype=torch.bool),
             torch.rand(rows, sizes["num_scores"]),
             scored_BY,
             torch.arange(rows),

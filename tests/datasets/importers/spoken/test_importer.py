@@ -125,7 +125,7 @@ def test_names_go_where_that_is_asked(tmp_path: Path) -> None:
     store = import_data("spoken", raw, tmp_path / "out", {"deidentify": True})
     assert store.speakers == ["speaker 1", "speaker 2"]
     assert not any("Kateryna" in text or "@" in text for text in store.all_texts)
-    assert "Voices stay as they are." in " ".join(store.about["notes"])
+    assert "Voices, and what photographs show, stay as they are." in " ".join(store.about["notes"])
 
 
 @pytest.mark.parametrize("asked", ["same", "digit", "both"])

@@ -80,7 +80,7 @@ def match_columns(
         match = _heading((column.name, *column.aliases), headings, set(taken.values()))
         if match is not None:
             taken[column.name] = match
-        elif column.name in needed:
+        elif column.name in needed and not _there(column.instead, schema, taken, headings):
             raise DataError(
                 f"no column holds the {column.name} ({column.unit}).",
                 f"Name it with ⟦columns.{column.name}⟧ HEADING. "
@@ -121,6 +121,14 @@ def _given(heading: str, option: str, headings: Sequence[str], file: str, row: i
         value=heading,
         allowed=headings,
     )
+
+
+def _there(
+    name: str, schema: Sequence[Column], taken: Mapping[str, str], headings: Sequence[str]
+) -> bool:
+    """Say whether a column is there that has not been looked for yet."""
+    own = ((column.name, *column.aliases) for column in schema if column.name == name)
+    return name in taken or any(_heading(names, headings, {*taken.values()}) for names in own)
 
 
 def _heading(names: Sequence[str], headings: Sequence[str], used: set[str]) -> str | None:

@@ -211,9 +211,12 @@ class Headed:
         """Return how many of its columns a table has; 0 where it lacks one that is needed."""
         if look.objects != cls.of_objects:
             return 0
-        has = [not look.names.isdisjoint((column.name, *column.aliases)) for column in cls.schema]
-        needed = zip(cls.schema, has, strict=True)
-        return 0 if any(c.required and not there for c, there in needed) else sum(has)
+        has = {
+            column.name for column in cls.schema
+            if not look.names.isdisjoint((column.name, *column.aliases))
+        }  # fmt: skip
+        needed = (column for column in cls.schema if column.required)
+        return len(has) if all(has & {column.name, column.instead} for column in needed) else 0
 
     def open(self, source: Source) -> Table:
         """Open a file, here of Parquet.

@@ -1,7 +1,5 @@
-"""Answers typed and spoken: raw files to a store of texts, recordings and scores."""
+"""Answers typed, spoken and photographed: raw files to a store of them and their scores."""
 
-import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,18 +9,19 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from torchedu.datasets.audio import BadRecording, decode
+from torchedu.datasets.attached import ATTACHED, PHOTOGRAPH, Attached
 from torchedu.datasets.contents import describe_spoken
 from torchedu.datasets.deidentify import Mask
 from torchedu.datasets.importers.importer import Importer
 from torchedu.datasets.importers.reading import values
 from torchedu.datasets.importers.reading.markup import MARKUP, without_markup
 from torchedu.datasets.importers.reading.rows import BadRows, Piece, Reading, Sieve
-from torchedu.datasets.importers.reading.text import Source, inside
+from torchedu.datasets.importers.spoken.attached_files import AttachedFiles
 from torchedu.datasets.importers.texts.importer import step_of
 from torchedu.datasets.natural import natural_order
+from torchedu.datasets.ocr import check_ocr
 from torchedu.datasets.splits import PARTS
-from torchedu.datasets.spoken import NO_PART, SpokenStore, begin_recordings, finish
+from torchedu.datasets.spoken import NO_PART, SIDE, AttachedWriter, SpokenStore, finish
 from torchedu.datasets.writer import StoreWriter
 from torchedu.errors import ConfigError, DataError
 from torchedu.ranges import Range, check_range
@@ -31,29 +30,29 @@ from torchedu.schema import GROUP, SCORE, TRAIT, Names, Vocabulary
 RATER = "rater."
 """Before the name of a score and of a person who gave it, such as ``rater.total.2``."""
 MOST_WORDS = 10_000
-RATE, SECONDS = Range(4_000, 48_000), Range(0.05, 14_400)
-_OUTSIDE = re.compile(r"^[/\\]|^[A-Za-z]:|://|(^|[/\\])\.\.([/\\]|$)")
-_RECORDING = (
-    "Give a recording that can be heard, of ⟦most_seconds⟧ at most, or none beside a typed answer, "
-    "or ⟦on_bad_row⟧ drop."
-)
+RATE, SECONDS, SIDES = Range(4_000, 48_000), Range(0.05, 14_400), Range(32, 2048)
 _OFF = "Correct the row, give ⟦lowest⟧ and ⟦highest⟧ that hold it, or give ⟦on_bad_row⟧ drop."
 
 
 @dataclass(kw_only=True)
 class SpokenImporter(Importer):
-    """Answers typed and spoken.
+    """Answers typed, spoken and photographed.
 
-    A path of a recording is one within the folder of the file that names it. Recordings are decoded
-    once, and kept as samples of one channel. Answers come in the order of the files.
+    A path of a recording or a photograph is one within the folder of the file that names it. Each
+    is decoded once, and kept as samples of one channel, or as pixels the right way up. Answers come
+    in the order of the files.
 
     Args:
         rate: Samples a second that recordings are kept with.
         most_seconds: A longer recording is refused.
+        side: Photographs are kept with as many pixels as a square of this side has, at most.
+        ocr: What reads the text off a photograph where none was typed: ``rapidocr``; nothing where
+            it is None.
         lowest: The lowest score there can be; the lowest that is given where it is None.
         highest: The highest score there can be; the highest that is given where it is None.
         deidentify: Mask names, mail addresses, phone numbers and ids in texts, and number speakers
-            and conversations. A voice stays a voice: who knows the person may know it.
+            and conversations. A voice stays a voice and a hand a hand: who knows the person may
+            know it, and what is written on paper is not masked.
         keep_html: Keep tags such as ``<p>`` and ``&nbsp;`` as they stand; else they are taken off.
     """
 
@@ -62,6 +61,8 @@ class SpokenImporter(Importer):
 
     rate: float = 16_000
     most_seconds: float = 600
+    side: int = SIDE
+    ocr: str | None = None
     lowest: float | None = None
     highest: float | None = None
     deidentify: bool = False
@@ -72,6 +73,8 @@ class SpokenImporter(Importer):
         super().__post_init__()
         check_range("rate", self.rate, RATE)
         check_range("most_seconds", self.most_seconds, SECONDS)
+        check_range("side", self.side, SIDES)
+        check_ocr(self.ocr)
         if None not in (self.lowest, self.highest) and self.lowest >= self.highest:  # type: ignore[operator]
             raise ConfigError(
                 f"⟦lowest⟧ is {self.lowest:g} and ⟦highest⟧ {self.highest:g}.",
@@ -79,33 +82,31 @@ class SpokenImporter(Importer):
             )  # fmt: skip
 
     def write(self, reading: Reading, bad: BadRows, out: Path, about: dict[str, Any]) -> None:
-        """Check all answers, decode what was spoken and write both; see ``Importer.write``."""
+        """Check all answers, decode their files and write both; see ``Importer.write``."""
         folders = {source.name: source.folder for source in reading.sources}
         with StoreWriter(out) as writer:
-            rows = _Rows(self, bad, folders, begin_recordings(writer))
+            files = AttachedFiles(
+                AttachedWriter(writer), folders, bad, round(self.rate), self.most_seconds,
+                self.side, self.ocr,
+            )  # fmt: skip
+            rows = _Rows(self, bad, files)
             for piece in reading.pieces:
                 rows.take(piece)
             rows.finish(writer, about, reading)
 
 
 class _Rows:
-    """Takes rows piece by piece, checks them and decodes their recordings."""
+    """Takes rows piece by piece, checks them and lets their files be decoded."""
 
-    def __init__(
-        self, how: SpokenImporter, bad: BadRows, folders: dict[str, Source], recordings: Any
-    ) -> None:
-        self.how, self.bad = how, bad
-        self._folders, self._recordings = folders, recordings
-        self._row_of: dict[str, int] = {}  # of each recording's path, which is decoded once
-        self._wrong: dict[str, str] = {}
-        self._noted: Counter[str] = Counter()
-        self._marked = 0
+    def __init__(self, how: SpokenImporter, bad: BadRows, files: AttachedFiles) -> None:
+        self.how, self.bad, self._files = how, bad, files
+        self._marked = self._read_off = 0
         self._texts: dict[str, list[str]] = {
             name: [] for name in ("name", "text", "speaker", "conversation")
         }
         self._numbers: dict[str, list[NDArray[np.float64]]] = {}
         self._groups: dict[str, list[str | None]] = {}
-        self._recording: list[int] = []
+        self._attached: dict[Attached, list[int]] = {kind: [] for kind in ATTACHED}
         self._part: list[int] = []
         self._part_of: dict[str, str] = {}
         self._names: set[str] = set()
@@ -120,11 +121,12 @@ class _Rows:
             text, marked = without_markup(text.cast(pa.string()))
             self._marked += int(marked.sum())
         column: dict[str, list[str]] = {"text": _plain(text)}
-        for name in ("audio", "id", "speaker", "conversation", "part"):
+        paths = [kind.column for kind in ATTACHED]
+        for name in (*paths, "id", "speaker", "conversation", "part"):
             column[name] = _plain(values.names(batch.column(name))) if name in has else [""] * size
-        neither = [not (said or path) for said, path in zip(column["text"], column["audio"],
-                                                            strict=True)]  # fmt: skip
-        sieve.refuse("the answer is neither typed nor spoken", np.array(neither, bool))
+        some = zip(column["text"], *(column[name] for name in paths), strict=True)
+        nothing = np.array([not any(parts) for parts in some], bool)
+        sieve.refuse("the answer is neither typed nor spoken nor photographed", nothing)
         words = np.array([len(said.split()) for said in column["text"]], np.int64)
         sieve.refuse(f"the text has more than {MOST_WORDS:,} words", words > MOST_WORDS)
         numbers = self._checked_numbers(batch, sieve)
@@ -136,13 +138,15 @@ class _Rows:
         )  # fmt: skip
         names = self._named(column["id"], sieve)
         self._check_parts(column, sieve)
-        recording = self._heard(column["audio"], sieve)
+        attached = self._files.rows(column, sieve)
+        self._read(column["text"], attached[PHOTOGRAPH])
         keep = np.flatnonzero(sieve.keep).tolist()
         self._names.update(names[i] for i in keep)
         for name, own in {**column, "name": names}.items():
             if name in self._texts:
                 self._texts[name] += [own[i] for i in keep]
-        self._recording += [recording[i] for i in keep]
+        for kind, own_rows in attached.items():
+            self._attached[kind] += [own_rows[i] for i in keep]
         self._part += [PARTS.index(column["part"][i].lower()) if column["part"][i] else NO_PART
                        for i in keep]  # fmt: skip
         for name, number in numbers.items():
@@ -196,62 +200,24 @@ class _Rows:
             remedy="Put all of a speaker in one part: what is tested must not be learnt from.",
         )  # fmt: skip
 
-    def _heard(self, paths: Sequence[str], sieve: Sieve) -> list[int]:
-        """Return each answer's recording, -1 without one, after refusing what cannot be heard."""
-        rows, reasons = [-1] * len(paths), [""] * len(paths)
-        for i in np.flatnonzero(sieve.keep).tolist():
-            if paths[i]:
-                file, _ = self.bad.places.name(int(sieve.piece.place[i]))
-                rows[i], reasons[i] = self._decoded(self._folders[file], paths[i])
-        for reason in dict.fromkeys(filter(None, reasons)):
-            wrong = np.array([own == reason for own in reasons], bool)
-            sieve.refuse(reason, wrong, value=paths[int(wrong.argmax())], remedy=_RECORDING)
-        return rows
-
-    def _decoded(self, folder: Source, path: str) -> tuple[int, str]:
-        """Return the row of a recording, which is decoded if it was not before, or what is wrong.
-
-        A file that several answers name is kept once.
-        """
-        key = f"{folder.path}\n{path}"
-        if key in self._row_of or key in self._wrong:
-            return self._row_of.get(key, -1), self._wrong.get(key, "")
-        try:
-            sound = self._read(folder, path)
-        except BadRecording as error:
-            self._wrong[key] = str(error)
-            return -1, str(error)
-        self._recordings.append(1, {}, {"sound": ([len(sound)], {"sample": sound})})
-        self._row_of[key] = len(self._row_of)
-        return self._row_of[key], ""
-
-    def _read(self, folder: Source, path: str) -> NDArray[np.int16]:
-        if _OUTSIDE.search(path):
-            raise BadRecording("the recording's path leads out of the folder")
-        source = inside(folder, path.replace("\\", "/"))
-        if source is None:
-            raise BadRecording("there is no such recording")
-        if not source.size():
-            raise BadRecording("the recording is empty")
-        try:
-            with source.system.open_input_file(source.path) as stream:
-                heard = decode(stream, round(self.how.rate), self.how.most_seconds)
-        except OSError:
-            raise BadRecording("the recording cannot be read") from None
-        if heard.channels > 1:
-            self._noted["have several channels, whose mean is taken"] += 1
-        if heard.coding in ("PCM_U8", "PCM_S8", "ULAW", "ALAW"):
-            self._noted["have samples of 8 bits"] += 1
-        return heard.samples
+    def _read(self, texts: list[str], photographs: Sequence[int]) -> None:
+        """Put what stands on photographs where nothing was typed."""
+        for i, text in enumerate(self._files.read_off(photographs)):
+            if text and not texts[i]:
+                texts[i] = text
+                self._read_off += 1
 
     def finish(self, writer: StoreWriter, about: dict[str, Any], reading: Reading) -> None:
-        """Find the scales of scores, give ids to groups, and write all but the recordings."""
-        if not self._recording:
+        """Find the scales of scores, give ids to groups, and write all but the files."""
+        if not self._texts["name"]:
             raise DataError("no answers are in it.", "Export it again.", file=reading.raw)
         notes = [*reading.notes]
         if self._marked:
             notes.append(MARKUP.format(self._marked, "answers"))
-        notes += [f"{number:,} recordings {what}." for what, number in self._noted.items()]
+        noted = self._files.noted.items()
+        notes += [f"{number:,} {kind.table} {what}." for (kind, what), number in noted]
+        if self._read_off:
+            notes.append(f"{self._read_off:,} texts were read off photographs by {self.how.ocr}.")
         if not any(self._texts["speaker"]):
             notes.append(
                 "Nothing says who spoke: answers of one person may be learnt from and scored. "
@@ -261,7 +227,8 @@ class _Rows:
             notes += self._mask()
         kinds: dict[str, Names] = {}
         shown: dict[str, Any] = {
-            "recording": np.array(self._recording), "part": np.array(self._part),
+            "part": np.array(self._part),
+            **{kind.noun: np.array(own, np.int64) for kind, own in self._attached.items()},
         }  # fmt: skip
         for name, column in self._groups.items():
             known = sorted({value for value in column if value is not None})
@@ -279,7 +246,8 @@ class _Rows:
         notes += _told(kinds[SCORE], ranges)
         writer.about = {**about, "dropped": self.bad.dropped, "notes": notes}
         table = np.array(ranges).reshape(-1, 3)
-        finish(writer, Vocabulary(kinds), self._texts, shown, table, round(self.how.rate))
+        rate, side = round(self.how.rate), self.how.side
+        finish(writer, Vocabulary(kinds), self._texts, shown, table, rate, side)
 
     def _range(self, score: NDArray[np.float64]) -> tuple[float, float, float]:
         """Return lowest and highest score and the step between two: as told, else as given."""
@@ -297,7 +265,7 @@ class _Rows:
             self._texts[noun] = [f"{noun} {numbers[name]}" if name else "" for name in column]
         size = len(self._texts["name"])
         self._texts["name"] = [f"answer {i + 1}" for i in range(size)]  # files name people
-        return [f"{mask} Voices stay as they are."]
+        return [f"{mask} Voices, and what photographs show, stay as they are."]
 
 
 def _plain(column: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""Answers typed and spoken from CSV, Parquet or Excel files, a row an answer."""
+"""Answers typed, spoken and photographed from CSV, Parquet or Excel files, a row an answer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from torchedu.schema import SPOKEN_COLUMNS
 
 @dataclass(kw_only=True)
 class SpokenTables(Delimited, SpokenImporter):
-    """One or more files of answers, with the paths of their recordings.
+    """One or more files of answers, with the paths of their recordings and photographs.
 
     Args:
         groups: Headings of attributes of the speakers, such as ``gender``.
@@ -18,7 +18,10 @@ class SpokenTables(Delimited, SpokenImporter):
     """
 
     name = "spoken"
-    reads = "one or more CSV, Parquet or Excel files with headings, a row an answer, and recordings"
+    reads = (
+        "one or more CSV, Parquet or Excel files with headings, a row an answer, and recordings or "
+        "photographs"
+    )
     suffixes = endings = FILES
     schema = SPOKEN_COLUMNS
     part = "part"
