@@ -119,7 +119,7 @@ class _Dots(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, slope_T: Tensor) -> tuple[Tensor | None, ...]:
         x_TD, weight_ND, id_T = ctx.saved_tensors
-        slope_TD = room(*x_TD.shape, x_TD.dtype) if ctx.needs_input_grad[0] else None
+        slope_TD = room(len(x_TD), x_TD.shape[1], x_TD.dtype) if ctx.needs_input_grad[0] else None
         slope_ND = torch.zeros_like(weight_ND) if ctx.needs_input_grad[1] else None
         for first in range(0, len(x_TD), BLOCK):
             block = slice(first, first + BLOCK)
