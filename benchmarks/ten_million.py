@@ -10,9 +10,10 @@ names (``torchedu-ten-million`` among temporary files; 14 GB), which stays until
 to the same store.
 ``ten.epoch`` trains DKT on three parts of one epoch's order, each in a process that goes on with
 the weights of the one before, and computes the epoch from their mean. ``ten.linear`` holds the cost
-of an answer there against that on a class of a hundred thousand. Seconds are of processors: the
-clock's stand beside them. Memory is anonymous memory, of the process that holds most, and of all
-together.
+of an answer there against that on a class of a hundred thousand. ``ten.quality`` trains DKT of a
+million students whole, a part a process, and holds it against the best that is reachable. Seconds
+are of processors: the clock's stand beside them. Memory is anonymous memory, of the process that
+holds most, and of all together.
 """
 
 import filecmp
@@ -48,12 +49,20 @@ class Size(NamedTuple):
         students: Of the class.
         rows: Of the CSV file.
         part: Answers of each part of an epoch.
+        learning: Students of the class of ``ten.quality``.
+        settings: How that one is trained; see ``ten_million_quality.Settings``.
+        parts: Processes that train it, one after the other.
+        below: How far its AUC may be below the best reachable one.
         suffix: Of its goals.
     """
 
     students: int
     rows: int
     part: int
+    learning: int
+    settings: tuple[int, int, int, float]
+    parts: int
+    below: float
     suffix: str = ""
 
     @property
@@ -62,8 +71,8 @@ class Size(NamedTuple):
         return folder() / f"{self.students}.store"
 
 
-WHOLE = Size(10_000_000, 20_000_000, 100_000_000)
-SHORT = Size(100_000, 1_000_000, 1_000_000, "_short")
+WHOLE = Size(10_000_000, 20_000_000, 100_000_000, 1_000_000, (128, 4_000, 2, 4e-3), 12, 0.003)
+SHORT = Size(100_000, 1_000_000, 1_000_000, 20_000, (128, 2_000, 3, 4e-3), 3, 0.01, "_short")
 
 
 def folder() -> Path:
@@ -303,6 +312,57 @@ def linear(size: Size) -> tuple[list[Goal], Any]:
     return [Goal(f"ten.linear{size.suffix}", round(more, 4), must, more <= 0.1)], {"rates": rates}
 
 
+def quality(size: Size) -> tuple[list[Goal], Any]:
+    """Train a class whole, in parts that go on with one another, and score held-out students.
+
+    What was trained stays in the folder: a campaign that was broken off goes on with it.
+    """
+    store = folder() / f"{size.learning}.store"
+    run = folder() / f"{'-'.join(map(str, (size.learning, *size.settings)))}.run"
+    if not store.exists():
+        command = [harness.script("torchedu"), "data", "simulate", store, "--students"]
+        harness.run([*command, str(size.learning), *CLASS])
+    words = f"{str(store)!r}, {str(run)!r}, {tuple(size.settings)}"
+    with tempfile.TemporaryDirectory() as scratch:
+        again = f"{str(store)!r}, {scratch!r}, {tuple(size.settings)}, 10"
+        same = _of_quality(f"repeated({again})")["same"]
+    _, step, epochs, _ = size.settings
+    steps = size.learning * ANSWERS_EACH * epochs // step // size.parts
+    simpler = _of_quality(f"score({words}, 'val', 'Best-LR', 'best reachable')")
+    parts: list[dict[str, Any]] = []
+    kept = run / "parts.json"
+    if kept.exists():
+        parts = json.loads(kept.read_text())
+    while not parts or parts[-1]["step"] < parts[-1]["of"]:
+        parts.append(_of_quality(f"part({words}, {steps})"))
+        kept.write_text(json.dumps(parts))
+        print(f"  {parts[-1]}", flush=True)
+    # Apart, so that the memory is that of the network alone.
+    scored = _of_quality(f"score({words}, 'test', 'DKT')")
+    test = {**_of_quality(f"score({words}, 'test', 'Best-LR', 'best reachable')"), **scored}
+    below = test["best reachable"]["auc"] - test["DKT"]["auc"]
+    inside = test["best reachable"]["auc_within"] - test["DKT"]["auc_within"]
+    as_good = [x for x in parts if x["val"]["DKT"]["auc"] >= simpler["Best-LR"]["auc"]]
+    minutes = round(as_good[0]["cpu_seconds"] / 60, 1) if as_good else None
+    memory = max(part["mib"] for part in (*parts, scored))
+    must = (
+        f"at most {size.below} below the best reachable AUC of held-out students, within students "
+        f"({inside:+.4f}) too; it was as good as Best-LR after {minutes} CPU-minutes; at most 512 "
+        "MiB; two parts come to the weights of one"
+    )
+    holds = max(below, inside) <= size.below and memory <= 512 and same
+    told = {
+        "parts": parts, "val": simpler, "test": test, "same": same, "minutes_to_best_lr": minutes
+    }  # fmt: skip
+    return [Goal(f"ten.quality{size.suffix}", round(below, 5), must, holds)], told
+
+
+def _of_quality(call: str) -> dict[str, Any]:
+    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); "
+    ran = watched([sys.executable, "-c", f"{code}import ten_million_quality as q; q.{call}"])
+    return {**json.loads(ran.done.output.splitlines()[-1]), "mib": round(ran.most)}
+
+
 JOBS = [
     Job(
         tuple(f"ten.{goal}{size.suffix}" for goal in goals), partial(measure, size), size is SHORT
@@ -311,6 +371,7 @@ JOBS = [
     for goals, measure in (
         (("simulate",), simulated), (("split",), split), (("import",), imported),
         (("epoch", "memory"), epoch), (("linear",), linear),
+        (("quality",), quality),
     )
 ]  # fmt: skip
 

@@ -104,7 +104,7 @@ def test_many_steps_are_gone_back_through_in_parts(
 
 
 def test_histories_of_any_number_take_products_of_few_shapes() -> None:
-    sizes = set()
+    sizes: set[int] = set()
 
     class Sizes(TorchDispatchMode):
         def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
