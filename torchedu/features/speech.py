@@ -22,11 +22,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 from rich.progress import track
 from torch import distributed
 
 from torchedu.datasets.audio import resampled
+from torchedu.errors import ConfigError
 from torchedu.features.embedding import PATIENCE, checksum
 from torchedu.files import below, write_whole
 from torchedu.models.speech_encoder import RATE, SpeechEncoder, speech_sizes
@@ -104,11 +106,12 @@ class SpeechStates:
     def _read(self, file: Path, samples: int) -> NDArray[np.float16] | None:
         """Return what is kept; None where that are no states of so many samples."""
         try:
-            states: NDArray[np.float16] = np.load(file, allow_pickle=False)
-        except (OSError, ValueError, EOFError):
+            with file.open("rb") as stream:  # np.load takes what begins like a ZIP archive for one
+                states: NDArray[np.float16] = npy.read_array(stream, allow_pickle=False)
+        except (OSError, ValueError, MemoryError):
             return None
         right = states.shape == (self.frames(samples), self.bands) and states.dtype == np.float16
-        return states if right else None
+        return states if right and np.isfinite(states).all() else None
 
     def _keep(self, file: Path, states: NDArray[np.float16]) -> None:
         assert self._home is not None
@@ -122,7 +125,11 @@ class SpeechStates:
 
     @torch.inference_mode()
     def _made(self, samples: NDArray[np.int16]) -> NDArray[np.float16]:
-        """Hear a recording stretch by stretch."""
+        """Hear a recording stretch by stretch.
+
+        Raises:
+            ConfigError: The encoder makes something else than numbers.
+        """
         heard = resampled(samples.astype(np.float32) / (1 << 15), self.rate, RATE)
         count = int(self.frames(len(samples)))
         # What resampling rounds is cut or filled: as many samples as there are states of.
@@ -133,7 +140,13 @@ class SpeechStates:
             self._network(torch.from_numpy(sample_S[begin : begin + stretch]).to(self._device))
             for begin in range(0, len(sample_S), stretch)
         ]
-        return torch.cat(states).half().cpu().numpy()
+        state_ID = torch.cat(states).half()
+        if not state_ID.isfinite().all():
+            raise ConfigError(
+                f"⟦data.speech⟧ {self._encoder} makes states that are no numbers.",
+                "Its weights are damaged, or no float16 holds them: take another one.",
+            )
+        return state_ID.cpu().numpy()
 
     @cached_property
     def _device(self) -> torch.device:
