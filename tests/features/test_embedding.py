@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from tests.encoders import WORDS, write_encoder
 from torchedu.errors import ConfigError
 from torchedu.features import embed, embedding
+from torchedu.features.embedding import Precision
 from torchedu.features.tokens import tokenize
 from torchedu.models.text_encoder import TextEncoder, tokenizer
 from torchedu.testing.launch import LaunchServer
@@ -110,6 +112,18 @@ def test_half_the_size_is_nearly_the_same(encoder: str, tmp_path: Path) -> None:
     assert cosine.min() > 0.999
     with pytest.raises(ConfigError, match="precision"):
         embed(texts, encoder, tmp_path, precision="16")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("factor", "precision"), [(torch.nan, "32"), (1e6, "bf16")])
+def test_vectors_that_are_no_numbers_are_told(
+    factor: float, precision: Precision, tmp_path: Path
+) -> None:
+    name = write_encoder(tmp_path / "model")
+    weights = load_file(name / "model.safetensors")
+    last = {key: value * factor for key, value in weights.items() if "output.LayerNorm" in key}
+    save_file({**weights, **last}, name / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ConfigError, match="makes vectors that are no numbers"):
+        embed(sentences(3), str(name), tmp_path / "kept", precision=precision)
 
 
 def killed_half_way(texts: list[str], encoder: str, folder: Path) -> None:

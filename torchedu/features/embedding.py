@@ -181,7 +181,8 @@ class Embedder:
         """Return a vector for each text."""
         tokens = tokenize(texts, self._encoder, None, window=self._window)
         rows = np.arange(len(texts))
-        vectors = _vectors(self._network, tokens, rows, torch.device("cpu")).astype(self._kept)
+        made = _vectors(self._network, tokens, rows, torch.device("cpu"))
+        vectors = _as_kept(made, self._kept)
         return Embeddings([vectors], np.zeros_like(rows), rows)
 
 
@@ -278,7 +279,8 @@ def _fill(
             "embedding", total=sum(int(tokens.length[chunk].sum()) for chunk in chunks)
         )
         for mine in chunks:
-            part.vectors[mine] = _vectors(network, tokens, mine, device)
+            made = _vectors(network, tokens, mine, device)
+            part.vectors[mine] = _as_kept(made, part.vectors.dtype)
             part.vectors.flush()  # type: ignore[attr-defined]  # before it is said to be done
             part.done[mine] = 1
             part.done.flush()  # type: ignore[attr-defined]
@@ -302,6 +304,23 @@ def _vectors(
         vector_BD = vector_BD * share_B.to(vector_BD).unsqueeze(1)
         total.index_add_(0, torch.from_numpy(place[batch]).to(device), vector_BD)
     return np.asarray(total.cpu().numpy())
+
+
+def _as_kept(vectors: NDArray[np.float32], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return vectors in the type that they are kept in.
+
+    Raises:
+        ConfigError: They are no numbers there.
+    """
+    with np.errstate(over="ignore"):
+        kept = vectors.astype(dtype)
+    if not np.isfinite(kept).all():
+        raise ConfigError(
+            "the model that reads texts makes vectors that are no numbers (⟦data.encoder⟧).",
+            "Its weights are damaged, or with ⟦data.precision⟧ bf16 no float16 holds them: take "
+            "another one, or 32.",
+        )
+    return kept
 
 
 def leave_out(folder: Path, texts: Sequence[str]) -> list[Path]:

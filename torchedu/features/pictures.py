@@ -66,8 +66,7 @@ class PictureStates(States):
 
     def __init__(self, encoder: str, folder: str | Path | None = None) -> None:
         self.dim, self._states, self._side = picture_sizes(encoder)
-        self._encoder = encoder
-        super().__init__({"model": checksum(encoder), "seen": "whole, on white"}, folder)
+        super().__init__(encoder, {"model": checksum(encoder), "seen": "whole, on white"}, folder)
 
     def shape(self, height: Any, width: Any) -> tuple[Any, Any]:
         """Return 1 and the number of states, of any photograph."""

@@ -38,10 +38,10 @@ class SpeechStates(States):
     ) -> None:
         self.bands, self.hop, _ = speech_sizes(encoder)
         self.window = round(seconds * RATE / self.hop)
-        self.rate, self._encoder, self._seconds = rate, encoder, seconds
+        self.rate, self._seconds = rate, seconds
         # A state does not say how long its stretch was, and has heard all of it.
         about = {"model": checksum(encoder), "states of a stretch": self.window}
-        super().__init__(about, folder)
+        super().__init__(encoder, about, folder)
 
     def frames(self, samples: int | NDArray[Any]) -> Any:
         """Return how many states so many samples have: one at least."""

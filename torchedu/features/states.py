@@ -23,10 +23,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 from rich.progress import track
 from torch import distributed
 
+from torchedu.errors import ConfigError
 from torchedu.features.embedding import PATIENCE
 from torchedu.files import below, write_whole
 
@@ -35,6 +37,7 @@ class States(ABC):
     """Makes the states of recordings or photographs, or takes them from where they are kept.
 
     Args:
+        encoder: The model that makes them, as it was named.
         about: What tells these states from others, in plain JSON.
         folder: Where states are kept; nowhere where it is None.
 
@@ -47,7 +50,8 @@ class States(ABC):
     kind: ClassVar[str]
     doing: ClassVar[str]
 
-    def __init__(self, about: dict[str, Any], folder: str | Path | None) -> None:
+    def __init__(self, encoder: str, about: dict[str, Any], folder: str | Path | None) -> None:
+        self._encoder = encoder
         self._about = json.dumps(about)
         self.name = f"{self.kind} {hashlib.sha256(self._about.encode()).hexdigest()[:16]}"
         self._home = None if folder is None else Path(folder) / self.name.replace(" ", "-")
@@ -61,11 +65,20 @@ class States(ABC):
         """Make them."""
 
     def __call__(self, content: NDArray[Any]) -> NDArray[np.float32]:
-        """Return the states of a recording's samples or a photograph's pixels; (states, width)."""
+        """Return the states of a recording's samples or a photograph's pixels; (states, width).
+
+        Raises:
+            ConfigError: The encoder makes something else than numbers.
+        """
         file = self._file(content)
         states = None if file is None else self._read(file, self._shape(content))
         if states is None:
             states = self._made(content)
+            if not np.isfinite(states).all():
+                raise ConfigError(
+                    f"⟦data.{self.kind}⟧ {self._encoder} makes states that are no numbers.",
+                    "Its weights are damaged, or no float16 holds them: take another one.",
+                )
             if file is not None:
                 self._keep(file, states)
         return states.astype(np.float32)
@@ -99,10 +112,12 @@ class States(ABC):
     def _read(self, file: Path, shape: tuple[int, int]) -> NDArray[np.float16] | None:
         """Return what is kept; None where that are no such states."""
         try:
-            states: NDArray[np.float16] = np.load(file, allow_pickle=False)
-        except (OSError, ValueError, EOFError):
+            with file.open("rb") as stream:  # np.load takes what begins like a ZIP archive for one
+                states: NDArray[np.float16] = npy.read_array(stream, allow_pickle=False)
+        except (OSError, ValueError, MemoryError):
             return None
-        return states if states.shape == shape and states.dtype == np.float16 else None
+        right = states.shape == shape and states.dtype == np.float16
+        return states if right and np.isfinite(states).all() else None
 
     def _keep(self, file: Path, states: NDArray[np.float16]) -> None:
         assert self._home is not None

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,15 @@ def test_files_of_folders_in_it_are_those_of_a_folder_that_holds_none(tmp_path: 
     assert [file.base for file in files(locate(str(tmp_path)), (".csv",))] == ["x.csv"]
     (tmp_path / "y.csv").write_text("x")
     assert [file.base for file in files(locate(str(tmp_path)), (".csv",))] == ["y.csv"]
+
+
+def test_a_name_in_a_folder_that_is_no_text_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("student,item,correct\n")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/b\xfc.csv")).write_text("student,item,correct\n")
+    folder = locate(str(tmp_path))
+    for listed in (lambda: files(folder, [".csv"]), lambda: text.tree(folder)):
+        with pytest.raises(DataError, match="name is no UTF-8") as error:
+            listed()
+        assert "Rename it" in error.value.remedy
+    with pytest.raises(DataError, match="no such file"):
+        locate(str(tmp_path / "a.cvs"))

@@ -4,6 +4,7 @@ import codecs
 import difflib
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -206,8 +207,7 @@ def inside(folder: Source, base: str) -> Source | None:
 
 def tree(folder: Source) -> list[Source]:
     """Return all files of a folder and of those in it, by path."""
-    infos = folder.system.get_file_info(fs.FileSelector(folder.path or ".", recursive=True))
-    inner = (info.path.removeprefix(folder.path).strip("/") for info in infos if info.is_file)
+    inner = (path.removeprefix(folder.path).strip("/") for path in _held(folder, deep=True))
     inner_files = (inside(folder, path.removeprefix("./")) for path in sorted(inner))
     return [file for file in inner_files if file is not None]
 
@@ -337,13 +337,31 @@ def _parent(path: str) -> str:
 
 def _names(folder: Source) -> list[str]:
     try:
-        infos = folder.system.get_file_info(fs.FileSelector(folder.path or "."))
+        return [path.rpartition("/")[2] for path in _held(folder)]
     except OSError:
         return []
-    return [info.base_name for info in infos]
+
+
+def _held(folder: Source, *, deep: bool = False) -> list[str]:
+    """Return the paths of all that a folder holds; ``deep``, of the files in it and below it.
+
+    Raises:
+        DataError: A name is no text.
+    """
+    infos = folder.system.get_file_info(fs.FileSelector(folder.path or ".", recursive=deep))
+    try:
+        return [info.path for info in infos if info.is_file or not deep]
+    except UnicodeDecodeError as error:
+        name = error.object.rpartition(b"/")[2].decode(errors="replace")
+        raise folder.fault(
+            f"the folder holds a file whose name is no UTF-8 ({name!r}).",
+            "Rename it (convmv does many).",
+        ) from None
 
 
 def _nearest(source: Source) -> str:
     folder = Source(source.system, _parent(source.path), _parent(source.name))
-    near = difflib.get_close_matches(source.base, _names(folder), n=1, cutoff=0.5)
+    near: list[str] = []
+    with suppress(DataError):  # a name beside it that is no text
+        near = difflib.get_close_matches(source.base, _names(folder), n=1, cutoff=0.5)
     return f"Did you mean {near[0]}?" if near else "Check the path."
