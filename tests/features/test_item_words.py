@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 
+from tests.encoders import write_encoder
 from torchedu.companions import Companions
 from torchedu.datamodules import Interactions
 from torchedu.datasets.importers import import_data
 from torchedu.domains import Tracing
 from torchedu.engine import TracingEngine
-from torchedu.errors import DataError
+from torchedu.errors import CheckpointError, DataError
 from torchedu.features.item_words import BUCKETS, ItemWords, judge, word_vectors
 from torchedu.models import LogisticDKT
 from torchedu.schema import ITEM, SURFACE_NUMBERS, UNKNOWN
@@ -172,6 +173,24 @@ def test_a_line_is_drawn_only_where_words_tell_items_apart() -> None:
     few = (np.arange(ITEMS) < 19).astype(float)
     assert judge(texts, told, few, "words", "nowhere") is None
     assert ItemWords.of({}) is None
+
+
+def test_a_model_reads_texts_and_no_other_takes_its_place(tmp_path: Path) -> None:
+    encoder = str(write_encoder(tmp_path / "encoder"))
+    texts = [text_of(item) for item in range(ITEMS)]
+    easy = np.where(np.arange(ITEMS) % 2, -1.0, 1.0)
+    judged = judge(texts, easy, np.ones(ITEMS), encoder, tmp_path / "vectors")
+    assert judged is not None
+    words, _ = judged
+    assert words.key
+    again = ItemWords.of({"item_text": words.plain()})
+    assert again is not None
+    assert (np.sign(again(texts)) == np.sign(easy)).all()
+    write_encoder(tmp_path / "encoder", seed=1)
+    other = ItemWords.of({"item_text": words.plain()})
+    assert other is not None
+    with pytest.raises(CheckpointError, match="in training"):
+        other(texts)
 
 
 def test_vectors_are_the_same_everywhere() -> None:
