@@ -46,6 +46,7 @@ class DataSet(NamedTuple):
 
 EDNET = DataSet("ednet", ("ednet", "--skills", "joint"), "kt/ednet_pebg5k", 5)
 STATICS = DataSet("statics", ("tsv",), "kt/statics2011_ts", 20)
+ALGEBRA = DataSet("algebra", ("tsv",), "kt/algebra2005_ts_test20", 10)
 
 
 def compare(
@@ -96,7 +97,9 @@ def compare(
     )
 
 
-def prepare(one: DataSet, data: Path, folder: Path, seeds: Iterable[int]) -> None:
+def prepare(
+    one: DataSet, data: Path, folder: Path, seeds: Iterable[int], most: int | None = None
+) -> None:
     """Write the same answers, divided the same, for both sides.
 
     Args:
@@ -104,29 +107,33 @@ def prepare(one: DataSet, data: Path, folder: Path, seeds: Iterable[int]) -> Non
         data: The folder of real data sets.
         folder: Where ``<name>.store`` (ours) and ``<name>-<seed>.npz`` (pyKT's) go.
         seeds: One way to draw the parts each.
+        most: So many students, the first; all where it is None.
     """
     raw = folder / f"{one.name}.raw.store"
     kind, *rest = one.words
     torchedu = harness.script("torchedu")
     harness.run([torchedu, "data", "import", kind, data / one.folder, raw, *rest])
     store = AnswerStore(raw)
-    student = np.repeat(np.arange(store.num_students), np.diff(store.history_offsets))
-    skill = store.skill[store.skill_offsets[store.item]]
+    students = min(store.num_students, most or store.num_students)
+    answers = int(store.history_offsets[students])
+    student = np.repeat(np.arange(students), np.diff(store.history_offsets[: students + 1]))
+    item, correct = store.item[:answers], store.correct[:answers]
+    skill = store.skill[store.skill_offsets[item]]
     columns: dict[str, NDArray[Any]] = {
         "student": student,
-        "item": store.item,
+        "item": item,
         "skill": skill,
-        "correct": store.correct,
+        "correct": correct,
     }
     for seed in seeds:
-        part = draw_parts(store.num_students, seed)[student]
+        part = draw_parts(students, seed)[student]
         columns[f"part_{seed}"] = PARTS[part]
         np.savez(
             folder / f"{one.name}-{seed}.npz",
             student=student,
-            question=store.item - RESERVED,
+            question=item - RESERVED,
             skill=skill - RESERVED,
-            correct=store.correct.astype(np.int64),
+            correct=correct.astype(np.int64),
             part=part,
         )
     table = folder / f"{one.name}.csv"
@@ -135,7 +142,7 @@ def prepare(one: DataSet, data: Path, folder: Path, seeds: Iterable[int]) -> Non
     out = folder / f"{one.name}.store"
     harness.run([torchedu, "data", "import", "csv", table, out, "--groups", groups])
     again = AnswerStore(out)
-    if again.student_names(range(again.num_students)) != [*map(str, range(store.num_students))]:
+    if again.student_names(range(again.num_students)) != [*map(str, range(students))]:
         raise RuntimeError(f"{one.name}: the students of the two sides stand in another order")
 
 

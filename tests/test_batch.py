@@ -26,7 +26,7 @@ def test_a_question_has_no_mark_and_no_response_time() -> None:
     answered = batch().answered(0)
     asked = answered.asked
     assert isinstance(asked, Asked)
-    assert asked._fields == ("item_B", "skill_BS", "time_B", "attempt_B")
+    assert asked._fields == ("item_B", "skill_BS", "time_B", "attempt_B", "judged_B")
     assert all(getattr(asked, name) is getattr(answered, name) for name in asked._fields)
 
 
@@ -41,4 +41,4 @@ def test_what_a_network_reads_is_there_and_nothing_else() -> None:
     assert full.attempt_B.tolist() == [0, 0]
     known = full._replace(attempt_B=torch.tensor([1, 2]))
     assert as_read(known, ("attempt",)) == plain._replace(attempt_B=known.attempt_B)
-    assert as_read(known.asked, ("response_time",))[2:] == (None, None)
+    assert as_read(known.asked, ("response_time",))[2:] == (None, None, None)

@@ -36,7 +36,7 @@ DOORS = {
     "layers": "schema torch",
     "models": "layers batch ranges permissions strict schema bounded bitsandbytes huggingface_hub "
     "peft safetensors torch transformers",
-    "features": "models datasets schema numpy rich torch",
+    "features": "models layers datasets schema numpy rich sklearn torch",
     "readers": "features models datasets batch companions schema bounded numpy tokenizers torch "
     "transformers",
     "baselines": "datasets schema numpy scipy sklearn",

@@ -71,6 +71,7 @@ class AnswerBatch(NamedTuple):
         past_BLF: What came before each answer in the whole history, float16, in the columns of
             ``layers.past.PastNumbers``: in all, on the item, then on each of its S skills. None
             where the network asks for none, or where a window is all the history there is.
+        judged_BL: As ``Asked`` has it.
         moved_BL: How far the student's own answers have moved the weight that a regression has of
             the item, float32; see ``baselines.StreamingLR.moved``. None but in training.
     """
@@ -86,6 +87,7 @@ class AnswerBatch(NamedTuple):
     response_time_BL: Tensor | None = None
     attempt_BL: Tensor | None = None
     past_BLF: Tensor | None = None
+    judged_BL: Tensor | None = None
     moved_BL: Tensor | None = None
 
     def answered(self, step: int | Tensor, rows: Tensor | slice = slice(None)) -> "Answered":
@@ -95,7 +97,7 @@ class AnswerBatch(NamedTuple):
             step: Which, from 0; one for all, or with ``rows`` as a tensor one of each.
             rows: Of which windows; of all by default.
         """
-        known = (self.time_BL, self.response_time_BL, self.attempt_BL)
+        known = (self.time_BL, self.response_time_BL, self.attempt_BL, self.judged_BL)
         columns = (self.item_BL, self.skill_BLS, self.correct_BL, *known)
         return Answered(*(None if x is None else x[rows, step] for x in columns))  # type: ignore[arg-type]
 
@@ -110,12 +112,15 @@ class Asked(NamedTuple):
             not known. Like what follows it is None where the network does not read it.
         attempt_B: Which of the student's attempts at the item it is, from 1, int64; 0 where that is
             not known.
+        judged_B: How easy the item is by its words, in log odds, float32; 0 for one that the
+            vocabulary has, or that has no text. None where no text was judged.
     """
 
     item_B: Tensor
     skill_BS: Tensor
     time_B: Tensor | None = None
     attempt_B: Tensor | None = None
+    judged_B: Tensor | None = None
 
 
 class Answered(NamedTuple):
@@ -129,6 +134,7 @@ class Answered(NamedTuple):
         response_time_B: How long the answer took, in seconds, float32; NaN where that is not known,
             None where the network does not read it. No question has one before it is answered.
         attempt_B: As ``Asked`` has it.
+        judged_B: The same.
     """
 
     item_B: Tensor
@@ -137,11 +143,12 @@ class Answered(NamedTuple):
     time_B: Tensor | None = None
     response_time_B: Tensor | None = None
     attempt_B: Tensor | None = None
+    judged_B: Tensor | None = None
 
     @property
     def asked(self) -> Asked:
         """The question that was answered."""
-        return Asked(self.item_B, self.skill_BS, self.time_B, self.attempt_B)
+        return Asked(self.item_B, self.skill_BS, self.time_B, self.attempt_B, self.judged_B)
 
 
 Question = TypeVar("Question", Asked, Answered)

@@ -92,6 +92,11 @@ ANSWER_COLUMNS = (
         *("data", "tijd", "czas", "tarih", "дата", "время", "时间", "時間", "日期", "日時", "시간"),
         *("التاريخ", "الوقت", "समय"),
     )),
+    Column("item_text", False, "what the item asks, in words", (
+        *("question_text", "problem_text", "exercise_text", "question_body", "problem_body"),
+        *("item_stem", "question_stem", "aufgabentext", "fragetext", "énoncé", "enunciado"),
+        *("题干", "題幹", "题目内容", "問題文"),
+    )),
     Column("order", False,
            "a number by which a student's answers are put in order where times do not tell it",
            ("order_id", "problem_log_id", "log_id", "reihenfolge")),

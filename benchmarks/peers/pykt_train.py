@@ -36,8 +36,8 @@ from pykt.models import evaluate, init_model, train_model
 from pykt.utils import set_seed
 
 WINDOW = 200
-LR = 1e-3
-# The defaults of examples/wandb_dkt_train.py and examples/wandb_sakt_train.py at v0.0.38.
+LR = {"akt": 1e-4}  # else .001
+# The defaults of examples/wandb_<model>_train.py at v0.0.38.
 CONFIGS = {
     "dkt": {"emb_size": 200, "dropout": 0.2},
     "sakt": {
@@ -47,6 +47,8 @@ CONFIGS = {
         "num_en": 1,
         "seq_len": WINDOW,
     },
+    "dkvmn": {"dim_s": 200, "size_m": 50, "dropout": 0.2},
+    "akt": {"d_model": 256, "d_ff": 512, "num_attn_heads": 8, "n_blocks": 4, "dropout": 0.2},
 }
 TRAIN, VAL, TEST = range(3)
 FOLDS = {VAL: 0, TRAIN: 1, TEST: -1}  # pyKT's numbers: fold 0 validates, -1 is the test
@@ -68,6 +70,10 @@ def main() -> None:
     parser.add_argument("--answers", type=Path, required=True)
     parser.add_argument("--model", choices=CONFIGS, required=True)
     parser.add_argument("--epochs", type=int, required=True)
+    parser.add_argument("--patience", type=int, help="epochs without a better one that end it")
+    parser.add_argument(
+        "--cpu-minutes", type=float, default=float("inf"), help="most that it takes"
+    )
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
@@ -104,7 +110,7 @@ def run(given, answers, windows, folder: Path) -> dict[str, np.ndarray]:
             "data", given.model, {"data": config}, FOLDS[VAL], given.batch_size
         )
         model = init_model(given.model, CONFIGS[given.model], config, "qid")
-    optimizer = torch.optim.Adam(model.parameters(), LR)
+    optimizer = torch.optim.Adam(model.parameters(), LR.get(given.model, 1e-3))
 
     val = Noted(val)
     val_auc, seconds, train_seconds, best = [], [], [], None
@@ -119,7 +125,10 @@ def run(given, answers, windows, folder: Path) -> dict[str, np.ndarray]:
         if not val_auc or auc > max(val_auc):
             best = copy.deepcopy(model.state_dict())
         val_auc.append(auc)
+        since = len(val_auc) - 1 - int(np.argmax(val_auc))
         print(f"epoch {epoch + 1}: validation AUC {auc:.4f}, {seconds[-1]:.1f} CPU-s", flush=True)
+        if since == given.patience or sum(seconds) + seconds[-1] > 60 * given.cpu_minutes:
+            break
     model.load_state_dict(best)
     with contextlib.redirect_stdout(io.StringIO()):
         auc, _ = evaluate(model, test, given.model, str(folder / "predictions.txt"))

@@ -57,6 +57,7 @@ def test_counts(tmp_path: Path) -> None:
         "columns": ["response_time", "attempt"],
         "answers_without_response_time": 0,
         "items_without_skill": 1,
+        "items_without_text": 0,
         "items_without_answer": 0,
         "students_without_group": {"sex": 1},
     }

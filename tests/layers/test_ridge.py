@@ -20,12 +20,12 @@ def test_it_is_the_ridge_whose_left_out_error_is_least(rows: int, numbers: int) 
         for one in PENALTIES
     ]
     best = Ridge(float(PENALTIES[int(np.argmin(errors))]) * scale).fit(x, y)
-    weight, bias = ridge(torch.from_numpy(x), torch.from_numpy(y))
+    weight, bias, _ = ridge(torch.from_numpy(x), torch.from_numpy(y))
     np.testing.assert_allclose(weight.numpy(), best.coef_, atol=1e-8)
     assert float(bias) == pytest.approx(best.intercept_)
 
 
 def test_a_number_that_never_changes_is_no_trouble() -> None:
-    weight, bias = ridge(torch.ones(5, 3), torch.tensor([1.0, 1, 1, 1, 1]))
+    weight, bias, _ = ridge(torch.ones(5, 3), torch.tensor([1.0, 1, 1, 1, 1]))
     assert weight.tolist() == [0, 0, 0]
     assert float(bias) == 1

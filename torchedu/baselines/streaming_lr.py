@@ -51,6 +51,24 @@ class Weights(NamedTuple):
     bias: float
 
 
+class Evidence(NamedTuple):
+    """What answers alone say of items.
+
+    Attributes:
+        weight: How easy each item is, in log odds; shape (items,).
+        information: How surely, the inverse of that number's variance; 0 where nobody answered.
+        variance: How far items are expected to differ, squared.
+    """
+
+    weight: Floats
+    information: Floats
+    variance: Floats
+
+    def of(self, items: NDArray[np.int64]) -> "Evidence":
+        """Return what they say of some items."""
+        return Evidence(*(column[items] for column in self))
+
+
 class StreamingLR(HistoryRegression):
     """Predicts each answer by item, skills, and numbers of the student's whole history.
 
@@ -124,6 +142,48 @@ class StreamingLR(HistoryRegression):
         moved[index] = (own / (others + ITEM_SPREADS[0] ** -2))[which]
         moved[answers.item < RESERVED] = 0
         return moved
+
+    def evidence(self, answers: Answers) -> Evidence:
+        """Return what answers alone say of items, by one step of Newton's method from the prior.
+
+        A skill that is one item's alone tells of that item, so its own weight counts with it.
+
+        Args:
+            answers: Those that were fitted.
+        """
+        p = self.predict(answers).astype(np.float64)
+        information: Floats = np.bincount(answers.item, p * (1 - p), answers.num_items).astype(
+            float
+        )
+        information[:RESERVED] = 0
+        owner = np.repeat(np.arange(answers.num_items), np.diff(answers.skill_offsets))
+        own = (np.bincount(answers.skill, minlength=answers.num_skills) == 1)[answers.skill]
+        own &= answers.skill >= RESERVED
+        skill = np.bincount(owner[own], self.weights.skill[answers.skill[own], 0], len(information))
+        alone = np.bincount(owner[own], minlength=len(information))
+        more = SKILL_SPREADS[0] ** 2 * self.chosen["c"]
+        variance = np.asarray(ITEM_SPREADS[0] ** 2 + alone * more, np.float64)
+        weight = self.weights.item[:, 0] + skill
+        weight += (weight - self._item_centre) / variance / np.maximum(information, 1e-12)
+        return Evidence(weight, information, variance)
+
+    def expecting(self, centre: Floats, evidence: Evidence) -> Floats:
+        """Return the weights of items as they are where other ones are expected.
+
+        By one step of Newton's method, the other weights left as they are: the more answers an item
+        has, the less it matters what was expected.
+
+        Args:
+            centre: What is expected, NaN where it stays as it was; shape (items,).
+            evidence: What answers tell of each.
+        """
+        moved = (centre - self._item_centre) / (1 + evidence.variance * evidence.information)
+        return self.weights.item[:, 0] + np.nan_to_num(moved)
+
+    @property
+    def _item_centre(self) -> Floats:
+        """Where the items' own weights were expected."""
+        return np.zeros(self._sizes[0]) if self.known is None else self.known.item[:, 0]
 
     def _design(self, answers: Answers) -> csr_array:
         return streaming_features(answers, past(answers), *self._sizes)

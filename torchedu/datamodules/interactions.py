@@ -6,6 +6,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from shutil import rmtree
 from tempfile import gettempdir, mkdtemp
+from typing import Any
 from weakref import finalize
 
 import numpy as np
@@ -25,12 +26,13 @@ from torchedu.datasets.order import Order, Windows, cut_windows
 from torchedu.datasets.simulator import simulate
 from torchedu.datasets.splits import Part
 from torchedu.errors import ConfigError, DataError, allowed
+from torchedu.features.item_words import KEY, WORDS, ItemWords, judge
 from torchedu.files import remove_left
 from torchedu.models import KTModel, Network
 from torchedu.models.kt_model import BuildsOnRegression
 from torchedu.readers.answers import AnswerBatches, Moved, pad_lists
 from torchedu.readers.histories import Past, answers_in
-from torchedu.schema import ITEM, SKILL, Vocabulary
+from torchedu.schema import ITEM, SKILL, UNKNOWN, Vocabulary
 
 MOST_WINDOWS = 64
 """Windows in a batch whose size nobody said."""
@@ -68,6 +70,10 @@ class Interactions(DataModule):
         fold: Which of them is the test, from 0.
         split_column: The student attribute that says ``train``, ``val`` or ``test``.
         seed: Another seed draws other parts and another order of training.
+        encoder: What reads the texts of items, where the data has some: ``words``, which counts
+            words and pieces of them and needs no model, or a frozen model of Hugging Face, a folder
+            or a name on the hub. None leaves the texts unread.
+        features: Where the vectors of a model are kept; beside the store where it is None.
         num_workers: Processes that build batches; 0 builds them in the training process.
         seen: Whether students that training has used are scored: ``drop`` leaves them out,
             ``refuse`` ends with an error, ``keep`` scores them with a warning.
@@ -81,6 +87,8 @@ class Interactions(DataModule):
     reads: tuple[str, ...] = ()
     past = False
     _asks = False
+    words: ItemWords | None = None
+    """What judges items by their words: the network's in use, or the one that it then takes."""
     _moved: Moved | None = None  # once a network has asked for a regression
 
     def __init__(
@@ -101,6 +109,8 @@ class Interactions(DataModule):
         fold: int = 0,
         split_column: str | None = None,
         seed: int = 0,
+        encoder: str | None = WORDS,
+        features: str | None = None,
         num_workers: int = 0,
         seen: Seen = "drop",
     ) -> None:
@@ -115,6 +125,8 @@ class Interactions(DataModule):
         self.batch_size = batch_size
         self.window = window
         self.context = context
+        self.encoder = encoder
+        self._features = features
         if path is None:
             self.name = "simulated class"
         given = {"columns": columns, "groups": groups, "unmarked": None, **(options or {})}
@@ -209,14 +221,63 @@ class Interactions(DataModule):
             learned = answers_in(self.store, self.vocabulary, taught)
             model = StreamingLR(known=known, most_answers=int(taught.stop.sum())).fit(learned)
         weights, order = model.weights, np.argsort(taught.student)
+        item_N2 = weights.item.copy()
+        item_N2[:, 0] = self._by_words(model, learned)
         begins = np.cumsum(taught.stop) - taught.stop
         self._moved = Moved(taught.student[order], begins[order], model.moved(learned))
         return TracingFacts(
-            torch.from_numpy(weights.item).float(),
+            torch.from_numpy(item_N2).float(),
             torch.from_numpy(weights.skill).float(),
             torch.from_numpy(np.append(weights.shared, weights.bias)).float(),
             int(self.parts["train"].stop.sum()),
         )
+
+    def _by_words(self, model: StreamingLR, learned: Answers) -> NDArray[np.float64]:
+        """Return a regression's weights of items, as they are where words say what is expected.
+
+        A network that has learned to judge words goes on as it does, with items that are new to it.
+        """
+        texts, known = self.store.item_texts, model.known
+        if texts is None or self.encoder is None:
+            return model.weights.item[:, 0]
+        id = np.array(self.store.vocabulary[ITEM].translation(self.vocabulary[ITEM]), np.int64)
+        worded = np.flatnonzero([bool(text) for text in texts])
+        evidence = model.evidence(learned)
+        if self.words is None:
+            weight, information, variance = evidence.of(id[worded])
+            # Beside what answers leave open of an item, items of the same words differ.
+            counts = information / (1 + variance * information)
+            folder = self._features or self.store.path.with_suffix(".features")
+            asked = [texts[i] for i in worded.tolist()]
+            judged = judge(asked, weight, counts, self.encoder, folder)
+            if judged is None:
+                return model.weights.item[:, 0]
+            self.words, easy = judged
+        else:
+            easy = self.words([texts[i] for i in worded.tolist()]).astype(np.float64)
+        centre = np.full(self.num_items, np.nan)
+        centre[id[worded]] = easy
+        if known is not None:
+            centre[known.item[:, 0] != 0] = np.nan
+        return model.expecting(centre, evidence)
+
+    @property
+    def judged_by(self) -> dict[str, Any]:
+        """What judges items by their words, as ``Companions.reading`` holds it; empty without."""
+        return {} if self.words is None else {KEY: self.words.plain()}
+
+    @cached_property
+    def judged(self) -> NDArray[np.float32] | None:
+        """How easy items that the network does not know are by their words, by the store's ids.
+
+        0 for all others, and where an item has no text; None where no words are judged.
+        """
+        texts = self.store.item_texts
+        if self.words is None or texts is None:
+            return None
+        id = self.store.vocabulary[ITEM].translation(self.vocabulary[ITEM])
+        unknown = [text if i == UNKNOWN else None for text, i in zip(texts, id, strict=True)]
+        return self.words(unknown) if any(unknown) else None
 
     def answers(self, vocabulary: Vocabulary, part: Part) -> Answers:
         """Return a part's histories, for baselines, in the ids of a vocabulary with all names."""
@@ -247,7 +308,9 @@ class Interactions(DataModule):
     def use(self, companions: Companions) -> None:
         """Give batches in the ids of a trained network; see ``DataModule.use``."""
         super().use(companions)
-        self.__dict__.pop("_past", None)
+        self.words = ItemWords.of(companions.reading)
+        for made in ("_past", "judged"):
+            self.__dict__.pop(made, None)
 
     def whole(self) -> Part:
         """Return everyone's answers, or those of the students that a column names as the test."""
@@ -276,7 +339,7 @@ class Interactions(DataModule):
 
     def _batches(self, windows: Windows, moved: Moved | None = None) -> AnswerBatches:
         known = self.store, windows, self.vocabulary, self.reads, self._past
-        return AnswerBatches(*known, moved)
+        return AnswerBatches(*known, moved, self.judged)
 
     @property
     def _everyone(self) -> Part:

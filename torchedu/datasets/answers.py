@@ -89,6 +89,13 @@ class AnswerStore(Store):
     """Skill ids of all items, one item after the other."""
 
     @property
+    def item_texts(self) -> list[str] | None:
+        """What each item asks, by item id, empty where nobody told; None where no item has one."""
+        if "text.utf8" not in self.columns("items"):
+            return None
+        return self.texts("items", "text", np.arange(len(self.vocabulary[ITEM])))
+
+    @property
     def questions(self) -> "Questions":
         """The questions that the data asks beside the answers; none where it asks nothing."""
         if "question.item" not in self.columns("students"):
@@ -179,6 +186,8 @@ class AnswerWriter(StoreWriter):
         columns: The optional columns that every answer has.
         about: Where the data came from and what was dropped; plain JSON.
         questions: Whether questions are kept beside the answers.
+        item_texts: What each item asks, by item id from 0, empty where nobody told; None where no
+            item has a text.
     """
 
     def __init__(
@@ -191,9 +200,10 @@ class AnswerWriter(StoreWriter):
         columns: Sequence[str] = (),
         about: Mapping[str, Any] | None = None,
         questions: bool = False,
+        item_texts: Sequence[str] | None = None,
     ) -> None:
         super().__init__(path)
-        self._asks = questions
+        self._asks, self._texts = questions, item_texts
         self.vocabulary, self._item_skills, self._without = own_skills(vocabulary, item_skills)
         self.about = dict(about or {})
         marks = {"item": "int32", "correct": "float32" if fractional else "uint8"}
@@ -207,9 +217,12 @@ class AnswerWriter(StoreWriter):
         if self._asks:
             ragged["question"] = {"item": "int32", "after": "int32"}
         self._students = self.table("students", dict.fromkeys(self._groups, "int32"), ragged)
-        items = self.table("items", ragged={"skill": {"skill": "int32"}})
         lengths, values = self._item_skills
-        items.append(len(lengths), {}, {"skill": (lengths, {"skill": values})})
+        of_items: dict[str, Any] = {"skill": (lengths, {"skill": values})}
+        families = {"skill": {"skill": "int32"}}
+        if self._texts is not None:
+            of_items["text"], families["text"] = encode_texts(self._texts), {"utf8": "uint8"}
+        self.table("items", ragged=families).append(len(lengths), {}, of_items)
         return self
 
     def append(

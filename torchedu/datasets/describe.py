@@ -72,6 +72,7 @@ def describe(store: AnswerStore) -> dict[str, Any]:
             ],
             "answers_without_response_time": unknown_times,
             "items_without_skill": store.items_without_skill,
+            "items_without_text": _without_text(store),
             "items_without_answer": len(store.vocabulary[ITEM]) - RESERVED - int(asked.sum()),
             "students_without_group": {
                 name: int((store.group(name) == UNKNOWN).sum()) for name in store.vocabulary.groups
@@ -123,6 +124,12 @@ def spread(counts: NDArray[Any]) -> dict[str, Any]:
 def _histogram(values: NDArray[Any], edges: NDArray[np.float64]) -> dict[str, list[float]]:
     counts, edges = np.histogram(values, edges)
     return {"edges": edges.tolist(), "counts": counts.tolist()}
+
+
+def _without_text(store: AnswerStore) -> int:
+    """Return how many items have no text where others have; 0 where none has."""
+    texts = store.item_texts
+    return 0 if texts is None else sum(not text for text in texts[RESERVED:])
 
 
 def by_attribute(store: Store) -> dict[str, dict[str, int]]:

@@ -301,8 +301,9 @@ class Domain(Ranged, nn.Module, ABC, metaclass=OfData):
                 self.check_size(size, getattr(self, size), getattr(data, size))
         fresh, self.companions = self.companions is None, known or own
         if fresh or training:
+            facts = data.facts(self.net)  # of which what is kept with the weights may be one
             self.take_facts(data, fresh)
-            self.net.learn(data.facts(self.net), fresh and not self.started)
+            self.net.learn(facts, fresh and not self.started)
 
     def tell(self, note: str) -> None:
         """Let a user know of something that is no mistake."""

@@ -88,9 +88,11 @@ class Tracing(Domain):
         self.num_skills = num_skills
 
     def take_facts(self, data: Any, fresh: bool) -> None:
-        """Keep how often each item was answered, against which use can be held."""
-        if self.companions is not None:
-            self.companions = replace(self.companions, answered=data.answered)
+        """Keep how often each item was answered, and what judges new ones by their words."""
+        if self.companions is None:
+            return
+        reading = dict(self.companions.reading) | data.judged_by
+        self.companions = replace(self.companions, answered=data.answered, reading=reading)
 
     def scoring(self) -> "Metric":
         """Return what the scores are computed by; see ``Domain.metrics``."""

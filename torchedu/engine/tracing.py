@@ -16,6 +16,7 @@ from torchedu.engine.mastery import TOGETHER, mastery
 from torchedu.engine.next_items import NextItems, latest, nothing_practised
 from torchedu.engine.states import States
 from torchedu.errors import DataError
+from torchedu.features.item_words import ItemWords
 from torchedu.models.kt_model import State
 from torchedu.readers.answers import AnswerRows
 from torchedu.readers.rows import Columns, Rows, columns_of, refuse_name, times
@@ -50,10 +51,17 @@ class TracingEngine(Engine[Tracing], serves=Tracing):
         super().__init__(domain)
         known = self.companions
         self._net = domain.net
-        self._rows = AnswerRows(known.vocabulary, known.item_skills, self._net.reads)
+        self._rows = AnswerRows(
+            known.vocabulary, known.item_skills, self._net.reads, ItemWords.of(known.reading)
+        )
         # What the network keeps of a student, and the items of the latest answers.
         initial = (*self._net.initial_state(1), nothing_practised(1))
         self._states = States(initial, self.digest, type(self._net).__name__)
+
+    @property
+    def judges_words(self) -> bool:
+        """Whether it judges items that it does not know by what they ask."""
+        return self._rows.words is not None
 
     @property
     def students(self) -> Iterator[str]:
@@ -69,6 +77,7 @@ class TracingEngine(Engine[Tracing], serves=Tracing):
         correct: float,
         *,
         skill: str | Sequence[str] | None = None,
+        item_text: str | None = None,
         time: Any = None,
         response_time: float | None = None,
         attempt: int | None = None,
@@ -80,6 +89,7 @@ class TracingEngine(Engine[Tracing], serves=Tracing):
             item: The item.
             correct: The mark, 0..1.
             skill: The item's skills, where the network does not know it.
+            item_text: What the item asks, in words, likewise.
             time: When: milliseconds since 1970, or a ``datetime``.
             response_time: Seconds taken.
             attempt: Which attempt at the item it is, from 1.
@@ -89,8 +99,9 @@ class TracingEngine(Engine[Tracing], serves=Tracing):
                 is then as before.
         """
         given = {
-            "student": student, "item": item, "correct": correct, "skill": skill, "time": time,
-            "response_time": response_time, "attempt": attempt,
+            "student": student, "item": item, "correct": correct, "skill": skill,
+            "item_text": item_text, "time": time, "response_time": response_time,
+            "attempt": attempt,
         }  # fmt: skip
         self.answer_many({k: [v] for k, v in given.items() if k in ANSWER or v is not None})
 
@@ -100,6 +111,7 @@ class TracingEngine(Engine[Tracing], serves=Tracing):
         items: str | Sequence[str],
         *,
         skill: Any = None,
+        item_text: Any = None,
         time: Any = None,
         attempt: int | None = None,
     ) -> Any:
@@ -109,6 +121,7 @@ class TracingEngine(Engine[Tracing], serves=Tracing):
             student: The student; of one who is new nothing is known.
             items: One item, or several.
             skill: Of one item its skills, of several the skills of each, where they are not known.
+            item_text: What it asks, in words, or what each asks, likewise.
             time: When it is put: milliseconds since 1970, or a ``datetime``.
             attempt: Which attempt it would be.
 
@@ -119,9 +132,10 @@ class TracingEngine(Engine[Tracing], serves=Tracing):
             DataError: Nobody knows an item, or a value cannot be.
         """
         several = [items] if isinstance(items, str) else list(items)
-        skills = [skill] if isinstance(items, str) else skill
+        skills, texts = ([x] if isinstance(items, str) else x for x in (skill, item_text))
         columns: Columns = {"student": [student] * len(several), "item": several}
         columns |= {"skill": list(skills)} if skill is not None else {}
+        columns |= {"item_text": list(texts)} if item_text is not None else {}
         more = {"time": time, "attempt": attempt}
         columns |= {k: [v] * len(several) for k, v in more.items() if v is not None}
         chances = self.predict_many(columns)

@@ -159,7 +159,7 @@ class Grader(Network):
         for score in range(self.line_PIY.shape[-1]):
             known_B = batch.scored_BY[:, score]
             if known_B.sum() > 1:
-                line, start = ridge(x_BI[known_B], batch.target_BY[known_B, score] - 0.5)
+                line, start, _ = ridge(x_BI[known_B], batch.target_BY[known_B, score] - 0.5)
                 self.line_PIY[prompt, :, score] = line.to(self.line_PIY)
                 self.start_PY[prompt, score] = start.to(self.start_PY)
 

@@ -39,7 +39,9 @@ class LogisticDKT(KTModel):
     answered holds their marks, which the added part would learn by heart: in training, what the
     student's own marks have done to it is taken off. The regression sees the whole history (of an
     item the last 128 answers), the LSTM in training and evaluation that of a window. An item that
-    the vocabulary lacks is judged by its skills.
+    the vocabulary lacks is judged by its skills. Where items have texts, a line from a text's
+    vector to the regression's weight says what is expected of an item before anybody has answered
+    it (``features.item_words``); the more answers there are, the less that counts.
 
     Args:
         num_items: Number of item ids, the reserved ones included.
@@ -113,7 +115,7 @@ class LogisticDKT(KTModel):
             before = numbers_of_window(item_BL, skill_BLS, correct_BL)
         else:
             before = PastNumbers.carried(batch.past_BLF, self.shared_weight.dtype)
-        easy_BL2 = self.item_weight(item_BL)
+        easy_BL2 = self._easy(item_BL, batch.judged_BL)
         if batch.moved_BL is not None:
             moved_BL2 = F.pad(batch.moved_BL.unsqueeze(-1), (0, 1))
             easy_BL2 = easy_BL2 - moved_BL2.to(easy_BL2.dtype)
@@ -147,15 +149,23 @@ class LogisticDKT(KTModel):
         """Predict one answer of each student; see ``KTModel.predict``."""
         h_BD, _, *memory = state
         before = numbers_of(tuple(memory), asked.item_B, asked.skill_BS)
-        return self._logit(h_BD, before, self.item_weight(asked.item_B), asked.skill_BS)
+        return self._logit(h_BD, before, self._easy(asked.item_B, asked.judged_B), asked.skill_BS)
 
     def step(self, state: State, answered: Answered) -> State:
         """Take in one answer of each student; see ``KTModel.step``."""
         h_BD, c_BD, *memory = state
         item_B, skill_BS, correct_B, *_ = answered
-        x_BLD = self._code(self.item_weight(item_B), skill_BS, correct_B).unsqueeze(1)
+        easy_B2 = self._easy(item_B, answered.judged_B)
+        x_BLD = self._code(easy_B2, skill_BS, correct_B).unsqueeze(1)
         _, (h, c) = self.lstm(x_BLD, (h_BD.unsqueeze(0), c_BD.unsqueeze(0)))
         return h[0], c[0], *remember(tuple(memory), item_B, skill_BS, correct_B)
+
+    def _easy(self, item: Tensor, judged: Tensor | None) -> Tensor:
+        """Return what the regression weighs of items; of unknown ones, what their words say."""
+        easy = self.item_weight(item)
+        if judged is None:
+            return easy
+        return easy + F.pad(judged.unsqueeze(-1), (0, 1)).to(easy.dtype)
 
     def _code(self, easy: Tensor, skill: Tensor, correct: Tensor) -> Tensor:
         shift = easy[..., :1] * self.answered_shift.mean(skill)

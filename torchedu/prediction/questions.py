@@ -15,6 +15,7 @@ from torchedu.datasets.importers.reading.prerequisites import read_prerequisites
 from torchedu.engine.mastery import chances, final_states
 from torchedu.engine.next_items import RECENT, NextItems, nothing_practised
 from torchedu.errors import ConfigError, allowed
+from torchedu.features.item_words import ItemWords
 from torchedu.prediction.any_task import Asks, Output, asked_outputs
 from torchedu.prediction.tables import names_array, row_names
 from torchedu.prediction.tracing import histories
@@ -72,7 +73,7 @@ def next_of(task: KnowledgeTracing, data: Interactions, student: str, asks: Asks
     skills = task.vocabulary[SKILL]
     required = None if needs is None else read_prerequisites(needs, skills, SKILL)
     rule = NextItems(asks.target, asks.count, required, asks.mastered)
-    among = [Question(item, (), None) for item in task.vocabulary[ITEM]]
+    among = [Question(item, (), None, None) for item in task.vocabulary[ITEM]]
     if asks.questions is not None:
         among = [q for q in read_questions(asks.questions) if q.student in (None, student)]
     rows, asked = _read(task, among)
@@ -95,7 +96,9 @@ def _of_rows(task: KnowledgeTracing, data: Interactions) -> Iterator[pa.Table]:
     assert task.vocabulary is not None
     store, (student, item, after) = data.store, data.store.questions
     item_id, *skills = translated(store, task.vocabulary)
-    asked = Asked(torch.from_numpy(item_id), torch.from_numpy(pad_lists(*skills)))
+    judged = None if data.judged is None else torch.from_numpy(data.judged)
+    skill_NS = torch.from_numpy(pad_lists(*skills))
+    asked = Asked(torch.from_numpy(item_id), skill_NS, judged_B=judged)
     ends, window = np.unique(np.stack([student, after]), axis=1, return_inverse=True)
     window = window.ravel()
     order = np.argsort(window, kind="stable")
@@ -143,9 +146,13 @@ def _read(task: KnowledgeTracing, questions: Sequence[Question]) -> tuple[Answer
     """
     assert task.vocabulary is not None
     assert task.companions is not None
-    rows = AnswerRows(task.vocabulary, task.companions.item_skills, task.net.reads)
+    known = task.companions
+    words = ItemWords.of(known.reading)
+    rows = AnswerRows(task.vocabulary, known.item_skills, task.net.reads, words)
     columns: Columns = {"item": [question.item for question in questions]}
     columns["skill"] = [list(question.skills) or None for question in questions]
+    if any(question.text for question in questions):
+        columns["item_text"] = [question.text for question in questions]
     return rows, rows.asked(columns)
 
 

@@ -112,7 +112,8 @@ def histories(
     """
     start = np.zeros_like(stop) if task.net.past else np.maximum(stop - data.window, 0)
     windows = Windows(student, start, start, stop)
-    return AnswerBatches(data.store, windows, task.vocabulary, task.net.reads)
+    known = data.store, windows, task.vocabulary, task.net.reads
+    return AnswerBatches(*known, judged=data.judged)
 
 
 def followed(

@@ -11,9 +11,11 @@ from torch import Tensor
 
 from torchedu.batch import UNKNOWN_VALUES, AnswerBatch, Answered, Asked
 from torchedu.datasets import AnswerStore
+from torchedu.datasets.answers import NO_SKILL
 from torchedu.datasets.order import Windows
+from torchedu.features.item_words import ItemWords
 from torchedu.readers.histories import Past, translated
-from torchedu.readers.rows import Columns, counts, marks, numbers, refuse_name, times
+from torchedu.readers.rows import Columns, counts, marks, numbers, refuse, refuse_name, times
 from torchedu.schema import ITEM, SKILL, UNKNOWN, Vocabulary
 
 
@@ -61,6 +63,8 @@ class AnswerBatches:
         past: What came before each answer of the store, or what finds it for a batch; None where
             batches carry none.
         moved: How far students have moved the weights of items; None where batches do not say it.
+        judged: How easy each of the store's items is by its words, as ``AnswerBatch`` has it; shape
+            (items,). None where batches do not say it.
     """
 
     def __init__(
@@ -71,12 +75,14 @@ class AnswerBatches:
         reads: tuple[str, ...] = (),
         past: NDArray[np.float16] | Past | None = None,
         moved: Moved | None = None,
+        judged: NDArray[np.float32] | None = None,
     ) -> None:
         self.store = store
         self.windows = windows
         self.reads = reads
         self.past = past
         self.moved = moved
+        self.judged = judged
         self._item_id, *skills = translated(store, vocabulary or store.vocabulary)
         self._item_skill_NS = pad_lists(*skills)
 
@@ -114,6 +120,7 @@ class AnswerBatches:
             torch.full((len(index),), float(max(1, scored_BL.sum()))),
             **{f"{column}_BL": self._read(column, place_BL, seen_BL) for column in self.reads},
             past_BLF=self._before(student, start, stop, seen_BL),
+            judged_BL=None if self.judged is None else torch.from_numpy(self.judged[item_BL]),
             moved_BL=None if self.moved is None else self.moved.of(student, start, seen_BL),
         )
 
@@ -167,22 +174,26 @@ class AnswerRows:
     A row has an ``item`` and, where it tells an answer, ``correct``; where they are known ``skill``
     (a name or several), ``time``, ``response_time`` and ``attempt``. An item that the network knows
     has the skills that it was trained with, unless the row names others; one that it does not know
-    is judged by the skills that the row names.
+    is judged by the skills that the row names, and by its ``item_text`` where the network judges
+    texts.
 
     Args:
         vocabulary: The names that the network knows.
         item_skills: The skills of each of its items, filled up with 0; shape (items, S).
         reads: What it reads of an answer beside item, skills and mark; see ``KTModel``.
+        words: Judges items that it does not know by their words; None where it judges none.
     """
 
-    FIELDS = ("skill", "time", "response_time", "attempt")
+    FIELDS = ("skill", "item_text", "time", "response_time", "attempt")
 
     def __init__(
         self,
         vocabulary: Vocabulary,
         item_skills: NDArray[np.int64] | None,
         reads: Sequence[str] = (),
+        words: ItemWords | None = None,
     ) -> None:
+        self.words = words
         self.items, self.skills, self.reads = vocabulary[ITEM], vocabulary[SKILL], tuple(reads)
         none = np.zeros((len(self.items), 0), np.int64)
         self.skill_NS = none if item_skills is None else item_skills
@@ -203,6 +214,7 @@ class AnswerRows:
         return Asked(
             torch.from_numpy(item), torch.from_numpy(skill_BS),
             self._read(columns, "time", times), self._read(columns, "attempt", self._attempts),
+            self._judged(columns, item),
         )  # fmt: skip
 
     def answered(self, columns: Columns) -> Answered:
@@ -212,7 +224,7 @@ class AnswerRows:
             torch.from_numpy(item), torch.from_numpy(skill_BS),
             torch.from_numpy(marks(columns["correct"])), self._read(columns, "time", times),
             self._read(columns, "response_time", self._seconds),
-            self._read(columns, "attempt", self._attempts),
+            self._read(columns, "attempt", self._attempts), self._judged(columns, item),
         )  # fmt: skip
 
     def batch(self, columns: Columns) -> AnswerBatch:
@@ -237,6 +249,8 @@ class AnswerRows:
             f"{name}_BL": padded(columns_read[f"{name}_B"], UNKNOWN_VALUES[name][1])
             for name in self.reads
         }
+        if answers.judged_B is not None:
+            more["judged_BL"] = padded(answers.judged_B)
         rows = torch.arange(len(length))
         return AnswerBatch(
             padded(answers.item_B), padded(answers.skill_BS), padded(answers.correct_B), seen_BL,
@@ -261,6 +275,11 @@ class AnswerRows:
                     wide[row, : len(ids)] = ids
             skill_BS = wide
         lost = (item == UNKNOWN) & (skill_BS <= UNKNOWN).all(1)
+        if self.words is not None and lost.any():
+            texts = columns.get("item_text", [None] * len(item))
+            worded = np.array([bool(text) for text in texts])
+            skill_BS[lost & worded, 0] = self.skills.id(NO_SKILL)
+            lost &= ~worded
         if lost.any():
             row = int(lost.argmax())
             skills = named[row]
@@ -269,6 +288,18 @@ class AnswerRows:
             first = skills if isinstance(skills, str) else next(iter(skills), None)
             refuse_name(row, "skill", first, self.skills)
         return item, skill_BS
+
+    def _judged(self, columns: Columns, item: NDArray[np.int64]) -> Tensor | None:
+        """Return how easy items that the network does not know are by their words, 0 of others."""
+        texts = columns.get("item_text")
+        if self.words is None or texts is None:
+            return None
+        unknown = (item == UNKNOWN).tolist()
+        for row, text in enumerate(texts):
+            if text is not None and not isinstance(text, str):
+                refuse(row, "item_text", text, "It is what the item asks, in words.")
+        mine = [text if there else None for text, there in zip(texts, unknown, strict=True)]
+        return torch.from_numpy(self.words(mine))
 
     def _named(self, names: Any) -> list[int]:
         """Return the ids of skills, each once: two that the network lacks are one to it."""

@@ -91,6 +91,9 @@ class Answered(_Event):
     skill: Name | list[Name] | None = Field(
         None, description="The item's skills, where the network does not know the item."
     )
+    item_text: Annotated[str, StringConstraints(max_length=20_000)] | None = Field(
+        None, description="What the item asks, in words, where the network does not know the item."
+    )
     time: Time | None = Field(None, description="Milliseconds since 1970, or ISO 8601 with a zone.")
     response_time: Seconds | None = Field(None, description="Seconds taken.")
     attempt: int | None = Field(None, ge=1, le=10**6, description="Which attempt it is, from 1.")

@@ -17,7 +17,7 @@ from torchedu.serve.log import EventLog
 from torchedu.serve.service import now
 from torchedu.serve.stores import there
 
-FIELDS = ("item", "correct", "response_time", "attempt")
+FIELDS = ("item", "item_text", "correct", "response_time", "attempt")
 
 
 def write_answers(store: str | Path, out: str | Path, known: Companions | None = None) -> int:

@@ -69,10 +69,14 @@ class Students:
     def reads(self, event: Event) -> bool:
         """Say whether the network knows the item of an answer, or one of the skills told of it.
 
+        One that judges items by their words knows an item of which these are told.
+
         Others stay in the log and move nothing until a network is served that knows them.
         """
         skills = event.fields.get("skill", ())
         named = [skills] if isinstance(skills, str) else skills
+        if self.engine.judges_words and event.fields.get("item_text"):
+            return True
         return event.fields["item"] in self._items or any(name in self._skills for name in named)
 
     def take(self, events: Iterable[Event]) -> None:

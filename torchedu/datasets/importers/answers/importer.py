@@ -10,12 +10,13 @@ from typing import Any, Literal
 from torchedu.datasets.answers import AnswerStore
 from torchedu.datasets.describe import describe
 from torchedu.datasets.importers.answers.intake import Intake
-from torchedu.datasets.importers.answers.skill_table import read_skill_table
+from torchedu.datasets.importers.answers.item_tables import read_skill_table, read_text_table
 from torchedu.datasets.importers.importer import Importer
 from torchedu.datasets.importers.reading import text
 from torchedu.datasets.importers.reading.begun import Begun, begun
 from torchedu.datasets.importers.reading.clock import Timed
 from torchedu.datasets.importers.reading.durations import Durations, DurationUnit
+from torchedu.datasets.importers.reading.item_texts import ItemTexts
 from torchedu.datasets.importers.reading.marks import Marked
 from torchedu.datasets.importers.reading.rows import BadRows, Places, Reading
 from torchedu.datasets.importers.reading.skills import Skills
@@ -33,6 +34,8 @@ class AnswerImporter(Timed, Marked, Importer):
         merge_skill_rows: Take rows that differ in nothing but the skill as one answer.
         skill_separator: What stands between several skills of an item.
         item_skills: A CSV file of items and their skills, instead of skills beside the answers.
+        item_texts: A CSV file of items and what they ask (``item``, ``item_text``), beside the
+            answers or in place of a column of theirs. Where the two differ, it counts.
         unmarked: What rows without a mark are: ``error``, bad rows; or ``ask``, questions, which
             stand beside the answers and are never history: ``torchedu predict`` answers them.
         response_time_unit: The unit of the response times; ``auto`` is seconds, unless that would
@@ -46,26 +49,31 @@ class AnswerImporter(Timed, Marked, Importer):
     merge_skill_rows: bool = False
     skill_separator: str = ";"
     item_skills: str | None = None
+    item_texts: str | None = None
     unmarked: Literal["error", "ask"] = "error"
     response_time_unit: DurationUnit = "auto"
 
     def write(self, reading: Reading, bad: BadRows, out: Path, about: dict[str, Any]) -> None:
         """Check all answers and write them; see ``Importer.write``."""
-        table = None
+        table, texts = None, None
+        delimiter, encoding = map(about["options"].get, ("delimiter", "encoding"))
+        written = delimiter, encoding or "utf-8"
         if self.item_skills is not None:
             about["options"]["item_skills"] = locate(self.item_skills).base
-            delimiter, encoding = map(about["options"].get, ("delimiter", "encoding"))
-            table = read_skill_table(
-                self.item_skills, self.skill_separator, delimiter, encoding or "utf-8"
-            )
+            table = read_skill_table(self.item_skills, self.skill_separator, *written)
+        if self.item_texts is not None:
+            about["options"]["item_texts"] = locate(self.item_texts).base
+            texts = read_text_table(self.item_texts, *written)
         separator = self.skill_separator if reading.separator is None else reading.separator
         durations = Durations(reading.response_time_unit or self.response_time_unit)
-        with begun(out, _asked(reading, about, table) if reading.goes_on else None) as progress:
+        with begun(
+            out, _asked(reading, about, (table, texts)) if reading.goes_on else None
+        ) as progress:
             intake = Intake(
                 reading, bad, progress.folder, marks=self.marks(reading.decimal),
                 clock=self.clock(reading.unit), durations=durations,
-                skills=Skills(separator, table), merge_skill_rows=self.merge_skill_rows,
-                asks=self.unmarked == "ask",
+                skills=Skills(separator, table), item_texts=ItemTexts(texts),
+                merge_skill_rows=self.merge_skill_rows, asks=self.unmarked == "ask",
             )  # fmt: skip
             with closing(intake):
                 _gathered(reading, bad, intake, progress)
@@ -74,12 +82,12 @@ class AnswerImporter(Timed, Marked, Importer):
                 intake.write(out, about)
 
 
-def _asked(reading: Reading, about: Mapping[str, Any], table: object) -> dict[str, Any]:
+def _asked(reading: Reading, about: Mapping[str, Any], tables: object) -> dict[str, Any]:
     """Return what tells one import from another, as plain JSON."""
     infos = (source.system.get_file_info(source.path) for source in reading.sources)
     return {
         "version": importlib.metadata.version("torchedu"), "blocks": text.BLOCK_BYTES,
-        "about": about, "table": table, "files": [source.name for source in reading.sources],
+        "about": about, "tables": tables, "files": [source.name for source in reading.sources],
         "changed": [[info.size, info.mtime_ns] for info in infos],
     }  # fmt: skip
 

@@ -14,6 +14,7 @@ from torchedu.datasets.importers.reading import kept, values
 from torchedu.datasets.importers.reading.clock import Clock, shown
 from torchedu.datasets.importers.reading.columns import ANSWER_ID
 from torchedu.datasets.importers.reading.durations import Durations
+from torchedu.datasets.importers.reading.item_texts import ItemTexts
 from torchedu.datasets.importers.reading.marks import Marks, of_full
 from torchedu.datasets.importers.reading.numbering import Groups, Numbering, hashes, inverse
 from torchedu.datasets.importers.reading.repeats import Repeats
@@ -42,13 +43,14 @@ class Intake:
         folder: A folder for spilled columns.
         durations: Reads the response times.
         skills: Names and checks skills.
+        item_texts: Collects what items ask.
         merge_skill_rows: Whether rows that differ in nothing but the skill are one answer.
         asks: Whether rows without a mark are questions, and not bad.
     """
 
     kept = (
-        "bad", "marks", "clock", "students", "items", "skills", "durations", "fractional",
-        "attempted", "_uncounted", "_groups",
+        "bad", "marks", "clock", "students", "items", "skills", "item_texts", "durations",
+        "fractional", "attempted", "_uncounted", "_groups",
     )  # fmt: skip
 
     def __init__(
@@ -61,6 +63,7 @@ class Intake:
         clock: Clock,
         durations: Durations,
         skills: Skills,
+        item_texts: ItemTexts,
         merge_skill_rows: bool,
         asks: bool = False,
     ) -> None:
@@ -68,7 +71,7 @@ class Intake:
         self.bad = bad
         self.marks, self.clock = marks, clock
         self.students, self.items = Numbering(), Numbering()
-        self.skills = skills
+        self.skills, self.item_texts = skills, item_texts
         self.fractional = False
         self.attempted = False
         self.merged = 0
@@ -136,6 +139,8 @@ class Intake:
         who = self.students.encode(student.kept(keep))
         if "skill" in self._has:
             table["skill"] = self.skills.take(table["item"], batch.column("skill").filter(mask))
+        if "item_text" in self._has:
+            self.item_texts.take(table["item"], batch.column("item_text").filter(mask))
         for name, group in self._groups.items():
             group.take(who, batch.column(name).filter(mask))
         if "time" in table:
@@ -190,6 +195,7 @@ class Intake:
         self._rows.forget_spilled()
         item_names, item_order = self.items.ordered()
         item_ids = (RESERVED + inverse(item_order)).astype(np.int32)
+        texts = self.item_texts.finish(item_names, item_order)
         skill_names, item_skills = self.skills.finish(self.items, item_ids)
         kinds = {ITEM: Names(item_names), SKILL: Names(skill_names)}
         group_ids: dict[str, NDArray[np.int32]] = {}
@@ -204,7 +210,7 @@ class Intake:
         )  # fmt: skip
         writer = AnswerWriter(
             out, Vocabulary(kinds), item_skills, fractional=self.fractional, columns=columns,
-            questions=self._asks,
+            questions=self._asks, item_texts=None if texts is None else [""] * RESERVED + texts,
         )  # fmt: skip
         with writer:
             done = 0
@@ -294,6 +300,7 @@ class Intake:
         elif "order" not in self._has:
             notes.append("No column tells the time: answers stand in the file's order.")
         notes += [*self.durations.notes(), *self.marks.notes(), *self.skills.notes()]
+        notes += self.item_texts.notes()
         if self._uncounted:
             notes.append(f"{self._uncounted:,} attempts are no count from 1: they are unknown.")
         for group in self._groups.values():
