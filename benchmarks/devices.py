@@ -22,10 +22,11 @@ from xml.etree import ElementTree
 
 import harness
 from devices_clock import FILE
-from devices_options import TASKS, attempt, pairs, singles, write_data
+from devices_options import GOES, IMPORTED, TASKS, WORKS, Trials, write_data
 from harness import Goal, Job
 
 from torchedu.strategies.named import STRATEGIES
+from torchedu.testing.launch import LaunchServer
 
 BUSY = 4
 """Processes that compute beside a training."""
@@ -34,7 +35,6 @@ CASES = 200
 PRECISIONS = "tests/strategies/test_precisions.py"
 MATRIX = "tests/strategies/test_matrix.py::test_what_is_not_refused_works"
 GROWN = "tests/domains/test_grown.py"
-GOES = ("works", "refused")
 
 
 def run_tests(
@@ -79,29 +79,31 @@ def matrix(goal: str) -> Iterator[tuple[list[Goal], Any]]:
 
 
 def options(goal: str, short: bool) -> Iterator[tuple[list[Goal], Any]]:
-    """Try all options of the trainer, alone and in pairs."""
+    """Try all options of the trainer, alone and in pairs; those of this commit are not again."""
     must = "0 tracebacks, and no refusal of more or less than two lines or after training began"
     counts: Counter[str] = Counter()
     wrong: list[dict[str, Any]] = []
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    with TemporaryDirectory() as place:
-        folder = Path(place)
-        files = write_data(folder)
+    with TemporaryDirectory() as place, LaunchServer(IMPORTED) as launch:
+        files = write_data(Path(place))
+        folder = Path(place) if short else harness.ROOT / "runs" / "options" / harness.commit()
+        folder.mkdir(parents=True, exist_ok=True)
         for task in list(TASKS)[: 1 if short else None]:
-            working: list[str] = []
-            runs = [*singles()]
-            for words in runs[:: 9 if short else 1]:
-                tried = attempt(task, words, files[task], folder)
-                counts[tried.outcome] += 1
-                working += words if tried.outcome == "works" else ()
-                if tried.outcome not in GOES:
-                    wrong.append({"task": task, **tried._asdict()})
-            for words in () if short else pairs(working):
-                tried = attempt(task, words, files[task], folder)
-                counts[f"pairs: {tried.outcome}"] += 1
-                if tried.outcome not in GOES:
-                    wrong.append({"task": task, **tried._asdict()})
-            yield [Goal(goal, len(wrong), must, not wrong)], {"runs": counts, "wrong": wrong}
+            trials = Trials(task, files[task], launch, folder)
+            alone = [*trials.singles(9 if short else 1)]
+            working = [word for tried in alone for word in tried.words if tried.outcome == WORKS]
+            for kind, runs in {"": alone, "pairs: ": trials.pairs(working)}.items():
+                for tried in () if kind and short else runs:
+                    counts[f"{kind}{tried.outcome}"] += 1
+                    if tried.outcome not in GOES:
+                        wrong.append({"task": task, **tried._asdict()})
+            whole = short or task == [*TASKS][-1]
+            yield (
+                [Goal(goal, len(wrong), must, whole and not wrong)],
+                {
+                    "runs": counts,
+                    "wrong": wrong,
+                },
+            )
 
 
 def rate(store: Path, folder: Path, threads: int | None) -> dict[str, float]:

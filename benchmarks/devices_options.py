@@ -1,11 +1,15 @@
 """Every option of Lightning's trainer, with ordinary and odd values: works, or is refused before.
 
 A run that is refused says so in two lines, before anything was trained; one that trains ends well.
+Each is a process of its own, forked from one that has imported everything, so that no run sees what
+another has set. What was tried is kept, and is not tried again.
 """
 
 import contextlib
 import io
 import itertools
+import json
+import os
 import random
 import tempfile
 import traceback
@@ -14,9 +18,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+
 from torchedu.cli import main
 from torchedu.datasets.examples import write_example
+from torchedu.testing.launch import LaunchError, LaunchServer
 
+IMPORTED = ("torchedu.cli.fit", "torchedu.evaluation", "sklearn.linear_model", "matplotlib.pyplot")
+"""What the process imports that the others are forked from."""
+SECONDS = 600.0
+"""What a run may take, on a machine that is busy; a few seconds on one that is not."""
+WORKS, REFUSED = "works", "refused"
+GOES = (WORKS, REFUSED)
 OPTIONS: dict[str, tuple[str, ...]] = {
     "accelerator": ("cpu", "auto", "gpu", "tpu", "mps", "cuda", "hpu", "quantum", ""),
     "strategy": ("auto", "ddp", "dp", "ddp_spawn", "fork", "single", "ddp_notebook", ""),
@@ -83,7 +96,8 @@ class Tried(NamedTuple):
 
     Attributes:
         words: What was asked for, beside what every run has.
-        outcome: ``works``, ``refused``, or what is wrong: ``traceback``, ``late``, ``lines``.
+        outcome: ``works``, ``refused``, or what is wrong: ``traceback``, ``late``, ``lines``, and
+            ``endless`` or ``ended`` of a process that said nothing.
         said: What it said where it did not work.
     """
 
@@ -93,13 +107,16 @@ class Tried(NamedTuple):
 
 
 def attempt(task: str, words: Sequence[str], data: Path, folder: Path) -> Tried:
-    """Train with some words, and say what came of it."""
-    run = Path(tempfile.mkdtemp(dir=folder)) / "run"
+    """Train with some words in this process, and say what came of it."""
+    steps: list[int] = []
+    register_optimizer_step_pre_hook(lambda *_: steps.append(1))
+    run = folder / "run"
     usual = {"--trainer.max_epochs": "2", "--trainer.accelerator": "cpu"}
     named = {word.partition("=")[0] for word in words}
     more = [f"{name}={value}" for name, value in usual.items() if name not in named]
     every = ["fit", "--data.path", str(data), "--run", str(run), *TASKS[task][1], *more, *words]
     said, printed = io.StringIO(), io.StringIO()
+    os.chdir(folder)  # where some options write
     try:
         with (
             contextlib.redirect_stderr(said),
@@ -110,44 +127,115 @@ def attempt(task: str, words: Sequence[str], data: Path, folder: Path) -> Tried:
     except BaseException:  # noqa: BLE001 - it is what is looked for
         return Tried(tuple(words), "traceback", traceback.format_exc()[-1500:])
     if code == 0:
-        return Tried(tuple(words), "works", "")
+        return Tried(tuple(words), WORKS, "")
     lines = [line for line in said.getvalue().splitlines() if line.strip()]
     if code != 2 or len(lines) != 2:
         return Tried(tuple(words), "lines", f"code {code}: {said.getvalue()[-1500:]}")
-    outcome = "late" if any(run.rglob("*.ckpt")) else "refused"
-    return Tried(tuple(words), outcome, said.getvalue())
+    return Tried(tuple(words), "late" if steps else REFUSED, said.getvalue())
 
 
-def singles() -> Iterator[tuple[str, ...]]:
-    """Yield each value of each option alone."""
-    for name, values in OPTIONS.items():
-        yield from ((f"--trainer.{name}={value}",) for value in values)
-
-
-def pairs(working: Sequence[str], seed: int = 0) -> Iterator[tuple[str, ...]]:
-    """Yield runs of several options in which each two values of two options meet once at least.
+class Trials:
+    """Runs of one task, each tried once.
 
     Args:
-        working: Words of one option each that work alone: a refusal would hide another.
-        seed: Of the order.
+        task: Its name.
+        data: What it is trained on.
+        launch: Forks the processes.
+        folder: Keeps what came of each run, and goes on with what it has.
     """
-    draw = random.Random(seed)
-    groups: dict[str, list[str]] = {}
-    for word in working:
-        groups.setdefault(word.partition("=")[0], []).append(word)
-    left = {
-        frozenset(pair)
-        for ours, theirs in itertools.combinations(groups.values(), 2)
-        for pair in itertools.product(ours, theirs)
-    }
-    while left:
-        run = sorted(draw.choice(sorted(map(sorted, left))))
-        for name in draw.sample(list(groups), len(groups)):
-            if not any(word.startswith(f"{name}=") for word in run):
-                met = [sum(frozenset((word, x)) in left for x in run) for word in groups[name]]
-                run.append(groups[name][met.index(max(met))])
-        left -= {frozenset(pair) for pair in itertools.combinations(run, 2)}
-        yield tuple(run)
+
+    def __init__(self, task: str, data: Path, launch: LaunchServer, folder: Path) -> None:
+        self._task, self._data, self._launch = task, data, launch
+        self._file = folder / f"{task}.jsonl"
+        self._file.touch()
+        whole = self._file.read_text("utf-8").split("\n")[:-1]
+        lines = [json.loads(line) for line in whole]
+        self.tried = {
+            tuple(words): Tried(tuple(words), outcome, said) for words, outcome, said in lines
+        }
+
+    def __call__(self, words: Sequence[str]) -> Tried:
+        """Try a run, where it was not tried before."""
+        key = tuple(sorted(words))
+        if key not in self.tried:
+            tried = self._new(key)
+            with self._file.open("a", encoding="utf-8") as file:
+                file.write(f"{json.dumps(tried)}\n")
+            self.tried[key] = tried
+        return self.tried[key]
+
+    def _new(self, words: tuple[str, ...]) -> Tried:
+        with tempfile.TemporaryDirectory() as place:
+            begun = self._launch.start(attempt, self._task, words, self._data, Path(place))
+            try:
+                begun.wait(SECONDS)
+                return Tried(*begun.result())
+            except TimeoutError:
+                begun.kill(tree=True)
+                return Tried(words, "endless", begun.output()[-1500:])
+            except LaunchError as error:
+                return Tried(words, "ended", str(error)[-1500:])
+
+    def singles(self, every: int = 1) -> Iterator[Tried]:
+        """Try each value of each option alone, or one in so many of them."""
+        words = [f"--trainer.{name}={value}" for name in OPTIONS for value in OPTIONS[name]]
+        yield from (self((word,)) for word in words[::every])
+
+    def pairs(self, working: Sequence[str], seed: int = 0) -> Iterator[Tried]:
+        """Try all options at once, until each two values of two options were tried together.
+
+        Of a run that is not trained to its end the fewest words are found that are not; they are
+        not put together again, and hide nothing else.
+
+        Args:
+            working: Words of one option each that work alone.
+            seed: Of the order.
+        """
+        draw = random.Random(seed)
+        groups: dict[str, list[str]] = {}
+        for word in working:
+            groups.setdefault(word.partition("=")[0], []).append(word)
+        left = {
+            frozenset(pair)
+            for ours, theirs in itertools.combinations(groups.values(), 2)
+            for pair in itertools.product(ours, theirs)
+        }
+        apart: set[frozenset[str]] = set()
+        while left:
+            run = {*draw.choice(sorted(map(sorted, left)))}
+            for name in draw.sample(list(groups), len(groups)):
+                may = [
+                    word for word in groups[name] if not any(some <= run | {word} for some in apart)
+                ]
+                if may and not any(word.startswith(f"{name}=") for word in run):
+                    met = [sum(frozenset((word, x)) in left for x in run) for word in may]
+                    run.add(may[met.index(max(met))])
+            if (tried := self(sorted(run))).outcome == WORKS:
+                yield tried
+                left -= {frozenset(pair) for pair in itertools.combinations(run, 2)}
+                continue
+            fewest = self._fewest(tried)
+            yield fewest
+            apart.add(frozenset(fewest.words))
+            left = {pair for pair in left if not any(some <= pair for some in apart)}
+
+    def _fewest(self, tried: Tried) -> Tried:
+        """Return a run of as few of another one's words as come to the same."""
+        named = [
+            word for word in tried.words if word.partition("=")[0].partition(".")[2] in tried.said
+        ]
+        if named and (shorter := self(named)).outcome == tried.outcome:
+            tried = shorter
+        size = len(tried.words)
+        while size := size // 2:
+            begin = 0
+            while begin < len(tried.words) > 1:
+                shorter = self([*tried.words[:begin], *tried.words[begin + size :]])
+                if shorter.outcome == tried.outcome:
+                    tried = shorter
+                else:
+                    begin += size
+        return tried
 
 
 def write_data(folder: Path) -> dict[str, Path]:

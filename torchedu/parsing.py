@@ -215,9 +215,10 @@ def explain(
             return ConfigError(f"the option {name} is not known.", remedy, option=name)
         return ConfigError(" ".join(message.split())[:300], more)
     nested = re.search(r"NestedArg\(key='([^']+)', val='?(.*?)'?\)\s*$", message, re.S)
-    given = re.search(r"(?:Given|Got) value: (.*?)\s*$", message, re.S)
+    given = re.search(r".*(?:Given|Got) value: (.*?)\s*$", message, re.S)  # the last: all of it
     option = f"{key[1]}.{nested[1]}" if nested else key[1]
     value = nested[2] if nested else given[1] if given else None
+    value = "null" if value == "None" else value
     keys = list(dict.fromkeys(re.findall(r'Parser key "([^"]+)"', message)))
     if len(keys) > 1 and not nested:  # in a configuration file, where values are whole sections
         option = ".".join(keys)
@@ -253,6 +254,8 @@ def explain(
         inner = " ".join(message[key.end() :].strip(": \n").split())
         return ConfigError(f"--{option}: {inner[:300]}", more, option=option)
     expected = dict.fromkeys(kind for text in kinds for kind in _plain(text))
+    if any(kind.isdigit() for kind in expected):
+        expected.pop("a whole number", None)  # some are, and these are named
     if nested:
         expected.pop("null", None)  # that is what the whole of it may be, not this part
     remedy = allowed(value, expected, most=20)

@@ -7,20 +7,21 @@ from pathlib import Path
 
 import pytest
 from lightning import Trainer
+from lightning.pytorch.accelerators import MPSAccelerator
 
 from torchedu.cli import main
 from torchedu.run.options import NEEDED, NOTHING, RANGES
 
 REFUSED: dict[str, tuple[str, ...]] = {
-    "accelerator": ("tpu",),
+    "accelerator": ("tpu", "hpu", "mps"),
     "strategy": ("ddp_spawn",),
-    "devices": ("0", "many"),
+    "devices": ("0", "many", "[0]", "null"),
     "num_nodes": ("0",),
     "precision": ("16-true", "transformer-engine"),
-    "callbacks": ("nothing", "BackboneFinetuning"),
+    "callbacks": ("nothing", "BackboneFinetuning", "BatchSizeFinder"),
     "fast_dev_run": ("-1",),
-    "max_epochs": ("0",),
-    "min_epochs": ("-1",),
+    "max_epochs": ("0", "-1", "1e3"),
+    "min_epochs": ("-1", "5"),
     "max_steps": ("0", "1"),
     "min_steps": ("-1",),
     "max_time": ("00:00:00:00", "soon"),
@@ -69,6 +70,36 @@ def test_a_value_that_cannot_be_is_refused_in_two_lines_and_nothing_is_trained(
         code, lines = fit(class_store, f"--trainer.{name}={value}")
         assert (code, len(lines)) == (2, 2), (value, lines)
         assert not any(Path().rglob("*.ckpt")), value
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("accelerator=tpu", "accelerator is 'tpu'.\nAllowed: auto, cpu, gpu, cuda, mps."),
+        ("accelerator=mps", "accelerator is mps, and torch finds none on this machine."),
+        ("devices=[0]", "devices is [0].\nGive how many: 1 or more, or auto."),
+        ("devices=null", "devices is null."),
+        ("num_nodes=null", "num_nodes is 'null'."),
+        ("precision=fp8", "Allowed: transformer-engine, transformer-engine-float16, 16-true"),
+        ("precision=transformer-engine", "in which no network of torchedu was tried"),
+        ("max_epochs=1e3", "max_epochs is '1e3'."),
+        ("max_epochs=-1", "one_cycle, which ends with training, and that has no end"),
+        ("min_epochs=5", "min_epochs is 5, and --trainer.max_epochs 2."),
+        ("callbacks=BatchSizeFinder", "BatchSizeFinder changes --data.batch_size"),
+    ],
+)
+def test_it_says_what_is_wrong_in_the_words_of_who_gave_it(
+    word: str, told: str, class_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MPSAccelerator, "is_available", lambda: False)
+    assert told in "\n".join(fit(class_store, f"--trainer.{word}")[1])
+
+
+def test_a_callback_with_a_name_of_an_enumeration_is_kept_and_read_again(class_store: Path) -> None:
+    word = "--trainer.callbacks=lightning.pytorch.callbacks.Timer"
+    assert fit(class_store, word, "--trainer.max_epochs=1", "--run=timed")[0] == 0
+    again = ["fit", "--config", "timed/config.yaml", "--run", "again"]
+    assert main(again) == 0
 
 
 def test_what_is_checked_are_the_trainers_options() -> None:

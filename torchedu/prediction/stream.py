@@ -85,10 +85,12 @@ def predicted(
         # Data first: the task's own hooks look for it, and a loader is built after they ran.
         trainer.datamodule, data.trainer = data, trainer  # type: ignore[attr-defined]
         trainer.callbacks.append(shard)  # type: ignore[attr-defined]
+        limit = trainer.limit_predict_batches
         try:
-            loader = _Later(data, part, which)
+            loader = _Later(data, part, which, trainer)
             trainer.predict(task, dataloaders=loader, return_predictions=False)
         finally:
+            trainer.limit_predict_batches = limit
             trainer.callbacks.remove(shard)  # type: ignore[attr-defined]
             shard.close()
         columns, folder = shard.columns, shard.folder
@@ -118,15 +120,25 @@ def _give_back_what_is_freed() -> None:
 
 
 class _Later:
-    """A part's loader, built when it is first asked for: when the task has met the data."""
+    """A part's loader, built when it is first asked for: when the task has met the data.
 
-    def __init__(self, data: DataModule, part: str | None, which: dict[str, Any]) -> None:
+    A share of its batches is one at least: a trainer refuses less, when all has been trained.
+    """
+
+    def __init__(
+        self, data: DataModule, part: str | None, which: dict[str, Any], trainer: Trainer
+    ) -> None:
         self._of = data, part, which
+        self._trainer = trainer
 
     @cached_property
     def _loader(self) -> EpochLoader:
         data, part, which = self._of
-        return data.part_dataloader(part, **which)
+        loader = data.part_dataloader(part, **which)
+        limit = self._trainer.limit_predict_batches
+        if isinstance(limit, float) and 0 < limit * len(loader) < 1:
+            self._trainer.limit_predict_batches = 1
+        return loader
 
     def __len__(self) -> int:
         return len(self._loader)

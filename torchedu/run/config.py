@@ -1,6 +1,8 @@
 """The words of a command as a configuration, from which its runs are built."""
 
 from collections.abc import Sequence
+from copy import deepcopy
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +82,7 @@ class KeptConfig(SaveConfigCallback):
 
 def _from_anywhere(config: Namespace) -> Namespace:
     """Return words without the run that they were of, and with whole paths of what is here."""
-    kept = config.clone()
+    kept = _words(config)
     for name in OF_THE_RUN.intersection(kept.keys()):
         kept[name] = None
     for name, value in config.as_flat().__dict__.items():
@@ -88,6 +90,18 @@ def _from_anywhere(config: Namespace) -> Namespace:
         if is_place and "://" not in value and Path(value).exists():
             kept[name] = str(Path(value).resolve())
     return kept
+
+
+def _words(value: Any) -> Any:
+    """Return a copy of a value as words give it: a name of an enumeration is a text."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Namespace):
+        copied = Namespace()  # type: ignore[no-untyped-call]
+        for name, part in vars(value).items():
+            setattr(copied, name, _words(part))
+        return copied
+    return [_words(part) for part in value] if isinstance(value, list) else deepcopy(value)
 
 
 def _as_it_began(before: str, now: str, changes: Sequence[str]) -> str:

@@ -140,8 +140,11 @@ def score(run: Run, folder: Path, part: str = "test") -> Result:
     run.data.leave_out(run.task.people, part)
     if run.trainer.is_global_zero:
         run.data.tell_leaks()
-    with meeting(run.trainer, run.start_timeout):
-        evaluation = evaluate(run.task, run.data, run.trainer, part, folder)
+    try:
+        with meeting(run.trainer, run.start_timeout):
+            evaluation = evaluate(run.task, run.data, run.trainer, part, folder)
+    except MisconfigurationException as error:
+        raise _mistake(error, run.task) from error
     report: Path | Exception | None = None
     if run.trainer.is_global_zero:
         stage("writing the report")

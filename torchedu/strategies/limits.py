@@ -1,6 +1,7 @@
 """What this machine cannot do, said before any process starts."""
 
 import os
+import re
 
 import torch
 from lightning import LightningModule, Trainer
@@ -9,7 +10,7 @@ from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy, Stra
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from torch import distributed, nn
 
-from torchedu.errors import ConfigError
+from torchedu.errors import ConfigError, allowed
 from torchedu.models.network import Network
 from torchedu.parallel import network_of, traits_of
 from torchedu.strategies.ddp import DDP
@@ -21,6 +22,16 @@ _STARTED = frozenset(
 """One of these is set where something has started a process for each task."""
 PRECISIONS = ("32-true", "bf16-mixed", "bf16-true", "16-mixed", "16-true", "64-true")
 """What ``--trainer.precision`` may be."""
+ACCELERATORS = {
+    "auto": None,
+    "cpu": None,
+    "gpu": (CUDAAccelerator, MPSAccelerator),
+    "cuda": (CUDAAccelerator,),
+    "mps": (MPSAccelerator,),
+}
+"""What ``--trainer.accelerator`` may be, and what has to be there, one of several."""
+SEVERAL = re.compile(r"-1|\d+,(\s*\d+,?)*|\[\d+(, *\d+)*\]")
+"""How several GPUs are named: all of them, or those of these numbers."""
 PROCESSES = 8
 """Processes that a CPU may be divided among for a try, however few its cores are."""
 
@@ -46,7 +57,7 @@ def check_machine(
     Raises:
         ConfigError: The machine cannot do it.
     """
-    where = device_kind(accelerator)
+    where = _there(accelerator, devices)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     most = max(PROCESSES, cores or 1)
     asked = int(str(devices)) if str(devices).isdigit() else 1
@@ -61,6 +72,11 @@ def check_machine(
             "Use ⟦trainer.strategy⟧ ddp.",
         )
     wanted = str(precision or "32-true")
+    if wanted.startswith("transformer-engine"):
+        raise ConfigError(
+            f"⟦trainer.precision⟧ is {wanted}, in which no network of torchedu was tried.",
+            allowed(wanted, PRECISIONS),
+        )
     if where == "cpu" and wanted in ("16-mixed", "16", "16-true"):
         raise ConfigError(
             f"⟦trainer.precision⟧ {wanted} computes in float16, for whose narrow range only GPUs "
@@ -89,6 +105,35 @@ def check_machine(
     if where == "cuda" and unsaid and not distributed.is_nccl_available():
         rank_zero_warn("This torch comes without NCCL: GPUs meet through Gloo, which is slower.")
         strategy._process_group_backend = "gloo"  # type: ignore[attr-defined]
+
+
+def _there(accelerator: object, devices: object) -> str:
+    """Return the kind of device that is asked for, of which there are some.
+
+    Raises:
+        ConfigError: There is no such kind, none of it is here, or it cannot be so many.
+    """
+    where = device_kind(accelerator)
+    if isinstance(accelerator, str):
+        if accelerator not in ACCELERATORS:
+            raise ConfigError(
+                f"⟦trainer.accelerator⟧ is {accelerator!r}.", allowed(accelerator, ACCELERATORS)
+            )
+        kinds = ACCELERATORS[accelerator]
+        if kinds and not any(kind.is_available() for kind in kinds):
+            raise ConfigError(
+                f"⟦trainer.accelerator⟧ is {accelerator}, and torch finds none on this machine.",
+                "Use cpu; or auto, which takes what there is.",
+            )
+    text = str(devices)
+    whole = text == "auto" or (text.isdigit() and int(text) > 0)
+    if not whole and (where == "cpu" or not SEVERAL.fullmatch(text)):
+        more = "" if where == "cpu" else ", -1 for all, or the numbers of some, such as [0, 1]"
+        raise ConfigError(
+            f"⟦trainer.devices⟧ is {'null' if devices is None else text}.",
+            f"Give how many: 1 or more, or auto{more}.",
+        )
+    return where
 
 
 def _is_interactive() -> bool:

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Mapping
 from inspect import signature
+from math import isinf
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -346,10 +347,16 @@ class Task(Domain, LightningModule):
         optimizer = torch.optim.AdamW(groups, self.lr, weight_decay=self.weight_decay)
         if self.schedule == "constant":
             return optimizer
-        steps = int(self.trainer.estimated_stepping_batches)
+        steps = self.trainer.estimated_stepping_batches
+        if isinf(steps):
+            raise ConfigError(
+                "⟦model.schedule⟧ is one_cycle, which ends with training, and that has no end: "
+                f"⟦trainer.max_epochs⟧ is {self.trainer.max_epochs}.",
+                "Give the most passes or steps there may be, or ⟦model.schedule⟧ constant.",
+            )
         most = [group["lr"] for group in optimizer.param_groups]
         rise = 0.1 if steps != 10 else 0.2  # a tenth of ten is a rise of no length to torch
-        cycle = OneCycleLR(optimizer, most, total_steps=steps, pct_start=rise)
+        cycle = OneCycleLR(optimizer, most, total_steps=int(steps), pct_start=rise)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": cycle, "interval": "step"}}
 
     def _log_scores(self, split: str, fitting: bool = False) -> None:
