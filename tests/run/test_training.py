@@ -120,7 +120,7 @@ def test_a_program_gives_the_command_s_numbers(class_store: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ("--trainer.limit_train_batches 0.01", "You requested to check 0.01"),
+        ("--trainer.limit_train_batches 0.01", "is 0.01, less than one of the batches"),
         ("--trainer.limit_val_batches 0", "the validation part chooses the best epoch"),
         ("--trainer.max_steps 1 --trainer.max_epochs -1", "end before the first of"),
     ],

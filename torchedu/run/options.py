@@ -159,7 +159,9 @@ def check_scored(data: DataModule, trainer: Trainer) -> None:
         )
     batches = _batches(data, trainer)
     if not batches:
-        name = "overfit_batches" if trainer.overfit_batches else "limit_train_batches"
+        name = (
+            "overfit_batches" if getattr(trainer, "overfit_batches", 0) else "limit_train_batches"
+        )
         raise ConfigError(
             f"⟦trainer.{name}⟧ is {trainer.limit_train_batches}, less than one of the batches of "
             f"an epoch: {_whole(data, trainer)}.",

@@ -144,7 +144,7 @@ def score(run: Run, folder: Path, part: str = "test") -> Result:
         with meeting(run.trainer, run.start_timeout):
             evaluation = evaluate(run.task, run.data, run.trainer, part, folder)
     except MisconfigurationException as error:
-        raise _mistake(error, run.task) from error
+        raise _mistake(error, run.task) or error from None
     report: Path | Exception | None = None
     if run.trainer.is_global_zero:
         stage("writing the report")
