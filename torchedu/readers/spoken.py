@@ -1,5 +1,6 @@
 """From answers typed and spoken to batches, and from answers in Python to both."""
 
+import math
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -24,6 +25,7 @@ from torchedu.schema import RESERVED, SCORE
 
 MOST_SECONDS = 600.0
 """A longer recording is no answer."""
+EITHER = "Each row has a text, a recording, or both."
 
 
 class SpokenBatches:
@@ -144,13 +146,14 @@ class SpokenBatches:
         return byte_BU
 
 
-def read_answers(rows: Rows, known: Companions) -> SpokenStore:
+def read_answers(rows: Rows, known: Companions, most_seconds: float = math.inf) -> SpokenStore:
     """Read answers that are to be graded.
 
     Args:
         rows: Each with ``text``, ``audio`` or both. ``audio`` is the path of a recording, the bytes
             of one, or a pair of samples (numbers in -1..1, or int16) and their rate.
         known: What the weights of the network that grades them belong to.
+        most_seconds: Seconds that all recordings may have together.
 
     Returns:
         A store in memory.
@@ -161,16 +164,19 @@ def read_answers(rows: Rows, known: Companions) -> SpokenStore:
     """
     rate = int(known.reading["rate"])
     columns = columns_of(rows, (), ("text", "audio"))
+    if not columns:
+        refuse(0, "audio", None, EITHER)
     size = max(map(len, columns.values()), default=0)
     texts = texts_of(columns.get("text", [None] * size), "text", required=False)
     sounds: list[NDArray[np.int16]] = []
-    recording = np.full(size, -1)
+    recording, left = np.full(size, -1), most_seconds
     for row, given in enumerate(columns.get("audio", [None] * size)):
         if given is not None and not (isinstance(given, str) and not given):
             recording[row] = len(sounds)
-            sounds.append(_sound(given, rate, row))
+            sounds.append(_sound(given, rate, row, min(MOST_SECONDS, left)))
+            left -= len(sounds[-1]) / rate
         elif not texts[row]:
-            refuse(row, "audio", None, "Each row has a text, a recording, or both.")
+            refuse(row, "audio", None, EITHER)
     scores = list(known.vocabulary[SCORE])
     values: Mapping[str, Any] = {"recording": recording} | {
         f"{SCORE}.{name}": np.full(size, np.nan) for name in scores
@@ -178,15 +184,17 @@ def read_answers(rows: Rows, known: Companions) -> SpokenStore:
     return write_spoken(Memory(), scores, {"text": texts}, values, sounds, rate)
 
 
-def _sound(given: Any, rate: int, row: int) -> NDArray[np.int16]:
+def _sound(given: Any, rate: int, row: int, most_seconds: float) -> NDArray[np.int16]:
     """Return the samples of what stands for a recording."""
     try:
         if isinstance(given, bytes):
-            return decode(BytesIO(given), rate, MOST_SECONDS).samples
+            return decode(BytesIO(given), rate, most_seconds).samples
         if isinstance(given, str | Path):
             with Path(given).open("rb") as stream:
-                return decode(stream, rate, MOST_SECONDS).samples
+                return decode(stream, rate, most_seconds).samples
         samples, own = given
+        if len(samples) > most_seconds * int(own):
+            raise BadRecording("the recording is too long")
         return from_samples(np.asarray(samples), int(own), rate)
     except OSError as error:
         refuse(row, "audio", str(given), f"It cannot be read: {error.strerror or error}.")
