@@ -43,7 +43,7 @@ test-services: install ## what needs services and builds: DeepSpeed, Horovod, Ra
 		"ray[serve,train,tune]>=2.52" "kubeflow-trainer-api>=2.3" "kubernetes-validate>=1.37"
 	scripts/build_horovod.sh
 	$(BIN)/python -m pytest --durations=5 tests/services tests/launch/test_kubernetes.py tests/serve/test_deployment.py tests/test_job_status.py \
-		tests/serve/test_processes.py tests/serve/test_order.py tests/serve/test_log.py tests/serve/test_shards.py \
+		tests/serve/test_processes.py tests/serve/test_spoken_routes.py tests/serve/test_order.py tests/serve/test_log.py tests/serve/test_shards.py \
 		tests/serve/test_postgresql.py tests/serve/test_dividing.py tests/strategies/test_deepspeed.py \
 		tests/strategies/test_horovod.py tests/strategies/test_matrix.py tests/strategies/test_dropout.py \
 		tests/strategies/test_sync_batch_norm.py tests/models/test_low_rank.py

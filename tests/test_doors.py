@@ -70,8 +70,8 @@ DOORS = {
     "export": "checkpoints tasks domains readers models batch permissions strict companions "
     "schema bounded onnxruntime onnxscript peft safetensors torch transformers",
     "serve": "threads ray_address people privacy engine domains metrics datasets companions "
-    "schema bounded run_folder fastapi jwt numpy prometheus_client pydantic ray sqlalchemy torch "
-    "uvicorn",
+    "schema bounded run_folder fastapi jwt numpy prometheus_client pydantic python_multipart ray "
+    "sqlalchemy torch uvicorn",
     "report": "bounded sections run_folder jinja2 matplotlib numpy",
     "testing": "datamodules domains models layers datasets batch companions schema numpy pyarrow "
     "torch",

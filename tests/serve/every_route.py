@@ -32,6 +32,7 @@ BODIES: Mapping[str, Any] = {
     "/training": {"student": "ann", "allowed": False, "class": "7b", "id": "y"},
     "/decisions/overrule": {"student": "ann", "decision": 1, "reason": "She was ill."},
     "/grades": [{"text": "My hat."}],
+    "/grades/spoken": [{"text": "It is warm."}],
     "/tags": [{"sentence": "Why?"}],
     "/explanations": {"problem": "1 + 1", "student": "ann"},
     "/forget": {"students": ["ann"]},
@@ -43,7 +44,7 @@ BODIES: Mapping[str, Any] = {
 """What is sent to each route that takes a body."""
 OPEN = {"/health", "/xAPI/about"}
 """Routes that need no key."""
-NOBODY = {"/grades", "/tags"}
+NOBODY = {"/grades", "/grades/spoken", "/tags"}
 """Routes that are about nobody whom the service knows, and so about no class."""
 
 Asked = tuple[str, str, Any]

@@ -24,13 +24,15 @@ from torchedu.serve.texts import TextRuns
 MASTERY = {"adding": 0.2, "area": 0.9}
 
 
-def client_of(domains: Mapping[str, Domain], at: dict[str, str] | None = None) -> TestClient:
+def client_of(
+    domains: Mapping[str, Domain], at: dict[str, str] | None = None, **limits: Any
+) -> TestClient:
     """Return a client of a service in which anybody may ask, and all master the same."""
 
     async def ask(message: Message) -> Reply:
         return Reply(200, {"skills": MASTERY} if message["do"] == "mastery" else {"at": at or {}})
 
-    return TestClient(create_app(ask, TextRuns(domains, dict(at or {}))))
+    return TestClient(create_app(ask, TextRuns(domains, dict(at or {})), **limits))
 
 
 def test_essays_and_lessons_are_read_by_their_runs(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ def serve(
     engine: Literal["processes", "ray"] = "processes",
     synchronous: Literal["FULL", "NORMAL"] = "FULL",
     body_limit: int = 2**20,
+    audio_limit: float = 600.0,
     rate: float | None = None,
     prerequisites: str | None = None,
     forward: str | None = None,
@@ -57,6 +58,7 @@ def serve(
         synchronous: FULL: what is acknowledged is on the disk. NORMAL is faster; what was
             acknowledged last is lost where the machine loses its power.
         body_limit: Most bytes of a request.
+        audio_limit: Most seconds of the recordings of a request, all together.
         prerequisites: A CSV file of pairs of skills, ``skill`` and ``requires``: no item comes next
             whose skills require one that is not mastered.
         forward: A record store to which learning records are sent on; its login stands in
@@ -98,6 +100,8 @@ def serve(
         )
     if rate is not None and not rate > 0:
         raise ConfigError(f"⟦rate⟧ is {rate}.", "It is above 0; leave it out for any number.")
+    if not audio_limit > 0:
+        raise ConfigError(f"⟦audio_limit⟧ is {audio_limit}.", "It is above 0 seconds.")
     for folder in derived:
         if not Path(folder).is_dir():
             raise ConfigError(f"⟦derived⟧ {folder} is no folder.", "Name folders that exist.")
@@ -119,8 +123,8 @@ def serve(
         print(deployment(written.pop("write"), options, **written), end="")
         return
     settings = Settings(
-        runs, store, host, port, workers, shards, synchronous, body_limit, rate, prerequisites,
-        forward, decisions, span, derived, known, login, require_key,
+        runs, store, host, port, workers, shards, synchronous, body_limit, audio_limit, rate,
+        prerequisites, forward, decisions, span, derived, known, login, require_key,
     )  # fmt: skip
     terminal = Terminal()
 

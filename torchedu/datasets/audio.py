@@ -3,6 +3,7 @@
 import re
 import wave
 from collections.abc import Iterator
+from contextlib import suppress
 from io import BytesIO
 from typing import Any, NamedTuple
 
@@ -67,7 +68,7 @@ def decode(stream: Any, rate: int, most_seconds: float) -> Recording:
     """
     soundfile, soxr = _packages()
     try:
-        file = soundfile.SoundFile(stream)
+        file = soundfile.SoundFile(_Seekable(stream))
     except (soundfile.SoundFileError, OSError, TypeError):
         raise BadFile("no sound can be read from the recording") from None
     with file:
@@ -163,6 +164,25 @@ def check(samples: NDArray[np.int16], rate: int) -> None:
                            else f"the recording is shorter than {LEAST_SECONDS} s")  # fmt: skip
     if np.abs(samples.astype(np.int32)).max() < SILENT * (1 << 15):
         raise BadFile("the recording is silent")
+
+
+class _Seekable:
+    """A stream in which a damaged header may point anywhere, also before the beginning.
+
+    soundfile calls it from C, where an error would be printed and be lost.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        """Go to a place if there is such; return where it then is."""
+        with suppress(ValueError, OSError):
+            self._stream.seek(place, whence)
+        return int(self._stream.tell())
 
 
 def _blocks(file: Any) -> Iterator[NDArray[np.float32]]:

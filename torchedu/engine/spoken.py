@@ -1,10 +1,13 @@
 """Answers typed, spoken and photographed, graded as they come."""
 
+import math
+from collections.abc import Iterator
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from torchedu.batch import SpokenBatch
 from torchedu.domains import Spoken
@@ -18,6 +21,9 @@ from torchedu.metrics.grades import interval
 from torchedu.readers.rows import Rows
 from torchedu.readers.spoken import SpokenBatches, ranges_of, read_answers
 from torchedu.schema import SCORE
+
+MOST_FRAMES = 60_000
+"""Frames of a batch with its padding, where it has several answers: memory goes by these."""
 
 
 class SpokenScore(NamedTuple):
@@ -38,12 +44,13 @@ class SpokenEngine(Engine[Spoken], serves=Spoken):
     """Grades answers typed, spoken and photographed."""
 
     @torch.inference_mode()
-    def grade(self, answers: Rows) -> list[dict[str, SpokenScore]]:
+    def grade(self, answers: Rows, most_seconds: float = math.inf) -> list[dict[str, SpokenScore]]:
         """Grade answers.
 
         Args:
             answers: Each with ``text``, ``audio``, ``image`` or several; see
                 ``readers.spoken.read_answers``.
+            most_seconds: Seconds that their recordings may have together.
 
         Returns:
             Of each answer its scores, by name.
@@ -51,7 +58,11 @@ class SpokenEngine(Engine[Spoken], serves=Spoken):
         Raises:
             DataError: A file cannot be used, or there is nothing; it names the row, from 0.
         """
-        chance_BYK = self.domain.chances(self.batch(answers))
+        batches = self._batches(answers, most_seconds)
+        if not len(batches.rows):
+            return []
+        pieces = _together(batches.lengths(batches.rows))
+        chance_BYK = torch.cat([self.domain.chances(batches(rows)) for rows in pieces])
         low, high = ranges_of(self.companions).T
         value = low + self.domain.values(chance_BYK).double().numpy() * (high - low)
         graded: list[dict[str, SpokenScore]] = [{} for _ in value]
@@ -65,15 +76,18 @@ class SpokenEngine(Engine[Spoken], serves=Spoken):
 
     def batch(self, answers: Rows) -> SpokenBatch:
         """Return the batch that the network reads of answers; see ``grade``."""
+        batches = self._batches(answers)
+        return batches(batches.rows)
+
+    def _batches(self, answers: Rows, most_seconds: float = math.inf) -> SpokenBatches:
         known, how = self.companions, self.companions.reading
-        store = read_answers(answers, known)
+        store = read_answers(answers, known, most_seconds)
         vectors = None if how["encoder"] is None else self._embed(store.all_texts)
         ranges = ranges_of(known)
-        batches = SpokenBatches(
+        return SpokenBatches(
             store, np.full((store.num_answers, len(ranges)), np.nan), ranges,
             self._hears, int(how["frames"]), int(how["text_bytes"]), vectors, self._looks,
         )  # fmt: skip
-        return batches(np.arange(store.num_answers))
 
     @cached_property
     def _embed(self) -> Embedder:
@@ -86,3 +100,14 @@ class SpokenEngine(Engine[Spoken], serves=Spoken):
     @cached_property
     def _looks(self) -> Pixels | PictureStates | None:
         return viewer(self.companions)
+
+
+def _together(length_B: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Yield the answers that are graded at once, in their order; see ``MOST_FRAMES``."""
+    begin, longest = 0, 0
+    for row, length in enumerate(length_B.tolist()):
+        longest = max(longest, length)
+        if row > begin and (row + 1 - begin) * longest > MOST_FRAMES:
+            yield np.arange(begin, row)
+            begin, longest = row, length
+    yield np.arange(begin, len(length_B))

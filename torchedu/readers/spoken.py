@@ -1,5 +1,6 @@
 """From answers typed, spoken and photographed to batches, and from answers in Python to them."""
 
+import math
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -30,6 +31,7 @@ MOST_SECONDS = 600.0
 """A longer recording is no answer."""
 PLACE = 64
 """Pixels that cost about as much as a frame."""
+SOME = "Each row has a text, a recording, a photograph, or more."
 
 
 class SpokenBatches:
@@ -176,7 +178,7 @@ class SpokenBatches:
         return byte_BU
 
 
-def read_answers(rows: Rows, known: Companions) -> SpokenStore:
+def read_answers(rows: Rows, known: Companions, most_seconds: float = math.inf) -> SpokenStore:
     """Read answers that are to be graded.
 
     Args:
@@ -184,6 +186,7 @@ def read_answers(rows: Rows, known: Companions) -> SpokenStore:
             are the path of a file, the bytes of one, or for ``audio`` a pair of samples (numbers in
             -1..1, or int16) and their rate, for ``image`` pixels (uint8).
         known: What the weights of the network that grades them belong to.
+        most_seconds: Seconds that all recordings may have together.
 
     Returns:
         A store in memory.
@@ -194,26 +197,31 @@ def read_answers(rows: Rows, known: Companions) -> SpokenStore:
     """
     how, names = known.reading, [kind.column for kind in ATTACHED]
     columns = columns_of(rows, (), ("text", *names))
+    if not columns:
+        refuse(0, "audio", None, SOME)
     size = max(map(len, columns.values()), default=0)
     none: list[Any] = [None] * size
     texts = texts_of(columns.get("text", none), "text", required=False)
     reader = None if how.get("ocr") is None else ocr_reader(str(how["ocr"]))
     kept: dict[Attached, list[NDArray[Any]]] = {kind: [] for kind in ATTACHED}
     which = {kind.noun: np.full(size, -1) for kind in ATTACHED}
+    left = most_seconds
     for row in range(size):
         for kind in ATTACHED:
             given = columns.get(kind.column, none)[row]
             if given is None or (isinstance(given, str) and not given):
                 continue
-            content = _content(kind, given, how, row)
+            content = _content(kind, given, how, row, min(MOST_SECONDS, left))
             if kind is PHOTOGRAPH:
                 if reader and not texts[row]:
                     texts[row] = reader(content)
                 content = photographs.shrunk(content, _side(how))
+            else:
+                left -= len(content) / int(how["rate"])
             which[kind.noun][row] = len(kept[kind])
             kept[kind].append(content)
         if not texts[row] and all(own[row] < 0 for own in which.values()):
-            refuse(row, "audio", None, "Each row has a text, a recording, a photograph, or more.")
+            refuse(row, "audio", None, SOME)
     scores = list(known.vocabulary[SCORE])
     values: Mapping[str, Any] = which | {f"{SCORE}.{name}": np.full(size, np.nan)
                                          for name in scores}  # fmt: skip
@@ -227,21 +235,25 @@ def _side(how: Mapping[str, Any]) -> int:
     return int(how.get("kept_side", KEPT_SIDE))
 
 
-def _content(kind: Attached, given: Any, how: Mapping[str, Any], row: int) -> NDArray[Any]:
+def _content(
+    kind: Attached, given: Any, how: Mapping[str, Any], row: int, most_seconds: float
+) -> NDArray[Any]:
     """Return the samples or pixels of what stands for a recording or a photograph."""
     if kind is PHOTOGRAPH and how.get("pixels") is None:
         refuse(row, kind.column, type(given).__name__, "The network never saw photographs.")
     try:
         if isinstance(given, bytes):
-            return _decoded(kind, BytesIO(given), how)
+            return _decoded(kind, BytesIO(given), how, most_seconds)
         if isinstance(given, str | Path):
             with Path(given).open("rb") as stream:
-                return _decoded(kind, stream, how)
+                return _decoded(kind, stream, how, most_seconds)
         if kind is PHOTOGRAPH:
             if np.ndim(given) < 2:
                 raise TypeError
             return photographs.from_pixels(np.asarray(given), _largest(how))
         samples, own = given
+        if len(samples) > most_seconds * int(own):
+            raise BadFile("the recording is too long")
         return audio.from_samples(np.asarray(samples), int(own), int(how["rate"]))
     except OSError as error:
         refuse(row, kind.column, str(given), f"It cannot be read: {error.strerror or error}.")
@@ -254,10 +266,12 @@ def _content(kind: Attached, given: Any, how: Mapping[str, Any], row: int) -> ND
                f"Give a path, the bytes of a file, or {whole}.")  # fmt: skip
 
 
-def _decoded(kind: Attached, stream: Any, how: Mapping[str, Any]) -> NDArray[Any]:
+def _decoded(
+    kind: Attached, stream: Any, how: Mapping[str, Any], most_seconds: float
+) -> NDArray[Any]:
     if kind is PHOTOGRAPH:
         return photographs.decode(stream, _largest(how)).pixels
-    return audio.decode(stream, int(how["rate"]), MOST_SECONDS).samples
+    return audio.decode(stream, int(how["rate"]), most_seconds).samples
 
 
 def _largest(how: Mapping[str, Any]) -> int:

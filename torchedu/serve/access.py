@@ -24,8 +24,8 @@ WRITE, READ, OVERRULE, ADMIN = SCOPES = ("write", "read", "overrule", "admin")
 what was done, export and forget students."""
 MARK = "tedu_"
 """Begins every key, so that one that leaked is found in texts."""
-TEXTS = ("grade", "tag", "explain")
-"""Verbs that are about a text sent along, and so about nobody whom the service knows."""
+TEXTS = ("grade", "grade_spoken", "tag", "explain")
+"""Verbs that are about what is sent along, and so about nobody whom the service knows."""
 NEEDS = {
     "post": WRITE, "record": WRITE, "void": WRITE, "overrule": OVERRULE, "metrics": ADMIN,
     "acts": ADMIN, "forgetting": ADMIN, "forget": ADMIN, "export": ADMIN, "versions": ADMIN,

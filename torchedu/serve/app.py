@@ -35,6 +35,7 @@ from torchedu.serve.login import Issuer, is_token
 from torchedu.serve.problems import MEDIA_TYPE, Problem
 from torchedu.serve.records import DEFINITIONS
 from torchedu.serve.service import Reply
+from torchedu.serve.spoken_routes import routes as spoken_routes
 from torchedu.serve.text_bodies import Sentences, Texts, Wanted, plain
 from torchedu.serve.texts import TextRuns
 from torchedu.serve.version_routes import add_versions
@@ -42,6 +43,8 @@ from torchedu.serve.wire import Ask
 
 LIMIT = 2**20
 """Bytes of a body."""
+AUDIO_LIMIT = 600.0
+"""Seconds of the recordings of a request."""
 HEADERS = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
     HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": "1"},
@@ -61,17 +64,19 @@ def create_app(
     forgetter: Forgetter | None = None,
     retain: int | None = None,
     login: Login | None = None,
+    audio_limit: float = AUDIO_LIMIT,
 ) -> FastAPI:
     """Return the application.
 
     Args:
         ask: Puts a message to the service.
-        texts: The runs that read texts; none where it is None.
+        texts: The runs that read what is sent; none where it is None.
         limit: Most bytes of a body.
         issuer: Whose tokens are taken beside keys; nobody's where it is None.
         forgetter: Forgets students beside the service's file too; the file alone where it is None.
         retain: Milliseconds after a student's last event at which the student is forgotten.
         login: How people log in with a browser; not where it is None.
+        audio_limit: Most seconds of the recordings of a request.
     """
 
     @asynccontextmanager
@@ -233,6 +238,7 @@ def create_app(
             known = reply.body["skills"]
         return await read(request, "explain", run, wanted.asked(known))
 
+    app.include_router(spoken_routes(read, audio_limit))
     app.include_router(xapi.routes(put))
     app.include_router(duty_routes(asked))
     add_versions(app, asked)

@@ -1,4 +1,4 @@
-"""Bodies read as JSON, alike on all routes: numbers that are some, and whole characters alone."""
+"""Bodies read alike on all routes: JSON of numbers that are some, and of whole characters alone."""
 
 import json
 from collections.abc import Callable, Coroutine
@@ -41,8 +41,8 @@ class _Strict(Request):
         return parse(await self.body())
 
 
-class StrictRoute(APIRoute):
-    """A route whose body is JSON, read by ``parse``, whatever its sender calls it.
+class OwnSiteRoute(APIRoute):
+    """A route whose handler reads the body itself.
 
     What a page of another site has a browser send, without a key, is refused: a browser asks before
     it sends what is called JSON, and it would not ask here. The service's own pages are those of
@@ -53,7 +53,7 @@ class StrictRoute(APIRoute):
         """Return what answers a request."""
         handle = super().get_route_handler()
 
-        async def strict(request: Request) -> Response:
+        async def own(request: Request) -> Response:
             origin, host = (request.headers.get(name, "") for name in ("origin", "host"))
             if (
                 request.method not in ("GET", "HEAD")
@@ -68,8 +68,20 @@ class StrictRoute(APIRoute):
                     "Send it from a program, or with a key: torchedu keys add --help.",
                     field="Origin",
                 )
-            headers = [(k, v) for k, v in request.scope["headers"] if k != b"content-type"]
-            headers.append((b"content-type", b"application/json"))
-            return await handle(_Strict({**request.scope, "headers": headers}, request.receive))
+            return await handle(self.as_read(request))
 
-        return strict
+        return own
+
+    def as_read(self, request: Request) -> Request:
+        """Return a request as the handler reads it."""
+        return request
+
+
+class StrictRoute(OwnSiteRoute):
+    """A route whose body is JSON, read by ``parse``, whatever its sender calls it."""
+
+    def as_read(self, request: Request) -> Request:
+        """Return a request whose body is called JSON."""
+        headers = [(k, v) for k, v in request.scope["headers"] if k != b"content-type"]
+        headers.append((b"content-type", b"application/json"))
+        return _Strict({**request.scope, "headers": headers}, request.receive)

@@ -26,7 +26,7 @@ from fastapi import FastAPI
 from torchedu.domains import Domain
 from torchedu.errors import ConfigError, TorcheduError
 from torchedu.serve.access import Access, Keys
-from torchedu.serve.app import LIMIT, create_app
+from torchedu.serve.app import AUDIO_LIMIT, LIMIT, create_app
 from torchedu.serve.browser_login import Login
 from torchedu.serve.forgetter import Forgetter
 from torchedu.serve.forwarding import address_of, forward
@@ -74,6 +74,7 @@ class Settings:
     shards: int | None = None
     synchronous: Synchronous = "FULL"
     body_limit: int = LIMIT
+    audio_limit: float = AUDIO_LIMIT
     rate: float | None = None
     prerequisites: str | None = None
     forward: str | None = None
@@ -248,8 +249,9 @@ def app_for(
     """Return what speaks HTTP; see ``create_app``."""
     texts = TextRuns(opened.domains, opened.at)
     return create_app(
-        ask, texts, settings.body_limit, settings.issuer, forgetter, retain, settings.login
-    )
+        ask, texts, settings.body_limit, settings.issuer, forgetter, retain, settings.login,
+        settings.audio_limit,
+    )  # fmt: skip
 
 
 def _follow(

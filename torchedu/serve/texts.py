@@ -1,4 +1,4 @@
-"""Runs that read texts: essays graded, lessons tagged, problems explained, as they are sent.
+"""Runs that read what is sent: essays and speech graded, lessons tagged, problems explained.
 
 They keep nothing of anybody, so that each process that speaks HTTP has its own, opened when it is
 first asked: what a GPU holds does not outlive a fork.
@@ -10,13 +10,15 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from torchedu.domains import Domain, Explanation, Grading, Lessons
+from torchedu.domains import Domain, Explanation, Grading, Lessons, Spoken
 from torchedu.engine.engine import Engine, engine_of
 from torchedu.engine.opening import open_task
 from torchedu.errors import TorcheduError, allowed
 from torchedu.serve.problems import Problem
 
-VERBS: dict[type[Domain], str] = {Grading: "grade", Lessons: "tag", Explanation: "explain"}
+VERBS: dict[type[Domain], str] = {
+    Grading: "grade", Lessons: "tag", Explanation: "explain", Spoken: "grade_spoken",
+}  # fmt: skip
 """What is asked of each task."""
 
 
@@ -35,14 +37,22 @@ def _explained(engine: Any, **asked: Any) -> str:
     return str(engine.explain(**asked))
 
 
+def _heard(engine: Any, **asked: Any) -> list[dict[str, Any]]:
+    return [
+        {"scores": {name: score._asdict() for name, score in scores.items()}}
+        for scores in engine.grade(**asked)
+    ]
+
+
 ANSWERS: dict[str, tuple[str, Callable[..., Any]]] = {
     "grade": ("grades", _graded), "tag": ("tags", _tagged), "explain": ("text", _explained),
+    "grade_spoken": ("grades", _heard),
 }  # fmt: skip
 """What the answer is called, and how it is made."""
 
 
 class TextRuns:
-    """The runs of one process that read texts.
+    """The runs of one process that read what is sent.
 
     Args:
         domains: Their tasks, by the names of the runs.
