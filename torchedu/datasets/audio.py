@@ -174,9 +174,7 @@ class _Seekable:
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+        self.read, self.readinto, self.tell = stream.read, stream.readinto, stream.tell
 
     def seek(self, place: int, whence: int = 0) -> int:
         """Go to a place if there is such; return where it then is."""
