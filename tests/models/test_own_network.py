@@ -101,7 +101,7 @@ def test_batches_carry_what_it_reads_and_another_network_pays_nothing(second_tri
     assert None not in (batch.time_BL, batch.response_time_BL, batch.attempt_BL)
     task = KnowledgeTracing(torchedu.DKT, data.num_items, data.num_skills)
     task.agree(data, training=True)
-    assert next(iter(data.train_dataloader()))[7:] == (None,) * 5
+    assert {*next(iter(data.train_dataloader()))[7:]} == {None}
 
 
 class ReadsTheWeather(TimedGRU):
