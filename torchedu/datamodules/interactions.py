@@ -38,8 +38,8 @@ MOST_WINDOWS = 64
 """Windows in a batch whose size nobody said."""
 HELD = 1 << 30
 """Bytes that what came before all answers may take; of more it is found for each batch."""
-COUNTED = 50_000
-"""Students whose answers are counted at a time."""
+COUNTED, ANSWERS = 50_000, 500_000
+"""Students whose answers are counted at a time, and about as many of these answers."""
 
 
 class Interactions(DataModule):
@@ -182,9 +182,11 @@ class Interactions(DataModule):
         names = self.store.vocabulary[ITEM]
         times = np.zeros(len(names), np.int64)
         for first in range(0, len(train.student), COUNTED):
-            some = slice(first, first + COUNTED)
-            index, _ = stretch_index(offsets[train.student[some]], train.stop[some])
-            times += np.bincount(self.store.item[index], minlength=len(times))
+            stop = train.stop[first : first + COUNTED]
+            begin = offsets[train.student[first : first + COUNTED]]
+            for some in np.array_split(np.arange(len(stop)), 1 + int(stop.sum()) // ANSWERS):
+                index, _ = stretch_index(begin[some], stop[some])
+                times += np.bincount(self.store.item[index], minlength=len(times))
         mine = np.zeros(self.num_items, np.float32)
         np.add.at(mine, names.translation(self.vocabulary[ITEM]), times)
         return mine
