@@ -20,10 +20,10 @@ holds most, and of all together.
 import filecmp
 import json
 import os
+import shutil
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -38,8 +38,6 @@ from harness import Goal, Job
 
 ANSWERS_EACH, CORES = 84, 2
 CLASS = ("--answers", str(ANSWERS_EACH), "--truth", "false", "--processes", str(CORES))
-STEP = 10_000
-"""Answers of a step of training."""
 TURNS = 5
 """Processes that train a part of an epoch, one after the other."""
 RATE = 1.5e6
@@ -220,74 +218,39 @@ def imported(size: Size) -> tuple[list[Goal], Any]:
     return [Goal(f"ten.import{size.suffix}", round(rate), must, holds)], kept
 
 
-def train(store: str, run: str, place: float, answers: int, turn: int, turns: int) -> None:
-    """Train a turn of a part of an epoch, with the last turn's weights; print what it took."""
-    import torch
-
-    import torchedu
-    from torchedu import models
-
-    torch.set_num_threads(1)
-    warnings.filterwarnings("ignore")
-    begin = time.process_time()
-    data = torchedu.Interactions(store, batch_size=1, context=0, val=0.001, test=0.001)
-    data.batch_size = max(1, round(STEP / data.store.num_answers * data.steps_per_epoch))
-    task = torchedu.KnowledgeTracing(models.DKT, data.num_items, data.num_skills)
-    task.agree(data, training=True)
-    weights = Path(run) / "weights.pt"
-    if weights.exists():
-        task.load_state_dict(torch.load(weights, weights_only=True))
-    loader = data.train_dataloader()
-    steps = max(2, round(answers / STEP / turns))
-    first = int(place * max(0, len(loader) - steps * turns)) + turn * steps
-    loader.load_state_dict({**loader.state_dict(), "batches": first})
-    task.train()
-    optimizer = task.configure_optimizers()
-    ready, trained, clock = time.process_time(), 0, time.perf_counter()
-    for number, batch in enumerate(loader):
-        if number == steps:
-            break
-        optimizer.zero_grad()
-        with torch.autocast("cpu", torch.bfloat16):
-            loss = task.training_step(batch, number)
-        loss.backward()
-        optimizer.step()
-        trained += int(batch.scored_BL.sum())
-    cpu, seconds = time.process_time() - ready, time.perf_counter() - clock
-    torch.save(task.state_dict(), weights)
-    told = {
-        "first_step": first, "steps": steps, "of": len(loader), "answers": trained,
-        "ready_cpu_seconds": round(ready - begin, 1), "cpu_seconds": round(cpu, 1),
-        "seconds": round(seconds, 1), "answers_a_cpu_second": round(trained / cpu),
-        "loss": round(float(loss), 4),
-    }  # fmt: skip
-    print(json.dumps(told))
-
-
 def _trained(
     store: Path, run: Path, place: float, answers: int, turn: int = 0, turns: int = 1
 ) -> dict[str, Any]:
     run.mkdir(exist_ok=True)
     words = f"{str(store)!r}, {str(run)!r}, {place}, {answers}, {turn}, {turns}"
-    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import ten_million; "
-    ran = watched([sys.executable, "-c", f"{code}ten_million.train({words})"])
+    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); "
+    code += f"import ten_million_epoch as epoch; epoch.train({words})"
+    # The C library takes large blocks off its heap once it has met some, and keeps what is free.
+    ran = watched(["env", "MALLOC_MMAP_THRESHOLD_=16777216", sys.executable, "-c", code])
     told = {**json.loads(ran.done.output.splitlines()[-1]), "mib": round(ran.most)}
     print(f"  {told}", flush=True)
     return told
 
 
 def epoch(size: Size) -> tuple[list[Goal], Any]:
-    """Train the first, a middle and the last part of an epoch."""
+    """Train the first, a middle and the last part of an epoch.
+
+    What was trained stays in the folder until all is: a campaign that was broken off goes on.
+    """
     from torchedu.datasets import AnswerStore
 
     if not size.store.exists():
         simulated(size)
-    with tempfile.TemporaryDirectory() as scratch:
-        run = Path(scratch) / "run"
-        turns = [
-            [_trained(size.store, run, place, size.part, turn, TURNS) for place in (0.0, 0.5, 1.0)]
-            for turn in range(TURNS)
-        ]
+    run = folder() / f"{size.students}-epoch.run"
+    kept = run / "turns.json"
+    done: list[dict[str, Any]] = json.loads(kept.read_text()) if kept.exists() else []
+    places = (0.0, 0.5, 1.0)
+    while len(done) < len(places) * TURNS:
+        turn, place = divmod(len(done), len(places))
+        done.append(_trained(size.store, run, places[place], size.part, turn, TURNS))
+        kept.write_text(json.dumps(done))
+    shutil.rmtree(run)
+    turns = [done[place :: len(places)] for place in range(len(places))]
     parts = [
         {
             "answers": sum(turn["answers"] for turn in part),
@@ -296,7 +259,7 @@ def epoch(size: Size) -> tuple[list[Goal], Any]:
             "mib": max(turn["mib"] for turn in part),
             "turns": part,
         }
-        for part in zip(*turns, strict=True)
+        for part in turns
     ]
     rates = [round(part["answers"] / part["cpu_seconds"]) for part in parts]
     answers = AnswerStore(size.store).num_answers
@@ -326,7 +289,7 @@ def linear(size: Size) -> tuple[list[Goal], Any]:
     for _ in range(3):
         for name, store in (("large", size.store), ("small", small)):
             with tempfile.TemporaryDirectory() as scratch:
-                part = _trained(store, Path(scratch) / "run", 0.5, size.part // 50)
+                part = _trained(store, Path(scratch) / "run", 0.5, max(200_000, size.part // 50))
             rates[name].append(part["answers_a_cpu_second"])
     more = float(np.median(rates["small"]) / np.median(rates["large"])) - 1
     must = "an answer costs at most 10 % more than of a hundredth of the students"
