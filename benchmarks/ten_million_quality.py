@@ -4,8 +4,8 @@
 
 The network is DKT whose input and output are the questions themselves, as in the paper where no
 skills are written down: over skills alone it would not see how hard a question is. It is trained by
-the plain loop of ``ten_million_epoch.train`` on whole histories; each call of ``train`` takes a part of
-the steps, in a process of its own, and goes on to the bit where the last one stood.
+the plain loop of ``ten_million_epoch.train`` on whole histories; each call of ``part`` takes a part
+of the steps, in a process of its own, and goes on to the bit where the last one stood.
 """
 
 import json
