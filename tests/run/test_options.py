@@ -10,6 +10,7 @@ from lightning import Trainer
 from lightning.pytorch.accelerators import MPSAccelerator
 
 from torchedu.cli import main
+from torchedu.datasets.examples import write_example
 from torchedu.run.options import NEEDED, NOTHING, RANGES
 
 REFUSED: dict[str, tuple[str, ...]] = {
@@ -95,11 +96,41 @@ def test_it_says_what_is_wrong_in_the_words_of_who_gave_it(
     assert told in "\n".join(fit(class_store, f"--trainer.{word}")[1])
 
 
+def test_a_scheduler_that_says_nothing_is_named_under_every_strategy(class_store: Path) -> None:
+    for strategy in ("ddp", "dp"):
+        words = (f"--trainer.strategy={strategy}", "--trainer.plugins=SLURMEnvironment")
+        code, lines = fit(class_store, *words)
+        assert (code, len(lines)) == (2, 2)
+        assert "a scheduler began this process" in lines[0]
+
+
 def test_a_callback_with_a_name_of_an_enumeration_is_kept_and_read_again(class_store: Path) -> None:
     word = "--trainer.callbacks=lightning.pytorch.callbacks.Timer"
     assert fit(class_store, word, "--trainer.max_epochs=1", "--run=timed")[0] == 0
     again = ["fit", "--config", "timed/config.yaml", "--run", "again"]
     assert main(again) == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--trainer.profiler=pytorch", "--trainer.limit_predict_batches=1"),
+        ("--trainer.limit_predict_batches=0.01",),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:The PyTorch Profiler default schedule")
+def test_what_goes_together_goes_to_its_end(words: tuple[str, ...], class_store: Path) -> None:
+    assert fit(class_store, *words) == (0, [])
+
+
+@pytest.mark.parametrize("task", ["CourseRecommendation", "AtRisk"])
+def test_a_network_of_narrow_numbers_is_scored_in_all_ways(task: str) -> None:
+    kind = {"CourseRecommendation": "enrolments", "AtRisk": "events"}[task]
+    write_example(kind, Path("data.csv"))
+    net = {"CourseRecommendation": ["--model.net", "MF"], "AtRisk": ["--model.net.members", "1"]}
+    words = ["--data.path", "data.csv", "--model", task, *net[task], "--model.net.dim", "4"]
+    words += ["--trainer.accelerator", "cpu", "--trainer.max_epochs", "1"]
+    assert main(["fit", *words, "--trainer.precision", "bf16-true"]) == 0
 
 
 def test_what_is_checked_are_the_trainers_options() -> None:

@@ -9,7 +9,7 @@ import platform
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -81,6 +81,7 @@ def predicted(
     if part is not None:  # it is to be scored
         data.leave_out(task.people, part)
     with ExitStack() as stack:
+        stack.enter_context(_as_it_was(task))
         shard = _Shard(stack)
         # Data first: the task's own hooks look for it, and a loader is built after they ran.
         trainer.datamodule, data.trainer = data, trainer  # type: ignore[attr-defined]
@@ -107,6 +108,22 @@ def predicted(
             }
         whole = {name: _mapped(folder / name, column) for name, column in columns.items()}
         return _ordered(folder, whole, task.keys or tuple(whole)[:1])
+
+
+@contextmanager
+def _as_it_was(task: Task) -> Iterator[None]:
+    """Give a network's numbers their kinds back, which a trainer's precision changes for good.
+
+    What is asked of the network after it was scored, without a trainer, comes in float32.
+    """
+    tensors = [*task.parameters(), *task.buffers()]
+    kinds = [tensor.dtype for tensor in tensors]
+    try:
+        yield
+    finally:
+        for tensor, kind in zip(tensors, kinds, strict=True):
+            if tensor.dtype != kind:
+                tensor.data = tensor.data.to(kind)
 
 
 def _give_back_what_is_freed() -> None:

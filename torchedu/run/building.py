@@ -28,6 +28,7 @@ from torchedu.run.asked import FEATURES, SameWords, asked_before, asked_of, go_o
 from torchedu.run.config import KeptConfig, RunConfig
 from torchedu.run.logs import log_of
 from torchedu.run.options import WRONG_HERE, check_options, check_scored
+from torchedu.run.profiler import StepsProfiler
 from torchedu.run.start import PATIENCE
 from torchedu.run.trainers import passes, patience_for, training_callbacks
 from torchedu.run_folder import RunFolder
@@ -171,6 +172,8 @@ def _trainer(
         _be_patient(config, patience_for(asked["max_epochs"]))
     elif config.trains and asked["max_steps"] == -1:
         more["max_epochs"] = _epochs(config, data, enough)
+    if asked["profiler"] == "pytorch":
+        more["profiler"] = StepsProfiler()
     plugins = asked["plugins"] or []
     plugins = [*plugins] if isinstance(plugins, list) else [plugins]
     if asked["sync_batchnorm"] and device_kind(where) == "cpu":
@@ -179,6 +182,7 @@ def _trainer(
         plugins.append(VerifiedCheckpointIO(None if resume is None else resume.checkpoint))
     try:
         trainer = config.instantiate_trainer(**more, plugins=plugins)
+        _ = trainer.is_global_zero  # as a scheduler's variables have it
     except KeyError as error:  # of the environment
         raise ConfigError(
             f"a scheduler began this process, and {error} is not set.",
