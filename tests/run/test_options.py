@@ -116,6 +116,8 @@ def test_a_callback_with_a_name_of_an_enumeration_is_kept_and_read_again(class_s
     [
         ("--trainer.profiler=pytorch", "--trainer.limit_predict_batches=1"),
         ("--trainer.limit_predict_batches=0.01",),
+        ("--trainer.val_check_interval=00:00:00:01",),
+        ("--trainer.val_check_interval=00:01:00:00",),
     ],
 )
 @pytest.mark.filterwarnings("ignore:The PyTorch Profiler default schedule")

@@ -192,6 +192,8 @@ def _trainer(
         raise ConfigError(
             f"the trainer cannot be built: {error}", "Options: torchedu fit --help trainer"
         ) from None
+    # Where it is a time Lightning leaves this out, and its own early stopping asks for it.
+    vars(trainer).setdefault("val_check_interval", None)
     if config.trains:
         check_batch(data.batch_size, trainer)
         check_scored(data, trainer)

@@ -142,7 +142,7 @@ def check_scored(data: DataModule, trainer: Trainer) -> None:
                 "⟦trainer.max_time⟧ is over before training begins.",
                 "Give days, hours, minutes and seconds, such as 00:02:00:00 for two hours.",
             )
-    steps, interval = trainer.max_steps, vars(trainer).get("val_check_interval")  # or a time
+    steps, interval = trainer.max_steps, trainer.val_check_interval  # None: a time
     if 0 < steps < data.steps_per_epoch and interval == 1.0 and trainer.limit_train_batches == 1.0:
         raise ConfigError(
             f"⟦trainer.max_steps⟧ of {steps} end before the first of {data.steps_per_epoch} steps' "
