@@ -291,9 +291,20 @@ def linear(size: Size) -> tuple[list[Goal], Any]:
             with tempfile.TemporaryDirectory() as scratch:
                 part = _trained(store, Path(scratch) / "run", 0.5, max(200_000, size.part // 50))
             rates[name].append(part["answers_a_cpu_second"])
+    others = {}
+    for students in (10_000, 1_000_000):
+        if students < size.students:
+            store = folder() / f"{students}.store"
+            if not store.exists():
+                harness.run([*command[:3], store, "--students", str(students), *CLASS])
+            with tempfile.TemporaryDirectory() as scratch:
+                part = _trained(store, Path(scratch) / "run", 0.5, max(200_000, size.part // 50))
+            others[students] = [part["answers_a_cpu_second"]]
     more = float(np.median(rates["small"]) / np.median(rates["large"])) - 1
     must = "an answer costs at most 10 % more than of a hundredth of the students"
-    return [Goal(f"ten.linear{size.suffix}", round(more, 4), must, more <= 0.1)], {"rates": rates}
+    return [Goal(f"ten.linear{size.suffix}", round(more, 4), must, more <= 0.1)], {
+        "rates": rates, "by_students": others
+    }  # fmt: skip
 
 
 def quality(size: Size) -> tuple[list[Goal], Any]:

@@ -5,10 +5,11 @@ import io
 from pathlib import Path
 
 import pytest
+from jsonargparse import ArgumentParser
 
 from torchedu.cli import main
 from torchedu.errors import ConfigError
-from torchedu.parsing import run_functions
+from torchedu.parsing import run_functions, whole_first
 
 
 @pytest.fixture(autouse=True)
@@ -217,3 +218,19 @@ def test_help_of_a_function_is_its_docstring(capsys: pytest.CaptureFixture[str])
     said = capsys.readouterr().out
     assert "Say hello" in said
     assert "Whom to greet" in said
+
+
+def test_a_number_of_batches_is_whole_and_a_share_is_not_whichever_kind_a_union_names_first() -> (
+    None
+):
+    class Limited:
+        def __init__(self, first: float | int | None = None, last: int | float | str = 1) -> None:
+            pass
+
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(Limited, "of")
+    whole_first(parser)
+    for given, meant in (("1", int), ("60", int), ("1.0", float), ("0.5", float)):
+        read = parser.parse_args([f"--of.first={given}", f"--of.last={given}"]).of
+        assert (type(read.first), type(read.last)) == (meant, meant)
+    assert parser.parse_args(["--of.last=00:01:00:00"]).of.last == "00:01:00:00"

@@ -3,13 +3,14 @@
 import difflib
 import inspect
 import json
+import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, reduce
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
 
 from jsonargparse import ArgumentParser, auto_cli
 
@@ -169,6 +170,19 @@ def _own_options(kind: type) -> dict[str, object]:
     """Return the arguments of a class that have a default, and it."""
     given = inspect.signature(kind).parameters.values()
     return {a.name: a.default for a in given if a.default is not inspect.Parameter.empty}
+
+
+def whole_first(parser: ArgumentParser) -> None:
+    """Have a parser read 1 as a whole number wherever an option may be a share too, and 1.0 is all.
+
+    Python keeps one of two unions that differ in their order alone, so that the kind which is
+    tried first would be that of whatever was imported first.
+    """
+    for action in parser._actions:
+        kinds = get_args(vars(action).get("_typehint"))
+        if {int, float} <= set(kinds):
+            ordered = sorted(kinds, key=lambda kind: kind is not int)
+            vars(action)["_typehint"] = reduce(operator.or_, ordered)
 
 
 def option_names(parser: ArgumentParser) -> list[str]:

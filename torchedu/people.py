@@ -11,7 +11,7 @@ import io
 import secrets
 import unicodedata
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from torchedu.errors import CheckpointError
-from torchedu.files import write_whole
+from torchedu.files import whole
 
 _DAMAGE = (ValueError, KeyError, TypeError, OSError, EOFError, MemoryError, OverflowError)
 BYTES = 8
@@ -84,17 +84,11 @@ class People(NamedTuple):
             before: Those of the network that training began with, who are kept.
         """
         key = before.key if before else secrets.token_bytes(16)
-        exact, folded = (
-            {part: _digests(key, names, fold) for part, (names, _) in parts.items()}
-            for fold in (False, True)
-        )
-        exact_count, folded_count = (
-            len(np.unique(np.concatenate([*digests.values()]))) for digests in (exact, folded)
-        )
-        fold = before.folded if before else exact_count == folded_count
+        both = {part: _both(key, names) for part, (names, _) in parts.items()}
+        fold = before.folded if before else _as_many(list(both.values()))
         known = {}
         for part, (_, stop) in parts.items():
-            digest = (folded if fold else exact)[part]
+            digest = both.pop(part)[fold]  # of millions, no copy is held longer than needed
             some = [(digest, stop), *([before._asdict()[part]] if before else [])]
             known[part] = Known.of(*(np.concatenate(column) for column in zip(*some, strict=True)))
         return cls(key, known["train"], known["val"], fold)
@@ -118,11 +112,10 @@ class People(NamedTuple):
             for part, some in (("train", self.train), ("val", self.val))
             for name, column in some._asdict().items()
         }
-        whole = io.BytesIO()
         key = np.frombuffer(self.key, np.uint8)
-        np.savez(whole, key=key, folded=np.array(self.folded), **columns)
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(file, whole.getvalue())
+        with whole(file) as part, part.open("wb") as written:
+            np.savez(written, key=key, folded=np.array(self.folded), **columns)
 
     @classmethod
     def read(cls, file: Path) -> Self:
@@ -159,9 +152,35 @@ class People(NamedTuple):
 def _digests(key: bytes, names: Iterable[str], folded: bool) -> NDArray[np.uint64]:
     digests = bytearray()  # of millions of names a list would take many times as much
     for name in names:
-        text = (_folded(name) if folded else name).encode("utf-8", "replace")
-        digests += hashlib.blake2b(text, key=key, digest_size=BYTES).digest()
+        digests += _digest(key, _folded(name) if folded else name)
     return np.frombuffer(digests, np.uint64)
+
+
+def _digest(key: bytes, name: str) -> bytes:
+    text = name.encode("utf-8", "replace")
+    return hashlib.blake2b(text, key=key, digest_size=BYTES).digest()
+
+
+def _both(key: bytes, names: Iterable[str]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Return the digests of names as they stand and folded: one array where all are the same."""
+    exact, folded = bytearray(), None
+    for name in names:
+        digest, text = _digest(key, name), _folded(name)
+        if text != name and folded is None:
+            folded = exact[:]
+        exact += digest
+        if folded is not None:
+            folded += digest if text == name else _digest(key, text)
+    stand = np.frombuffer(exact, np.uint64)
+    return stand, stand if folded is None else np.frombuffer(folded, np.uint64)
+
+
+def _as_many(both: Sequence[tuple[NDArray[np.uint64], NDArray[np.uint64]]]) -> bool:
+    """Say whether folded names are as many as those that stand."""
+    if all(exact is folded for exact, folded in both):
+        return True
+    exact, folded = (len(np.unique(np.concatenate(each))) for each in zip(*both, strict=True))
+    return exact == folded
 
 
 def _folded(name: str) -> str:

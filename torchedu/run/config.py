@@ -18,7 +18,7 @@ from torchedu.datamodules.base import DataModule
 from torchedu.domains.building import check_arguments, class_by_path, class_path
 from torchedu.errors import CheckpointError, ConfigError
 from torchedu.files import write_whole
-from torchedu.parsing import LOGS, TwoLineErrors
+from torchedu.parsing import LOGS, TwoLineErrors, whole_first
 from torchedu.ranges import SEED, check_range
 from torchedu.run.asked import is_free
 from torchedu.run.start import PATIENCE as START_TIMEOUT
@@ -212,6 +212,7 @@ class RunConfig(LightningCLI):
     def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add trainer, task and data, with torchedu's defaults."""
         parser.add_lightning_class_args(Trainer, "trainer")
+        whole_first(parser)
         parser.set_defaults({f"trainer.{k}": v for k, v in self.trainer_defaults.items()})
         parser.add_lightning_class_args(DataModule, "data", subclass_mode=True)
         usual = self.task.usual.get("data", DEFAULT_TASK.usual["data"])
