@@ -59,7 +59,7 @@ DOORS = {
     "run": "threads report evaluation strategies metrics_log checkpoints callbacks tasks "
     "datamodules domains parsing ranges permissions strict stages bounded run_folder jsonargparse "
     "lightning torch",
-    "prediction": "tasks datamodules engine metrics readers features datasets ranks batch "
+    "prediction": "tasks datamodules engine metrics readers features datasets ranks ranges batch "
     "permissions schema sections run_folder lightning numpy pyarrow rich torch",
     "evaluation": "prediction tasks datamodules metrics baselines features datasets companions "
     "schema stages sections run_folder lightning numpy",

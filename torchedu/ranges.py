@@ -126,3 +126,20 @@ def check_heads(dim: int, heads: int, halves: bool = False) -> None:
             f"⟦model.net.dim⟧ is {dim} and ⟦model.net.heads⟧ {heads}.",
             f"⟦model.net.dim⟧ is {'even and ' * halves}a multiple of ⟦model.net.heads⟧.",
         )
+
+
+def check_whole(limit: object) -> None:
+    """Refuse to score some batches of a part, beside baselines that say all of it.
+
+    Args:
+        limit: ``limit_predict_batches`` of the trainer.
+
+    Raises:
+        ConfigError: It is not all of them.
+    """
+    if limit is not None and not (isinstance(limit, float) and limit == 1):
+        raise ConfigError(
+            f"⟦trainer.limit_predict_batches⟧ is {limit}, and a part is scored as a whole.",
+            "Leave it out; ⟦data.test⟧ makes the part smaller, and ⟦trainer.fast_dev_run⟧ true "
+            "tries a training without scores.",
+        )

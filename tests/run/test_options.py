@@ -104,6 +104,14 @@ def test_a_scheduler_that_says_nothing_is_named_under_every_strategy(class_store
         assert "a scheduler began this process" in lines[0]
 
 
+@pytest.mark.parametrize("limit", ["1", "60", "0.5"])
+def test_a_part_is_scored_as_a_whole(limit: str, class_store: Path) -> None:
+    code, lines = fit(class_store, f"--trainer.limit_predict_batches={limit}", "--run=some")
+    assert (code, len(lines)) == (2, 2)
+    assert "a part is scored as a whole" in lines[0]
+    assert not Path("some").exists()
+
+
 def test_a_callback_with_a_name_of_an_enumeration_is_kept_and_read_again(class_store: Path) -> None:
     word = "--trainer.callbacks=lightning.pytorch.callbacks.Timer"
     assert fit(class_store, word, "--trainer.max_epochs=1", "--run=timed")[0] == 0
@@ -114,8 +122,8 @@ def test_a_callback_with_a_name_of_an_enumeration_is_kept_and_read_again(class_s
 @pytest.mark.parametrize(
     "words",
     [
-        ("--trainer.profiler=pytorch", "--trainer.limit_predict_batches=1"),
-        ("--trainer.limit_predict_batches=0.01",),
+        ("--trainer.profiler=pytorch",),
+        ("--trainer.limit_predict_batches=1.0",),
         ("--trainer.val_check_interval=00:00:00:01",),
         ("--trainer.val_check_interval=00:01:00:00",),
     ],

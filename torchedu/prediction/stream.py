@@ -27,6 +27,7 @@ from torchedu.datamodules.base import DataModule
 from torchedu.datamodules.stream import EpochLoader
 from torchedu.errors import ConfigError, DataError
 from torchedu.files import scratch, take_space
+from torchedu.ranges import check_whole
 from torchedu.ranks import on_all, sent
 from torchedu.run_folder import RunFolder
 from torchedu.tasks import Task
@@ -75,10 +76,12 @@ def predicted(
         The columns by name, mapped from the disk; on ranks other than the first, without rows.
 
     Raises:
+        ConfigError: It is to be scored, and the trainer predicts some batches alone.
         DataError: There is nothing to predict.
     """
     _give_back_what_is_freed()
     if part is not None:  # it is to be scored
+        check_whole(trainer.limit_predict_batches)
         data.leave_out(task.people, part)
     with ExitStack() as stack:
         stack.enter_context(_as_it_was(task))

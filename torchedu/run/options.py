@@ -9,7 +9,7 @@ from lightning.pytorch.callbacks import Timer
 
 from torchedu.datamodules.base import DataModule
 from torchedu.errors import ConfigError
-from torchedu.ranges import COUNT, NOT_NEGATIVE, POSITIVE, Range, check_range
+from torchedu.ranges import COUNT, NOT_NEGATIVE, POSITIVE, Range, check_range, check_whole
 
 RANGES = {
     **dict.fromkeys(("num_nodes", "accumulate_grad_batches", "check_val_every_n_epoch"), COUNT),
@@ -90,6 +90,7 @@ def check_options(asked: Mapping[str, Any], trains: bool) -> None:
         )
     if not trains:
         return
+    check_whole(asked["limit_predict_batches"])
     for name, most in LEAST.items():
         if 0 < (asked[most] or 0) < (asked[name] or 0):
             raise ConfigError(
