@@ -9,6 +9,7 @@ import pytest
 import torch
 from lightning import Trainer
 from lightning.pytorch.callbacks import GradientAccumulationScheduler
+from lightning.pytorch.trainer.states import TrainerFn
 
 from tests.datasets.importers.fake import answers, write_csv
 from torchedu.baselines import StreamingLR
@@ -85,6 +86,23 @@ def test_it_counts_the_training_answers_of_each_item(
     data.use(data.own.to(Vocabulary({ITEM: turned, SKILL: store.vocabulary[SKILL]})))
     ids = data.vocabulary[ITEM].ids(store.vocabulary[ITEM].name(item) for item in items)
     assert data.answered.tolist() == np.bincount(ids, minlength=len(turned)).tolist()
+
+
+def test_the_best_epoch_is_chosen_by_some_of_very_many_answers(
+    class_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interactions, "CHOOSING", 60)
+    data, stated = small(class_store), Trainer(accelerator="cpu", logger=False)
+    every = scored(data.val_dataloader())
+    data.trainer = stated
+    stated.state.fn = TrainerFn.VALIDATING
+    assert scored(data.val_dataloader()) == every
+    stated.state.fn = TrainerFn.FITTING
+    some = scored(data.val_dataloader())
+    assert 60 <= len(some) < len(every)
+    students = {student for student, _ in some}
+    assert set(some) == {key for key in every if key[0] in students}
+    assert scored(small(class_store).val_dataloader()) == every
 
 
 def test_predictions_are_of_everyone_or_of_a_part(class_store: Path) -> None:

@@ -1,9 +1,13 @@
+import contextlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 import yaml
+from lightning import Trainer, seed_everything
 from lightning.pytorch.callbacks import (
+    Callback,
     EarlyStopping,
     ModelCheckpoint,
     ProgressBar,
@@ -13,9 +17,11 @@ from lightning.pytorch.callbacks import (
 from torchedu.callbacks import AnswersProgressBar
 from torchedu.checkpoints import open_checkpoint
 from torchedu.cli import main
+from torchedu.datamodules import Interactions
 from torchedu.errors import CheckpointError, ConfigError
-from torchedu.models import SAKT
+from torchedu.models import SAKT, LogisticDKT
 from torchedu.run import Run, RunConfig, build, trainer
+from torchedu.run.options import _batches
 from torchedu.run.words import DEFAULT_TASK
 from torchedu.run_folder import RunFolder
 from torchedu.tasks import open_task
@@ -71,6 +77,70 @@ def test_small_data_is_passed_over_more_often(
     assert run.trainer.max_epochs == epochs
     (stop,) = run.trainer.early_stopping_callbacks
     assert stop.patience == (5 if epochs < 18 else epochs // 3)
+
+
+@pytest.mark.parametrize(
+    ("passes", "words", "steps", "epochs"),
+    [
+        (4, [], 7, 8),
+        (8, [], 14, 8),
+        (1e-9, [], 1, 8),
+        (4, ["--trainer.accumulate_grad_batches", "3"], 7, 8),
+        (4, ["--enough.epochs", "4", "--enough.steps", "0"], 14, 4),
+        (4, ["--trainer.max_epochs", "3"], 14, 3),
+        (4, ["--trainer.limit_train_batches", "5"], 5, 8),
+        (4, ["--model.net", "ItemDKT", "--enough.steps", "0"], 14, 12),  # it knows no number
+    ],
+)
+def test_of_large_data_a_share_is_passed_over(
+    passes: float,
+    words: list[str],
+    steps: int,
+    epochs: int,
+    class_store: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answered = Interactions(str(class_store)).answered.sum()
+    monkeypatch.setattr(LogisticDKT, "answers", passes * answered)
+    run = built(class_store, *words, "--data.batch_size", "4")
+    assert run.data.steps_per_epoch == 14
+    assert _batches(run.data, run.trainer) == steps * run.trainer.accumulate_grad_batches
+    assert run.trainer.max_epochs == epochs
+
+
+class Break(Callback):
+    """Breaks training off after a step."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_start(self, trainer: Trainer, *rest: Any) -> None:
+        if trainer.global_step == self.step:
+            raise InterruptedError
+
+
+def test_a_run_of_shares_goes_on_as_it_began(
+    class_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = Interactions(str(class_store)).answered.sum()
+    monkeypatch.setattr(LogisticDKT, "answers", 4 * answered)
+
+    def trained(run: str, *words: str, stop: int = -1) -> dict[str, torch.Tensor]:
+        seed_everything(0, verbose=False)
+        words = ("--data.batch_size", "9", "--save.every_n_steps", "1", "--run", run, *words)
+        made = built(class_store, *words)
+        assert _batches(made.data, made.trainer) == 4  # of the seven of a pass
+        made.trainer.callbacks.append(Break(stop))
+        with contextlib.suppress(InterruptedError):
+            made.trainer.fit(made.task, made.data, ckpt_path=made.resume, weights_only=True)
+        return made.task.net.state_dict()
+
+    whole = trained("whole")
+    trained("broken", stop=6)
+    again = trained("broken", "--resume", "auto")
+    assert all(torch.equal(again[name], value) for name, value in whole.items())
+    with pytest.raises(ConfigError, match="limit_train_batches"):
+        trained("other", "--resume", "broken", "--trainer.max_epochs", "8")
 
 
 @pytest.mark.parametrize(("option", "least"), [("epochs", 1), ("steps", 0)])

@@ -11,6 +11,7 @@ from weakref import finalize
 
 import numpy as np
 import torch
+from lightning.pytorch.trainer.states import TrainerFn
 from numpy.typing import NDArray
 
 from torchedu.baselines import StreamingLR
@@ -20,6 +21,7 @@ from torchedu.batch import UNKNOWN_VALUES, TracingFacts
 from torchedu.companions import Companions
 from torchedu.datamodules.base import DataModule, Options, Seen
 from torchedu.datamodules.frames import Place
+from torchedu.datamodules.stream import EpochLoader
 from torchedu.datasets import AnswerStore, splits
 from torchedu.datasets.answers import Answers, stretch_index
 from torchedu.datasets.order import Order, Windows, cut_windows
@@ -36,6 +38,8 @@ from torchedu.schema import ITEM, SKILL, UNKNOWN, Vocabulary
 
 MOST_WINDOWS = 64
 """Windows in a batch whose size nobody said."""
+CHOOSING = 250_000
+"""Validation answers, of whole students, that are enough to choose the best epoch by."""
 HELD = 1 << 30
 """Bytes that what came before all answers may take; of more it is found for each batch."""
 COUNTED, ANSWERS = 50_000, 500_000
@@ -333,9 +337,18 @@ class Interactions(DataModule):
         Args:
             part: ``train``, ``val`` or ``test``; everyone where it is None.
         """
-        windows = cut_windows(
-            self._everyone if part is None else self.parts[part], self.window, self.context
-        )
+        return self._scored(self._everyone if part is None else self.parts[part])
+
+    def val_dataloader(self) -> EpochLoader:
+        """Return the validation batches; beside training of about ``CHOOSING`` answers at most."""
+        val = self.parts["val"]
+        if self.trainer is None or self.trainer.state.fn != TrainerFn.FITTING:
+            return super().val_dataloader()
+        some = drawn(val.stop - val.first, CHOOSING, self.seed)
+        return self.loader(*self._scored(Part(*(column[some] for column in val))))
+
+    def _scored(self, part: Part) -> tuple[AnswerBatches, Order]:
+        windows = cut_windows(part, self.window, self.context)
         order = Order(windows.length, self.batch_size or MOST_WINDOWS, shuffle=False)
         return self._batches(windows), order
 

@@ -54,6 +54,7 @@ class LogisticDKT(KTModel):
 
     past = True
     epochs = 8
+    answers = 5_000_000
 
     def __init__(
         self,

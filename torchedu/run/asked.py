@@ -33,12 +33,12 @@ _MAY_CHANGE = ("model.lr", "model.weight_decay", "trainer.", "early_stopping.", 
 _OTHER = {"data": "other data than now", FEATURES: "other vectors of its texts than now"}
 
 
-def asked_of(given: Namespace, epochs: int | None, data: DataModule) -> dict[str, Any]:
+def asked_of(given: Namespace, trainer: Trainer, data: DataModule) -> dict[str, Any]:
     """Return what the numbers of a run depend on, by dotted name.
 
     Args:
         given: The values of all options.
-        epochs: Most passes over the training part.
+        trainer: The trainer, which knows how long it trains where the options do not say.
         data: Its data, of which the content is asked for, wherever it stands.
     """
     flat = {
@@ -47,8 +47,14 @@ def asked_of(given: Namespace, epochs: int | None, data: DataModule) -> dict[str
     }
     asked = {name: value for name, value in flat.items() if not is_free(name)}
     precision = asked.get("trainer.precision") or "32-true"
-    own = {"trainer.max_epochs": epochs, "trainer.precision": precision, "data": data.digest}
-    return {**asked, **own}
+    own = {"trainer.precision": precision, "data": data.digest}
+    return {**asked, "trainer.max_epochs": trainer.max_epochs, **_limit(trainer), **own}
+
+
+def _limit(trainer: Trainer) -> dict[str, Any]:
+    """Return how much of a pass an epoch is, where it is not all."""
+    limit = trainer.limit_train_batches
+    return {} if limit == 1.0 else {"trainer.limit_train_batches": limit}
 
 
 def asked_before(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -130,6 +136,7 @@ def _asked_in_python(task: Task, data: DataModule, trainer: Trainer) -> dict[str
         **({"early_stopping.patience": stops[0].patience} if stops else {}),
         "trainer.max_epochs": trainer.max_epochs,
         "trainer.max_steps": trainer.max_steps,
+        "trainer.limit_train_batches": trainer.limit_train_batches,
         "trainer.precision": str(trainer.precision),
         "trainer.gradient_clip_val": trainer.gradient_clip_val,
         "data": data.digest,

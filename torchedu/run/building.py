@@ -114,7 +114,7 @@ def build(config: RunConfig, meta: bool = False) -> Run:
             task.check_base(resume.checkpoint.content)
         config.model = task
         config._add_configure_optimizers_method_to_model(config.subcommand)
-    trainer = _trainer(config, data, task.net.epochs, resume)
+    trainer = _trainer(config, data, task, resume)
     if config.trains:
         _keep_words(config, trainer, data, resume)
     if isinstance(trainer.strategy, Checks):
@@ -153,9 +153,7 @@ def _on_meta(kind: type[Task], *args: Any, **arguments: Any) -> Task:
         return kind(*args, **arguments)
 
 
-def _trainer(
-    config: RunConfig, data: DataModule, enough: int | None, resume: Resume | None
-) -> Trainer:
+def _trainer(config: RunConfig, data: DataModule, task: Task, resume: Resume | None) -> Trainer:
     """Build the trainer with the run's folder as its log."""
     given, asked = config.config, config.config_init["trainer"]
     usual = training_callbacks(config.task.monitor) if config.trains else [AnswersProgressBar()]
@@ -171,7 +169,7 @@ def _trainer(
     if config.trains and asked["max_epochs"] is not None:
         _be_patient(config, patience_for(asked["max_epochs"]))
     elif config.trains and asked["max_steps"] == -1:
-        more["max_epochs"] = _epochs(config, data, enough)
+        more |= _length(config, data, task)
     if asked["profiler"] == "pytorch":
         more["profiler"] = StepsProfiler()
     plugins = asked["plugins"] or []
@@ -222,7 +220,7 @@ def _keep_words(
 ) -> None:
     """Let checkpoints keep what is asked for; a run goes on with what it began with."""
     given = config.config
-    asked = asked_of(given, trainer.max_epochs, data)
+    asked = asked_of(given, trainer, data)
     accepted = [name.strip() for name in (given.resume_with or "").split(",") if name.strip()]
     before = None if resume is None else resume.checkpoint
     named = [name for name in accepted if name != FEATURES]  # which are made once ranks have met
@@ -255,18 +253,19 @@ def _log(config: RunConfig, resume: Resume | None) -> dict[str, Any]:
     return {} if asked["default_root_dir"] else {"default_root_dir": log.log_dir}
 
 
-def _epochs(config: RunConfig, data: DataModule, enough: int | None) -> int:
-    """Return as many epochs as are enough, and as make enough steps: small data has few in one.
+def _length(config: RunConfig, data: DataModule, task: Task) -> dict[str, Any]:
+    """Return the trainer's arguments that say how long it trains, where nobody says.
 
     Args:
         config: What is asked for.
-        data: The data.
-        enough: What the network says is enough, whatever the data's size.
+        data: The data: what is small has few steps in a pass, of what is large a share is enough.
+        task: The task, whose network may say what is enough for it.
     """
-    asked = config.config["enough"]
-    epochs, patience = passes(data, enough, asked["epochs"], asked["steps"])
-    _be_patient(config, patience)
-    return epochs
+    asked, limit = config.config["enough"], config.config["trainer"]["limit_train_batches"]
+    enough = passes(data, task, asked["epochs"], asked["steps"])
+    _be_patient(config, enough.patience)
+    share = enough.share if limit is None else limit
+    return {"max_epochs": enough.epochs, "limit_train_batches": share}
 
 
 def _be_patient(config: RunConfig, patience: int) -> None:

@@ -4,6 +4,7 @@ import logging
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from lightning import Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
@@ -19,6 +20,7 @@ from torchedu.run_folder import RunFolder
 from torchedu.strategies.ddp import keep_sums
 from torchedu.strategies.limits import check_machine
 from torchedu.strategies.named import named_strategy
+from torchedu.tasks import Task
 
 EPOCHS = 12
 """Passes over the training part that are enough, where neither words nor the network say."""
@@ -32,21 +34,45 @@ PATIENCE = 5
 """Passes without a better score after which training ends, where there are few of them."""
 
 
-def passes(
-    data: DataModule, enough: int | None, epochs: int | None = None, steps: int = STEPS
-) -> tuple[int, int]:
-    """Return how many passes are enough where nobody says, and the patience with these.
+class Passes(NamedTuple):
+    """How long training is to be.
+
+    Attributes:
+        epochs: How many there are.
+        patience: After how many of them without a better score it ends.
+        share: How much of a pass over the training part each is; a whole number of steps.
+    """
+
+    epochs: int
+    patience: int
+    share: float = 1.0
+
+
+def passes(data: DataModule, task: Task, epochs: int | None = None, steps: int = STEPS) -> Passes:
+    """Return how long training is to be where nobody says.
 
     Args:
         data: The data: what is small has few steps in a pass, and gets more of them.
-        enough: What the network says is enough, whatever the data's size.
+        task: The task, whose network may say what is enough for it.
         epochs: Passes that are enough where it does not say.
         steps: Steps of the optimizer below which training goes on for more passes.
     """
-    if enough is not None and epochs is None:
-        return enough, PATIENCE
+    net = task.net
+    if net.epochs is not None and epochs is None:
+        return Passes(net.epochs, PATIENCE, _share(data, net.epochs, net.answers))
     most = max(epochs or EPOCHS, min(-(-steps // data.steps_per_epoch), MOST_EPOCHS))
-    return most, patience_for(most)
+    return Passes(most, patience_for(most))
+
+
+def _share(data: DataModule, epochs: int, enough: int | None) -> float:
+    """Return how much of a pass an epoch is, so that all of them hold as many answers as enough."""
+    if enough is None or (answered := data.answered) is None:
+        return 1.0
+    share = enough / max(1, epochs * int(answered.sum(dtype="int64")))
+    whole = data.steps_per_epoch
+    steps = max(1, round(share * whole))
+    # Slightly more, so that a trainer that rounds down takes these steps.
+    return steps / whole * (1 + 1e-9) if steps < whole else 1.0
 
 
 def patience_for(epochs: int) -> int:
@@ -85,6 +111,7 @@ def trainer(
     callbacks: list[Callback] | None = None,
     monitor: str = DEFAULT_TASK.monitor,
     resume_with: Sequence[str] = (),
+    limit_train_batches: int | float = 1.0,
 ) -> Trainer:
     """Return a Lightning trainer that keeps a run's folder as the command line does.
 
@@ -100,6 +127,7 @@ def trainer(
         monitor: The validation score that chooses the best pass: the task's ``monitor``.
         resume_with: What may differ from what a run began with that ``fit(..., ckpt_path=...)``
             goes on with, such as ``lr`` or ``max_epochs``.
+        limit_train_batches: How many batches of a pass an epoch has, or which share of them.
 
     Returns:
         A ``lightning.Trainer`` with CSV logs, best and last checkpoint, early stopping and a bar.
@@ -114,6 +142,7 @@ def trainer(
     stop = EarlyStopping(monitor, mode="max", patience=patience)
     built = Trainer(
         max_epochs=max_epochs,
+        limit_train_batches=limit_train_batches,
         accelerator=accelerator,
         devices=devices,
         strategy=strategy,

@@ -20,7 +20,7 @@ from torchedu.report import pictures_html, write_report
 from torchedu.run.building import Run
 from torchedu.run.options import WRONG_HERE
 from torchedu.run.start import meeting
-from torchedu.run.trainers import PATIENCE, passes, trainer
+from torchedu.run.trainers import PATIENCE, Passes, passes, trainer
 from torchedu.stages import stage
 from torchedu.tasks import Task, open_task
 
@@ -95,10 +95,15 @@ def fit(
         What came of it, which a notebook shows.
     """
     data.suit(task.net)
-    epochs, patience = passes(data, task.net.epochs)
-    patience = patience if max_epochs is None else PATIENCE
-    most = epochs if max_epochs is None else max_epochs
-    built = trainer(run, most, patience, accelerator, monitor=task.monitor)
+    enough = passes(data, task) if max_epochs is None else Passes(max_epochs, PATIENCE)
+    built = trainer(
+        run,
+        enough.epochs,
+        enough.patience,
+        accelerator,
+        monitor=task.monitor,
+        limit_train_batches=enough.share,
+    )
     return train(Run(task, data, built))
 
 
