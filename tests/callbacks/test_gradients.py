@@ -1,5 +1,6 @@
 import csv
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,12 @@ def train(
     *callbacks: Callback,
     kind: type[ItemDKT] = ItemDKT,
     logger: Any = False,
+    task: type[KnowledgeTracing] = KnowledgeTracing,
     **trainer: Any,
 ) -> tuple[KnowledgeTracing, Trainer]:
     seed_everything(0, verbose=False)
     data = Interactions(str(store), batch_size=8)
-    task = KnowledgeTracing(partial(kind, dim=8), data.num_items, data.num_skills)
+    module = task(partial(kind, dim=8), data.num_items, data.num_skills)
     stock = Trainer(
         accelerator="cpu",
         callbacks=list(callbacks),
@@ -53,8 +55,8 @@ def train(
         limit_val_batches=0,
         **{"max_epochs": 1, **trainer},
     )
-    stock.fit(task, datamodule=data)
-    return task, stock
+    stock.fit(module, datamodule=data)
+    return module, stock
 
 
 @pytest.mark.parametrize("accumulate", [1, 2])
@@ -104,6 +106,80 @@ def test_a_step_that_is_passed_over_changes_nothing(class_store: Path) -> None:
         train(class_store, Poison(3), Watch(), GradientGuard(non_finite="skip"))
     assert all(torch.equal(a, b) for a, b in zip(weights[2], weights[3], strict=True))
     assert not all(torch.equal(a, b) for a, b in zip(weights[3], weights[4], strict=True))
+
+
+class Fused(KnowledgeTracing):
+    """Steps by an optimizer that passes over a step by itself."""
+
+    fused = True
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(self.parameters(), 0.01, fused=self.fused)
+
+
+class Plain(Fused):
+    fused = False
+
+
+def kept(trainer: Trainer, module: nn.Module) -> list[torch.Tensor]:
+    """Return copies of the weights and of what the optimizer knows of them."""
+    (optimizer,) = trainer.optimizers
+    known = [state[name] for state in optimizer.state.values() for name in sorted(state)]
+    return [tensor.detach().clone() for tensor in (*module.parameters(), *known)]
+
+
+@pytest.mark.parametrize("task", [Plain, Fused])
+def test_neither_weights_nor_optimizer_know_of_a_step_that_was_passed_over(
+    class_store: Path, task: type[KnowledgeTracing]
+) -> None:
+    states, skipped = [], []
+    guard = GradientGuard("skip")
+
+    class Watch(Callback):
+        def on_train_batch_end(self, trainer: Trainer, module: Any, *batch: object) -> None:
+            states.append(kept(trainer, module))
+            skipped.append(guard.skipped)
+
+    with pytest.warns(UserWarning, match="passed over") as warned:
+        train(class_store, Poison(3), Watch(), guard, task=task)
+    same = [all(map(torch.equal, a, b)) for a, b in pairwise(states)]
+    assert same == [False, False, True, False, False, False]
+    late = task is Fused
+    assert skipped == [0, 0, 0, 1 - late, 1, 1, 1], "no step waits for the one before it"
+    assert any(str(each.message).startswith("step 4: loss") for each in warned)
+
+
+def test_steps_that_are_finite_are_those_of_the_optimizer_alone(class_store: Path) -> None:
+    class Blind(GradientGuard):
+        def on_before_optimizer_step(self, *step: object) -> None:
+            pass
+
+    ends = []
+    for guard in (Blind(), GradientGuard()):
+        task, trainer = train(class_store, guard, task=Fused)
+        ends.append(kept(trainer, task))
+    assert all(map(torch.equal, *ends))
+
+
+def test_a_step_that_is_told_of_later_stops_before_another_or_a_checkpoint(
+    class_store: Path,
+) -> None:
+    poison, seen = Poison(3), {}
+
+    class Watch(Callback):
+        def on_exception(self, trainer: Trainer, module: Any, error: BaseException) -> None:
+            seen["steps"] = trainer.global_step
+            seen["finite"] = all(p.isfinite().all() for p in module.parameters())
+
+    with pytest.raises(TrainingError, match="step 4:") as stopped:
+        train(class_store, poison, Watch(), task=Fused)
+    (student,) = poison.students
+    assert f"because of student row {student} (answers 0 to" in stopped.value.problem
+    assert seen == {"steps": 4, "finite": True}
+    guard = GradientGuard()
+    with pytest.raises(TrainingError, match="step 7:"):
+        train(class_store, Poison(6), guard, task=Fused)
+    assert guard.state_dict()["skipped"] == 0
 
 
 def test_too_many_in_a_row_end_training(class_store: Path) -> None:

@@ -4,7 +4,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from statistics import median
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import torch
 from lightning import LightningModule, Trainer
@@ -13,20 +13,29 @@ from lightning.pytorch.plugins import MixedPrecision
 from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from torch import Tensor, distributed, nn
 from torch.distributed.tensor import DTensor, Replicate
-from torch.optim import Optimizer
+from torch.optim import SGD, Adam, Optimizer
 
-from torchedu.domains import Domain
+from torchedu.callbacks.culprits import listed, spoilt, to_blame
+from torchedu.callbacks.later import Later
 from torchedu.errors import ConfigError, TrainingError, allowed, worded
 from torchedu.parallel import of_one_mesh, traits_of
-from torchedu.parallel.stages import rows_of
 from torchedu.ranks import on_all
 
 REMEMBERED = 100
 """Steps that a norm is compared with."""
 ENOUGH = 20
 """Steps before a norm is compared with those before it, and between two alerts."""
-NAMED = 5
-"""Samples that a message names."""
+
+
+class Look(NamedTuple):
+    """What was seen of the gradients of a step, and of what they are."""
+
+    trainer: Trainer
+    module: LightningModule
+    step: int
+    epoch: int
+    batches: list[Any]
+    norms: Later | Tensor
 
 
 class GradientGuard(Callback):
@@ -35,6 +44,10 @@ class GradientGuard(Callback):
     One bad sample otherwise turns every weight into NaN, and training goes on as if nothing had
     happened. The norm of the gradients is logged by layer, as ``grad/<layer>``, every
     ``log_every_n_steps`` of the trainer; a norm far above those before it is told of in a warning.
+
+    An optimizer that is fused passes over a step by itself where it is told so on its device. No
+    step then waits for the host: what was seen is told, and training stopped, one step later, and
+    before anything is saved or validated. Weights and the optimizer's state are the same.
 
     Args:
         non_finite: ``stop`` ends training with an error that names the samples; ``skip`` passes
@@ -71,9 +84,15 @@ class GradientGuard(Callback):
         self._quiet_until = 0
         self._layers: dict[str, list[nn.Parameter]] = {}
         self._batches: deque[Any] = deque()
+        self._look: Look | None = None  # what was seen last, where it is not told yet
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what alerts and the count of skipped steps go on from."""
+        """Return what alerts and the count of skipped steps go on from.
+
+        Raises:
+            TrainingError: The step before was not finite: nothing is saved after it.
+        """
+        self._tell()
         return {
             "skipped": self.skipped,
             "overflowed": self.overflowed,
@@ -109,35 +128,73 @@ class GradientGuard(Callback):
         Raises:
             TrainingError: They are not finite, and the step is not to be passed over.
         """
+        self._tell()
         # A strategy whose ranks hold different layers knows how to bring their norms together.
         whole = traits_of(trainer).norms or norms
-        each = whole(list(self._layers.values())).tolist()
-        total = math.hypot(*each)
-        if math.isfinite(total):
-            self._in_a_row = 0
-            self._alert(trainer.global_step + 1, each, total)
-            every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
-            if every and (trainer.global_step + 1) % every == 0:
-                by_layer = {f"grad/{name}": n for name, n in zip(self._layers, each, strict=True)}
-                row = {"epoch": trainer.current_epoch, **by_layer}
-                # Not by the module's log, whose row would come after the step's checkpoint.
-                for logger in trainer.loggers:
-                    logger.log_metrics(row, step=trainer.global_step)
-            return
-        if _scaled(trainer) and not any(on_all(self._spoilt(pl_module))):
-            # In float16 too large a scale is usual; the scaler lowers it and steps over.
-            self.overflowed += 1
-            return
-        self._refuse(trainer, pl_module, each)
+        norm_G = whole(list(self._layers.values()))
+        by_itself = _passes_over(trainer, optimizer, self._layers)
+        self._look = Look(
+            trainer,
+            pl_module,
+            trainer.global_step + 1,
+            trainer.current_epoch,
+            list(self._batches),
+            Later(norm_G) if by_itself else norm_G,
+        )
+        if by_itself:
+            cast(Any, optimizer).found_inf = (~norm_G.isfinite().all()).float()
+        elif self._tell():
+            for each in trainer.optimizers:
+                each.zero_grad()  # optimizers leave what has no gradient as it is
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Tell of the last step before its weights are scored.
+
+        Raises:
+            TrainingError: It was not finite, and is not to be passed over.
+        """
+        self._tell()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Tell how many steps were passed over."""
+        """Tell how many steps were passed over.
+
+        Raises:
+            TrainingError: The last was not finite, and is not to be passed over.
+        """
+        self._tell()
         self._batches.clear()
+        for optimizer in trainer.optimizers:
+            vars(optimizer).pop("found_inf", None)
         if self.overflowed:
             precision = trainer.precision
             rank_zero_info(f"{self.overflowed:,} steps overflowed in {precision}: passed over.")
         if self.skipped:
             rank_zero_warn(f"{self.skipped:,} steps were not finite and were passed over.")
+
+    def _tell(self) -> bool:
+        """Tell what was seen last, if anything is left to tell; say whether it is passed over."""
+        look, self._look = self._look, None
+        if look is None:
+            return False
+        trainer, each = look.trainer, look.norms.tolist()
+        total = math.hypot(*each)
+        if math.isfinite(total):
+            self._in_a_row = 0
+            self._alert(look.step, each, total)
+            every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
+            if every and look.step % every == 0:
+                by_layer = {f"grad/{name}": n for name, n in zip(self._layers, each, strict=True)}
+                row = {"epoch": look.epoch, **by_layer}
+                # Not by the module's log, whose row would come after the step's checkpoint.
+                for logger in trainer.loggers:
+                    logger.log_metrics(row, step=look.step - 1)
+            return False
+        if _scaled(trainer) and not any(on_all(spoilt(look.module, look.batches))):
+            # In float16 too large a scale is usual; the scaler lowers it and steps over.
+            self.overflowed += 1
+            return False
+        self._refuse(look, each)
+        return True
 
     def _alert(self, step: int, each: list[float], total: float) -> None:
         """Warn of a norm far above those before it."""
@@ -156,22 +213,21 @@ class GradientGuard(Callback):
                 rank_zero_warn(notice)
         self._norms.append(each)
 
-    def _refuse(self, trainer: Trainer, module: LightningModule, each: list[float]) -> None:
+    def _refuse(self, look: Look, each: list[float]) -> None:
         """Stop, or pass over the step."""
         named = list(zip(self._layers, each, strict=True))
         layer = next(name for name, n in named if not math.isfinite(n))
-        samples, spoilt, most = self._everywhere(module)
-        step = trainer.global_step + 1
-        cause = f"because of {listed(spoilt or samples, len(spoilt or samples))}"
+        samples, strange, most = to_blame(look.module, look.batches)
+        cause = f"because of {listed(strange or samples, len(strange or samples))}"
         remedy = "Check those samples, lower the learning rate"
-        if most and not spoilt:
+        if most and not strange:
             cause = (
                 f"for {len(samples):,} samples whose own numbers are: the learning rate is too high"
             )
             remedy = "Lower the learning rate"
         text = (
-            f"step {step:,}: loss or gradients are not finite (NaN or infinite, first in {layer}), "
-            f"{cause}"
+            f"step {look.step:,}: loss or gradients are not finite "
+            f"(NaN or infinite, first in {layer}), {cause}"
         )
         if self.non_finite == "stop" or self._in_a_row >= self.most_skipped:
             passed = f" after {self._in_a_row} that were passed over" * bool(self._in_a_row)
@@ -183,67 +239,6 @@ class GradientGuard(Callback):
         self.skipped += 1
         self._in_a_row += 1
         rank_zero_warn(worded(f"{text}; the step was passed over."))
-        for optimizer in trainer.optimizers:
-            optimizer.zero_grad()  # optimizers leave what has no gradient as it is
-
-    def _everywhere(self, module: LightningModule) -> tuple[list[str], list[str], bool]:
-        """Return the samples of all ranks that are to blame, and those with strange numbers.
-
-        Returns:
-            The names of both, and whether the first are most samples of the step.
-        """
-        rows = sum(len(batch[0]) for batch in self._batches)
-        ranks = on_all((self._culprits(module), self._spoilt(module), rows))
-        most = 2 * sum(len(rank[0]) for rank in ranks) > sum(rank[2] for rank in ranks)
-        # Ranks that share a network have found the same.
-        samples = dict.fromkeys(name for rank in ranks for name in rank[0])
-        spoilt = dict.fromkeys(name for rank in ranks for name in rank[1])
-        return list(samples), list(spoilt), most
-
-    def _spoilt(self, module: LightningModule) -> list[str]:
-        """Return the names of the samples of this rank that are themselves not finite."""
-        spoilt: list[str] = []
-        if not isinstance(module, Domain):
-            return spoilt
-        for batch in self._batches:
-            names = module.pseudonyms(batch)
-            # What a batch may do without is NaN where it is not known.
-            columns = batch._asdict()
-            needed = [columns[name] for name in columns if name not in batch._field_defaults]
-            numbers = [column for column in needed if column.is_floating_point()]
-            spoilt += [
-                name
-                for row, name in enumerate(names)
-                if not all(bool(x[row].isfinite().all()) for x in numbers)
-            ]
-        return spoilt
-
-    def _culprits(self, module: LightningModule) -> list[str]:
-        """Return the names of the samples of this rank whose loss or gradients are not finite."""
-        if not isinstance(module, Domain):
-            return []
-        task = module
-        culprits: list[str] = []
-        # A forward pass may need all ranks, and gradients of one sample cannot be told.
-        sharded = traits_of(module.trainer).norms is not None or any(
-            isinstance(parameter, DTensor) or parameter.is_meta for parameter in module.parameters()
-        )
-        with torch.random.fork_rng():
-            for batch in self._batches:
-                with torch.no_grad():  # as many forward passes on every rank: they may meet in them
-                    bad_B = ~task.loss(batch)[0].isfinite()
-                    rows = bad_B.nonzero().flatten().tolist()
-                    if len(rows) > 1 and not sharded:  # one may have spoilt the others
-                        alone = [n for n in rows if not task.loss(_row(batch, n))[0].isfinite()]
-                        rows = alone or rows
-                names = task.pseudonyms(batch)
-                culprits += [names[row] for row in rows]
-            if culprits or sharded:
-                return culprits
-            for batch in self._batches:
-                names = task.pseudonyms(batch)
-                culprits += [n for row, n in enumerate(names) if _breaks(module, _row(batch, row))]
-        return culprits
 
 
 def layers(module: nn.Module) -> dict[str, list[nn.Parameter]]:
@@ -327,33 +322,24 @@ def clip(parameters: Sequence[nn.Parameter], most: float) -> None:
         nn.utils.clip_grads_with_norm_(some, most, total)
 
 
-def _breaks(module: LightningModule, row: Any) -> bool:
-    """Say whether the gradients of one sample are not finite."""
-    parameters = [tensor for tensor in module.parameters() if tensor.requires_grad]
-    with torch.enable_grad():
-        loss = cast(Any, module).loss(row)[0].sum()
-        gradients: Any = torch.autograd.grad(loss, parameters, allow_unused=True)
-    return any(not tensor.isfinite().all() for tensor in gradients if tensor is not None)
-
-
-def _row(batch: Any, row: int) -> Any:
-    return rows_of(batch, slice(row, row + 1))
-
-
-def listed(names: Sequence[str], count: int) -> str:
-    """Return the first few of some names, and how many there are besides.
-
-    Args:
-        names: The names, or the first of them.
-        count: How many there are.
-    """
-    if not names:
-        return "the step as a whole: no single sample's loss or gradient is not finite"
-    more = f" and {count - NAMED:,} more" if count > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
-
-
 def _scaled(trainer: Trainer) -> bool:
     precision = trainer.precision_plugin
     by_precision = isinstance(precision, MixedPrecision) and precision.scaler is not None
     return by_precision or traits_of(trainer).scales
+
+
+def _passes_over(
+    trainer: Trainer, optimizer: Optimizer, by_layer: dict[str, list[nn.Parameter]]
+) -> bool:
+    """Say whether an optimizer leaves out a step where its ``found_inf`` on the device says so.
+
+    Torch's fused ones do, which know that word from scalers of float16.
+    """
+    return (
+        isinstance(optimizer, Adam | SGD)
+        and all(group.get("fused") for group in optimizer.param_groups)
+        and len(trainer.optimizers) == 1
+        and traits_of(trainer).norms is None
+        and not _scaled(trainer)
+        and not any(isinstance(p, DTensor) for some in by_layer.values() for p in some)
+    )

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from torchedu.callbacks.gradients import NAMED, listed
+from torchedu.callbacks.culprits import NAMED, listed
 from torchedu.domains.domain import Domain
 from torchedu.errors import TrainingError
 from torchedu.ranks import on_all
