@@ -14,7 +14,7 @@ export TORCHEDU_DATA ?= $(abspath ../shared/data)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test test-gpu gpu-campaign test-services test-browser lint bench bench-deps lock audit clean
+.PHONY: help install train test test-versions test-gpu gpu-campaign test-services test-browser lint bench bench-deps lock audit clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -26,6 +26,10 @@ train: install ## the main job with all its defaults: train on a simulated class
 
 test: lint ## style, types and every test that needs neither a GPU nor a service
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not gpu and not service and not browser"
+
+test-versions: ## the same tests with the lowest and the newest of every dependency, in .venv-lowest and .venv-newest
+	PYTHON=$(PYTHON) scripts/test_versions.sh lowest
+	PYTHON=$(PYTHON) scripts/test_versions.sh newest
 
 test-gpu: install ## what needs a CUDA device; skipped with the reason where there is none
 	$(BIN)/python -m pytest -m gpu

@@ -30,7 +30,7 @@ DOORS = {
     "parsing": "jsonargparse",
     "batch": "schema torch",
     "ranks": "torch",
-    "datasets": "ranges schema bounded PIL defusedxml numpy openpyxl phonenumbers pyarrow "
+    "datasets": "machine ranges schema bounded PIL defusedxml numpy openpyxl phonenumbers pyarrow "
     "rapidocr_onnxruntime rich scipy soundfile soxr",
     "leaks": "datasets schema numpy",
     "layers": "schema torch",
@@ -39,7 +39,7 @@ DOORS = {
     "features": "models layers datasets schema numpy rich sklearn torch",
     "readers": "features models datasets batch companions schema bounded numpy tokenizers torch "
     "transformers",
-    "baselines": "datasets schema numpy scipy sklearn",
+    "baselines": "machine datasets schema numpy scipy sklearn",
     "metrics": "numpy torch torchmetrics",
     "optimizers": "torch",
     "domains": "people checkpoints metrics models layers batch ranges permissions strict "
@@ -55,7 +55,7 @@ DOORS = {
     "lightning_utilities torch",
     "metrics_log": "run_lock run_folder lightning",
     "parallel": "layers lightning_utilities torch",
-    "strategies": "parallel models layers ranks deepspeed horovod lightning torch",
+    "strategies": "machine parallel models layers ranks deepspeed horovod lightning torch",
     "run": "threads report evaluation strategies metrics_log checkpoints callbacks tasks "
     "datamodules domains parsing ranges permissions strict stages bounded run_folder jsonargparse "
     "lightning torch",
@@ -65,8 +65,8 @@ DOORS = {
     "schema stages sections run_folder lightning numpy",
     "bench": "evaluation prediction run tasks datamodules metrics leaks parsing ranges bounded "
     "run_folder lightning numpy pyarrow",
-    "tune": "threads ray_address report evaluation prediction run checkpoints callbacks tasks "
-    "ranks ranges bounded run_lock sections run_folder lightning numpy optuna ray torch",
+    "tune": "machine threads ray_address report evaluation prediction run checkpoints callbacks "
+    "tasks ranks ranges bounded run_lock sections run_folder lightning numpy optuna ray torch",
     "export": "checkpoints tasks domains readers models batch permissions strict companions "
     "schema bounded onnxruntime onnxscript peft safetensors torch transformers",
     "serve": "threads ray_address people privacy engine domains metrics datasets companions "
@@ -83,7 +83,8 @@ DOORS = {
     "people": "numpy",
     "job_status": "",
     "ray_address": "ray",
-    "threads": "",
+    "machine": "",
+    "threads": "machine",
     "launch": "ray_address job_status parsing bounded run_folder ray",
 }
 LONGEST = 400  # lines; a longer file gives its reason in a comment `# Long because ...` at its top

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from torchedu.errors import ConfigError
+from torchedu.machine import affinity
 
 VARIABLE = "OMP_NUM_THREADS"
 """What torch, the libraries below numpy, and processes that are started read."""
@@ -119,13 +120,7 @@ def cores(root: Path = Path("/")) -> int:
     Args:
         root: Where the system's files are.
     """
-    return max(1, min(len(_affinity()), math.floor(limit(root) + NEARLY)))
-
-
-def _affinity() -> Sequence[int]:
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return range(os.cpu_count() or 1)
+    return max(1, min(len(affinity()), math.floor(limit(root) + NEARLY)))
 
 
 def limit(root: Path = Path("/")) -> float:
@@ -174,7 +169,7 @@ def idle(seconds: float = LOOK, root: Path = Path("/")) -> float | None:
         seconds: How long to look, where the system counts the time of each core.
         root: Where the system's files are.
     """
-    mine = _affinity()
+    mine = affinity()
     before = _times(root)
     if not before:
         load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None

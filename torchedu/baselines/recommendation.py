@@ -1,6 +1,5 @@
 """Enrolments as baselines of recommendation take them: bags, lags, weights, and some held out."""
 
-import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -12,6 +11,7 @@ from torchedu.baselines.baseline import Ladders, middle, settle
 from torchedu.datasets.answers import ragged_index
 from torchedu.datasets.enrolments import Enrolled
 from torchedu.errors import ConfigError, DataError
+from torchedu.machine import memory
 from torchedu.schema import RESERVED
 
 Scores = NDArray[np.float32]
@@ -248,11 +248,3 @@ def refuse_nothing(enrolled: Enrolled, name: str, matrices: int = 0) -> None:
             f"The baseline {name} got no enrolments to learn from.",
             "Check that the training part of the split holds students with courses.",
         )
-
-
-def memory() -> int:
-    """Return the bytes of memory of this machine; what no machine has where it does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 2**62

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from torchedu.errors import ConfigError, DataError
 from torchedu.files import alone, take_space, write_json
+from torchedu.machine import forks
 
 ASKED = "asked.json"
 FILLED = "filled.jsonl"
@@ -132,8 +133,7 @@ class Filling:
         if many < 2:
             return _notes(self._folder, self._sizes, self._make, left)
         # Forked, they need not import anything again.
-        forks = "fork" in multiprocessing.get_all_start_methods()
-        context: Any = multiprocessing.get_context("fork" if forks else "spawn")
+        context: Any = multiprocessing.get_context("fork" if forks() else "spawn")
         ends = []
         for number in range(many):
             here, there = context.Pipe(duplex=False)

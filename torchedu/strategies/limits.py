@@ -11,6 +11,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from torch import distributed, nn
 
 from torchedu.errors import ConfigError, allowed
+from torchedu.machine import affinity, memory
 from torchedu.models.network import Network
 from torchedu.parallel import network_of, traits_of
 from torchedu.strategies.ddp import DDP
@@ -58,8 +59,8 @@ def check_machine(
         ConfigError: The machine cannot do it.
     """
     where = _there(accelerator, devices)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    most = max(PROCESSES, cores or 1)
+    cores = len(affinity())
+    most = max(PROCESSES, cores)
     asked = int(str(devices)) if str(devices).isdigit() else 1
     if where == "cpu" and asked > most:
         raise ConfigError(
@@ -190,7 +191,7 @@ def check_memory(module: LightningModule, trainer: Trainer) -> None:
     if isinstance(trainer.accelerator, CUDAAccelerator):
         there = torch.cuda.get_device_properties(trainer.strategy.root_device).total_memory
     else:
-        there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // trainer.num_devices
+        there = memory() // trainer.num_devices
     if held > there:
         billions = sum(parameter.numel() for _, parameter in parameters) / 1e9
         raise ConfigError(

@@ -11,6 +11,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from torchedu.errors import ConfigError, TorcheduError, TrainingError
+from torchedu.machine import forks
 
 INTERRUPTED = 130
 """Exit code of a process that was ended by Ctrl-C, as a shell has it."""
@@ -28,10 +29,10 @@ def forked(function: Callable[..., Any], *arguments: Any) -> BaseProcess:
     Raises:
         ConfigError: This system cannot fork.
     """
-    if "fork" not in multiprocessing.get_all_start_methods():
+    if not forks():
         raise ConfigError(
-            f"⟦workers⟧ forks processes, which {sys.platform} cannot.",
-            "Leave it out; the command may be started several times instead.",
+            f"the search forks processes, for ⟦workers⟧ or several devices; {sys.platform} cannot.",
+            "Ask for one of each; the command may be started several times instead.",
         )
     child = multiprocessing.get_context("fork").Process(target=function, args=arguments)
     child.start()
