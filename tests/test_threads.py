@@ -19,7 +19,7 @@ def nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(threads, "_chosen", None)
     monkeypatch.setitem(sys.modules, "torch", None)  # type: ignore[arg-type] - its threads stay
-    monkeypatch.setattr(threads, "_affinity", lambda: range(8))
+    monkeypatch.setattr(threads, "affinity", lambda: range(8))
     monkeypatch.setattr(threads, "idle", lambda: 8.0)
     monkeypatch.setattr(threads, "limit", lambda root=None: threads.UNLIMITED)
 
@@ -78,7 +78,7 @@ def test_what_is_idle_is_counted_over_the_cores_that_may_be_used(
         yield from enumerate(values)
 
     state(50, 0, 100)
-    monkeypatch.setattr(threads, "_affinity", lambda: [0, 2])
+    monkeypatch.setattr(threads, "affinity", lambda: [0, 2])
 
     def later(seconds: float) -> None:
         # Core 0 was idle for 20 of 20 ticks, core 2 for 5 of 20.

@@ -54,7 +54,7 @@ class LogisticDKT(KTModel):
 
     past = True
     epochs = 8
-    answers = 5_000_000
+    most_answers = 5_000_000
 
     def __init__(
         self,

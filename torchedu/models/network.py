@@ -24,7 +24,7 @@ class Network(Ranged, nn.Module, ABC):
         sizes: Its arguments that are sizes of the data, each an attribute of the data module.
         epochs: Passes over the training part that are enough for it, where nobody says how many;
             None where that goes by the number of steps.
-        answers: Answers to train on that are enough for it, those of all passes counted, where
+        most_answers: Answers to train on that are enough for it, those of all passes counted, where
             nobody says how many: of more, each epoch is a share of a pass. None where it has
             no such number.
         max_history: The longest history, text or list of courses that it takes at once; None where
@@ -48,7 +48,7 @@ class Network(Ranged, nn.Module, ABC):
     }
     sizes: ClassVar[tuple[str, ...]] = ()
     epochs: ClassVar[int | None] = None
-    answers: ClassVar[int | None] = None
+    most_answers: ClassVar[int | None] = None
     max_history: int | None = None
     four_bits: bool = False
     lr_share: float = 1.0

@@ -59,7 +59,7 @@ def passes(data: DataModule, task: Task, epochs: int | None = None, steps: int =
     """
     net = task.net
     if net.epochs is not None and epochs is None:
-        return Passes(net.epochs, PATIENCE, _share(data, net.epochs, net.answers))
+        return Passes(net.epochs, PATIENCE, _share(data, net.epochs, net.most_answers))
     most = max(epochs or EPOCHS, min(-(-steps // data.steps_per_epoch), MOST_EPOCHS))
     return Passes(most, patience_for(most))
 
