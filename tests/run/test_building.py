@@ -101,7 +101,7 @@ def test_of_large_data_a_share_is_passed_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     answered = Interactions(str(class_store)).answered.sum()
-    monkeypatch.setattr(LogisticDKT, "answers", passes * answered)
+    monkeypatch.setattr(LogisticDKT, "most_answers", passes * answered)
     run = built(class_store, *words, "--data.batch_size", "4")
     assert run.data.steps_per_epoch == 14
     assert _batches(run.data, run.trainer) == steps * run.trainer.accumulate_grad_batches
@@ -123,7 +123,7 @@ def test_a_run_of_shares_goes_on_as_it_began(
     class_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answered = Interactions(str(class_store)).answered.sum()
-    monkeypatch.setattr(LogisticDKT, "answers", 4 * answered)
+    monkeypatch.setattr(LogisticDKT, "most_answers", 4 * answered)
 
     def trained(run: str, *words: str, stop: int = -1) -> dict[str, torch.Tensor]:
         seed_everything(0, verbose=False)
