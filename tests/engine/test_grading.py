@@ -5,6 +5,7 @@ import pytest
 from tests.encoders import write_encoder
 from tests.engine.plain_rows import built
 from tests.essays import write_answers, write_essays
+from tests.missing import KINDS
 from torchedu.datamodules import Essays
 from torchedu.domains import Grading
 from torchedu.engine import GradingEngine
@@ -44,3 +45,18 @@ def test_labels_have_chances_and_answers_a_reference(tmp_path: Path) -> None:
     assert sum(found.chances.values()) == pytest.approx(1)
     with pytest.raises(DataError, match="the rows have no field 'reference'"):
         engine.grade("the gap is shut", prompt="q1")
+
+
+def test_what_a_library_calls_missing_is_missing(tmp_path: Path) -> None:
+    raw, encoder = write_answers(tmp_path / "answers"), write_encoder(tmp_path / "encoder")
+    engine = engine_of(raw, encoder)
+    rows = {
+        "text": ["the gap is shut", "a cat sat"], "prompt": ["q1", "q1"],
+        "reference": ["the gap is closed", "a cat sat"], "question": [None, "What of the gap?"],
+    }  # fmt: skip
+    plain = engine.grade_many(rows)
+    nothing = rows | {"prompt": ["q1", None]}
+    for kind in KINDS.values():
+        assert engine.grade_many(kind(rows)) == plain
+        with pytest.raises(DataError, match="row 1: the field 'prompt' is missing"):
+            engine.grade_many(kind(nothing))

@@ -4,6 +4,7 @@ import pytest
 
 from tests.encoders import write_encoder
 from tests.engine.plain_rows import built
+from tests.missing import KINDS
 from torchedu.companions import Companions
 from torchedu.domains import Lessons
 from torchedu.engine import LessonsEngine
@@ -49,3 +50,13 @@ def test_what_cannot_be_is_told_by_its_row(tmp_path: Path) -> None:
 def test_weights_that_do_not_say_what_read_their_texts_are_refused() -> None:
     with pytest.raises(CheckpointError, match="does not say which model read"):
         engine_of(None).tag([{"sentence": "a"}])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_library_calls_missing_is_missing(kind: str, tmp_path: Path) -> None:
+    lesson = {
+        "sentence": ["So the gap is closed.", "a cat", "the dog ran"],
+        "speaker": ["Ms. Lee", None, None], "role": [None, None, "student"], "turn": [None] * 3,
+    }  # fmt: skip
+    engine = engine_of(write_encoder(tmp_path / "encoder"))
+    assert engine.tag(KINDS[kind](lesson)) == engine.tag(lesson)

@@ -1,6 +1,7 @@
 import pytest
 
 from tests.engine.plain_rows import built
+from tests.missing import KINDS, column
 from torchedu.companions import Companions
 from torchedu.domains import Recommendation
 from torchedu.engine import RecommendationEngine
@@ -48,3 +49,14 @@ def test_a_network_that_knows_students_asks_which_one() -> None:
     alone = engine.recommend(["c0"], student=2)
     assert [one.course for one in several[0]] == [one.course for one in alone]
     assert several[0][0].score != pytest.approx(several[1][0].score, abs=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_library_calls_missing_is_missing(kind: str) -> None:
+    engine, histories = engine_of(), [["c0"], ["c1", "c2"]]
+    sex = column(KINDS[kind]({"sex": [None, "f"]}), "sex")
+    plain = engine.recommend_many(histories, groups={"sex": [None, "f"]})
+    assert engine.recommend_many(histories, groups={"sex": sex}) == plain
+    history = column(KINDS[kind]({"of": ["c0", None]}), "of")[1]
+    with pytest.raises(DataError, match="row 1: the field 'history' is missing"):
+        engine.recommend_many([["c0"], history])

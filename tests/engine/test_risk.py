@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.missing import KINDS, column
 from torchedu.companions import Companions
 from torchedu.domains import Risk
 from torchedu.engine import RiskEngine
@@ -81,3 +82,23 @@ def test_bad_events_name_field_and_row_and_change_nothing(wrong: str) -> None:
 def test_a_course_begins_once() -> None:
     with pytest.raises(ConfigError, match="name is 'algebra 1'"):
         engine_of().course("algebra 1", length=10)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_library_calls_missing_is_missing(kind: str) -> None:
+    rows = {
+        "student": ["ann", "ann", "bo", "bo"], "course": ["algebra 1"] * 4,
+        "event": ["submitted", "clicked", "clicked", "submitted"], "day": [10, 12, 12, 13],
+        "work": ["essay", None, None, "essay"], "value": [0.9, 3, 4, None],
+        "taken_back": [None, None, None, True],
+    }  # fmt: skip
+    work = {"work": ["essay", "exam"], "due": [20, None], "type": [None, "Exam"],
+            "weight": [None, None]}  # fmt: skip
+    plain = engine_of()
+    engine = RiskEngine(plain.domain)
+    engine.course("algebra 1", module="algebra", length=100, work=KINDS[kind](work))
+    engine.event_many(KINDS[kind](rows))
+    plain.event_many(rows)
+    engine.about("bo", {"sex": column(KINDS[kind]({"sex": ["F", None]}), "sex")[1]})
+    for student in ("ann", "bo"):
+        assert engine.risk(student, day=30) == plain.risk(student, day=30)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.missing import KINDS
 from torchedu.companions import Companions
 from torchedu.domains import Tracing
 from torchedu.engine import TracingEngine, open_engine
@@ -241,3 +242,20 @@ def test_a_run_opens_by_itself_with_its_items_skills(trained_run: Path) -> None:
     with pytest.raises(ConfigError, match=r"Tracing has no 'grade'\.\nIt has answer, "):
         engine.grade("a text")
     assert not hasattr(engine, "tag")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_library_calls_missing_is_missing(kind: str) -> None:
+    answers = {
+        "student": ["ann", "bo", "ann"], "item": ["i0", "i3", "new"], "correct": [1.0, 0.5, 0.0],
+        "skill": [None, None, "area"], "item_text": [None] * 3, "time": [None, 1000, 2000],
+        "response_time": [None, 2.5, None], "attempt": [2, None, None],
+    }  # fmt: skip
+    asked = {name: answers[name] for name in ("student", "item", "skill", "time", "attempt")}
+    engine = engine_of()
+    plain = TracingEngine(engine.domain)
+    plain.answer_many(answers)
+    engine.answer_many(KINDS[kind](answers))
+    assert engine.predict_many(KINDS[kind](asked)) == plain.predict_many(asked)
+    with pytest.raises(DataError, match="row 1: the field 'student' is missing"):
+        engine.predict_many(KINDS[kind]({"student": ["ann", None], "item": ["i0", "i1"]}))

@@ -13,7 +13,7 @@ from torchedu.engine.engine import Engine
 from torchedu.errors import ConfigError
 from torchedu.metrics.ranking import TOP
 from torchedu.readers.enrolments import NextCourseBatches, read_histories
-from torchedu.readers.rows import refuse_name
+from torchedu.readers.rows import is_missing, refuse_name
 from torchedu.schema import ITEM, PADDING
 
 
@@ -69,7 +69,7 @@ class RecommendationEngine(Engine[Recommendation], serves=Recommendation):
             raise ConfigError(f"⟦count⟧ is {count}.", "It is at least 1.")
         known = self.companions.vocabulary[ITEM]
         for row, history in enumerate(histories):
-            for name in history if not isinstance(history, str | None) else ():
+            for name in () if isinstance(history, str) or is_missing(history) else history:
                 if str(name) not in known:
                     refuse_name(row, "course", name, known)
         said = self.domain.recommend(self.batch(histories, groups, student), count)

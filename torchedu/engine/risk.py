@@ -18,7 +18,7 @@ from torchedu.errors import ConfigError
 from torchedu.features.course_view import Moments
 from torchedu.features.live_courses import LiveCourses
 from torchedu.readers.events import RiskBatches
-from torchedu.readers.rows import Rows, columns_of, numbers, refuse, refuse_name
+from torchedu.readers.rows import Rows, columns_of, is_missing, numbers, refuse, refuse_name
 from torchedu.schema import (
     ATTRIBUTE,
     EVENT_NUMBERS,
@@ -108,7 +108,9 @@ class RiskEngine(Engine[Risk], serves=Risk):
     def about(self, student: str, attributes: Mapping[str, str]) -> None:
         """Say what the network may know of a student, such as ``{"education": "A level"}``."""
         with self._lock:
-            self._attributes[str(student)] = dict(attributes)
+            self._attributes[str(student)] = {
+                name: value for name, value in attributes.items() if not is_missing(value)
+            }
 
     def event(
         self,
@@ -192,7 +194,7 @@ class RiskEngine(Engine[Risk], serves=Risk):
             if str(work) not in seen and str(work) not in self._exams[course]:
                 refuse_name(row, "work", work, (*seen, *self._exams[course]))
             piece = seen.get(str(work), -1)
-            value = math.nan if value is None or value != value else float(_mark(row, value))
+            value = math.nan if value is None else float(_mark(row, value))
         elif event == "clicked":
             fine = "It is how often, from 0."
             value = 0.0 if back else float(_one(row, value, lambda x: x >= 0, fine))

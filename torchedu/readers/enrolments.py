@@ -14,7 +14,7 @@ from torchedu.datasets.memory import Memory
 from torchedu.datasets.order import Windows
 from torchedu.datasets.prerequisites import Prerequisites
 from torchedu.readers.answers import pad_lists
-from torchedu.readers.rows import refuse
+from torchedu.readers.rows import listed, refuse
 from torchedu.schema import GROUP, ITEM, RESERVED, Names, Vocabulary
 
 
@@ -155,7 +155,13 @@ def read_histories(
     """
     for row, history in enumerate(histories):
         if isinstance(history, str) or not hasattr(history, "__len__") or not len(history):
-            refuse(row, "history", history or None, "It is a list of courses, one at least.")
+            nothing = hasattr(history, "__len__") and not len(history)
+            refuse(
+                row,
+                "history",
+                None if nothing else history,
+                "It is a list of courses, one at least.",
+            )
     numbers = list(range(len(histories)) if student is None else student)
     size = 1 + max(numbers, default=-1)
     by_number: list[Sequence[str]] = [()] * size
@@ -163,7 +169,8 @@ def read_histories(
         by_number[number] = history
     courses = Names(dict.fromkeys(str(name) for history in by_number for name in history))
     kinds, of_students = {ITEM: courses}, {}
-    for attribute, column in (groups or {}).items():
+    for attribute, given in (groups or {}).items():
+        column = listed(given)
         names = Names(dict.fromkeys(str(name) for name in column if name is not None))
         kinds[GROUP + attribute] = names
         ids = np.zeros(size, np.int64)

@@ -28,7 +28,8 @@ def columns_of(rows: Rows, required: Sequence[str], optional: Sequence[str] = ()
         optional: Columns that rows may lack; None stands there where they do.
 
     Returns:
-        Lists of one length, by name; an optional column that no row has is left out.
+        Lists of one length, by name; an optional column that no row has is left out. What is
+        missing, as any library says it, is None; see ``is_missing``.
 
     Raises:
         DataError: A field is missing, or columns differ in length.
@@ -48,7 +49,7 @@ def columns_of(rows: Rows, required: Sequence[str], optional: Sequence[str] = ()
                 f"the rows have no field {name!r}.", f"Each has {', '.join(required)}.", option=name
             )
         for row, value in enumerate(values[name]):
-            if value is None or value != value:
+            if value is None:
                 refuse(row, name, value, f"Each row has {', '.join(required)}.")
     for name, column in values.items():
         if len(column) != size:
@@ -57,19 +58,44 @@ def columns_of(rows: Rows, required: Sequence[str], optional: Sequence[str] = ()
                 "Give one of each a row.",
                 option=name,
             )
-    return values
+    return {name: column for name, column in values.items() if name in required or _says(column)}
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether a value stands for none: None, NaN, pandas' NaT or NA.
+
+    What has a length, such as a text, bytes or an array, is a value, whatever it holds.
+    """
+    if value is None or hasattr(value, "__len__"):
+        return value is None
+    unlike = value != value
+    # NA compared with itself is NA again, which is neither true nor false.
+    return bool(unlike) if isinstance(unlike, bool | np.bool_) else unlike is value
+
+
+def _says(column: list[Any]) -> bool:
+    """Return whether any row has a value; of no rows, none lacks one."""
+    return not column or any(value is not None for value in column)
 
 
 def _of_table(rows: Any, names: Sequence[str]) -> Columns:
     present = rows.column_names if hasattr(rows, "column_names") else rows
-    return {name: _listed(rows[name]) for name in names if name in present}
+    return {name: listed(rows[name]) for name in names if name in present}
 
 
-def _listed(column: Any) -> list[Any]:
+def listed(column: Any) -> list[Any]:
+    """Return the values of a column of any library, None where one is missing.
+
+    Args:
+        column: A list, an array, or a column of pandas, polars or Arrow.
+    """
+    if isinstance(column, np.ndarray) and column.dtype.kind == "M":
+        column = column.astype("datetime64[us]")  # finer ones become integers as a list
     for method in ("to_pylist", "to_list", "tolist"):
         if hasattr(column, method):
-            return list(getattr(column, method)())
-    return list(column)
+            column = getattr(column, method)()
+            break
+    return [None if is_missing(value) else value for value in column]
 
 
 def _of_dicts(rows: list[Any], names: Sequence[str]) -> Columns:
@@ -78,9 +104,8 @@ def _of_dicts(rows: list[Any], names: Sequence[str]) -> Columns:
             raise DataError(
                 f"row {row} is {mapping!r}.", "A row is a dict of fields by name.", row=row
             )
-    columns = {name: [mapping.get(name) for mapping in rows] for name in names}
-    there = {name: any(value is not None for value in column) for name, column in columns.items()}
-    return {name: column for name, column in columns.items() if there[name] or not rows}
+    columns = {name: listed([mapping.get(name) for mapping in rows]) for name in names}
+    return {name: column for name, column in columns.items() if _says(column)}
 
 
 def refuse(row: int, field: str, value: object, remedy: str) -> NoReturn:
@@ -95,7 +120,7 @@ def refuse(row: int, field: str, value: object, remedy: str) -> NoReturn:
     Raises:
         DataError: Always.
     """
-    said = "missing" if value is None or value != value else repr(value)
+    said = "missing" if is_missing(value) else repr(value)
     raise DataError(
         f"row {row}: the field {field!r} is {said}.", remedy, row=row, option=field, value=value
     )
@@ -142,7 +167,7 @@ def texts(column: Sequence[Any], field: str, required: bool = True) -> list[str]
     """
     stripped = []
     for row, value in enumerate(column):
-        if not required and (value is None or value != value):
+        if not required and is_missing(value):
             value = ""
         if not isinstance(value, str):
             refuse(row, field, value, f"A {field} is a string.")
@@ -179,15 +204,15 @@ def numbers(
         field: What they are called.
         fine: Says which may stand.
         remedy: What is allowed, in words.
-        unknown: What stands for None and NaN; where it is None these are refused.
+        unknown: What stands for what is missing; where it is None these are refused.
 
     Raises:
         DataError: A value is no number, or may not stand.
     """
     try:
-        values = np.array([math.nan if x is None else x for x in column], np.float64)
+        values = np.array([math.nan if is_missing(x) else x for x in column], np.float64)
     except (TypeError, ValueError):
-        row = next(i for i, x in enumerate(column) if not _is_number(x))
+        row = next(i for i, x in enumerate(column) if not (is_missing(x) or _is_number(x)))
         refuse(row, field, column[row], remedy)
     missing = np.isnan(values)
     wrong = (~fine(values) & ~missing) | (missing & (unknown is None))
@@ -205,7 +230,7 @@ def times(column: Sequence[Any], field: str = "time") -> NDArray[np.int64]:
     """
     seconds = np.full(len(column), NO_TIME)
     for row, value in enumerate(column):
-        if value is None or value != value:
+        if is_missing(value):
             continue
         if isinstance(value, datetime):
             seconds[row] = round(value.timestamp() * 1000)

@@ -176,7 +176,8 @@ def read_texts(rows: Rows, known: Companions) -> TextStore:
     prompts = list(names[PROMPT])
     columns = columns_of(rows, ("text",), ("prompt", *BESIDE))
     texts = texts_of(columns["text"], "text")
-    asked = columns.get("prompt", [prompts[0] if len(prompts) == 1 else None] * len(texts))
+    only = prompts[0] if len(prompts) == 1 else None
+    asked = [only if x is None else x for x in columns.get("prompt", [None] * len(texts))]
     if None in asked:
         remedy = f"The network was trained on several: {', '.join(prompts)}."
         refuse(asked.index(None), "prompt", None, remedy)
