@@ -52,7 +52,7 @@ def whole(drawn: random.Random) -> tuple[str, Any]:
         ("/courses", {"course": "c", "length": 30, "work": [{"work": "w", "due": 3}]}),
         ("/forget", {"students": [f"gone {drawn.randrange(9)}"]}),
         ("/grades", [{"text": "My hat.", "prompt": "p"}]),
-        ("/grades/spoken", [{"text": "It is warm.", "audio": "UklGRg=="}]),
+        ("/grades/spoken", [{"text": "It is warm.", "audio": "UklGRg==", "image": "iVBORw=="}]),
         ("/tags", [{"sentence": "Why?", "speaker": "T"}]),
         ("/explanations", {"problem": "1 + 1", "student": "s1"}),
         ("/xAPI/statements", statement),

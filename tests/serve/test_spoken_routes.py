@@ -16,6 +16,7 @@ from fastapi.testclient import TestClient
 from numpy.typing import NDArray
 
 from tests.engine.plain_rows import built
+from tests.picture_files import coded, drawn, write_sums
 from tests.serve.test_processes import Server
 from tests.serve.test_texts import client_of
 from tests.spoken_files import RATE, tone, write_answers
@@ -26,12 +27,15 @@ from torchedu.domains import Spoken
 from torchedu.engine import open_engine
 from torchedu.engine.engine import Engine
 from torchedu.models import SpokenGrader
+from torchedu.serve import spoken_routes
 
 WAV = wave_file(tone(300), RATE)
 BOUNDARY = "a--b"
 HEADERS = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
 SPOKEN = 'name="audio"; filename="a.wav"'
 TYPED = 'name="text"'
+PNG = coded(drawn("1+1=2"))
+SEEN = 'name="image"; filename="a.png"'
 
 
 def form(*parts: tuple[str, bytes]) -> bytes:
@@ -63,7 +67,11 @@ def steady(seconds: float) -> bytes:
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine[Any]:
     raw = write_answers(tmp_path_factory.mktemp("spoken") / "in", 24)
-    data = SpokenAnswers(str(raw), traits=["length"], bands=12, window=1.0)
+    return built_of(SpokenAnswers(str(raw), traits=["length"], bands=12, window=1.0))
+
+
+def built_of(data: SpokenAnswers) -> Engine[Any]:
+    """Return an engine of a network that learnt nothing yet."""
     sizes = {name: getattr(data, name) for name in Spoken.sizes}
     bound = data.own.bound(tuple(Spoken.binds), Spoken.fixed)
     engine = built(Spoken, SpokenGrader, bound, **sizes)
@@ -162,6 +170,9 @@ BAD_FORMS: dict[str, tuple[bytes, dict[str, str], int]] = {
     "another name": (form(('name="photo"; filename="a.png"', WAV)), HEADERS, 422),
     "the text is a file": (form(('name="text"; filename="a.txt"', b"a")), HEADERS, 422),
     "the audio is a text": (form(('name="audio"', b"a")), HEADERS, 422),
+    "the image is a text": (form(('name="image"', b"a")), HEADERS, 422),
+    "two images": (form((SEEN, PNG), (SEEN, PNG)), HEADERS, 400),
+    "no base64 of an image": (b'[{"image": "a b"}]', {}, 422),
     "nothing": (form(), HEADERS, 422),
     "blanks": (form((TYPED, b"  ")), HEADERS, 422),
     "a long text": (form((TYPED, b"a" * 100_001)), HEADERS, 422),
@@ -172,6 +183,50 @@ BAD_FORMS: dict[str, tuple[bytes, dict[str, str], int]] = {
     "a number": (b'[{"audio": 1}]', {}, 422),
     "many": (json.dumps([{"text": "a"}] * 101).encode(), {}, 422),
 }
+
+
+def test_a_part_of_another_kind_is_named(client: TestClient) -> None:
+    for name, heading in (("text", 'name="text"; filename="a"'), ("audio", 'name="audio"'),
+                          ("image", 'name="image"')):  # fmt: skip
+        reply = client.post("/grades/spoken", content=form((heading, b"a")), headers=HEADERS)
+        assert (reply.status_code, reply.json()["field"]) == (422, name)
+
+
+def test_a_network_without_photographs_refuses_one(client: TestClient) -> None:
+    reply = client.post("/grades/spoken", content=form((SEEN, PNG)), headers=HEADERS)
+    assert (reply.status_code, reply.json()["field"]) == (422, "image")
+    assert "never saw photographs" in reply.json()["remedy"]
+
+
+@pytest.fixture(scope="module")
+def seer(tmp_path_factory: pytest.TempPathFactory) -> Engine[Any]:
+    return built_of(SpokenAnswers(str(write_sums(tmp_path_factory.mktemp("sums") / "in", 24))))
+
+
+def test_photographs_are_graded_and_damaged_ones_named(seer: Engine[Any]) -> None:
+    client = client_of({"sums": seer.domain})
+    (grade,) = seer.grade([{"image": PNG}])
+    scores = {name: pytest.approx(score._asdict(), abs=1e-5) for name, score in grade.items()}
+    as_json = json.dumps([{"image": b64encode(PNG).decode()}]).encode()
+    for body, headers in ((form((SEEN, PNG)), HEADERS), (as_json, {})):
+        reply = client.post("/grades/spoken", content=body, headers=headers)
+        assert (reply.status_code, reply.json()["grades"]) == (200, [{"scores": scores}])
+    for content in (b"", b"no photograph", PNG[:200], WAV):
+        reply = client.post("/grades/spoken", content=form((SEEN, content)), headers=HEADERS)
+        assert (reply.status_code, reply.json()["field"]) == (422, "image")
+        assert "photograph" in reply.json()["remedy"]
+
+
+def test_pixels_of_a_request_are_limited(
+    seer: Engine[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spoken_routes, "MOST_PIXELS", 3 * 96 * 40)
+    client = client_of({"sums": seer.domain})
+    for number, status in ((3, 200), (4, 422)):
+        reply = client.post("/grades/spoken", json=[{"image": b64encode(PNG).decode()}] * number)
+        assert reply.status_code == status, reply.text
+    assert (reply.json()["row"], reply.json()["field"]) == (3, "image")
+    assert "too many pixels" in reply.json()["remedy"]
 
 
 @pytest.mark.parametrize("kind", BAD_FORMS)

@@ -33,18 +33,21 @@ class Photograph(NamedTuple):
     Attributes:
         pixels: Red, green and blue, uint8; shape (height, width, 3).
         notes: What was done to it that its owner should know, in words.
+        announced: How many pixels the file has.
     """
 
     pixels: NDArray[np.uint8]
     notes: tuple[str, ...]
+    announced: int
 
 
-def decode(stream: Any, side: int) -> Photograph:
+def decode(stream: Any, side: int, most_pixels: float = MOST_PIXELS) -> Photograph:
     """Read a photograph: PNG, JPEG or WebP, of any colours, the way up that its camera says.
 
     Args:
         stream: The file, opened for reading bytes in any order.
         side: It is made smaller to as many pixels as a square of this side has, at most.
+        most_pixels: One of more is refused before it is decoded.
 
     Raises:
         BadFile: It is cut, blank, too large or too small, or no photograph.
@@ -60,7 +63,7 @@ def decode(stream: Any, side: int) -> Photograph:
         except (OSError, ValueError, SyntaxError, TypeError):
             raise BadFile("no photograph can be read from the file") from None
         width, height = picture.size
-        if width * height > MOST_PIXELS:
+        if width * height > min(most_pixels, MOST_PIXELS):
             raise BadFile("the photograph has too many pixels")
         if min(width, height) < LEAST:
             raise BadFile(f"the photograph has a side of less than {LEAST} pixels")
@@ -84,7 +87,7 @@ def decode(stream: Any, side: int) -> Photograph:
             picture = pillow.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
         pixels = shrunk(np.asarray(picture.convert("RGB")), side)
     check(pixels)
-    return Photograph(pixels, tuple(notes))
+    return Photograph(pixels, tuple(notes), width * height)
 
 
 def from_pixels(pixels: NDArray[Any], side: int) -> NDArray[np.uint8]:

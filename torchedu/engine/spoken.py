@@ -44,13 +44,16 @@ class SpokenEngine(Engine[Spoken], serves=Spoken):
     """Grades answers typed, spoken and photographed."""
 
     @torch.inference_mode()
-    def grade(self, answers: Rows, most_seconds: float = math.inf) -> list[dict[str, SpokenScore]]:
+    def grade(
+        self, answers: Rows, most_seconds: float = math.inf, most_pixels: float = math.inf
+    ) -> list[dict[str, SpokenScore]]:
         """Grade answers.
 
         Args:
             answers: Each with ``text``, ``audio``, ``image`` or several; see
                 ``readers.spoken.read_answers``.
             most_seconds: Seconds that their recordings may have together.
+            most_pixels: Pixels that their photographs may have together, as they come.
 
         Returns:
             Of each answer its scores, by name.
@@ -58,7 +61,7 @@ class SpokenEngine(Engine[Spoken], serves=Spoken):
         Raises:
             DataError: A file cannot be used, or there is nothing; it names the row, from 0.
         """
-        batches = self._batches(answers, most_seconds)
+        batches = self._batches(answers, most_seconds, most_pixels)
         if not len(batches.rows):
             return []
         pieces = _together(batches.lengths(batches.rows))
@@ -79,9 +82,11 @@ class SpokenEngine(Engine[Spoken], serves=Spoken):
         batches = self._batches(answers)
         return batches(batches.rows)
 
-    def _batches(self, answers: Rows, most_seconds: float = math.inf) -> SpokenBatches:
+    def _batches(
+        self, answers: Rows, most_seconds: float = math.inf, most_pixels: float = math.inf
+    ) -> SpokenBatches:
         known, how = self.companions, self.companions.reading
-        store = read_answers(answers, known, most_seconds)
+        store = read_answers(answers, known, most_seconds, most_pixels)
         vectors = None if how["encoder"] is None else self._embed(store.all_texts)
         ranges = ranges_of(known)
         return SpokenBatches(

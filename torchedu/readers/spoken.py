@@ -178,7 +178,9 @@ class SpokenBatches:
         return byte_BU
 
 
-def read_answers(rows: Rows, known: Companions, most_seconds: float = math.inf) -> SpokenStore:
+def read_answers(
+    rows: Rows, known: Companions, most_seconds: float = math.inf, most_pixels: float = math.inf
+) -> SpokenStore:
     """Read answers that are to be graded.
 
     Args:
@@ -187,6 +189,7 @@ def read_answers(rows: Rows, known: Companions, most_seconds: float = math.inf) 
             -1..1, or int16) and their rate, for ``image`` pixels (uint8).
         known: What the weights of the network that grades them belong to.
         most_seconds: Seconds that all recordings may have together.
+        most_pixels: Pixels that all photographs may have together, as they come.
 
     Returns:
         A store in memory.
@@ -205,19 +208,18 @@ def read_answers(rows: Rows, known: Companions, most_seconds: float = math.inf) 
     reader = None if how.get("ocr") is None else ocr_reader(str(how["ocr"]))
     kept: dict[Attached, list[NDArray[Any]]] = {kind: [] for kind in ATTACHED}
     which = {kind.noun: np.full(size, -1) for kind in ATTACHED}
-    left = most_seconds
+    left = {RECORDING: most_seconds, PHOTOGRAPH: most_pixels}
     for row in range(size):
         for kind in ATTACHED:
             given = columns.get(kind.column, none)[row]
             if given is None or (isinstance(given, str) and not given):
                 continue
-            content = _content(kind, given, how, row, min(MOST_SECONDS, left))
+            content, cost = _content(kind, given, how, row, left[kind])
+            left[kind] -= cost
             if kind is PHOTOGRAPH:
                 if reader and not texts[row]:
                     texts[row] = reader(content)
                 content = photographs.shrunk(content, _side(how))
-            else:
-                left -= len(content) / int(how["rate"])
             which[kind.noun][row] = len(kept[kind])
             kept[kind].append(content)
         if not texts[row] and all(own[row] < 0 for own in which.values()):
@@ -236,25 +238,33 @@ def _side(how: Mapping[str, Any]) -> int:
 
 
 def _content(
-    kind: Attached, given: Any, how: Mapping[str, Any], row: int, most_seconds: float
-) -> NDArray[Any]:
-    """Return the samples or pixels of what stands for a recording or a photograph."""
+    kind: Attached, given: Any, how: Mapping[str, Any], row: int, most: float
+) -> tuple[NDArray[Any], float]:
+    """Return the samples or pixels of what stands for a recording or a photograph.
+
+    Beside them stands what it costs, ``most`` at most: seconds, or pixels before it shrinks.
+    """
     if kind is PHOTOGRAPH and how.get("pixels") is None:
         refuse(row, kind.column, type(given).__name__, "The network never saw photographs.")
     try:
         if isinstance(given, bytes):
-            return _decoded(kind, BytesIO(given), how, most_seconds)
+            return _decoded(kind, BytesIO(given), how, most)
         if isinstance(given, str | Path):
             with Path(given).open("rb") as stream:
-                return _decoded(kind, stream, how, most_seconds)
+                return _decoded(kind, stream, how, most)
         if kind is PHOTOGRAPH:
             if np.ndim(given) < 2:
                 raise TypeError
-            return photographs.from_pixels(np.asarray(given), _largest(how))
+            pixels = np.asarray(given)
+            cost = pixels.shape[0] * pixels.shape[1]
+            if cost > most:
+                raise BadFile("the photograph has too many pixels")
+            return photographs.from_pixels(pixels, _largest(how)), cost
         samples, own = given
-        if len(samples) > most_seconds * int(own):
+        if len(samples) > min(MOST_SECONDS, most) * int(own):
             raise BadFile("the recording is too long")
-        return audio.from_samples(np.asarray(samples), int(own), int(how["rate"]))
+        heard = audio.from_samples(np.asarray(samples), int(own), int(how["rate"]))
+        return heard, len(heard) / int(how["rate"])
     except OSError as error:
         refuse(row, kind.column, str(given), f"It cannot be read: {error.strerror or error}.")
     except BadFile as error:
@@ -267,11 +277,13 @@ def _content(
 
 
 def _decoded(
-    kind: Attached, stream: Any, how: Mapping[str, Any], most_seconds: float
-) -> NDArray[Any]:
+    kind: Attached, stream: Any, how: Mapping[str, Any], most: float
+) -> tuple[NDArray[Any], float]:
     if kind is PHOTOGRAPH:
-        return photographs.decode(stream, _largest(how)).pixels
-    return audio.decode(stream, int(how["rate"]), most_seconds).samples
+        seen = photographs.decode(stream, _largest(how), most)
+        return seen.pixels, seen.announced
+    heard = audio.decode(stream, int(how["rate"]), min(MOST_SECONDS, most)).samples
+    return heard, len(heard) / int(how["rate"])
 
 
 def _largest(how: Mapping[str, Any]) -> int:

@@ -1,4 +1,4 @@
-"""The route to which answers typed and spoken are sent, with their recordings."""
+"""The route to which answers are sent, with their recordings and photographs."""
 
 import math
 from base64 import b64decode
@@ -12,12 +12,14 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import Field as FormField
 from python_multipart.multipart import File, FormParser, parse_options_header
 
+from torchedu.datasets.attached import ATTACHED
+from torchedu.datasets.photographs import MOST_PIXELS
 from torchedu.serve.bodies import Body, refused
 from torchedu.serve.json_bodies import OwnSiteRoute
 from torchedu.serve.problems import Problem
 
 FORM = "multipart/form-data"
-FIELDS = ("text", "audio")
+FIELDS = ("text", *(kind.column for kind in ATTACHED))
 """Parts of a form, each of which it may have once."""
 
 
@@ -32,11 +34,15 @@ def _decoded(value: object) -> object:
 
 
 class Answer(Body):
-    """An answer that was typed, spoken, or both."""
+    """An answer that was typed, spoken, photographed, or several of these."""
 
     text: str | None = Field(None, max_length=100_000, description="What was typed.")
     audio: Annotated[bytes, BeforeValidator(_decoded)] | None = Field(
         None, description="A file of what was said, in base64: WAV, FLAC, OGG or MP3.",
+        json_schema_extra={"type": "string", "format": "byte"},
+    )  # fmt: skip
+    image: Annotated[bytes, BeforeValidator(_decoded)] | None = Field(
+        None, description="A photograph of what was written, in base64: PNG, JPEG or WebP.",
         json_schema_extra={"type": "string", "format": "byte"},
     )  # fmt: skip
 
@@ -50,7 +56,8 @@ _BODY = {
         FORM: {"schema": {
             "type": "object", "additionalProperties": False,
             "properties": {"text": {"type": "string", "maxLength": 100_000},
-                           "audio": {"type": "string", "format": "binary"}},
+                           **{kind.column: {"type": "string", "format": "binary"}
+                              for kind in ATTACHED}},
         }},
         "application/json": {"schema": {
             "type": "array", "minItems": 1, "maxItems": 100, "items": Answer.model_json_schema(),
@@ -79,7 +86,7 @@ async def answers_of(request: Request) -> list[dict[str, Any]]:
 def _form(body: bytes, content_type: str) -> dict[str, Any]:
     """Return the parts of a form by name.
 
-    Files of any size stay in memory: a voice is written to no disk.
+    Files of any size stay in memory: no voice and no hand is written to a disk.
 
     Raises:
         Problem: It is damaged or cut, or has a part twice or of another kind.
@@ -108,11 +115,15 @@ def _form(body: bytes, content_type: str) -> dict[str, Any]:
     given = dict(parts)
     if len(given) < len(parts):
         raise _no_form("it has a part twice")
-    if isinstance(given.get("text"), bytes) or isinstance(given.get("audio"), str):
-        raise Problem(
-            HTTPStatus.UNPROCESSABLE_ENTITY, "the text is a file, or the audio is none.",
-            "Send the text as a field, and the audio as a file with a name.", field="audio",
-        )  # fmt: skip
+    for name in FIELDS:
+        if isinstance(given.get(name), bytes if name == "text" else str):
+            is_what, send = (
+                ("a file", "field") if name == "text" else ("no file", "file with a name")
+            )
+            raise Problem(
+                HTTPStatus.UNPROCESSABLE_ENTITY, f"{name} is {is_what}.",
+                f"Send {name} as a {send}.", field=name,
+            )  # fmt: skip
     return given
 
 
@@ -123,7 +134,7 @@ def _name(content: bytes | None) -> str:
 def _no_form(why: str) -> Problem:
     return Problem(
         HTTPStatus.BAD_REQUEST, f"the body is no form: {why}.",
-        f"Send {' and '.join(FIELDS)}, each once, as {FORM} in UTF-8.",
+        f"Send {', '.join(FIELDS[:-1])} and {FIELDS[-1]}, each once, as {FORM} in UTF-8.",
     )  # fmt: skip
 
 
@@ -138,13 +149,14 @@ def routes(read: Callable[..., Awaitable[Response]], most_seconds: float) -> API
 
     @router.post("/grades/spoken", tags=["texts"], openapi_extra={"requestBody": _BODY})
     async def post_spoken(request: Request, run: str | None = None) -> Response:
-        """Grade answers typed, spoken, or both; nothing of them is kept.
+        """Grade answers typed, spoken or photographed; nothing of them is kept.
 
         A form is one answer, JSON a list of them. Each score has its value, and the ends between
         which the true one lies with a chance of 80 %.
         """
         answers = await answers_of(request)
-        given = {"answers": answers, "most_seconds": most_seconds}
+        given = {"answers": answers, "most_seconds": most_seconds,
+                 "most_pixels": MOST_PIXELS}  # fmt: skip
         return await read(request, "grade_spoken", run, given)
 
     return router
