@@ -58,12 +58,12 @@ def points(raw: dict[str, Any]) -> list[Point]:
     linear = raw.get("ten.linear", {})
     rates = {STUDENTS[name]: each for name, each in linear.get("rates", {}).items()}
     more = {int(count): each for count, each in linear.get("by_students", {}).items()}
-    parts = [part["answers_a_cpu_second"] for part in raw.get("ten.epoch", {}).get("parts", ())]
+    parts = raw.get("ten.epoch", {}).get("answers_a_cpu_second", [])
     by_goal = [("ten.linear", rates | more), ("ten.epoch", {10_000_000: parts} if parts else {})]
     for goal, each in by_goal:
         for students, some in each.items():
             hours = students * ANSWERS_EACH / statistics.mean(some) / 3600
-            kept.append(Point(students, hours, "width 200, steps of 20,000 answers", goal))
+            kept.append(Point(students, hours, "width 200, steps of 10,000 answers", goal))
     trained = raw.get("ten.quality", {}).get("parts", ())
     if trained and trained[-1]["step"] >= trained[-1]["of"]:
         hours = trained[-1]["cpu_seconds"] / 3600 / 2  # of two passes
