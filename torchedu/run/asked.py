@@ -52,9 +52,10 @@ def asked_of(given: Namespace, trainer: Trainer, data: DataModule) -> dict[str, 
 
 
 def _limit(trainer: Trainer) -> dict[str, Any]:
-    """Return how much of a pass an epoch is, where it is not all."""
+    """Return how much of a pass an epoch is; all is None, as where no words say anything."""
     limit = trainer.limit_train_batches
-    return {} if limit == 1.0 else {"trainer.limit_train_batches": limit}
+    whole = isinstance(limit, float) and limit == 1
+    return {"trainer.limit_train_batches": None if whole else limit}
 
 
 def asked_before(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -136,7 +137,7 @@ def _asked_in_python(task: Task, data: DataModule, trainer: Trainer) -> dict[str
         **({"early_stopping.patience": stops[0].patience} if stops else {}),
         "trainer.max_epochs": trainer.max_epochs,
         "trainer.max_steps": trainer.max_steps,
-        "trainer.limit_train_batches": trainer.limit_train_batches,
+        **_limit(trainer),
         "trainer.precision": str(trainer.precision),
         "trainer.gradient_clip_val": trainer.gradient_clip_val,
         "data": data.digest,
