@@ -42,7 +42,7 @@ Predicted = dict[str, NDArray[Any]]
 
 def beside(
     goal: str,
-    sets: Sequence[DataSet] = (EDNET, STATICS, ALGEBRA),
+    sets: Sequence[DataSet] = (STATICS, EDNET, ALGEBRA),
     epochs: int = EPOCHS,
     most: int | None = None,
 ) -> Iterator[tuple[list[Goal], Any]]:
