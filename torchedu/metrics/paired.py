@@ -112,7 +112,7 @@ def _auc(
     rights, wrongs = int(right.sum()), int((~right).sum())
     if not rights or not wrongs:
         return Estimate(math.nan, np.zeros(students))
-    order = np.argsort(p, kind="stable")
+    order = np.argsort(p)  # answers of one prediction stand in any order: they are counted together
     begins = np.flatnonzero(np.diff(p[order], prepend=-1) != 0)
     run = np.repeat(np.arange(len(begins)), np.diff(begins, append=len(p)))
     placed = np.empty(len(p))

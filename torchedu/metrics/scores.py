@@ -226,7 +226,14 @@ def _auc(p: Tensor, y: Tensor) -> float | None:
 def _divided(p: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Return the predictions of wrong and of right answers, ascending."""
     right = y >= 0.5
-    return p[~right].sort().values, p[right].sort().values
+    return _ascending(p[~right]), _ascending(p[right])
+
+
+def _ascending(values: Tensor) -> Tensor:
+    """Put predictions in order, NaN last: numpy takes a third of torch's time on a processor."""
+    if values.device.type == "cpu":
+        return torch.from_numpy(np.sort(values.numpy()))
+    return values.sort().values
 
 
 def checked(probability: ArrayLike, correct: ArrayLike) -> tuple[Tensor, Tensor]:

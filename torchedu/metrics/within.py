@@ -90,26 +90,30 @@ def _counted(
     p: NDArray[Any], y: NDArray[Any], student: NDArray[Any], some: slice, skills: Skills | None
 ) -> Within:
     """Count the pairs of a block of students."""
-    names, who = np.unique(student[some], return_inverse=True)
-    each_p, right, group = p[some], y[some] >= 0.5, who
+    names, group = np.unique(student[some], return_inverse=True)
+    values, place = np.unique(p[some], return_inverse=True)
+    right, kinds = y[some] >= 0.5, 1
     if skills is not None:
         lengths, skill = skills(some)
-        answer = np.repeat(np.arange(len(who)), lengths)
-        each_p, right, who = each_p[answer], right[answer], who[answer]
-        group = who * (int(skill.max(initial=0)) + 1) + skill
+        answer = np.repeat(np.arange(len(group)), lengths)
+        kinds = int(skill.max(initial=0)) + 1
+        place, right, group = place[answer], right[answer], group[answer] * kinds + skill
     won, pairs = np.zeros(len(names), np.int64), np.zeros(len(names), np.int64)
     if len(group):
-        order = np.lexsort((each_p, group))
-        each_p, right, group, who = each_p[order], right[order], group[order], who[order]
-        begins = np.diff(group, prepend=-1) != 0
+        # Group, prediction and mark as one number: in a block some 37 bits, and those of skills.
+        key = (group * len(values) + place) * 2 + right
+        key.sort()
+        right, key = key & 1, key >> 1
+        group = key // len(values)
         # Answers of one group with one prediction: the wrong ones before them have lower ones.
-        runs = np.flatnonzero(begins | (np.diff(each_p, prepend=-1) != 0))
-        wrongs = np.add.reduceat(~right, runs, dtype=np.int64)
-        rights = np.add.reduceat(right, runs, dtype=np.int64)
-        groups = np.flatnonzero(begins[runs])
+        runs = np.flatnonzero(np.diff(key, prepend=-1))
+        wrongs = np.add.reduceat(1 - right, runs)
+        rights = np.add.reduceat(right, runs)
+        groups = np.flatnonzero(np.diff(group[runs], prepend=-1))
         earlier = np.cumsum(wrongs) - wrongs
         lower = earlier - np.repeat(earlier[groups], np.diff(groups, append=len(runs)))
-        np.add.at(won, who[runs], rights * (2 * lower + wrongs))
+        who = group[runs] // kinds
+        np.add.at(won, who, rights * (2 * lower + wrongs))
         both = np.add.reduceat(wrongs, groups) * np.add.reduceat(rights, groups)
-        np.add.at(pairs, who[runs[groups]], both)
+        np.add.at(pairs, who[groups], both)
     return Within(names.astype(np.int64), won, pairs)
