@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from torchedu.evaluation.lead import FEW, Surely, lead, terms, too_few
-from torchedu.metrics.paired import Estimate, averaged
+from torchedu.metrics.paired import SHARE, Estimate, averaged
 
 COLUMNS = {"auc": "AUC", "accuracy": "accuracy"}
 MANY = {"students": 400}
@@ -22,8 +22,8 @@ def surely(network: float, baseline: float, spread: float) -> Surely:
     """A network and a baseline whose distance is spread among students so far."""
     moved = np.random.default_rng(0).normal(size=400) / 400
     estimates = {
-        "DKT": Estimate(network, moved * spread),
-        "Best-LR": Estimate(baseline, -moved * spread),
+        "DKT": Estimate(network, moved * spread, SHARE),
+        "Best-LR": Estimate(baseline, -moved * spread, SHARE),
     }
     return Surely(rows(network, baseline), COLUMNS, estimates.get)
 

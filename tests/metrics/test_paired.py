@@ -4,8 +4,18 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from torchedu.metrics import paired
-from torchedu.metrics.paired import Estimate, auc, averaged, clustered, holm, without_each
+from torchedu.metrics.paired import (
+    AGREEMENT,
+    COST,
+    SHARE,
+    WIDE,
+    Estimate,
+    auc,
+    averaged,
+    clustered,
+    holm,
+    without_each,
+)
 from torchedu.metrics.within import within
 
 
@@ -62,16 +72,28 @@ def test_one_student_gives_no_interval() -> None:
 
 
 def test_an_interval_ends_where_its_score_does() -> None:
-    wide = Estimate(0.9, np.array([0.3, -0.3, 0.2]))
-    assert wide.plain()["high"] > 1 > wide.plain()["low"]
-    assert wide.plain(-1, 1) == {**wide.plain(), "high": 1}
+    moved = np.array([0.3, -0.3, 0.2])
+    free, share = Estimate(0.9, moved), Estimate(0.9, moved, SHARE)
+    assert free.ends[1] > 1 > free.ends[0]
+    assert share.plain() == {**free.plain(), "low": 0, "high": 1}
+    cost = Estimate(0.1, moved, COST)
+    assert cost.ends == pytest.approx((0, free.ends[1] - 0.8))
+
+
+def test_a_difference_ends_where_its_scores_can_lie_farthest_apart() -> None:
+    moved = np.array([3.0, -3.0])
+    for between, ends in ((SHARE, (-1, 1)), (AGREEMENT, (-2, 2))):
+        apart = Estimate(0.5, moved, between).minus(Estimate(0.5, -moved, between))
+        assert apart.ends == ends
+    apart = Estimate(0.5, moved, COST).minus(Estimate(0.5, -moved, COST))
+    assert apart.ends == pytest.approx((-WIDE * apart.error, WIDE * apart.error))
 
 
 def test_equal_predictions_differ_by_nothing() -> None:
     one = clustered(*drawn(20))["auc"]
     assert one.minus(one).p == 1
     assert Estimate(0.1, np.zeros(5)).p == 0
-    assert pytest.approx(1.96, abs=1e-3) == paired.WIDE
+    assert pytest.approx(1.96, abs=1e-3) == WIDE
 
 
 def test_holm_is_that_of_the_paper() -> None:

@@ -9,7 +9,7 @@ from torchedu.baselines.kneser_ney import KneserNey, Tokens
 from torchedu.datamodules import Explanations
 from torchedu.evaluation.any_task import Request, findings, fitted, logged
 from torchedu.evaluation.side_by_side import Models, rows
-from torchedu.metrics.paired import of_sums
+from torchedu.metrics.paired import COST, of_sums
 from torchedu.metrics.token_costs import TokenCosts
 from torchedu.sections import Section, Text
 from torchedu.tasks import MathExplanation
@@ -37,14 +37,14 @@ def _(task: MathExplanation, data: Explanations, request: Request) -> dict[str, 
     costs: Models[float] = {name: ("network", -numbers["log_likelihood"])}
     windows = data.batches(request.part).windows
     network_S, number_S = sums.numpy(force=True)[:, windows.student]
-    surely = {name: of_sums(network_S, number_S)}
+    surely = {name: of_sums(network_S, number_S, COST)}
     tokens, scored = _tokens(data, request.part)
     learned, _ = _tokens(data.learned, "train")
     for baseline in fitted(map(KneserNey, ORDERS), request.baselines, learned):
         cost = -baseline.predict(tokens)
         costs[baseline.name] = ("baseline", float(cost[scored].mean()))
         begins = tokens.offsets[:-1]
-        surely[baseline.name] = of_sums(np.add.reduceat(cost * scored, begins), number_S)
+        surely[baseline.name] = of_sums(np.add.reduceat(cost * scored, begins), number_S, COST)
     return {
         "counts": {
             "conversations": len(windows.student),

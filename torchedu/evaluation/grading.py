@@ -25,7 +25,7 @@ from torchedu.metrics.above import above_mean
 from torchedu.metrics.agreement import agreement
 from torchedu.metrics.essay_scores import EssayScores, mean_of
 from torchedu.metrics.fairness import LEAST, Attribute
-from torchedu.metrics.paired import without_each
+from torchedu.metrics.paired import AGREEMENT, SHARE, without_each
 from torchedu.prediction.stream import Columns, predicted
 from torchedu.prediction.tables import first_of_each
 from torchedu.schema import GROUP, LABEL, PART, PROMPT, RESERVED, SCORE
@@ -139,7 +139,9 @@ def _(task: EssayGrading, data: Essays, request: Request) -> dict[str, Any]:
         "scores": scores,
         "verb": "grades with",
         "estimate": lambda name: without_each(
-            lambda mine: scored(models[name][1], mine).get(measure), np.arange(len(target))
+            lambda mine: scored(models[name][1], mine).get(measure),
+            np.arange(len(target)),
+            SHARE if task.num_labels else AGREEMENT,
         ),
         "product": "Grade with it beside a person: torchedu predict RUN --pages true, with a file "
         "of texts; what it gives wrongly by more than a step is shown below.",

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from torchedu.metrics.paired import FEW, WIDE, Estimate
+from torchedu.metrics.paired import FEW, Estimate
 from torchedu.sections import PERFECT, is_perfect
 
 LEAST = 5
@@ -158,7 +158,7 @@ class Surely:
         """Whether chance alone may have made the distance to the best baseline."""
         if self.lead is None:
             return False
-        low, high = _ends(self.lead)
+        low, high = self.lead.ends
         return low <= 0 <= high
 
     def words(self, whom: str) -> str:
@@ -169,12 +169,11 @@ class Surely:
         """
         if self.score is None or len(self.score.moved_S) < LEAST:
             return ""
-        low, high = _ends(self.score)
-        low, high = max(low, 0.0), high if self.cost else min(high, 1.0)  # no cost is the highest
+        low, high = self.score.ends
         said = f"With other {whom} of this kind the {self.title} would be {low:.3f} to {high:.3f}"
         if self.lead is None:
             return f"{said}."
-        low, high = _ends(self.lead)
+        low, high = self.lead.ends
         verdict = "which chance alone may make" if self.chance else "more than chance makes"
         return f"{said}, its lead over {self.beside} {low:+.3f} to {high:+.3f}, {verdict}."
 
@@ -235,11 +234,6 @@ def _tops(
 
 def _known(estimate: Estimate) -> bool:
     return math.isfinite(estimate.value) and estimate.error > 0
-
-
-def _ends(estimate: Estimate) -> tuple[float, float]:
-    reach = WIDE * estimate.error
-    return estimate.value - reach, estimate.value + reach
 
 
 def _distance(value: float, other: float) -> str:

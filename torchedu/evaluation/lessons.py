@@ -12,7 +12,7 @@ from torchedu.datamodules import Transcripts
 from torchedu.evaluation.any_task import Baselines, Request, findings, fitted
 from torchedu.evaluation.sections import confused, lacking
 from torchedu.evaluation.side_by_side import Models, rows
-from torchedu.metrics.paired import without_each
+from torchedu.metrics.paired import SHARE, without_each
 from torchedu.metrics.tags import confusion, tag_f1, tag_scores
 from torchedu.prediction.lessons import sentences, summaries
 from torchedu.prediction.stream import Columns, predicted
@@ -90,7 +90,9 @@ def _(task: TranscriptTagging, data: Transcripts, request: Request) -> dict[str,
         },
         "scores": rows(models, scored),
         "verb": "tags with",
-        "estimate": lambda name: without_each(first[name], lesson) if name in first else None,
+        "estimate": lambda name: (
+            without_each(first[name], lesson, SHARE) if name in first else None
+        ),
         "product": "Tag with it: torchedu predict RUN --pages true, with a file of lessons, writes "
         "each sentence's tag and who talked how much, a page a lesson.",
         "sections": [

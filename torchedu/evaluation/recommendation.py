@@ -28,7 +28,7 @@ from torchedu.evaluation.any_task import Request, findings, fitted
 from torchedu.evaluation.sections import lacking
 from torchedu.evaluation.side_by_side import Models, apart, each, names_of, rows
 from torchedu.metrics.fairness import LEAST
-from torchedu.metrics.paired import averaged
+from torchedu.metrics.paired import SHARE, averaged
 from torchedu.metrics.ranking import HITS, TOP, Ranks, list_scores, ranking_scores
 from torchedu.prediction.recommendation import at_positions, log_chances
 from torchedu.prediction.stream import Columns, predicted
@@ -178,7 +178,7 @@ def _(task: CourseRecommendation, data: Enrolments, request: Request) -> dict[st
         | {f"{name}_sampled": f"{COLUMNS[name]} of {data.sampled} drawn" for name in sampled},
         "scores": rows(ranks, scored),
         "verb": "recommends with",
-        "estimate": lambda name: averaged(_each(measure, ranks[name][1]), cases.student),
+        "estimate": lambda name: averaged(_each(measure, ranks[name][1]), cases.student, SHARE),
         "product": "Recommend with it: torchedu predict RUN --pages true writes each student's ten "
         "best courses with reasons, a page a student.",
         "sections": [

@@ -16,7 +16,7 @@ from torchedu.evaluation.spoken_sections import by_channel, heard, within_speake
 from torchedu.features.answer_sums import ink_sums, sound_sums
 from torchedu.metrics.fairness import LEAST
 from torchedu.metrics.grades import graded, pcc
-from torchedu.metrics.paired import Estimate, without_each
+from torchedu.metrics.paired import AGREEMENT, SHARE, Estimate, without_each
 from torchedu.prediction.stream import predicted
 from torchedu.prediction.tables import first_of_each
 from torchedu.schema import SCORE
@@ -83,7 +83,8 @@ def _(task: AnswerGrading, data: SpokenAnswers, request: Request) -> dict[str, A
         if name not in models:
             return None
         said = models[name][1]
-        return without_each(lambda mine: scored(said, mine).get(first), over)
+        between = SHARE if first.endswith("_auc") else AGREEMENT
+        return without_each(lambda mine: scored(said, mine).get(first), over, between)
 
     counts = {"answers": len(answer), "speakers": speakers}
     channels, section = by_channel(known, target, names, places)

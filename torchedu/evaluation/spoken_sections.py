@@ -11,7 +11,7 @@ from torchedu.datasets.audio import wave_file
 from torchedu.evaluation.sections import lacking
 from torchedu.evaluation.side_by_side import Models
 from torchedu.metrics.grades import LIKELY, graded, interval, pcc_within, surely
-from torchedu.metrics.paired import without_each
+from torchedu.metrics.paired import AGREEMENT, without_each
 from torchedu.prediction.stream import Columns
 from torchedu.sections import Clip, HeatMap, Section, Table
 
@@ -107,7 +107,8 @@ def within_speakers(
                     own[some], true[some], who[some]
                 ),
                 over[mine],
-            ).plain(-1, 1)
+                AGREEMENT,
+            ).plain()
             measured.append({"score": name, "model": model, **known})
     speakers = len(np.unique(owner))
     title = "Within speakers"

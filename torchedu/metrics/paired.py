@@ -25,6 +25,12 @@ PIECES = 100
 LEAST = 1e-7
 """Chances are held as far from 0 and 1 where their log is taken."""
 Scores = dict[str, "Estimate"]
+Range = tuple[float, float]
+"""The least and the most that a score can be: an interval ends there."""
+ANY: Range = (-math.inf, math.inf)
+SHARE: Range = (0.0, 1.0)
+COST: Range = (0.0, math.inf)
+AGREEMENT: Range = (-1.0, 1.0)
 
 
 class Estimate(NamedTuple):
@@ -33,14 +39,17 @@ class Estimate(NamedTuple):
     Attributes:
         value: It; NaN where it is not defined.
         moved_S: What each student moves of it; shape (students,).
+        between: What it can be.
     """
 
     value: float
     moved_S: NDArray[np.float64]
+    between: Range = ANY
 
     def minus(self, other: "Estimate") -> "Estimate":
         """Return how far this one stands above another, of the same students."""
-        return Estimate(self.value - other.value, self.moved_S - other.moved_S)
+        apart = self.between[0] - other.between[1], self.between[1] - other.between[0]
+        return Estimate(self.value - other.value, self.moved_S - other.moved_S, apart)
 
     @property
     def error(self) -> float:
@@ -58,18 +67,17 @@ class Estimate(NamedTuple):
             return float(self.value == 0)
         return math.erfc(abs(self.value) / self.error / math.sqrt(2))
 
-    def plain(self, least: float = -math.inf, most: float = math.inf) -> dict[str, float | None]:
-        """Return it with the ends of its interval, None where they are not defined.
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Where the interval ends in which it lies 95 of 100 times; NaN of one student."""
+        reach = WIDE * self.error
+        return max(self.value - reach, self.between[0]), min(self.value + reach, self.between[1])
 
-        Args:
-            least: The least that it can be: an interval ends there.
-            most: The most.
-        """
-        low, high = self.value - WIDE * self.error, self.value + WIDE * self.error
-        ends = {"low": max(low, least), "high": min(high, most)}
+    def plain(self) -> dict[str, float | None]:
+        """Return it with the ends of its interval, None where they are not defined."""
         return {
             name: None if math.isnan(number) else number
-            for name, number in {"value": self.value, **ends}.items()
+            for name, number in zip(("value", "low", "high"), (self.value, *self.ends), strict=True)
         }
 
 
@@ -91,7 +99,7 @@ def clustered(probability: ArrayLike, correct: ArrayLike, student: ArrayLike) ->
     return {
         "auc": _auc(p, y >= 0.5, who, len(names)),
         "auc_within": _within(p, y, who),
-        "log_loss": averaged(loss, who),
+        "log_loss": averaged(loss, who, COST),
     }
 
 
@@ -111,7 +119,7 @@ def _auc(
 ) -> Estimate:
     rights, wrongs = int(right.sum()), int((~right).sum())
     if not rights or not wrongs:
-        return Estimate(math.nan, np.zeros(students))
+        return Estimate(math.nan, np.zeros(students), SHARE)
     order = np.argsort(p)  # answers of one prediction stand in any order: they are counted together
     begins = np.flatnonzero(np.diff(p[order], prepend=-1) != 0)
     run = np.repeat(np.arange(len(begins)), np.diff(begins, append=len(p)))
@@ -124,42 +132,46 @@ def _auc(
         placed[order[mine]] = (below if kind else 1 - below)[mine]
     auc = float(placed[right].mean())
     moved = (placed - auc) / np.where(right, rights, wrongs)
-    return Estimate(auc, _sums(moved, who, students))
+    return Estimate(auc, _sums(moved, who, students), SHARE)
 
 
 def _within(p: NDArray[Any], y: NDArray[Any], who: NDArray[np.int64]) -> Estimate:
     counted = within(p, y, who)
     auc, pairs = counted.auc(), counted.pairs.sum()
     if auc is None:
-        return Estimate(math.nan, np.zeros(len(counted.pairs)))
-    return Estimate(auc, (counted.won / 2 - auc * counted.pairs) / pairs)
+        return Estimate(math.nan, np.zeros(len(counted.pairs)), SHARE)
+    return Estimate(auc, (counted.won / 2 - auc * counted.pairs) / pairs, SHARE)
 
 
-def averaged(values: ArrayLike, person: ArrayLike) -> Estimate:
+def averaged(values: ArrayLike, person: ArrayLike, between: Range = ANY) -> Estimate:
     """Return the mean of numbers, with what each person moves of it.
 
     Args:
         values: Numbers, no NaN; shape (rows,).
         person: Whose each is.
+        between: What a number can be.
     """
     each = np.asarray(values, np.float64)
     names, who = np.unique(person, return_inverse=True)
-    return of_sums(_sums(each, who, len(names)), np.bincount(who, minlength=len(names)))
+    return of_sums(_sums(each, who, len(names)), np.bincount(who, minlength=len(names)), between)
 
 
-def of_sums(sum_S: NDArray[Any], number_S: NDArray[Any]) -> Estimate:
+def of_sums(sum_S: NDArray[Any], number_S: NDArray[Any], between: Range = ANY) -> Estimate:
     """Return the mean of numbers that are summed by person, with what each person moves of it.
 
     Args:
         sum_S: Of each person; shape (people,).
         number_S: How many there are of each; shape (people,).
+        between: What a number can be.
     """
     number = number_S.sum()
     mean = float(sum_S.sum() / number) if number else math.nan
-    return Estimate(mean, (sum_S - mean * number_S) / max(1, number))
+    return Estimate(mean, (sum_S - mean * number_S) / max(1, number), between)
 
 
-def without_each(score: Callable[[NDArray[np.bool_]], float | None], person: ArrayLike) -> Estimate:
+def without_each(
+    score: Callable[[NDArray[np.bool_]], float | None], person: ArrayLike, between: Range = ANY
+) -> Estimate:
     """Return any score of all rows, with what each of some parts of the people moves of it.
 
     It is scored again without each part (the jackknife; Quenouille, Biometrika 43, 1956,
@@ -168,6 +180,7 @@ def without_each(score: Callable[[NDArray[np.bool_]], float | None], person: Arr
     Args:
         score: Gives the score of some rows, of a mask of shape (rows,).
         person: Whose each row is; shape (rows,).
+        between: What the score can be.
 
     Returns:
         The score; not defined where it is not without one of the parts.
@@ -179,9 +192,9 @@ def without_each(score: Callable[[NDArray[np.bool_]], float | None], person: Arr
     others = [score(part != each) for each in range(parts)]
     known = [value for value in others if value is not None]
     if whole is None or len(known) < len(others) or parts < 2:
-        return Estimate(math.nan if whole is None else whole, np.zeros(1))
+        return Estimate(math.nan if whole is None else whole, np.zeros(1), between)
     moved = (whole - np.array(known, np.float64)) * (parts - 1) / parts
-    return Estimate(whole, moved)
+    return Estimate(whole, moved, between)
 
 
 def holm(p: Mapping[str, float]) -> dict[str, float]:

@@ -92,7 +92,7 @@ def _counted(
     """Count the pairs of a block of students."""
     names, group = np.unique(student[some], return_inverse=True)
     values, place = np.unique(p[some], return_inverse=True)
-    right, kinds = y[some] >= 0.5, 1
+    right, kinds = (y[some] >= 0.5).astype(np.int64), 1
     if skills is not None:
         lengths, skill = skills(some)
         answer = np.repeat(np.arange(len(group)), lengths)

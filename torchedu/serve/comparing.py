@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from torchedu.metrics.paired import FEW, LEAST, WIDE, averaged
+from torchedu.metrics.paired import FEW, LEAST, averaged
 from torchedu.metrics.scores import scores
 from torchedu.serve.follower import Foreseen
 from torchedu.serve.metrics import Gauge
@@ -62,8 +62,7 @@ def mean_of(values: Floats, student: NDArray[Any]) -> Mean | None:
     mean = averaged(values, student)
     if math.isnan(mean.error):
         return None
-    reach = WIDE * mean.error
-    return Mean(mean.value, mean.value - reach, mean.value + reach)
+    return Mean(mean.value, *mean.ends)
 
 
 def enough(student: NDArray[Any]) -> bool:
