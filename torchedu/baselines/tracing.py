@@ -12,6 +12,7 @@ from scipy.special import expit
 from torchedu.baselines.baseline import Baseline, hold_out, log_losses, middle, settle
 from torchedu.baselines.logistic import Floats, fit_logistic, predict_logit
 from torchedu.datasets.answers import Answers, ragged_index
+from torchedu.datasets.mapped import gathered
 from torchedu.errors import DataError
 from torchedu.schema import RESERVED
 
@@ -57,7 +58,7 @@ class HistoryRegression(Baseline[Answers, NDArray[np.float32]]):
         answers = thinned(answers, self.most_answers, self.seed)
         self._sizes = (answers.num_items, answers.num_skills)
         start = self._choose(thinned(answers, self.most_to_choose, self.seed))
-        self._weights = self._fitted(self._design(answers), answers, self.chosen["c"], start)
+        self._weights = self._fitted(self._designs(answers), answers, self.chosen["c"], start)
         return self
 
     def predict(self, answers: Answers) -> NDArray[np.float32]:
@@ -70,6 +71,16 @@ class HistoryRegression(Baseline[Answers, NDArray[np.float32]]):
     @abstractmethod
     def _design(self, answers: Answers) -> csr_array:
         """Return the features of every answer, of the sizes that were fitted."""
+
+    def _designs(self, answers: Answers) -> csr_array:
+        """Return the features of many answers: made some students at a time, kept in files."""
+        designs = (self._design(some) for _, some in by_students(answers))
+        value, column, counts, widths = gathered(
+            (each.data, each.indices, np.diff(each.indptr), np.array(each.shape[1:]))
+            for each in designs
+        )
+        ends = np.append(0, np.cumsum(counts, dtype=np.int64))
+        return csr_array((value, column, ends), (len(counts), widths[0]))
 
     def _expected(self, c: float) -> tuple[Floats | None, Floats | None]:
         """Return how far weights are expected from where, and where; see ``fit_logistic``."""
@@ -95,7 +106,7 @@ class HistoryRegression(Baseline[Answers, NDArray[np.float32]]):
         part, held = divide(answers, share, self.seed)
         if not len(part.item) or not len(held.item):
             return None
-        design, held_design = self._design(part), self._design(held)
+        design, held_design = self._designs(part), self._designs(held)
         size = np.diff(held.offsets)
         student = np.repeat(np.arange(len(size)), size)
         tried: dict[float, Floats] = {}

@@ -47,7 +47,7 @@ ANSWERS = 100_000
 """Answers, at least, of the students whose answers a baseline predicts at once."""
 LOOKED_AT = 2_000_000
 """Answers, of whole students, that stand for all where these are too many to be put in order."""
-LEARNED = 20_000_000
+LEARNED = 5_000_000
 """Answers of the training part, of whole students, that baselines are fitted to."""
 HISTORY = (0, 1, 5, 10, 20, 50, 100, 200)
 """Numbers of earlier answers at which the stretches of ``by_history`` begin."""
