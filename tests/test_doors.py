@@ -30,16 +30,16 @@ DOORS = {
     "parsing": "jsonargparse",
     "batch": "schema torch",
     "ranks": "torch",
-    "datasets": "machine ranges schema bounded PIL defusedxml numpy openpyxl phonenumbers pyarrow "
-    "rapidocr_onnxruntime rich scipy soundfile soxr",
-    "leaks": "datasets schema numpy",
+    "datasets": "machine mapped ranges schema bounded PIL defusedxml numpy openpyxl phonenumbers "
+    "pyarrow rapidocr_onnxruntime rich scipy soundfile soxr",
+    "leaks": "datasets mapped schema numpy",
     "layers": "schema torch",
     "models": "layers batch ranges permissions strict schema bounded bitsandbytes huggingface_hub "
     "peft safetensors torch transformers",
     "features": "models layers datasets schema numpy rich sklearn torch",
     "readers": "features models datasets batch companions schema bounded numpy tokenizers torch "
     "transformers",
-    "baselines": "machine datasets schema numpy scipy sklearn",
+    "baselines": "machine datasets mapped schema numpy scipy sklearn",
     "metrics": "numpy torch torchmetrics",
     "optimizers": "torch",
     "domains": "people checkpoints metrics models layers batch ranges permissions strict "
@@ -61,8 +61,8 @@ DOORS = {
     "lightning torch",
     "prediction": "tasks datamodules engine metrics readers features datasets ranks ranges batch "
     "permissions schema sections run_folder lightning numpy pyarrow rich torch",
-    "evaluation": "prediction tasks datamodules metrics baselines features datasets companions "
-    "schema stages sections run_folder lightning numpy",
+    "evaluation": "prediction tasks datamodules metrics baselines features datasets mapped "
+    "companions schema stages sections run_folder lightning numpy",
     "bench": "evaluation prediction run tasks datamodules metrics leaks parsing ranges bounded "
     "run_folder lightning numpy pyarrow",
     "tune": "machine threads ray_address report evaluation prediction run checkpoints callbacks "
@@ -80,7 +80,8 @@ DOORS = {
     "cli": "launch threads job_status privacy report serve export tune bench prediction run "
     "checkpoints engine domains leaks datasets parsing permissions schema stages bounded sections "
     "run_folder optuna pyarrow rich",
-    "people": "numpy",
+    "people": "mapped numpy",
+    "mapped": "numpy",
     "job_status": "",
     "ray_address": "ray",
     "machine": "",

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from torchedu.errors import CheckpointError
 from torchedu.files import whole
+from torchedu.mapped import mapped
 
 _DAMAGE = (ValueError, KeyError, TypeError, OSError, EOFError, MemoryError, OverflowError)
 BYTES = 8
@@ -42,9 +43,12 @@ class Known(NamedTuple):
     def of(cls, digest: NDArray[np.uint64], stop: NDArray[np.integer[Any]]) -> Self:
         """Return them in order, each once, with its last position."""
         order = np.lexsort((stop, digest))
-        last = np.diff(digest[order], append=np.uint64(0)) != 0
-        last[-1:] = True
-        return cls(digest[order][last], stop[order][last].astype(np.int64))
+        ordered = mapped(digest[order])  # of ten million people a column takes 80 MB
+        last = np.ones(len(order), bool)
+        np.not_equal(ordered[1:], ordered[:-1], out=last[:-1])
+        if last.all():
+            return cls(ordered, mapped(stop[order].astype(np.int64, copy=False)))
+        return cls(mapped(ordered[last]), mapped(stop[order[last]].astype(np.int64)))
 
     def has(self, digest: NDArray[np.uint64], first: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Say who of others was used from the position at which their scored histories begin."""
@@ -89,8 +93,11 @@ class People(NamedTuple):
         known = {}
         for part, (_, stop) in parts.items():
             digest = both.pop(part)[fold]  # of millions, no copy is held longer than needed
-            some = [(digest, stop), *([before._asdict()[part]] if before else [])]
-            known[part] = Known.of(*(np.concatenate(column) for column in zip(*some, strict=True)))
+            if before:
+                earlier: Known = before._asdict()[part]
+                digest = np.concatenate([digest, earlier.digest])
+                stop = np.concatenate([stop, earlier.stop])
+            known[part] = Known.of(digest, stop)
         return cls(key, known["train"], known["val"], fold)
 
     def met(self, part: str, names: Iterable[str], first: NDArray[np.int64]) -> NDArray[np.bool_]:

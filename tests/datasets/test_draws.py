@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from torchedu.datasets import AnswerStore, AnswerWriter, draws, mapped
+from torchedu import mapped
+from torchedu.datasets import AnswerStore, AnswerWriter, draws
 from torchedu.datasets.draws import at_places, name_keys, random_places
 from torchedu.schema import ITEM, Names, Vocabulary
 

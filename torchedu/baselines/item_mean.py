@@ -44,6 +44,7 @@ class ItemMean(Tuned[Answers, NDArray[np.float32]]):
     def fit(self, answers: Answers) -> Self:
         """Learn each item's mean; see ``Baseline.fit``."""
         base_rate(answers, self.name)  # refuses an empty class
+        answers = answers._replace(time=None)  # is not copied then
         part, held = divide(answers, self.held_out, self.seed)
         if len(part.item) and len(held.item):
             self._count(part)

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.special import expit
 
+from torchedu.mapped import empty
+
 Floats = NDArray[np.float64]
 
 
@@ -44,7 +46,8 @@ def fit_logistic(
     """
     rows, columns = features.shape
     transposed = features.T
-    squares = csr_array((features.data**2, features.indices, features.indptr), features.shape).T
+    squared = np.square(features.data, out=empty(len(features.data), np.float64))
+    squares = csr_array((squared, features.indices, features.indptr), features.shape).T
     spread = np.ones(columns) if spread is None else spread
     expected = np.append(np.zeros(columns) if centre is None else centre, 0.0)
     penalty = np.append(1 / (c * spread**2), 0.0)

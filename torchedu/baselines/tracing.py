@@ -12,8 +12,8 @@ from scipy.special import expit
 from torchedu.baselines.baseline import Baseline, hold_out, log_losses, middle, settle
 from torchedu.baselines.logistic import Floats, fit_logistic, predict_logit
 from torchedu.datasets.answers import Answers, ragged_index
-from torchedu.datasets.mapped import gathered
 from torchedu.errors import DataError
+from torchedu.mapped import gathered, mapped
 from torchedu.schema import RESERVED
 
 CHUNK = 25_000
@@ -137,9 +137,9 @@ def histories(answers: Answers, students: NDArray[np.int64]) -> Answers:
     index, offsets = ragged_index(answers.offsets, students)
     return answers._replace(
         offsets=offsets,
-        item=answers.item[index],
-        correct=answers.correct[index],
-        time=None if answers.time is None else answers.time[index],
+        item=mapped(answers.item[index]),
+        correct=mapped(answers.correct[index]),
+        time=None if answers.time is None else mapped(answers.time[index]),
     )
 
 

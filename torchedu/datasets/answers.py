@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from torchedu.datasets.memory import Memory
 from torchedu.datasets.store import Store, kept
 from torchedu.datasets.writer import StoreWriter, encode_texts
+from torchedu.mapped import mapped
 from torchedu.schema import GROUP, ITEM, RESERVED, SKILL, Vocabulary
 
 OPTIONAL_COLUMNS = {
@@ -164,10 +165,10 @@ class AnswerStore(Store):
         lengths = self.history_offsets[students + 1] - starts if stop is None else stop
         index, offsets = stretch_index(starts, lengths)
         return Answers(
-            offsets, self.item[index], self.correct[index].astype(np.float32),
+            offsets, mapped(self.item[index]), mapped(self.correct[index].astype(np.float32)),
             np.asarray(self.skill_offsets), np.asarray(self.skill),
             len(self.vocabulary[ITEM]), len(self.vocabulary[SKILL]),
-            self.answer_column("time")[index] if self.has("time") else None,
+            mapped(self.answer_column("time")[index]) if self.has("time") else None,
         )  # fmt: skip
 
 

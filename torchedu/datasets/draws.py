@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from torchedu.datasets.mapped import empty
 from torchedu.datasets.store import Store, row_blocks
+from torchedu.mapped import empty
 
 N = TypeVar("N", bound=np.int64 | np.uint64)
 

@@ -5,7 +5,6 @@ import numpy as np
 from torchedu.datasets import splits
 from torchedu.datasets.draws import name_keys
 from torchedu.datasets.enrolments import EnrolmentStore
-from torchedu.datasets.mapped import mapped
 from torchedu.datasets.splits import (
     MORE,
     Part,
@@ -16,6 +15,7 @@ from torchedu.datasets.splits import (
     in_fold,
     whole_histories,
 )
+from torchedu.mapped import mapped
 
 KINDS = ("last", "time", "fold")
 CHOOSERS = 1000

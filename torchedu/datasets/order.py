@@ -11,8 +11,8 @@ from typing import NamedTuple, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from torchedu.datasets.mapped import empty, mapped
 from torchedu.datasets.splits import Part, Rows
+from torchedu.mapped import empty, mapped
 
 STUDENTS = 1 << 16
 """Students whose windows are cut, and windows that are put in order, at once."""

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from torchedu.datasets.answers import AnswerStore
 from torchedu.datasets.draws import CHUNK, at_places, name_keys
-from torchedu.datasets.mapped import empty, mapped
 from torchedu.datasets.store import Store, row_blocks
 from torchedu.errors import ConfigError, allowed
+from torchedu.mapped import empty, mapped
 from torchedu.schema import GROUP, Vocabulary
 
 Rows = NDArray[np.signedinteger]

@@ -16,7 +16,6 @@ from torchedu.baselines.tracing import drawn as drawn_students
 from torchedu.datamodules import Interactions
 from torchedu.datasets import AnswerStore, exact_filter
 from torchedu.datasets.answers import Answers, ragged_index, stretch_index
-from torchedu.datasets.mapped import empty
 from torchedu.datasets.splits import Part, attributes
 from torchedu.evaluation.any_task import Request, findings, fitted
 from torchedu.evaluation.judged import Judged, judged
@@ -30,6 +29,7 @@ from torchedu.evaluation.tracing_sections import (
     skill_by_skill,
     within_students,
 )
+from torchedu.mapped import empty
 from torchedu.metrics import scores, scores_by, scores_of
 from torchedu.metrics.paired import Estimate, auc
 from torchedu.metrics.scores import EXACT

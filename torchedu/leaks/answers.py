@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from torchedu.datasets.answers import AnswerStore, ragged_index
 from torchedu.datasets.draws import at_places
-from torchedu.datasets.mapped import empty
 from torchedu.leaks.copies import CHUNK, Ids, Rows, copies, mixed
 from torchedu.leaks.finding import Finding
 from torchedu.leaks.people import told_by_people
 from torchedu.leaks.sides import Sides, copied, grouped, sides
 from torchedu.leaks.tells import SURE, auc, pieces, tells, touched
+from torchedu.mapped import empty
 from torchedu.schema import ITEM, RESERVED
 
 BEGINNING = 8

@@ -7,8 +7,8 @@ from typing import IO
 import numpy as np
 import pytest
 
-from torchedu.datasets import mapped
-from torchedu.datasets.mapped import empty, gathered
+from torchedu import mapped
+from torchedu.mapped import empty, gathered
 
 
 def test_many_numbers_stay_what_they_are_and_few_where_they_are(
