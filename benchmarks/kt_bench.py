@@ -77,7 +77,7 @@ def many(goal: str, students: int = STUDENTS, turns: int = TURNS) -> tuple[list[
                 size = ["--students", students, "--answers", ANSWERS]
                 _command(code, "data", "simulate", stores[side], *size)
             spent: dict[str, list[float]] = {side: [] for side in sides}
-            raw: dict[str, Any] = {"cpu_seconds": spent}
+            raw: dict[str, Any] = {"fits": spent}
             for turn in range(turns):
                 for side, (code, words) in sides.items():
                     run = Path(scratch) / f"{side}-{turn}"

@@ -12,7 +12,8 @@ to the same store.
 one minute than in the next: each turn is a process that goes on where its part stood, with the
 weights of the turn before. The epoch is computed from their mean. ``ten.linear`` holds the cost of
 an answer there against that on a class of a hundred thousand. ``ten.quality`` trains DKT of a
-million students whole, a part a process, and holds it against the best that is reachable. Seconds
+million students whole, a part a process, and holds it against the best that is reachable.
+``ten.damage`` damages stores, fills disks and kills what writes. Seconds
 are of processors: the clock's stand beside them. Memory is anonymous memory, of the process that
 holds most, and of all together.
 """
@@ -33,6 +34,7 @@ from typing import Any, NamedTuple
 import files
 import harness
 import numpy as np
+import ten_million_damage
 import ten_million_split
 from harness import Goal, Job
 
@@ -307,6 +309,20 @@ def linear(size: Size) -> tuple[list[Goal], Any]:
     }  # fmt: skip
 
 
+def damage(size: Size) -> tuple[list[Goal], Any]:
+    """Damage stores, fill disks and end what writes."""
+    few = None if size is WHOLE else 1
+    with tempfile.TemporaryDirectory() as scratch:
+        cases = ten_million_damage.campaign(Path(scratch), 20_000 if few is None else 2_000, few)
+    bad = [case for case in cases if not case["well"]]
+    must = (
+        f"0 of {len(cases)} stores damaged, disks full and writers killed end otherwise than told"
+    )
+    return [Goal(f"ten.damage{size.suffix}", len(bad), must, not bad)], {
+        "cases": [case["case"] for case in cases], "failed": bad
+    }  # fmt: skip
+
+
 def quality(size: Size) -> tuple[list[Goal], Any]:
     """Train a class whole, in parts that go on with one another, and score held-out students.
 
@@ -370,7 +386,7 @@ JOBS = [
     for goals, measure in (
         (("simulate",), simulated), (("split",), split), (("import",), imported),
         (("epoch", "memory"), epoch), (("linear",), linear),
-        (("quality", "quality_memory"), quality),
+        (("quality", "quality_memory"), quality), (("damage",), damage),
     )
 ]  # fmt: skip
 

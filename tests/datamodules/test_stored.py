@@ -230,3 +230,43 @@ def test_raw_files_that_are_no_store_and_of_no_format_are_told(tmp_path: Path) -
         assert known in said
     with pytest.raises(DataError, match="no such file"):
         open_answers(tmp_path / "nothing")
+
+
+def _cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-1])
+
+
+def _flip(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def test_a_store_is_opened_as_it_was_written_or_told_before_any_of_it_is_believed(
+    tmp_path: Path,
+) -> None:
+    good, bad = tmp_path / "good.store", tmp_path / "bad.store"
+    simulate(good, students=12, skills=2, items=6)
+    names = [file.relative_to(good) for file in good.rglob("*.*") if file.name != "manifest.json"]
+    assert len(names) > 8
+    for name in names:
+        for damage in (_flip, _cut, Path.unlink):
+            shutil.copytree(good, bad)
+            damage(bad / name)
+            with pytest.raises(DataError, match="The store is damaged") as told_of:
+                _ = Interactions(str(bad)).num_items
+            assert Path(str(told_of.value.file)) == bad / name
+            shutil.rmtree(bad)
+    shutil.copytree(good, bad)
+    (bad / "manifest.json").unlink()
+    with pytest.raises(DataError, match="is missing"):
+        _ = Interactions(str(bad)).num_items
+
+
+def test_checksums_are_compared_once_a_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulate(tmp_path / "s.store", students=12, skills=2, items=6)
+    _ = Interactions(str(tmp_path / "s.store")).num_items
+    monkeypatch.setattr("torchedu.datasets.store.seen", None)
+    assert Interactions(str(tmp_path / "s.store")).num_items > 6

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,7 +11,7 @@ from torchedu.datasets.importers import formats, guess_format, importer_of, unto
 from torchedu.datasets.importers.reading.tables import Headed
 from torchedu.datasets.importers.reading.text import files, locate
 from torchedu.datasets.importers.registry import as_options_of
-from torchedu.datasets.store import MANIFEST
+from torchedu.datasets.store import is_store
 
 DATA = {
     "KnowledgeTracing": "answers",
@@ -44,7 +43,7 @@ def check_columns(path: str, given: Sequence[tuple[str, str]], task: str) -> Non
     options = _options(given)
     if kind is None or options is None:
         return
-    if (Path(path) / MANIFEST).is_file():
+    if is_store(path):
         kind(path)
         return
     read_as = dict(given).get("--data.format") or guess_format(path, kind)

@@ -18,7 +18,7 @@ from torchedu.datasets.importers import (
 )
 from torchedu.datasets.importers.reading.look import Look
 from torchedu.datasets.importers.reading.tables import Headed
-from torchedu.datasets.store import MANIFEST
+from torchedu.datasets.store import is_store
 from torchedu.errors import ConfigError, TorcheduError, allowed, worded
 from torchedu.leaks import check
 from torchedu.schema import GROUP, RESERVED, ROLES, TAG
@@ -65,8 +65,9 @@ def tell_data(raw: str, format: str | None = None) -> None:
         DataError: The files cannot be read as they stand.
     """
     terminal = Terminal()
-    if (Path(raw) / MANIFEST).is_file():
+    if is_store(raw):
         store = open_store(raw)
+        store.verify()
         _tell(terminal, store, raw, ())
         return
     known = formats()

@@ -16,7 +16,7 @@ from torchedu.datasets.importers import (
     untold,
 )
 from torchedu.datasets.importers.registry import as_options_of
-from torchedu.datasets.store import MANIFEST
+from torchedu.datasets.store import MANIFEST, is_store
 from torchedu.errors import ConfigError, worded
 from torchedu.files import alone
 from torchedu.stages import stage
@@ -58,8 +58,8 @@ def stored(
         DataError: The raw files cannot be read, or the store holds something else.
     """
     raw = Path(path)
-    if (raw / MANIFEST).is_file():
-        return kind(raw)
+    if is_store(raw):
+        return _sound(kind(raw))
     read_as = format or guess_format(path, kind)
     if read_as is None:
         raise untold(path, formats(kind), "data.format")
@@ -71,7 +71,7 @@ def stored(
             store = kind(place)
             _refuse_other(store, raw)
             if _as_said(store, format, importer, options) and _is_of(store, raw):
-                return store
+                return _sound(store)
         with as_options_of(arguments):
             made: S = imported(
                 importer, path, place, lambda rows: stage(f"importing {raw.name}: {rows:,} rows")
@@ -81,6 +81,17 @@ def stored(
     for note in made.about.get("notes") or ():
         _log.info(worded(note))
     return made
+
+
+def _sound(store: S) -> S:
+    """Refuse a store that is not as it was written: a network would learn what a disk made of it.
+
+    So before anything of it is believed: a wrong offset reads beyond all answers.
+    """
+    stage("comparing the store with its checksums")
+    store.verify()
+    stage()
+    return store
 
 
 def _place(path: str) -> Path:
