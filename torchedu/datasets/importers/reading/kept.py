@@ -10,6 +10,9 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 
 
+PLAIN = (str, int, float, type(None))
+
+
 @runtime_checkable
 class Keeps(Protocol):
     """What learns from rows.
@@ -24,6 +27,8 @@ class Keeps(Protocol):
 
 def noted(value: Any) -> Any:
     """Return what something has learnt, or a value that it keeps, as plain JSON."""
+    if isinstance(value, PLAIN):  # of millions of counts; to ask for a protocol takes far longer
+        return value
     if isinstance(value, Keeps):
         return {name: noted(vars(value)[name]) for name in value.kept}
     if isinstance(value, np.ndarray):
@@ -34,7 +39,7 @@ def noted(value: Any) -> Any:
         return {key: noted(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
         return [noted(each) for each in value]
-    return value
+    raise TypeError(f"{type(value).__name__} is not kept as JSON")
 
 
 def restored(now: Any, said: Any) -> Any:
@@ -47,6 +52,8 @@ def restored(now: Any, said: Any) -> Any:
     Raises:
         KeyError: An attribute is missing.
     """
+    if isinstance(now, PLAIN):
+        return tuple(said) if isinstance(said, list) else said
     if isinstance(now, Keeps):
         vars(now).update({name: restored(vars(now)[name], said[name]) for name in now.kept})
         return now
