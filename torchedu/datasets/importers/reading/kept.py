@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
-
 PLAIN = (str, int, float, type(None))
 
 
