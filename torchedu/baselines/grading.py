@@ -8,13 +8,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.metrics import f1_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
+from torchedu.baselines import learners
 from torchedu.baselines.baseline import Baseline, Tuned, hold_out, refuse_one_kind, settle
 from torchedu.datasets.texts import Graded
 from torchedu.errors import DataError
@@ -92,7 +87,7 @@ class ScoreBaseline(Tuned[Graded, Floats]):
 
     def _model(self, penalty: float) -> Any:
         """Return a regression that has learnt nothing yet."""
-        return Ridge(penalty)
+        return learners.Ridge(penalty)
 
 
 @dataclass(eq=False)
@@ -116,7 +111,7 @@ class SurfaceScore(ScoreBaseline):
         return texts.surface
 
     def _model(self, penalty: float) -> Any:
-        return make_pipeline(StandardScaler(), Ridge(penalty))
+        return learners.make_pipeline(learners.StandardScaler(), learners.Ridge(penalty))
 
 
 class WordScore(ScoreBaseline):
@@ -127,9 +122,9 @@ class WordScore(ScoreBaseline):
     def _learn(self, texts: Graded) -> Any:
         # Of few texts hardly a pair of words stands in three.
         least = 3 if len(texts.text) > FEW else 1
-        self._words = TfidfVectorizer(ngram_range=(1, 2), min_df=least, sublinear_tf=True)
+        self._words = learners.TfidfVectorizer(ngram_range=(1, 2), min_df=least, sublinear_tf=True)
         self._words.fit(texts.text)
-        self._scale = StandardScaler().fit(texts.surface)
+        self._scale = learners.StandardScaler().fit(texts.surface)
         return self._table(texts)
 
     def _table(self, texts: Graded) -> Any:
@@ -137,7 +132,7 @@ class WordScore(ScoreBaseline):
         return sparse.hstack([self._words.transform(texts.text), counts]).tocsr()
 
     def _model(self, penalty: float) -> Any:
-        return Ridge(penalty, solver="lsqr")
+        return learners.Ridge(penalty, solver="lsqr")
 
 
 @dataclass(eq=False)
@@ -175,12 +170,14 @@ class WordLabel(Tuned[Graded, Floats]):
         """Return the chance of each label that was learnt from; shape (texts, labels)."""
         return _chances(self._model, self._table(texts), texts)
 
-    def _fitted(self, table: Any, texts: Graded, c: float) -> LogisticRegression:
-        return LogisticRegression(C=c, max_iter=500).fit(table, texts.label)
+    def _fitted(self, table: Any, texts: Graded, c: float) -> "learners.LogisticRegression":
+        return learners.LogisticRegression(C=c, max_iter=500).fit(table, texts.label)
 
     def _learn(self, texts: Graded) -> Any:
-        self._words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True).fit(texts.text)
-        self._crossed = TfidfVectorizer(sublinear_tf=True, analyzer=str.split)
+        self._words = learners.TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True).fit(
+            texts.text
+        )
+        self._crossed = learners.TfidfVectorizer(sublinear_tf=True, analyzer=str.split)
         self._crossed.fit(_crossed(texts))
         return self._table(texts)
 
@@ -233,8 +230,10 @@ class OverlapLabel(Tuned[Graded, Floats]):
         """Return the chance of each label that was learnt from; shape (texts, labels)."""
         return _chances(self._model, texts.surface, texts)
 
-    def _fitted(self, texts: Graded, leaf: float, rounds: float) -> HistGradientBoostingClassifier:
-        return HistGradientBoostingClassifier(
+    def _fitted(
+        self, texts: Graded, leaf: float, rounds: float
+    ) -> "learners.HistGradientBoostingClassifier":
+        return learners.HistGradientBoostingClassifier(
             max_iter=int(rounds), learning_rate=0.05, max_leaf_nodes=8,
             min_samples_leaf=int(leaf), l2_regularization=5.0, class_weight="balanced",
             random_state=self.seed, early_stopping=False,
@@ -255,7 +254,7 @@ def _chances(model: Any, table: Any, texts: Graded) -> Floats:
 
 
 def _macro_f1(label: NDArray[Any], given: NDArray[Any]) -> float:
-    return float(f1_score(label, given, average="macro", zero_division=0))
+    return float(learners.f1_score(label, given, average="macro", zero_division=0))
 
 
 def _crossed(texts: Graded) -> list[str]:

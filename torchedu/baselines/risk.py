@@ -13,10 +13,8 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 
+from torchedu.baselines import learners
 from torchedu.baselines.baseline import Tuned, cross_entropy, hold_out, refuse_one_kind, settle
 
 Floats = NDArray[Any]
@@ -138,8 +136,8 @@ class _Logistic:
     """A regression on what all modules share, the modules, and each one's own, scaled down."""
 
     def __init__(self, data: RiskMoments, c: float) -> None:
-        self._scaler = StandardScaler().fit(data.numbers)
-        self._model = LogisticRegression(C=c, max_iter=1000)
+        self._scaler = learners.StandardScaler().fit(data.numbers)
+        self._model = learners.LogisticRegression(C=c, max_iter=1000)
         self._model.fit(self._columns(data), data.at_risk)
 
     def predict(self, data: RiskMoments) -> Floats:
@@ -198,8 +196,8 @@ class RiskBoosting(Tuned[RiskMoments, Floats]):
 
     def _fitted(
         self, data: RiskMoments, leaf: float, rounds: float
-    ) -> HistGradientBoostingClassifier:
-        return HistGradientBoostingClassifier(
+    ) -> "learners.HistGradientBoostingClassifier":
+        return learners.HistGradientBoostingClassifier(
             max_iter=int(rounds), learning_rate=0.05, max_leaf_nodes=16,
             min_samples_leaf=int(leaf), l2_regularization=5.0, max_features=0.15,
             random_state=self.seed, early_stopping=False,

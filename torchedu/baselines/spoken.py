@@ -9,10 +9,8 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import Ridge
-from sklearn.preprocessing import StandardScaler
 
+from torchedu.baselines import learners
 from torchedu.baselines.baseline import Tuned, hold_out, settle
 from torchedu.errors import DataError
 
@@ -109,7 +107,9 @@ class TextLine(Line):
 
     def learn(self, data: Answers) -> None:
         """Learn which pieces there are."""
-        self._pieces = TfidfVectorizer(analyzer="char_wb", ngram_range=LETTERS, sublinear_tf=True)
+        self._pieces = learners.TfidfVectorizer(
+            analyzer="char_wb", ngram_range=LETTERS, sublinear_tf=True
+        )
         self._pieces.fit([*data.text, "nothing"])
 
     def seen(self, data: Answers) -> Any:
@@ -126,7 +126,7 @@ class NumbersLine(Line):
 
     def learn(self, data: Answers) -> None:
         """Learn their means and spreads."""
-        self._scale = StandardScaler().fit(self.numbers(data))
+        self._scale = learners.StandardScaler().fit(self.numbers(data))
 
     def seen(self, data: Answers) -> Any:
         """Return them about zero."""
@@ -163,15 +163,17 @@ class InkLine(NumbersLine):
         return data.ink
 
 
-def _lines(table: Any, target: Values, alpha: float) -> list[Ridge | None]:
+def _lines(table: Any, target: Values, alpha: float) -> "list[learners.Ridge | None]":
     known = np.isfinite(target)
     return [
-        Ridge(alpha=alpha, solver="lsqr").fit(table[mine], target[mine, y]) if mine.any() else None
+        learners.Ridge(alpha=alpha, solver="lsqr").fit(table[mine], target[mine, y])
+        if mine.any()
+        else None
         for y, mine in enumerate(known.T)
     ]
 
 
-def _said(lines: list[Ridge | None], table: Any) -> Values:
+def _said(lines: "list[learners.Ridge | None]", table: Any) -> Values:
     columns = [np.full(table.shape[0], 0.5) if each is None else each.predict(table)
                for each in lines]  # fmt: skip
     return np.stack(columns, 1)

@@ -8,10 +8,8 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.metrics import f1_score
-from sklearn.svm import LinearSVC
 
+from torchedu.baselines import learners
 from torchedu.baselines.baseline import Baseline, Tuned, hold_out, settle
 from torchedu.errors import DataError
 
@@ -90,7 +88,7 @@ class TfidfSVM(Tuned[Sentences, Ids]):
 
             def loss(c: float) -> float:
                 given = _svm(table, rest.tag, c).predict(own)
-                return -float(f1_score(asked.tag, given, average="macro", zero_division=0))
+                return -float(learners.f1_score(asked.tag, given, average="macro", zero_division=0))
 
             self.chosen = settle(self.ladders, loss)
         self._only = int(data.tag[0]) if len(np.unique(data.tag)) == 1 else None
@@ -108,10 +106,12 @@ class TfidfSVM(Tuned[Sentences, Ids]):
     def _learn(self, data: Sentences) -> Any:
         words = r"(?u)\b\w+\b|\?"  # a question mark tells much
         least = 2 if len(data.sentence) > 200 else 1
-        self._own = TfidfVectorizer(
+        self._own = learners.TfidfVectorizer(
             ngram_range=(1, 2), min_df=least, sublinear_tf=True, token_pattern=words
         )
-        self._before = TfidfVectorizer(min_df=least, sublinear_tf=True, token_pattern=words)
+        self._before = learners.TfidfVectorizer(
+            min_df=least, sublinear_tf=True, token_pattern=words
+        )
         # A begin of its own, so that a sentence before without words is no empty vocabulary.
         parts = [
             self._own.fit_transform(data.sentence), self._before.fit_transform(_marked(data.before))
@@ -123,8 +123,8 @@ class TfidfSVM(Tuned[Sentences, Ids]):
         return sparse.hstack(parts)
 
 
-def _svm(table: Any, tag: Ids, c: float) -> LinearSVC:
-    return LinearSVC(C=c, class_weight="balanced", random_state=0).fit(table, tag)
+def _svm(table: Any, tag: Ids, c: float) -> "learners.LinearSVC":
+    return learners.LinearSVC(C=c, class_weight="balanced", random_state=0).fit(table, tag)
 
 
 def _marked(before: Sequence[str]) -> list[str]:
